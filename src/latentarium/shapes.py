@@ -1,12 +1,12 @@
 """The axis alphabet: the only file that spells axes.
 
     B batch   C channels   H height   W width   Z latent   K classes
-    N, M set sizes   F features   S steps of a path
+    N, M set sizes   F features   S steps of a path   J neighbours
 
 One letter is one size within one call. Images are float in [-1, 1]; Pixels are what is stored.
 """
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 Images = Float[Tensor, "B C H W"]
@@ -27,3 +27,27 @@ Scalar = Float[Tensor, ""]
 Features = Float[Tensor, "B F"]
 FeatureSet = Float[Tensor, "N F"]
 OtherFeatureSet = Float[Tensor, "M F"]
+Points = Float[Tensor, "N 2"]
+"""Points in the plane, of the toy mixtures."""
+Modes = Float[Tensor, "K 2"]
+PerPoint = Float[Tensor, " N"]
+OtherLatentSet = Float[Tensor, "M Z"]
+OtherLabelSet = Int[Tensor, " M"]
+PerOther = Float[Tensor, " M"]
+Hits = Bool[Tensor, " N"]
+OtherHits = Bool[Tensor, " M"]
+LatentVector = Float[Tensor, " Z"]
+LatentMatrix = Float[Tensor, "Z Z"]
+PlaneAxes = Float[Tensor, "2 Z"]
+ClassMeans = Float[Tensor, "K Z"]
+ClassCovariances = Float[Tensor, "K Z Z"]
+ClassWeights = Float[Tensor, " K"]
+ClassScores = Float[Tensor, "N K"]
+ClassCounts = Int[Tensor, " K"]
+CountTable = Int[Tensor, "K K"]
+ClassTable = Float[Tensor, "K K"]
+FeatureVector = Float[Tensor, " F"]
+FeatureMatrix = Float[Tensor, "F F"]
+NeighbourDistances = Float[Tensor, "N J"]
+"""One row per query, one column per neighbour, nearest first."""
+NeighbourIndices = Int[Tensor, "N J"]

@@ -1,0 +1,227 @@
+"""The command line: parse, call, print.
+
+torch takes seconds to import, so each command imports what it needs when it runs, and `--help`
+answers at once. A mistake that a person can mend is one sentence and exit code 2.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from latentarium import __version__, presets
+from latentarium.config import Config, ModelConfig, OptimizerConfig, TrainConfig
+from latentarium.errors import UserError
+
+if TYPE_CHECKING:
+    from latentarium.progress import Display
+    from latentarium.training.log import Reporter
+
+PROG = "latentarium"
+DESCRIPTION = (
+    "An observatory for latent space: train, measure, explore and ship autoencoders, VAEs, GANs "
+    "and conditional GANs. Start with: latentarium tour"
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs a command; exits with 2 on a person's mistake, 130 on Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _dispatch(arguments)
+    except UserError as error:
+        _fail(str(error))
+    except BrokenPipeError:  # the reader, such as `head`, has gone
+        sys.stderr.close()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. The same command resumes.\n")
+        sys.exit(130)
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if arguments[:1] == ["--version"]:
+        _print(f"{PROG} {__version__}")
+        return
+    if arguments[:1] == ["train"]:  # the preset says which settings there are
+        if len(arguments) > 1 and not arguments[1].startswith("-"):
+            _train(arguments[1], arguments[2:])
+        else:
+            _print(preset_list())
+        return
+    if arguments[:2] == ["data", "check"]:
+        arguments = ["data check", *arguments[2:]]
+    commands: dict[str, Any] = {
+        "tour": tour,
+        "train": train,
+        "sample": sample,
+        "data check": data_check,
+    }
+    tyro.extras.subcommand_cli_from_dict(
+        commands, prog=PROG, description=DESCRIPTION, args=arguments or ["--help"]
+    )
+
+
+def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
+    """Trains AE, VAE, GAN and CGAN on the shipped MNIST and measures what each claims.
+
+    Writes report.html, report.json and the runs; takes about eight minutes on two cores. The same
+    command resumes.
+
+    Args:
+        out: The folder to write to.
+        seed: All randomness is a function of it.
+        quick: Trains tiny models in a minute, to see that everything works; its verdicts mean
+            nothing.
+    """
+    from latentarium.progress import display
+    from latentarium.tour.run import tour as run_tour
+
+    with display() as shown:
+        report = run_tour(out, seed=seed, quick=quick, shown=shown)
+    for claim in report.claims:
+        _print(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
+    _print(f"Open {out / 'report.html'} in a browser.")
+
+
+def train() -> None:
+    """Trains a preset, or resumes it: latentarium train PRESET [--run DIR] [--data SOURCE]."""
+    _print(preset_list())
+
+
+def preset_list() -> str:
+    lines = ["Usage: latentarium train PRESET [--run DIR] [--data SOURCE] [SETTINGS]", ""]
+    for name, preset in presets.PRESETS.items():
+        words = " ".join((preset.__doc__ or "").split())
+        lines.append(f"  {name:<16} {words}")
+    lines += ["", "latentarium train PRESET --help lists the settings of a preset."]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """The settings of a training; the defaults are the preset's."""
+
+    run: Path | None = None
+    """The run's folder; without it, runs/PRESET. If it holds this run already, it is resumed."""
+    data: str | None = None
+    """What to train on: mnist, ring, grid, a .npz file, an IDX file or a folder of them."""
+    model: tyro.conf.AvoidSubcommands[ModelConfig]
+    optimizer: OptimizerConfig
+    train: TrainConfig
+
+
+def _train(name: str, arguments: list[str]) -> None:
+    preset = presets.get(name)
+    options = tyro.cli(
+        TrainOptions,
+        default=TrainOptions(model=preset.model, optimizer=preset.optimizer, train=preset.train),
+        args=arguments,
+        prog=f"{PROG} train {name}",
+        description=" ".join((presets.PRESETS[name].__doc__ or "").split()),
+    )
+    settings = options.train
+    if options.data is not None:
+        settings = dataclasses.replace(settings, data=options.data)
+    config = Config(name=name, model=options.model, optimizer=options.optimizer, train=settings)
+    folder = options.run or Path("runs") / name
+
+    from latentarium.progress import display
+    from latentarium.training.loop import train as run_training
+
+    with display() as shown:
+        run = run_training(config, folder, reporter=bar_reporter(shown, str(folder)))
+    _print(
+        f"{run.folder}: step {settings.steps} of {settings.steps}. Look at {run.folder}/samples,"
+    )
+    _print(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
+
+
+def bar_reporter(shown: "Display", title: str) -> "Reporter":
+    """Training's progress as a bar with the losses of its last row."""
+    from latentarium.training.log import Reporter
+
+    class BarReporter(Reporter):
+        def start(self, config: Config, step: int) -> None:
+            if step:
+                shown.say(f"{title}: resumes at step {step} of {config.train.steps}.")
+            self.bar = shown.bar(title, config.train.steps, step)
+
+        def update(self, step: int, row: dict[str, Any]) -> None:
+            losses = (f"{k} {v['total']:.4g}" for k, v in row.items() if isinstance(v, dict))
+            self.bar.update(step, "  ".join(losses))
+
+        def end(self, seconds: float) -> None:
+            self.bar.end()
+
+    return BarReporter()
+
+
+def sample(
+    run: Annotated[Path, tyro.conf.Positional],
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64,
+    label: str | None = None,
+    seed: int = 0,
+    truncation: float = 1.0,
+    out: Path = Path("grid.png"),
+    scale: int | None = None,
+) -> None:
+    """Draws images from a trained run.
+
+    Args:
+        run: The run's folder.
+        n: How many images.
+        label: For a model that takes one: which class to make, by number or name.
+        seed: The same seed gives the same images.
+        truncation: Scales the latents' deviation; below 1 the images are more alike.
+        out: A .png to look at, or a .npz with the images as uint8 (N, C, H, W).
+        scale: Enlargement of the picture; without it, small images are enlarged.
+    """
+    import numpy as np
+
+    from latentarium.data.dataset import to_uint8
+    from latentarium.files import write_atomic
+    from latentarium.run import load, npz_bytes, png_bytes
+    from latentarium.sampling import grid
+
+    if out.suffix not in (".png", ".npz"):
+        raise UserError(f"{out} ends neither in .png nor in .npz: give one of these.")
+    model = load(run)
+    images = model.sample(n, label=label, seed=seed, truncation=truncation)
+    if out.suffix == ".npz":
+        content = npz_bytes(images=np.asarray(to_uint8(images)))
+    else:
+        content = png_bytes(grid(images, scale=scale or max(1, 112 // images.shape[-1])))
+    write_atomic(out, content)
+    _print(f"{out}: {n} images from {run}, seed {seed}.")
+
+
+def data_check(
+    source: Annotated[str, tyro.conf.Positional],
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Says what would be loaded from a source, and what is wrong with it.
+
+    Args:
+        source: mnist, ring, grid, a .npz file, an IDX file or a folder of them.
+        as_json: Print JSON for a machine to read.
+    """
+    from latentarium.data.check import check
+
+    report = check(source)
+    _print(json.dumps(report.to_dict()) if as_json else "\n".join(report.lines()))
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _fail(sentence: str) -> None:
+    sys.stderr.write(f"latentarium: {sentence}\n")
+    sys.exit(2)

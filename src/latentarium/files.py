@@ -1,0 +1,61 @@
+"""Files that are whole or not there: written to a temporary name, flushed, renamed."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+from latentarium.errors import UserError
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader sees the old content or the new, and never a part.
+
+    Raises:
+        UserError: The disk is full or the folder can't be written; what was there is intact.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if error.errno != errno.EROFS else None
+        raise cannot_write(path, error) from None
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """The sentence for a write that failed."""
+    reason = {
+        errno.ENOSPC: "the disk is full; free some space",
+        errno.EDQUOT: "your quota is used up; free some space",
+        errno.EFBIG: "the file would pass the allowed size; raise the limit",
+        errno.EROFS: "the disk is read-only; choose another folder",
+        errno.EACCES: "you may not write there; choose another folder",
+        errno.EPERM: "you may not write there; choose another folder",
+        errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
+        errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
+    }.get(error.errno or 0, f"{error.strerror or error}; mend that")
+    return UserError(
+        f"Can't write {path}: {reason} and run the same command again. Everything saved before "
+        "is intact."
+    )
+
+
+def sha256(content: bytes) -> str:
+    """The checksum that travels with a file."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes a rename survive a power cut, where the system lets a folder be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

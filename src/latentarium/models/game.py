@@ -1,0 +1,76 @@
+"""The game that trains a model: its players, and one move of one of them.
+
+Each player minimizes its own loss over its own parameters only. An autoencoder is a game of one
+player, a GAN of two.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from latentarium.data.batches import Batch
+from latentarium.random import Noise
+from latentarium.shapes import Scalar
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a player minimizes, and the parts worth a line in the log (no gradient)."""
+
+    total: Scalar
+    terms: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Player:
+    """A part of the model and the loss that it minimizes over its own parameters only."""
+
+    name: str
+    part: nn.Module
+    loss: Callable[[Batch, Noise], Loss]
+
+
+@contextmanager
+def only(player: Player, model: nn.Module) -> Iterator[None]:
+    """Lets gradients reach this player's own parameters and no others."""
+    own = {id(p) for p in player.part.parameters()}
+    before = [(p, p.requires_grad) for p in model.parameters()]
+    for parameter, _ in before:
+        parameter.requires_grad_(id(parameter) in own)
+    try:
+        yield
+    finally:
+        for parameter, required in before:
+            parameter.requires_grad_(required)
+
+
+def move(
+    player: Player, model: nn.Module, optimizer: Optimizer, batch: Batch, noise: Noise
+) -> Loss:
+    """One move: the player steps down its own loss; nobody else's parameters see a gradient."""
+    optimizer.zero_grad(set_to_none=True)
+    with only(player, model):
+        loss = player.loss(batch, noise)
+        loss.total.backward()
+    optimizer.step()
+    return loss
+
+
+def copy_parameters(model: nn.Module) -> dict[int, Tensor]:
+    """Copies of all parameters, to see afterwards whose a move changed."""
+    return {id(p): p.detach().clone() for p in model.parameters()}
+
+
+def changes(player: Player, model: nn.Module, before: dict[int, Tensor]) -> dict[str, Tensor]:
+    """The largest change of a player's own parameters and of all others'."""
+    own = {id(p) for p in player.part.parameters()}
+    largest = {"own_change": torch.zeros(()), "foreign_change": torch.zeros(())}
+    for parameter in model.parameters():
+        key = "own_change" if id(parameter) in own else "foreign_change"
+        change = (parameter.detach() - before[id(parameter)]).abs().max().cpu()
+        largest[key] = torch.maximum(largest[key], change)
+    return largest

@@ -1,0 +1,147 @@
+"""Trunks: the network between an image and its features, in either direction.
+
+`EncoderTrunk` takes images to features (B, F); `DecoderTrunk` takes features to images. Both work
+for any number of channels and any size, odd and non-square ones too: a convolutional trunk halves
+both sides until the larger is at most 8 (at least once), and its decoder walks the same sizes
+back.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from latentarium.config import NetConfig
+from latentarium.shapes import Features, Images
+
+Size = tuple[int, int]
+COARSEST = 8
+SLOPE = 0.2
+
+
+def stage_sizes(height: int, width: int) -> list[Size]:
+    """The sizes that a convolutional trunk walks, finest first."""
+    sizes = [(height, width)]
+    while len(sizes) == 1 or max(sizes[-1]) > COARSEST:
+        height, width = height // 2, width // 2
+        sizes.append((height, width))
+    return sizes
+
+
+def activation() -> nn.Module:
+    return nn.LeakyReLU(SLOPE)
+
+
+def dense_stack(sizes: list[int], norm: str) -> nn.Sequential:
+    """Fully connected layers, each followed by its normalization and activation."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers.append(nn.Linear(before, after))
+        if norm == "batch":
+            layers.append(nn.BatchNorm1d(after))
+        layers.append(activation())
+    return nn.Sequential(*layers)
+
+
+def initialize(trunk: nn.Module) -> None:
+    """He initialization for leaky ReLU (He et al., 2015); biases start at zero."""
+    for layer in trunk.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            fan_in = layer.weight[0].numel()
+            if isinstance(layer, nn.ConvTranspose2d):  # each output sees every second input
+                fan_in = layer.in_channels * math.prod(layer.kernel_size) // 4
+            nn.init.normal_(layer.weight, std=math.sqrt(2 / ((1 + SLOPE**2) * fan_in)))
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class EncoderTrunk(nn.Module):
+    """Images to features.
+
+    Arguments:
+        image_shape: Channels, height, width.
+        config: Kind, width and depth.
+        extra: Numbers that enter beside each image (an embedded label), 0 for none.
+    """
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], config: NetConfig, extra: int = 0
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        if config.kind == "mlp":
+            self.convolutions = nn.Sequential()
+            flat = channels * height * width + extra
+            hidden = [config.width] * config.depth
+        else:
+            sizes = stage_sizes(height, width)
+            layers: list[nn.Module] = []
+            for stage in range(len(sizes) - 1):
+                wide = config.width * 2**stage
+                layers += _conv(nn.Conv2d(channels, wide, 4, 2, 1), wide, config)
+                for _ in range(config.depth - 1):
+                    layers += _conv(nn.Conv2d(wide, wide, 3, 1, 1), wide, config)
+                channels = wide
+            self.convolutions = nn.Sequential(*layers)
+            flat = channels * sizes[-1][0] * sizes[-1][1] + extra
+            hidden = [config.hidden] if config.hidden else []
+        self.dense = dense_stack([flat, *hidden], config.norm)
+        self.num_features = hidden[-1] if hidden else flat
+        initialize(self)
+
+    def forward(self, x: Images, extra: Features | None = None) -> Features:
+        features = self.convolutions(x).flatten(1)
+        if extra is not None:
+            features = torch.cat([features, extra], 1)
+        return self.dense(features)
+
+
+class DecoderTrunk(nn.Module):
+    """Features to images, with no bound on their values: the likelihood gives them meaning.
+
+    Arguments:
+        num_inputs: Size of what comes in (a latent, perhaps with an embedded label).
+        image_shape: Channels, height, width.
+        config: Kind, width and depth.
+    """
+
+    def __init__(
+        self, num_inputs: int, image_shape: tuple[int, int, int], config: NetConfig
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        self.image_shape = image_shape
+        if config.kind == "mlp":
+            self.dense = dense_stack([num_inputs] + [config.width] * config.depth, config.norm)
+            self.start = image_shape
+            self.convolutions = nn.Sequential()
+            self.dense.append(nn.Linear(config.width, channels * height * width))
+        else:
+            sizes = stage_sizes(height, width)[::-1]
+            stages = len(sizes) - 1
+            wide = config.width * 2 ** (stages - 1)
+            hidden = [config.hidden] if config.hidden else []
+            self.start = (wide, *sizes[0])
+            self.dense = dense_stack([num_inputs, *hidden, math.prod(self.start)], config.norm)
+            layers: list[nn.Module] = []
+            for stage in range(stages):
+                last = stage == stages - 1
+                after = channels if last else wide // 2
+                for _ in range(config.depth - 1):
+                    layers += _conv(nn.Conv2d(wide, wide, 3, 1, 1), wide, config)
+                finer = sizes[stage + 1]
+                odd = (finer[0] % 2, finer[1] % 2)  # halving lost a row or a column: give it back
+                up = nn.ConvTranspose2d(wide, after, 4, 2, 1, output_padding=odd)
+                layers += [up] if last else _conv(up, after, config)
+                wide = after
+            self.convolutions = nn.Sequential(*layers)
+        initialize(self)
+
+    def forward(self, features: Features) -> Images:
+        return self.convolutions(self.dense(features).unflatten(1, self.start))
+
+
+def _conv(layer: nn.Module, channels: int, config: NetConfig) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(channels)] if config.norm == "batch" else []
+    return [layer, *norm, activation()]

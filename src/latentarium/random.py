@@ -1,0 +1,47 @@
+"""Randomness as a function of (seed, step).
+
+Nothing here keeps a state between steps: a `Noise` is made anew for each move of each player, so
+a resumed run draws what an uninterrupted one would have drawn.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def derive_seed(*parts: object) -> int:
+    """Mixes any parts (a seed, a step, a name) into one 63-bit seed; order matters."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class Noise:
+    """The random numbers of one move, the same for the same parts.
+
+    Arguments:
+        parts: What the numbers are a function of, such as (seed, step, player).
+        device: Where the numbers are needed. They are drawn on the CPU, so that every device
+            sees the same ones.
+    """
+
+    def __init__(self, *parts: object, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self._generator = torch.Generator().manual_seed(derive_seed(*parts))
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draws from N(0, 1)."""
+        return torch.randn(shape, generator=self._generator).to(self.device)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draws from U(0, 1)."""
+        return torch.rand(shape, generator=self._generator).to(self.device)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Draws whole numbers from 0 to `high` - 1."""
+        return torch.randint(high, shape, generator=self._generator).to(self.device)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The CPU generator itself, for functions that take one."""
+        return self._generator

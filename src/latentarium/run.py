@@ -1,0 +1,310 @@
+"""The run folder: the only file that knows file names.
+
+    config.json            what was asked, the data's card, versions
+    weights.safetensors    for use: the moving average where there is one
+    checkpoints/           all that resuming needs, with checksums; the last two are kept
+    log.jsonl              one row per logged step, append-only
+    samples/               fixed-z sample grids
+    snapshots/             weights of all players at steps spaced evenly in log(step)
+    metrics.json, README.md
+
+`load(folder)` needs no data, no GPU and no configuration.
+"""
+
+import dataclasses
+import fcntl
+import io
+import json
+import platform
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+import latentarium
+from latentarium.config import Config, DataCard, from_dict, to_dict
+from latentarium.errors import UserError
+from latentarium.files import cannot_write, sha256, write_atomic
+from latentarium.models.base import LatentModel
+from latentarium.models.build import build
+
+FORMAT = 1
+KEPT_CHECKPOINTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """All that resuming needs."""
+
+    step: int
+    seconds: float
+    tensors: dict[str, Tensor]
+
+
+class Run:
+    """A folder that holds one training run.
+
+    Arguments:
+        folder: An existing run; `Run.start` makes a new one.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / "config.json"
+        content = _read_json(path, f"{self.folder} is not a run folder: it has no config.json.")
+        found = content.get("format")
+        if found != FORMAT:
+            raise UserError(
+                f"{self.folder} has run format {found!r} and this latentarium "
+                f"({latentarium.__version__}) reads {FORMAT}: use the version that made it "
+                f"({content.get('versions', {}).get('latentarium', 'unknown')}), or train again "
+                "into a new folder."
+            )
+        self.config = from_dict(Config, content.get("config"), f"{path}: config")
+        self.data = from_dict(DataCard, content.get("data"), f"{path}: data")
+
+    @classmethod
+    def start(cls, folder: str | Path, config: Config, data: DataCard) -> "Run":
+        """Makes the folder, or opens it if it holds this same run.
+
+        Raises:
+            UserError: It holds another run, or something that is no run.
+        """
+        folder = Path(folder)
+        path = folder / "config.json"
+        if path.exists():
+            run = cls(folder)
+            run._refuse_other(config, data)
+            return run
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} has other files in it: choose a new or empty folder.")
+        content = {
+            "format": FORMAT,
+            "config": to_dict(config),
+            "data": to_dict(data),
+            "versions": versions(),
+        }
+        write_atomic(path, _to_json(content))
+        return cls(folder)
+
+    def _refuse_other(self, config: Config, data: DataCard) -> None:
+        here, there = _flat(to_dict(config)), _flat(to_dict(self.config))
+        for key in sorted(here.keys() | there.keys()):
+            if key != "train.device" and here.get(key) != there.get(key):
+                raise UserError(
+                    f"{self.folder} holds another run: {key} is {there.get(key)!r} there and "
+                    f"{here.get(key)!r} here. Give the same settings to resume it, or another "
+                    "folder to start anew."
+                )
+        if data.fingerprint != self.data.fingerprint:
+            raise UserError(
+                f"{self.folder} was trained on other data ({self.data.source}, fingerprint "
+                f"{self.data.fingerprint[:12]}; this is {data.fingerprint[:12]}): give the same "
+                "data to resume it, or another folder to start anew."
+            )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder against a second process."""
+        path = self.folder / ".lock"
+        try:
+            file = path.open("w")
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"Another process is training {self.folder}: wait for it, stop it, or choose "
+                    "another folder."
+                ) from None
+            yield
+
+    # ------------------------------------------------------------------ checkpoints and weights
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Adds a checkpoint, then drops the oldest ones; a failure leaves the others as they
+        are."""
+        folder = self.folder / "checkpoints"
+        content = tensors_to_bytes({k: t.contiguous() for k, t in checkpoint.tensors.items()})
+        stem = f"{checkpoint.step:09d}"
+        write_atomic(folder / f"{stem}.safetensors", content)
+        card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
+        write_atomic(folder / f"{stem}.json", _to_json(card))
+        for old in sorted(folder.glob("*.json"))[:-KEPT_CHECKPOINTS]:
+            old.unlink()
+            old.with_suffix(".safetensors").unlink(missing_ok=True)
+        kept = {p.stem for p in folder.glob("*.json")}
+        for orphan in folder.iterdir():  # left by a kill in the middle of a write
+            if orphan.stem not in kept:
+                orphan.unlink()
+
+    def latest_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole; a damaged one is passed over with a warning."""
+        for path in sorted((self.folder / "checkpoints").glob("*.json"), reverse=True):
+            weights = path.with_suffix(".safetensors")
+            try:
+                card = json.loads(path.read_text())
+                content = weights.read_bytes()
+                if sha256(content) != card["sha256"]:
+                    raise ValueError("its checksum is wrong")
+                return Checkpoint(card["step"], card["seconds"], tensors_from_bytes(content))
+            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+                warnings.warn(
+                    f"The checkpoint {weights} is damaged ({error}); the one before it is used.",
+                    stacklevel=2,
+                )
+        return None
+
+    def save_weights(self, model: LatentModel) -> None:
+        """Writes the weights for use."""
+        write_atomic(self.folder / "weights.safetensors", _state_bytes(model))
+
+    def save_snapshot(self, step: int, model: LatentModel) -> None:
+        """Keeps all players' weights of this step."""
+        write_atomic(self.folder / "snapshots" / f"{step:09d}.safetensors", _state_bytes(model))
+
+    def snapshots(self) -> list[int]:
+        """The steps of which weights were kept."""
+        return sorted(int(p.stem) for p in (self.folder / "snapshots").glob("*.safetensors"))
+
+    def load(self, snapshot: int | None = None) -> LatentModel:
+        """The model for use, in evaluation mode, on the CPU; or as it was at a snapshot."""
+        name = "weights" if snapshot is None else f"snapshots/{snapshot:09d}"
+        path = self.folder / f"{name}.safetensors"
+        if not path.exists():
+            raise UserError(
+                f"{self.folder} has no {path.name}: its training has not ended. Run the same "
+                "train command again to resume it."
+            )
+        model = build(self.config.model, self.data, self.config.train.seed)
+        try:
+            tensors = tensors_from_bytes(path.read_bytes())
+            model.load_state_dict(tensors)
+        except (SafetensorError, RuntimeError) as error:
+            raise UserError(
+                f"{path} does not fit its config.json or is damaged ({_first_line(error)}): run "
+                "the same train command again."
+            ) from None
+        return model.eval()
+
+    # ------------------------------------------------------------------ log, samples, metrics
+
+    def append_log(self, row: dict[str, Any]) -> None:
+        """Adds a row to log.jsonl."""
+        path = self.folder / "log.jsonl"
+        try:
+            with path.open("a+b") as file:
+                if file.tell() and not _ends_line(path):  # a torn row: close it
+                    file.write(b"\n")
+                file.write(json.dumps(row).encode() + b"\n")
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def log(self) -> list[dict[str, Any]]:
+        """The rows in order of steps; of rows logged twice by a resumed run, the later one."""
+        path = self.folder / "log.jsonl"
+        rows: dict[int, dict[str, Any]] = {}
+        for line in path.read_bytes().splitlines() if path.exists() else []:
+            try:
+                row = json.loads(line)
+                rows[row["step"]] = row
+            except (ValueError, KeyError, TypeError):
+                continue  # torn by a kill in the middle of a write
+        return [rows[step] for step in sorted(rows)]
+
+    def save_samples(self, step: int, picture: np.ndarray) -> None:
+        """Writes the sample grid of a step."""
+        write_atomic(self.folder / "samples" / f"{step:09d}.png", png_bytes(picture))
+
+    def save_metrics(self, metrics: dict[str, Any]) -> None:
+        """Writes metrics.json."""
+        write_atomic(self.folder / "metrics.json", _to_json(metrics))
+
+    def save_card(self, text: str) -> None:
+        """Writes the model card."""
+        write_atomic(self.folder / "README.md", text.encode())
+
+
+def load(folder: str | Path) -> LatentModel:
+    """Loads a trained model for use: `load("runs/cgan").sample(64, label=7, seed=0)`.
+
+    Raises:
+        UserError: The folder is no run, its training has not ended, or a file is damaged.
+    """
+    return Run(folder).load()
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """A uint8 picture (H, W) or (H, W, C) as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def npz_bytes(**arrays: np.ndarray) -> bytes:
+    """Arrays as a compressed .npz."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]  only arrays
+    return buffer.getvalue()
+
+
+def versions() -> dict[str, str]:
+    """What this was made with."""
+    return {
+        "latentarium": latentarium.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+    }
+
+
+def _state_bytes(model: LatentModel) -> bytes:
+    return tensors_to_bytes({k: t.cpu().contiguous() for k, t in model.state_dict().items()})
+
+
+def _to_json(content: object) -> bytes:
+    return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
+
+
+def _read_json(path: Path, missing: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{missing} Give the folder of a run.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read ({error}): restore it or train again.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is not what latentarium writes: restore it or train again.")
+    return content
+
+
+def _ends_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, io.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,47 @@
+"""Pictures of what a model makes."""
+
+import math
+
+import numpy as np
+import torch
+
+from latentarium.data.dataset import to_uint8
+from latentarium.models.base import LatentModel
+from latentarium.shapes import Images
+
+GRID_SEED = 0
+
+
+def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 1) -> np.ndarray:
+    """Lays images out row by row on white, as a uint8 picture (H, W) or (H, W, 3).
+
+    Arguments:
+        images: In [-1, 1]; other values are clamped. One or three channels; of any other number
+            the first is shown.
+        columns: Images in a row; None: as near to a square as may be.
+        gap: Pixels between images.
+        scale: Whole-number enlargement, each pixel a square: small images are never smoothed.
+    """
+    count, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    shown = images if channels in (1, 3) else images[:, :1]
+    pixels = to_uint8(shown).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = pixels.repeat(scale, 1).repeat(scale, 2)
+    high, wide = height * scale + gap, width * scale + gap
+    sheet = np.full((rows * high - gap, columns * wide - gap, pixels.shape[3]), 255, np.uint8)
+    for i, picture in enumerate(pixels):
+        top, left = i // columns * high, i % columns * wide
+        sheet[top : top + height * scale, left : left + width * scale] = picture
+    return sheet[:, :, 0] if sheet.shape[2] == 1 else sheet
+
+
+def fixed_grid(model: LatentModel) -> np.ndarray:
+    """The same 64 latents through the model, so that grids of different steps compare; with
+    labels, each column is a class."""
+    n = 64
+    if not model.takes_label:
+        return grid(model.sample(n, seed=GRID_SEED), 8)
+    columns = min(model.num_classes, 10)
+    labels = torch.arange(columns).repeat(8)
+    return grid(model.sample(len(labels), labels, seed=GRID_SEED), columns)

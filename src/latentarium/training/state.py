@@ -1,0 +1,85 @@
+"""Everything that a resumed run needs, named once."""
+
+import copy
+
+import torch
+from torch import Tensor
+from torch.optim import Adam
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from latentarium.config import Config, DataCard
+from latentarium.models.base import LatentModel
+from latentarium.models.build import build
+from latentarium.models.game import Player
+
+
+class State:
+    """The model, its moving average, one optimizer for each player, and how far they are.
+
+    Arguments:
+        config: The run's configuration.
+        data: The data's card.
+        device: Where to train.
+    """
+
+    def __init__(self, config: Config, data: DataCard, device: torch.device) -> None:
+        self.config = config
+        self.step = 0
+        self.seconds = 0.0
+        self.model = build(config.model, data, config.train.seed).to(device).train()
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.players = self.model.players()
+        self.optimizers = {player.name: self._optimizer(player) for player in self.players}
+
+    def _optimizer(self, player: Player) -> Adam:
+        config = self.config.optimizer
+        return Adam(
+            player.part.parameters(),
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            fused=True,
+        )
+
+    def update_average(self) -> None:
+        """Moves the average: parameters are blended, buffers copied."""
+        halflife = self.config.train.ema_halflife
+        if halflife == 0:
+            decay = 0.0
+        else:  # short at first, so that the average forgets the random start
+            images = (self.step + 1) * self.config.train.batch_size
+            decay = 0.5 ** (self.config.train.batch_size / min(halflife, images / 4))
+        with torch.no_grad():
+            ours: list[Tensor] = list(self.average.parameters())
+            theirs: list[Tensor] = list(self.model.parameters())
+            get_ema_multi_avg_fn(decay)(ours, theirs, 0)
+            for mine, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                mine.copy_(new)
+
+    def use(self) -> LatentModel:
+        """The model for use: the average, which without a half-life equals the model."""
+        return self.average
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name, on the CPU, for a checkpoint."""
+        named = {f"model.{k}": t for k, t in self.model.state_dict().items()}
+        named |= {f"average.{k}": t for k, t in self.average.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            for index, slots in optimizer.state_dict()["state"].items():
+                named |= {f"optimizer.{name}.{index}.{k}": t for k, t in slots.items()}
+        return {name: tensor.detach().cpu() for name, tensor in named.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Fills everything from a checkpoint's tensors; a missing or superfluous one raises."""
+        self.model.load_state_dict(_under("model.", tensors))
+        self.average.load_state_dict(_under("average.", tensors))
+        for name, optimizer in self.optimizers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in _under(f"optimizer.{name}.", tensors).items():
+                index, slot = key.split(".")
+                slots.setdefault(int(index), {})[slot] = tensor
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}

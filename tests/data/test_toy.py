@@ -1,0 +1,121 @@
+import math
+
+import pytest
+import torch
+from data_files import labels_of
+
+from latentarium.data.sources import load_data
+from latentarium.data.toy import (
+    PERFECT_SHARE,
+    Mixture2D,
+    grid,
+    ring,
+    to_points,
+    toy_data,
+    toy_scale,
+)
+from latentarium.errors import UserError
+
+
+def test_modes_lie_where_the_protocol_says():
+    assert torch.allclose(ring().means.norm(dim=1), torch.ones(8))
+    gaps = torch.pdist(ring().means).sort().values[:8]
+    assert torch.allclose(gaps, torch.full((8,), 2 * math.sin(math.pi / 8)), atol=1e-6)
+    wanted = {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
+    assert {tuple(mode) for mode in grid().means.tolist()} == wanted
+    assert (ring().std, grid().std) == (0.01, 0.05)
+
+
+def test_density_integrates_to_one():
+    mixture = Mixture2D(torch.tensor([[0.0, 0.5], [-1.0, 0.0], [0.3, 0.4]]), 0.3)
+    step = 0.02
+    axis = torch.arange(-4, 4, step)
+    points = torch.cartesian_prod(axis, axis)
+    assert mixture.log_prob(points).exp().sum() * step**2 == pytest.approx(1, abs=1e-4)
+
+
+def test_log_prob_equals_torch():
+    mixture = Mixture2D(torch.tensor([[0.0, 0.5], [-1.0, 0.0]]), 0.3)
+    parts = torch.distributions.Independent(torch.distributions.Normal(mixture.means, 0.3), 1)
+    known = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(torch.ones(2)), parts
+    )
+    points = torch.randn(7, 2)
+    assert torch.allclose(mixture.log_prob(points), known.log_prob(points), atol=1e-5)
+
+
+@pytest.mark.parametrize("mixture", [ring(), grid()], ids=["ring", "grid"])
+def test_a_perfect_sample_reaches_the_closed_form(mixture):
+    assert pytest.approx(1 - math.exp(-4.5)) == PERFECT_SHARE
+    n = 100_000
+    points, modes = mixture.sample_with_modes(n, seed=3)
+    quality = mixture.quality(points)
+    spread = math.sqrt(PERFECT_SHARE * (1 - PERFECT_SHARE) / n)
+    assert abs(quality.high_quality - PERFECT_SHARE) < 4 * spread
+    assert quality.modes == len(mixture.means)
+    # the plug-in KL of n even draws over k modes is about (k - 1) / 2n
+    assert 0 <= quality.reverse_kl < 5 * (len(mixture.means) - 1) / (2 * n)
+    assert torch.equal(mixture.nearest_mode(points), modes)
+    entropy_of_one = 1 + math.log(2 * math.pi * mixture.std**2)
+    expected = -entropy_of_one - math.log(len(mixture.means))
+    assert mixture.log_prob(points).mean().item() == pytest.approx(expected, abs=0.02)
+
+
+def test_quality_counts_what_it_says():
+    mixture = ring(modes=4)
+    at = mixture.means
+    outside = at[:1] * (1 + 3.5 * mixture.std)
+    points = torch.cat([at[:1].repeat(6, 1), at[1:2].repeat(2, 1), outside, torch.zeros(1, 2)])
+    quality = mixture.quality(points)
+    assert quality.n == 10
+    assert quality.high_quality == pytest.approx(0.8)
+    assert quality.modes == 2
+    wanted = 0.75 * math.log(0.75 / 0.25) + 0.25 * math.log(0.25 / 0.25)
+    assert quality.reverse_kl == pytest.approx(wanted)
+
+
+def test_no_high_quality_point_has_no_kl():
+    quality = ring().quality(torch.full((5, 2), math.nan))
+    assert (quality.high_quality, quality.modes) == (0, 0)
+    assert math.isnan(quality.reverse_kl)
+
+
+def test_samples_are_a_function_of_the_seed():
+    assert torch.equal(ring().sample(50, seed=1), ring().sample(50, seed=1))
+    assert not torch.equal(ring().sample(50, seed=1), ring().sample(50, seed=2))
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_toys_load_by_name(name):
+    mixture = {"ring": ring(), "grid": grid()}[name]
+    data = load_data(name)
+    assert [len(s) for s in data.splits().values()] == [100_000, 10_000, 10_000]
+    assert data.card.source == name
+    assert data.card.image_shape == (2, 1, 1)
+    assert data.train.images.abs().max() < 1.02
+    assert not torch.equal(data.test.images, data.validation.images)
+    points = to_points(data.test.images, mixture)
+    assert torch.equal(mixture.nearest_mode(points), labels_of(data.test))
+    assert abs(mixture.quality(points).high_quality - PERFECT_SHARE) < 0.005
+
+
+def test_a_scale_of_ones_own():
+    mixture = ring()
+    usual, own = toy_data(mixture, 20), toy_data(mixture, 20, scale=2.0)
+    back = to_points(own.train.images, mixture, 2.0)
+    assert torch.allclose(back, to_points(usual.train.images, mixture))
+    assert toy_scale(mixture) == pytest.approx(1.04)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ring(std=0.0),
+        lambda: ring(modes=0),
+        lambda: toy_data(ring(), 9),
+        lambda: toy_data(ring(), 20, scale=0.0),
+    ],
+)
+def test_impossible_toys_are_refused(call):
+    with pytest.raises(UserError):
+        call()
