@@ -75,12 +75,14 @@ def gan_mnist() -> Config:
         model=GANConfig(
             generator=NetConfig(width=16, depth=1, hidden=256),
             discriminator=NetConfig(width=16, depth=1, hidden=128),
+            r1=0.3,
+            r2=0.3,
         ),
         optimizer=OptimizerConfig(
-            learning_rate=2e-3, beta1=0.0, beta2=0.99, warmup_steps=50, final_fraction=0.1
+            learning_rate=4e-3, beta1=0.0, beta2=0.99, warmup_steps=50, final_fraction=0.1
         ),
         train=TrainConfig(
-            steps=3000,
+            steps=2800,
             batch_size=64,
             ema_halflife=20_000,
             checkpoint_every=1000,
