@@ -83,7 +83,10 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
     from latentarium.tour.run import tour as run_tour
 
     with display() as shown:
-        report = run_tour(out, seed=seed, quick=quick, shown=shown)
+        report = run_tour(
+            out, seed=seed, quick=quick, shown=shown,
+            reporter=lambda title: bar_reporter(shown, title),
+        )  # fmt: skip
     for claim in report.claims:
         _print(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
     _print(f"Open {out / 'report.html'} in a browser.")

@@ -99,6 +99,59 @@ def cgan_mnist() -> Config:
     return replace(config, name="cgan_mnist", model=model)
 
 
+def gan_grid() -> Config:
+    """GAN on the grid of 25 Gaussians in the plane (the protocol of VEEGAN)."""
+    small = NetConfig(kind="mlp", width=64, depth=4)
+    return Config(
+        name="gan_grid",
+        model=GANConfig(latent_dim=2, r1=0.001, r2=0.001, generator=small, discriminator=small),
+        optimizer=OptimizerConfig(learning_rate=5e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
+        train=TrainConfig(
+            data="grid",
+            steps=5000,
+            batch_size=512,
+            ema_halflife=160_000,
+            checkpoint_every=2500,
+            sample_every=0,
+            log_every=100,
+        ),
+    )
+
+
+def gan_ring() -> Config:
+    """GAN on the ring of 8 Gaussians in the plane."""
+    config = gan_grid()
+    train = replace(config.train, data="ring", steps=2500, batch_size=256, ema_halflife=80_000)
+    return replace(config, name="gan_ring", train=train)
+
+
+def vae_grid() -> Config:
+    """VAE on the grid of 25 Gaussians in the plane."""
+    small = NetConfig(kind="mlp", width=128, depth=3)
+    return Config(
+        name="vae_grid",
+        model=AutoencoderConfig(
+            latent_dim=2, likelihood="gaussian", likelihood_std=0.02, encoder=small, decoder=small
+        ),
+        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
+        train=TrainConfig(
+            data="grid",
+            steps=2000,
+            batch_size=256,
+            ema_halflife=20_000,
+            checkpoint_every=2000,
+            sample_every=0,
+            log_every=100,
+        ),
+    )
+
+
+def vae_ring() -> Config:
+    """VAE on the ring of 8 Gaussians in the plane."""
+    config = vae_grid()
+    return replace(config, name="vae_ring", train=replace(config.train, data="ring"))
+
+
 def ae_debug() -> Config:
     """A tiny autoencoder: seconds."""
     return _debug(ae_mnist(), "ae_debug")
@@ -163,6 +216,10 @@ PRESETS: dict[str, Callable[[], Config]] = {
         cvae_mnist,
         gan_mnist,
         cgan_mnist,
+        gan_grid,
+        gan_ring,
+        vae_grid,
+        vae_ring,
         ae_debug,
         vae_debug,
         vae_class_debug,

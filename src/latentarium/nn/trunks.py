@@ -45,7 +45,8 @@ def dense_stack(sizes: list[int], norm: str) -> nn.Sequential:
 
 
 def initialize(trunk: nn.Module) -> None:
-    """He initialization for leaky ReLU (He et al., 2015); biases start at zero."""
+    """He initialization for leaky ReLU (He et al., 2015); biases are spread, so that in few
+    dimensions the kinks don't all pass through the origin."""
     for layer in trunk.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             fan_in = layer.weight[0].numel()
@@ -53,7 +54,7 @@ def initialize(trunk: nn.Module) -> None:
                 fan_in = layer.in_channels * math.prod(layer.kernel_size) // 4
             nn.init.normal_(layer.weight, std=math.sqrt(2 / ((1 + SLOPE**2) * fan_in)))
             if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+                nn.init.uniform_(layer.bias, -(fan_in**-0.5), fan_in**-0.5)
 
 
 class EncoderTrunk(nn.Module):

@@ -1,0 +1,463 @@
+"""The claims about autoencoders and VAEs."""
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from latentarium.config import AutoencoderConfig
+from latentarium.data.dataset import to_float
+from latentarium.latent.gaps import distance_to_data, gap_share, quality_by_distance
+from latentarium.latent.gaussians import ClassGaussians
+from latentarium.latent.neighbours import knn_accuracy, nearest
+from latentarium.latent.paths import lerp
+from latentarium.latent.project import linear_discriminant_plane
+from latentarium.metrics.conditional import confusion
+from latentarium.metrics.intervals import bootstrap
+from latentarium.metrics.prior_gap import prior_sliced_distance
+from latentarium.random import Noise
+from latentarium.shapes import Images, PerSample
+from latentarium.tour import figures
+from latentarium.tour.claim import Claim, Condition, Figure, Number
+from latentarium.tour.evidence import Evidence, reconstruct
+
+SHOWN = 10
+
+
+def ae_compresses(e: Evidence) -> Claim:
+    """Reconstruction against PCA with as many dimensions."""
+    dimensions = e.models["ae"].latent_dim
+    test = to_float(e.data.test.images)
+    train = to_float(e.data.train.images).flatten(1).numpy()
+    pca = PCA(dimensions, svd_solver="covariance_eigh").fit(train)
+    linear = pca.inverse_transform(pca.transform(test.flatten(1).numpy()))
+    by_pca = torch.as_tensor(linear, dtype=torch.float32).reshape(test.shape).clamp(-1, 1)
+    by_ae = reconstruct(e.models["ae"], e.data.test)
+    by_vae = reconstruct(e.models["vae"], e.data.test)
+    errors = torch.stack([_squared(x, test) for x in (by_ae, by_pca, by_vae)], 1)
+
+    def ratio(sums: Tensor) -> Tensor:
+        return sums[..., 0] / sums[..., 1]
+
+    interval = _ratio_interval(errors[:, 0], errors[:, 1], e.seed)
+    mse = errors.double().mean(0)
+    bits = 8 * test[0].numel() / (32 * dimensions)
+    value = float(ratio(mse))
+    firsts = _one_of_each(e.data.test.labels, SHOWN)
+    rows = torch.cat([test[firsts], by_ae[firsts], by_pca[firsts]])
+    return Claim(
+        id="ae-compresses",
+        title="An autoencoder compresses",
+        statement=(
+            f"Through {dimensions} numbers instead of {test[0].numel()} pixels, an autoencoder "
+            "brings an image back far better than the best linear method."
+        ),
+        conditions=(
+            Condition(
+                number=Number(
+                    name=f"Test error against PCA with {dimensions} dimensions",
+                    value=value, interval=interval, unit="of PCA's", n=len(test),
+                ),
+                relation="<=", bar=0.30,
+            ),
+        ),
+        evidence=(
+            Number(name="Squared error per pixel, AE", value=float(mse[0]), n=len(test),
+                   note="pixels from 0 to 1"),
+            Number(name="Squared error per pixel, PCA", value=float(mse[1]), n=len(test)),
+            Number(name="Squared error per pixel, VAE", value=float(mse[2]), n=len(test)),
+            Number(name="Compression, 8-bit pixels to 32-bit numbers", value=bits, unit="times"),
+        ),
+        protocol=(
+            "Mean squared error over all 10,000 test images, pixels in [0, 1]; PCA fitted on the "
+            "55,000 training images; bootstrap over images."
+        ),
+        seed=e.seed,
+        explanation=(
+            "An autoencoder is two networks: the encoder squeezes an image into a few numbers "
+            "(its latent), the decoder makes the image again from them alone. PCA is the best "
+            "that straight lines can do with as many numbers."
+        ),
+        figures=(
+            Figure(
+                caption="Top: originals the models never saw. Middle: through the autoencoder. "
+                "Bottom: through PCA with as many numbers.",
+                alt="Three rows of ten digits: originals, autoencoder, PCA; PCA's are blurred.",
+                content=figures.pixels(rows, SHOWN), wide=True,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def latent_useful(e: Evidence) -> Claim:
+    """k-NN accuracy on latents, neighbours, an interpolation."""
+    train, test = e.data.train, e.data.test
+    assert train.labels is not None and test.labels is not None
+    codes = e.codes["ae"]
+    found = knn_accuracy(codes["train"], train.labels, codes["test"], test.labels)
+    pixels = 5000
+    raw = knn_accuracy(
+        to_float(train.images).flatten(1), train.labels,
+        to_float(test.images[:pixels]).flatten(1), test.labels[:pixels],
+    )  # fmt: skip
+    queries = _one_of_each(test.labels, SHOWN)[:5]
+    near = nearest(codes["train"], codes["test"][queries], 9).index
+    strips = torch.cat(
+        [
+            torch.cat([test.images[q : q + 1], train.images[row]])
+            for q, row in zip(queries, near, strict=True)
+        ]
+    )
+    ends = _one_of_each(test.labels, SHOWN)
+    paths = [(3, 8), (4, 9), (1, 7)]
+    walks = torch.cat(
+        [
+            e.decode("ae", lerp(codes["test"][ends[a]], codes["test"][ends[b]], 10))
+            for a, b in paths
+        ]
+    )
+    return Claim(
+        id="latent-useful",
+        title="No label was used, yet the latent is good for many things",
+        statement=(
+            "The autoencoder never saw a label, but images of one digit lie close together in its "
+            "latent: neighbours name the digit."
+        ),
+        conditions=(
+            Condition(
+                number=Number(
+                    name="Test digits named rightly by their 10 nearest latents",
+                    value=found.value, interval=found.interval, unit="share", n=found.n,
+                ),
+                relation=">=", bar=0.95,
+            ),
+        ),
+        evidence=(
+            Number(name="The same on raw pixels, 49 times as many numbers", value=raw.value,
+                   interval=raw.interval, unit="share", n=raw.n),
+            Number(name="By chance", value=0.1, unit="share"),
+        ),
+        protocol="k-nearest neighbours, k = 10, Euclidean, 55,000 training latents, test latents.",
+        seed=e.seed,
+        explanation=(
+            "Search, grouping, finding odd ones out, walking from one image to another: all of "
+            "them work in the latent, because near means alike there."
+        ),
+        figures=(
+            Figure(
+                caption="First column: a test digit. Right of it: the nine training images "
+                "whose latents are nearest.",
+                alt="Five rows; each shows a digit and nine similar ones.",
+                content=figures.pixels(to_float(strips), 10), wide=True,
+            ),
+            Figure(
+                caption="Straight walks through the latent: 3 to 8, 4 to 9, 1 to 7. In the "
+                "middle the path may cross a gap.",
+                alt="Three rows of ten images that turn one digit into another.",
+                content=figures.pixels(walks, 10), wide=True,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _gap_evidence(e: Evidence, name: str) -> tuple[Tensor, PerSample, Tensor]:
+    """Latents along a ladder away from data, how far each lies (1: as the farthest hundredth of
+    held-out data), and how sure the judge is of their decodes."""
+    codes = e.codes[name]
+    noise = Noise("gaps", e.seed)
+    held = distance_to_data(codes["train"], codes["test"][:2000])
+    unit = held.quantile(0.99)
+    count = min(4000, len(codes["test"]))
+    start = codes["test"][:count]
+    end = codes["test"][torch.randperm(len(codes["test"]), generator=noise.generator)[:count]]
+    away = 2.2 * noise.uniform(count, 1)  # between two data points, and beyond the second
+    z = start + away * (end - start)
+    distance = distance_to_data(codes["train"], z) / unit
+    sure = e.judge.probabilities(e.decode(name, z)).max(1).values
+    return z, distance, sure
+
+
+def ae_gaps(e: Evidence) -> Claim:
+    """Quality against distance from data, and samples from a Gaussian around all latents."""
+    z, distance, sure = _gap_evidence(e, "ae")
+    edges = [0.0, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 1e9]
+    curve = quality_by_distance(distance, (sure > 0.9).double(), edges, seed=e.seed)
+    near, far = distance <= 0.6, distance > 1.25
+    drop = float((sure[near] > 0.9).double().mean() - (sure[far] > 0.9).double().mean())
+    flags = (sure > 0.9).double()
+    interval = _difference_interval(flags[near], flags[far], e.seed)
+    one, mixed = e.distance["ae"], e.distance["ae_mixture"]
+    worst = distance.argsort(descending=True)[: 3 * SHOWN]
+    best = distance.argsort()[: 3 * SHOWN]
+    return Claim(
+        id="ae-gaps",
+        title="The latent has gaps, and what is decoded from a gap is bad",
+        statement=(
+            "An autoencoder can generate, but nothing tells its decoder what to do between the "
+            "places where data lie: the farther from data, the less its image is any digit."
+        ),
+        conditions=(
+            Condition(
+                number=Number(
+                    name="Fewer decodes that are surely a digit, far from data than near it",
+                    value=drop, interval=interval, unit="share", n=len(distance),
+                ),
+                relation=">=", bar=0.2,
+            ),
+            Condition(
+                number=Number(
+                    name="Fréchet distance of one Gaussian around all latents, over that of a "
+                    "mixture fitted to them",
+                    value=one.value / mixed.value, unit="times", n=e.n, extractor=one.extractor,
+                ),
+                relation=">=", bar=1.5,
+            ),
+        ),
+        evidence=(one, mixed, e.distance["vae"]),
+        protocol=(
+            "Latents on and beyond straight lines between test latents; distance to the 5th "
+            "nearest training latent, over the 99th percentile of held-out latents; a decode is "
+            "surely a digit where the judge gives one class more than 0.9. Near: up to 0.6; far: "
+            "above 1.25."
+        ),
+        seed=e.seed,
+        explanation=(
+            "One Gaussian around everything also covers the gaps, so many draws fall into them. A "
+            "mixture that follows the data avoids most."
+        ),
+        figures=(
+            Figure(
+                caption="How many decodes are surely a digit, against how far from data they "
+                "come from (1: the farthest hundredth of held-out data).",
+                alt="A falling curve.",
+                content=_curves({"ae": curve}),
+            ),
+            Figure(
+                caption="Decoded near data.",
+                alt="Thirty clear digits.",
+                content=figures.pixels(e.decode("ae", z[best]), SHOWN),
+            ),
+            Figure(
+                caption="Decoded from gaps.",
+                alt="Thirty blots that are no digits.",
+                content=figures.pixels(e.decode("ae", z[worst]), SHOWN),
+            ),
+            Figure(
+                caption="Drawn from one Gaussian around all latents.",
+                alt="Thirty samples, many broken.",
+                content=figures.pixels(e.samples["ae"][:30], SHOWN),
+            ),
+            Figure(
+                caption="Drawn from a mixture of 50 Gaussians fitted to the latents.",
+                alt="Thirty samples, most of them digits.",
+                content=figures.pixels(e.samples["ae_mixture"][:30], SHOWN),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def vae_continuous(e: Evidence) -> Claim:
+    """The share of prior mass in gaps, the same curve, aggregate posterior against prior."""
+    edges = [0.0, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 1e9]
+    curves, shares = {}, {}
+    n = 4000
+    for name in ("ae", "vae"):
+        _, distance, sure = _gap_evidence(e, name)
+        curves[name] = quality_by_distance(distance, (sure > 0.9).double(), edges, seed=e.seed)
+        codes = e.codes[name]
+        eps = Noise("standard normal", e.seed).normal(n, codes["train"].shape[1])
+        held = distance_to_data(codes["train"], codes["test"][:2000])
+        shares[name] = gap_share(distance_to_data(codes["train"], eps), held)
+    away = prior_sliced_distance(e.codes["vae"]["test"], seed=e.seed)
+    away_ae = prior_sliced_distance(e.codes["ae"]["test"], seed=e.seed)
+    return Claim(
+        id="vae-continuous",
+        title="The VAE's latent is continuous",
+        statement=(
+            "A VAE encodes each image as a small Gaussian and presses all of them together into "
+            "one standard normal: the gaps close, and a draw from N(0, I) lies where data lie."
+        ),
+        conditions=(
+            Condition(
+                number=Number(
+                    name="Draws from N(0, I) that fall into gaps, VAE", unit="share",
+                    value=shares["vae"].share, interval=shares["vae"].interval, n=n,
+                ),
+                relation="<=", bar=0.10,
+            ),
+            Condition(
+                number=Number(
+                    name="Draws from N(0, I) that fall into gaps, AE", unit="share",
+                    value=shares["ae"].share, interval=shares["ae"].interval, n=n,
+                ),
+                relation=">=", bar=0.50,
+            ),
+        ),
+        evidence=(
+            Number(name="Aggregate posterior from the prior, sliced Wasserstein, VAE",
+                   value=away.value, n=away.n, floor=away.floor,
+                   note="floor: prior against prior"),
+            Number(name="The same, AE", value=away_ae.value, n=away_ae.n, floor=away_ae.floor),
+            e.distance["vae"],
+            e.distance["ae"],
+        ),
+        protocol=(
+            "A draw is in a gap where its 5th nearest training latent is farther than for 99 % of "
+            "held-out test latents, so 1 % is what no gap at all would give; VAE latents are draws "
+            "from their posteriors."
+        ),
+        seed=e.seed,
+        explanation=(
+            "So a VAE can be drawn from without fitting anything: take random numbers, decode. "
+            "The price is blur, for each point must serve all images whose Gaussians cover it."
+        ),
+        figures=(
+            Figure(
+                caption="How many decodes are surely a digit, against how far from data they "
+                "come from: AE and VAE.",
+                alt="Two curves; the VAE has few points far out.",
+                content=_curves(curves),
+            ),
+            Figure(
+                caption="Drawn from N(0, I) and decoded by the VAE.",
+                alt="Thirty samples of the VAE.",
+                content=figures.pixels(e.samples["vae"][:30], SHOWN),
+            ),
+            Figure(
+                caption="The same random numbers decoded by the autoencoder: far from its data.",
+                alt="Thirty blots.",
+                content=figures.pixels(
+                    e.decode("ae", Noise("standard normal", e.seed).normal(30, e.models["ae"].latent_dim)), SHOWN
+                ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def class_gaussian(e: Evidence) -> Claim:
+    """Ten Gaussians, ten rows of samples, how many are judged to be their digit."""
+    classes = e.data.card.classes
+    labels = e.data.train.labels
+    assert labels is not None
+    asked = e.asked
+    ways, rows = {}, {}
+    learned = e.models["vae_class"].sample(e.n, asked, seed=e.seed)
+    for way, name in (
+        ("AE, fitted", "ae"), ("VAE, fitted", "vae"), ("class VAE, fitted", "vae_class"),
+    ):  # fmt: skip
+        fitted = ClassGaussians.fit(e.codes[name]["train"], labels, len(classes))
+        z = fitted.sample(asked, Noise("class", e.seed).generator)
+        rows[way] = e.decode(name, z)
+    rows["class VAE, learned"] = learned
+    for way, images in rows.items():
+        ways[way] = confusion(asked, e.judge.predict(images), len(classes))
+    best = max(ways, key=lambda way: ways[way].adherence)
+    config = e.models["vae_class"].config
+    assert isinstance(config, AutoencoderConfig)
+    codes = e.codes["vae_class"]["train"][:6000]
+    plane = linear_discriminant_plane(codes, labels[:6000])
+    fitted = ClassGaussians.fit(e.codes["vae_class"]["train"], labels, len(classes))
+    ovals = [fitted.ellipses(plane, sigmas) for sigmas in (1.0, 2.0)]
+    points = plane.project(codes).numpy()
+    ten = torch.cat([rows[best][asked == c][:SHOWN] for c in range(len(classes))])
+    return Claim(
+        id="class-gaussian",
+        title="Each digit has its own Gaussian",
+        statement=(
+            "In the latent each digit is a cloud of its own. Draw from 7's Gaussian, decode, and "
+            "a good 7 comes out."
+        ),
+        conditions=(
+            Condition(
+                number=Number(
+                    name=f"Samples judged to be their digit, best way ({best})", unit="share",
+                    value=ways[best].adherence, interval=ways[best].adherence_interval, n=e.n,
+                    extractor=e.judge.name,
+                ),
+                relation=">=", bar=0.95,
+            ),
+        ),
+        evidence=tuple(
+            Number(name=f"Judged to be their digit: {way}", value=c.adherence,
+                   interval=c.adherence_interval, unit="share", n=c.n, extractor=e.judge.name)
+            for way, c in ways.items()
+        ),
+        protocol=(
+            f"{e.n:,} samples, every digit equally often, judged by the shipped classifier. Fitted: "
+            "mean and full covariance by maximum likelihood on the training latents of a digit. "
+            f"Learned: the VAE's prior is N(mean, variance) per digit, trained with beta = "
+            f"{config.beta:g}; the decoder sees no label in any way."
+        ),
+        seed=e.seed,
+        explanation=(
+            "Labels are used only to say which latents belong together. That is enough to choose "
+            "what is generated, with no conditional network at all."
+        ),
+        figures=(
+            Figure(
+                caption="The class VAE's latent in the plane that separates the digits best, with "
+                "each digit's Gaussian at 1 and 2 standard deviations.",
+                alt="Ten coloured clouds with their ellipses.",
+                content=figures.latent_map(
+                    points, labels[:6000].numpy(), classes, ovals,
+                    "first discriminant direction", "second discriminant direction",
+                ),
+            ),
+            Figure(
+                caption=f"One row for each digit's Gaussian ({best}).",
+                alt="Ten rows of ten samples, one digit a row.",
+                content=figures.pixels(ten, SHOWN),
+            ),
+            Figure(
+                caption="How many samples are judged to be their digit, by the way the Gaussians "
+                "were found (vertical lines: 95 %).",
+                alt="Four bars.",
+                content=figures.bars(
+                    [way.replace(", ", ",\n") for way in ways],
+                    [100 * c.adherence for c in ways.values()],
+                    [figures.SYSTEM["ae"]] + [figures.SYSTEM["vae"]] * 3, "% judged right",
+                    intervals=[(100 * c.adherence_interval[0], 100 * c.adherence_interval[1])
+                               for c in ways.values()],
+                    show="{:.1f}",
+                ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _curves(curves: dict[str, tuple]) -> str:
+    drawn = []
+    for name, curve in curves.items():
+        kept = [b for b in curve if b.n >= 20]
+        drawn.append(
+            (
+                name.upper(), figures.SYSTEM[name],
+                [min(b.distance, 3.0) for b in kept], [100 * b.quality for b in kept],
+                [(100 * b.interval[0], 100 * b.interval[1]) for b in kept],
+            )
+        )  # fmt: skip
+    return figures.lines(drawn, "distance from data", "% surely a digit", y_from_zero=True)
+
+
+def _squared(a: Images, b: Images) -> PerSample:
+    """Squared error per pixel, pixels from 0 to 1."""
+    return ((a - b) / 2).square().flatten(1).mean(1)
+
+
+def _one_of_each(labels: Tensor | None, count: int) -> list[int]:
+    """The first image of each class."""
+    assert labels is not None
+    return [int((labels == c).nonzero()[0]) for c in range(count)]
+
+
+def _ratio_interval(a: PerSample, b: PerSample, seed: int) -> tuple[float, float]:
+    """95 % of mean(a) / mean(b), pairs resampled together."""
+    pick = torch.randint(len(a), (500, len(a)), generator=Noise("ratio", seed).generator)
+    ratios = a.double()[pick].mean(1) / b.double()[pick].mean(1)
+    return float(ratios.quantile(0.025)), float(ratios.quantile(0.975))
+
+
+def _difference_interval(a: Tensor, b: Tensor, seed: int) -> tuple[float, float]:
+    """95 % of mean(a) - mean(b), a conservative sum of both ends."""
+    low_a, high_a = bootstrap(a, seed=seed)
+    low_b, high_b = bootstrap(b, seed=seed)
+    return low_a - high_b, high_a - low_b

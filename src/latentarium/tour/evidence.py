@@ -1,0 +1,154 @@
+"""What several claims look at, computed once: models, encodings, samples, the judge's features."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from latentarium.data.dataset import Data, Split, to_float
+from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
+from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval
+from latentarium.metrics.judge import Judge
+from latentarium.models.base import LatentModel
+from latentarium.random import Noise
+from latentarium.run import Run
+from latentarium.shapes import Images, LatentSet
+from latentarium.tour.claim import Number
+
+BATCH = 1000
+
+
+@dataclass
+class Evidence:
+    """All that the claims are measured on.
+
+    Arguments:
+        data: Real images.
+        judge: The classifier of real images.
+        runs: Trained runs by name.
+        toys: 2-D runs by name.
+        seed: Of every draw.
+        n: Samples for distances and counts.
+    """
+
+    data: Data
+    judge: Judge
+    runs: dict[str, Run]
+    toys: dict[str, Run]
+    seed: int
+    n: int
+    models: dict[str, LatentModel] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.models = {name: run.load() for name, run in self.runs.items()}
+
+    @cached_property
+    def test_features(self) -> Tensor:
+        """The judge's features of the real test images."""
+        return self.judge.features(self.data.test.images)
+
+    @cached_property
+    def codes(self) -> dict[str, dict[str, LatentSet]]:
+        """Latents of train and test images by model: the mean for a point, one draw for a
+        Gaussian, so that they follow the aggregate posterior."""
+        names = ("ae", "vae", "vae_class")
+        splits = {"train": self.data.train, "test": self.data.test}
+        return {
+            name: {part: encode(self.models[name], split) for part, split in splits.items()}
+            for name in names
+        }
+
+    @cached_property
+    def ae_mixture(self) -> FittedMixture:
+        """A mixture of Gaussians fitted to the autoencoder's latents."""
+        return mixture(self.codes["ae"]["train"], 50, self.seed, max_points=15_000)
+
+    def decode(self, name: str, z: Tensor) -> Images:
+        """Decodes latents in batches, in [-1, 1]."""
+        return decode(self.models[name], z)
+
+    @cached_property
+    def samples(self) -> dict[str, Images]:
+        """n images of each system; "ae" draws from one Gaussian fitted to its latents, for it has
+        no prior of its own."""
+        noise = Noise("tour", self.seed)
+        codes = self.codes["ae"]["train"]
+        bounding = single_gaussian(codes).sample(self.n, noise.generator)
+        mixed = self.ae_mixture.sample(self.n, noise.generator)
+        drawn = {"ae": self.decode("ae", bounding), "ae_mixture": self.decode("ae", mixed)}
+        for name in ("vae", "gan"):
+            drawn[name] = self.models[name].sample(self.n, seed=self.seed)
+        drawn["cgan"] = self.models["cgan"].sample(self.n, self.asked, seed=self.seed)
+        return drawn
+
+    @cached_property
+    def asked(self) -> Tensor:
+        """The labels asked for: every class equally often."""
+        return torch.arange(self.n) % len(self.data.card.classes)
+
+    @cached_property
+    def features(self) -> dict[str, Tensor]:
+        """The judge's features of the samples."""
+        return {name: self.judge.features(images) for name, images in self.samples.items()}
+
+    @cached_property
+    def judged(self) -> dict[str, Tensor]:
+        """The judge's label of each sample."""
+        return {name: self.judge.predict(images) for name, images in self.samples.items()}
+
+    @cached_property
+    def distance(self) -> dict[str, Number]:
+        """Fréchet distance of each system's samples to the test images, by the judge."""
+        half = min(self.n, len(self.test_features)) // 2
+        floor = frechet_floor(self.test_features, half, self.seed)
+        found = {}
+        for name, features in self.features.items():
+            found[name] = Number(
+                name=f"Fréchet distance, {TITLES[name]}",
+                value=frechet(self.test_features, features),
+                interval=frechet_interval(
+                    self.test_features, features, resamples=20, seed=self.seed
+                ),
+                unit="FD",
+                n=self.n,
+                extractor=f"{self.judge.name} {self.judge.hash[:12]}",
+                floor=floor.value,
+                note=f"floor: real against real at n = {floor.n:,}",
+            )
+        return found
+
+
+TITLES = {
+    "ae": "AE, one Gaussian",
+    "ae_mixture": "AE, fitted mixture",
+    "vae": "VAE, its prior",
+    "gan": "GAN",
+    "cgan": "CGAN",
+}
+
+
+def encode(model: LatentModel, split: Split) -> LatentSet:
+    """Latents of a split, with a draw from each Gaussian posterior."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(split.images), BATCH):
+            x = to_float(split.images[start : start + BATCH])
+            y = None if split.labels is None else split.labels[start : start + BATCH]
+            posterior = model.encode(x, y)
+            parts.append(posterior.rsample(Noise("encode", start)))
+    return torch.cat(parts)
+
+
+def decode(model: LatentModel, z: Tensor) -> Images:
+    """Images of latents, in [-1, 1]."""
+    with torch.no_grad():
+        parts = [model.decode(part).clamp(-1, 1) for part in z.float().split(BATCH)]
+    return torch.cat(parts)
+
+
+def reconstruct(model: LatentModel, split: Split) -> Images:
+    """Reconstructions of a split, in [-1, 1]."""
+    with torch.no_grad():
+        parts = [model.reconstruct(to_float(x)).clamp(-1, 1) for x in split.images.split(BATCH)]
+    return torch.cat(parts)

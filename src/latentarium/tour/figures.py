@@ -1,0 +1,238 @@
+"""The report's pictures: charts as SVG that follow light and dark, pixels as PNG.
+
+A chart's text and axes carry the placeholder colour `INK`, which becomes `currentColor`; the roles
+and systems have one colour each everywhere, readable on white and on black.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Circle
+from matplotlib.patches import Ellipse as Oval
+
+from latentarium.latent.gaussians import Ellipse
+from latentarium.run import png_bytes
+from latentarium.sampling import grid
+from latentarium.shapes import Images
+
+INK = "#7f7e7d"
+"""Stands for the page's text colour; no data may use it."""
+
+SYSTEM = {"ae": "#c2571a", "vae": "#2f7fc1", "gan": "#7a5fc0", "cgan": "#0e9277"}
+ROLE = {
+    "real": "#3a9a45",
+    "generated": "#c2571a",
+    "generator": "#7a5fc0",
+    "discriminator": "#2f7fc1",
+}
+CLASSES = (
+    "#4477aa", "#ee6677", "#228833", "#ccaa33", "#66b8dd",
+    "#aa3377", "#888866", "#ee7733", "#0f9d8a", "#7a5fc0",
+)  # fmt: skip
+"""After Paul Tol's bright and vibrant schemes, told apart with colour blindness too."""
+
+_STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "latentarium",
+    "figure.constrained_layout.use": True,
+}
+
+
+def pixels(images: Images, columns: int, scale: int = 2) -> bytes:
+    """A grid of images, each pixel a square."""
+    return png_bytes(grid(images, columns, gap=2, scale=scale))
+
+
+def _svg(canvas: Canvas) -> str:
+    buffer = io.StringIO()
+    canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    return text.replace("font: 10.5px", "font: 10.5px").replace("'DejaVu Sans'", "inherit")
+
+
+def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[Axes]]:
+    canvas = Canvas(figsize=(width, height))
+    axes = canvas.subplots(1, columns, squeeze=False)[0]
+    return canvas, list(axes)
+
+
+def lines(
+    curves: Sequence[tuple[str, str, Sequence[float], Sequence[float], Sequence[tuple] | None]],
+    x_label: str,
+    y_label: str,
+    *,
+    reference: tuple[str, float] | None = None,
+    log_x: bool = False,
+    y_from_zero: bool = False,
+) -> str:
+    """Curves (name, colour, x, y, intervals or None) with an optional reference line."""
+    with mpl.rc_context(_STYLE):
+        canvas, (axes,) = _chart(6.4, 3.4)
+        for name, colour, x, y, intervals in curves:
+            axes.plot(x, y, color=colour, marker="o" if len(x) < 25 else None, ms=4, label=name)
+            if intervals is not None:
+                low, high = zip(*intervals, strict=True)
+                axes.fill_between(x, low, high, color=colour, alpha=0.22, lw=0)
+        if reference is not None:
+            axes.axhline(reference[1], color=INK, ls="--", lw=1.2, label=reference[0])
+        if log_x:
+            axes.set_xscale("symlog", linthresh=1)
+        if y_from_zero:
+            axes.set_ylim(bottom=0)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.legend()
+        return _svg(canvas)
+
+
+def bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    colours: Sequence[str],
+    label: str,
+    *,
+    intervals: Sequence[tuple[float, float] | None] | None = None,
+    band: tuple[float, float, str] | None = None,
+    show: str = "{:.3g}",
+) -> str:
+    """Bars with error bars and an optional band (low, high, name) to lie in."""
+    with mpl.rc_context(_STYLE):
+        canvas, (axes,) = _chart(6.4, 3.4)
+        if band is not None:
+            axes.axhspan(band[0], band[1], color=ROLE["real"], alpha=0.13, label=band[2])
+            axes.legend(loc="upper right")
+        axes.bar(range(len(values)), values, color=colours, width=0.7)
+        top = max([*values, band[1] if band else 0.0])
+        for i, value in enumerate(values):
+            sure = intervals[i] if intervals else None
+            if sure is not None:
+                axes.vlines(i, *sure, color=INK, lw=1.6)
+            axes.text(
+                i, (sure[1] if sure else value) + 0.015 * top, show.format(value), ha="center"
+            )
+        axes.set_ylim(0, 1.14 * top)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylabel(label)
+        return _svg(canvas)
+
+
+def columns(
+    names: Sequence[str], values: Sequence[float], colours: Sequence[str], label: str
+) -> str:
+    """Columns that may go below zero."""
+    with mpl.rc_context(_STYLE):
+        canvas, (axes,) = _chart(6.4, 3.2)
+        axes.bar(range(len(values)), values, color=colours, width=0.7)
+        axes.axhline(0, color=INK, lw=1)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlabel("true class of the image")
+        axes.set_ylabel(label)
+        return _svg(canvas)
+
+
+def table(
+    values: np.ndarray,
+    row_label: str,
+    column_label: str,
+    *,
+    show: str = "{:.0f}",
+    low: float = 0.0,
+    high: float | None = None,
+    skip_diagonal: bool = False,
+) -> str:
+    """A heat map with its numbers written in; rows and columns are classes."""
+    scale = LinearSegmentedColormap.from_list("latentarium", ["#f3f1ea", "#7fb3d9", "#0f4f86"])
+    with mpl.rc_context(_STYLE):
+        canvas, (axes,) = _chart(6.2, 5.4)
+        high = float(np.nanmax(values)) if high is None else high
+        shown = values.astype(float).copy()
+        if skip_diagonal:
+            np.fill_diagonal(shown, np.nan)
+        axes.imshow(shown, cmap=scale, vmin=low, vmax=high, aspect="auto")
+        for (row, column), value in np.ndenumerate(shown):
+            if np.isnan(value):
+                continue
+            dark = (value - low) / max(high - low, 1e-9) > 0.55
+            axes.text(
+                column, row, show.format(value), ha="center", va="center", fontsize=9,
+                color="#ffffff" if dark else "#1c1b1a",
+            )  # fmt: skip
+        axes.set_xticks(range(values.shape[1]))
+        axes.set_yticks(range(values.shape[0]))
+        axes.set_xlabel(column_label)
+        axes.set_ylabel(row_label)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        return _svg(canvas)
+
+
+def latent_map(
+    points: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    ellipses: Sequence[Sequence[Ellipse]],
+    x_label: str,
+    y_label: str,
+) -> str:
+    """Encoded images in a plane, each class with its colour, its sign and its ellipses."""
+    with mpl.rc_context(_STYLE):
+        canvas, (axes,) = _chart(6.4, 6.0)
+        colours = np.array([CLASSES[i % len(CLASSES)] for i in labels])
+        axes.scatter(*points.T, c=colours, s=3, alpha=0.35, lw=0, rasterized=True)
+        for group in ellipses:
+            for i, oval in enumerate(group):
+                shape = Oval(
+                    oval.centre, 2 * oval.major, 2 * oval.minor, angle=float(np.degrees(oval.angle)),
+                    fill=False, ec=CLASSES[i % len(CLASSES)], lw=2.0,
+                )  # fmt: skip
+                axes.add_patch(shape)
+        for i, name in enumerate(names):
+            x, y = np.median(points[labels == i], 0)
+            axes.text(
+                x, y, name, ha="center", va="center", fontsize=13, weight="bold", color="#ffffff",
+                bbox={"boxstyle": "circle,pad=0.25", "fc": CLASSES[i % 10], "ec": "none"},
+            )  # fmt: skip
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        canvas.set_dpi(150)
+        return _svg(canvas)
+
+
+def planes(
+    panels: Sequence[tuple[str, np.ndarray, str]], modes: np.ndarray, limit: float, radius: float
+) -> str:
+    """2-D samples side by side (title, points, colour); small circles mark the true modes."""
+    with mpl.rc_context(_STYLE):
+        canvas, axes = _chart(2.45 * len(panels), 2.75, len(panels))
+        for area, (title, points, colour) in zip(axes, panels, strict=True):
+            area.scatter(*points.T, s=1.6, alpha=0.5, lw=0, color=colour, rasterized=True)
+            for mode in modes:
+                area.add_patch(Circle(tuple(mode), radius, fill=False, ec=INK, lw=0.7))
+            area.set_xlim(-limit, limit)
+            area.set_ylim(-limit, limit)
+            area.set_aspect("equal")
+            area.set_xticks([])
+            area.set_yticks([])
+            area.spines[:].set_visible(True)
+            area.set_title(title, fontsize=10)
+        canvas.set_dpi(150)
+        return _svg(canvas)
