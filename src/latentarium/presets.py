@@ -28,7 +28,7 @@ def ae_mnist() -> Config:
         model=AutoencoderConfig(posterior="point", encoder=_MLP, decoder=_MLP),
         optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=7000, ema_halflife=20_000, checkpoint_every=2000, sample_every=2000
+            steps=9000, ema_halflife=20_000, checkpoint_every=2000, sample_every=2000
         ),
     )
 
@@ -44,7 +44,8 @@ def vae_mnist() -> Config:
     """VAE with a standard normal prior, 16 dimensions, on MNIST."""
     config = ae_mnist()
     model = replace(_autoencoder(config), posterior="gaussian")
-    return replace(config, name="vae_mnist", model=model)
+    train = replace(config.train, steps=6000)
+    return replace(config, name="vae_mnist", model=model, train=train)
 
 
 def vae_class_mnist() -> Config:
@@ -57,7 +58,8 @@ def vae_class_mnist() -> Config:
         encoder=_DEEP_MLP,
         decoder=_DEEP_MLP,
     )
-    return replace(config, name="vae_class_mnist", model=model)
+    train = replace(config.train, steps=8000)
+    return replace(config, name="vae_class_mnist", model=model, train=train)
 
 
 def cvae_mnist() -> Config:
@@ -104,13 +106,13 @@ def gan_grid() -> Config:
     small = NetConfig(kind="mlp", width=64, depth=4)
     return Config(
         name="gan_grid",
-        model=GANConfig(latent_dim=2, r1=0.001, r2=0.001, generator=small, discriminator=small),
-        optimizer=OptimizerConfig(learning_rate=5e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
+        model=GANConfig(latent_dim=2, r1=0.003, r2=0.003, generator=small, discriminator=small),
+        optimizer=OptimizerConfig(learning_rate=8e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
         train=TrainConfig(
             data="grid",
             steps=5000,
-            batch_size=512,
-            ema_halflife=160_000,
+            batch_size=1024,
+            ema_halflife=320_000,
             checkpoint_every=2500,
             sample_every=0,
             log_every=100,
@@ -121,7 +123,7 @@ def gan_grid() -> Config:
 def gan_ring() -> Config:
     """GAN on the ring of 8 Gaussians in the plane."""
     config = gan_grid()
-    train = replace(config.train, data="ring", steps=2500, batch_size=256, ema_halflife=80_000)
+    train = replace(config.train, data="ring", steps=2500, batch_size=512, ema_halflife=160_000)
     return replace(config, name="gan_ring", train=train)
 
 

@@ -6,9 +6,10 @@ For players i with losses L_i(theta), each over its own theta_i:
     exploitability = sum over i of gain_i
 
 A game is at a Nash equilibrium exactly where every gain is zero. For one player the sum is the
-optimality gap; for a zero-sum game of two it is the duality gap. The minimum is estimated by a best
-response: a copy of the player trained for K steps while the others stand still, from where it is.
-So each gain is a lower bound, on held-out images, in the loss's own unit, and K travels with it.
+optimality gap; for a zero-sum game of two it is the duality gap. The minimum is estimated by a
+best response: a copy of the player trained for K steps while the others stand still, from where
+it is. So each gain is a lower bound, on held-out images, in the loss's own unit, and K travels
+with it.
 
 References:
     A domain agnostic measure for monitoring and evaluating GANs (Grnarova et al., 2019),

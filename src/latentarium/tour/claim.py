@@ -182,7 +182,7 @@ def digits(value: float) -> str:
     """A number with as many digits as a reader needs."""
     if not math.isfinite(value):
         return "not finite"
-    if value == round(value) and abs(value) < 1e6:
+    if value == round(value):
         return f"{value:,.0f}"
     size = abs(value)
     return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3g}"

@@ -242,8 +242,8 @@ def realism(e: Evidence) -> Claim:
         ),
         figures=(
             Figure(
-                caption="Fréchet distance to real test images (smaller is better). The floor, real "
-                f"against real, is {gan.floor:.1f}.",
+                caption="Fréchet distance to real test images (smaller is better). The floor, "
+                f"real against real, is {gan.floor:.1f}.",
                 alt="Five bars; GAN and CGAN are the lowest.",
                 content=figures.bars(
                     [TITLES[name].replace(", ", ",\n") for name in e.distance],

@@ -59,6 +59,7 @@ def render(report: TourReport) -> str:
         if report.quick
         else ""
     )
+    words = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in GLOSSARY.items())
     contents = "".join(
         f'<li>{_mark(claim)}<a href="#{claim.id}">{_text(claim.title)}</a></li>'
         for claim in report.claims
@@ -92,7 +93,7 @@ bar.</p>
 </nav>
 {"".join(_claim(claim) for claim in report.claims)}
 <h2 id="words">The words</h2>
-<dl class="glossary">{"".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in GLOSSARY.items())}</dl>
+<dl class="glossary">{words}</dl>
 <h2 id="repeat">Do it again</h2>
 {_repeat(report)}
 </main>
@@ -110,8 +111,8 @@ def _system(system: System) -> str:
         for number in system.numbers
     )
     return (
-        f'<article class="system" style="--accent:var(--{system.id})"><h3>{_text(system.name)}</h3>'
-        f"<p>{_text(system.sentence)}</p>{_picture(system.samples)}<dl>{rows}</dl></article>"
+        f'<article class="system" style="--accent:var(--{system.id})">'
+        f"<h3>{_text(system.name)}</h3><p>{_text(system.sentence)}</p>{_picture(system.samples)}<dl>{rows}</dl></article>"
     )
 
 
@@ -181,7 +182,8 @@ def _extractor(claim: Claim) -> str:
 
 def _figure(figure: Figure) -> str:
     style = ' class="wide"' if figure.wide else ""
-    return f"<figure{style}>{_picture(figure)}<figcaption>{_text(figure.caption)}</figcaption></figure>"
+    words = f"<figcaption>{_text(figure.caption)}</figcaption>"
+    return f"<figure{style}>{_picture(figure)}{words}</figure>"
 
 
 def _picture(figure: Figure) -> str:
@@ -213,7 +215,8 @@ def _repeat(report: TourReport) -> str:
         f"<p>This took {duration(report.seconds)} on {_text(report.machine)}: {_text(steps)}.</p>"
         f"<p>{_text(versions)}. Numbers shift a little between machines, since their arithmetic "
         "rounds differently.</p>"
-        "<p>Draw more: <code>latentarium sample tour/cgan --label 7 -n 16 --out sevens.png</code></p>"
+        "<p>Draw more: <code>latentarium sample tour/cgan --label 7 -n 16 --out sevens.png</code>"
+        "</p>"
     )
 
 

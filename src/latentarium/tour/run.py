@@ -19,8 +19,8 @@ from latentarium.run import Run, versions
 from latentarium.tour import claims_game, claims_label, claims_latent, figures, page
 from latentarium.tour.claim import Claim, Figure, Number, System, TourReport
 from latentarium.tour.evidence import Evidence
-from latentarium.training.loop import train
 from latentarium.training.log import Reporter
+from latentarium.training.loop import train
 
 SYSTEMS = {"ae": "ae_mnist", "vae": "vae_mnist", "gan": "gan_mnist", "cgan": "cgan_mnist"}
 COMPANION = {"vae_class": "vae_class_mnist"}

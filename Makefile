@@ -1,0 +1,32 @@
+# From a fresh clone: `make tour` and `make test` do all their set-up. Needs Python 3.11 and pip.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: tour test soak lint format clean
+
+tour: .venv/ready
+	$(BIN)/latentarium tour
+
+test: .venv/ready
+	$(BIN)/pytest -m "not slow"
+
+soak: .venv/ready
+	$(BIN)/pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/pyright
+
+format: .venv/ready
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+.venv/ready: requirements.lock pyproject.toml
+	$(shell command -v $(PYTHON) || command -v python3) -m venv .venv
+	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv tour runs
