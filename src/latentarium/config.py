@@ -171,7 +171,7 @@ class TrainConfig:
     """Images that one player sees in one move."""
     seed: int = 0
     """All randomness is a function of (seed, step)."""
-    ema_halflife: float = 0.0
+    ema_halflife: int = 0
     """Half-life of the weights' moving average, in images; 0: no average."""
     log_every: int = 50
     """Steps between rows of log.jsonl."""

@@ -150,8 +150,13 @@ class Run:
                 orphan.unlink()
 
     def latest_checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; a damaged one is passed over with a warning."""
-        for path in sorted((self.folder / "checkpoints").glob("*.json"), reverse=True):
+        """The newest checkpoint that is whole; a damaged one is passed over with a warning.
+
+        Raises:
+            UserError: There are checkpoints, but all of them are damaged.
+        """
+        cards = sorted((self.folder / "checkpoints").glob("*.json"), reverse=True)
+        for path in cards:
             weights = path.with_suffix(".safetensors")
             try:
                 card = json.loads(path.read_text())
@@ -161,9 +166,14 @@ class Run:
                 return Checkpoint(card["step"], card["seconds"], tensors_from_bytes(content))
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
                 warnings.warn(
-                    f"The checkpoint {weights} is damaged ({error}); the one before it is used.",
+                    f"The checkpoint {weights} is damaged ({error}); the one before it is tried.",
                     stacklevel=2,
                 )
+        if cards:
+            raise UserError(
+                f"All checkpoints in {self.folder} are damaged: restore them from a copy, or "
+                "train into a new folder."
+            )
         return None
 
     def save_weights(self, model: LatentModel) -> None:

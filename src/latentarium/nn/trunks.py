@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from latentarium.config import NetConfig
-from latentarium.shapes import Features, Images
+from latentarium.shapes import Features, Images, SoftLabels
 
 Size = tuple[int, int]
 COARSEST = 8
@@ -91,7 +91,7 @@ class EncoderTrunk(nn.Module):
         self.num_features = hidden[-1] if hidden else flat
         initialize(self)
 
-    def forward(self, x: Images, extra: Features | None = None) -> Features:
+    def forward(self, x: Images, extra: SoftLabels | None = None) -> Features:
         features = self.convolutions(x).flatten(1)
         if extra is not None:
             features = torch.cat([features, extra], 1)

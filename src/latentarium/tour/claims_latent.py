@@ -396,8 +396,8 @@ def class_gaussian(e: Evidence) -> Claim:
         ),
         protocol=(
             f"{e.n:,} samples, every digit equally often, judged by the shipped classifier. "
-            "Fitted: mean and full covariance by maximum likelihood on the training latents of a digit. "
-            f"Learned: the VAE's prior is N(mean, variance) per digit, trained with beta = "
+            "Fitted: mean and full covariance by maximum likelihood on the training latents of a "
+            f"digit. Learned: the VAE's prior is N(mean, variance) per digit, trained with beta = "
             f"{config.beta:g}; the decoder sees no label in any way."
         ),
         seed=e.seed,

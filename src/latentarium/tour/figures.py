@@ -200,7 +200,8 @@ def latent_map(
             for i, oval in enumerate(group):
                 shape = Oval(
                     oval.centre, 2 * oval.major, 2 * oval.minor,
-                    angle=float(np.degrees(oval.angle)), fill=False, ec=CLASSES[i % len(CLASSES)], lw=2.0,
+                    angle=float(np.degrees(oval.angle)), fill=False,
+                    ec=CLASSES[i % len(CLASSES)], lw=2.0,
                 )  # fmt: skip
                 axes.add_patch(shape)
         for i, name in enumerate(names):

@@ -1,0 +1,41 @@
+"""Small data that every test can train on, and one thread, so that tests don't fight."""
+
+import numpy as np
+import pytest
+import torch
+
+from latentarium.data.dataset import Data
+
+torch.set_num_threads(1)
+
+
+def tiny_arrays(n: int = 200, shape=(1, 12, 10), classes: int = 3, seed: int = 0):
+    """Images whose bright rows say their class, with noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=n)
+    images = rng.integers(0, 60, size=(n, *shape))
+    for i, label in enumerate(labels):
+        images[i, :, 3 * label : 3 * label + 3] += 180
+    return images.astype(np.uint8), labels
+
+
+def tiny_data(labelled: bool = True, shape=(1, 12, 10)) -> Data:
+    """The same as `Data`."""
+    import latentarium as la
+
+    images, labels = tiny_arrays(shape=shape)
+    return la.load_data(images, labels if labelled else None)
+
+
+@pytest.fixture
+def data() -> Data:
+    return tiny_data()
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """The tiny images as a file."""
+    images, labels = tiny_arrays()
+    path = tmp_path / "tiny.npz"
+    np.savez(path, images=images[:, 0], labels=labels)
+    return path

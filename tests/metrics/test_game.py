@@ -1,0 +1,114 @@
+"""Exploitability where it is known in closed form."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from conftest import tiny_data
+from latentarium import presets
+from latentarium.config import OptimizerConfig
+from latentarium.metrics.game import exploitability
+from latentarium.models.base import LatentModel
+from latentarium.models.build import build
+from latentarium.models.game import Loss, Player
+
+
+class Choice(nn.Module):
+    """One number that a player chooses."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(value))
+
+
+class Toy(LatentModel):
+    """Two players, each with one number, and losses known in closed form."""
+
+    def __init__(self, a: float, b: float, first, second) -> None:
+        super().__init__(presets.gan_debug().model, tiny_data().card)
+        self.a, self.b = Choice(a), Choice(b)
+        self._losses = (first, second)
+
+    def players(self) -> list[Player]:
+        def loss(formula):
+            def of(batch, noise) -> Loss:
+                return Loss(formula(self.a.value, self.b.value), {})
+
+            return of
+
+        names = (("first", self.a), ("second", self.b))
+        return [
+            Player(name, part, loss(formula))
+            for (name, part), formula in zip(names, self._losses, strict=True)
+        ]
+
+    def decode(self, z, y=None) -> Tensor:
+        raise AssertionError
+
+    encode = reconstruct = decode
+
+
+SLOW = OptimizerConfig(learning_rate=0.05, beta1=0.0, beta2=0.9)
+
+
+def measure(model, optimizer=SLOW, steps=300):
+    data = tiny_data()
+    return exploitability(
+        model,
+        data.train,
+        data.validation,
+        optimizer=optimizer,
+        response_steps=steps,
+        batch_size=8,
+        num_batches=2,
+    )
+
+
+def quadratic(a: float, b: float) -> Toy:
+    """L1 = (a - b)^2, L2 = (b - 1)^2 + a b: each best response is known."""
+    return Toy(a, b, lambda a, b: (a - b) ** 2, lambda a, b: (b - 1) ** 2 + 0.5 * a * b)
+
+
+def test_nobody_gains_at_the_equilibrium_of_a_quadratic_game():
+    # a = b and 2 (b - 1) + a / 2 = 0 give a = b = 0.8
+    found = measure(quadratic(0.8, 0.8))
+    assert found.total == pytest.approx(0, abs=5e-3)
+
+
+def test_elsewhere_the_gains_are_the_closed_form():
+    a, b = 1.5, -0.5
+    best_b = 1 - a / 4
+    gains = {
+        "first": (a - b) ** 2,
+        "second": ((b - 1) ** 2 + a * b / 2) - ((best_b - 1) ** 2 + a * best_b / 2),
+    }
+    model = quadratic(a, b)
+    found = measure(model)
+    for gain in found.gains:
+        assert gain.gain <= gains[gain.player] + 1e-6  # a lower bound
+        assert gain.gain == pytest.approx(gains[gain.player], abs=0.02)
+    assert found.total == pytest.approx(sum(gains.values()), abs=0.04)
+    assert float(model.a.value) == a, "the measurement must not move the game"
+
+
+def test_a_bilinear_game_in_a_box():
+    """min over a, max over b of a b with |a|, |b| <= 1: the gap is |a| + |b|."""
+
+    def make(a: float, b: float) -> Toy:
+        return Toy(a, b, lambda a, b: torch.tanh(a) * torch.tanh(b).detach(),
+                   lambda a, b: -torch.tanh(a).detach() * torch.tanh(b))  # fmt: skip
+
+    fast = OptimizerConfig(learning_rate=0.2, beta1=0.0, beta2=0.9)
+    assert measure(make(0.0, 0.0), fast).total == 0
+    found = measure(make(0.6, -0.4), fast)
+    inside = torch.tanh(torch.tensor([0.6, 0.4])).sum()
+    assert found.total == pytest.approx(float(inside), abs=0.03)
+
+
+def test_one_player_has_an_optimality_gap():
+    model = build(presets.ae_debug().model, tiny_data().card)
+    found = measure(model, OptimizerConfig(learning_rate=0.003), steps=60)
+    assert [gain.player for gain in found.gains] == ["autoencoder"]
+    assert found.total == found.gains[0].gain > 0
+    again = measure(model, OptimizerConfig(learning_rate=0.003), steps=60)
+    assert again == found

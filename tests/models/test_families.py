@@ -1,0 +1,167 @@
+"""One life for every family: build, play, decode, sample, save."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from conftest import tiny_data
+from latentarium import presets
+from latentarium.config import AutoencoderConfig, GANConfig
+from latentarium.data.batches import Batches
+from latentarium.errors import UserError
+from latentarium.models import game
+from latentarium.models.build import build
+from latentarium.models.game import changes, copy_parameters, move, only
+from latentarium.random import Noise
+
+
+def families():
+    ae, vae = presets.ae_debug().model, presets.vae_debug().model
+    klass, gan = presets.vae_class_debug().model, presets.gan_debug().model
+    cgan = presets.cgan_debug().model
+    assert isinstance(vae, AutoencoderConfig)
+    assert isinstance(gan, GANConfig)
+    mlp = replace(gan.generator, kind="mlp")
+    return {
+        "ae": ae,
+        "dae": replace(ae, noise_std=0.3),
+        "vae": vae,
+        "vae_gaussian": replace(vae, likelihood="gaussian"),
+        "vae_class": klass,
+        "cvae": replace(vae, conditional=True),
+        "gan": gan,
+        "gan_ns": replace(gan, loss="non_saturating"),
+        "gan_hinge": replace(gan, loss="hinge", r1=0.0, r2=0.0),
+        "gan_mlp": replace(gan, generator=mlp, discriminator=mlp),
+        "cgan": cgan,
+        "cgan_plain": replace(cgan, wrong_label_weight=0.0),
+    }
+
+
+FAMILIES = families()
+SHAPES = [(1, 12, 10), (3, 9, 13)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_move_changes_only_the_movers_parameters(name, shape):
+    data = tiny_data(shape=shape)
+    model = build(FAMILIES[name], data.card).train()
+    batches = Batches(data.train, 16, 0)
+    for index, player in enumerate(model.players()):
+        adam = torch.optim.Adam(player.part.parameters(), lr=0.01)
+        before = copy_parameters(model)
+        loss = move(player, model, adam, batches.draw(index), Noise(0, index))
+        found = changes(player, model, before)
+        assert torch.isfinite(loss.total)
+        assert float(found["foreign_change"]) == 0
+        own = {id(p) for p in player.part.parameters()}
+        for key, parameter in model.named_parameters():
+            if id(parameter) in own:
+                assert parameter.grad is not None, key
+                assert torch.isfinite(parameter.grad).all(), key
+                parameter.grad = None
+            else:
+                assert parameter.grad is None, f"{player.name} left a gradient on {key}"
+        assert float(found["own_change"]) > 0
+
+
+def test_without_the_freeze_a_gradient_would_leak(monkeypatch):
+    """The test above can fail: this is what it would see."""
+    from contextlib import nullcontext
+
+    data = tiny_data()
+    model = build(FAMILIES["gan"], data.card).train()
+    generator = model.players()[1]
+    monkeypatch.setattr(game, "only", lambda player, model: nullcontext())
+    adam = torch.optim.Adam(generator.part.parameters(), lr=0.01)
+    move(generator, model, adam, Batches(data.train, 16, 0).draw(0), Noise(0))
+    discriminator = model.players()[0].part
+    assert any(p.grad is not None for p in discriminator.parameters())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_life(name):
+    data = tiny_data()
+    config = FAMILIES[name]
+    model = build(config, data.card).eval()
+    images = model.sample(7, seed=3)
+    assert images.shape == (7, 1, 12, 10)
+    assert images.abs().max() <= 1
+    torch.testing.assert_close(images, model.sample(7, seed=3, batch_size=3))
+    assert not torch.equal(images, model.sample(7, seed=4))
+    twin = build(config, data.card, seed=1).eval()
+    twin.load_state_dict(model.state_dict())
+    assert torch.equal(images, twin.sample(7, seed=3))
+    x = images[:4]
+    y = torch.tensor([0, 1, 2, 0]) if model.decodes_label else None
+    if isinstance(config, AutoencoderConfig):
+        assert model.encode(x, y).mean.shape == (4, config.latent_dim)
+        assert model.reconstruct(x, y).shape == x.shape
+    else:
+        with pytest.raises(UserError, match="no encoder"):
+            model.encode(x)
+        with pytest.raises(UserError, match="no encoder"):
+            model.reconstruct(x)
+
+
+@pytest.mark.parametrize("name", ["vae_class", "cvae", "cgan"])
+def test_labels_by_number_name_list_and_weights(name):
+    data = tiny_data()
+    model = build(FAMILIES[name], data.card).eval()
+    want = model.sample(4, 2, seed=1)
+    hot = torch.zeros(4, 3)
+    hot[:, 2] = 1
+    for label in ("2", [2, 2, 2, 2], torch.full((4,), 2), ["2"] * 4, hot, hot.numpy()):
+        torch.testing.assert_close(model.sample(4, label, seed=1), want)
+    near = hot.clone()
+    near[:, 2], near[:, 0] = 0.999, 0.001
+    assert (model.sample(4, near, seed=1) - want).abs().max() < 0.05
+    for wrong, words in (
+        (3, "no class 3"),
+        (-1, "no class -1"),
+        ("cat", "no class 'cat'"),
+        ([0, 1], "2 labels for 4 images"),
+        (torch.zeros(4, 2), "shape"),
+        (1.5, "A label is"),
+    ):
+        with pytest.raises(UserError, match=words):
+            model.sample(4, wrong)
+
+
+def test_a_label_too_many_and_labels_missing_are_errors():
+    data, bare = tiny_data(), tiny_data(labelled=False)
+    with pytest.raises(UserError, match="can't be told"):
+        build(FAMILIES["gan"], data.card).sample(2, 1)
+    with pytest.raises(UserError, match="needs labels"):
+        build(FAMILIES["cgan"], bare.card)
+    model = build(FAMILIES["cgan"], data.card)
+    with pytest.raises(UserError, match="conditional"):
+        model.decode(torch.zeros(1, model.latent_dim))
+    with pytest.raises(UserError, match="at least 1"):
+        model.sample(0)
+
+
+def test_truncation_draws_images_together():
+    model = build(FAMILIES["gan"], tiny_data().card).eval()
+    wide, narrow = model.sample(50), model.sample(50, truncation=0.1)
+    assert narrow.std(0).mean() < 0.5 * wide.std(0).mean()
+
+
+def test_wrong_labels_are_wrong_and_cover_all():
+    model = build(FAMILIES["cgan"], tiny_data().card)
+    right = torch.eye(3)[torch.arange(300) % 3]
+    wrong = model._wrong(right, Noise(0))  # pyright: ignore[reportCallIssue]
+    assert (wrong.argmax(1) != right.argmax(1)).all()
+    pairs = {(int(a), int(b)) for a, b in zip(right.argmax(1), wrong.argmax(1), strict=True)}
+    assert len(pairs) == 6
+
+
+def test_only_restores_what_was_frozen():
+    model = build(FAMILIES["gan"], tiny_data().card)
+    first = next(iter(model.parameters()))
+    first.requires_grad_(False)
+    with only(model.players()[0], model):
+        pass
+    assert not first.requires_grad
