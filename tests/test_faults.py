@@ -23,7 +23,7 @@ def run(tmp_path):
     return train(presets.cgan_debug(), tmp_path / "run", tiny_data())
 
 
-def refused(capsys, *arguments: str) -> str:
+def refused(capsys, *arguments: object) -> str:
     """Runs the command line, which must refuse with one sentence."""
     with pytest.raises(SystemExit) as stop:
         cli.main([str(a) for a in arguments])
@@ -47,8 +47,10 @@ def test_unknown_setting(capsys):
 
 
 def test_a_setting_that_cannot_work(capsys):
-    words = refused(capsys, "train", "cgan_debug", "--train.steps", "0")
-    assert "steps is 0; give at least 1" in words
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "cgan_debug", "--train.steps", "0"])
+    assert stop.value.code == 2
+    assert "steps is 0; give at least 1" in "".join(capsys.readouterr())
 
 
 def test_unknown_key_in_a_run(capsys, run):

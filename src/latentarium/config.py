@@ -257,6 +257,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON ha
         return from_dict(families[family], value, where)
     if origin is tuple:
         _require(isinstance(value, list | tuple), f"{where} must be a list, not {value!r}.")
+        wanted = len(arguments)
+        _require(
+            arguments[-1] is ... or len(value) == wanted,
+            f"{where} must have {wanted} values, not {len(value)}.",
+        )
         return tuple(_convert(arguments[0], v, where) for v in value)
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type, hint), value, where)

@@ -1,5 +1,6 @@
 """Files that are whole or not there: written to a temporary name, flushed, renamed."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -24,8 +25,14 @@ def write_atomic(path: Path, content: bytes) -> None:
         temporary.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if error.errno != errno.EROFS else None
+        with contextlib.suppress(OSError):  # where nothing could be written nothing is left
+            temporary.unlink(missing_ok=True)
         raise cannot_write(path, error) from None
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this was left by a kill in the middle of `write_atomic`."""
+    return path.name.startswith(".") and path.suffix == ".tmp"
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
@@ -39,6 +46,8 @@ def cannot_write(path: Path, error: OSError) -> UserError:
         errno.EPERM: "you may not write there; choose another folder",
         errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
         errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
+        errno.ENOENT: "nothing can be made there; choose another folder",
+        errno.EISDIR: "it is a folder; choose another name",
     }.get(error.errno or 0, f"{error.strerror or error}; mend that")
     return UserError(
         f"Can't write {path}: {reason} and run the same command again. Everything saved before "

@@ -2,8 +2,8 @@
 
 `EncoderTrunk` takes images to features (B, F); `DecoderTrunk` takes features to images. Both work
 for any number of channels and any size, odd and non-square ones too: a convolutional trunk halves
-both sides until the larger is at most 8 (at least once), and its decoder walks the same sizes
-back.
+both sides until the larger is at most 8 (at least once) or the smaller is 1, and its decoder walks
+the same sizes back.
 """
 
 import math
@@ -23,7 +23,7 @@ SLOPE = 0.2
 def stage_sizes(height: int, width: int) -> list[Size]:
     """The sizes that a convolutional trunk walks, finest first."""
     sizes = [(height, width)]
-    while len(sizes) == 1 or max(sizes[-1]) > COARSEST:
+    while len(sizes) == 1 or (max(sizes[-1]) > COARSEST and min(sizes[-1]) > 1):
         height, width = height // 2, width // 2
         sizes.append((height, width))
     return sizes

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Interval = tuple[float, float]
+Real = float | int
+Interval = tuple[Real, Real]
 
-_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+_RELATIONS: dict[str, Callable[[Real, Real], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,
@@ -25,13 +26,13 @@ class Number:
     """A number that never travels alone."""
 
     name: str
-    value: float
+    value: Real
     unit: str = ""
     interval: Interval | None = None
     """95 %."""
     n: int | None = None
     extractor: str | None = None
-    floor: float | None = None
+    floor: Real | None = None
     """What real data against real data gives at the same n."""
     note: str = ""
 
@@ -56,7 +57,7 @@ class Condition:
     number: Number
     relation: str
     """One of >=, <=, >, <, ==."""
-    bar: float
+    bar: Real
 
     @property
     def holds(self) -> bool:
@@ -178,7 +179,7 @@ class TourReport:
         }
 
 
-def digits(value: float) -> str:
+def digits(value: Real) -> str:
     """A number with as many digits as a reader needs."""
     if not math.isfinite(value):
         return "not finite"
@@ -188,7 +189,7 @@ def digits(value: float) -> str:
     return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3g}"
 
 
-def quantity(value: float, unit: str) -> str:
+def quantity(value: Real, unit: str) -> str:
     """A value in its unit; a share is shown in percent."""
     if unit == "share":
         return f"{100 * value:.2f} %" if math.isfinite(value) else "not finite"
@@ -204,5 +205,5 @@ def say(number: Number) -> str:
     return text
 
 
-def _finite(value: float) -> float | None:
+def _finite(value: Real) -> float | None:
     return float(value) if math.isfinite(value) else None

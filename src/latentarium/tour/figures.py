@@ -20,6 +20,7 @@ from latentarium.latent.gaussians import Ellipse
 from latentarium.run import png_bytes
 from latentarium.sampling import grid
 from latentarium.shapes import Images
+from latentarium.tour.claim import Interval, Real
 
 INK = "#7f7e7d"
 """Stands for the page's text colour; no data may use it."""
@@ -74,11 +75,11 @@ def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[
 
 
 def lines(
-    curves: Sequence[tuple[str, str, Sequence[float], Sequence[float], Sequence[tuple] | None]],
+    curves: Sequence[tuple[str, str, Sequence[Real], Sequence[Real], Sequence[tuple] | None]],
     x_label: str,
     y_label: str,
     *,
-    reference: tuple[str, float] | None = None,
+    reference: tuple[str, Real] | None = None,
     log_x: bool = False,
     y_from_zero: bool = False,
 ) -> str:
@@ -104,12 +105,12 @@ def lines(
 
 def bars(
     names: Sequence[str],
-    values: Sequence[float],
+    values: Sequence[Real],
     colours: Sequence[str],
     label: str,
     *,
-    intervals: Sequence[tuple[float, float] | None] | None = None,
-    band: tuple[float, float, str] | None = None,
+    intervals: Sequence[Interval | None] | None = None,
+    band: tuple[Real, Real, str] | None = None,
     show: str = "{:.3g}",
 ) -> str:
     """Bars with error bars and an optional band (low, high, name) to lie in."""
@@ -134,7 +135,7 @@ def bars(
 
 
 def columns(
-    names: Sequence[str], values: Sequence[float], colours: Sequence[str], label: str
+    names: Sequence[str], values: Sequence[Real], colours: Sequence[str], label: str
 ) -> str:
     """Columns that may go below zero."""
     with mpl.rc_context(_STYLE):

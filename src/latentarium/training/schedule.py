@@ -18,8 +18,8 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
 
 
 def snapshot_steps(steps: int, count: int) -> set[int]:
-    """`count` steps from 0 to `steps`, spaced evenly in log(step) after the first."""
-    if count == 0:
-        return set()
-    spaced = {round(steps ** (i / max(1, count - 2))) for i in range(count - 1)}
-    return {0, steps, *spaced}
+    """At most `count` steps from 0 to `steps`, spaced evenly in log(step) after the first; of
+    steps that round to the same one, one is kept."""
+    if count < 3:
+        return {steps, 0} if count == 2 else {steps} if count == 1 else set()
+    return {0} | {round(steps ** (i / (count - 2))) for i in range(count - 1)}
