@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader, such as `head`, has gone
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:  # a folder that may not be read, a disk that fails
+        if error.filename is None:
+            raise
+        _fail(f"Can't use {error.filename}: {error.strerror}. Mend that or give another path.")
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command resumes.\n")
         sys.exit(130)
@@ -194,6 +198,8 @@ def sample(
 
     if out.suffix not in (".png", ".npz"):
         raise UserError(f"{out} ends neither in .png nor in .npz: give one of these.")
+    if scale is not None and scale < 1:
+        raise UserError(f"scale is {scale}; give at least 1.")
     model = load(run)
     images = model.sample(n, label=label, seed=seed, truncation=truncation)
     if out.suffix == ".npz":

@@ -33,7 +33,7 @@ from torch import Tensor
 import latentarium
 from latentarium.config import Config, DataCard, from_dict, to_dict
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, sha256, write_atomic
+from latentarium.files import cannot_write, is_temporary, sha256, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 
@@ -66,8 +66,7 @@ class Run:
             raise UserError(
                 f"{self.folder} has run format {found!r} and this latentarium "
                 f"({latentarium.__version__}) reads {FORMAT}: use the version that made it "
-                f"({content.get('versions', {}).get('latentarium', 'unknown')}), or train again "
-                "into a new folder."
+                f"({_made_by(content)}), or train again into a new folder."
             )
         self.config = from_dict(Config, content.get("config"), f"{path}: config")
         self.data = from_dict(DataCard, content.get("data"), f"{path}: data")
@@ -85,7 +84,7 @@ class Run:
             run = cls(folder)
             run._refuse_other(config, data)
             return run
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and not all(is_temporary(p) for p in folder.iterdir()):
             raise UserError(f"{folder} has other files in it: choose a new or empty folder.")
         content = {
             "format": FORMAT,
@@ -128,6 +127,9 @@ class Run:
                     f"Another process is training {self.folder}: wait for it, stop it, or choose "
                     "another folder."
                 ) from None
+            for place in (".weights.*", "samples/.*", "snapshots/.*"):
+                for leftover in filter(is_temporary, self.folder.glob(place)):
+                    leftover.unlink()
             yield
 
     # ------------------------------------------------------------------ checkpoints and weights
@@ -163,6 +165,8 @@ class Run:
                 content = weights.read_bytes()
                 if sha256(content) != card["sha256"]:
                     raise ValueError("its checksum is wrong")
+                if card["step"] != int(path.stem):
+                    raise ValueError("its step is not that of its name")
                 return Checkpoint(card["step"], card["seconds"], tensors_from_bytes(content))
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
                 warnings.warn(
@@ -192,6 +196,11 @@ class Run:
         """The model for use, in evaluation mode, on the CPU; or as it was at a snapshot."""
         name = "weights" if snapshot is None else f"snapshots/{snapshot:09d}"
         path = self.folder / f"{name}.safetensors"
+        if not path.exists() and snapshot is not None:
+            kept = ", ".join(map(str, self.snapshots())) or "none"
+            raise UserError(
+                f"{self.folder} has no snapshot of step {snapshot}: it has those of {kept}."
+            )
         if not path.exists():
             raise UserError(
                 f"{self.folder} has no {path.name}: its training has not ended. Run the same "
@@ -298,6 +307,11 @@ def _read_json(path: Path, missing: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} is not what latentarium writes: restore it or train again.")
     return content
+
+
+def _made_by(content: dict[str, Any]) -> str:
+    versions = content.get("versions")
+    return str(versions.get("latentarium", "unknown") if isinstance(versions, dict) else "unknown")
 
 
 def _ends_line(path: Path) -> bool:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conftest import tiny_data
-from latentarium.data.batches import Batches
+from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Split
 
 
@@ -13,9 +13,14 @@ def counted(n: int = 50) -> Split:
     return Split(images.contiguous(), torch.arange(n))
 
 
+def labels(batch: Batch) -> torch.Tensor:
+    assert batch.y is not None
+    return batch.y
+
+
 def test_an_epoch_is_a_permutation_and_epochs_differ():
     batches = Batches(counted(), 10, seed=0)
-    epochs = [torch.cat([batches.draw(e * 5 + i).y for i in range(5)]) for e in range(2)]
+    epochs = [torch.cat([labels(batches.draw(e * 5 + i)) for i in range(5)]) for e in range(2)]
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(50))
     assert not torch.equal(*epochs)
@@ -32,7 +37,7 @@ def test_a_draw_depends_on_nothing_before_it():
 
 def test_images_keep_their_labels_and_lie_between_minus_one_and_one():
     batch = Batches(counted(), 10, seed=0).draw(1)
-    torch.testing.assert_close(batch.x[:, 0, 0, 0], batch.y.float() / 127.5 - 1)
+    torch.testing.assert_close(batch.x[:, 0, 0, 0], labels(batch).float() / 127.5 - 1)
     assert Batches(tiny_data(labelled=False).train, 8, 0).draw(0).y is None
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from conftest import tiny_data
 from latentarium import presets
@@ -42,10 +42,14 @@ class Toy(LatentModel):
             for (name, part), formula in zip(names, self._losses, strict=True)
         ]
 
-    def decode(self, z, y=None) -> Tensor:
-        raise AssertionError
+    def decode(self, z, y=None):
+        raise AssertionError("nothing is decoded here")
 
-    encode = reconstruct = decode
+    def encode(self, x, y=None):
+        raise AssertionError("nothing is encoded here")
+
+    def reconstruct(self, x, y=None):
+        raise AssertionError("nothing is encoded here")
 
 
 SLOW = OptimizerConfig(learning_rate=0.05, beta1=0.0, beta2=0.9)

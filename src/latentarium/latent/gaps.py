@@ -33,7 +33,7 @@ def distance_to_data(codes: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoin
     Raises:
         UserError: As `nearest`.
     """
-    return nearest(codes, z, k).distance[:, -1]
+    return nearest(codes, z, k).distance[:, -1].contiguous()
 
 
 def percentile_among(distance: PerPoint, held_out: PerOther) -> PerPoint:

@@ -27,6 +27,7 @@ from torch.optim import Adam
 from latentarium.config import OptimizerConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
+from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player, move, only
 from latentarium.random import Noise
@@ -80,9 +81,14 @@ def exploitability(
         optimizer: Rate and betas of the best responses, at a constant rate.
         response_steps: K, the moves of a best response.
         batch_size: Images in a move, and in a held-out batch.
-        num_batches: Held-out batches.
+        num_batches: Held-out batches, at least 2.
         seed: Of batches and noise.
+
+    Raises:
+        UserError: There are too few images or batches.
     """
+    if num_batches < 2:
+        raise UserError(f"num_batches is {num_batches}; give at least 2, for the interval.")
     gains = []
     for index, player in enumerate(model.players()):
         alone = copy.deepcopy(model).train()

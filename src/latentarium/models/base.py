@@ -1,5 +1,6 @@
 """The one idea: a model decodes latents into images, under a prior on the latents."""
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -91,10 +92,13 @@ class LatentModel(nn.Module, ABC):
             batch_size: Images decoded at once; it does not change them.
 
         Raises:
-            UserError: A label for a model that takes none, an unknown class, a wrong count.
+            UserError: A label for a model that takes none, an unknown class, a wrong count, a
+                truncation that is negative or not finite.
         """
         if n < 1:
             raise UserError(f"n is {n}; ask for at least 1 image.")
+        if not 0 <= truncation < math.inf:
+            raise UserError(f"truncation is {truncation}; give 0 or more.")
         noise = Noise("sample", seed)
         labels = resolve_labels(label, n, self.classes, self.takes_label, noise)
         eps = noise.normal(n, self.latent_dim)

@@ -80,6 +80,11 @@ class GAN(LatentModel):
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__(config, data)
+        if config.wrong_label_weight > 0 and self.num_classes < 2:
+            raise UserError(
+                f"{data.source} has one class only, so no label is wrong: set wrong_label_weight "
+                "to 0, or give data of more classes."
+            )
         self.generator = Generator(config, data)
         self.discriminator = Discriminator(config, data)
         self.prior = StandardNormal(config.latent_dim)

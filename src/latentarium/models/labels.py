@@ -39,13 +39,18 @@ def resolve_labels(
     given = label.detach().cpu() if isinstance(label, torch.Tensor) else label
     if isinstance(given, list | tuple) and all(isinstance(v, int | str) for v in given):
         given = [class_index(v, classes) for v in given]
-    values = np.asarray(given)
+    try:
+        values = np.asarray(given)
+    except ValueError:  # rows of unequal length
+        values = np.empty(0, dtype=object)
     if values.ndim == 2 and values.dtype.kind == "f":
         if values.shape != (n, len(classes)):
             raise UserError(
                 f"Soft labels have shape {values.shape}; give ({n}, {len(classes)}): one weight "
                 "per class for each image."
             )
+        if not np.isfinite(values).all():
+            raise UserError("Soft labels hold values that are not finite: give finite weights.")
         return torch.as_tensor(values, dtype=torch.float32)
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise UserError(
@@ -62,9 +67,12 @@ def class_index(label: int | str | np.integer, classes: Sequence[str]) -> int:
     if isinstance(label, str):
         if label in classes:
             return classes.index(label)
-        if not label.lstrip("-").isdigit():
-            raise UserError(f"There is no class '{label}'.{did_you_mean(label, classes)}")
-        label = int(label)
+        try:
+            label = int(label)
+        except ValueError:
+            raise UserError(
+                f"There is no class '{label}'.{did_you_mean(label, classes)}"
+            ) from None
     if not 0 <= label < len(classes):
         raise UserError(
             f"There is no class {label}: labels go from 0 to {len(classes) - 1} "

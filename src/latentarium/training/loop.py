@@ -41,15 +41,16 @@ def train(
     settings = config.train
     data = load_data(settings.data) if data is None else data
     device = pick_device(settings.device)
+    # made first: settings that can't work must not claim the folder
+    state = State(config, data.card, device)
+    batches = Batches(data.train, settings.batch_size, settings.seed, device)
     run = Run.start(folder, config, data.card)
     reporter = reporter or Reporter()
     with run.lock():
-        state = State(config, data.card, device)
         saved = run.latest_checkpoint()
         if saved is not None:
             state.restore(saved.tensors)
             state.step, state.seconds = saved.step, saved.seconds
-        batches = Batches(data.train, settings.batch_size, settings.seed, device)
         keep = snapshot_steps(settings.steps, settings.snapshots)
         record = Record()
         reporter.start(config, state.step)
@@ -86,6 +87,7 @@ def train(
                 run.save_snapshot(state.step, state.model)
             if done or state.step % settings.checkpoint_every == 0:
                 record.check()
+                state.check()
                 run.save_checkpoint(Checkpoint(state.step, state.seconds, state.tensors()))
         run.save_weights(state.use())
         reporter.end(state.seconds)

@@ -8,6 +8,7 @@ from torch.optim import Adam
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from latentarium.config import Config, DataCard
+from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.models.game import Player
@@ -40,6 +41,20 @@ class State:
             fused=True,
         )
 
+    def check(self) -> None:
+        """Stops where parameters are not finite: a loss tells of it only one step later.
+
+        Raises:
+            UserError: It names the player and the step.
+        """
+        for player in self.players:
+            if not all(bool(p.isfinite().all()) for p in player.part.parameters()):
+                raise UserError(
+                    f"The {player.name}'s parameters are not finite after step {self.step}. The "
+                    "last checkpoint is intact; lower the learning rate and train into a new "
+                    "folder."
+                )
+
     def update_average(self) -> None:
         """Moves the average: parameters are blended, buffers copied."""
         halflife = self.config.train.ema_halflife
@@ -69,16 +84,33 @@ class State:
         return {name: tensor.detach().cpu() for name, tensor in named.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Fills everything from a checkpoint's tensors; a missing or superfluous one raises."""
-        self.model.load_state_dict(_under("model.", tensors))
-        self.average.load_state_dict(_under("average.", tensors))
+        """Fills everything from a checkpoint's tensors.
+
+        Raises:
+            UserError: A tensor is missing, superfluous or of another shape.
+        """
+        try:
+            self.model.load_state_dict(_under("model.", tensors))
+            self.average.load_state_dict(_under("average.", tensors))
+        except RuntimeError as error:
+            raise _does_not_fit(error) from None
         for name, optimizer in self.optimizers.items():
             slots: dict[int, dict[str, Tensor]] = {}
             for key, tensor in _under(f"optimizer.{name}.", tensors).items():
                 index, slot = key.split(".")
                 slots.setdefault(int(index), {})[slot] = tensor
             groups = optimizer.state_dict()["param_groups"]
+            if sorted(slots) != groups[0]["params"]:
+                raise _does_not_fit(f"the {name}'s optimizer has other parameters")
             optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _does_not_fit(reason: object) -> UserError:
+    words = " ".join(str(reason).split())[:200]
+    return UserError(
+        f"The checkpoint does not fit this model ({words}): use the version of latentarium that "
+        "made it, or train into a new folder."
+    )
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
