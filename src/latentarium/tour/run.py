@@ -16,7 +16,7 @@ from latentarium.data.sources import load_data
 from latentarium.metrics.judge import load_judge
 from latentarium.progress import Display
 from latentarium.run import Run, versions
-from latentarium.tour import claims_game, claims_label, claims_latent, figures, page
+from latentarium.tour import claims_game, claims_gaps, claims_label, claims_latent, figures, page
 from latentarium.tour.claim import Claim, Figure, Number, System, TourReport
 from latentarium.tour.evidence import Evidence
 from latentarium.training.log import Reporter
@@ -120,8 +120,8 @@ def _measures(response_steps: int) -> list[Callable[[Evidence], Claim]]:
     return [
         claims_latent.ae_compresses,
         claims_latent.latent_useful,
-        claims_latent.ae_gaps,
-        claims_latent.vae_continuous,
+        claims_gaps.ae_gaps,
+        claims_gaps.vae_continuous,
         claims_latent.class_gaussian,
         claims_game.one_gaussian_fails,
         claims_game.own_parameters,
