@@ -4,6 +4,7 @@ One child process imports torch once and forks for each family; each fork trains
 at a chosen place. The test then makes the same call and compares with a run that nobody killed.
 """
 
+import errno
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from conftest import tiny_data
 from latentarium import files, presets, run
 from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
+from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.gan import GAN
 from latentarium.run import Run
@@ -160,6 +162,29 @@ def bitwise_equal(whole: Run, resumed: Run) -> None:
 
 def rows(of: Run) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in of.log()]
+
+
+@pytest.mark.parametrize("write", [1, 2, 5, 9, 12, 21, 24])
+def test_wherever_the_disk_fills_the_same_call_leads_to_the_same_bits(
+    write, monkeypatch, tmp_path
+):
+    """Flushes count two for a file: its content and its folder."""
+    calls = 0
+
+    def full(handle):
+        nonlocal calls
+        calls += 1
+        if calls == write:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    config, data = CONFIGS["cgan"], tiny_data()
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(UserError, match="the disk is full; free some space"):
+            loop.train(config, tmp_path / "r", data)
+    resumed = loop.train(config, tmp_path / "r", data)
+    bitwise_equal(loop.train(config, tmp_path / "whole", data), resumed)
+    assert not list(resumed.folder.rglob("*.tmp"))
 
 
 def test_the_comparison_can_fail(tmp_path):

@@ -17,9 +17,9 @@ from latentarium.training.state import State
 CPU = torch.device("cpu")
 
 
-def vae(norm="none", **settings) -> State:
+def vae(net: NetConfig | None = None, **settings) -> State:
     config = presets.vae_debug()
-    net = NetConfig(width=4, depth=1, hidden=8, norm=norm)
+    net = net or NetConfig(width=4, depth=1, hidden=8)
     assert isinstance(config.model, AutoencoderConfig)
     config = replace(
         config,
@@ -66,7 +66,7 @@ def test_without_a_halflife_the_average_is_the_model():
 
 
 def test_running_statistics_are_copied_not_averaged():
-    state = vae(norm="batch", ema_halflife=1_000_000)
+    state = vae(NetConfig(width=4, depth=1, norm="batch"), ema_halflife=1_000_000)
     buffers = dict(state.model.named_buffers())
     assert any("running_mean" in name for name in buffers)
     for buffer in buffers.values():

@@ -1,0 +1,249 @@
+"""Each family's loss is the sum that its docstring says, of terms computed another way here."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from conftest import tiny_data
+from latentarium import presets
+from latentarium.config import AutoencoderConfig, GANConfig
+from latentarium.data.batches import Batch, Batches
+from latentarium.distributions import ClassGaussian, DiagonalGaussian, Point
+from latentarium.errors import UserError
+from latentarium.models.autoencoder import Autoencoder
+from latentarium.models.build import build
+from latentarium.models.gan import GAN
+from latentarium.nn.trunks import EncoderTrunk
+from latentarium.objectives.adversarial import EQUILIBRIUM
+from latentarium.random import Noise
+
+
+def one_batch(shape=(1, 12, 10)) -> Batch:
+    return Batches(tiny_data(shape=shape).train, 16, 0).draw(0)
+
+
+def labels_of(batch: Batch) -> Tensor:
+    assert batch.y is not None
+    return batch.y
+
+
+def autoencoder(preset: str, **changes: object) -> Autoencoder:
+    config = presets.get(preset).model
+    assert isinstance(config, AutoencoderConfig)
+    model = build(replace(config, **changes), tiny_data().card)
+    assert isinstance(model, Autoencoder)
+    return model
+
+
+def adversaries(preset: str = "gan_debug", **changes: object) -> GAN:
+    config = presets.get(preset).model
+    assert isinstance(config, GANConfig)
+    model = build(replace(config, **changes), tiny_data().card)
+    assert isinstance(model, GAN)
+    return model
+
+
+# --------------------------------------------------------------------------- autoencoders
+
+
+def test_the_loss_of_a_vae_is_distortion_plus_beta_times_rate():
+    model, batch = autoencoder("vae_class_debug", beta=2.5), one_batch()
+    loss = model.loss(batch, Noise(0))
+    posterior = model.encode(batch.x)
+    assert isinstance(posterior, DiagonalGaussian)
+    z = posterior.rsample(Noise(0))
+    assert isinstance(model.prior, ClassGaussian)
+    own = DiagonalGaussian(model.prior.mean[batch.y], model.prior.log_variance[batch.y])
+    rate = posterior.kl(own).mean()
+    logits = model.decoder(z)
+    distortion = -torch.distributions.Bernoulli(logits=logits, validate_args=False).log_prob(
+        (batch.x + 1) / 2
+    )
+    distortion = distortion.sum() / len(batch.x)
+    torch.testing.assert_close(loss.terms["rate"], rate.detach())
+    torch.testing.assert_close(loss.terms["distortion"], distortion.detach())
+    torch.testing.assert_close(loss.total, distortion + 2.5 * rate)
+
+
+def test_the_rate_pulls_on_encoder_and_class_gaussians_but_not_on_the_decoder():
+    model, batch = autoencoder("vae_class_debug", beta=1.0), one_batch()
+    posterior = model.encode(batch.x)
+    assert isinstance(posterior, DiagonalGaussian)
+    rate = posterior.kl(model.prior.given(batch.y, len(batch.x))).sum()
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    found = torch.autograd.grad(rate, parameters, allow_unused=True)
+    pulled = {n.split(".")[0] for n, g in zip(names, found, strict=True) if g is not None}
+    assert pulled == {"encoder", "to_posterior", "prior"}
+
+
+def test_an_autoencoder_has_no_rate_and_its_posterior_is_a_point():
+    model, batch = autoencoder("ae_debug"), one_batch()
+    assert isinstance(model.encode(batch.x), Point)
+    loss = model.loss(batch, Noise(0))
+    assert set(loss.terms) == {"distortion"}
+    assert torch.equal(loss.total, model.loss(batch, Noise(1)).total)  # nothing is drawn
+
+
+def test_a_denoiser_sees_noise_and_is_asked_for_the_clean_image():
+    model, batch = autoencoder("ae_debug", noise_std=0.5), one_batch()
+    seen: list[Tensor] = []
+    model.encoder.register_forward_hook(lambda module, given, out: seen.append(given[0]))
+    loss = model.loss(batch, Noise(0))
+    noise = seen[0] - batch.x
+    assert float(noise.std()) == pytest.approx(0.5, rel=0.1)
+    output = model.decoder(model.to_posterior(model.encoder(seen[0])))
+    clean = model.likelihood.nll(output, batch.x).mean()
+    torch.testing.assert_close(loss.total, clean)
+    assert not torch.equal(loss.total, model.loss(batch, Noise(1)).total)
+    with torch.no_grad():  # in use there is no noise
+        model.encode(batch.x)
+    assert torch.equal(seen[-1], batch.x)
+
+
+def test_a_conditional_vae_reads_its_label_on_both_sides():
+    model, batch = autoencoder("vae_debug", conditional=True), one_batch()
+    other = (labels_of(batch) + 1) % 3
+    with torch.no_grad():
+        means = model.encode(batch.x, batch.y).mean, model.encode(batch.x, other).mean
+        z = torch.zeros(len(batch.x), model.latent_dim)
+        images = model.decode(z, batch.y), model.decode(z, other)
+    assert not torch.equal(*means)
+    assert not torch.equal(*images)
+
+
+# --------------------------------------------------------------------------- adversaries
+
+
+class Flat(nn.Module):
+    """A trunk whose features are the pixels, so that the discriminator is linear."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+
+def linear_discriminator(**changes: object) -> GAN:
+    model = adversaries("gan_debug", **changes)
+    pixels = 12 * 10
+    model.discriminator.trunk = Flat()  # pyright: ignore[reportAttributeAccessIssue]  a stand-in
+    model.discriminator.realism = nn.Linear(pixels, 1)
+    return model
+
+
+@pytest.mark.parametrize(("r1", "r2"), [(0.0, 0.0), (3.0, 0.0), (0.0, 5.0), (3.0, 5.0)])
+def test_both_penalties_of_a_linear_discriminator_are_its_squared_weight(r1, r2):
+    model, batch = linear_discriminator(r1=r1, r2=r2), one_batch()
+    loss = model.discriminator_loss(batch, Noise(0))
+    squared = model.discriminator.realism.weight.square().sum()
+    torch.testing.assert_close(loss.terms["r1"], squared.detach())
+    torch.testing.assert_close(loss.terms["r2"], squared.detach())
+    total = loss.terms["adversarial"] + 0.5 * (r1 + r2) * squared
+    torch.testing.assert_close(loss.total, total)
+
+
+def test_the_penalty_shrinks_the_weight():
+    """d/dw of gamma/2 |w|^2 is gamma w: the penalty is differentiable once more."""
+    batch = one_batch()
+    gradients = []
+    for r1 in (0.0, 7.0):
+        model = linear_discriminator(r1=r1, r2=0.0)
+        with torch.no_grad():
+            model.discriminator.realism.weight.copy_(Noise(3).normal(1, 120))
+        total = model.discriminator_loss(batch, Noise(0)).total
+        weight = model.discriminator.realism.weight
+        gradients.append(torch.autograd.grad(total, weight)[0])
+    torch.testing.assert_close(gradients[1] - gradients[0], 7.0 * Noise(3).normal(1, 120))
+
+
+@pytest.mark.parametrize("kind", EQUILIBRIUM)
+def test_a_blind_discriminator_gives_both_players_the_equilibrium_value(kind):
+    model, batch = adversaries(loss=kind), one_batch()
+    nn.init.zeros_(model.discriminator.realism.weight)
+    nn.init.zeros_(model.discriminator.realism.bias)
+    for player in model.players():
+        value = player.loss(batch, Noise(0)).terms["adversarial"]
+        assert float(value) == pytest.approx(EQUILIBRIUM[kind][player.name], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", EQUILIBRIUM)
+def test_the_games_terms_are_those_of_the_logits(kind):
+    """Logits that come from `decode` and `discriminate` give the loss's own terms."""
+    model, batch = adversaries("cgan_debug", loss=kind, r1=0.0, r2=0.0), one_batch()
+    loss = model.discriminator_loss(batch, Noise(5))
+    with torch.no_grad():
+        z = Noise(5).normal(len(batch.x), model.latent_dim)
+        real = model.discriminate(batch.x, batch.y)
+        fake = model.discriminate(model.decode(z, batch.y), batch.y)
+    torch.testing.assert_close(loss.terms["real_logit"], real.mean())
+    torch.testing.assert_close(loss.terms["fake_logit"], fake.mean())
+    total = loss.terms["adversarial"] + loss.terms["wrong_label"]
+    torch.testing.assert_close(loss.total.detach(), total)
+
+
+def test_real_images_with_wrong_labels_are_taught_to_be_refused():
+    """One step down the loss lowers the logits of real images under other labels."""
+    model, batch = adversaries("cgan_debug", wrong_label_weight=50.0, r1=0.0, r2=0.0), one_batch()
+    before = model.discriminator_loss(batch, Noise(0))
+    loss = before.total
+    names, parameters = zip(*model.discriminator.named_parameters(), strict=True)
+    assert names
+    for p, g in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        p.data -= 1e-4 * g
+    after = model.discriminator_loss(batch, Noise(0))
+    gap = "real_logit", "wrong_logit"
+    assert after.terms[gap[0]] - after.terms[gap[1]] > before.terms[gap[0]] - before.terms[gap[1]]
+    assert after.terms["wrong_label"] < before.terms["wrong_label"]
+
+
+def test_a_discriminator_scores_image_and_label_together():
+    """D(x, soft) of a blend of labels is the blend of D(x, y): the projection is linear in y."""
+    model, batch = adversaries("cgan_debug"), one_batch()
+    hot = nn.functional.one_hot(labels_of(batch), 3).float()
+    other = hot.roll(1, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model.discriminate(batch.x, hot), model.discriminate(batch.x, batch.y)
+        )
+        blend = model.discriminate(batch.x, 0.25 * hot + 0.75 * other)
+        right, wrong = model.discriminate(batch.x, hot), model.discriminate(batch.x, other)
+        torch.testing.assert_close(blend, 0.25 * right + 0.75 * wrong)
+        assert not torch.allclose(blend, model.discriminate(batch.x, batch.y))
+
+
+def test_blending_two_classes_is_continuous_and_joins_them():
+    model = adversaries("cgan_debug").eval()
+    weights = torch.linspace(0, 1, 65)
+    labels = torch.stack([1 - weights, weights, torch.zeros(65)], 1)
+    z = Noise(0).normal(1, model.latent_dim).expand(65, -1)
+    with torch.no_grad():
+        path = model.decode(z, labels)
+        ends = model.decode(z[:2], torch.tensor([0, 1]))
+    torch.testing.assert_close(path[[0, -1]], ends)
+    steps = (path[1:] - path[:-1]).flatten(1).norm(dim=1)
+    across = (ends[1] - ends[0]).norm()
+    assert 0 < float(steps.max()) < 0.2 * float(across)
+
+
+def test_one_class_only_has_no_wrong_label():
+    one = replace(tiny_data().card, classes=("only",))
+    config = presets.cgan_debug().model
+    with pytest.raises(UserError, match="one class only"):
+        build(config, one)
+    assert isinstance(config, GANConfig)
+    model = build(replace(config, wrong_label_weight=0.0), one)
+    assert model.sample(2, "only").shape == (2, 1, 12, 10)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (4, 29, 29), (1, 8, 100), (3, 64, 9)])
+@pytest.mark.parametrize("preset", ["vae_debug", "cgan_debug"])
+def test_any_size_goes_there_and_back(shape, preset):
+    card = replace(tiny_data().card, image_shape=shape)
+    model = build(presets.get(preset).model, card)
+    assert model.sample(2).shape == (2, *shape)
+    loss = model.players()[0].loss(
+        Batch(Noise(0).uniform(4, *shape) * 2 - 1, torch.tensor([0, 1, 2, 0])), Noise(1)
+    )
+    assert bool(loss.total.isfinite())
+    trunks = [m for m in model.modules() if isinstance(m, EncoderTrunk)]
+    assert len(trunks) == 1
