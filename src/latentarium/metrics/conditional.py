@@ -227,7 +227,7 @@ def _weighted_auc(right: Tensor, wrong: Tensor, w_right: Tensor, w_wrong: Tensor
     mass = torch.nn.functional.pad(w_wrong[:, order].cumsum(1), (1, 0))
     below = mass[:, torch.searchsorted(ordered, right)]
     up_to = mass[:, torch.searchsorted(ordered, right, right=True)]
-    return (w_right * (below + up_to) / 2).sum(1)
+    return (w_right * (below + up_to) / 2).sum(1).clamp(0, 1)  # sums of shares round past 1
 
 
 def _percentiles(values: Tensor, confidence: float) -> Interval:
