@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,7 +168,10 @@ def test_a_second_process_is_refused_and_ctrl_c_leaves_a_run_to_resume(npz, caps
     arguments = ["train", "gan_debug", "--data", str(npz), "--run", str(folder)]
     arguments += ["--train.steps", "1000000", "--train.sample-every", "0"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "latentarium", *arguments], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "latentarium", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job ignores it
     )
     try:
         deadline = time.monotonic() + 60
@@ -191,6 +195,21 @@ def test_a_second_process_is_refused_and_ctrl_c_leaves_a_run_to_resume(npz, caps
     with pytest.raises(KeyboardInterrupt):
         train(run.config, folder, reporter=look)
     assert look.step == saved.step > 0
+
+
+def test_a_warning_is_one_line_without_source(monkeypatch, capsys):
+    shown = []
+
+    def warn(name):
+        shown.append(warnings.formatwarning(UserWarning("mind this"), UserWarning, "run.py", 5))
+        return presets.PRESETS[name]()
+
+    usual = warnings.formatwarning
+    monkeypatch.setattr(presets, "get", warn)
+    with pytest.raises(SystemExit):
+        cli.main(["train", "gan_debug", "--help"])
+    assert shown == ["latentarium: mind this\n"]
+    assert warnings.formatwarning is usual
 
 
 def test_ctrl_c_is_code_130(monkeypatch, capsys):

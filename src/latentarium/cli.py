@@ -7,6 +7,7 @@ answers at once. A mistake that a person can mend is one sentence and exit code 
 import dataclasses
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a command; exits with 2 on a person's mistake, 130 on Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    usual, warnings.formatwarning = warnings.formatwarning, _one_line
     try:
         _dispatch(arguments)
     except UserError as error:
@@ -46,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command resumes.\n")
         sys.exit(130)
+    finally:
+        warnings.formatwarning = usual
 
 
 def _dispatch(arguments: list[str]) -> None:
@@ -229,6 +233,11 @@ def data_check(
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning as a person reads it, without the line of source that gave it."""
+    return f"{PROG}: {message}\n"
 
 
 def _fail(sentence: str) -> None:

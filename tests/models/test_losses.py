@@ -16,7 +16,7 @@ from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
 from latentarium.models.gan import GAN
 from latentarium.nn.trunks import EncoderTrunk
-from latentarium.objectives.adversarial import EQUILIBRIUM
+from latentarium.objectives.adversarial import EQUILIBRIUM, generator_loss
 from latentarium.random import Noise
 
 
@@ -154,6 +154,33 @@ def test_the_penalty_shrinks_the_weight():
         weight = model.discriminator.realism.weight
         gradients.append(torch.autograd.grad(total, weight)[0])
     torch.testing.assert_close(gradients[1] - gradients[0], 7.0 * Noise(3).normal(1, 120))
+
+
+def test_r1_is_taken_on_real_images_and_r2_on_generated_ones():
+    """Image by image, which also shows that no logit depends on another image."""
+    model, batch = adversaries("cgan_debug", r1=2.0, r2=0.0, wrong_label_weight=0.0), one_batch()
+    loss = model.discriminator_loss(batch, Noise(0))
+    with torch.no_grad():
+        fakes = model.decode(Noise(0).normal(len(batch.x), model.latent_dim), batch.y)
+    for name, images in (("r1", batch.x), ("r2", fakes)):
+        squared = []
+        for image, label in zip(images, labels_of(batch), strict=True):
+            one = image[None].requires_grad_()
+            (gradient,) = torch.autograd.grad(model.discriminate(one, label[None]).sum(), one)
+            squared.append(gradient.square().sum())
+        torch.testing.assert_close(loss.terms[name], torch.stack(squared).mean())
+    torch.testing.assert_close(loss.total.detach(), loss.terms["adversarial"] + loss.terms["r1"])
+
+
+@pytest.mark.parametrize("kind", EQUILIBRIUM)
+def test_the_generators_loss_is_that_of_its_fakes_beside_the_reals(kind):
+    model, batch = adversaries("cgan_debug", loss=kind), one_batch()
+    with torch.no_grad():
+        z = Noise(5).normal(len(batch.x), model.latent_dim)
+        real = model.discriminate(batch.x, batch.y)
+        fake = model.discriminate(model.decode(z, batch.y), batch.y)
+    expected = generator_loss(kind, real, fake).mean()
+    torch.testing.assert_close(model.generator_loss(batch, Noise(5)).total.detach(), expected)
 
 
 @pytest.mark.parametrize("kind", EQUILIBRIUM)

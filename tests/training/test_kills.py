@@ -125,7 +125,8 @@ def test_every_family_dies_somewhere():
 def killed(tmp_path_factory) -> Path:
     """A folder of runs, each killed in its own way."""
     folder = tmp_path_factory.mktemp("killed")
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     child = subprocess.run(
         [sys.executable, __file__, str(folder)], env=env, capture_output=True, check=True
     )

@@ -65,8 +65,10 @@ def test_snapshots_hold_all_players(tmp_path):
     assert any(not a.equal(b) for a, b in pairs)
 
 
-def test_ctrl_c_keeps_the_checkpoint(tmp_path):
+def test_ctrl_c_keeps_the_checkpoint(tmp_path, request):
     data = tiny_data()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     from latentarium.training.log import Reporter
 

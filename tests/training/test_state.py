@@ -99,6 +99,15 @@ def test_a_checkpoint_restores_to_itself_and_to_nothing_less(tmp_path):
         State(presets.cgan_debug(), tiny_data().card, CPU).restore(tensors)
 
 
+def test_the_weights_for_use_are_the_average(tmp_path):
+    tensors = trained(tmp_path / "r")
+    weights = Run(tmp_path / "r").load().state_dict()
+    assert {f"average.{name}" for name in weights} <= tensors.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, tensors[f"average.{name}"]), name
+    assert any(not torch.equal(t, tensors[f"model.{name}"]) for name, t in weights.items())
+
+
 def test_what_is_not_finite_is_never_saved(tmp_path, monkeypatch):
     """The losses up to step 20 are finite; only the parameters after it are not."""
     original, moves = loop.move, []

@@ -117,9 +117,7 @@ def through_data(
 
 
 def _edge_list(rows: Tensor, index: Tensor, distance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # an edge of length 0 would be no edge in a sparse matrix
-    lengths = distance.flatten().clamp_min(torch.finfo(torch.float64).tiny)
-    return rows.repeat_interleave(index.shape[1]), index.flatten(), lengths
+    return rows.repeat_interleave(index.shape[1]), index.flatten(), distance.flatten()
 
 
 def _resample(corners: Tensor, steps: int) -> Tensor:

@@ -1,0 +1,40 @@
+"""The measurement of whose parameters moved sees what it must see."""
+
+import pytest
+import torch
+
+from conftest import tiny_data
+from latentarium import presets
+from latentarium.models.build import build
+from latentarium.models.game import changes, copy_parameters, only
+
+
+@pytest.mark.parametrize("mover", [0, 1])
+def test_a_foreign_change_is_seen_and_measured(mover):
+    model = build(presets.gan_debug().model, tiny_data().card)
+    player, other = model.players()[mover], model.players()[1 - mover]
+    before = copy_parameters(model)
+    assert {float(v) for v in changes(player, model, before).values()} == {0.0}
+    with torch.no_grad():
+        list(player.part.parameters())[-1].flatten()[0] += 0.5
+        next(iter(other.part.parameters())).flatten()[0] -= 0.25
+    found = {name: float(value) for name, value in changes(player, model, before).items()}
+    assert found == pytest.approx({"own_change": 0.5, "foreign_change": 0.25})
+
+
+@pytest.mark.parametrize("mover", [0, 1])
+def test_only_frees_exactly_the_movers_parameters(mover):
+    model = build(presets.cgan_debug().model, tiny_data().card)
+    player = model.players()[mover]
+    with only(player, model):
+        free = {id(p) for p in model.parameters() if p.requires_grad}
+        assert free == {id(p) for p in player.part.parameters()}
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS)
+def test_every_parameter_belongs_to_exactly_one_player(preset):
+    model = build(presets.get(preset).model, tiny_data().card)
+    owned = [id(p) for player in model.players() for p in player.part.parameters()]
+    assert len(owned) == len(set(owned))
+    assert set(owned) == {id(p) for p in model.parameters()}
