@@ -98,7 +98,7 @@ class Run:
     def _refuse_other(self, config: Config, data: DataCard) -> None:
         here, there = _flat(to_dict(config)), _flat(to_dict(self.config))
         for key in sorted(here.keys() | there.keys()):
-            if key != "train.device" and here.get(key) != there.get(key):
+            if key not in ("train.device", "train.data") and here.get(key) != there.get(key):
                 raise UserError(
                     f"{self.folder} holds another run: {key} is {there.get(key)!r} there and "
                     f"{here.get(key)!r} here. Give the same settings to resume it, or another "

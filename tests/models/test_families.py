@@ -139,6 +139,9 @@ def test_a_label_too_many_and_labels_missing_are_errors():
     model = build(FAMILIES["cgan"], data.card)
     with pytest.raises(UserError, match="conditional"):
         model.decode(torch.zeros(1, model.latent_dim))
+    bare_model = build(FAMILIES["vae"], data.card)
+    with pytest.raises(UserError, match="does not look at labels"):
+        bare_model.decode(torch.zeros(1, bare_model.latent_dim), torch.tensor([0]))
     with pytest.raises(UserError, match="at least 1"):
         model.sample(0)
 

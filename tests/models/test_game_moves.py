@@ -1,12 +1,17 @@
 """The measurement of whose parameters moved sees what it must see."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from conftest import tiny_data
 from latentarium import presets
+from latentarium.config import GANConfig
+from latentarium.data.batches import Batches
 from latentarium.models.build import build
-from latentarium.models.game import changes, copy_parameters, only
+from latentarium.models.game import changes, copy_parameters, move, only
+from latentarium.random import Noise
 
 
 @pytest.mark.parametrize("mover", [0, 1])
@@ -38,3 +43,18 @@ def test_every_parameter_belongs_to_exactly_one_player(preset):
     owned = [id(p) for player in model.players() for p in player.part.parameters()]
     assert len(owned) == len(set(owned))
     assert set(owned) == {id(p) for p in model.parameters()}
+
+
+def test_a_bystanders_running_statistics_stand_still():
+    """With batch normalization in the generator, the discriminator's move runs the generator."""
+    config = presets.gan_debug().model
+    assert isinstance(config, GANConfig)
+    config = replace(config, generator=replace(config.generator, norm="batch"))
+    data = tiny_data()
+    model = build(config, data.card).train()
+    for player in model.players():
+        before = {name: b.clone() for name, b in model.named_buffers()}
+        adam = torch.optim.Adam(player.part.parameters(), lr=0.01)
+        move(player, model, adam, Batches(data.train, 16, 0).draw(0), Noise(0))
+        changed = {name for name, b in model.named_buffers() if not b.equal(before[name])}
+        assert bool(changed) == (player.name == "generator"), (player.name, changed)

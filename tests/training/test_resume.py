@@ -89,3 +89,20 @@ def test_too_few_images_say_so(tmp_path):
     config = replace(config, train=replace(config.train, batch_size=500))
     with pytest.raises(UserError, match="batch_size is 500"):
         train(config, tmp_path / "r", tiny_data())
+
+
+def test_the_card_says_what_the_run_is(tmp_path):
+    run = train(presets.cgan_debug(), tmp_path / "r", tiny_data())
+    words = (run.folder / "README.md").read_text()
+    assert "| can be told which class to make | yes |" in words
+    assert run.data.fingerprint in words
+    code = words.split("```python")[1].split("```")[0]
+    assert 'la.load("r")' in code
+    assert 'label="0"' in code
+
+
+def test_the_same_data_by_another_path_is_the_same_run(tmp_path):
+    config = presets.ae_debug()
+    run = train(config, tmp_path / "r", tiny_data())
+    elsewhere = replace(config, train=replace(config.train, data="./other/path"))
+    assert train(elsewhere, run.folder, tiny_data()).folder == run.folder

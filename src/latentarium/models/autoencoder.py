@@ -77,9 +77,10 @@ class Autoencoder(LatentModel):
         seen = batch.x
         if self.config.noise_std > 0:
             seen = seen + self.config.noise_std * noise.normal(*seen.shape)
-        posterior = self.encode(seen, batch.y)
+        y = self.seen(batch.y)
+        posterior = self.encode(seen, y)
         z = posterior.rsample(noise)
-        distortion = self.likelihood.nll(self._output(z, batch.y), batch.x).mean()
+        distortion = self.likelihood.nll(self._output(z, y), batch.x).mean()
         if isinstance(posterior, Point):
             return Loss(distortion, {"distortion": distortion.detach()})
         rate = posterior.kl(self.prior.given(batch.y, len(z))).mean()

@@ -112,13 +112,20 @@ class LatentModel(nn.Module, ABC):
                 prior = self.prior.given(y, len(eps[part]))
                 std = (0.5 * prior.log_variance).exp()
                 z = prior.mean + truncation * std * eps[part].to(self.device)
-                images.append(self.decode(z, y).clamp(-1, 1).cpu())
+                images.append(self.decode(z, self.seen(y)).clamp(-1, 1).cpu())
         self.train(was_training)
         return torch.cat(images)
+
+    def seen(self, y: Labels | SoftLabels | None) -> Labels | SoftLabels | None:
+        """The labels that encoder and decoder see: the same, or none where only the prior looks
+        at them or nothing does."""
+        return y if self.decodes_label else None
 
     def condition(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
         """Labels as weights over classes for a model that decodes with them, checked both ways."""
         if not self.decodes_label:
+            if y is not None:
+                raise UserError("This model does not look at labels: leave the label out.")
             return None
         if y is None:
             raise UserError("This model is conditional: give a label for each image.")

@@ -36,9 +36,12 @@ class Player:
 
 @contextmanager
 def only(player: Player, model: nn.Module) -> Iterator[None]:
-    """Lets gradients reach this player's own parameters and no others."""
+    """Lets gradients reach this player's own parameters and no others, and gives the others
+    their running statistics back."""
     own = {id(p) for p in player.part.parameters()}
     before = [(p, p.requires_grad) for p in model.parameters()]
+    own_buffers = {id(b) for b in player.part.buffers()}
+    foreign = [(b, b.clone()) for b in model.buffers() if id(b) not in own_buffers]
     for parameter, _ in before:
         parameter.requires_grad_(id(parameter) in own)
     try:
@@ -46,6 +49,8 @@ def only(player: Player, model: nn.Module) -> Iterator[None]:
     finally:
         for parameter, required in before:
             parameter.requires_grad_(required)
+        for buffer, value in foreign:  # running statistics of who merely stood by
+            buffer.copy_(value)
 
 
 def move(

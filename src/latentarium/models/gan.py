@@ -115,7 +115,7 @@ class GAN(LatentModel):
 
     def discriminator_loss(self, batch: Batch, noise: Noise) -> Loss:
         """Adversarial loss + gamma/2 (R1 + R2), each step; with labels, + wrong-label refusal."""
-        config, weights = self.config, self.condition(batch.y)
+        config, weights = self.config, self.condition(self.seen(batch.y))
         count = len(batch.x)
         with torch.no_grad():
             fakes = self.generator(noise.normal(count, config.latent_dim), weights)
@@ -139,7 +139,7 @@ class GAN(LatentModel):
 
     def generator_loss(self, batch: Batch, noise: Noise) -> Loss:
         """Adversarial loss of fresh fakes, paired with real images of the same labels."""
-        weights = self.condition(batch.y)
+        weights = self.condition(self.seen(batch.y))
         fake_images = self.generator(noise.normal(len(batch.x), self.latent_dim), weights)
         fake = self.discriminator(fake_images, weights)
         with torch.no_grad():

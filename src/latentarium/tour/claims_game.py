@@ -84,6 +84,11 @@ def one_gaussian_fails(e: Evidence) -> Claim:
                 ),
                 relation=">=", bar=10,
             ),
+            Condition(
+                number=_quality_number("Samples of the GAN near a mode, grid", gan),
+                relation=">=",
+                bar=0.80,
+            ),
         ),
         evidence=tuple(
             _quality_number(f"Near a mode: {way}, {name}", quality)

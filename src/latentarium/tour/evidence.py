@@ -134,9 +134,7 @@ def encode(model: LatentModel, split: Split) -> LatentSet:
     with torch.no_grad():
         for start in range(0, len(split.images), BATCH):
             x = to_float(split.images[start : start + BATCH])
-            y = None if split.labels is None else split.labels[start : start + BATCH]
-            posterior = model.encode(x, y)
-            parts.append(posterior.rsample(Noise("encode", start)))
+            parts.append(model.encode(x).rsample(Noise("encode", start)))
     return torch.cat(parts)
 
 

@@ -14,6 +14,7 @@ from latentarium.models.game import changes, copy_parameters, move
 from latentarium.random import Noise
 from latentarium.run import Checkpoint, Run
 from latentarium.sampling import fixed_grid
+from latentarium.training.card import model_card
 from latentarium.training.log import Record, Reporter
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.state import State
@@ -90,6 +91,7 @@ def train(
                 state.check()
                 run.save_checkpoint(Checkpoint(state.step, state.seconds, state.tensors()))
         run.save_weights(state.use())
+        run.save_card(model_card(run, state.use()))
         reporter.end(state.seconds)
     return run
 
