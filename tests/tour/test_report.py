@@ -79,6 +79,11 @@ def test_a_verdict_follows_from_every_condition(value, second, verdict):
     assert found.to_dict()["verdict"] == verdict
 
 
+def test_the_headline_is_the_condition_that_decides():
+    assert claim().headline() == "first: 90.00 % [80.00 %, 95.00 %] (bar: >= 85.00 %)"
+    assert claim(second=3.0).headline() == "second: 3 (bar: < 2)"
+
+
 def test_json_is_strict_and_holds_what_was_promised():
     content = json.loads(json.dumps(report(claim()).to_dict(), allow_nan=False))
     assert {"claims", "systems", "seconds", "versions"} <= content.keys()

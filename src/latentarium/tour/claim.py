@@ -109,9 +109,11 @@ class Claim:
         return "holds" if all(c.holds for c in self.conditions) else "fails"
 
     def headline(self) -> str:
-        """The first condition in one line."""
-        first = self.conditions[0]
-        return f"{say(first.number)} (bar: {first.relation} {digits(first.bar)})"
+        """The condition that decides, in one line: the first that fails, or else the first."""
+        failing = [c for c in self.conditions if not c.holds]
+        shown = (failing or list(self.conditions))[0]
+        bar = quantity(shown.bar, shown.number.unit)
+        return f"{say(shown.number)} (bar: {shown.relation} {bar})"
 
     def to_dict(self) -> dict[str, Any]:
         first = self.conditions[0].number
