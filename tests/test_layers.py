@@ -10,14 +10,16 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     ["errors"],
-    ["config", "shapes", "files", "random", "progress"],
+    ["config", "shapes", "files", "random", "progress", "tables"],
     ["distributions", "nn", "data", "presets"],
     ["objectives"],
     ["models"],
-    ["sampling", "latent", "metrics"],
+    ["sampling"],
+    ["latent", "metrics"],
     ["run"],
-    ["training"],
-    ["tour"],
+    ["charts", "training"],
+    ["doctor"],
+    ["bench", "evaluation", "tour"],
     ["cli"],
     ["__main__"],
 ]

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -20,6 +20,7 @@ from latentarium.config import Config, ModelConfig, OptimizerConfig, TrainConfig
 from latentarium.errors import UserError
 
 if TYPE_CHECKING:
+    from latentarium.metrics.report import Report
     from latentarium.progress import Display
     from latentarium.training.log import Reporter
 
@@ -68,6 +69,10 @@ def _dispatch(arguments: list[str]) -> None:
         "tour": tour,
         "train": train,
         "sample": sample,
+        "evaluate": evaluate,
+        "compare": compare,
+        "bench": bench,
+        "doctor": doctor,
         "data check": data_check,
     }
     tyro.extras.subcommand_cli_from_dict(
@@ -155,17 +160,24 @@ def _train(name: str, arguments: list[str]) -> None:
 
 def bar_reporter(shown: "Display", title: str) -> "Reporter":
     """Training's progress as a bar with the losses of its last row."""
+    from latentarium.doctor.log_rules import examine_log
     from latentarium.training.log import Reporter
 
     class BarReporter(Reporter):
         def start(self, config: Config, step: int) -> None:
             if step:
                 shown.say(f"{title}: resumes at step {step} of {config.train.steps}.")
+            self.config, self.rows, self.said = config, [], set()
             self.bar = shown.bar(title, config.train.steps, step)
 
         def update(self, step: int, row: dict[str, Any]) -> None:
             losses = (f"{k} {v['total']:.4g}" for k, v in row.items() if isinstance(v, dict))
             self.bar.update(step, "  ".join(losses))
+            self.rows.append(row)
+            for finding in examine_log(self.config, self.rows):
+                if finding.disease not in self.said:  # each is said once
+                    self.said.add(finding.disease)
+                    shown.say("\n".join([f"{title}, step {step}:", *finding.lines()]))
 
         def end(self, seconds: float) -> None:
             self.bar.end()
@@ -212,6 +224,174 @@ def sample(
         content = png_bytes(grid(images, scale=scale or max(1, 112 // images.shape[-1])))
     write_atomic(out, content)
     _print(f"{out}: {n} images from {run}, seed {seed}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """How runs are evaluated."""
+
+    data: str | None = None
+    """Real images, as for training; without it, those that the run was trained on."""
+    n: int = 10_000
+    """Samples, measured beside at most as many real test images."""
+    seed: int = 0
+    """Of every draw."""
+    extractor: Literal["auto", "judge", "random", "pca"] = "auto"
+    """What turns images into features: the judge of labelled data, random convolutions, or the
+    principal components of pixels; auto takes the judge where there are labels."""
+    inception_weights: Path | None = None
+    """Weights of the Inception network, which then is the extractor, so that the Fréchet distance
+    is FID; needs the package torch-fidelity."""
+    nll_samples: int = 500
+    """Importance samples for each image, for models with a likelihood."""
+
+
+def evaluate(
+    run: Annotated[Path, tyro.conf.Positional],
+    options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
+    as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
+    """Measures all that fits a trained run, prints it and writes metrics.json beside the run.
+
+    Args:
+        run: The run's folder.
+        options: How.
+        as_json: A file to write the same JSON to.
+    """
+    from latentarium.files import write_atomic
+    from latentarium.metrics.report import TITLES
+    from latentarium.tables import render
+
+    report = _evaluated(run, options)
+    _print(render(TITLES, report.rows()))
+    _print("\n".join(["", *report.notes(), f"Written to {run / 'metrics.json'}."]))
+    if as_json is not None:
+        write_atomic(as_json, (run / "metrics.json").read_bytes())
+
+
+def compare(
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
+    as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
+    """Sets the measurements of several runs side by side; refuses unlike protocols.
+
+    A run that was not evaluated yet, or was trained on since, is evaluated first.
+
+    Args:
+        runs: The runs' folders, at least two.
+        options: How runs that need it are evaluated.
+        as_json: A file to write the table to.
+    """
+    from latentarium.files import write_atomic
+    from latentarium.metrics.report import Report
+    from latentarium.metrics.report import compare as side_by_side
+    from latentarium.run import Run
+    from latentarium.tables import render
+
+    reports = {}
+    for folder in runs:
+        kept = Run(folder).metrics()
+        fresh = kept is not None and kept.get("weights") == Run(folder).weights_hash()
+        known = Report.from_dict(kept) if kept is not None and fresh else None
+        reports[str(folder)] = known or _evaluated(folder, options)
+    titles, cells = side_by_side(reports)
+    _print(render(titles, cells))
+    if as_json is not None:
+        content = {name: report.to_dict() for name, report in reports.items()}
+        write_atomic(as_json, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _evaluated(folder: Path, options: EvaluateOptions) -> "Report":
+    """Evaluates a run with progress, and writes its metrics.json."""
+    from latentarium.evaluation import evaluate_run
+    from latentarium.progress import display
+
+    with display() as shown:
+        return evaluate_run(
+            folder,
+            data=options.data,
+            n=options.n,
+            seed=options.seed,
+            extractor=options.extractor,
+            inception_weights=options.inception_weights,
+            nll_samples=options.nll_samples,
+            shown=shown,
+        )
+
+
+def bench(
+    name: Annotated[str, tyro.conf.Positional] = "",
+    seeds: int = 5,
+    budget: str | None = None,
+    out: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Runs a published protocol over seeds, and prints its rows beside the published ones.
+
+    Without a name it lists the benches. The same command resumes.
+
+    Args:
+        name: Which one.
+        seeds: How many trainings, of the seeds from 0.
+        budget: One of the bench's budgets, or a number of steps; without it, its first.
+        out: The folder to write to; without it, bench/NAME.
+        device: auto: a GPU if there is one, else the CPU; or a torch device name.
+    """
+    from latentarium.bench.protocol import known
+    from latentarium.bench.protocols import PROTOCOLS
+    from latentarium.bench.run import run_bench
+    from latentarium.progress import display
+    from latentarium.tables import render
+
+    if not name:
+        rows = [[p.name, p.title, ", ".join(p.budgets)] for p in PROTOCOLS.values()]
+        _print(render(["bench", "what it measures", "budgets"], rows))
+        return
+    protocol = known(name, PROTOCOLS)
+    folder = out or Path("bench") / name
+    with display() as shown:
+        report = run_bench(
+            protocol, folder, seeds=seeds, budget=budget, device=device, shown=shown,
+            reporter=lambda title: bar_reporter(shown, title),
+        )  # fmt: skip
+    _print(render(*report.table()))
+    _print("\n".join(["", *report.notes()]))
+    _print(f"Written to {folder / 'bench.json'} and {folder / 'bench.svg'}.")
+
+
+def doctor(
+    run: Annotated[Path, tyro.conf.Positional],
+    data: str | None = None,
+    n: int = 2000,
+    seed: int = 0,
+    as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
+    """Says what is wrong with a trained run, how that shows, and what usually cures it.
+
+    Args:
+        run: The run's folder.
+        data: What it was trained on, where that has moved.
+        n: Samples to look at.
+        seed: Of every draw.
+        as_json: A file to write the same to, for a machine to read.
+    """
+    from latentarium.data.sources import load_data
+    from latentarium.doctor.examine import examine
+    from latentarium.doctor.finding import diseases_of
+    from latentarium.files import write_atomic
+    from latentarium.progress import display
+    from latentarium.run import Run
+
+    patient = Run(run)
+    images = load_data(data or patient.config.train.data)
+    with display() as shown:
+        bar = shown.bar(str(run), len(diseases_of(patient.config.model)))
+        found = examine(patient, images, n=n, seed=seed, progress=bar.update)
+        bar.end()
+    _print("\n".join(found.lines()))
+    if as_json is not None:
+        write_atomic(as_json, found.to_json())
 
 
 def data_check(

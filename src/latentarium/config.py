@@ -60,6 +60,10 @@ class AutoencoderConfig:
     noise_std: float = 0.0
     """Deviation of Gaussian noise added to the encoder's input while training: above 0 it is a
     denoising autoencoder (Vincent et al., 2008)."""
+    binarize: bool = False
+    """True: each time an image is trained on, its pixels are drawn anew, on or off, with their
+    grey values as probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood
+    'bernoulli'."""
     conditional: bool = False
     """True: the label enters encoder and decoder (a conditional VAE; Sohn et al., 2015)."""
     encoder: NetConfig = field(default_factory=NetConfig)
@@ -75,6 +79,11 @@ class AutoencoderConfig:
         _require(
             not (self.posterior == "point" and self.prior == "class_gaussian"),
             "A class Gaussian prior needs posterior 'gaussian': a point has no KL to a prior.",
+        )
+        _require(
+            not self.binarize or self.likelihood == "bernoulli",
+            "binarize draws pixels that are on or off, which likelihood 'gaussian' does not mean: "
+            "set likelihood to 'bernoulli', or binarize to False.",
         )
 
     @property

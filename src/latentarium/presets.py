@@ -48,6 +48,14 @@ def vae_mnist() -> Config:
     return replace(config, name="vae_mnist", model=model, train=train)
 
 
+def vae_dynamic_mnist() -> Config:
+    """TODO"""
+    config = vae_mnist()
+    model = replace(_autoencoder(config), latent_dim=40, binarize=True)
+    train = replace(config.train, data="mnist-dynamic", steps=20_000)
+    return replace(config, name="vae_dynamic_mnist", model=model, train=train)
+
+
 def vae_class_mnist() -> Config:
     """VAE in which each digit has its own Gaussian: 95 % of samples are judged to be their digit;
     about 65 s."""
@@ -102,6 +110,30 @@ def cgan_mnist() -> Config:
     config = gan_mnist()
     model = replace(_gan(config), conditional=True, wrong_label_weight=1.0)
     return replace(config, name="cgan_mnist", model=model)
+
+
+def gan_stacked_mnist() -> Config:
+    """GAN on Stacked MNIST, three digits as the channels of one image."""
+    config = gan_mnist()
+    model = replace(
+        _gan(config),
+        generator=NetConfig(width=24, depth=1, hidden=384),
+        discriminator=NetConfig(width=24, depth=1, hidden=192),
+    )
+    train = replace(config.train, data="stacked-mnist", steps=6000, snapshots=0)
+    return replace(config, name="gan_stacked_mnist", model=model, train=train)
+
+
+def gan_stacked_small() -> Config:
+    """GAN on Stacked MNIST whose discriminator has a quarter of the generator's channels."""
+    config = gan_stacked_mnist()
+    model = replace(
+        _gan(config),
+        latent_dim=256,
+        generator=NetConfig(width=8, depth=1, hidden=256),
+        discriminator=NetConfig(width=2, depth=1),
+    )
+    return replace(config, name="gan_stacked_small", model=model)
 
 
 def gan_grid() -> Config:
@@ -218,10 +250,13 @@ PRESETS: dict[str, Callable[[], Config]] = {
         ae_mnist,
         dae_mnist,
         vae_mnist,
+        vae_dynamic_mnist,
         vae_class_mnist,
         cvae_mnist,
         gan_mnist,
         cgan_mnist,
+        gan_stacked_mnist,
+        gan_stacked_small,
         gan_grid,
         gan_ring,
         vae_grid,

@@ -15,6 +15,7 @@ import dataclasses
 import fcntl
 import io
 import json
+import os
 import platform
 import warnings
 from collections.abc import Iterator
@@ -194,18 +195,7 @@ class Run:
 
     def load(self, snapshot: int | None = None) -> LatentModel:
         """The model for use, in evaluation mode, on the CPU; or as it was at a snapshot."""
-        name = "weights" if snapshot is None else f"snapshots/{snapshot:09d}"
-        path = self.folder / f"{name}.safetensors"
-        if not path.exists() and snapshot is not None:
-            kept = ", ".join(map(str, self.snapshots())) or "none"
-            raise UserError(
-                f"{self.folder} has no snapshot of step {snapshot}: it has those of {kept}."
-            )
-        if not path.exists():
-            raise UserError(
-                f"{self.folder} has no {path.name}: its training has not ended. Run the same "
-                "train command again to resume it."
-            )
+        path = self._weights_path(snapshot)
         model = build(self.config.model, self.data, self.config.train.seed)
         try:
             tensors = tensors_from_bytes(path.read_bytes())
@@ -216,6 +206,29 @@ class Run:
                 "the same train command again."
             ) from None
         return model.eval()
+
+    def _weights_path(self, snapshot: int | None = None) -> Path:
+        name = "weights" if snapshot is None else f"snapshots/{snapshot:09d}"
+        path = self.folder / f"{name}.safetensors"
+        if path.exists():
+            return path
+        if snapshot is not None:
+            kept = ", ".join(map(str, self.snapshots())) or "none"
+            raise UserError(
+                f"{self.folder} has no snapshot of step {snapshot}: it has those of {kept}."
+            )
+        raise UserError(
+            f"{self.folder} has no {path.name}: its training has not ended. Run the same train "
+            "command again to resume it."
+        )
+
+    def weights_hash(self) -> str:
+        """sha256 of the weights for use, so that what was measured on them can say so.
+
+        Raises:
+            UserError: Training has not ended.
+        """
+        return sha256(self._weights_path().read_bytes())
 
     # ------------------------------------------------------------------ log, samples, metrics
 
@@ -249,6 +262,11 @@ class Run:
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes metrics.json."""
         write_atomic(self.folder / "metrics.json", _to_json(metrics))
+
+    def metrics(self) -> dict[str, Any] | None:
+        """The content of metrics.json; None where the run was not evaluated."""
+        path = self.folder / "metrics.json"
+        return _read_json(path, "") if path.exists() else None
 
     def save_card(self, text: str) -> None:
         """Writes the model card."""
@@ -287,6 +305,11 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "platform": platform.platform(),
     }
+
+
+def machine() -> str:
+    """What this runs on, in a few words."""
+    return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def _state_bytes(model: LatentModel) -> bytes:

@@ -1,15 +1,17 @@
-"""Pictures of what a model makes."""
+"""Whole splits through a model, batch by batch, and pictures of what it makes."""
 
 import math
 
 import numpy as np
 import torch
 
-from latentarium.data.dataset import to_uint8
+from latentarium.data.dataset import Split, to_float, to_uint8
 from latentarium.models.base import LatentModel
-from latentarium.shapes import Images
+from latentarium.random import Noise
+from latentarium.shapes import Images, Labels, LabelSet, LatentSet
 
 GRID_SEED = 0
+BATCH = 1000
 
 
 def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 1) -> np.ndarray:
@@ -45,3 +47,43 @@ def fixed_grid(model: LatentModel) -> np.ndarray:
     columns = min(model.num_classes, 10)
     labels = torch.arange(columns).repeat(8)
     return grid(model.sample(len(labels), labels, seed=GRID_SEED), columns)
+
+
+def encode(model: LatentModel, split: Split) -> LatentSet:
+    """Latents of a split: the point itself, or a draw from each Gaussian posterior, so that they
+    follow the aggregate posterior."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(split.images), BATCH):
+            x, y = _part(model, split, start)
+            noise = Noise("encode", start, device=x.device)
+            parts.append(model.encode(x, y).rsample(noise).cpu())
+    return torch.cat(parts)
+
+
+def decode(model: LatentModel, z: LatentSet, y: LabelSet | None = None) -> Images:
+    """Images of latents, in [-1, 1]; labels for a model whose decoder sees them."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(z), BATCH):
+            part = slice(start, start + BATCH)
+            label = None if y is None else y[part].to(model.device)
+            images = model.decode(z[part].float().to(model.device), model.seen(label))
+            parts.append(images.clamp(-1, 1).cpu())
+    return torch.cat(parts)
+
+
+def reconstruct(model: LatentModel, split: Split) -> Images:
+    """Reconstructions of a split, in [-1, 1]."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(split.images), BATCH):
+            x, y = _part(model, split, start)
+            parts.append(model.reconstruct(x, y).clamp(-1, 1).cpu())
+    return torch.cat(parts)
+
+
+def _part(model: LatentModel, split: Split, start: int) -> tuple[Images, Labels | None]:
+    part = slice(start, start + BATCH)
+    labels = None if split.labels is None else split.labels[part].to(model.device)
+    return to_float(split.images[part].to(model.device)), model.seen(labels)

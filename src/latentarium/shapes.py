@@ -13,6 +13,9 @@ Images = Float[Tensor, "B C H W"]
 """Images as the models see them, in [-1, 1]."""
 Pixels = UInt8[Tensor, "N C H W"]
 """Images as they are stored, 0 to 255."""
+ImageSet = Float[Tensor, "N C H W"] | Pixels
+"""Real images, as models see them or as they are stored."""
+OtherImageSet = Float[Tensor, "M C H W"] | UInt8[Tensor, "M C H W"]
 Latents = Float[Tensor, "B Z"]
 LatentSet = Float[Tensor, "N Z"]
 Path = Float[Tensor, "S Z"]
@@ -51,3 +54,6 @@ FeatureMatrix = Float[Tensor, "F F"]
 NeighbourDistances = Float[Tensor, "N J"]
 """One row per query, one column per neighbour, nearest first."""
 NeighbourIndices = Int[Tensor, "N J"]
+LatentDraws = Float[Tensor, "B S Z"]
+"""S latents for each image."""
+PerDraw = Float[Tensor, "B S"]

@@ -98,21 +98,35 @@ def test_sets_that_do_not_compare_give_a_sentence():
             measure(normal(20, 3), normal(20, 3) / 0)
 
 
-def test_the_floor_is_of_disjoint_halves_and_says_where_they_are_small():
-    features = normal(400, 4)
-    floor = frechet_floor(features, 200, seed=1)
-    assert (floor.n, floor.note) == (200, "")
-    assert floor.value > 0.005  # shared images would make it smaller: at 400 of 400 it is 0
-    small = frechet_floor(features, 1000)
-    assert small.n == 200
-    assert "not 1000" in small.note
+@pytest.mark.parametrize(("n", "size"), [(300, 16), (1000, 16), (1000, 48)])
+def test_the_floor_is_the_distance_of_fresh_draws_at_the_same_n(n, size):
+    scale = torch.linspace(0.1, 2, size, dtype=torch.float64)
+
+    def fresh(seed):
+        return normal(n, size, seed=seed) * scale + 3
+
+    truth = [frechet(fresh(2 * s), fresh(2 * s + 1)) for s in range(80)]
+    floors = [frechet_floor(fresh(1000 + s), n, seed=s).value for s in range(20)]
+    assert sum(floors) / 20 == pytest.approx(sum(truth) / 80, rel=0.1)
+
+
+def test_the_floor_of_many_real_images_is_that_of_the_n_asked_for():
+    floors = [frechet_floor(normal(4000, 8), n, pairs=20).value for n in (250, 4000)]
+    assert floors[0] / floors[1] == pytest.approx(16, rel=0.3)
+
+
+def test_the_floor_of_few_real_images_is_of_those_against_n():
+    """As the distance is: the mean's share of it is tr S (1/a + 1/b)."""
+    floor = frechet_floor(normal(400, 4), 4000, pairs=40)
+    both = frechet_floor(normal(400, 4), 400, pairs=40)
+    assert floor.value / both.value == pytest.approx((1 / 400 + 1 / 4000) / (2 / 400), rel=0.2)
+    assert "400 real images against 4000" in floor.note
+    assert both.note == ""
+    assert "rough" in frechet_floor(normal(19, 4), 19).note
     with pytest.raises(UserError, match="more than 4 images"):
-        frechet_floor(normal(8, 4), 100)
-
-
-def test_the_floor_falls_as_one_over_n():
-    floors = [frechet_floor(normal(4 * n, 8, seed=n), n).value for n in (250, 4000)]
-    assert floors[0] / floors[1] == pytest.approx(16, rel=0.5)
+        frechet_floor(normal(4, 4), 100)
+    with pytest.raises(UserError, match="more than 4 images"):
+        frechet_floor(normal(100, 4), 4)
 
 
 def test_the_frechet_interval_covers_the_spread_of_fresh_draws():

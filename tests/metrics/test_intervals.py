@@ -1,15 +1,8 @@
-import json
-
 import pytest
 import torch
 
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import Measurement, bootstrap, normal_quantile, wilson
-
-
-def measurement(**changes):
-    given = {"value": 0.5, "interval": (0.4, 0.6), "unit": "share", "n": 10, "protocol": "test"}
-    return Measurement(**{**given, "seed": None, **changes})
+from latentarium.metrics.intervals import bootstrap, normal_quantile, wilson
 
 
 @pytest.mark.parametrize(("hits", "n"), [(3, 10), (50, 80), (1, 400)])
@@ -71,15 +64,3 @@ def test_bootstrap_of_equal_values_is_a_point_and_of_none_a_sentence():
         bootstrap(torch.tensor([1.0, torch.nan]))
     with pytest.raises(UserError, match="confidence"):
         bootstrap(torch.ones(3), confidence=95.0)
-
-
-def test_a_measurement_goes_to_json_with_all_that_it_needs():
-    values = json.loads(json.dumps(measurement(extractor="judge-x", floor=0.1).to_dict()))
-    assert values["interval"] == [0.4, 0.6]
-    assert {"value", "unit", "n", "protocol", "seed", "extractor", "floor"} < set(values)
-
-
-@pytest.mark.parametrize("changes", [{"value": float("nan")}, {"interval": (0.6, 0.4)}, {"n": 0}])
-def test_a_measurement_that_means_nothing_is_refused(changes):
-    with pytest.raises(UserError, match="test"):
-        measurement(**changes)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from latentarium.tour import figures, page
-from latentarium.tour.claim import Claim, Condition, Figure, Number, System, TourReport, digits
+from latentarium import charts
+from latentarium.metrics.measurement import Measurement, digits
+from latentarium.tour import page
+from latentarium.tour.claim import Claim, Condition, Figure, System, TourReport
 
 VOID = {"meta", "link", "img", "br", "input", "use", "path", "hr"}
 
@@ -23,19 +25,21 @@ def claim(value: float = 0.9, second: float = 1.0, title: str = "A claim") -> Cl
         statement="It is so.",
         conditions=(
             Condition(
-                number=Number(name="first", value=value, unit="share", interval=(0.8, 0.95), n=10),
+                number=Measurement(
+                    name="first", value=value, unit="share", interval=(0.8, 0.95), n=10
+                ),
                 relation=">=",
                 bar=0.85,
             ),
-            Condition(number=Number(name="second", value=second), relation="<", bar=2),
+            Condition(number=Measurement(name="second", value=second), relation="<", bar=2),
         ),
         protocol="Counted.",
         seed=0,
         explanation="See.",
-        evidence=(Number(name="more", value=math.nan),),
+        evidence=(Measurement(name="more", value=math.nan),),
         figures=(
             Figure(caption="c", alt='a "picture"', content=pictures()[0]),
-            Figure(caption="d", alt="pixels", content=figures.pixels(torch.zeros(4, 1, 8, 8), 2)),
+            Figure(caption="d", alt="pixels", content=charts.pixels(torch.zeros(4, 1, 8, 8), 2)),
         ),
     )
 
@@ -43,9 +47,9 @@ def claim(value: float = 0.9, second: float = 1.0, title: str = "A claim") -> Cl
 def pictures() -> list[str]:
     x = [0, 1, 2]
     return [
-        figures.lines([("a", "#123456", x, x, [(0, 1), (1, 2), (2, 3)])], "x", "y"),
-        figures.bars(["a", "b"], [1, 2], ["#123456"] * 2, "y", band=(1, 2, "band")),
-        figures.table(np.eye(3), "row", "column"),
+        charts.lines([("a", "#123456", x, x, [(0, 1), (1, 2), (2, 3)])], "x", "y"),
+        charts.bars(["a", "b"], [1, 2], ["#123456"] * 2, "y", band=(1, 2, "band")),
+        charts.table(np.eye(3), "row", "column"),
     ]
 
 
@@ -54,7 +58,7 @@ def report(*claims: Claim) -> TourReport:
         id="ae",
         name="AE",
         sentence="Squeezes.",
-        numbers=(Number(name="Fréchet distance", value=3.2, unit="FD"),),
+        numbers=(Measurement(name="Fréchet distance", value=3.2, unit="FD"),),
         samples=Figure(caption="s", alt="samples", content=b"png"),
     )
     return TourReport(
@@ -141,7 +145,7 @@ def test_hostile_words_are_escaped():
 
 def test_charts_take_the_pages_ink_and_no_machine_paths():
     for svg in pictures():
-        assert figures.INK not in svg
+        assert charts.INK not in svg
         assert "currentColor" in svg
         assert "<text" in svg
         assert "<!DOCTYPE" not in svg

@@ -14,20 +14,24 @@ import numpy as np
 import torch
 
 from latentarium.data.arrays import Raw, to_data
+from latentarium.data.binarized import ROWS, dynamic_mnist, read_static_mnist, static_file
 from latentarium.data.dataset import Data
 from latentarium.data.idx import is_idx, parse_idx, read_bytes, read_idx
 from latentarium.data.mnist_data import load_mnist
+from latentarium.data.stacked import stacked_mnist
 from latentarium.data.toy import grid, ring, toy_data
 from latentarium.errors import UserError, did_you_mean
 
 NAMED = {
     "mnist": load_mnist,
+    "mnist-dynamic": dynamic_mnist,
     "ring": lambda: toy_data(ring()),
     "grid": lambda: toy_data(grid()),
+    "stacked-mnist": stacked_mnist,
 }
 ACCEPTED = (
-    f"Accepted are the names {', '.join(NAMED)}, an IDX file or a folder with MNIST's four, an "
-    ".npz file, and arrays."
+    f"Accepted are the names {', '.join(NAMED)}, an IDX file or a folder with MNIST's four, a "
+    "folder with the three binarized_mnist_*.amat files, an .npz file, and arrays."
 )
 IMAGE_KEYS = {"images", "image", "x", "pixels"}
 LABEL_KEYS = {"labels", "label", "y", "targets", "target"}
@@ -48,11 +52,12 @@ def load_data(source: object = "mnist", labels: object = None) -> Data:
     """Loads images, with labels where there are any, in three splits.
 
     Arguments:
-        source: "mnist" (the 70,000 digits that ship), "ring" or "grid" (mixtures in the plane
-            with known density), the path of an IDX image file, of a folder with MNIST's four
-            files or of an .npz file, or an array or tensor of images: uint8, or floats in
-            [0, 1], shaped (N, H, W), (N, H, W, C) or (N, C, H, W). What is `Data` already
-            comes back as it is.
+        source: "mnist" (the 70,000 digits that ship), "mnist-dynamic" (the same, validation and
+            test drawn on or off once, as published), "ring" or "grid" (mixtures in the plane with
+            known density), the path of an IDX image file, of a folder with MNIST's four files or
+            with the three binarized_mnist_*.amat files, or of an .npz file, or an array or tensor
+            of images: uint8, or floats in [0, 1], shaped (N, H, W), (N, H, W, C) or (N, C, H, W).
+            What is `Data` already comes back as it is.
         labels: For a single set of images: the path of an IDX label file, or one whole number or
             name per image.
 
@@ -148,6 +153,8 @@ def _read_path(text: str, labels: object) -> Raw:
     path = _path(text)
     if path.is_dir():
         _no_labels_beside(labels, text)
+        if any(static_file(path, part).is_file() for part in ROWS):
+            return read_static_mnist(path)
         return read_idx_folder(path)
     if not path.exists():
         if re.search(r"[./\\~]", text):
@@ -155,6 +162,9 @@ def _read_path(text: str, labels: object) -> Raw:
         raise UserError(f"There is no data source '{text}'.{did_you_mean(text, NAMED)} {ACCEPTED}")
     if path.suffix.lower() == ".npz":
         return read_npz(path, labels)
+    if path in [static_file(path.parent, part) for part in ROWS]:
+        _no_labels_beside(labels, text)
+        return read_static_mnist(path.parent)
     content = read_bytes(path)
     if not is_idx(content) and "idx" not in path.name:
         raise UserError(f"{path} is no kind of file that load_data reads. {ACCEPTED}")

@@ -24,24 +24,6 @@ PERFECT_SHARE = 1 - math.exp(-(HIGH_QUALITY_SIGMAS**2) / 2)
 a 2-D Gaussian is Rayleigh distributed. More is too concentrated, not better."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quality:
-    """How well points follow a mixture.
-
-    Arguments:
-        high_quality: Share of points within 3 standard deviations of their nearest mode.
-        modes: Modes captured: at least one high-quality point is nearest to them.
-        reverse_kl: KL(points over modes || uniform) in nats, of the high-quality points; nan
-            where there is none.
-        n: Points judged. VEEGAN's protocol takes 2,500.
-    """
-
-    high_quality: float
-    modes: int
-    reverse_kl: float
-    n: int
-
-
 @dataclass(frozen=True, eq=False)
 class Mixture2D:
     """Equal parts of isotropic Gaussians in the plane.
@@ -82,26 +64,10 @@ class Mixture2D:
         normal = -squared / (2 * self.std**2) - math.log(2 * math.pi * self.std**2)
         return normal.logsumexp(1) - math.log(len(self.means))
 
-    def nearest_mode(self, points: Points) -> LabelSet:
-        """The index of the mode nearest to each point."""
-        return self._distances(points).argmin(1)
-
-    def quality(self, points: Points) -> Quality:
-        """High-quality share, modes captured and evenness over them, by VEEGAN's protocol."""
-        distance, mode = self._distances(points).min(1)
-        high = distance <= HIGH_QUALITY_SIGMAS * self.std  # a nan is never high quality
-        counts = mode[high].bincount(minlength=len(self.means)).double()
-        share = counts / counts.sum()
-        kl = (torch.xlogy(share, share)).sum() + math.log(len(self.means))
-        return Quality(
-            high_quality=float(high.double().mean()),
-            modes=int((counts > 0).sum()),
-            reverse_kl=float(kl),
-            n=len(points),
-        )
-
-    def _distances(self, points: Points) -> torch.Tensor:
-        return torch.linalg.vector_norm(points[:, None] - self.means, dim=2)
+    def nearest(self, points: Points) -> tuple[PerPoint, LabelSet]:
+        """The distance to the nearest mode, and which it is."""
+        distance, mode = torch.linalg.vector_norm(points[:, None] - self.means, dim=2).min(1)
+        return distance, mode
 
 
 def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Mixture2D:

@@ -6,7 +6,8 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import Measurement, wilson
+from latentarium.metrics.intervals import wilson
+from latentarium.metrics.measurement import Measurement
 from latentarium.shapes import (
     LabelSet,
     LatentSet,
@@ -63,12 +64,12 @@ def knn_accuracy(
     judged = classifier.predict(test_z.detach().cpu().double().numpy())
     hits, n = int((judged == test_y.cpu().numpy()).sum()), len(test_y)
     return Measurement(
+        name="k-nearest-neighbour accuracy",
         value=hits / n,
         interval=wilson(hits, n),
         unit="share",
         n=n,
         protocol=f"knn-accuracy-k{k}-train{len(train_y)}",
-        seed=None,
     )
 
 

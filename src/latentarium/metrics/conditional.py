@@ -4,6 +4,7 @@
     wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(=): how well the discriminator
                    tells real images of class c from real images of class k, both under c
     histogram      which classes appear when nothing was asked for
+    per class      density and coverage within each class: one can be obeyed and collapsed
 
 References:
     How good is my GAN? (Shmelkov, Schmid and Alahari, 2018), https://arxiv.org/abs/1807.09499
@@ -19,14 +20,18 @@ from torch import Tensor
 
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
+from latentarium.metrics.distances import density_coverage
 from latentarium.metrics.intervals import Interval, normal_quantile, wilson
 from latentarium.shapes import (
     ClassCounts,
     ClassTable,
     CountTable,
+    FeatureSet,
     Images,
     Labels,
     LabelSet,
+    OtherFeatureSet,
+    OtherLabelSet,
     Pixels,
 )
 
@@ -186,6 +191,81 @@ def label_histogram(judged: LabelSet, num_classes: int) -> LabelHistogram:
         max_entropy=math.log(num_classes),
         n=n,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassManifold:
+    """Density and coverage within each class."""
+
+    density: tuple[float, ...]
+    """In label order; 1 is expected where both sets come from one distribution."""
+    coverage: tuple[float, ...]
+    coverage_intervals: tuple[Interval, ...]
+    expected_coverage: tuple[float, ...]
+    """Where both sets come from one distribution, at these sizes."""
+    worst_class: int
+    """The class whose coverage is smallest beside what is expected."""
+    n: tuple[int, ...]
+    """Real images of each class."""
+    n_fake: tuple[int, ...]
+    k: int
+
+
+def class_manifold(
+    real: FeatureSet,
+    labels: LabelSet,
+    fake: OtherFeatureSet,
+    asked: OtherLabelSet,
+    num_classes: int,
+    k: int = 5,
+) -> ClassManifold:
+    """Density and coverage (see `distances`) of each class by itself.
+
+    Arguments:
+        real: Features of real images.
+        labels: Their classes.
+        fake: Features of generated images.
+        asked: The classes that they were asked for.
+        num_classes: K; each needs more than k real images, and at least one generated.
+        k: Neighbours that a ball reaches to.
+
+    Raises:
+        UserError: A class with too few images.
+    """
+    _require_labels(labels, num_classes)
+    _require_labels(asked, num_classes)
+    found, expected, sizes = [], [], []
+    for c in range(num_classes):
+        own, made = real[labels == c], fake[asked == c]
+        if len(own) <= k or len(made) == 0:
+            raise UserError(
+                f"Class {c} has {len(own)} real and {len(made)} generated images: density and "
+                f"coverage with k = {k} need more than {k} real ones, and a generated one."
+            )
+        found.append(density_coverage(own, made, k))
+        expected.append(expected_coverage(len(own), len(made), k))
+        sizes.append((len(own), len(made)))
+    lack = [e - d.coverage for d, e in zip(found, expected, strict=True)]
+    return ClassManifold(
+        density=tuple(d.density for d in found),
+        coverage=tuple(d.coverage for d in found),
+        coverage_intervals=tuple(d.coverage_interval for d in found),
+        expected_coverage=tuple(expected),
+        worst_class=max(range(num_classes), key=lack.__getitem__),
+        n=tuple(own for own, _ in sizes),
+        n_fake=tuple(made for _, made in sizes),
+        k=k,
+    )
+
+
+def expected_coverage(n: int, m: int, k: int) -> float:
+    """Coverage of n real images by m generated ones of the same distribution, exactly.
+
+    A real image is not covered where the k nearest of the n - 1 other real and the m generated
+    images are all real, and all orders are equally likely.
+    """
+    missed = math.prod((n - 1 - i) / (n - 1 + m - i) for i in range(k))
+    return 1 - missed
 
 
 def _require_labels(labels: Labels, num_classes: int) -> None:

@@ -128,31 +128,50 @@ class FrechetFloor:
 
     value: float
     n: int
-    """Images in each of the two halves."""
-    requested: int
+    """Images in each of the two sets; where there are fewer real ones, in one of them."""
+    real: int
+    """Real images that the sets are drawn from."""
+    num_features: int
 
     @property
     def note(self) -> str:
-        """Says so where there were fewer images than asked for; else empty."""
-        if self.n == self.requested:
-            return ""
-        return (
-            f"The floor was measured at n = {self.n}, not {self.requested}: there are too few "
-            "real images for two disjoint halves, and a smaller n makes the floor higher."
-        )
+        """Says what limits the floor; empty where nothing does."""
+        if self.n < 5 * self.num_features:
+            return (
+                f"{self.n} images for {self.num_features} features make a rough floor, rather "
+                "too low: give more images."
+            )
+        if self.real < self.n:
+            return f"The floor is of {self.real} real images against {self.n}: there are no more."
+        return ""
 
 
-def frechet_floor(features: FeatureSet, n: int, seed: int = 0) -> FrechetFloor:
-    """The value that a perfect generator would get at this n: two disjoint halves of real
-    features against each other, n in each, or as many as there are.
+def frechet_floor(features: FeatureSet, n: int, seed: int = 0, *, pairs: int = 4) -> FrechetFloor:
+    """The value that a perfect generator would get from n images: real against real at this n.
+
+    Two disjoint sets of n real images are seldom at hand, and sets of n / 2 have twice the floor.
+    So each set is n draws with replacement from the real features: mean and covariance of such a
+    set scatter around those of the real features as those of n fresh images do around the truth,
+    and it is their scatter that makes the floor. Measured on Gaussians of 96 features, against
+    fresh draws: within 4 % from n = 1,000 on, 12 % too low at n = 300.
+
+    Arguments:
+        features: Of real images.
+        n: Images behind the distance that the floor is for.
+        seed: Of the draws.
+        pairs: Pairs of sets that the value is the mean of.
 
     Raises:
-        UserError: Too few real features for two halves that fill a covariance.
+        UserError: No more images than features.
     """
-    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
-    size = min(n, len(features) // 2)
-    value = frechet(features[order[:size]], features[order[size : 2 * size]])
-    return FrechetFloor(value=value, n=size, requested=n)
+    generator = torch.Generator().manual_seed(seed)
+    real = len(features)
+    found = []
+    for _ in range(pairs):
+        one = torch.randint(real, (min(n, real),), generator=generator)
+        two = torch.randint(real, (n,), generator=generator)
+        found.append(frechet(features[one], features[two]))
+    return FrechetFloor(value=sum(found) / pairs, n=n, real=real, num_features=features.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)

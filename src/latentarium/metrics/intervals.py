@@ -1,4 +1,4 @@
-"""How sure a number is, and what must travel with it.
+"""How sure a number is.
 
     wilson      share of n trials, from the score test of a binomial
     bootstrap   any statistic of n values, from resampling them with replacement
@@ -10,12 +10,9 @@ References:
     Bootstrap methods: another look at the jackknife (Efron, 1979)
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,47 +22,6 @@ from latentarium.errors import UserError
 Interval = tuple[float, float]
 BLOCK = 1 << 23
 """Values held at once while resampling: 64 MiB of float64."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """A number and all that it needs to be understood and compared.
-
-    Raises:
-        UserError: The value is not finite, the interval is not ordered, or n is below 1.
-    """
-
-    value: float
-    interval: Interval | None
-    """95 % unless the protocol says another confidence; None where none is known."""
-    unit: str
-    n: int
-    """Samples that the value was computed from."""
-    protocol: str
-    """Names the way of measuring; only equal protocols compare."""
-    seed: int | None
-    """Of all that was drawn; None where nothing was."""
-    extractor: str | None = None
-    """Name and hash of what turned images into features, where something did."""
-    floor: float | None = None
-    """What real data scores at the same n: the best that can be meant."""
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise UserError(
-                f"{self.protocol} gave {self.value}, which is no number to report: look for "
-                "non-finite inputs."
-            )
-        if self.interval is not None and not self.interval[0] <= self.interval[1]:
-            raise UserError(f"{self.protocol} has the interval {self.interval}: give low, high.")
-        if self.n < 1:
-            raise UserError(f"{self.protocol} was measured on {self.n} samples; give at least 1.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; the interval becomes a list."""
-        values = dataclasses.asdict(self)
-        values["interval"] = None if self.interval is None else list(self.interval)
-        return values
 
 
 def normal_quantile(confidence: float) -> float:

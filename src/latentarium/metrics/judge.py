@@ -18,7 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from latentarium.data.dataset import Split, to_float
+from latentarium.data.dataset import Split, to_float, to_uint8
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.shapes import Features, Images, Labels, PerClass, Pixels
@@ -150,10 +150,24 @@ class Judge(nn.Module):
         parts = [torch.empty(0, self.num_features)]
         with torch.no_grad():
             for part in images.split(batch_size):
-                x = to_float(part.to(device)).contiguous(memory_format=torch.channels_last)
+                x = as_stored(part.to(device)).contiguous(memory_format=torch.channels_last)
                 parts.append(self.trunk(x).cpu())
         self.train(was_training)
         return torch.cat(parts)
+
+
+def as_stored(images: Tensor) -> Tensor:
+    """What models see of images once they are stored: floats are rounded to pixels, so that a
+    sample scores the same before it is saved and after.
+
+    Raises:
+        UserError: Values that are not finite, which no pixel can hold.
+    """
+    if images.dtype == torch.uint8:
+        return to_float(images)
+    if not bool(images.isfinite().all()):
+        raise UserError("Some pixels are not finite: look at the model that made the images.")
+    return to_float(to_uint8(images))
 
 
 def save_judge(judge: Judge, folder: Path | str) -> None:

@@ -7,6 +7,7 @@ References:
     Auto-encoding variational Bayes (Kingma and Welling, 2014), https://arxiv.org/abs/1312.6114
     beta-VAE (Higgins et al., 2017), https://openreview.net/forum?id=Sy2fzU9gl
     Extracting and composing robust features with denoising autoencoders (Vincent et al., 2008)
+    Importance weighted autoencoders (Burda, Grosse and Salakhutdinov, 2016): `binarize`
     Learning structured output representation using deep conditional generative models (Sohn et
     al., 2015)
 """
@@ -30,7 +31,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk
 from latentarium.random import Noise
-from latentarium.shapes import Images, Labels, Latents, SoftLabels
+from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
 
 
 class Autoencoder(LatentModel):
@@ -74,18 +75,28 @@ class Autoencoder(LatentModel):
 
     def loss(self, batch: Batch, noise: Noise) -> Loss:
         """Distortion + beta * rate, in nats per image."""
-        seen = batch.x
+        x = self._drawn(batch.x, noise) if self.config.binarize else batch.x
+        seen = x
         if self.config.noise_std > 0:
             seen = seen + self.config.noise_std * noise.normal(*seen.shape)
         y = self.seen(batch.y)
         posterior = self.encode(seen, y)
         z = posterior.rsample(noise)
-        distortion = self.likelihood.nll(self._output(z, y), batch.x).mean()
+        distortion = self.distortion(x, z, y).mean()
         if isinstance(posterior, Point):
             return Loss(distortion, {"distortion": distortion.detach()})
         rate = posterior.kl(self.prior.given(batch.y, len(z))).mean()
         terms = {"distortion": distortion.detach(), "rate": rate.detach()}
         return Loss(distortion + self.config.beta * rate, terms)
+
+    def distortion(self, x: Images, z: Latents, y: Labels | SoftLabels | None = None) -> PerSample:
+        """-log p(x | z), in nats, for each pair of an image and a latent."""
+        return self.likelihood.nll(self._output(z, y), x)
+
+    def _drawn(self, x: Images, noise: Noise) -> Images:
+        """Each pixel on (1) with its grey value as probability, else off (-1); what is on or off
+        already stays so."""
+        return 2 * (noise.uniform(*x.shape) < (x + 1) / 2).to(x.dtype) - 1
 
     def _output(self, z: Latents, y: Labels | SoftLabels | None) -> Images:
         """What the likelihood turns into an image: logits or means."""

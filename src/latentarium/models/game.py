@@ -4,7 +4,7 @@ Each player minimizes its own loss over its own parameters only. An autoencoder 
 player, a GAN of two.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -79,3 +79,29 @@ def changes(player: Player, model: nn.Module, before: dict[int, Tensor]) -> dict
         change = (parameter.detach() - before[id(parameter)]).abs().max().cpu()
         largest[key] = torch.maximum(largest[key], change)
     return largest
+
+
+def lengths(player: Player) -> dict[str, Tensor]:
+    """The Euclidean norms of a player's parameters and of the gradient of its last move, each
+    taken as one vector."""
+    own = list(player.part.parameters())
+    gradients = [p.grad for p in own if p.grad is not None]
+    return {"gradient": _norm(gradients), "weights": _norm(own)}
+
+
+def loss_unmoved(player: Player, model: nn.Module, batch: Batch, noise: Noise) -> Loss:
+    """The player's loss in evaluation mode: nobody moves, no running statistics change, no
+    gradient is left behind."""
+    was_training = model.training
+    model.eval()
+    try:
+        with only(player, model):  # a penalty needs a gradient by the image: grad stays enabled
+            loss = player.loss(batch, noise)
+    finally:
+        model.train(was_training)
+    return Loss(loss.total.detach(), loss.terms)
+
+
+def _norm(tensors: Sequence[Tensor]) -> Tensor:
+    norms = [torch.linalg.vector_norm(t.detach()) for t in tensors]
+    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Real = float | int
-Interval = tuple[Real, Real]
+from latentarium.metrics.measurement import Measurement, Real, quantity, say
 
 _RELATIONS: dict[str, Callable[[Real, Real], bool]] = {
     ">=": operator.ge,
@@ -22,39 +21,10 @@ _RELATIONS: dict[str, Callable[[Real, Real], bool]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number:
-    """A number that never travels alone."""
-
-    name: str
-    value: Real
-    unit: str = ""
-    interval: Interval | None = None
-    """95 %."""
-    n: int | None = None
-    extractor: str | None = None
-    floor: Real | None = None
-    """What real data against real data gives at the same n."""
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As strict JSON values: a number that is not finite is null."""
-        return {
-            "name": self.name,
-            "value": _finite(self.value),
-            "unit": self.unit,
-            "interval": None if self.interval is None else [_finite(v) for v in self.interval],
-            "n": self.n,
-            "extractor": self.extractor,
-            "floor": None if self.floor is None else _finite(self.floor),
-            "note": self.note,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
 class Condition:
     """A number against a bar."""
 
-    number: Number
+    number: Measurement
     relation: str
     """One of >=, <=, >, <, ==."""
     bar: Real
@@ -100,7 +70,7 @@ class Claim:
     seed: int
     explanation: str
     """What the reader sees, in plain words."""
-    evidence: tuple[Number, ...] = ()
+    evidence: tuple[Measurement, ...] = ()
     figures: tuple[Figure, ...] = ()
 
     @property
@@ -122,7 +92,7 @@ class Claim:
             "title": self.title,
             "statement": self.statement,
             "verdict": self.verdict,
-            "value": _finite(first.value),
+            "value": first.to_dict()["value"],
             "unit": first.unit,
             "interval": first.to_dict()["interval"],
             "n": first.n,
@@ -142,7 +112,7 @@ class System:
     id: str
     name: str
     sentence: str
-    numbers: tuple[Number, ...]
+    numbers: tuple[Measurement, ...]
     samples: Figure
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,33 +149,3 @@ class TourReport:
             "versions": self.versions,
             "machine": self.machine,
         }
-
-
-def digits(value: Real) -> str:
-    """A number with as many digits as a reader needs."""
-    if not math.isfinite(value):
-        return "not finite"
-    if value == round(value):
-        return f"{value:,.0f}"
-    size = abs(value)
-    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3g}"
-
-
-def quantity(value: Real, unit: str) -> str:
-    """A value in its unit; a share is shown in percent."""
-    if unit == "share":
-        return f"{100 * value:.2f} %" if math.isfinite(value) else "not finite"
-    return f"{digits(value)} {unit}".strip()
-
-
-def say(number: Number) -> str:
-    """A number with its interval in one line."""
-    text = f"{number.name}: {quantity(number.value, number.unit)}"
-    if number.interval is not None:
-        low, high = number.interval
-        text += f" [{quantity(low, number.unit)}, {quantity(high, number.unit)}]"
-    return text
-
-
-def _finite(value: Real) -> float | None:
-    return float(value) if math.isfinite(value) else None

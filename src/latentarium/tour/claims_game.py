@@ -6,14 +6,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from latentarium.data.toy import Mixture2D, Quality, grid, ring, to_points
+from latentarium import charts
+from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
 from latentarium.latent.gaussians import single_gaussian
+from latentarium.metrics.coverage import MixtureQuality, mixture_quality
 from latentarium.metrics.game import exploitability
-from latentarium.metrics.intervals import wilson
+from latentarium.metrics.measurement import Measurement
 from latentarium.objectives.adversarial import EQUILIBRIUM
 from latentarium.random import Noise
-from latentarium.tour import figures
-from latentarium.tour.claim import Claim, Condition, Figure, Number
+from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import Evidence
 
 POINTS = 2500
@@ -22,7 +23,7 @@ POINTS = 2500
 
 def one_gaussian_fails(e: Evidence) -> Claim:
     """A single Gaussian, a VAE and a GAN on the ring and the grid."""
-    found: dict[str, dict[str, Quality]] = {}
+    found: dict[str, dict[str, MixtureQuality]] = {}
     pictures = []
     for name, mixture in (("ring", ring()), ("grid", grid())):
         real = mixture.sample(20_000, seed=e.seed)
@@ -34,8 +35,8 @@ def one_gaussian_fails(e: Evidence) -> Claim:
             "VAE": _drawn(e, f"vae_{name}", mixture),
             "GAN": _drawn(e, f"gan_{name}", mixture),
         }
-        found[name] = {way: mixture.quality(drawn) for way, drawn in points.items()}
-        colours = [figures.ROLE["real"], figures.ROLE["generated"], *_toy_colours()]
+        found[name] = {way: mixture_quality(p, mixture) for way, p in points.items()}
+        colours = [charts.ROLE["real"], charts.ROLE["generated"], *_toy_colours()]
         panels = [
             (_panel_title(way, found[name][way], len(mixture.means)), drawn.numpy(), colour)
             for (way, drawn), colour in zip(points.items(), colours, strict=True)
@@ -47,7 +48,7 @@ def one_gaussian_fails(e: Evidence) -> Claim:
                 caption=f"{name.capitalize()} of {len(mixture.means)} Gaussians. Circles mark the "
                 "true modes; under each name: samples within 3 standard deviations of a mode.",
                 alt=f"Four scatter plots on the {name}: data, one Gaussian, VAE, GAN.",
-                content=figures.planes(panels, mixture.means.numpy(), limit, radius),
+                content=charts.planes(panels, mixture.means.numpy(), limit, radius),
                 wide=True,
             )
         )
@@ -66,19 +67,21 @@ def one_gaussian_fails(e: Evidence) -> Claim:
                 bar=0.10,
             ),
             Condition(
-                number=Number(name="Modes the GAN finds, grid of 25", value=gan.modes, n=gan.n),
+                number=Measurement(
+                    name="Modes the GAN finds, grid of 25", value=gan.modes, n=gan.n,
+                ),
                 relation="==",
                 bar=25,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Modes the GAN finds, ring of 8", value=found["ring"]["GAN"].modes,
                     n=gan.n,
                 ),
                 relation="==", bar=8,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Samples near a mode, grid: the GAN's share over one Gaussian's",
                     value=gan.high_quality / one.high_quality, unit="times", n=gan.n,
                 ),
@@ -130,14 +133,14 @@ def own_parameters(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Largest change of a parameter of the other player in any audited move",
                     value=foreign, n=moves,
                 ),
                 relation="==", bar=0,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Largest change of an own parameter, smallest over the audited moves",
                     value=own, n=moves,
                 ),
@@ -145,9 +148,9 @@ def own_parameters(e: Evidence) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="Parameters of the generator", value=sizes["generator"]),
-            Number(name="Parameters of the discriminator", value=sizes["discriminator"]),
-            Number(name="Moves audited, GAN and CGAN", value=moves),
+            Measurement(name="Parameters of the generator", value=sizes["generator"]),
+            Measurement(name="Parameters of the discriminator", value=sizes["discriminator"]),
+            Measurement(name="Moves audited, GAN and CGAN", value=moves),
         ),
         protocol=(
             "At every logged step of both runs, all parameters are copied before each move and "
@@ -191,7 +194,7 @@ def equilibrium(e: Evidence, response_steps: int) -> Claim:
     low, high = (last.interval[0] / gaps[peak].total, last.interval[1] / gaps[peak].total)
     by_player = [
         (
-            name, figures.ROLE[name],
+            name, charts.ROLE[name],
             steps, [gaps[s].gains[i].gain for s in steps],
             [gaps[s].gains[i].interval for s in steps],
         )
@@ -207,7 +210,7 @@ def equilibrium(e: Evidence, response_steps: int) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Duality gap at the end, as a share of its peak", value=share,
                     unit="share", interval=(low, high), n=15 * 64,
                 ),
@@ -215,13 +218,13 @@ def equilibrium(e: Evidence, response_steps: int) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="Duality gap at the end", value=last.total, unit="nats",
-                   interval=last.interval),
-            Number(name=f"Duality gap at its peak, step {peak}", value=gaps[peak].total,
-                   unit="nats", interval=gaps[peak].interval),
-            Number(name="Discriminator's loss in the last rows of training", value=told,
-                   unit="nats"),
-            Number(name="Its value at the equilibrium", value=balance, unit="nats"),
+            Measurement(name="Duality gap at the end", value=last.total, unit="nats",
+                        interval=last.interval),
+            Measurement(name=f"Duality gap at its peak, step {peak}", value=gaps[peak].total,
+                        unit="nats", interval=gaps[peak].interval),
+            Measurement(name="Discriminator's loss in the last rows of training", value=told,
+                        unit="nats"),
+            Measurement(name="Its value at the equilibrium", value=balance, unit="nats"),
         ),
         protocol=(
             f"From a copy of both players at each snapshot, each is trained alone for "
@@ -238,7 +241,7 @@ def equilibrium(e: Evidence, response_steps: int) -> Claim:
             Figure(
                 caption="What each player could still gain by moving alone, over training.",
                 alt="Two curves that fall towards zero.",
-                content=figures.lines(
+                content=charts.lines(
                     by_player, "step", "gain (nats)", log_x=True, y_from_zero=True
                 ),
             ),
@@ -246,9 +249,9 @@ def equilibrium(e: Evidence, response_steps: int) -> Claim:
                 caption="The discriminator's mean output on real and on generated images. At the "
                 "equilibrium the two would meet.",
                 alt="Two curves with a gap between them that narrows.",
-                content=figures.lines(
+                content=charts.lines(
                     [
-                        (label, figures.ROLE[role], x,
+                        (label, charts.ROLE[role], x,
                          [row["discriminator"][key] for row in rows], None)
                         for label, role, key in (
                             ("on real images", "real", "real_logit"),
@@ -262,9 +265,9 @@ def equilibrium(e: Evidence, response_steps: int) -> Claim:
                 caption="Both players' losses, with the value at which the discriminator can only "
                 "guess.",
                 alt="Two loss curves around the line ln 2.",
-                content=figures.lines(
+                content=charts.lines(
                     [
-                        (name, figures.ROLE[name], x, [row[name]["adversarial"] for row in rows],
+                        (name, charts.ROLE[name], x, [row[name]["adversarial"] for row in rows],
                          None)
                         for name in ("discriminator", "generator")
                     ],
@@ -282,20 +285,20 @@ def _drawn(e: Evidence, run: str, mixture: Mixture2D) -> Tensor:
 
 
 def _toy_colours() -> tuple[str, str]:
-    return figures.SYSTEM["vae"], figures.SYSTEM["gan"]
+    return charts.SYSTEM["vae"], charts.SYSTEM["gan"]
 
 
-def _panel_title(way: str, quality: Quality, modes: int) -> str:
+def _panel_title(way: str, quality: MixtureQuality, modes: int) -> str:
     return f"{way}\n{100 * quality.high_quality:.1f} %, {quality.modes} of {modes} modes"
 
 
-def _quality_number(name: str, quality: Quality) -> Number:
-    hits = round(quality.high_quality * quality.n)
-    return Number(
+def _quality_number(name: str, quality: MixtureQuality) -> Measurement:
+    return Measurement(
         name=name,
         value=quality.high_quality,
         unit="share",
-        interval=wilson(hits, quality.n),
+        interval=quality.high_quality_interval,
+        floor=PERFECT_SHARE,
         n=quality.n,
         note=f"{quality.modes} modes, reverse KL {quality.reverse_kl:.3f} nats"
         if torch.isfinite(torch.tensor(quality.reverse_kl))
@@ -307,9 +310,9 @@ def _moved(e: Evidence) -> str:
     rows = e.runs["gan"].log()
     x = [row["step"] for row in rows]
     curves = [
-        (f"{name}, own", figures.ROLE[name], x, [row[name]["own_change"] for row in rows], None)
+        (f"{name}, own", charts.ROLE[name], x, [row[name]["own_change"] for row in rows], None)
         for name in ("discriminator", "generator")
     ]
     other = [max(row[p]["foreign_change"] for p in ("discriminator", "generator")) for row in rows]
-    curves.append(("the other player's", figures.ROLE["real"], x, other, None))
-    return figures.lines(curves, "step", "largest change")
+    curves.append(("the other player's", charts.ROLE["real"], x, other, None))
+    return charts.lines(curves, "step", "largest change")

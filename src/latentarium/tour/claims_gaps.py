@@ -3,14 +3,15 @@
 import torch
 from torch import Tensor
 
+from latentarium import charts
 from latentarium.latent.gaps import distance_to_data, gap_share, quality_by_distance
 from latentarium.metrics.distances import precision_recall
 from latentarium.metrics.intervals import bootstrap
+from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.prior_gap import prior_sliced_distance
 from latentarium.random import Noise
 from latentarium.shapes import PerSample
-from latentarium.tour import figures
-from latentarium.tour.claim import Claim, Condition, Figure, Number
+from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import Evidence
 
 SHOWN = 10
@@ -59,14 +60,14 @@ def ae_gaps(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Decodes that lie among real images: near data less far from it",
                     value=drop, interval=interval, unit="share", n=len(distance),
                 ),
                 relation=">=", bar=0.2,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Fréchet distance of one Gaussian around all latents, over that of a "
                     "mixture fitted to them",
                     value=one.value / mixed.value, unit="times", n=e.n, extractor=one.extractor,
@@ -75,9 +76,9 @@ def ae_gaps(e: Evidence) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="The same by the judge's certainty (above 0.9) instead", unit="share",
-                   value=float(sure[near].mean() - sure[far].mean()), n=len(distance),
-                   note="a classifier is overconfident far from what it learned"),
+            Measurement(name="The same by the judge's certainty (above 0.9) instead", unit="share",
+                        value=float(sure[near].mean() - sure[far].mean()), n=len(distance),
+                        note="a classifier is overconfident far from what it learned"),
             one, mixed, e.distance["vae"],
         ),
         protocol=(
@@ -102,22 +103,22 @@ def ae_gaps(e: Evidence) -> Claim:
             Figure(
                 caption="Decoded near data.",
                 alt="Thirty clear digits.",
-                content=figures.pixels(e.decode("ae", z[best]), SHOWN),
+                content=charts.pixels(e.decode("ae", z[best]), SHOWN),
             ),
             Figure(
                 caption="Decoded from gaps.",
                 alt="Thirty blots that are no digits.",
-                content=figures.pixels(e.decode("ae", z[worst]), SHOWN),
+                content=charts.pixels(e.decode("ae", z[worst]), SHOWN),
             ),
             Figure(
                 caption="Drawn from one Gaussian around all latents.",
                 alt="Thirty samples, many broken.",
-                content=figures.pixels(e.samples["ae"][:30], SHOWN),
+                content=charts.pixels(e.samples["ae"][:30], SHOWN),
             ),
             Figure(
                 caption="Drawn from a mixture of 50 Gaussians fitted to the latents.",
                 alt="Thirty samples, most of them digits.",
-                content=figures.pixels(e.samples["ae_mixture"][:30], SHOWN),
+                content=charts.pixels(e.samples["ae_mixture"][:30], SHOWN),
             ),
         ),
     )  # fmt: skip
@@ -147,21 +148,21 @@ def vae_continuous(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Draws from N(0, I) that fall into gaps, VAE", unit="share",
                     value=shares["vae"].share, interval=shares["vae"].interval, n=n, floor=0.01,
                 ),
                 relation="<=", bar=0.10,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Encoded data from N(0, I) (sliced Wasserstein): the VAE's over the AE's",
                     unit="times", value=away.value / away_ae.value, n=away.n,
                 ),
                 relation="<=", bar=0.25,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Loss of realism from near data to far from it: the VAE's over the AE's",
                     unit="times", value=drops["vae"] / drops["ae"], n=4000,
                 ),
@@ -169,16 +170,18 @@ def vae_continuous(e: Evidence) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="Loss of realism from near to far, AE", unit="share", value=drops["ae"]),
-            Number(name="Loss of realism from near to far, VAE", unit="share", value=drops["vae"]),
-            Number(name="Draws from N(0, I) that fall into gaps, AE", unit="share",
-                   value=shares["ae"].share, interval=shares["ae"].interval, n=n, floor=0.01),
-            Number(name="Aggregate posterior from the prior, sliced Wasserstein, VAE",
-                   value=away.value, interval=away.interval, n=away.n, floor=away.floor,
-                   note="floor: prior against prior"),
-            Number(name="The same, AE", value=away_ae.value, interval=away_ae.interval,
-                   n=away_ae.n,
-                   floor=away_ae.floor),
+            Measurement(name="Loss of realism from near to far, AE", unit="share",
+                        value=drops["ae"]),
+            Measurement(name="Loss of realism from near to far, VAE", unit="share",
+                        value=drops["vae"]),
+            Measurement(name="Draws from N(0, I) that fall into gaps, AE", unit="share",
+                        value=shares["ae"].share, interval=shares["ae"].interval, n=n, floor=0.01),
+            Measurement(name="Aggregate posterior from the prior, sliced Wasserstein, VAE",
+                        value=away.value, interval=away.interval, n=away.n, floor=away.floor,
+                        note="floor: prior against prior"),
+            Measurement(name="The same, AE", value=away_ae.value, interval=away_ae.interval,
+                        n=away_ae.n,
+                        floor=away_ae.floor),
             e.distance["vae"],
             e.distance["ae"],
         ),
@@ -203,12 +206,12 @@ def vae_continuous(e: Evidence) -> Claim:
             Figure(
                 caption="Drawn from N(0, I) and decoded by the VAE.",
                 alt="Thirty samples of the VAE.",
-                content=figures.pixels(e.samples["vae"][:30], SHOWN),
+                content=charts.pixels(e.samples["vae"][:30], SHOWN),
             ),
             Figure(
                 caption="The same random numbers decoded by the autoencoder: far from its data.",
                 alt="Thirty blots.",
-                content=figures.pixels(e.decode("ae", eps[:30]), SHOWN),
+                content=charts.pixels(e.decode("ae", eps[:30]), SHOWN),
             ),
         ),
     )  # fmt: skip
@@ -220,12 +223,12 @@ def _curves(curves: dict[str, tuple]) -> str:
         kept = [b for b in curve if b.n >= 20]
         drawn.append(
             (
-                name.upper(), figures.SYSTEM[name],
+                name.upper(), charts.SYSTEM[name],
                 [min(b.distance, 3.0) for b in kept], [100 * b.quality for b in kept],
                 [(100 * b.interval[0], 100 * b.interval[1]) for b in kept],
             )
         )  # fmt: skip
-    return figures.lines(drawn, "distance from data", "% among real images", y_from_zero=True)
+    return charts.lines(drawn, "distance from data", "% among real images", y_from_zero=True)
 
 
 def _difference_interval(a: Tensor, b: Tensor, seed: int) -> tuple[float, float]:

@@ -3,12 +3,13 @@
 import numpy as np
 import torch
 
+from latentarium import charts
 from latentarium.data.dataset import to_float
 from latentarium.metrics.conditional import confusion, label_histogram, wrong_label_auc
 from latentarium.metrics.distances import density_coverage
+from latentarium.metrics.measurement import Measurement
 from latentarium.models.gan import GAN
-from latentarium.tour import figures
-from latentarium.tour.claim import Claim, Condition, Figure, Number
+from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import TITLES, Evidence
 
 
@@ -32,7 +33,7 @@ def label_control(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="CGAN samples judged to be the digit asked for", unit="share",
                     value=obeyed.adherence, interval=obeyed.adherence_interval, n=obeyed.n,
                     extractor=e.judge.name, floor=e.judge.accuracy,
@@ -41,7 +42,7 @@ def label_control(e: Evidence) -> Claim:
                 relation=">=", bar=0.985,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name=f"The same for its worst digit, {e.data.card.classes[worst]}",
                     unit="share", value=worst_share, interval=obeyed.intervals[worst],
                     n=obeyed.n // classes, extractor=e.judge.name,
@@ -49,7 +50,7 @@ def label_control(e: Evidence) -> Claim:
                 relation=">=", bar=0.95,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="GAN samples that happen to be the digit wished for", unit="share",
                     value=by_luck.adherence, interval=by_luck.adherence_interval, n=by_luck.n,
                     extractor=e.judge.name,
@@ -57,7 +58,7 @@ def label_control(e: Evidence) -> Claim:
                 relation="<=", bar=0.15,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Rarest digit of the GAN", unit="share", n=histogram.n,
                     value=min(histogram.shares),
                     interval=histogram.intervals[int(np.argmin(histogram.shares))],
@@ -65,7 +66,7 @@ def label_control(e: Evidence) -> Claim:
                 relation=">=", bar=0.05,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Most common digit of the GAN", unit="share", n=histogram.n,
                     value=max(histogram.shares),
                     interval=histogram.intervals[int(np.argmax(histogram.shares))],
@@ -74,8 +75,8 @@ def label_control(e: Evidence) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="Evenness of the GAN's digits (entropy)", value=histogram.entropy,
-                   unit="nats", floor=histogram.max_entropy, note="floor: ln 10, all even"),
+            Measurement(name="Evenness of the GAN's digits (entropy)", value=histogram.entropy,
+                        unit="nats", floor=histogram.max_entropy, note="floor: ln 10, all even"),
         ),
         protocol=(
             f"{e.n:,} samples each; for the CGAN every digit is asked for equally often; labels "
@@ -90,9 +91,9 @@ def label_control(e: Evidence) -> Claim:
             Figure(
                 caption="What the GAN happens to make (shaded: 5 % to 20 %).",
                 alt="Ten bars, one for each digit, all between 5 and 20 percent.",
-                content=figures.bars(
+                content=charts.bars(
                     e.data.card.classes, [100 * s for s in histogram.shares],
-                    [figures.SYSTEM["gan"]] * classes, "% of samples",
+                    [charts.SYSTEM["gan"]] * classes, "% of samples",
                     intervals=[(100 * a, 100 * b) for a, b in histogram.intervals],
                     band=(5, 20, "neither dropped nor favoured"), show="{:.1f}",
                 ),
@@ -100,19 +101,19 @@ def label_control(e: Evidence) -> Claim:
             Figure(
                 caption="CGAN: asked for (row) against judged (column), in percent of the row.",
                 alt="A ten by ten table with nearly all on the diagonal.",
-                content=figures.table(
+                content=charts.table(
                     _blank_zeros(table), "asked for", "judged", show="{:.1f}", high=100.0
                 ),
             ),
             Figure(
                 caption="CGAN: one row for each digit asked for.",
                 alt="Ten rows of ten digits, in order.",
-                content=figures.pixels(columns, 10),
+                content=charts.pixels(columns, 10),
             ),
             Figure(
                 caption="GAN: what comes comes.",
                 alt="A hundred digits in no order.",
-                content=figures.pixels(e.samples["gan"][:100], 10),
+                content=charts.pixels(e.samples["gan"][:100], 10),
             ),
         ),
     )  # fmt: skip
@@ -144,14 +145,14 @@ def wrong_label_refused(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Right class scored above wrong class (AUC), mean over all pairs",
                     value=found.mean, interval=found.mean_interval, n=len(x),
                 ),
                 relation=">=", bar=0.99,
             ),
             Condition(
-                number=Number(
+                number=Measurement(
                     name=f"The hardest pair: a real {names[low[1]]} under {names[low[0]]}",
                     value=found.minimum, interval=found.minimum_interval, n=len(x),
                 ),
@@ -159,7 +160,7 @@ def wrong_label_refused(e: Evidence) -> Claim:
             ),
         ),
         evidence=tuple(
-            Number(name=f"A real {k} under condition 4, against real 4s (AUC)", value=value)
+            Measurement(name=f"A real {k} under condition 4, against real 4s (AUC)", value=value)
             for k, value in four.items()
         ),
         protocol=(
@@ -176,7 +177,7 @@ def wrong_label_refused(e: Evidence) -> Claim:
             Figure(
                 caption="AUC for every pair: condition (row) against the true class (column).",
                 alt="A ten by ten table of values near one.",
-                content=figures.table(
+                content=charts.table(
                     table, "condition", "true class of the image", show="{:.3f}", low=0.9,
                     high=1.0, skip_diagonal=True,
                 ),
@@ -208,7 +209,7 @@ def realism(e: Evidence) -> Claim:
         conditions=(
             Condition(number=cgan, relation="<=", bar=gan.value),
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Coverage: real images with a CGAN image nearby", unit="share",
                     value=found["cgan"].coverage, interval=found["cgan"].coverage_interval,
                     n=half, extractor=e.judge.name, floor=floor.coverage,
@@ -219,13 +220,13 @@ def realism(e: Evidence) -> Claim:
         evidence=(
             *e.distance.values(),
             *(
-                Number(name=f"Density, {TITLES[name]}", value=value.density, n=half,
-                       floor=floor.density)
+                Measurement(name=f"Density, {TITLES[name]}", value=value.density, n=half,
+                            floor=floor.density)
                 for name, value in found.items()
             ),
             *(
-                Number(name=f"Coverage, {TITLES[name]}", value=value.coverage, n=half,
-                       unit="share", interval=value.coverage_interval, floor=floor.coverage)
+                Measurement(name=f"Coverage, {TITLES[name]}", value=value.coverage, n=half,
+                            unit="share", interval=value.coverage_interval, floor=floor.coverage)
                 for name, value in found.items()
             ),
         ),
@@ -245,10 +246,10 @@ def realism(e: Evidence) -> Claim:
                 caption="Fréchet distance to real test images (smaller is better). The floor, "
                 f"real against real, is {gan.floor:.1f}.",
                 alt="Five bars; GAN and CGAN are the lowest.",
-                content=figures.bars(
+                content=charts.bars(
                     [TITLES[name].replace(", ", ",\n") for name in e.distance],
                     [number.value for number in e.distance.values()],
-                    [figures.SYSTEM[name.split("_")[0]] for name in e.distance],
+                    [charts.SYSTEM[name.split("_")[0]] for name in e.distance],
                     "Fréchet distance",
                     intervals=[number.interval for number in e.distance.values()],
                     show="{:.1f}",
@@ -257,12 +258,12 @@ def realism(e: Evidence) -> Claim:
             Figure(
                 caption="Real test images.",
                 alt="Sixty real digits.",
-                content=figures.pixels(to_float(e.data.test.images[:60]), 10),
+                content=charts.pixels(to_float(e.data.test.images[:60]), 10),
             ),
             Figure(
                 caption="CGAN.",
                 alt="Sixty generated digits.",
-                content=figures.pixels(e.samples["cgan"][:60], 10),
+                content=charts.pixels(e.samples["cgan"][:60], 10),
             ),
         ),
     )  # fmt: skip
@@ -275,7 +276,7 @@ def _blank_zeros(table: np.ndarray) -> np.ndarray:
 
 def _ranked(names: tuple[str, ...], means: list[float]) -> str:
     order = sorted(range(len(means)), key=lambda k: means[k])
-    colours = [figures.ROLE["real"] if k == 4 else figures.ROLE["discriminator"] for k in order]
-    return figures.columns(
+    colours = [charts.ROLE["real"] if k == 4 else charts.ROLE["discriminator"] for k in order]
+    return charts.columns(
         [names[k] for k in order], [means[k] for k in order], colours, "score under condition 4"
     )

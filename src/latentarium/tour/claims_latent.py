@@ -4,6 +4,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from latentarium import charts
 from latentarium.config import AutoencoderConfig
 from latentarium.data.dataset import to_float
 from latentarium.latent.gaussians import ClassGaussians
@@ -11,11 +12,12 @@ from latentarium.latent.neighbours import knn_accuracy, nearest
 from latentarium.latent.paths import lerp
 from latentarium.latent.project import linear_discriminant_plane
 from latentarium.metrics.conditional import confusion
+from latentarium.metrics.measurement import Measurement
 from latentarium.random import Noise
+from latentarium.sampling import reconstruct
 from latentarium.shapes import Images, PerSample
-from latentarium.tour import figures
-from latentarium.tour.claim import Claim, Condition, Figure, Number
-from latentarium.tour.evidence import Evidence, reconstruct
+from latentarium.tour.claim import Claim, Condition, Figure
+from latentarium.tour.evidence import Evidence
 
 SHOWN = 10
 
@@ -50,7 +52,7 @@ def ae_compresses(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name=f"Test error against PCA with {dimensions} dimensions",
                     value=value, interval=interval, unit="of PCA's", n=len(test),
                 ),
@@ -58,11 +60,12 @@ def ae_compresses(e: Evidence) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="Squared error per pixel, AE", value=float(mse[0]), n=len(test),
-                   note="pixels from 0 to 1"),
-            Number(name="Squared error per pixel, PCA", value=float(mse[1]), n=len(test)),
-            Number(name="Squared error per pixel, VAE", value=float(mse[2]), n=len(test)),
-            Number(name="Compression, 8-bit pixels to 32-bit numbers", value=bits, unit="times"),
+            Measurement(name="Squared error per pixel, AE", value=float(mse[0]), n=len(test),
+                        note="pixels from 0 to 1"),
+            Measurement(name="Squared error per pixel, PCA", value=float(mse[1]), n=len(test)),
+            Measurement(name="Squared error per pixel, VAE", value=float(mse[2]), n=len(test)),
+            Measurement(name="Compression, 8-bit pixels to 32-bit numbers", unit="times",
+                        value=bits),
         ),
         protocol=(
             "Mean squared error over all 10,000 test images, pixels in [0, 1]; PCA fitted on the "
@@ -79,7 +82,7 @@ def ae_compresses(e: Evidence) -> Claim:
                 caption="Top: originals the models never saw. Middle: through the autoencoder. "
                 "Bottom: through PCA with as many numbers.",
                 alt="Three rows of ten digits: originals, autoencoder, PCA; PCA's are blurred.",
-                content=figures.pixels(rows, SHOWN), wide=True,
+                content=charts.pixels(rows, SHOWN), wide=True,
             ),
         ),
     )  # fmt: skip
@@ -122,7 +125,7 @@ def latent_useful(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name="Test digits named rightly by their 10 nearest latents",
                     value=found.value, interval=found.interval, unit="share", n=found.n,
                 ),
@@ -130,9 +133,9 @@ def latent_useful(e: Evidence) -> Claim:
             ),
         ),
         evidence=(
-            Number(name="The same on raw pixels, 49 times as many numbers", value=raw.value,
-                   interval=raw.interval, unit="share", n=raw.n),
-            Number(name="By chance", value=0.1, unit="share"),
+            Measurement(name="The same on raw pixels, 49 times as many numbers", value=raw.value,
+                        interval=raw.interval, unit="share", n=raw.n),
+            Measurement(name="By chance", value=0.1, unit="share"),
         ),
         protocol="k-nearest neighbours, k = 10, Euclidean, 55,000 training latents, test latents.",
         seed=e.seed,
@@ -145,13 +148,13 @@ def latent_useful(e: Evidence) -> Claim:
                 caption="First column: a test digit. Right of it: the nine training images "
                 "whose latents are nearest.",
                 alt="Five rows; each shows a digit and nine similar ones.",
-                content=figures.pixels(to_float(strips), 10), wide=True,
+                content=charts.pixels(to_float(strips), 10), wide=True,
             ),
             Figure(
                 caption="Straight walks through the latent: 3 to 8, 4 to 9, 1 to 7. In the "
                 "middle the path may cross a gap.",
                 alt="Three rows of ten images that turn one digit into another.",
-                content=figures.pixels(walks, 10), wide=True,
+                content=charts.pixels(walks, 10), wide=True,
             ),
         ),
     )  # fmt: skip
@@ -192,7 +195,7 @@ def class_gaussian(e: Evidence) -> Claim:
         ),
         conditions=(
             Condition(
-                number=Number(
+                number=Measurement(
                     name=f"Samples judged to be their digit, best way ({best})", unit="share",
                     value=ways[best].adherence, interval=ways[best].adherence_interval, n=e.n,
                     extractor=e.judge.name,
@@ -201,8 +204,8 @@ def class_gaussian(e: Evidence) -> Claim:
             ),
         ),
         evidence=tuple(
-            Number(name=f"Judged to be their digit: {way}", value=c.adherence,
-                   interval=c.adherence_interval, unit="share", n=c.n, extractor=e.judge.name)
+            Measurement(name=f"Judged to be their digit: {way}", value=c.adherence,
+                        interval=c.adherence_interval, unit="share", n=c.n, extractor=e.judge.name)
             for way, c in ways.items()
         ),
         protocol=(
@@ -221,7 +224,7 @@ def class_gaussian(e: Evidence) -> Claim:
                 caption="The class VAE's latent in the plane that separates the digits best, with "
                 "each digit's Gaussian at 1 and 2 standard deviations.",
                 alt="Ten coloured clouds with their ellipses.",
-                content=figures.latent_map(
+                content=charts.latent_map(
                     points, labels[:6000].numpy(), classes, ovals,
                     "first discriminant direction", "second discriminant direction",
                 ),
@@ -229,16 +232,16 @@ def class_gaussian(e: Evidence) -> Claim:
             Figure(
                 caption=f"One row for each digit's Gaussian ({best}).",
                 alt="Ten rows of ten samples, one digit a row.",
-                content=figures.pixels(ten, SHOWN),
+                content=charts.pixels(ten, SHOWN),
             ),
             Figure(
                 caption="How many samples are judged to be their digit, by the way the Gaussians "
                 "were found (vertical lines: 95 %).",
                 alt="Four bars.",
-                content=figures.bars(
+                content=charts.bars(
                     [way.replace(", ", ",\n") for way in ways],
                     [100 * c.adherence for c in ways.values()],
-                    [figures.SYSTEM["ae"]] + [figures.SYSTEM["vae"]] * 3, "% judged right",
+                    [charts.SYSTEM["ae"]] + [charts.SYSTEM["vae"]] * 3, "% judged right",
                     intervals=[(100 * c.adherence_interval[0], 100 * c.adherence_interval[1])
                                for c in ways.values()],
                     show="{:.1f}",

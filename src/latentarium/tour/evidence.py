@@ -3,20 +3,20 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
-from latentarium.data.dataset import Data, Split, to_float
+from latentarium.data.dataset import Data
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
 from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval
+from latentarium.metrics.extractors import describe
 from latentarium.metrics.judge import Judge
+from latentarium.metrics.measurement import Measurement
+from latentarium.metrics.subject import Subject
 from latentarium.models.base import LatentModel
 from latentarium.random import Noise
 from latentarium.run import Run
+from latentarium.sampling import decode
 from latentarium.shapes import Images, LatentSet
-from latentarium.tour.claim import Number
-
-BATCH = 1000
 
 
 @dataclass
@@ -38,10 +38,18 @@ class Evidence:
     toys: dict[str, Run]
     seed: int
     n: int
-    models: dict[str, LatentModel] = field(init=False)
+    subjects: dict[str, Subject] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.models = {name: run.load() for name, run in self.runs.items()}
+        self.subjects = {
+            name: Subject(run.load(), self.data, self.judge, self.judge, self.n, self.seed)
+            for name, run in self.runs.items()
+        }
+
+    @cached_property
+    def models(self) -> dict[str, LatentModel]:
+        """The trained models."""
+        return {name: subject.model for name, subject in self.subjects.items()}
 
     @cached_property
     def test_features(self) -> Tensor:
@@ -52,11 +60,10 @@ class Evidence:
     def codes(self) -> dict[str, dict[str, LatentSet]]:
         """Latents of train and test images by model: the mean for a point, one draw for a
         Gaussian, so that they follow the aggregate posterior."""
-        names = ("ae", "vae", "vae_class")
-        splits = {"train": self.data.train, "test": self.data.test}
         return {
-            name: {part: encode(self.models[name], split) for part, split in splits.items()}
-            for name in names
+            name: {"train": subject.train_codes, "test": subject.test_codes}
+            for name, subject in self.subjects.items()
+            if subject.encodes
         }
 
     @cached_property
@@ -76,16 +83,13 @@ class Evidence:
         codes = self.codes["ae"]["train"]
         bounding = single_gaussian(codes).sample(self.n, noise.generator)
         mixed = self.ae_mixture.sample(self.n, noise.generator)
-        drawn = {"ae": self.decode("ae", bounding), "ae_mixture": self.decode("ae", mixed)}
-        for name in ("vae", "gan"):
-            drawn[name] = self.models[name].sample(self.n, seed=self.seed)
-        drawn["cgan"] = self.models["cgan"].sample(self.n, self.asked, seed=self.seed)
-        return drawn
+        fitted = {"ae": self.decode("ae", bounding), "ae_mixture": self.decode("ae", mixed)}
+        return fitted | {name: self.subjects[name].samples for name in ("vae", "gan", "cgan")}
 
-    @cached_property
+    @property
     def asked(self) -> Tensor:
         """The labels asked for: every class equally often."""
-        return torch.arange(self.n) % len(self.data.card.classes)
+        return self.subjects["cgan"].asked
 
     @cached_property
     def features(self) -> dict[str, Tensor]:
@@ -98,13 +102,13 @@ class Evidence:
         return {name: self.judge.predict(images) for name, images in self.samples.items()}
 
     @cached_property
-    def distance(self) -> dict[str, Number]:
+    def distance(self) -> dict[str, Measurement]:
         """Fréchet distance of each system's samples to the test images, by the judge."""
         half = min(self.n, len(self.test_features)) // 2
         floor = frechet_floor(self.test_features, half, self.seed)
         found = {}
         for name, features in self.features.items():
-            found[name] = Number(
+            found[name] = Measurement(
                 name=f"Fréchet distance, {TITLES[name]}",
                 value=frechet(self.test_features, features),
                 interval=frechet_interval(
@@ -112,7 +116,7 @@ class Evidence:
                 ),
                 unit="FD",
                 n=self.n,
-                extractor=f"{self.judge.name} {self.judge.hash[:12]}",
+                extractor=describe(self.judge),
                 floor=floor.value,
                 note=f"floor: real against real at n = {floor.n:,}",
             )
@@ -126,27 +130,3 @@ TITLES = {
     "gan": "GAN",
     "cgan": "CGAN",
 }
-
-
-def encode(model: LatentModel, split: Split) -> LatentSet:
-    """Latents of a split, with a draw from each Gaussian posterior."""
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(split.images), BATCH):
-            x = to_float(split.images[start : start + BATCH])
-            parts.append(model.encode(x).rsample(Noise("encode", start)))
-    return torch.cat(parts)
-
-
-def decode(model: LatentModel, z: Tensor) -> Images:
-    """Images of latents, in [-1, 1]."""
-    with torch.no_grad():
-        parts = [model.decode(part).clamp(-1, 1) for part in z.float().split(BATCH)]
-    return torch.cat(parts)
-
-
-def reconstruct(model: LatentModel, split: Split) -> Images:
-    """Reconstructions of a split, in [-1, 1]."""
-    with torch.no_grad():
-        parts = [model.reconstruct(to_float(x)).clamp(-1, 1) for x in split.images.split(BATCH)]
-    return torch.cat(parts)

@@ -8,8 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from latentarium.files import sha256, write_atomic
+from latentarium.metrics.measurement import Measurement, quantity
 from latentarium.progress import duration
-from latentarium.tour.claim import Claim, Condition, Figure, Number, System, TourReport, quantity
+from latentarium.tour.claim import Claim, Condition, Figure, System, TourReport
 
 GLOSSARY = {
     "Latent": "The few numbers that stand for an image inside a model; the latent space is the "
@@ -159,7 +160,7 @@ def _condition(condition: Condition, first: bool) -> str:
     )
 
 
-def _cells(number: Number, big: bool = False) -> str:
+def _cells(number: Measurement, big: bool = False) -> str:
     interval = (
         ""
         if number.interval is None

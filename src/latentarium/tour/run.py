@@ -1,23 +1,22 @@
 """The main job: train the four systems, measure every claim, write the report."""
 
 import dataclasses
-import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from latentarium import presets
+from latentarium import charts, presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.metrics.judge import load_judge
+from latentarium.metrics.measurement import Measurement
 from latentarium.progress import Display
-from latentarium.run import Run, versions
-from latentarium.tour import claims_game, claims_gaps, claims_label, claims_latent, figures, page
-from latentarium.tour.claim import Claim, Figure, Number, System, TourReport
+from latentarium.run import Run, machine, versions
+from latentarium.tour import claims_game, claims_gaps, claims_label, claims_latent, page
+from latentarium.tour.claim import Claim, Figure, System, TourReport
 from latentarium.tour.evidence import Evidence
 from latentarium.training.log import Reporter
 from latentarium.training.loop import train
@@ -105,13 +104,9 @@ def tour(
         seed=seed,
         quick=quick,
         versions=versions(),
-        machine=_machine(),
+        machine=machine(),
         steps=steps,
     )
-    for name in (*SYSTEMS, *COMPANION):
-        numbers = evidence.distance.get(name)
-        if numbers is not None:
-            runs[name].save_metrics({"frechet_distance": numbers.to_dict()})
     page.write(report, out)
     return report
 
@@ -157,9 +152,9 @@ def _system(e: Evidence, name: str) -> System:
     log = run.log()
     numbers = [
         e.distance[name],
-        Number(name="Parameters", value=sum(p.numel() for p in model.parameters())),
-        Number(name="Training", value=log[-1]["seconds"], unit="s"),
-        Number(name="Numbers in a latent", value=model.latent_dim),
+        Measurement(name="Parameters", value=sum(p.numel() for p in model.parameters())),
+        Measurement(name="Training", value=log[-1]["seconds"], unit="s"),
+        Measurement(name="Numbers in a latent", value=model.latent_dim),
     ]
     return System(
         id=name,
@@ -169,10 +164,6 @@ def _system(e: Evidence, name: str) -> System:
         samples=Figure(
             caption="Samples",
             alt=f"Samples of the {title}",
-            content=figures.pixels(e.samples[name][:30], 6),
+            content=charts.pixels(e.samples[name][:30], 6),
         ),
     )
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"

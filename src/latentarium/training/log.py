@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latentarium.config import Config
 from latentarium.errors import UserError
-from latentarium.models.game import Loss, Player
+from latentarium.models.game import Loss
 
 
 class Record:
@@ -17,7 +17,7 @@ class Record:
     def __init__(self) -> None:
         self._totals: dict[str, list[tuple[int, Tensor]]] = {}
         self._terms: dict[str, dict[str, list[Tensor]]] = {}
-        self._moved: dict[str, dict[str, Tensor]] = {}
+        self._last: dict[str, dict[str, Tensor]] = {}
 
     def add(self, player: str, step: int, loss: Loss) -> None:
         """Notes the loss of one move."""
@@ -26,9 +26,9 @@ class Record:
         for name, value in loss.terms.items():
             terms.setdefault(name, []).append(value)
 
-    def moved(self, player: Player, changes: dict[str, Tensor]) -> None:
-        """Notes whose parameters a move changed."""
-        self._moved[player.name] = changes
+    def note(self, player: str, values: dict[str, Tensor]) -> None:
+        """Notes what is measured at the row's own step only, such as the last move's gradient."""
+        self._last.setdefault(player, {}).update(values)
 
     def check(self) -> None:
         """Stops at the first loss that is not finite.
@@ -56,10 +56,10 @@ class Record:
             values = {"total": float(torch.stack([total for _, total in totals]).mean())}
             for name, terms in self._terms[player].items():
                 values[name] = float(torch.stack(terms).mean())
-            for name, change in self._moved.get(player, {}).items():
-                values[name] = float(change)
+            for name, value in self._last.get(player, {}).items():
+                values[name] = float(value)
             row[player] = {k: v if math.isfinite(v) else None for k, v in values.items()}
-        self._totals, self._terms, self._moved = {}, {}, {}
+        self._totals, self._terms, self._last = {}, {}, {}
         return row
 
 

@@ -10,11 +10,12 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
-from latentarium.models.game import changes, copy_parameters, move
+from latentarium.models.game import changes, copy_parameters, lengths, move
 from latentarium.random import Noise
 from latentarium.run import Checkpoint, Run
 from latentarium.sampling import fixed_grid
 from latentarium.training.card import model_card
+from latentarium.training.held_out import HeldOut
 from latentarium.training.log import Record, Reporter
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.state import State
@@ -45,6 +46,7 @@ def train(
     # made first: settings that can't work must not claim the folder
     state = State(config, data.card, device)
     batches = Batches(data.train, settings.batch_size, settings.seed, device)
+    held_out = HeldOut(data.validation, settings.batch_size, settings.seed, device)
     run = Run.start(folder, config, data.card)
     reporter = reporter or Reporter()
     with run.lock():
@@ -72,13 +74,18 @@ def train(
                 loss = move(player, state.model, optimizer, batch, noise)
                 record.add(player.name, step, loss)
                 if before is not None:
-                    record.moved(player, changes(player, state.model, before))
+                    record.note(player.name, changes(player, state.model, before))
+                    record.note(player.name, lengths(player))
             state.update_average()
             state.step += 1
             state.seconds = time.monotonic() - clock
 
             done = state.step == settings.steps
             if logging:
+                for player in state.players:
+                    found = held_out.loss(player, state.model, step // settings.log_every)
+                    record.note(player.name, found)
+                record.note(state.players[-1].name, held_out.diversity(state.model))  # it decodes
                 row = record.flush(state.step, state.step * settings.batch_size, rate)
                 run.append_log({**row, "seconds": round(state.seconds, 3)})
                 reporter.update(state.step, row)

@@ -1,4 +1,4 @@
-"""The report's pictures: charts as SVG that follow light and dark, pixels as PNG.
+"""Pictures of reports: charts as SVG that follow light and dark, pixels as PNG.
 
 A chart's text and axes carry the placeholder colour `INK`, which becomes `currentColor`; the roles
 and systems have one colour each everywhere, readable on white and on black.
@@ -17,10 +17,10 @@ from matplotlib.patches import Circle
 from matplotlib.patches import Ellipse as Oval
 
 from latentarium.latent.gaussians import Ellipse
+from latentarium.metrics.measurement import Interval, Real
 from latentarium.run import png_bytes
 from latentarium.sampling import grid
 from latentarium.shapes import Images
-from latentarium.tour.claim import Interval, Real
 
 INK = "#7f7e7d"
 """Stands for the page's text colour; no data may use it."""
@@ -68,6 +68,13 @@ def _svg(canvas: Canvas) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     return text.replace("'DejaVu Sans'", "inherit")
+
+
+def alone(svg: str) -> str:
+    """A chart as a file of its own: dark on white, whatever page it is put into."""
+    head, rest = svg.split(">", 1)
+    paper = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    return f'{head} style="color: #333333; font-family: sans-serif">{paper}{rest}'
 
 
 def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[Axes]]:
@@ -239,4 +246,42 @@ def planes(
             area.spines[:].set_visible(True)
             area.set_title(title, fontsize=10)
         canvas.set_dpi(150)
+        return _svg(canvas)
+
+
+def dots(
+    panels: Sequence[
+        tuple[str, str, Sequence[tuple[str, Real, Interval | None, bool]], Real | None]
+    ],
+    title: str,
+) -> str:
+    """Rows as dots with their intervals, one panel for each quantity.
+
+    Arguments:
+        panels: Title, unit, rows (name, value, interval or None, whether it is ours) and the
+            ideal value or None; a share is shown in percent.
+        title: Of the whole.
+    """
+    with mpl.rc_context(_STYLE):
+        names = list(dict.fromkeys(row[0] for panel in panels for row in panel[2]))
+        place = {name: len(names) - i for i, name in enumerate(names)}
+        canvas, axes = _chart(1.6 + 2.7 * len(panels), 1.1 + 0.27 * len(names), len(panels))
+        for area, (label, unit, rows, ideal) in zip(axes, panels, strict=True):
+            scale = 100.0 if unit == "share" else 1.0
+            if ideal is not None:
+                area.axvline(scale * ideal, color=ROLE["real"], lw=1.4, ls="--")
+            for name, value, interval, ours in rows:
+                colour = SYSTEM["cgan"] if ours else INK
+                if interval is not None:
+                    low, high = (scale * v for v in interval)
+                    area.hlines(place[name], low, high, color=colour, lw=2)
+                area.plot(scale * value, place[name], "o", ms=7 if ours else 5, color=colour)
+            area.set_ylim(0.4, len(names) + 0.6)
+            area.set_yticks([place[n] for n in names], names if area is axes[0] else [])
+            area.set_xlabel(
+                f"{label}{' (%)' if unit == 'share' else f' ({unit})' if unit else ''}"
+            )
+            area.grid(axis="y", color=INK, alpha=0.15, lw=0.8)
+            area.tick_params(axis="y", length=0)
+        canvas.suptitle(title, fontsize=11)
         return _svg(canvas)

@@ -1,0 +1,115 @@
+"""Evaluates a run: finds its data and its extractor, measures, and keeps the report beside it."""
+
+from pathlib import Path
+from typing import Literal
+
+from latentarium.data.dataset import Data
+from latentarium.data.sources import load_data
+from latentarium.errors import UserError
+from latentarium.metrics.evaluate import evaluate, sections_of
+from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
+from latentarium.metrics.inception import Inception
+from latentarium.metrics.judge import Judge
+from latentarium.metrics.report import Report
+from latentarium.progress import Display
+from latentarium.run import Run, machine, versions
+
+
+def evaluate_run(
+    folder: str | Path,
+    *,
+    data: str | None = None,
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: Literal["auto", "judge", "random", "pca"] = "auto",
+    inception_weights: Path | None = None,
+    nll_samples: int = 500,
+    shown: Display,
+) -> Report:
+    """Measures all that fits the run's model, and writes metrics.json into the folder.
+
+    Arguments:
+        folder: A run whose training has ended.
+        data: Real images; None: those that it was trained on.
+        n, seed, nll_samples: As for `metrics.evaluate.evaluate`.
+        extractor: auto: the judge where there are labels, else random convolutions.
+        inception_weights: Weights of Inception, which then is the extractor.
+        shown: Where progress goes.
+
+    Raises:
+        UserError: The run has no weights yet, or the data are not of its kind.
+    """
+    run = Run(folder)
+    model = run.load()
+    real = data_of(run, data)
+    judge = judge_for(real, progress=shown.say) if _judged(real) else None
+    chosen = _extractor(extractor, inception_weights, real, judge)
+    bar = shown.bar(str(folder), len(sections_of(model, real, judge)))
+    report = evaluate(
+        model,
+        real,
+        judge=judge,
+        extractor=chosen,
+        n=n,
+        seed=seed,
+        nll_samples=nll_samples,
+        progress=bar.update,
+    )
+    bar.end()
+    run.save_metrics(
+        {
+            "run": run.config.name,
+            "weights": run.weights_hash(),
+            **report.to_dict(),
+            "machine": machine(),
+            "versions": versions(),
+        }
+    )
+    return report
+
+
+def data_of(run: Run, source: str | None = None) -> Data:
+    """The real images beside which a run is looked at: those it was trained on, or others of the
+    same kind.
+
+    Raises:
+        UserError: The source no longer holds what the run was trained on, or images of another
+            shape or other classes are given.
+    """
+    data = load_data(source or run.config.train.data)
+    card = data.card
+    if source is None and card.fingerprint != run.data.fingerprint:
+        raise UserError(
+            f"{run.config.train.data} no longer holds the images that {run.folder} was trained on "
+            f"(fingerprint {card.fingerprint[:12]}, not {run.data.fingerprint[:12]}): give them "
+            "with --data."
+        )
+    if card.image_shape != run.data.image_shape or card.classes != run.data.classes:
+        raise UserError(
+            f"{run.folder} was trained on images of {run.data.image_shape} with "
+            f"{len(run.data.classes)} classes; {card.source} has {card.image_shape} and "
+            f"{len(card.classes)}: give data of the same kind."
+        )
+    return data
+
+
+def _judged(data: Data) -> bool:
+    """Whether a judge can be trained: there are classes, and they are images."""
+    return len(data.card.classes) > 1 and max(data.card.image_shape[1:]) > 1
+
+
+def _extractor(
+    name: str, inception_weights: Path | None, data: Data, judge: Judge | None
+) -> Extractor:
+    if inception_weights is not None:
+        return Inception(inception_weights)
+    if name == "pca":
+        return PixelPCA.fit(data.train.images)
+    if name == "random" or (name == "auto" and judge is None):
+        return RandomConvolutions(data.card.image_shape)
+    if judge is None:
+        raise UserError(
+            f"{data.card.source} has no labels, so no judge can be trained on it: give "
+            "--extractor random or pca."
+        )
+    return judge

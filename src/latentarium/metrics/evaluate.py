@@ -1,0 +1,111 @@
+"""The metric suite: one call that measures all that fits a model, whatever its family.
+
+    samples        Fréchet and kernel distance, precision, recall, density, coverage
+    labels         what appears; what was asked for and made; whether classes are whole
+    reconstruction squared error, PSNR, SSIM, distance in features        needs an encoder
+    likelihood     ELBO, rate, distortion, importance-weighted NLL        needs a VAE
+    latent         gaps, neighbours, round trip, aggregate posterior      needs an encoder
+    game           what each player could still gain by moving alone
+    memorization   copies of training images
+    plane          modes and high-quality samples                         2-D mixtures only
+
+Samples are measured beside the test split, never beside what was trained on. Each number carries
+its protocol (see `measurement`), and what one section needs of another is computed once.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from latentarium.data.dataset import Data
+from latentarium.errors import UserError
+from latentarium.metrics import sections, sections_latent
+from latentarium.metrics.extractors import Extractor, RandomConvolutions
+from latentarium.metrics.judge import Judge
+from latentarium.metrics.measurement import Measurement
+from latentarium.metrics.report import Report
+from latentarium.metrics.subject import Subject
+from latentarium.models.base import LatentModel
+
+Section = Callable[[Subject, dict[str, Any]], dict[str, Measurement]]
+"""From what is measured to measurements by key; what is more than a number goes into the dict."""
+FEWEST = 100
+"""Real test images or samples below which no section says anything."""
+
+
+def sections_of(model: LatentModel, data: Data, judge: Judge | None) -> dict[str, Section]:
+    """The sections that fit a model, by name, in the order of the report."""
+    if data.card.source in sections.MIXTURES:
+        return {"plane": sections.plane, "game": sections.game}
+    config = model.config
+    encodes = config.family == "autoencoder"
+    gaussian = config.family == "autoencoder" and config.posterior == "gaussian"
+    fits: dict[str, tuple[bool, Section]] = {
+        "samples": (True, sections.samples),
+        "labels": (judge is not None, sections.labels),
+        "reconstruction": (encodes, sections_latent.reconstruction_errors),
+        "likelihood": (gaussian, sections_latent.likelihood),
+        "latent": (encodes, sections_latent.latent),
+        "game": (True, sections.game),
+        "memorization": (True, sections.copies),
+    }
+    return {name: section for name, (fit, section) in fits.items() if fit}
+
+
+def evaluate(
+    model: LatentModel,
+    data: Data,
+    *,
+    judge: Judge | None = None,
+    extractor: Extractor | None = None,
+    n: int = 10_000,
+    seed: int = 0,
+    nll_samples: int = 500,
+    progress: Callable[[int, str], object] | None = None,
+) -> Report:
+    """Measures all that fits the model.
+
+    Arguments:
+        model: A trained model, as `load` gives it.
+        data: Real images of the kind that it was trained on; scores are beside the test split.
+        judge: A classifier of such images (`judge_for`); None leaves out what needs one.
+        extractor: Turns images into features; None: the judge, or else random convolutions.
+        n: Samples; with fewer real test images, as many as there are.
+        seed: Of every draw.
+        nll_samples: Importance samples for each image, for a model with a likelihood.
+        progress: Told how many sections are done, and which is next.
+
+    Raises:
+        UserError: Images of another shape than the model's, or too few of them to say anything.
+    """
+    if data.card.image_shape != model.image_shape:
+        raise UserError(
+            f"The model makes images of {model.image_shape} and the data are of "
+            f"{data.card.image_shape}: give data of the kind that it was trained on."
+        )
+    n = min(n, len(data.test))
+    if n < FEWEST:
+        raise UserError(
+            f"{n} images are too few to measure anything: give at least {FEWEST} test images, and "
+            f"n of {FEWEST} or more."
+        )
+    chosen = extractor or judge or RandomConvolutions(model.image_shape)
+    subject = Subject(model, data, chosen, judge, n, seed, nll_samples)
+    measurements: dict[str, Measurement] = {}
+    tables: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    for done, (name, section) in enumerate(sections_of(model, data, judge).items()):
+        if progress:
+            progress(done, name)
+        clock = time.perf_counter()
+        measurements |= section(subject, tables)
+        seconds[name] = time.perf_counter() - clock
+    return Report(
+        model=subject.kind,
+        data=data.card.source,
+        fingerprint=data.card.fingerprint,
+        seed=seed,
+        measurements=measurements,
+        tables=tables,
+        seconds=seconds,
+    )

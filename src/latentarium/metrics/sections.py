@@ -1,0 +1,292 @@
+"""The report's sections that fit any model: samples, labels, the game, copies, the plane."""
+
+import dataclasses
+from typing import Any
+
+from latentarium.config import OptimizerConfig
+from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
+from latentarium.latent.gaussians import mixture, single_gaussian
+from latentarium.metrics.conditional import class_manifold, confusion, label_histogram
+from latentarium.metrics.conditional import wrong_label_auc as refusal
+from latentarium.metrics.coverage import mixture_quality
+from latentarium.metrics.distances import (
+    density_coverage,
+    frechet,
+    frechet_floor,
+    frechet_interval,
+    kernel_distance,
+    precision_recall,
+)
+from latentarium.metrics.extractors import Extractor, RandomConvolutions, describe
+from latentarium.metrics.game import exploitability
+from latentarium.metrics.gan_train import gan_train
+from latentarium.metrics.intervals import bootstrap
+from latentarium.metrics.measurement import Measurement
+from latentarium.metrics.memorization import memorization
+from latentarium.metrics.subject import Subject
+from latentarium.models.gan import GAN
+from latentarium.random import Noise
+from latentarium.sampling import decode
+from latentarium.shapes import FeatureSet, Images
+
+MIXTURES = {"ring": ring, "grid": grid}
+POINTS = 2500
+"""Samples judged in the plane, as in VEEGAN's protocol (Srivastava et al., 2017)."""
+MANIFOLD = 5000
+"""Images behind precision, recall, density and coverage, at most: half of MNIST's test images, so
+that the other half gives the floor at the same n."""
+RESAMPLES = 20
+COPIES = 5000
+"""Samples, and held-out images, behind the memorization test at most."""
+COMPONENTS, FITTED = 10, 15_000
+"""Gaussians of the mixture fitted to latents, and latents that it is fitted to."""
+RESPONSE_STEPS, RESPONSE_BATCHES = 60, 15
+RESPONSE = {
+    "autoencoder": OptimizerConfig(learning_rate=1e-3),
+    "gan": OptimizerConfig(learning_rate=1e-3, beta1=0.0, beta2=0.99),
+}
+"""How best responses are trained; part of the protocol, so one for each family."""
+
+
+def samples(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """How far samples are from real images, by each way of drawing them."""
+    found = {"frechet": _frechet("prior", "", s.samples, s.extractor, s.real_features, s)}
+    if s.encodes and not s.model.decodes_label:
+        noise = Noise("fitted", s.seed)
+        one = single_gaussian(s.train_codes).sample(s.n, noise.generator)
+        many = mixture(s.train_codes, COMPONENTS, s.seed, max_points=FITTED)
+        for key, title, z in (
+            ("gaussian", "one Gaussian fitted to latents", one),
+            (f"mixture{COMPONENTS}", f"{COMPONENTS} Gaussians fitted to latents",
+             many.sample(s.n, noise.generator)),
+        ):  # fmt: skip
+            images = decode(s.model, z)
+            found[f"frechet.{key}"] = _frechet(
+                key, f", {title}", images, s.extractor, s.real_features, s
+            )
+    second = RandomConvolutions(s.model.image_shape)
+    if second.hash != s.extractor.hash:
+        real = second.features(s.test.images)
+        found["frechet.random"] = _frechet(
+            "prior", ", random convolutions", s.samples, second, real, s
+        )
+    return found | _manifold(s)
+
+
+def _frechet(
+    way: str, title: str, images: Images, extractor: Extractor, real: FeatureSet, s: Subject
+) -> Measurement:
+    fake = s.features if images is s.samples and extractor is s.extractor else None
+    fake = extractor.features(images) if fake is None else fake
+    floor = frechet_floor(real, s.n, s.seed)
+    is_fid = extractor.name.startswith("inception")
+    return Measurement(
+        name=f"{'FID' if is_fid else 'Fréchet distance'}{title}",
+        value=frechet(real, fake),
+        unit="FID" if is_fid else "FD",
+        interval=frechet_interval(real, fake, resamples=RESAMPLES, seed=s.seed),
+        floor=floor.value,
+        n=s.n,
+        seed=s.seed,
+        extractor=describe(extractor),
+        split="test",
+        protocol=f"frechet-{way}",
+        note=floor.note,
+    )
+
+
+def _manifold(s: Subject) -> dict[str, Measurement]:
+    half = min(MANIFOLD, s.n // 2)
+    real, other, fake = s.real_features[:half], s.real_features[half : 2 * half], s.features[:half]
+    kernel = kernel_distance(
+        s.real_features, s.features, subset_size=min(1000, s.n // 2), seed=s.seed
+    )
+    pr, dc = precision_recall(real, fake), density_coverage(real, fake)
+    best_pr, best_dc = precision_recall(real, other), density_coverage(real, other)
+    shared = {
+        "n": half, "seed": s.seed, "extractor": describe(s.extractor), "split": "test",
+    }  # fmt: skip
+    return {
+        "kernel": Measurement(
+            name="Kernel distance", value=kernel.value, interval=kernel.interval, floor=0.0,
+            protocol=f"kernel-{kernel.subsets}x{kernel.subset_size}", **{**shared, "n": s.n},
+            note="The kernel distance is unbiased: it scatters around 0, below it too, where both "
+            "sets agree.",
+        ),
+        "precision": Measurement(
+            name="Precision", value=pr.precision, unit="share", interval=pr.precision_interval,
+            floor=best_pr.precision, protocol=f"precision-k{pr.k}<=", **shared,
+        ),
+        "recall": Measurement(
+            name="Recall", value=pr.recall, unit="share", interval=pr.recall_interval,
+            floor=best_pr.recall, protocol=f"recall-k{pr.k}<=", **shared,
+        ),
+        "density": Measurement(
+            name="Density", value=dc.density, floor=best_dc.density,
+            interval=bootstrap(dc.densities, seed=s.seed), protocol=f"density-k{dc.k}<", **shared,
+        ),
+        "coverage": Measurement(
+            name="Coverage", value=dc.coverage, unit="share", interval=dc.coverage_interval,
+            floor=best_dc.coverage, protocol=f"coverage-k{dc.k}<", **shared,
+        ),
+    }  # fmt: skip
+
+
+def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """The conditional report card; or, where nothing can be asked for, what appears."""
+    assert s.judge is not None  # the section is left out where there is none
+    if not s.model.takes_label:
+        return _histogram(s, tables)
+    names = s.model.classes
+    obeyed = confusion(s.asked, s.judged, len(names))
+    tables["confusion"] = {"classes": list(names), "asked_by_judged": obeyed.table.tolist()}
+    worst = obeyed.worst_class
+    share, interval = obeyed.shares[worst], obeyed.intervals[worst]
+    assert share is not None  # every class is asked for
+    judge, test = describe(s.judge), s.data.test
+    assert test.labels is not None
+    shared = {"unit": "share", "seed": s.seed, "extractor": judge}
+    found = {
+        "gan_test": Measurement(
+            name="GAN-test: judged to be what was asked for", value=obeyed.adherence,
+            interval=obeyed.adherence_interval, floor=s.judge.accuracy, n=obeyed.n,
+            protocol="gan-test", **shared,
+            note="GAN-test's floor is the judge's own accuracy on real test images.",
+        ),
+        "gan_test.worst": Measurement(
+            name=f"GAN-test, worst class ({names[worst]})", value=share, interval=interval,
+            n=int(obeyed.table[worst].sum()), protocol="gan-test-worst", **shared,
+        ),
+    }  # fmt: skip
+    trained = gan_train(
+        lambda y: s.model.sample(len(y), y, seed=s.seed + 1), s.data, n=s.n, seed=s.seed
+    )
+    found["gan_train"] = Measurement(
+        name="GAN-train: a classifier of samples, right on real test images",
+        value=trained.accuracy, interval=trained.interval, floor=trained.ceiling, n=s.n,
+        unit="share", seed=s.seed, split="test",
+        protocol=f"gan-train-{trained.n}x{trained.steps}",
+        note=f"GAN-train's floor is the same classifier trained on {trained.n:,} real images.",
+    )  # fmt: skip
+    assert s.test.labels is not None
+    classes = class_manifold(s.real_features, s.test.labels, s.features, s.asked, len(names))
+    tables["classes"] = dataclasses.asdict(classes)
+    low = classes.worst_class
+    found["coverage.worst"] = Measurement(
+        name=f"Coverage, worst class ({names[low]})", unit="share",
+        value=classes.coverage[low], interval=classes.coverage_intervals[low],
+        floor=classes.expected_coverage[low], n=classes.n[low], seed=s.seed,
+        extractor=describe(s.extractor), split="test", protocol=f"coverage-class-k{classes.k}<",
+    )  # fmt: skip
+    if isinstance(s.model, GAN):
+        auc = refusal(s.model.discriminate, test.images, test.labels, len(names), seed=s.seed)
+        tables["wrong_label_auc"] = auc.table.tolist()
+        given, true = auc.minimum_pair
+        for key, title, value, sure in (
+            ("", "mean over all pairs", auc.mean, auc.mean_interval),
+            (".worst", f"a real {names[true]} under {names[given]}", auc.minimum,
+             auc.minimum_interval),
+        ):  # fmt: skip
+            found[f"wrong_label{key}"] = Measurement(
+                name=f"Wrong label refused (AUC), {title}", value=value, interval=sure,
+                n=len(test), seed=s.seed, split="test", protocol=f"wrong-label-auc{key}",
+            )  # fmt: skip
+    return found
+
+
+def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    assert s.judge is not None
+    names = s.judge.classes
+    seen = label_histogram(s.judged, len(names))
+    tables["classes_made"] = dict(zip(names, seen.counts, strict=True))
+    real = label_histogram(s.judge.predict(s.test.images), len(names))
+    by_share = sorted(range(len(names)), key=lambda c: seen.shares[c])
+    found = {}
+    for key, c in (("rarest", by_share[0]), ("commonest", by_share[-1])):
+        found[f"classes.{key}"] = Measurement(
+            name=f"{key.capitalize()} class made ({names[c]})", value=seen.shares[c],
+            unit="share", interval=seen.intervals[c], floor=real.shares[c], n=s.n, seed=s.seed,
+            extractor=describe(s.judge), split="test", protocol=f"class-{key}",
+        )  # fmt: skip
+    return found
+
+
+def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """How much each player could still gain by moving alone, and the sum."""
+    found = exploitability(
+        s.model, s.data.train, s.data.validation, optimizer=RESPONSE[s.model.config.family],
+        response_steps=RESPONSE_STEPS, num_batches=RESPONSE_BATCHES, seed=s.seed,
+    )  # fmt: skip
+    alone = len(found.gains) == 1
+    shared = {
+        "unit": "nats", "floor": 0.0, "n": RESPONSE_BATCHES * 64, "seed": s.seed,
+        "split": "validation", "protocol": f"best-response-{RESPONSE_STEPS}",
+    }  # fmt: skip
+    total = Measurement(
+        name="Optimality gap" if alone else "Duality gap",
+        value=found.total,
+        interval=found.interval,
+        note=f"A gap is a lower bound: what {RESPONSE_STEPS} moves alone could gain. Losses of "
+        "unlike models have unlike scales, so gaps compare only between runs of one kind.",
+        **shared,
+    )
+    gains = {} if alone else {
+        f"game.{g.player}": Measurement(
+            name=f"What the {g.player} could still gain", value=g.gain, interval=g.interval,
+            **shared,
+        )
+        for g in found.gains
+    }  # fmt: skip
+    return {"game": total, **gains}
+
+
+def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """Whether samples lie nearer to training images than to others."""
+    found = memorization(
+        s.samples[:COPIES], s.data.train.images, s.data.test.images[:COPIES], seed=s.seed
+    )
+    tables["nearest_training_images"] = [list(row) for row in found.closest]
+    low, high = found.null_interval
+    shared = {"unit": "share", "n": found.n, "seed": s.seed, "split": "test"}
+    return {
+        "memorization": Measurement(
+            name="Samples nearer to a training than to a held-out image",
+            value=found.nearer_to_training, interval=found.nearer_interval, floor=0.5,
+            protocol=f"nearer-{found.references}", **shared,
+            note=f"A model that copies nothing has {low:.1%} to {high:.1%} of its samples nearer "
+            "to a training image.",
+        ),
+        "near_copies": Measurement(
+            name="Near-copies of training images", value=found.near_copies,
+            interval=found.near_copies_interval, floor=found.near_copies_floor,
+            protocol=f"near-copies-q0.01-of-{len(s.data.train):,}", **shared,
+        ),
+    }  # fmt: skip
+
+
+def plane(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """Modes, high-quality samples and evenness over the modes of a 2-D mixture."""
+    return plane_quality(s.samples[:POINTS], MIXTURES[s.data.card.source](), s.seed)
+
+
+def plane_quality(images: Images, truth: Mixture2D, seed: int) -> dict[str, Measurement]:
+    """VEEGAN's and PacGAN's quantities of points from a model."""
+    found = mixture_quality(to_points(images, truth), truth, seed=seed)
+    over = found.coverage
+    shared = {"seed": seed, "split": "known density", "n": found.n}
+    return {
+        "modes": Measurement(
+            name=f"Modes found of {over.num_modes}", value=over.modes,
+            floor=round(over.expected_modes, 3), protocol="modes-3sigma", **shared,
+        ),
+        "high_quality": Measurement(
+            name="Samples within 3 standard deviations of a mode", value=found.high_quality,
+            unit="share", interval=found.high_quality_interval, floor=PERFECT_SHARE,
+            protocol="high-quality-3sigma", **shared,
+        ),
+        "reverse_kl": Measurement(
+            name="Reverse KL over modes", value=over.reverse_kl, unit="nats",
+            interval=over.interval, floor=over.floor, protocol="reverse-kl-uniform",
+            **{**shared, "n": over.n},
+        ),
+    }  # fmt: skip

@@ -1,0 +1,186 @@
+"""The report's sections that need an encoder: reconstruction, likelihood, the latent space."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentarium.latent.gaps import distance_to_data, gap_share, round_trip_error
+from latentarium.latent.neighbours import knn_accuracy
+from latentarium.metrics.extractors import describe
+from latentarium.metrics.intervals import bootstrap
+from latentarium.metrics.likelihood import (
+    active_units,
+    elbo,
+    explain,
+    importance_nll,
+    protocol,
+)
+from latentarium.metrics.measurement import Measurement
+from latentarium.metrics.prior_gap import prior_sliced_distance
+from latentarium.metrics.reconstruction import reconstruction
+from latentarium.metrics.subject import Subject, first
+from latentarium.random import Noise
+
+NLL_IMAGES = 500
+"""Test images behind the importance-weighted likelihood, at most."""
+HELD_OUT, DRAWS = 2000, 4000
+"""Held-out latents that say what is near, and draws of the prior that may fall into gaps."""
+ROUND_TRIPS = 2000
+
+
+def reconstruction_errors(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """How much of a test image is lost between encoder and decoder."""
+    found = reconstruction(s.test.images, s.reconstructions, s.extractor, seed=s.seed)
+    rows = [
+        ("mse", "Squared error per pixel, pixels from 0 to 1", "", found.mse, None, "mse-unit"),
+        ("psnr", "PSNR, mean over images", "dB", found.psnr, None, "psnr-per-image"),
+        ("ssim", "SSIM", "", found.ssim, None, "ssim-gauss1.5"),
+    ]
+    measured = {
+        key: Measurement(
+            name=name, value=mean.value, unit=unit, interval=mean.interval, floor=floor, n=s.n,
+            seed=s.seed, split="test", protocol=f"reconstruction-{protocol}",
+        )
+        for key, name, unit, mean, floor, protocol in rows
+    }  # fmt: skip
+    if found.features is not None:
+        measured["reconstruction"] = Measurement(
+            name="Reconstruction's distance in features", value=found.features.value,
+            interval=found.features.interval, n=s.n, seed=s.seed, split="test",
+            extractor=describe(s.extractor), protocol="reconstruction-features",
+            note="Two different real images are "
+            f"{found.features_of_others:.3g} apart in features.",
+        )  # fmt: skip
+    return measured
+
+
+def likelihood(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """ELBO, rate, distortion, importance-weighted NLL, active units."""
+    name = protocol(s.model, s.test.images, s.data)
+    labels = s.test.labels if s.model.takes_label else None
+    bound = elbo(s.model, s.test.images, labels, seed=s.seed)
+    some = first(s.test, NLL_IMAGES)
+    nll = importance_nll(
+        s.model, some.images, None if labels is None else some.labels,
+        samples=s.nll_samples, seed=s.seed,
+    )  # fmt: skip
+    active = active_units(s.model, s.test.images, labels)
+    tables["nll_by_samples"] = {str(k): value for k, value in nll.bounds.items()}
+    tables["rate_by_unit"] = active.rates.tolist()
+    words = explain(name)
+    found = {
+        "elbo": ("ELBO", bound.elbo, bound.elbo_interval, bound.n, "elbo", words),
+        "rate": ("Rate, KL(q(z|x) || p(z))", bound.rate, bound.rate_interval, bound.n, "rate", ""),
+        "distortion": (
+            "Distortion, -log p(x|z)", bound.distortion, bound.distortion_interval, bound.n,
+            "distortion", "",
+        ),
+        "nll": (
+            f"NLL, {nll.samples} importance samples", nll.nll, nll.interval, nll.n,
+            f"nll-k{nll.samples}",
+            f"NLL is an upper bound: {_tightening(nll.bounds)}; its weights are worth "
+            f"{nll.effective_share:.1%} of {nll.samples} even ones.",
+        ),
+    }  # fmt: skip
+    measured = {
+        key: Measurement(
+            name=title, value=value, unit="nats", interval=interval, n=n, seed=s.seed,
+            split="test", protocol=f"{way} {name}", note=note,
+        )
+        for key, (title, value, interval, n, way, note) in found.items()
+    }  # fmt: skip
+    measured["bits"] = Measurement(
+        name="The same in bits per dimension", value=nll.bits_per_dimension, unit="bits", n=nll.n,
+        seed=s.seed, split="test", protocol=f"nll-k{nll.samples} {name}",
+    )  # fmt: skip
+    measured["active_units"] = Measurement(
+        name=f"Active units of {s.model.latent_dim}", value=active.count, n=active.n,
+        split="test", protocol=f"variance-above-{active.threshold:g}",
+    )  # fmt: skip
+    return measured
+
+
+def _tightening(bounds: dict[int, float]) -> str:
+    return ", ".join(f"{value:.2f} at k = {k:,}" for k, value in bounds.items())
+
+
+def latent(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
+    """Gaps, neighbours, the round trip, and how far encoded data is from the prior."""
+    found: dict[str, Measurement] = {}
+    if not s.model.decodes_label:
+        found |= _gaps(s)
+        found |= _round_trip(s)
+    train, test = s.data.train, s.data.test
+    if train.labels is not None and test.labels is not None and not s.model.decodes_label:
+        near = knn_accuracy(s.train_codes, train.labels, s.test_codes, test.labels)
+        found["neighbours"] = Measurement(
+            name="Test images named rightly by their 10 nearest latents",
+            value=near.value, unit="share", interval=near.interval, n=near.n, split="test",
+            protocol=near.protocol,
+        )  # fmt: skip
+    return found
+
+
+def _gaps(s: Subject) -> dict[str, Measurement]:
+    """The share of the prior's mass that is farther from encoded training data than 99 % of
+    held-out data is; and how far encoded data as a whole are from the prior."""
+    prior = _prior(s, DRAWS)
+    held = distance_to_data(s.train_codes, s.test_codes[:HELD_OUT])
+    share = gap_share(distance_to_data(s.train_codes, prior), held)
+    codes = s.test_codes
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        eps = torch.randn(n, s.model.latent_dim, generator=generator)
+        return _from_prior(s, eps)
+
+    sliced = prior_sliced_distance(codes, seed=s.seed, draw=draw)
+    return {
+        "gaps": Measurement(
+            name="Prior mass in gaps of the latent", value=share.share, unit="share",
+            interval=share.interval, floor=1 - share.quantile, n=share.n, seed=s.seed,
+            split="test", protocol=f"gap-share-k5-q{share.quantile:g}",
+        ),
+        "prior_distance": Measurement(
+            name="Encoded data from the prior, sliced 2-Wasserstein", value=sliced.value,
+            unit="of z", interval=sliced.interval, floor=sliced.floor, n=sliced.n,
+            seed=s.seed, split="test", protocol=f"sliced-w2-{sliced.projections}",
+        ),
+    }  # fmt: skip
+
+
+def _round_trip(s: Subject) -> dict[str, Measurement]:
+    """|E(D(z)) - z| where the prior draws z, over that where data lie: how much less the encoder
+    recognizes what was decoded from the prior."""
+
+    def encode(x: Tensor) -> Tensor:
+        return s.model.encode(x).mean.cpu()
+
+    def decode(z: Tensor) -> Tensor:
+        return s.model.decode(z.to(s.model.device))
+
+    prior = round_trip_error(encode, decode, _prior(s, ROUND_TRIPS))
+    real = round_trip_error(encode, decode, s.test_codes[:ROUND_TRIPS])
+    return {
+        "round_trip": Measurement(
+            name="Round-trip error |E(D(z)) - z|, z from the prior", value=float(prior.mean()),
+            unit="of z", interval=bootstrap(prior, seed=s.seed), floor=float(real.mean()),
+            n=len(prior), seed=s.seed, split="test", protocol="round-trip",
+            note="The round trip's floor is its error at encoded test images.",
+        )
+    }  # fmt: skip
+
+
+def _prior(s: Subject, n: int) -> Tensor:
+    """n latents from the prior, evenly over the labels where it looks at them."""
+    return _from_prior(s, Noise("prior", s.seed).normal(n, s.model.latent_dim))
+
+
+def _from_prior(s: Subject, eps: Tensor) -> Tensor:
+    labels = torch.arange(len(eps)) % max(1, s.model.num_classes) if s.model.takes_label else None
+    with torch.no_grad():
+        given = s.model.prior.given(
+            None if labels is None else labels.to(s.model.device), len(eps)
+        )
+        std = (0.5 * given.log_variance).exp()
+        return (given.mean + std * eps.to(std.device)).cpu()
