@@ -24,8 +24,9 @@ format: .venv/ready
 
 .venv/ready: requirements.lock pyproject.toml
 	$(shell command -v $(PYTHON) || command -v python3) -m venv .venv
-	$(BIN)/pip install -q -r requirements.lock
-	$(BIN)/pip install -q --no-deps --editable .
+	$(BIN)/pip install -q --no-deps -r requirements.lock
+	# with what torch itself needs: a CUDA build brings libraries that the lock doesn't name
+	$(BIN)/pip install -q --editable .
 	touch $@
 
 clean:

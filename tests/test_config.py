@@ -71,6 +71,8 @@ def test_a_missing_model_and_an_unknown_family_are_errors():
         (lambda: OptimizerConfig(beta2=1.0), "beta2"),
         (lambda: TrainConfig(steps=0), "steps"),
         (lambda: NetConfig(width=0), "width"),
+        (lambda: NetConfig(kind="mlp", fourier=-1.0), "fourier is -1"),
+        (lambda: NetConfig(kind="conv", fourier=1.0), "flat input"),
     ],
 )
 def test_a_value_that_cannot_work_says_so(make, words):

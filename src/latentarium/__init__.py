@@ -8,16 +8,30 @@ if TYPE_CHECKING:
     from latentarium.config import Config
     from latentarium.data.sources import load_data
     from latentarium.errors import UserError
+    from latentarium.metrics.evaluate import evaluate
+    from latentarium.metrics.report import compare
     from latentarium.run import Run, load
     from latentarium.training.loop import train
 
 __version__ = "0.1.0"
-__all__ = ["Config", "Run", "UserError", "load", "load_data", "presets", "train"]
+__all__ = [
+    "Config",
+    "Run",
+    "UserError",
+    "compare",
+    "evaluate",
+    "load",
+    "load_data",
+    "presets",
+    "train",
+]
 
 _HOMES = {
     "Config": "config",
     "Run": "run",
     "UserError": "errors",
+    "compare": "metrics.report",
+    "evaluate": "metrics.evaluate",
     "load": "run",
     "load_data": "data.sources",
     "train": "training.loop",

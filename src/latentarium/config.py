@@ -33,11 +33,21 @@ class NetConfig:
     """conv: units of a dense layer between the coarsest stage and the latent; 0: none."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
+    fourier: float = 0.0
+    """mlp: above 0, random sines and cosines of the input enter beside it, so that the network
+    learns fine detail in few dimensions sooner (Tancik et al., 2020); their frequencies are normal
+    with this standard deviation, in cycles per unit of input. 0: none."""
 
     def __post_init__(self) -> None:
         _require(self.width >= 1, f"width is {self.width}; give at least 1.")
         _require(self.depth >= 1, f"depth is {self.depth}; give at least 1.")
         _require(self.hidden >= 0, f"hidden is {self.hidden}; give 0 for no such layer, or more.")
+        _require(self.fourier >= 0, f"fourier is {self.fourier}; give 0 for none, or more.")
+        _require(
+            self.fourier == 0 or self.kind == "mlp",
+            "fourier needs a flat input, which kind 'conv' has not: set kind to 'mlp', or fourier "
+            "to 0.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +121,9 @@ class GANConfig:
     wrong_label_weight: float = 0.0
     """Weight of the matching-aware term: real images under a wrong label count as refused
     (Reed et al., 2016). Needs `conditional`."""
+    bounded: bool = True
+    """True: a tanh keeps what is generated in [-1, 1], as pixels need; False: no bound, for points
+    in the plane, since near its bounds a tanh hardly answers to its input."""
     generator: NetConfig = field(default_factory=NetConfig)
     discriminator: NetConfig = field(default_factory=NetConfig)
 

@@ -6,7 +6,7 @@ from typing import Literal
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
-from latentarium.metrics.evaluate import evaluate, sections_of
+from latentarium.metrics.evaluate import can_be_judged, evaluate, sections_of
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
 from latentarium.metrics.inception import Inception
 from latentarium.metrics.judge import Judge
@@ -42,9 +42,9 @@ def evaluate_run(
     run = Run(folder)
     model = run.load()
     real = data_of(run, data)
-    judge = judge_for(real, progress=shown.say) if _judged(real) else None
+    judge = judge_for(real, progress=shown.say) if can_be_judged(real) else None
     chosen = _extractor(extractor, inception_weights, real, judge)
-    bar = shown.bar(str(folder), len(sections_of(model, real, judge)))
+    bar = shown.bar(str(folder), len(sections_of(model, real, judge is not None)))
     report = evaluate(
         model,
         real,
@@ -91,11 +91,6 @@ def data_of(run: Run, source: str | None = None) -> Data:
             f"{len(card.classes)}: give data of the same kind."
         )
     return data
-
-
-def _judged(data: Data) -> bool:
-    """Whether a judge can be trained: there are classes, and they are images."""
-    return len(data.card.classes) > 1 and max(data.card.image_shape[1:]) > 1
 
 
 def _extractor(

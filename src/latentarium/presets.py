@@ -49,7 +49,8 @@ def vae_mnist() -> Config:
 
 
 def vae_dynamic_mnist() -> Config:
-    """TODO"""
+    """VAE of binary MNIST in the dynamic protocol, 40 dimensions: test NLL 88.8 nats with 500
+    importance samples, ELBO -93.5; about 5 minutes on one core."""
     config = vae_mnist()
     model = replace(_autoencoder(config), latent_dim=40, binarize=True)
     train = replace(config.train, data="mnist-dynamic", steps=20_000)
@@ -137,19 +138,26 @@ def gan_stacked_small() -> Config:
 
 
 def gan_grid() -> Config:
-    """GAN on the grid of 25 Gaussians: 24 or 25 modes by seed, 48 to 74 % of samples within 3
-    sigma; about 35 s."""
+    """GAN on the grid of 25 Gaussians, seeds 0 to 4: 25 modes (24 at one seed), 86 to 94 % of
+    samples within 3 sigma; about 65 s on one core."""
     small = NetConfig(kind="mlp", width=64, depth=4)
     return Config(
         name="gan_grid",
-        model=GANConfig(latent_dim=2, r1=0.003, r2=0.003, generator=small, discriminator=small),
+        model=GANConfig(
+            latent_dim=2,
+            r1=0.003,
+            r2=0.003,
+            bounded=False,
+            generator=small,
+            discriminator=replace(small, fourier=1.0),
+        ),
         optimizer=OptimizerConfig(learning_rate=8e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
         train=TrainConfig(
             data="grid",
-            steps=5000,
-            batch_size=1024,
-            ema_halflife=320_000,
-            checkpoint_every=2500,
+            steps=9000,
+            batch_size=512,
+            ema_halflife=40_000,
+            checkpoint_every=3000,
             sample_every=0,
             log_every=100,
         ),
@@ -157,10 +165,12 @@ def gan_grid() -> Config:
 
 
 def gan_ring() -> Config:
-    """GAN on the ring of 8 Gaussians: 8 modes, 81 % of samples within 3 sigma; about 10 s."""
+    """GAN on the ring of 8 Gaussians, seeds 0 to 4: 8 modes, 86 to 92 % of samples within 3
+    sigma; about 25 s on one core."""
     config = gan_grid()
-    train = replace(config.train, data="ring", steps=2500, batch_size=512, ema_halflife=160_000)
-    return replace(config, name="gan_ring", train=train)
+    model = replace(_gan(config), r1=0.015, r2=0.015)
+    train = replace(config.train, data="ring", steps=3500, ema_halflife=80_000)
+    return replace(config, name="gan_ring", model=model, train=train)
 
 
 def vae_grid() -> Config:

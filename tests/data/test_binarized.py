@@ -12,9 +12,9 @@ from latentarium.data import binarized
 from latentarium.data.batches import Batch
 from latentarium.data.binarized import (
     DYNAMIC_FINGERPRINT,
-    are_held_out,
     dynamic_mnist,
     is_binary,
+    is_published,
     read_amat,
     static_mnist,
 )
@@ -105,12 +105,18 @@ def test_a_drawn_image_is_on_as_often_as_it_is_bright(dynamic):
 
 
 def test_held_out_images_are_known_and_others_are_not(dynamic):
-    assert are_held_out(dynamic.test.images[:20], dynamic)
-    assert are_held_out(dynamic.validation.images[-20:], dynamic)
-    assert are_held_out(dynamic.test.images[:20].float() / 127.5 - 1, dynamic)
-    other = dynamic.test.images[:20].clone()
-    other[7, 0, 14, 14] = 255 - other[7, 0, 14, 14]
-    assert not are_held_out(other, dynamic)
+    card, test = dynamic.card, dynamic.test.images[:20]
+    for data in (None, dynamic):
+        assert is_published(card, test, data)
+        assert is_published(card, test.float() / 127.5 - 1, data)
+        assert is_published(card, dynamic.validation.images[-20:], data)
+        other = test.clone()
+        other[7, 0, 14, 14] = 255 - other[7, 0, 14, 14]
+        assert not is_published(card, other, data)
+        thresholded = 255 * (load_mnist().test.images[:20] > 127).to(torch.uint8)
+        assert not is_published(card, thresholded, data)
+    assert not is_published(replace(card, source="photos"), test, dynamic)
+    assert not is_published(replace(card, fingerprint="f"), test, dynamic)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_samples_that_ignore_the_label_teach_nothing(data):
 
 def test_swapped_labels_teach_the_wrong_thing(data):
     found = score(data, lambda y: as_float(images_of((y + 1) % 3, seed=7)))
-    assert found.accuracy < 0.2
+    assert found.accuracy < 0.3 < found.ceiling
 
 
 def test_data_without_classes_are_a_sentence():

@@ -183,6 +183,15 @@ def test_the_generators_loss_is_that_of_its_fakes_beside_the_reals(kind):
     torch.testing.assert_close(model.generator_loss(batch, Noise(5)).total.detach(), expected)
 
 
+def test_a_bounded_generator_is_the_tanh_of_an_unbounded_one():
+    bounded, free = adversaries(), adversaries(bounded=False)
+    z = 50 * Noise(0).normal(8, 8)  # far out, so that values pass 1
+    with torch.no_grad():
+        values = free.decode(z)
+        assert torch.equal(bounded.decode(z), values.tanh())
+    assert float(values.abs().max()) > 1
+
+
 @pytest.mark.parametrize("kind", EQUILIBRIUM)
 def test_a_blind_discriminator_gives_both_players_the_equilibrium_value(kind):
     model, batch = adversaries(loss=kind), one_batch()

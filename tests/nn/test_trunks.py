@@ -1,10 +1,12 @@
 """Trunks take any image there and back."""
 
+import math
+
 import pytest
 import torch
 
 from latentarium.config import NetConfig
-from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk, stage_sizes
+from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk, Fourier, stage_sizes
 from latentarium.random import Noise
 
 SHAPES = [(1, 8, 8), (3, 9, 13), (1, 28, 28), (4, 29, 31), (3, 32, 48), (3, 64, 64)]
@@ -35,3 +37,37 @@ def test_extra_inputs_matter():
     x = Noise(0).normal(1, 1, 8, 8)
     zero, one = encoder(x, torch.zeros(1, 2)), encoder(x, torch.ones(1, 2))
     assert not torch.equal(zero, one)
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.7])
+def test_fourier_features_have_a_gaussian_kernel_of_the_scale(scale):
+    """E cos(2 pi b . d) over b ~ N(0, s^2) is exp(-2 pi^2 s^2 |d|^2), its characteristic
+    function; and sin^2 + cos^2 is 1 for each frequency."""
+    torch.manual_seed(0)
+    x, moved = torch.zeros(1, 2), torch.tensor([[0.3, 0.4]])  # 0.5 apart
+    kernels = []
+    for _ in range(300):
+        waves = Fourier(2, scale)
+        here, there = waves(x)[:, 2:], waves(moved)[:, 2:]
+        count = here.shape[1] // 2
+        assert float(there.square().sum()) == pytest.approx(count, rel=1e-5)
+        kernels.append(float((here * there).sum()) / count)
+    expected = math.exp(-2 * (math.pi * scale * 0.5) ** 2)
+    assert sum(kernels) / len(kernels) == pytest.approx(expected, abs=0.03)
+
+
+def test_fourier_features_enter_both_trunks_beside_the_input_and_are_kept_but_not_trained():
+    torch.manual_seed(0)
+    config = NetConfig(kind="mlp", width=8, depth=2, fourier=1.0)
+    for trunk, inputs in (
+        (EncoderTrunk((2, 1, 1), config, extra=3), 5),
+        (DecoderTrunk(5, (2, 1, 1), config), 5),
+    ):
+        waves = trunk.dense[0]
+        assert isinstance(waves, Fourier)
+        x = Noise(0).normal(4, inputs)
+        assert torch.equal(waves(x)[:, :inputs], x)
+        assert "dense.0.frequencies" in trunk.state_dict()
+        assert "dense.0.frequencies" not in dict(trunk.named_parameters())
+    plain = EncoderTrunk((2, 1, 1), NetConfig(kind="mlp", width=8, depth=2))
+    assert not list(plain.buffers())

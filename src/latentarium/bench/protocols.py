@@ -15,7 +15,7 @@ from latentarium.metrics.judge import Judge, load_judge
 from latentarium.metrics.likelihood import importance_nll, protocol
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.parzen import parzen
-from latentarium.metrics.subject import Subject
+from latentarium.metrics.subject import Subject, shuffle_test
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LabelSet
 
@@ -110,7 +110,8 @@ def measure_parzen(model: LatentModel, data: Data, seed: int) -> dict[str, Measu
 def measure_cgan(model: LatentModel, data: Data, seed: int) -> dict[str, Measurement]:
     """The conditional report card and the distance to real images."""
     judge = load_judge()
-    subject = Subject(model, data, judge, judge, min(10_000, len(data.test)), seed)
+    n = min(10_000, len(data.test))
+    subject = Subject(model, shuffle_test(data), judge, judge, n, seed)
     found = sections.samples(subject, {}) | sections.labels(subject, {})
     kept = ("gan_test", "gan_test.worst", "gan_train", "coverage.worst", "wrong_label", "frechet")
     return {key: found[key] for key in kept}
@@ -189,8 +190,8 @@ PROTOCOLS = {
             name="stacked-mnist-small-discriminator",
             title="Stacked MNIST, discriminator of a quarter of the generator's size",
             words=(
-                "25,600 samples, judged as in stacked-mnist; the generator has 16 and 8 channels, the "
-                "discriminator 2 and 4 (after Metz et al., 2017)."
+                "25,600 samples, judged as in stacked-mnist; the generator has 16 and 8 channels, "
+                "the discriminator 2 and 4 (after Metz et al., 2017)."
             ),
             presets=("gan_stacked_small",),
             columns=(
@@ -201,8 +202,8 @@ PROTOCOLS = {
             measure=lambda model, data, seed: measure_stacked(model, data, seed, STACKED_SMALL),
             published=published.STACKED_SMALL,
             caveat=(
-                "The published generator has layers of 32, 16, 8 channels and the discriminator of 2, "
-                "4, 8; ours leave the coarsest out. The published runs saw 500,000 batches."
+                "The published generator has layers of 32, 16, 8 channels and the discriminator of "
+                "2, 4, 8; ours leave the coarsest out. The published runs saw 500,000 batches."
             ),
             budgets={"small": {"gan_stacked_small": 6000}, "full": {"gan_stacked_small": 100_000}},
         ),

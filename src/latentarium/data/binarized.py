@@ -157,10 +157,22 @@ def is_binary(images: Tensor) -> bool:
     return bool(((images == low) | (images == high)).all())
 
 
-def are_held_out(images: Tensor, data: Data) -> bool:
-    """Whether each of these binary images is one of the data's validation or test images."""
-    known = _packed(data.validation.images) | _packed(data.test.images)
-    return _packed(images) <= known
+def is_published(card: DataCard, images: Tensor, data: Data | None = None) -> bool:
+    """Whether binary images are, bit for bit, held-out images of a published protocol.
+
+    Arguments:
+        card: Of the data that a model was trained on: it names the protocol.
+        images: As stored or as models see them.
+        data: What the images are from; None loads the dynamic protocol's. The static one's files
+            don't ship, so without them nothing is of it.
+    """
+    if card.source == DYNAMIC and card.fingerprint == DYNAMIC_FINGERPRINT:
+        data = data or dynamic_mnist()
+    # a folder of other images may bear the name, but is divided in another way
+    elif card.source != STATIC or data is None or len(data.train) != ROWS["train"]:
+        return False
+    held_out = _packed(data.validation.images) | _packed(data.test.images)
+    return data.card.fingerprint == card.fingerprint and _packed(images) <= held_out
 
 
 def _packed(images: Tensor) -> set[bytes]:

@@ -155,6 +155,7 @@ def _anneal(
 
     u = normal()  # z in deviations of the prior, so that the prior is N(0, I)
     log_p, slope = _slope(part, u)
+    require_finite(log_p)  # now, rather than after all moves
     log_w = torch.zeros_like(log_p)
     rate = torch.zeros(n, dtype=torch.float64)
     step = steps[0].clone()

@@ -232,13 +232,15 @@ def kernel_distance(
 def _unbiased_mmd(x: Tensor, y: Tensor) -> Tensor:
     m, dimensions = x.shape
 
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / dimensions + 1).pow(3)
+    def total(a: Tensor, b: Tensor) -> Tensor:
+        kernel = torch.addmm(a.new_ones(()), a, b.T, alpha=1 / dimensions).pow_(3)
+        return kernel.sum()
 
-    def off_diagonal(k: Tensor) -> Tensor:
-        return (k.sum() - k.diagonal().sum()) / (m * (m - 1))
+    def off_diagonal(a: Tensor) -> Tensor:
+        diagonal = (a.square().sum(1) / dimensions + 1).pow(3)
+        return (total(a, a) - diagonal.sum()) / (m * (m - 1))
 
-    return off_diagonal(kernel(x, x)) + off_diagonal(kernel(y, y)) - 2 * kernel(x, y).mean()
+    return off_diagonal(x) + off_diagonal(y) - 2 * total(x, y) / m**2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,16 +15,16 @@ its protocol (see `measurement`), and what one section needs of another is compu
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.metrics import sections, sections_latent
-from latentarium.metrics.extractors import Extractor, RandomConvolutions
+from latentarium.metrics.extractors import Extractor, RandomConvolutions, judge_for
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.report import Report
-from latentarium.metrics.subject import Subject
+from latentarium.metrics.subject import Subject, shuffle_test
 from latentarium.models.base import LatentModel
 
 Section = Callable[[Subject, dict[str, Any]], dict[str, Measurement]]
@@ -33,8 +33,13 @@ FEWEST = 100
 """Real test images or samples below which no section says anything."""
 
 
-def sections_of(model: LatentModel, data: Data, judge: Judge | None) -> dict[str, Section]:
-    """The sections that fit a model, by name, in the order of the report."""
+def can_be_judged(data: Data) -> bool:
+    """Whether a judge can be trained: there are classes, and images that show them."""
+    return len(data.card.classes) > 1 and data.card.source not in sections.MIXTURES
+
+
+def sections_of(model: LatentModel, data: Data, judged: bool) -> dict[str, Section]:
+    """The sections that fit a model, by name, in the order of the report; some need a judge."""
     if data.card.source in sections.MIXTURES:
         return {"plane": sections.plane, "game": sections.game}
     config = model.config
@@ -42,7 +47,7 @@ def sections_of(model: LatentModel, data: Data, judge: Judge | None) -> dict[str
     gaussian = config.family == "autoencoder" and config.posterior == "gaussian"
     fits: dict[str, tuple[bool, Section]] = {
         "samples": (True, sections.samples),
-        "labels": (judge is not None, sections.labels),
+        "labels": (judged, sections.labels),
         "reconstruction": (encodes, sections_latent.reconstruction_errors),
         "likelihood": (gaussian, sections_latent.likelihood),
         "latent": (encodes, sections_latent.latent),
@@ -56,7 +61,7 @@ def evaluate(
     model: LatentModel,
     data: Data,
     *,
-    judge: Judge | None = None,
+    judge: Judge | Literal["auto"] | None = "auto",
     extractor: Extractor | None = None,
     n: int = 10_000,
     seed: int = 0,
@@ -68,7 +73,8 @@ def evaluate(
     Arguments:
         model: A trained model, as `load` gives it.
         data: Real images of the kind that it was trained on; scores are beside the test split.
-        judge: A classifier of such images (`judge_for`); None leaves out what needs one.
+        judge: A classifier of such images; auto: `judge_for(data)` where there are labels; None
+            leaves out what needs one.
         extractor: Turns images into features; None: the judge, or else random convolutions.
         n: Samples; with fewer real test images, as many as there are.
         seed: Of every draw.
@@ -89,12 +95,14 @@ def evaluate(
             f"{n} images are too few to measure anything: give at least {FEWEST} test images, and "
             f"n of {FEWEST} or more."
         )
+    if judge == "auto":
+        judge = judge_for(data) if can_be_judged(data) else None
     chosen = extractor or judge or RandomConvolutions(model.image_shape)
-    subject = Subject(model, data, chosen, judge, n, seed, nll_samples)
+    subject = Subject(model, shuffle_test(data), chosen, judge, n, seed, nll_samples)
     measurements: dict[str, Measurement] = {}
     tables: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    for done, (name, section) in enumerate(sections_of(model, data, judge).items()):
+    for done, (name, section) in enumerate(sections_of(model, data, judge is not None).items()):
         if progress:
             progress(done, name)
         clock = time.perf_counter()

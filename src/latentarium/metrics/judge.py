@@ -156,18 +156,23 @@ class Judge(nn.Module):
         return torch.cat(parts)
 
 
-def as_stored(images: Tensor) -> Tensor:
-    """What models see of images once they are stored: floats are rounded to pixels, so that a
-    sample scores the same before it is saved and after.
+def as_pixels(images: Tensor) -> Tensor:
+    """The uint8 that images are stored as.
 
     Raises:
         UserError: Values that are not finite, which no pixel can hold.
     """
     if images.dtype == torch.uint8:
-        return to_float(images)
+        return images
     if not bool(images.isfinite().all()):
         raise UserError("Some pixels are not finite: look at the model that made the images.")
-    return to_float(to_uint8(images))
+    return to_uint8(images)
+
+
+def as_stored(images: Tensor) -> Tensor:
+    """What models see of images once they are stored, in [-1, 1]: floats are rounded to pixels,
+    so that a sample scores the same before it is saved and after. Errors as for `as_pixels`."""
+    return to_float(as_pixels(images))
 
 
 def save_judge(judge: Judge, folder: Path | str) -> None:

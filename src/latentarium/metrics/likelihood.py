@@ -23,15 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.data.binarized import (
-    DYNAMIC,
-    DYNAMIC_FINGERPRINT,
-    ROWS,
-    STATIC,
-    are_held_out,
-    dynamic_mnist,
-    is_binary,
-)
+from latentarium.data.binarized import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
 from latentarium.distributions import DiagonalGaussian
 from latentarium.metrics.intervals import Interval, bootstrap
@@ -42,7 +34,6 @@ from latentarium.metrics.joint import (
     require_finite,
     require_vae,
 )
-from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LabelSet, LatentVector, PerDraw, PerPoint, Pixels
 
@@ -86,7 +77,9 @@ def protocol(model: LatentModel, images: Images | Pixels, data: Data | None = No
     elif not is_binary(images):
         name = GREY
     else:
-        name = vae.data.source if _is_published(vae, images, data) else BINARY
+        trained = vae.config.binarize or vae.data.source != DYNAMIC
+        published = trained and is_published(vae.data, images, data)
+        name = vae.data.source if published else BINARY
     return name + (GIVEN_LABEL if vae.takes_label else "")
 
 
@@ -303,16 +296,3 @@ def _bound(log_w: PerDraw, k: int) -> PerPoint:
 def _each_unit(gaussian: DiagonalGaussian) -> DiagonalGaussian:
     """Each dimension as a sample of its own."""
     return DiagonalGaussian(gaussian.mean.reshape(-1, 1), gaussian.log_variance.reshape(-1, 1))
-
-
-def _is_published(vae: Autoencoder, images: Tensor, data: Data | None) -> bool:
-    """Whether binary images are those of a published protocol that the model was trained in."""
-    card = vae.data
-    if card.source == DYNAMIC:
-        if not vae.config.binarize or card.fingerprint != DYNAMIC_FINGERPRINT:
-            return False
-        data = data or dynamic_mnist()
-    # a folder of other images may bear the name, but is divided in another way
-    elif card.source != STATIC or data is None or len(data.train) != ROWS["train"]:
-        return False
-    return data.card.fingerprint == card.fingerprint and are_held_out(images, data)

@@ -145,7 +145,7 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     assert share is not None  # every class is asked for
     judge, test = describe(s.judge), s.data.test
     assert test.labels is not None
-    shared = {"unit": "share", "seed": s.seed, "extractor": judge}
+    shared = {"unit": "share", "seed": s.seed, "extractor": judge, "split": "test"}
     found = {
         "gan_test": Measurement(
             name="GAN-test: judged to be what was asked for", value=obeyed.adherence,
@@ -242,12 +242,13 @@ def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
 
 def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """Whether samples lie nearer to training images than to others."""
-    found = memorization(
-        s.samples[:COPIES], s.data.train.images, s.data.test.images[:COPIES], seed=s.seed
-    )
+    # validation images are of the training images' own distribution; a test split may not be
+    # (MNIST's has other writers), which alone would put samples nearer to training images
+    held_out = s.data.validation.images[:COPIES]
+    found = memorization(s.samples[:COPIES], s.data.train.images, held_out, seed=s.seed)
     tables["nearest_training_images"] = [list(row) for row in found.closest]
     low, high = found.null_interval
-    shared = {"unit": "share", "n": found.n, "seed": s.seed, "split": "test"}
+    shared = {"unit": "share", "n": found.n, "seed": s.seed, "split": "validation"}
     return {
         "memorization": Measurement(
             name="Samples nearer to a training than to a held-out image",

@@ -1,11 +1,12 @@
 """A model beside real data, as the metrics see it: samples, features, latents, each once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from latentarium.data.arrays import fixed_permutation
 from latentarium.data.dataset import Data, Split
 from latentarium.metrics.extractors import Extractor
 from latentarium.metrics.judge import Judge
@@ -20,7 +21,7 @@ class Subject:
 
     Arguments:
         model: In evaluation mode.
-        data: Real images of the kind that it was trained on.
+        data: Real images of the kind that it was trained on, after `shuffle_test`.
         extractor: Turns images into features.
         judge: A classifier of real images; None where there are no labels.
         n: Samples, and at most as many real test images.
@@ -101,3 +102,11 @@ class Subject:
 def first(split: Split, n: int) -> Split:
     """The first n images with their labels."""
     return Split(split.images[:n], None if split.labels is None else split.labels[:n])
+
+
+def shuffle_test(data: Data) -> Data:
+    """The same data, with the test split in an order that never changes but is not the file's:
+    the halves of a file may differ (MNIST's do), and parts are measured beside parts."""
+    order = torch.from_numpy(fixed_permutation(len(data.test)))
+    images, labels = data.test.images, data.test.labels
+    return replace(data, test=Split(images[order], None if labels is None else labels[order]))

@@ -29,7 +29,7 @@ from latentarium.shapes import Features, Images, Labels, Latents, Logits, SoftLa
 
 
 class Generator(nn.Module):
-    """z, perhaps with a class, to an image in [-1, 1]."""
+    """z, perhaps with a class, to an image, in [-1, 1] if bounded."""
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__()
@@ -38,13 +38,15 @@ class Generator(nn.Module):
         )
         inputs = config.latent_dim + (LABEL_SIZE if self.embed else 0)
         self.trunk = DecoderTrunk(inputs, data.image_shape, config.generator)
+        self.bounded = config.bounded
         if self.embed:
             nn.init.normal_(self.embed.weight)
 
     def forward(self, z: Latents, weights: SoftLabels | None) -> Images:
         if self.embed is not None:
             z = torch.cat([z, self.embed(weights)], 1)
-        return torch.tanh(self.trunk(z))
+        images = self.trunk(z)
+        return torch.tanh(images) if self.bounded else images
 
 
 class Discriminator(nn.Module):

@@ -10,14 +10,15 @@ import math
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from latentarium.config import NetConfig
-from latentarium.shapes import Features, Images, SoftLabels
+from latentarium.shapes import Features, Images, OtherFeatures, SoftLabels
 
 Size = tuple[int, int]
 COARSEST = 8
 SLOPE = 0.2
+FREQUENCIES = 32
 
 
 def stage_sizes(height: int, width: int) -> list[Size]:
@@ -42,6 +43,41 @@ def dense_stack(sizes: list[int], norm: str) -> nn.Sequential:
             layers.append(nn.BatchNorm1d(after))
         layers.append(activation())
     return nn.Sequential(*layers)
+
+
+class Fourier(nn.Module):
+    """Vectors, and beside them sines and cosines of random projections of them.
+
+        x -> x, sin(2 pi B x), cos(2 pi B x),  B ~ N(0, scale^2), drawn once and never trained
+
+    Fully connected layers learn slow functions of x first; of these features they learn fast ones
+    as readily (Fourier features let networks learn high frequency functions in low dimensional
+    domains; Tancik et al., 2020, https://arxiv.org/abs/2006.10739).
+
+    Arguments:
+        num_inputs: Size of x.
+        scale: Standard deviation of the frequencies, in cycles per unit of x.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, num_inputs: int, scale: float) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", scale * torch.randn(num_inputs, FREQUENCIES))
+        self.num_outputs = num_inputs + 2 * FREQUENCIES
+
+    def forward(self, x: Features) -> OtherFeatures:
+        angles = 2 * math.pi * x @ self.frequencies
+        return torch.cat([x, angles.sin(), angles.cos()], 1)
+
+
+def mlp_stack(num_inputs: int, config: NetConfig) -> nn.Sequential:
+    """The hidden layers of a trunk of kind "mlp"."""
+    hidden = [config.width] * config.depth
+    if config.fourier == 0:
+        return dense_stack([num_inputs, *hidden], config.norm)
+    waves = Fourier(num_inputs, config.fourier)
+    return nn.Sequential(waves, *dense_stack([waves.num_outputs, *hidden], config.norm))
 
 
 def initialize(trunk: nn.Module) -> None:
@@ -73,8 +109,8 @@ class EncoderTrunk(nn.Module):
         channels, height, width = image_shape
         if config.kind == "mlp":
             self.convolutions = nn.Sequential()
-            flat = channels * height * width + extra
-            hidden = [config.width] * config.depth
+            self.dense = mlp_stack(channels * height * width + extra, config)
+            self.num_features = config.width
         else:
             sizes = stage_sizes(height, width)
             layers: list[nn.Module] = []
@@ -87,8 +123,8 @@ class EncoderTrunk(nn.Module):
             self.convolutions = nn.Sequential(*layers)
             flat = channels * sizes[-1][0] * sizes[-1][1] + extra
             hidden = [config.hidden] if config.hidden else []
-        self.dense = dense_stack([flat, *hidden], config.norm)
-        self.num_features = hidden[-1] if hidden else flat
+            self.dense = dense_stack([flat, *hidden], config.norm)
+            self.num_features = hidden[-1] if hidden else flat
         initialize(self)
 
     def forward(self, x: Images, extra: SoftLabels | None = None) -> Features:
@@ -114,7 +150,7 @@ class DecoderTrunk(nn.Module):
         channels, height, width = image_shape
         self.image_shape = image_shape
         if config.kind == "mlp":
-            self.dense = dense_stack([num_inputs] + [config.width] * config.depth, config.norm)
+            self.dense = mlp_stack(num_inputs, config)
             self.start = image_shape
             self.convolutions = nn.Sequential()
             self.dense.append(nn.Linear(config.width, channels * height * width))

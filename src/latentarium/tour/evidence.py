@@ -24,7 +24,7 @@ class Evidence:
     """All that the claims are measured on.
 
     Arguments:
-        data: Real images.
+        data: Real images, after `shuffle_test`.
         judge: The classifier of real images.
         runs: Trained runs by name.
         toys: 2-D runs by name.

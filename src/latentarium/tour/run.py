@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from latentarium import charts, presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.measurement import Measurement
+from latentarium.metrics.subject import shuffle_test
 from latentarium.progress import Display
 from latentarium.run import Run, machine, versions
 from latentarium.tour import claims_game, claims_gaps, claims_label, claims_latent, page
@@ -81,7 +80,7 @@ def tour(
         steps[name] = time.monotonic() - clock
 
     evidence = Evidence(
-        data=_fewer(data) if quick else data,
+        data=shuffle_test(_fewer(data) if quick else data),
         judge=load_judge(),
         runs={name: runs[name] for name in (*SYSTEMS, *COMPANION)},
         toys={name: runs[name] for name in TOYS},

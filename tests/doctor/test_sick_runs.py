@@ -1,0 +1,139 @@
+"""Each disease in a run made sick with it is named, and named alone; healthy runs are silent."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from patients import HEALTHY, SICK, Replay, config, images, made, only_classes
+from safetensors.torch import load_file, save_file
+
+from latentarium import presets
+from latentarium.config import GANConfig
+from latentarium.data.dataset import Split
+from latentarium.doctor.collapse import mode_collapse, spread
+from latentarium.doctor.examine import diagnose, examine
+from latentarium.doctor.learned import copies
+from latentarium.errors import UserError
+from latentarium.metrics.subject import first
+from latentarium.models.build import build
+from latentarium.models.gan import GAN
+from latentarium.run import Run
+from latentarium.training import loop, state
+
+
+@pytest.mark.parametrize("disease", SICK)
+def test_a_sick_run_has_its_disease_and_no_other(disease, tmp_path):
+    settings, count = SICK[disease]
+    data = images(count)
+    found = examine(made(tmp_path / "r", settings, data), data)
+    assert [finding.disease for finding in found.findings] == [disease]
+    finding = found.findings[0]
+    assert finding.evidence
+    assert finding.cure
+    assert finding.sentence.endswith(".")
+    assert json.loads(found.to_json())["findings"][0]["disease"] == disease
+
+
+@pytest.fixture(scope="module", params=HEALTHY)
+def healthy(request, tmp_path_factory) -> Run:
+    """A healthy run of each family, trained once."""
+    folder = tmp_path_factory.mktemp("healthy") / request.param
+    return made(folder, HEALTHY[request.param], images())
+
+
+def test_a_healthy_run_is_called_healthy(healthy):
+    found = examine(healthy, images())
+    assert found.findings == ()
+    assert found.lines()[0].startswith("Healthy: nothing found; looked for ")
+
+
+def test_a_saturated_generator_hardly_feels_its_gradient(tmp_path, monkeypatch):
+    """Its last bias drives tanh to the flat end, for every pixel."""
+
+    def saturated(*arguments):
+        model = build(*arguments)
+        assert isinstance(model, GAN)
+        with torch.no_grad():
+            list(model.generator.parameters())[-1].fill_(20.0)
+        return model
+
+    monkeypatch.setattr(state, "build", saturated)
+    data = images()
+    settings = config("gan_debug", 60, rows=10)
+    found = examine(loop.train(settings, tmp_path / "r", data), data).findings
+    vanishing = next(f for f in found if f.disease == "vanishing generator gradient")
+    assert "saturated" in vanishing.sentence
+    assert vanishing.evidence["generator's gradient"] < 1e-6
+    assert "--optimizer.learning-rate 0.001" in vanishing.cure  # the preset's is 4e-3
+
+
+def test_a_generator_that_ignores_z_has_collapsed(healthy, tmp_path):
+    """A healthy run whose weights on z are set to zero: one image, or one for each class."""
+    settings = healthy.config
+    if not isinstance(settings.model, GANConfig):
+        return  # no other family promises diverse samples
+    run = Run(shutil.copytree(healthy.folder, tmp_path / "r"))
+    tensors = load_file(run.folder / "weights.safetensors")
+    first = next(k for k in tensors if k.startswith("generator.trunk") and tensors[k].ndim == 2)
+    tensors[first][:, : settings.model.latent_dim] = 0
+    save_file(tensors, run.folder / "weights.safetensors")
+    finding = next(f for f in examine(run, images()).findings if f.disease == "mode collapse")
+    assert finding.severity == "severe"
+    assert finding.evidence["variance of samples over that of real images"] < 0.01
+    assert ("of classes 0, 1 and 2" in finding.sentence) == settings.model.conditional
+
+
+def test_a_class_that_is_never_made_is_missing():
+    data = images(600)
+    settings = presets.gan_debug()
+    assert isinstance(settings.model, GANConfig)
+    whole = Replay(settings.model, data, len(data.train)).eval()
+    assert mode_collapse(settings, whole, data, 500, 0) is None
+    part = only_classes(data, {0, 2})
+    model = Replay(settings.model, part, len(part.train)).eval()
+    finding = mode_collapse(settings, model, data, 500, 0)
+    assert finding is not None
+    assert "class 1 is hardly ever made" in finding.sentence
+    assert finding.severity == "mild"
+    unlabelled = images(600, labelled=False)
+    assert mode_collapse(settings, model, unlabelled, 500, 0) is None  # nobody knows of classes
+
+
+def test_a_few_images_over_and_over_are_seen_though_they_vary():
+    reals = torch.rand(100, 1, 8, 8)
+    again = reals[:5].repeat(20, 1, 1, 1)
+    assert spread(again, reals).nearest == 0
+    assert spread(again, reals).variance > 0.6
+    fresh = spread(torch.rand(100, 1, 8, 8), reals)
+    assert fresh.nearest == pytest.approx(1, abs=0.1)
+    assert fresh.variance == pytest.approx(1, abs=0.1)
+
+
+def test_a_replaying_model_memorizes_and_one_that_replays_other_images_does_not():
+    whole, settings = images(1200), presets.gan_debug()
+    data = replace(whole, train=first(whole.train, 200))
+    assert isinstance(settings.model, GANConfig)
+    model = Replay(settings.model, data, len(data.train)).eval()
+    found = diagnose(settings, model, data, [], n=400)
+    assert [finding.disease for finding in found.findings] == ["memorization"]
+    assert whole.train.labels is not None
+    others = Split(whole.train.images[200:400], whole.train.labels[200:400])
+    assert copies(settings, model, replace(data, train=others), 400, 0) is None
+
+
+def test_what_cannot_be_looked_for_is_said(tmp_path):
+    data = images()
+    settings = presets.gan_debug()
+    found = diagnose(settings, build(settings.model, data.card).eval(), data, [], n=50)
+    assert found.not_looked_for.keys() == {
+        "discriminator has won",
+        "vanishing generator gradient",
+        "exploding penalty",
+        "memorization",
+    }
+    assert not found.not_looked_for.keys() & set(found.looked_for)
+    run = made(tmp_path / "r", presets.ae_debug(), data)
+    with pytest.raises(UserError, match="give them with --data"):
+        examine(run, images(300))
