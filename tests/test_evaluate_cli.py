@@ -26,6 +26,7 @@ def refuse(capsys, *arguments):
 @pytest.fixture(scope="module")
 def npz(tmp_path_factory):
     import numpy as np
+
     from conftest import tiny_arrays
 
     images, labels = tiny_arrays(1600)

@@ -32,9 +32,9 @@ def protocol(**changes):
 def test_the_interval_is_students():
     """Five values of known mean and deviation; t with 4 degrees of freedom is 2.776."""
     values = (23.0, 25.0, 24.0, 25.0, 23.0)
-    low, high = summary(*values).interval("modes")
+    interval = summary(*values).interval("modes")
     half = 2.7764 * statistics.stdev(values) / math.sqrt(5)
-    assert (low, high) == pytest.approx((24 - half, 24 + half), abs=1e-3)
+    assert interval == pytest.approx((24 - half, 24 + half), abs=1e-3)
 
 
 def test_one_seed_says_nothing_of_the_spread():

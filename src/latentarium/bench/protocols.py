@@ -202,8 +202,8 @@ PROTOCOLS = {
             measure=lambda model, data, seed: measure_stacked(model, data, seed, STACKED_SMALL),
             published=published.STACKED_SMALL,
             caveat=(
-                "The published generator has layers of 32, 16, 8 channels and the discriminator of "
-                "2, 4, 8; ours leave the coarsest out. The published runs saw 500,000 batches."
+                "The published generator has layers of 32, 16, 8 channels and the discriminator "
+                "of 2, 4, 8; ours leave the coarsest out. Published runs saw 500,000 batches."
             ),
             budgets={"small": {"gan_stacked_small": 6000}, "full": {"gan_stacked_small": 100_000}},
         ),
