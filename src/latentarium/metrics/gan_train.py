@@ -22,9 +22,6 @@ from latentarium.metrics.conditional import confusion
 from latentarium.metrics.intervals import Interval, wilson
 from latentarium.metrics.judge_training import train_judge
 
-WIDTH = 8
-"""Of the classifier's finest stage: half a judge's, at half its time."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class GANTrain:
@@ -79,8 +76,8 @@ def gan_train(
     truth, judged = data.test.labels, {}
     for name, train in sets.items():
         part = Data(data.card, train, data.validation, data.test)
-        small = train_judge(part, seed=seed, steps=steps, width=WIDTH, checks=4)
-        judged[name] = small.predict(data.test.images)
+        classifier = train_judge(part, seed=seed, steps=steps, checks=4)
+        judged[name] = classifier.predict(data.test.images)
     hits = {name: int((found == truth).sum()) for name, found in judged.items()}
     total = len(truth)
     return GANTrain(

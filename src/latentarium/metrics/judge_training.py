@@ -34,7 +34,6 @@ def train_judge(
     steps: int = 8600,
     batch_size: int = 128,
     learning_rate: float = 3e-3,
-    width: int = 16,
     checks: int = 20,
     device: torch.device | str = "cpu",
     progress: Callable[[str], object] | None = None,
@@ -48,7 +47,6 @@ def train_judge(
         steps: Batches seen; the default is 20 passes over MNIST.
         batch_size: Images in a batch, at most those that there are.
         learning_rate: The highest of a one-cycle schedule for Adam (Smith and Topin, 2018).
-        width: Channels of the judge's finest stage.
         checks: How many times the validation split is looked at, evenly spaced.
         device: Where to train; the judge returned is on the CPU.
         progress: Takes one line of text at each check.
@@ -59,7 +57,7 @@ def train_judge(
     card, start = data.card, time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("judge", seed))
-        judge = Judge(card.image_shape, card.classes, source=card.source, width=width).to(device)
+        judge = Judge(card.image_shape, card.classes, source=card.source).to(device)
     batch_size = min(batch_size, len(data.train))
     batches = Batches(data.train, batch_size, derive_seed("judge", seed), device)
     optimizer = torch.optim.Adam(judge.parameters(), lr=learning_rate, fused=True)
