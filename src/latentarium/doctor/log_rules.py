@@ -62,6 +62,8 @@ OVERFIT_GAME = 0.3
 RISEN = 0.1
 """A held-out loss that rose again by this share of what the training loss fell meanwhile. It is
 asked for beside significance, as healthy curves wobble."""
+TURNED = 0.02
+"""And by this share of all that was learned: the autoencoder of MNIST wobbles by less."""
 STUDENT = 2.78
 """The t quantile for a 95 % interval of five values."""
 
@@ -206,7 +208,7 @@ def _overfit(config: Config, rows: Sequence[Row]) -> Finding | None:
     gap = mean(gaps) - STUDENT * stdev(gaps) / WINDOW**0.5
     learned = _guessing(config) if game else max(seen[0], unseen[0]) - mean(seen[-WINDOW:])
     limit = OVERFIT_GAME if game else OVERFIT
-    best = None if game else _turned(seen, unseen)
+    best = None if game else _turned(seen, unseen, learned)
     if (learned <= 0 or gap / learned <= limit) and best is None:
         return None
     evidence = {"training loss": mean(seen[-WINDOW:]), "held-out loss": mean(unseen[-WINDOW:])}
@@ -226,7 +228,7 @@ def _overfit(config: Config, rows: Sequence[Row]) -> Finding | None:
     )
 
 
-def _turned(seen: list[float], unseen: list[float]) -> int | None:
+def _turned(seen: list[float], unseen: list[float], learned: float) -> int | None:
     """The row at which held-out images were at their best, where they clearly worsened since
     while the training images improved."""
     width = max(WINDOW, len(seen) // 10)
@@ -239,7 +241,8 @@ def _turned(seen: list[float], unseen: list[float]) -> int | None:
     fall = mean(seen[best : best + width]) - mean(seen[-width:])
     error = ((stdev(then) ** 2 + stdev(now) ** 2) / width) ** 0.5
     # four errors, not two: the best of many windows is lucky
-    return best + width // 2 if rise > 4 * error and rise > RISEN * fall > 0 else None
+    enough = rise > RISEN * fall > 0 and rise > TURNED * learned
+    return best + width // 2 if rise > 4 * error and enough else None
 
 
 _GAME_RULES = (_all_alike, _won, _vanishing, _exploding, _overfit)

@@ -25,7 +25,7 @@ from latentarium.shapes import Features, Images, Pixels
 
 LAYER = "2048"
 AT_ONCE = 50
-"""Images at most in one pass: each becomes 299 x 299, and 50 of them need about 0.5 GiB."""
+"""Images at most in one pass: each becomes 299 x 299, and 50 of them need about 0.6 GiB."""
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 
 

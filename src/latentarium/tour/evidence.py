@@ -104,8 +104,7 @@ class Evidence:
     @cached_property
     def distance(self) -> dict[str, Measurement]:
         """Fréchet distance of each system's samples to the test images, by the judge."""
-        half = min(self.n, len(self.test_features)) // 2
-        floor = frechet_floor(self.test_features, half, self.seed)
+        floor = frechet_floor(self.test_features, self.n, self.seed)
         found = {}
         for name, features in self.features.items():
             found[name] = Measurement(

@@ -14,35 +14,36 @@ SAMPLES = 64
 
 
 class HeldOut:
-    """Batches of the validation split, a function of (seed, row), looked at and never learned.
+    """A batch of the validation split, looked at and never learned from. It is always the same,
+    with the same noise: rows differ by what was learned between them, not by their images.
 
     Nothing here touches the training: no shared random state, no statistics, no gradients.
 
     Arguments:
         split: The validation images; with none, there is nothing to say.
-        batch_size: At most so many images in a batch.
-        seed: Of the batches and of the noise.
+        batch_size: At most so many images.
+        seed: Of the choice of images and of the noise.
         device: Where the model is.
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int, device: torch.device) -> None:
         size = min(batch_size, len(split))
-        self._batches = Batches(split, size, seed, device) if size else None
+        self._batch = Batches(split, size, seed, device).draw(0) if size else None
         self._seed = seed
 
-    def loss(self, player: Player, model: LatentModel, row: int) -> dict[str, Tensor]:
-        """`held_out`: the player's loss on the row's batch."""
-        if self._batches is None:
+    def loss(self, player: Player, model: LatentModel) -> dict[str, Tensor]:
+        """`held_out`: the player's loss on the batch."""
+        if self._batch is None:
             return {}
-        noise = Noise("held-out", self._seed, row, device=model.device)
-        return {"held_out": loss_unmoved(player, model, self._batches.draw(row), noise).total}
+        noise = Noise("held-out", self._seed, device=model.device)
+        return {"held_out": loss_unmoved(player, model, self._batch, noise).total}
 
     def diversity(self, model: LatentModel) -> dict[str, Tensor]:
         """`diversity`: the variance of samples over that of real images, each summed over
         pixels. Always the same latents, so that rows compare."""
-        if self._batches is None or self._batches.batch_size < 2:
+        if self._batch is None or len(self._batch.x) < 2:
             return {}
-        real = self._batches.draw(0).x
+        real = self._batch.x
         fake = model.sample(SAMPLES)
         variance = real.var(0).sum().cpu()
         return {"diversity": fake.var(0).sum() / variance} if variance > 0 else {}

@@ -83,7 +83,7 @@ def train(
             done = state.step == settings.steps
             if logging:
                 for player in state.players:
-                    found = held_out.loss(player, state.model, step // settings.log_every)
+                    found = held_out.loss(player, state.model)
                     record.note(player.name, found)
                 record.note(state.players[-1].name, held_out.diversity(state.model))  # it decodes
                 row = record.flush(state.step, state.step * settings.batch_size, rate)
