@@ -294,12 +294,19 @@ def compare(
         kept = Run(folder).metrics()
         fresh = kept is not None and kept.get("weights") == Run(folder).weights_hash()
         known = Report.from_dict(kept) if kept is not None and fresh else None
-        reports[str(folder)] = known or _evaluated(folder, options)
-    titles, cells = side_by_side(reports)
-    _print(render(titles, cells))
+        reports[_short(folder, runs)] = known or _evaluated(folder, options)
+    found = side_by_side(reports)
+    _print(render(found.titles, found.rows))
+    _print("\n".join(["", *found.notes]))
     if as_json is not None:
         content = {name: report.to_dict() for name, report in reports.items()}
         write_atomic(as_json, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _short(folder: Path, among: Sequence[Path]) -> str:
+    """The folder's own name, or its path where another has the same name."""
+    same = [other for other in among if other.name == folder.name]
+    return folder.name if len(same) == 1 and folder.name else str(folder)
 
 
 def _evaluated(folder: Path, options: EvaluateOptions) -> "Report":

@@ -61,6 +61,17 @@ SICK: dict[str, tuple[Config, int]] = {
 }
 """Configuration and number of images."""
 
+
+def data_for(disease: str) -> Data:
+    """What the patient trains on."""
+    _, count = SICK[disease]
+    if disease != "overfit":
+        return images(count)
+    # images with nothing in common: what is learned of one says nothing of another
+    noise = np.random.default_rng(0).integers(0, 256, size=(count, 1, 12, 10), dtype=np.uint8)
+    return la.load_data(noise)
+
+
 HEALTHY = {
     "ae": config("ae_debug", 200),
     "vae": config("vae_debug", 300),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from patients import HEALTHY, SICK, Replay, config, images, made, only_classes
+from patients import HEALTHY, SICK, Replay, config, data_for, images, made, only_classes
 from safetensors.torch import load_file, save_file
 
 from latentarium import presets
@@ -25,8 +25,8 @@ from latentarium.training import loop, state
 
 @pytest.mark.parametrize("disease", SICK)
 def test_a_sick_run_has_its_disease_and_no_other(disease, tmp_path):
-    settings, count = SICK[disease]
-    data = images(count)
+    settings, _ = SICK[disease]
+    data = data_for(disease)
     found = examine(made(tmp_path / "r", settings, data), data)
     assert [finding.disease for finding in found.findings] == [disease]
     finding = found.findings[0]

@@ -45,14 +45,14 @@ def reports(data, judge, tmp_path_factory):
 def test_each_family_is_measured_by_what_fits_it(name, reports):
     keys = set(reports[name].measurements)
     assert {"frechet", "frechet.random", "kernel", "precision", "recall", "density", "coverage",
-            "game", "memorization", "near_copies"} <= keys  # fmt: skip
+            "memorization", "near_copies"} <= keys  # fmt: skip
     takes_label, encodes = "class" in name or "cgan" in name, "ae" in name
     assert (keys >= LABELS) == takes_label
     assert ("classes.rarest" in keys) != takes_label
     assert (keys >= ENCODES) == encodes
     assert bool(keys & LIKELIHOOD) == ("vae" in name)
     assert ("wrong_label" in keys) == (name == "cgan_debug")
-    assert ("game.generator" in keys) == ("gan" in name)
+    assert any(k.startswith("game.generator") for k in keys) == ("gan" in name)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -124,7 +124,7 @@ def test_points_in_the_plane_are_measured_against_the_known_density(preset, tmp_
     run = la.train(config, tmp_path / "run")
     data = la.load_data(config.train.data)
     report = evaluate(run.load(), data)
-    assert set(report.measurements) >= {"modes", "high_quality", "reverse_kl", "game"}
+    assert set(report.measurements) >= {"modes", "high_quality", "reverse_kl"}
     assert set(sections_of(run.load(), data, False)) == {"plane", "game"}
     assert report["modes"].n == 2500
 

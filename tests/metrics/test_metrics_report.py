@@ -45,15 +45,16 @@ def test_a_row_shows_all_that_a_number_needs():
 
 
 def test_a_comparison_has_a_column_for_each_model_and_a_gap_where_one_has_no_number():
-    titles, cells = compare(
+    found = compare(
         {
             "a": report(precision=number(0.1)),
             "b": report(precision=number(0.2), nll=number(90.0, name="NLL", unit="nats")),
         }
     )
-    assert titles[:3] == ["measure", "a", "b"]
-    assert cells[0][:3] == ["Precision", "10.00 %", "20.00 %"]
-    assert cells[1][:3] == ["NLL", "", "90 nats"]
+    assert found.titles[:3] == ["measure", "a", "b"]
+    assert found.rows[0][:3] == ["Precision", "10.00 %", "20.00 %"]
+    assert found.rows[1][:3] == ["NLL", "", "90 nats"]
+    assert all(len(row) == len(found.titles) for row in found.rows)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,10 @@ class Measurement:
     """The real images beside which it was measured."""
     protocol: str = ""
     """Names the way of measuring."""
+    detail: str = ""
+    """What the value is of in this model: a class, a pair of them."""
     note: str = ""
+    """A sentence that must be read with it."""
 
     def to_dict(self) -> dict[str, Any]:
         """As strict JSON values: a number that is not finite is null."""
@@ -54,6 +57,7 @@ class Measurement:
             "extractor": self.extractor,
             "split": self.split,
             "protocol": self.protocol,
+            "detail": self.detail,
             "note": self.note,
         }
 

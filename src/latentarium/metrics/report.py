@@ -72,8 +72,17 @@ class Report:
         return list(dict.fromkeys(m.note for m in self.measurements.values() if m.note))
 
 
-def compare(reports: Mapping[str, Report]) -> tuple[list[str], list[list[str]]]:
-    """Titles and cells of a table with one column for each model.
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Several models' measurements side by side."""
+
+    titles: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def compare(reports: Mapping[str, Report]) -> Comparison:
+    """A table with one column for each model; a model's cell is empty where it has no such number.
 
     Raises:
         UserError: Fewer than two reports, or two numbers that were measured in unlike ways.
@@ -100,8 +109,15 @@ def compare(reports: Mapping[str, Report]) -> tuple[list[str], list[list[str]]]:
         shown = [_short(found[n]) if n in found else "" for n in names]
         floor = "" if some.floor is None else quantity(some.floor, some.unit)
         n = "" if some.n is None else f"{some.n:,}"
-        cells.append([some.name, *shown, floor, n, _ways(some)])
-    return ["measure", *names, "floor", "n", "protocol"], cells
+        extractor = (some.extractor or "").split(" ")[0]
+        cells.append([some.name, *shown, floor, n, some.split, extractor, some.protocol])
+    extractors = {m.extractor for r in reports.values() for m in r.measurements.values()}
+    notes = [
+        "Brackets: 95 % over the n samples. Floor: real data against real data.",
+        f"Extractors: {', '.join(sorted(e for e in extractors if e))}.",
+    ]
+    titles = ["measure", *names, "floor", "n", "split", "extractor", "protocol"]
+    return Comparison(titles=titles, rows=cells, notes=notes)
 
 
 def _require_alike(one: str, a: Report, other: str, b: Report) -> None:
@@ -115,7 +131,7 @@ def _require_alike(one: str, a: Report, other: str, b: Report) -> None:
 
 def _row(m: Measurement) -> list[str]:
     return [
-        m.name,
+        m.name + (f" ({m.detail})" if m.detail else ""),
         quantity(m.value, m.unit),
         _interval(m),
         "" if m.floor is None else quantity(m.floor, m.unit),
@@ -128,7 +144,8 @@ def _row(m: Measurement) -> list[str]:
 
 def _short(m: Measurement) -> str:
     interval = _interval(m)
-    return f"{quantity(m.value, m.unit)} {interval}".strip()
+    detail = f"({m.detail})" if m.detail else ""
+    return " ".join(filter(None, (quantity(m.value, m.unit), interval, detail)))
 
 
 def _interval(m: Measurement) -> str:
@@ -136,7 +153,3 @@ def _interval(m: Measurement) -> str:
         return ""
     parts = [quantity(v, m.unit if m.unit == "share" else "") for v in m.interval]
     return f"[{', '.join(parts)}]" if all(map(math.isfinite, m.interval)) else ""
-
-
-def _ways(m: Measurement) -> str:
-    return " ".join(filter(None, (m.protocol, m.split, m.extractor)))

@@ -24,6 +24,7 @@ from latentarium.metrics.intervals import bootstrap
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.memorization import memorization
 from latentarium.metrics.subject import Subject
+from latentarium.models.base import LatentModel
 from latentarium.models.gan import GAN
 from latentarium.random import Noise
 from latentarium.sampling import decode
@@ -154,8 +155,9 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
             note="GAN-test's floor is the judge's own accuracy on real test images.",
         ),
         "gan_test.worst": Measurement(
-            name=f"GAN-test, worst class ({names[worst]})", value=share, interval=interval,
+            name="GAN-test, worst class", value=share, interval=interval,
             n=int(obeyed.table[worst].sum()), protocol="gan-test-worst", **shared,
+            detail=names[worst],
         ),
     }  # fmt: skip
     trained = gan_train(
@@ -173,23 +175,25 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     tables["classes"] = dataclasses.asdict(classes)
     low = classes.worst_class
     found["coverage.worst"] = Measurement(
-        name=f"Coverage, worst class ({names[low]})", unit="share",
+        name="Coverage, worst class", unit="share",
         value=classes.coverage[low], interval=classes.coverage_intervals[low],
         floor=classes.expected_coverage[low], n=classes.n[low], seed=s.seed,
         extractor=describe(s.extractor), split="test", protocol=f"coverage-class-k{classes.k}<",
+        detail=names[low],
     )  # fmt: skip
     if isinstance(s.model, GAN):
         auc = refusal(s.model.discriminate, test.images, test.labels, len(names), seed=s.seed)
         tables["wrong_label_auc"] = auc.table.tolist()
         given, true = auc.minimum_pair
-        for key, title, value, sure in (
-            ("", "mean over all pairs", auc.mean, auc.mean_interval),
-            (".worst", f"a real {names[true]} under {names[given]}", auc.minimum,
-             auc.minimum_interval),
-        ):  # fmt: skip
+        pair = f"a real {names[true]} under {names[given]}"
+        for key, title, value, sure, detail in (
+            ("", "mean over all pairs", auc.mean, auc.mean_interval, ""),
+            (".worst", "hardest pair", auc.minimum, auc.minimum_interval, pair),
+        ):
             found[f"wrong_label{key}"] = Measurement(
                 name=f"Wrong label refused (AUC), {title}", value=value, interval=sure,
                 n=len(test), seed=s.seed, split="test", protocol=f"wrong-label-auc{key}",
+                detail=detail,
             )  # fmt: skip
     return found
 
@@ -204,9 +208,10 @@ def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     found = {}
     for key, c in (("rarest", by_share[0]), ("commonest", by_share[-1])):
         found[f"classes.{key}"] = Measurement(
-            name=f"{key.capitalize()} class made ({names[c]})", value=seen.shares[c],
+            name=f"{key.capitalize()} class made", value=seen.shares[c],
             unit="share", interval=seen.intervals[c], floor=real.shares[c], n=s.n, seed=s.seed,
             extractor=describe(s.judge), split="test", protocol=f"class-{key}",
+            detail=names[c],
         )  # fmt: skip
     return found
 
@@ -217,27 +222,37 @@ def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         s.model, s.data.train, s.data.validation, optimizer=RESPONSE[s.model.config.family],
         response_steps=RESPONSE_STEPS, num_batches=RESPONSE_BATCHES, seed=s.seed,
     )  # fmt: skip
-    alone = len(found.gains) == 1
+    loss, alone = _loss(s.model), len(found.gains) == 1
     shared = {
         "unit": "nats", "floor": 0.0, "n": RESPONSE_BATCHES * 64, "seed": s.seed,
-        "split": "validation", "protocol": f"best-response-{RESPONSE_STEPS}",
+        "split": "validation", "protocol": f"best-response-{RESPONSE_STEPS} {loss}",
     }  # fmt: skip
-    total = Measurement(
-        name="Optimality gap" if alone else "Duality gap",
-        value=found.total,
-        interval=found.interval,
-        note=f"A gap is a lower bound: what {RESPONSE_STEPS} moves alone could gain. Losses of "
-        "unlike models have unlike scales, so gaps compare only between runs of one kind.",
-        **shared,
-    )
-    gains = {} if alone else {
-        f"game.{g.player}": Measurement(
+    measured = {
+        g.player: Measurement(
             name=f"What the {g.player} could still gain", value=g.gain, interval=g.interval,
             **shared,
         )
         for g in found.gains
+        if not alone
     }  # fmt: skip
-    return {"game": total, **gains}
+    measured["gap"] = Measurement(
+        name="Optimality gap" if alone else "Duality gap",
+        value=found.total,
+        interval=found.interval,
+        note=f"A gap is a lower bound: what {RESPONSE_STEPS} moves alone could gain. Its scale is "
+        "that of the loss, so only gaps of one loss stand in one row.",
+        **shared,
+    )
+    # the key says the loss, so that gaps of unlike losses don't meet in a comparison
+    return {f"game.{name}.{loss}": m for name, m in reversed(measured.items())}
+
+
+def _loss(model: LatentModel) -> str:
+    """What the players minimize, in a word or two."""
+    config = model.config
+    if config.family == "autoencoder":
+        return f"{config.likelihood}-{config.posterior}"
+    return config.loss + ("-wrong-label" if config.wrong_label_weight > 0 else "")
 
 
 def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
