@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.patches import Ellipse as Oval
 
@@ -284,4 +285,13 @@ def dots(
             area.grid(axis="y", color=INK, alpha=0.15, lw=0.8)
             area.tick_params(axis="y", length=0)
         canvas.suptitle(title, fontsize=11)
+        keys = [
+            Line2D([], [], color=SYSTEM["cgan"], marker="o", ms=7, lw=2, label="this run"),
+            Line2D([], [], color=INK, marker="o", ms=5, lw=2, label="published"),
+        ]
+        if any(ideal is not None for *_, ideal in panels):
+            keys.append(
+                Line2D([], [], color=ROLE["real"], lw=1.4, ls="--", label="perfect sampling")
+            )
+        canvas.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False)
         return _svg(canvas)

@@ -341,7 +341,7 @@ def bench(
     Args:
         name: Which one.
         seeds: How many trainings, of the seeds from 0.
-        budget: One of the bench's budgets, or a number of steps; without it, its first.
+        budget: small (the presets' own steps, the default), full, or a number of steps.
         out: The folder to write to; without it, bench/NAME.
         device: auto: a GPU if there is one, else the CPU; or a torch device name.
     """

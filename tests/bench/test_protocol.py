@@ -3,6 +3,7 @@ import statistics
 
 import pytest
 
+from latentarium import presets
 from latentarium.bench.protocol import Column, Protocol, Summary
 from latentarium.bench.published import GRID, NLL_DYNAMIC, PARZEN, RING, SOURCES, STACKED
 from latentarium.errors import UserError
@@ -24,7 +25,7 @@ def protocol(**changes):
         "measure": lambda model, data, seed: {},
         "published": (),
         "caveat": "",
-        "budgets": {"small": {"gan_debug": 20}, "full": {"gan_debug": 40}},
+        "full": {"gan_debug": 80},
     }
     return Protocol(**{**given, **changes})
 
@@ -48,13 +49,16 @@ def test_equal_seeds_have_a_point_for_interval():
 
 def test_a_budget_is_a_name_or_a_number_of_steps():
     p = protocol()
-    assert p.steps("gan_debug", None) == 20
-    assert p.steps("gan_debug", "full") == 40
+    own = presets.gan_debug().train.steps
+    assert p.steps("gan_debug", None) == p.steps("gan_debug", "small") == own
+    assert p.steps("gan_debug", "full") == 80
     assert p.steps("gan_debug", "123") == 123
-    with pytest.raises(UserError, match="small, full"):
+    with pytest.raises(UserError, match="small or full"):
         p.steps("gan_debug", "huge")
     with pytest.raises(UserError, match="number of steps"):
         p.steps("gan_debug", "0")
+    with pytest.raises(UserError, match="give small, or"):
+        protocol(full={}).steps("gan_debug", "full")
 
 
 @pytest.mark.parametrize("rows", [RING, GRID, STACKED, PARZEN, NLL_DYNAMIC])

@@ -69,6 +69,18 @@ def test_a_target_of_its_own():
         mode_coverage(drawn, 2)
 
 
+def test_many_samples_cost_no_more_memory_than_few():
+    """The interval needs counts, not draws: 2,000 x 10 million of them would take 160 GB."""
+    found = mode_coverage(even(10_000_000, 3), 3)
+    assert found.reverse_kl < 1e-6
+    assert found.n == 10_000_000
+
+
+def test_no_mode_is_a_sentence():
+    with pytest.raises(UserError, match="at least 1"):
+        mode_coverage(torch.tensor([], dtype=torch.long), 0)
+
+
 def test_no_sample_at_all_is_nan_and_no_mode():
     found = mode_coverage(torch.empty(0, dtype=torch.int64), 8)
     assert found.modes == 0

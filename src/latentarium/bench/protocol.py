@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scipy.stats import t as student
 
+from latentarium import presets
 from latentarium.bench.published import Published
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError, did_you_mean
@@ -47,24 +48,35 @@ class Protocol:
     published: tuple[Published, ...]
     caveat: str
     """In what the published setups differ from this one."""
-    budgets: dict[str, dict[str, int]]
-    """Steps of each preset by the budget's name; the first one is the default."""
+    full: dict[str, int] = field(default_factory=dict)
+    """Steps of each preset by the budget `full`, which is nearer to the published ones and takes
+    hours; empty where the presets' own steps are all there is."""
 
     def steps(self, preset: str, budget: str | None) -> int:
-        """The steps of training: a budget's name, or a number.
+        """The steps of training.
+
+        Arguments:
+            preset: One of the protocol's.
+            budget: `small` or None: the preset's own steps; `full`; or a number of steps.
 
         Raises:
             UserError: There is no such budget.
         """
-        name = next(iter(self.budgets)) if budget is None else budget
-        if name in self.budgets:
-            return self.budgets[name][preset]
-        if name.isdigit() and int(name) > 0:
-            return int(name)
+        if budget in (None, "small"):
+            return presets.get(preset).train.steps
+        if budget == "full" and self.full:
+            return self.full[preset]
+        if budget is not None and budget.isdecimal() and int(budget) > 0:
+            return int(budget)
         raise UserError(
-            f"{self.name} has no budget '{name}': give one of {', '.join(self.budgets)}, or a "
-            "number of steps."
+            f"{self.name} has no budget '{budget}': give {' or '.join(self.budgets)}, or a number "
+            "of steps."
         )
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The budgets that have a name."""
+        return ("small", "full") if self.full else ("small",)
 
 
 @dataclass(frozen=True, kw_only=True)

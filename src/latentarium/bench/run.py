@@ -98,7 +98,7 @@ def run_bench(
         protocol: What to run.
         out: The folder; a run for each preset and seed is in it.
         seeds: How many, from 0.
-        budget: Which of the protocol's budgets, or a number of steps; None: its first.
+        budget: `small` or None, `full`, or a number of steps.
         device: As for training.
         shown: Where progress goes.
         reporter: Makes a training's progress from its title.
@@ -143,7 +143,7 @@ def figure(report: BenchReport) -> str:
     panels = []
     for column in report.protocol.columns:
         ours = [
-            (row.name, row.mean(column.key), row.interval(column.key), True) for row in report.rows
+            (row.name, row.mean(column.key), _spread(row, column), True) for row in report.rows
         ]
         others = [
             (

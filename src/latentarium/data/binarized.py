@@ -24,7 +24,7 @@ from torch import Tensor
 from latentarium.config import DataCard
 from latentarium.data.arrays import Raw, to_data
 from latentarium.data.dataset import Data, Split, fingerprint
-from latentarium.data.mnist_data import _read as read_mnist
+from latentarium.data.mnist_data import read_shipped
 from latentarium.errors import UserError
 
 DYNAMIC, STATIC = "mnist-dynamic", "mnist-static"
@@ -49,10 +49,10 @@ def dynamic_mnist() -> Data:
     0 and 255.
     """
     with as_file(files("latentarium.data") / "mnist") as folder:
-        grey = read_mnist(folder, "train-images-idx3")
-        labels = read_mnist(folder, "train-labels-idx1")
-        grey_test = read_mnist(folder, "t10k-images-idx3")
-        labels_test = read_mnist(folder, "t10k-labels-idx1")
+        grey = read_shipped(folder, "train-images-idx3")
+        labels = read_shipped(folder, "train-labels-idx1")
+        grey_test = read_shipped(folder, "t10k-images-idx3")
+        labels_test = read_shipped(folder, "t10k-labels-idx1")
     random = np.random.RandomState(SEED)
     train = _split(grey[:TRAIN], labels[:TRAIN])
     validation = _split(_draw(random, grey[TRAIN:]), labels[TRAIN:])

@@ -35,12 +35,17 @@ def load_mnist(folder: Path | None = None) -> Data:
     if folder is None:
         with as_file(files("latentarium.data") / "mnist") as shipped:
             return load_mnist(shipped)
-    images, labels = _read(folder, "train-images-idx3"), _read(folder, "train-labels-idx1")
+    images, labels = (
+        read_shipped(folder, "train-images-idx3"),
+        read_shipped(folder, "train-labels-idx1"),
+    )
     order = fixed_permutation(len(images))
     chosen, rest = np.sort(order[:VALIDATION]), np.sort(order[VALIDATION:])
     train = _split(images[rest], labels[rest])
     validation = _split(images[chosen], labels[chosen])
-    test = _split(_read(folder, "t10k-images-idx3"), _read(folder, "t10k-labels-idx1"))
+    test = _split(
+        read_shipped(folder, "t10k-images-idx3"), read_shipped(folder, "t10k-labels-idx1")
+    )
     card = DataCard(
         source="mnist",
         fingerprint=fingerprint(train, validation, test),
@@ -50,7 +55,12 @@ def load_mnist(folder: Path | None = None) -> Data:
     return Data(card, train, validation, test)
 
 
-def _read(folder: Path, name: str) -> np.ndarray:
+def read_shipped(folder: Path, name: str) -> np.ndarray:
+    """One of the four files that ship, checked by its sha256.
+
+    Raises:
+        UserError: It is missing or changed.
+    """
     path = folder / f"{name}-ubyte.gz"
     content = read_bytes(path)
     if sha256(content) != CHECKSUMS[name]:

@@ -54,12 +54,13 @@ def parzen(centres: Images, validation: ImageSet, test: OtherImageSet) -> Parzen
         test: Real images to score.
 
     Raises:
-        UserError: Fewer than two images of some kind, or centres that are not finite.
+        UserError: Fewer than two images of some kind, or one with nan or inf.
     """
-    if min(len(centres), len(validation), len(test)) < 2 or not bool(centres.isfinite().all()):
+    given = (centres, validation, test)
+    if min(map(len, given)) < 2 or not all(bool(images.isfinite().all()) for images in given):
         raise UserError(
-            "A Parzen window needs at least 2 finite centres, and 2 images to choose sigma and to "
-            "score."
+            "A Parzen window needs at least 2 centres, 2 images to choose sigma and 2 to score, "
+            "all without nan or inf."
         )
     flat = _unit(centres)
     chosen = _unit(validation[:VALIDATION])
