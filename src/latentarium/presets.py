@@ -114,7 +114,8 @@ def cgan_mnist() -> Config:
 
 
 def gan_stacked_mnist() -> Config:
-    """GAN on Stacked MNIST, three digits as the channels of one image."""
+    """GAN on Stacked MNIST, three digits as the channels of one image: all 1,000 modes in 26,000
+    samples, reverse KL 0.058 nats (perfect: 0.024), seed 0; 3 min 46 s."""
     config = gan_mnist()
     model = replace(
         _gan(config),
@@ -126,7 +127,8 @@ def gan_stacked_mnist() -> Config:
 
 
 def gan_stacked_small() -> Config:
-    """GAN on Stacked MNIST whose discriminator has a quarter of the generator's channels."""
+    """GAN on Stacked MNIST whose discriminator has a quarter of the generator's channels: 235 of
+    1,000 modes, reverse KL 3.2 nats, seed 0; about 95 s."""
     config = gan_stacked_mnist()
     model = replace(
         _gan(config),
@@ -138,8 +140,8 @@ def gan_stacked_small() -> Config:
 
 
 def gan_grid() -> Config:
-    """GAN on the grid of 25 Gaussians, seeds 0 to 4: 25 modes (24 at one seed), 86 to 94 % of
-    samples within 3 sigma; about 65 s on one core."""
+    """GAN on the grid of 25 Gaussians, seeds 0 to 4: 25 modes (24 at one seed), 83 to 95 % of
+    samples within 3 sigma; about 55 s."""
     small = NetConfig(kind="mlp", width=64, depth=4)
     return Config(
         name="gan_grid",
@@ -165,8 +167,8 @@ def gan_grid() -> Config:
 
 
 def gan_ring() -> Config:
-    """GAN on the ring of 8 Gaussians, seeds 0 to 4: 8 modes, 86 to 92 % of samples within 3
-    sigma; about 25 s on one core."""
+    """GAN on the ring of 8 Gaussians, seeds 0 to 4: 8 modes, 86 to 93 % of samples within 3
+    sigma; about 21 s."""
     config = gan_grid()
     model = replace(_gan(config), r1=0.015, r2=0.015)
     train = replace(config.train, data="ring", steps=3500, ema_halflife=80_000)
@@ -174,7 +176,8 @@ def gan_ring() -> Config:
 
 
 def vae_grid() -> Config:
-    """VAE on the grid of 25 Gaussians: 15 modes, 6 % within 3 sigma; about 5 s."""
+    """VAE on the grid of 25 Gaussians, seeds 0 to 4: 15 to 21 modes, 3 to 7 % within 3 sigma;
+    about 5 s."""
     small = NetConfig(kind="mlp", width=128, depth=3)
     return Config(
         name="vae_grid",
@@ -195,7 +198,8 @@ def vae_grid() -> Config:
 
 
 def vae_ring() -> Config:
-    """VAE on the ring of 8 Gaussians: 8 modes, 20 % within 3 sigma; about 5 s."""
+    """VAE on the ring of 8 Gaussians, seeds 0 to 4: 7 or 8 modes, 4 to 20 % within 3 sigma;
+    about 5 s."""
     config = vae_grid()
     return replace(config, name="vae_ring", train=replace(config.train, data="ring"))
 

@@ -22,7 +22,7 @@ def protocol(**changes):
         "words": "words",
         "presets": ("gan_debug",),
         "columns": (Column(key="modes", title="modes"),),
-        "measure": lambda model, data, seed: {},
+        "measure": lambda model, data, seed, watch: {},
         "published": (),
         "caveat": "",
         "full": {"gan_debug": 80},

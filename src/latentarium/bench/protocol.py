@@ -14,6 +14,9 @@ from latentarium.errors import UserError, did_you_mean
 from latentarium.metrics.measurement import Interval, Measurement
 from latentarium.models.base import LatentModel
 
+Watch = Callable[[int, int], object]
+"""Told how much of how much is measured."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -43,7 +46,7 @@ class Protocol:
     """The protocol in a few sentences."""
     presets: tuple[str, ...]
     columns: tuple[Column, ...]
-    measure: Callable[[LatentModel, Data, int], dict[str, Measurement]]
+    measure: Callable[[LatentModel, Data, int, Watch], dict[str, Measurement]]
     """From a trained model, the data and the seed to a measurement for each column."""
     published: tuple[Published, ...]
     caveat: str

@@ -16,7 +16,7 @@ from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.metrics.measurement import Interval, Measurement, quantity
-from latentarium.progress import Display
+from latentarium.progress import Bar, Display
 from latentarium.run import Run, machine, versions
 from latentarium.training.log import Reporter
 from latentarium.training.loop import train
@@ -121,9 +121,10 @@ def run_bench(
             if loaded is None or loaded[0] != settings.data:
                 loaded = (settings.data, load_data(settings.data))
             folder = out / preset / f"steps{steps}-seed{seed}"
-            run = train(config, folder, loaded[1], reporter=reporter(f"{preset}, seed {seed}"))
+            title = f"{preset}, seed {seed}"
+            run = train(config, folder, loaded[1], reporter=reporter(title))
             seconds[seed] = float(run.log()[-1]["seconds"])
-            found[seed] = _measured(protocol, run, loaded[1], seed, shown)
+            found[seed] = _measured(protocol, run, loaded[1], seed, title, shown)
         rows.append(Summary(name=preset, steps=steps, seeds=found, seconds=seconds))
     assert loaded is not None  # a protocol has a preset, and there is a seed
     card = loaded[1].card
@@ -178,7 +179,7 @@ def _ours(row: Summary, column: Column) -> str:
 
 
 def _measured(
-    protocol: Protocol, run: Run, data: Data, seed: int, shown: Display
+    protocol: Protocol, run: Run, data: Data, seed: int, title: str, shown: Display
 ) -> dict[str, Measurement]:
     """The measurements of a trained run, kept beside it."""
     path = run.folder.with_suffix(".json")
@@ -186,8 +187,16 @@ def _measured(
         kept = json.loads(path.read_text())
         if kept["protocol"] == protocol.words and kept["weights"] == run.weights_hash():
             return {k: Measurement.from_dict(v) for k, v in kept["measurements"].items()}
-    shown.say(f"{run.folder}: measures")
-    found = protocol.measure(run.load(), data, seed)
+    bars: list[Bar] = []
+
+    def watch(done: int, of: int) -> None:
+        if not bars:
+            bars.append(shown.bar(f"{title}: measures", of))
+        bars[0].update(done)
+
+    found = protocol.measure(run.load(), data, seed, watch)
+    for bar in bars:
+        bar.end()
     content = {
         "protocol": protocol.words,
         "weights": run.weights_hash(),
