@@ -65,8 +65,10 @@ def test_compare_evaluates_what_is_missing_and_sets_models_side_by_side(runs, ca
     (runs / "ae" / "metrics.json").unlink(missing_ok=True)
     out = call(capsys, "compare", runs / "ae", runs / "cgan")
     assert (runs / "ae" / "metrics.json").exists()
-    (row,) = [line for line in out.splitlines() if line.startswith("Coverage  ")]
-    assert row.count("%") == 2 * 3 + 1  # two values with intervals, and the floor
+    values, how = [line for line in out.splitlines() if line.startswith("Coverage  ")]
+    assert values.count("%") == 2 + 1  # two values, and the floor
+    assert values.count("[") == 2
+    assert "judge-tiny.npz" in how
 
 
 def test_compare_refuses_unlike_protocols_and_says_which(runs, capsys):

@@ -297,6 +297,7 @@ def compare(
         reports[_short(folder, runs)] = known or _evaluated(folder, options)
     found = side_by_side(reports)
     _print(render(found.titles, found.rows))
+    _print("\n" + render(found.how_titles, found.how))
     _print("\n".join(["", *found.notes]))
     if as_json is not None:
         content = {name: report.to_dict() for name, report in reports.items()}

@@ -35,13 +35,28 @@ def test_a_row_shows_all_that_a_number_needs():
     assert dict(zip(TITLES, row, strict=True)) == {
         "measure": "Precision",
         "value": "50.00 %",
-        "95 % interval": "[40.00 %, 60.00 %]",
+        "95 % interval": "[40.00, 60.00]",
         "floor": "90.00 %",
         "n": "10,000",
         "seed": "3",
         "extractor": "judge 12ab",
         "protocol": "k3 test",
     }
+
+
+def test_floors_of_their_own_stand_beside_their_values():
+    found = compare(
+        {
+            "a": report(trip=number(0.1, floor=0.02), precision=number(0.5, floor=0.9)),
+            "b": report(trip=number(0.2, floor=0.03), precision=number(0.5, floor=0.9)),
+        }
+    )
+    trip, precision = found.rows
+    assert trip[1].endswith("floor 2.00 %")
+    assert trip[2].endswith("floor 3.00 %")
+    assert trip[3] == "each its own"
+    assert precision[3] == "90.00 %"
+    assert "floor" not in precision[1]
 
 
 def test_a_comparison_has_a_column_for_each_model_and_a_gap_where_one_has_no_number():
@@ -55,6 +70,8 @@ def test_a_comparison_has_a_column_for_each_model_and_a_gap_where_one_has_no_num
     assert found.rows[0][:3] == ["Precision", "10.00 %", "20.00 %"]
     assert found.rows[1][:3] == ["NLL", "", "90 nats"]
     assert all(len(row) == len(found.titles) for row in found.rows)
+    assert all(len(row) == len(found.how_titles) for row in found.how)
+    assert [row[0] for row in found.how] == [row[0] for row in found.rows]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from latentarium.errors import UserError
 from latentarium.metrics.measurement import Measurement, quantity, unlike
 
 FORMAT = 1
+NONE = "–"
+"""In a table: this measure has no such thing."""
 TITLES = ["measure", "value", "95 % interval", "floor", "n", "seed", "extractor", "protocol"]
 
 
@@ -78,6 +80,10 @@ class Comparison:
 
     titles: list[str]
     rows: list[list[str]]
+    """Values, one column for each model."""
+    how_titles: list[str]
+    how: list[list[str]]
+    """In what way each was measured."""
     notes: list[str]
 
 
@@ -93,7 +99,7 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
     for name in names[1:]:
         _require_alike(names[0], reports[names[0]], name, reports[name])
     keys = list(dict.fromkeys(k for report in reports.values() for k in report.measurements))
-    cells = []
+    rows, how = [], []
     for key in keys:
         found = {n: r.measurements[key] for n, r in reports.items() if key in r.measurements}
         # every pair, since a key may be missing in the first
@@ -106,18 +112,24 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
                     f"with {difference}. Evaluate both in the same way."
                 )
         some = found[holders[0]]
-        shown = [_short(found[n]) if n in found else "" for n in names]
-        floor = "" if some.floor is None else quantity(some.floor, some.unit)
-        n = "" if some.n is None else f"{some.n:,}"
-        extractor = (some.extractor or "").split(" ")[0]
-        cells.append([some.name, *shown, floor, n, some.split, extractor, some.protocol])
-    extractors = {m.extractor for r in reports.values() for m in r.measurements.values()}
-    notes = [
-        "Brackets: 95 % over the n samples. Floor: real data against real data.",
-        f"Extractors: {', '.join(sorted(e for e in extractors if e))}.",
-    ]
-    titles = ["measure", *names, "floor", "n", "split", "extractor", "protocol"]
-    return Comparison(titles=titles, rows=cells, notes=notes)
+        floors = {n: _floor(m) for n, m in found.items()}
+        shared = len(set(floors.values())) == 1  # some floors are the model's own
+        shown = [
+            "" if n not in found else _short(found[n]) + ("" if shared else f", floor {floors[n]}")
+            for n in names
+        ]
+        rows.append([some.name, *shown, floors[holders[0]] if shared else "each its own"])
+        seeds = dict.fromkeys(NONE if m.seed is None else str(m.seed) for m in found.values())
+        n = NONE if some.n is None else f"{some.n:,}"
+        way = [n, ", ".join(seeds), some.split, some.extractor or NONE, some.protocol]
+        how.append([some.name, *way])
+    return Comparison(
+        titles=["measure", *names, "floor"],
+        rows=rows,
+        how_titles=["measured with", "n", "seed", "split", "extractor", "protocol"],
+        how=how,
+        notes=["Brackets: 95 % over the n samples. Floor: real data against real data."],
+    )
 
 
 def _require_alike(one: str, a: Report, other: str, b: Report) -> None:
@@ -133,13 +145,17 @@ def _row(m: Measurement) -> list[str]:
     return [
         m.name + (f" ({m.detail})" if m.detail else ""),
         quantity(m.value, m.unit),
-        _interval(m),
-        "" if m.floor is None else quantity(m.floor, m.unit),
-        "" if m.n is None else f"{m.n:,}",
-        "" if m.seed is None else str(m.seed),
-        m.extractor or "",
+        _interval(m) or NONE,
+        _floor(m),
+        NONE if m.n is None else f"{m.n:,}",
+        NONE if m.seed is None else str(m.seed),
+        m.extractor or NONE,
         " ".join(filter(None, (m.protocol, m.split))),
     ]
+
+
+def _floor(m: Measurement) -> str:
+    return NONE if m.floor is None else quantity(m.floor, m.unit)
 
 
 def _short(m: Measurement) -> str:
@@ -151,5 +167,7 @@ def _short(m: Measurement) -> str:
 def _interval(m: Measurement) -> str:
     if m.interval is None:
         return ""
-    parts = [quantity(v, m.unit if m.unit == "share" else "") for v in m.interval]
+    parts = [
+        quantity(v, m.unit if m.unit == "share" else "").removesuffix(" %") for v in m.interval
+    ]
     return f"[{', '.join(parts)}]" if all(map(math.isfinite, m.interval)) else ""

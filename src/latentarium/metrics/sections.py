@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from latentarium.config import OptimizerConfig
+from latentarium.data.dataset import Split
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
 from latentarium.latent.gaussians import mixture, single_gaussian
 from latentarium.metrics.conditional import class_manifold, confusion, label_histogram
@@ -21,6 +22,7 @@ from latentarium.metrics.extractors import Extractor, RandomConvolutions, descri
 from latentarium.metrics.game import exploitability
 from latentarium.metrics.gan_train import gan_train
 from latentarium.metrics.intervals import bootstrap
+from latentarium.metrics.judge import Judge
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.memorization import memorization
 from latentarium.metrics.subject import Subject
@@ -152,12 +154,13 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
             name="GAN-test: judged to be what was asked for", value=obeyed.adherence,
             interval=obeyed.adherence_interval, floor=s.judge.accuracy, n=obeyed.n,
             protocol="gan-test", **shared,
-            note="GAN-test's floor is the judge's own accuracy on real test images.",
+            note="GAN-test's floor is the judge's own accuracy on real test images, of the worst "
+            "class that on its test images.",
         ),
         "gan_test.worst": Measurement(
             name="GAN-test, worst class", value=share, interval=interval,
-            n=int(obeyed.table[worst].sum()), protocol="gan-test-worst", **shared,
-            detail=names[worst],
+            floor=_right(s.judge, test, worst), n=int(obeyed.table[worst].sum()),
+            protocol="gan-test-worst", **shared, detail=names[worst],
         ),
     }  # fmt: skip
     trained = gan_train(
@@ -166,7 +169,7 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     found["gan_train"] = Measurement(
         name="GAN-train: a classifier of samples, right on real test images",
         value=trained.accuracy, interval=trained.interval, floor=trained.ceiling, n=s.n,
-        unit="share", seed=s.seed, split="test",
+        unit="share", seed=s.seed, extractor="new-judge", split="test",
         protocol=f"gan-train-{trained.n}x{trained.steps}",
         note=f"GAN-train's floor is the same classifier trained on {trained.n:,} real images.",
     )  # fmt: skip
@@ -192,10 +195,16 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         ):
             found[f"wrong_label{key}"] = Measurement(
                 name=f"Wrong label refused (AUC), {title}", value=value, interval=sure,
-                n=len(test), seed=s.seed, split="test", protocol=f"wrong-label-auc{key}",
-                detail=detail,
+                n=len(test), seed=s.seed, extractor="own-discriminator", split="test",
+                protocol=f"wrong-label-auc{key}", detail=detail,
             )  # fmt: skip
     return found
+
+
+def _right(judge: Judge, split: Split, c: int) -> float:
+    """The share of a class's images that the judge reads as it."""
+    assert split.labels is not None
+    return float((judge.predict(split.images[split.labels == c]) == c).double().mean())
 
 
 def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
@@ -225,18 +234,19 @@ def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     loss, alone = _loss(s.model), len(found.gains) == 1
     shared = {
         "unit": "nats", "floor": 0.0, "n": RESPONSE_BATCHES * 64, "seed": s.seed,
-        "split": "validation", "protocol": f"best-response-{RESPONSE_STEPS} {loss}",
+        "extractor": "own-losses", "split": "validation",
+        "protocol": f"best-response-{RESPONSE_STEPS} {loss}",
     }  # fmt: skip
     measured = {
         g.player: Measurement(
-            name=f"What the {g.player} could still gain", value=g.gain, interval=g.interval,
+            name=f"What the {g.player} could gain ({loss})", value=g.gain, interval=g.interval,
             **shared,
         )
         for g in found.gains
         if not alone
     }  # fmt: skip
     measured["gap"] = Measurement(
-        name="Optimality gap" if alone else "Duality gap",
+        name=f"{'Optimality' if alone else 'Duality'} gap ({loss})",
         value=found.total,
         interval=found.interval,
         note=f"A gap is a lower bound: what {RESPONSE_STEPS} moves alone could gain. Its scale is "
@@ -263,7 +273,10 @@ def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     found = memorization(s.samples[:COPIES], s.data.train.images, held_out, seed=s.seed)
     tables["nearest_training_images"] = [list(row) for row in found.closest]
     low, high = found.null_interval
-    shared = {"unit": "share", "n": found.n, "seed": s.seed, "split": "validation"}
+    shared = {
+        "unit": "share", "n": found.n, "seed": s.seed, "extractor": "pixels",
+        "split": "validation",
+    }  # fmt: skip
     return {
         "memorization": Measurement(
             name="Samples nearer to a training than to a held-out image",
@@ -289,7 +302,7 @@ def plane_quality(images: Images, truth: Mixture2D, seed: int) -> dict[str, Meas
     """VEEGAN's and PacGAN's quantities of points from a model."""
     found = mixture_quality(to_points(images, truth), truth, seed=seed)
     over = found.coverage
-    shared = {"seed": seed, "split": "known density", "n": found.n}
+    shared = {"seed": seed, "extractor": "points", "split": "known density", "n": found.n}
     return {
         "modes": Measurement(
             name=f"Modes found of {over.num_modes}", value=over.modes,

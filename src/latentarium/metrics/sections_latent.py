@@ -1,5 +1,6 @@
 """The report's sections that need an encoder: reconstruction, likelihood, the latent space."""
 
+import math
 from typing import Any
 
 import torch
@@ -40,7 +41,8 @@ def reconstruction_errors(s: Subject, tables: dict[str, Any]) -> dict[str, Measu
     measured = {
         key: Measurement(
             name=name, value=mean.value, unit=unit, interval=mean.interval, floor=floor, n=s.n,
-            seed=s.seed, split="test", protocol=f"reconstruction-{protocol}",
+            seed=s.seed, extractor="pixels", split="test",
+            protocol=f"reconstruction-{protocol}",
         )
         for key, name, unit, mean, floor, protocol in rows
     }  # fmt: skip
@@ -86,17 +88,20 @@ def likelihood(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     measured = {
         key: Measurement(
             name=title, value=value, unit="nats", interval=interval, n=n, seed=s.seed,
-            split="test", protocol=f"{way} {name}", note=note,
+            extractor="pixels", split="test", protocol=f"{way} {name}", note=note,
         )
         for key, (title, value, interval, n, way, note) in found.items()
     }  # fmt: skip
+    scale = math.prod(s.model.image_shape) * math.log(2)
+    low, high = (end / scale for end in nll.interval)
     measured["bits"] = Measurement(
         name="The same in bits per dimension", value=nll.bits_per_dimension, unit="bits", n=nll.n,
-        seed=s.seed, split="test", protocol=f"nll-k{nll.samples} {name}",
+        interval=(low, high), seed=s.seed, extractor="pixels", split="test",
+        protocol=f"nll-k{nll.samples} {name}",
     )  # fmt: skip
     measured["active_units"] = Measurement(
         name=f"Active units of {s.model.latent_dim}", value=active.count, n=active.n,
-        split="test", protocol=f"variance-above-{active.threshold:g}",
+        extractor="own-latent", split="test", protocol=f"variance-above-{active.threshold:g}",
     )  # fmt: skip
     return measured
 
@@ -116,8 +121,8 @@ def latent(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         near = knn_accuracy(s.train_codes, train.labels, s.test_codes, test.labels)
         found["neighbours"] = Measurement(
             name="Test images named rightly by their 10 nearest latents",
-            value=near.value, unit="share", interval=near.interval, n=near.n, split="test",
-            protocol=near.protocol,
+            value=near.value, unit="share", interval=near.interval, n=near.n,
+            extractor="own-latent", split="test", protocol=near.protocol,
         )  # fmt: skip
     return found
 
@@ -139,12 +144,13 @@ def _gaps(s: Subject) -> dict[str, Measurement]:
         "gaps": Measurement(
             name="Prior mass in gaps of the latent", value=share.share, unit="share",
             interval=share.interval, floor=1 - share.quantile, n=share.n, seed=s.seed,
-            split="test", protocol=f"gap-share-k5-q{share.quantile:g}",
+            extractor="own-latent", split="test", protocol=f"gap-share-k5-q{share.quantile:g}",
         ),
         "prior_distance": Measurement(
             name="Encoded data from the prior, sliced 2-Wasserstein", value=sliced.value,
             unit="of z", interval=sliced.interval, floor=sliced.floor, n=sliced.n,
-            seed=s.seed, split="test", protocol=f"sliced-w2-{sliced.projections}",
+            seed=s.seed, extractor="own-latent", split="test",
+            protocol=f"sliced-w2-{sliced.projections}",
         ),
     }  # fmt: skip
 
@@ -165,7 +171,8 @@ def _round_trip(s: Subject) -> dict[str, Measurement]:
         "round_trip": Measurement(
             name="Round-trip error |E(D(z)) - z|, z from the prior", value=float(prior.mean()),
             unit="of z", interval=bootstrap(prior, seed=s.seed), floor=float(real.mean()),
-            n=len(prior), seed=s.seed, split="test", protocol="round-trip",
+            n=len(prior), seed=s.seed, extractor="own-latent", split="test",
+            protocol="round-trip",
             note="The round trip's floor is its error at encoded test images.",
         )
     }  # fmt: skip
