@@ -6,6 +6,8 @@ answers at once. A mistake that a person can mend is one sentence and exit code 
 
 import dataclasses
 import json
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ import tyro
 
 from latentarium import __version__, presets
 from latentarium.config import Config, ModelConfig, OptimizerConfig, TrainConfig
-from latentarium.errors import UserError
+from latentarium.errors import Stopped, UserError
 
 if TYPE_CHECKING:
     from latentarium.metrics.report import Report
@@ -32,7 +34,7 @@ DESCRIPTION = (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a command; exits with 2 on a person's mistake, 130 on Ctrl-C."""
+    """Runs a command; exits with 2 on a person's mistake, 130 on Ctrl-C, 143 on SIGTERM."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     usual, warnings.formatwarning = warnings.formatwarning, _one_line
     try:
@@ -46,9 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if error.filename is None:
             raise
         _fail(f"Can't use {error.filename}: {error.strerror}. Mend that or give another path.")
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. The same command resumes.\n")
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        if is_first():
+            sys.stderr.write("\nStopped. The same command resumes.\n")
+        sys.exit(128 + (error.number if isinstance(error, Stopped) else signal.SIGINT))
     finally:
         warnings.formatwarning = usual
 
@@ -150,6 +153,9 @@ def _train(name: str, arguments: list[str]) -> None:
     from latentarium.progress import display
     from latentarium.training.loop import train as run_training
 
+    if not is_first():
+        run_training(config, folder)
+        return
     with display() as shown:
         run = run_training(config, folder, reporter=bar_reporter(shown, str(folder)))
     _print(
@@ -426,6 +432,11 @@ def _print(text: str) -> None:
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:
     """A warning as a person reads it, without the line of source that gave it."""
     return f"{PROG}: {message}\n"
+
+
+def is_first() -> bool:
+    """Whether this process speaks for all that `torchrun` started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _fail(sentence: str) -> None:

@@ -12,6 +12,18 @@ class UserError(ValueError):
     """Something in the call, the configuration or a file is wrong, and the text says the mend."""
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal ended the work after a step, and what was done is saved.
+
+    Arguments:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns " Did you mean 'x'?" for the known word closest to `word`, or the list of them."""
     known = sorted(known)

@@ -12,7 +12,6 @@
 """
 
 import dataclasses
-import fcntl
 import io
 import json
 import os
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
@@ -117,17 +117,16 @@ class Run:
         """Holds the folder against a second process."""
         path = self.folder / ".lock"
         try:
-            file = path.open("w")
+            held = FileLock(path, timeout=0)
+            held.acquire()
+        except Timeout:
+            raise UserError(
+                f"Another process is training {self.folder}: wait for it, stop it, or choose "
+                "another folder."
+            ) from None
         except OSError as error:
             raise cannot_write(path, error) from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"Another process is training {self.folder}: wait for it, stop it, or choose "
-                    "another folder."
-                ) from None
+        with held:
             for place in (".weights.*", "samples/.*", "snapshots/.*"):
                 for leftover in filter(is_temporary, self.folder.glob(place)):
                     leftover.unlink()
@@ -198,9 +197,8 @@ class Run:
         path = self._weights_path(snapshot)
         model = build(self.config.model, self.data, self.config.train.seed)
         try:
-            tensors = tensors_from_bytes(path.read_bytes())
-            model.load_state_dict(tensors)
-        except (SafetensorError, RuntimeError) as error:
+            model.load_state_dict(_checked(path.read_bytes()))
+        except (SafetensorError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"{path} does not fit its config.json or is damaged ({_first_line(error)}): run "
                 "the same train command again."
@@ -313,7 +311,28 @@ def machine() -> str:
 
 
 def _state_bytes(model: LatentModel) -> bytes:
-    return tensors_to_bytes({k: t.cpu().contiguous() for k, t in model.state_dict().items()})
+    tensors = {k: t.cpu().contiguous() for k, t in model.state_dict().items()}
+    return tensors_to_bytes(tensors, metadata={"sha256": _digest(tensors)})
+
+
+def _checked(content: bytes) -> dict[str, Tensor]:
+    """The tensors of a file of weights, compared with the checksum that it carries."""
+    tensors = tensors_from_bytes(content)
+    size = int.from_bytes(content[:8], "little")
+    noted = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get("sha256")
+    if noted is not None and noted != _digest(tensors):
+        raise ValueError("its checksum is wrong")
+    return tensors
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and values."""
+    parts = []
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        parts.append(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        parts.append(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return sha256(b"".join(parts))
 
 
 def _to_json(content: object) -> bytes:

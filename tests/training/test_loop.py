@@ -17,7 +17,7 @@ def moves(tmp_path, monkeypatch) -> list[dict]:
     seen: list[dict] = []
     original = loop.move
 
-    def spy(player, model, optimizer, batch, noise):
+    def spy(player, model, optimizer, batch, noise, share=None):
         own = {id(p) for p in player.part.parameters()}
         group = optimizer.param_groups[0]
         seen.append(

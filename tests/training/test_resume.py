@@ -5,13 +5,15 @@ import signal
 from dataclasses import replace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.errors import UserError
+from latentarium.errors import Stopped, UserError
 from latentarium.run import Run
-from latentarium.training.loop import train
+from latentarium.training.loop import Trainer, train
+from latentarium.training.stop import stoppable
 
 
 def test_a_run_that_has_ended_is_left_as_it_is(tmp_path):
@@ -65,23 +67,43 @@ def test_snapshots_hold_all_players(tmp_path):
     assert any(not a.equal(b) for a, b in pairs)
 
 
-def test_ctrl_c_keeps_the_checkpoint(tmp_path, request):
-    data = tiny_data()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job ignores it
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_in_progress_saves_and_loses_nothing(number, tmp_path, request):
+    data, config = tiny_data(), presets.gan_debug()
+    before = signal.signal(number, signal.default_int_handler)  # a job ignores SIGINT
+    request.addfinalizer(lambda: signal.signal(number, before))
+    original = Trainer.step
 
-    from latentarium.training.log import Reporter
+    def step(self):
+        if self.state.step == 16:
+            os.kill(os.getpid(), number)  # in the middle of the 17th
+        original(self)
 
-    class Impatient(Reporter):
-        def update(self, step, row):
-            if step == 20:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        train(presets.ae_debug(), tmp_path / "r", data, reporter=Impatient())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", step)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            train(config, tmp_path / "r", data)
+    assert isinstance(caught.value, Stopped)
+    assert caught.value.number == number
+    assert signal.getsignal(number) is signal.default_int_handler
     saved = Run(tmp_path / "r").latest_checkpoint()
     assert saved is not None
-    assert saved.step in (10, 20)
+    assert saved.step == 17
+    whole = train(config, tmp_path / "whole", data)
+    resumed = train(config, tmp_path / "r", data)
+    assert whole.load().state_dict().keys() == resumed.load().state_dict().keys()
+    for key, tensor in whole.load().state_dict().items():
+        assert torch.equal(tensor, resumed.load().state_dict()[key]), key
+
+
+def test_a_second_signal_does_not_wait(request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    with stoppable() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.signal == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_too_few_images_say_so(tmp_path):

@@ -112,7 +112,7 @@ def test_what_is_not_finite_is_never_saved(tmp_path, monkeypatch):
     """The losses up to step 20 are finite; only the parameters after it are not."""
     original, moves = loop.move, []
 
-    def poisoned(player, model, optimizer, batch, noise):
+    def poisoned(player, model, optimizer, batch, noise, share=None):
         loss = original(player, model, optimizer, batch, noise)
         moves.append(player.name)
         if len(moves) == 40:  # the generator's move of step 20

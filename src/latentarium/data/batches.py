@@ -31,16 +31,32 @@ class Batches:
         batch_size: Images in a batch; a set smaller than that is an error.
         seed: Of the shuffles.
         device: Where the images lie.
+        shard: (rank, size) of a process that takes one of `size` equal parts of each batch.
+
+    Raises:
+        UserError: Too few images, or a batch that can't be divided.
     """
 
     def __init__(
-        self, split: Split, batch_size: int, seed: int, device: torch.device | str = "cpu"
+        self,
+        split: Split,
+        batch_size: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
         if len(split.images) < batch_size:
             raise UserError(
                 f"batch_size is {batch_size}, but there are only {len(split.images)} images to "
                 "train on: give a smaller batch_size or more images."
             )
+        rank, size = shard
+        if batch_size % size:
+            raise UserError(
+                f"batch_size is {batch_size}, which {size} processes can't share evenly: give a "
+                f"multiple of {size}."
+            )
+        self._offset, self._count = rank * (batch_size // size), batch_size // size
         self.images = split.images.to(device)
         self.labels = None if split.labels is None else split.labels.to(device)
         self.batch_size = batch_size
@@ -50,9 +66,10 @@ class Batches:
         self._order = torch.empty(0)
 
     def draw(self, k: int) -> Batch:
-        """The k-th batch."""
+        """The k-th batch, or this process's part of it."""
         epoch, position = divmod(k, self.per_epoch)
-        index = self._shuffle(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+        start = position * self.batch_size + self._offset
+        index = self._shuffle(epoch)[start : start + self._count]
         labels = None if self.labels is None else self.labels[index]
         return Batch(to_float(self.images[index]), labels)
 

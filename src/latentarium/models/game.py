@@ -54,13 +54,21 @@ def only(player: Player, model: nn.Module) -> Iterator[None]:
 
 
 def move(
-    player: Player, model: nn.Module, optimizer: Optimizer, batch: Batch, noise: Noise
+    player: Player,
+    model: nn.Module,
+    optimizer: Optimizer,
+    batch: Batch,
+    noise: Noise,
+    share: Callable[[nn.Module], None] | None = None,
 ) -> Loss:
-    """One move: the player steps down its own loss; nobody else's parameters see a gradient."""
+    """One move: the player steps down its own loss; nobody else's parameters see a gradient.
+    Where several processes train together, `share` averages the gradients of a part over them."""
     optimizer.zero_grad(set_to_none=True)
     with only(player, model):
         loss = player.loss(batch, noise)
         loss.total.backward()
+    if share is not None:
+        share(player.part)
     optimizer.step()
     return loss
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from latentarium.config import Config
 from latentarium.errors import UserError
 from latentarium.models.game import Loss
+from latentarium.training.world import World
 
 
 class Record:
@@ -48,17 +49,31 @@ class Record:
                     + " and train into a new folder."
                 )
 
-    def flush(self, step: int, images: int, rate: float) -> dict[str, Any]:
-        """The row of this step: means since the last one; then starts anew."""
-        self.check()
-        row: dict[str, Any] = {"step": step, "images": images, "learning_rate": rate}
+    def flush(self, world: World, step: int, images: int, rate: float) -> dict[str, Any]:
+        """The row of this step: means since the last one, over all processes; then starts
+        anew."""
+        names, means = [], []
         for player, totals in self._totals.items():
-            values = {"total": float(torch.stack([total for _, total in totals]).mean())}
+            names.append((player, "total"))
+            means.append(torch.stack([total for _, total in totals]).mean())
             for name, terms in self._terms[player].items():
-                values[name] = float(torch.stack(terms).mean())
-            for name, value in self._last.get(player, {}).items():
-                values[name] = float(value)
-            row[player] = {k: v if math.isfinite(v) else None for k, v in values.items()}
+                names.append((player, name))
+                means.append(torch.stack(terms).mean())
+        means = world.mean(means)
+        row: dict[str, Any] = {"step": step, "images": images, "learning_rate": rate}
+        for (player, name), mean in zip(names, means, strict=True):
+            row.setdefault(player, {})[name] = float(mean)
+        for player, values in self._last.items():
+            row[player] |= {name: float(value) for name, value in values.items()}
+        for player in self._totals:
+            row[player] = {k: v if math.isfinite(v) else None for k, v in row[player].items()}
+        for player in self._totals:
+            if row[player]["total"] is None:
+                self.check()
+                raise UserError(
+                    f"The {player}'s loss is not finite before step {step} in another process; "
+                    "the last checkpoint is intact."
+                )
         self._totals, self._terms, self._last = {}, {}, {}
         return row
 

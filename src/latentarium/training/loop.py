@@ -9,7 +9,7 @@ from latentarium.config import Config
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
-from latentarium.errors import UserError
+from latentarium.errors import Stopped, UserError
 from latentarium.models.game import changes, copy_parameters, lengths, move
 from latentarium.random import Noise
 from latentarium.run import Checkpoint, Run
@@ -17,8 +17,11 @@ from latentarium.sampling import fixed_grid
 from latentarium.training.card import model_card
 from latentarium.training.held_out import HeldOut
 from latentarium.training.log import Record, Reporter
+from latentarium.training.memory import keep_freed_memory
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.state import State
+from latentarium.training.stop import Stop, stoppable
+from latentarium.training.world import World, join
 
 
 def train(
@@ -30,6 +33,9 @@ def train(
 ) -> Run:
     """Trains into a folder, or resumes what the folder holds: the same call does both.
 
+    Ctrl-C and SIGTERM end it after the step in progress, with a checkpoint. Under `torchrun`, all
+    processes train together: each takes its part of each batch, and the first one writes.
+
     Arguments:
         config: What to train, for instance `presets.cgan_mnist()`.
         folder: The run's folder.
@@ -39,68 +45,128 @@ def train(
     Raises:
         UserError: The folder holds another run, the data don't fit the model, a loss is not
             finite, or a file can't be written.
+        Stopped: A signal ended it; a `KeyboardInterrupt`.
     """
     settings = config.train
     data = load_data(settings.data) if data is None else data
-    device = pick_device(settings.device)
-    # made first: settings that can't work must not claim the folder
-    state = State(config, data.card, device)
-    batches = Batches(data.train, settings.batch_size, settings.seed, device)
-    held_out = HeldOut(data.validation, settings.batch_size, settings.seed, device)
-    run = Run.start(folder, config, data.card)
-    reporter = reporter or Reporter()
-    with run.lock():
-        saved = run.latest_checkpoint()
-        if saved is not None:
-            state.restore(saved.tensors)
-            state.step, state.seconds = saved.step, saved.seconds
+    keep_freed_memory()
+    with join(pick_device(settings.device)) as world:
+        # made first: settings that can't work must not claim the folder
+        trainer = Trainer(config, data, world)
+        run = world.from_first(lambda: Run.start(folder, config, data.card))
+        if not world.first:
+            trainer.follow()
+            return run
+        with run.lock(), stoppable() as stop:
+            trainer.lead(run, reporter or Reporter(), stop)
+    return run
+
+
+class Trainer:
+    """State and batches of one training, and its steps.
+
+    Arguments:
+        config: What to train.
+        data: What to train on.
+        world: The processes that do it.
+    """
+
+    def __init__(self, config: Config, data: Data, world: World) -> None:
+        settings = config.train
+        self.config, self.settings, self.world = config, settings, world
+        self.state = State(config, data.card, world.device)
+        self.batches = Batches(
+            data.train, settings.batch_size, settings.seed, world.device, world.shard
+        )
+        self.held_out = HeldOut(data.validation, settings.batch_size, settings.seed, world.device)
+        self.record = Record()
+
+    def lead(self, run: Run, reporter: Reporter, stop: Stop) -> None:
+        """Trains, logs and saves; the other processes `follow`."""
+        state, settings = self.state, self.settings
+        self.restore(run)
         keep = snapshot_steps(settings.steps, settings.snapshots)
-        record = Record()
-        reporter.start(config, state.step)
+        reporter.start(self.config, state.step)
         clock = time.monotonic() - state.seconds
         if state.step == 0 and 0 in keep:
             run.save_snapshot(0, state.model)
-
         while state.step < settings.steps:
-            step = state.step
-            rate = learning_rate(config.optimizer, step, settings.steps)
-            logging = (step + 1) % settings.log_every == 0 or step + 1 == settings.steps
-            for index, player in enumerate(state.players):
-                batch = batches.draw(step * len(state.players) + index)
-                noise = Noise(settings.seed, step, player.name, device=device)
-                optimizer = state.optimizers[player.name]
-                optimizer.param_groups[0]["lr"] = rate
-                before = copy_parameters(state.model) if logging else None
-                loss = move(player, state.model, optimizer, batch, noise)
-                record.add(player.name, step, loss)
-                if before is not None:
-                    record.note(player.name, changes(player, state.model, before))
-                    record.note(player.name, lengths(player))
-            state.update_average()
-            state.step += 1
+            self.step()
             state.seconds = time.monotonic() - clock
-
             done = state.step == settings.steps
-            if logging:
-                for player in state.players:
-                    found = held_out.loss(player, state.model)
-                    record.note(player.name, found)
-                record.note(state.players[-1].name, held_out.diversity(state.model))  # it decodes
-                row = record.flush(state.step, state.step * settings.batch_size, rate)
-                run.append_log({**row, "seconds": round(state.seconds, 3)})
+            if self.logs_at(state.step):
+                row = self.row()
+                run.append_log(row)
                 reporter.update(state.step, row)
             if settings.sample_every and (done or state.step % settings.sample_every == 0):
                 run.save_samples(state.step, fixed_grid(state.use()))
             if state.step in keep:
                 run.save_snapshot(state.step, state.model)
-            if done or state.step % settings.checkpoint_every == 0:
-                record.check()
+            stopped = self.world.any(bool(stop), state.step)
+            if done or stopped or state.step % settings.checkpoint_every == 0:
+                self.record.check()
                 state.check()
                 run.save_checkpoint(Checkpoint(state.step, state.seconds, state.tensors()))
+            if stopped and not done:
+                raise Stopped(stop.signal or 15)
         run.save_weights(state.use())
         run.save_card(model_card(run, state.use()))
         reporter.end(state.seconds)
-    return run
+
+    def follow(self) -> None:
+        """Trains beside the first process, which alone logs and saves."""
+        state = self.state
+        with stoppable() as stop:
+            self.restore(None)
+            while state.step < self.settings.steps:
+                self.step()
+                if self.logs_at(state.step):
+                    self.record.flush(self.world, state.step, 0, 0.0)
+                if self.world.any(bool(stop), state.step):
+                    raise Stopped(stop.signal or 15)
+
+    def restore(self, run: Run | None) -> None:
+        """Goes on from the newest checkpoint, which the first process reads for all."""
+        saved = self.world.from_first(lambda: run.latest_checkpoint() if run else None)
+        if saved is not None:
+            self.state.restore(saved.tensors)
+            self.state.step, self.state.seconds = saved.step, saved.seconds
+
+    def step(self) -> None:
+        """One round of the game: each player moves once."""
+        state, seed, world = self.state, self.settings.seed, self.world
+        step = state.step
+        rate = learning_rate(self.config.optimizer, step, self.settings.steps)
+        logging = self.logs_at(step + 1) and world.first
+        for index, player in enumerate(state.players):
+            batch = self.batches.draw(step * len(state.players) + index)
+            noise = Noise(seed, step, player.name, device=world.device, shard=world.shard)
+            optimizer = state.optimizers[player.name]
+            optimizer.param_groups[0]["lr"] = rate
+            before = copy_parameters(state.model) if logging else None
+            loss = move(player, state.model, optimizer, batch, noise, world.share)
+            self.record.add(player.name, step, loss)
+            if before is not None:
+                self.record.note(player.name, changes(player, state.model, before))
+                self.record.note(player.name, lengths(player))
+        state.update_average()
+        state.step += 1
+
+    def logs_at(self, step: int) -> bool:
+        """Whether the log gets a row after so many steps."""
+        return step % self.settings.log_every == 0 or step == self.settings.steps
+
+    def row(self) -> dict[str, object]:
+        """The log's row of this step."""
+        state, settings = self.state, self.settings
+        for player in state.players:
+            self.record.note(player.name, self.held_out.loss(player, state.model))
+        # the last player decodes
+        self.record.note(state.players[-1].name, self.held_out.diversity(state.model))
+        rate = learning_rate(self.config.optimizer, state.step - 1, settings.steps)
+        images = state.step * settings.batch_size
+        row = self.record.flush(self.world, state.step, images, rate)
+        return {**row, "seconds": round(state.seconds, 3)}
 
 
 def pick_device(name: str) -> torch.device:
