@@ -264,3 +264,10 @@ def test_a_device_that_is_not_there():
     with pytest.raises(UserError, match="no device 'cuda:99' here"):
         train(config, "nowhere", tiny_data())
     assert not Path("nowhere").exists()
+
+
+def test_points_in_the_plane_need_no_convolutions(capsys, tmp_path):
+    words = refused(capsys, "train", "vae_debug", "--data", "ring", "--run", tmp_path / "r")
+    assert "1 x 1 pixels" in words
+    assert "kind to 'mlp'" in words
+    assert not (tmp_path / "r").exists()

@@ -126,10 +126,13 @@ def preset_list() -> str:
 class TrainOptions:
     """The settings of a training; the defaults are the preset's."""
 
-    run: Path | None = None
-    """The run's folder; without it, runs/PRESET. If it holds this run already, it is resumed."""
+    run: Annotated[Path | None, tyro.conf.arg(aliases=["--folder"])] = None
+    """The run's folder; without it, runs/PRESET. If it holds this run already, it is resumed.
+    Under torchrun say --folder: it takes --run for an option of its own."""
     data: str | None = None
     """What to train on: mnist, ring, grid, a .npz file, an IDX file or a folder of them."""
+    dry_run: bool = False
+    """Only measures a few steps, and says what the training would take. Nothing is written."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]
     optimizer: OptimizerConfig
     train: TrainConfig
@@ -149,6 +152,11 @@ def _train(name: str, arguments: list[str]) -> None:
         settings = dataclasses.replace(settings, data=options.data)
     config = Config(name=name, model=options.model, optimizer=options.optimizer, train=settings)
     folder = options.run or Path("runs") / name
+    if options.dry_run:
+        from latentarium.training.rehearsal import rehearse
+
+        _print("\n".join([*rehearse(config).lines(), "Nothing was written."]))
+        return
 
     from latentarium.progress import display
     from latentarium.training.loop import train as run_training
@@ -440,5 +448,6 @@ def is_first() -> bool:
 
 
 def _fail(sentence: str) -> None:
-    sys.stderr.write(f"latentarium: {sentence}\n")
+    if is_first():  # one process speaks for all
+        sys.stderr.write(f"latentarium: {sentence}\n")
     sys.exit(2)

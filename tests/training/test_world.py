@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import start_processes
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.config import Config
+from latentarium.config import Config, GANConfig
 from latentarium.data.batches import Batches
 from latentarium.errors import UserError
 from latentarium.random import Noise
@@ -145,6 +145,12 @@ def refuse(rank: int, folder: Path) -> None:
     odd = replace(odd, train=replace(odd.train, batch_size=15))
     with pytest.raises(UserError, match="multiple of 2"):
         train(odd, folder.parent / "odd", tiny_data())
+    batch = config("gan_debug")
+    assert isinstance(batch.model, GANConfig)
+    norm = replace(batch.model.generator, norm="batch")
+    batch = replace(batch, model=replace(batch.model, generator=norm))
+    with pytest.raises(UserError, match="whole batch"):
+        train(batch, folder.parent / "batch", tiny_data())
 
 
 def test_a_mistake_is_said_in_every_process_and_none_waits(tmp_path):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from latentarium.config import NetConfig
+from latentarium.errors import UserError
 from latentarium.shapes import Features, Images, OtherFeatures, SoftLabels
 
 Size = tuple[int, int]
@@ -22,7 +23,16 @@ FREQUENCIES = 32
 
 
 def stage_sizes(height: int, width: int) -> list[Size]:
-    """The sizes that a convolutional trunk walks, finest first."""
+    """The sizes that a convolutional trunk walks, finest first.
+
+    Raises:
+        UserError: There is nothing to halve: points in the plane have height and width 1.
+    """
+    if min(height, width) < 2:
+        raise UserError(
+            f"Data of {height} x {width} pixels has nothing to convolve: set kind to 'mlp', or "
+            "take a preset for points in the plane, such as gan_ring."
+        )
     sizes = [(height, width)]
     while len(sizes) == 1 or (max(sizes[-1]) > COARSEST and min(sizes[-1]) > 1):
         height, width = height // 2, width // 2

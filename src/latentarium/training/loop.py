@@ -23,6 +23,8 @@ from latentarium.training.state import State
 from latentarium.training.stop import Stop, stoppable
 from latentarium.training.world import World, join
 
+BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+
 
 def train(
     config: Config,
@@ -75,6 +77,11 @@ class Trainer:
         settings = config.train
         self.config, self.settings, self.world = config, settings, world
         self.state = State(config, data.card, world.device)
+        if world.size > 1 and any(isinstance(m, BATCH_NORMS) for m in self.state.model.modules()):
+            raise UserError(
+                "norm 'batch' takes statistics of the whole batch, which several processes don't "
+                "see: set it to 'none', or train on one process."
+            )
         self.batches = Batches(
             data.train, settings.batch_size, settings.seed, world.device, world.shard
         )
@@ -166,7 +173,7 @@ class Trainer:
         rate = learning_rate(self.config.optimizer, state.step - 1, settings.steps)
         images = state.step * settings.batch_size
         row = self.record.flush(self.world, state.step, images, rate)
-        return {**row, "seconds": round(state.seconds, 3)}
+        return {**row, "seconds": round(state.seconds, 3), "processes": self.world.size}
 
 
 def pick_device(name: str) -> torch.device:
