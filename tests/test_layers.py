@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     ["errors"],
-    ["config", "shapes", "files", "random", "progress", "tables"],
+    ["config", "memory", "shapes", "files", "random", "progress", "tables"],
     ["distributions", "nn", "data", "presets"],
     ["objectives"],
     ["models"],

@@ -71,7 +71,7 @@ class Batches:
         start = position * self.batch_size + self._offset
         index = self._shuffle(epoch)[start : start + self._count]
         labels = None if self.labels is None else self.labels[index]
-        return Batch(to_float(self.images[index]), labels)
+        return Batch(to_float(self.images.index_select(0, index)), labels)
 
     def _shuffle(self, epoch: int) -> Tensor:
         if epoch != self._epoch:

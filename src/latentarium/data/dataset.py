@@ -94,7 +94,7 @@ def check_labels(labels: Tensor | None, classes: tuple[str, ...], where: str) ->
 
 def to_float(pixels: Tensor) -> Tensor:
     """Turns what is stored (uint8) into what models see, in [-1, 1]; floats pass through."""
-    return pixels.float() / 127.5 - 1 if pixels.dtype == torch.uint8 else pixels
+    return pixels.float().div_(127.5).sub_(1) if pixels.dtype == torch.uint8 else pixels
 
 
 def to_uint8(images: Tensor) -> Tensor:

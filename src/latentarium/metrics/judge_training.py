@@ -17,6 +17,7 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
+from latentarium.memory import keep_freed_memory
 from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import Judge, save_judge
 from latentarium.random import Noise, derive_seed
@@ -54,6 +55,7 @@ def train_judge(
     Raises:
         UserError: No labels, one class only, or the loss is no longer finite.
     """
+    keep_freed_memory()
     card, start = data.card, time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("judge", seed))

@@ -17,7 +17,7 @@ from latentarium.sampling import fixed_grid
 from latentarium.training.card import model_card
 from latentarium.training.held_out import HeldOut
 from latentarium.training.log import Record, Reporter
-from latentarium.training.memory import keep_freed_memory
+from latentarium.memory import keep_freed_memory
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.state import State
 from latentarium.training.stop import Stop, stoppable

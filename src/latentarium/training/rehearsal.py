@@ -12,7 +12,7 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.progress import duration
 from latentarium.training.loop import Trainer, pick_device
-from latentarium.training.memory import keep_freed_memory
+from latentarium.memory import keep_freed_memory
 from latentarium.training.world import join
 
 WARM, TIMED, LEAST_SECONDS = 3, 10, 2.0
