@@ -130,7 +130,8 @@ class TrainOptions:
     """The run's folder; without it, runs/PRESET. If it holds this run already, it is resumed.
     Under torchrun say --folder: it takes --run for an option of its own."""
     data: str | None = None
-    """What to train on: mnist, ring, grid, a .npz file, an IDX file or a folder of them."""
+    """What to train on: mnist, a folder of pictures, a .zip of it, ring, grid, a .npz file, an IDX
+    file or a folder of them, hf:NAME."""
     dry_run: bool = False
     """Only measures a few steps, and says what the training would take. Nothing is written."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]
@@ -406,7 +407,7 @@ def doctor(
     from latentarium.run import Run
 
     patient = Run(run)
-    images = load_data(data or patient.config.train.data)
+    images = load_data(data or patient.config.train.data, size=patient.config.train.image_size)
     with display() as shown:
         bar = shown.bar(str(run), len(diseases_of(patient.config.model)))
         found = examine(patient, images, n=n, seed=seed, progress=bar.update)

@@ -187,6 +187,8 @@ class TrainConfig:
 
     data: str = "mnist"
     """What to train on, as `load_data` takes it."""
+    image_size: int = 0
+    """Side of the square that pictures are fitted to; 0: as they are, or 64 where they differ."""
     steps: int = 2000
     """Rounds of the game; in each, every player moves once."""
     batch_size: int = 128
@@ -210,7 +212,7 @@ class TrainConfig:
         for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} is {value}; give at least 1.")
-        for name in ("sample_every", "snapshots", "ema_halflife", "seed"):
+        for name in ("sample_every", "snapshots", "ema_halflife", "seed", "image_size"):
             value = getattr(self, name)
             _require(value >= 0, f"{name} is {value}; give 0 or more.")
 

@@ -76,7 +76,7 @@ def data_of(run: Run, source: str | None = None) -> Data:
         UserError: The source no longer holds what the run was trained on, or images of another
             shape or other classes are given.
     """
-    data = load_data(source or run.config.train.data)
+    data = load_data(source or run.config.train.data, size=run.config.train.image_size)
     card = data.card
     if source is None and card.fingerprint != run.data.fingerprint:
         raise UserError(

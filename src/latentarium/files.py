@@ -68,3 +68,12 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def cache_folder(name: str) -> Path:
+    """Where what can be made again is kept: LATENTARIUM_CACHE, or latentarium in XDG_CACHE_HOME
+    or ~/.cache."""
+    own, shared = os.environ.get("LATENTARIUM_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if own:
+        return Path(own) / name
+    return (Path(shared) if shared else Path("~/.cache").expanduser()) / "latentarium" / name

@@ -57,14 +57,14 @@ def digits(source, fingerprint="f", train=50_000):
     """Binary images in three splits, and a function that makes a VAE trained on them."""
     pixels = 255 * torch.randint(2, (30, 1, 8, 8), dtype=torch.uint8)
     card = DataCard(source=source, fingerprint=fingerprint, image_shape=(1, 8, 8))
-    splits = [Split(pixels[:1].expand(train, -1, -1, -1), None), *(Split(p, None) for p in
-              (pixels[10:20], pixels[20:]))]  # fmt: skip
+    learned = Split(pixels[:1].expand(train, -1, -1, -1), None)
+    validation, test = Split(pixels[10:20], None), Split(pixels[20:], None)
     tiny = NetConfig(kind="mlp", width=4, depth=1)
 
     def vae(**changes):
         return Autoencoder(AutoencoderConfig(encoder=tiny, decoder=tiny, **changes), card)
 
-    return Data(card, *splits), vae
+    return Data(card, learned, validation, test), vae
 
 
 def test_the_dynamic_name_needs_all_that_makes_the_protocol(monkeypatch):

@@ -7,9 +7,9 @@ import pytest
 from conftest import tiny_data
 from latentarium import cli, presets
 from latentarium.errors import UserError
+from latentarium.memory import keep_freed_memory
 from latentarium.models.build import build
 from latentarium.training.loop import train
-from latentarium.memory import keep_freed_memory
 from latentarium.training.rehearsal import rehearse
 
 

@@ -23,12 +23,14 @@ class Raw:
         source: The name that the card keeps.
         images, labels: By split: "train", and "validation" and "test" where the source has them.
         classes: Names of the classes; empty: the distinct labels, in order.
+        notes: What the reader did to the images on the way, or left out.
     """
 
     source: str
     images: dict[str, object]
     labels: dict[str, object]
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def fixed_permutation(n: int) -> np.ndarray:
@@ -64,7 +66,7 @@ def to_data(raw: Raw) -> Data:
         image_shape=(channels, height, width),
         classes=classes,
     )
-    return Data(card, train, validation, test)
+    return Data(card, train, validation, test, raw.notes)
 
 
 def to_pixels(values: object, where: str) -> np.ndarray:

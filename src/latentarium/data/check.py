@@ -28,6 +28,7 @@ class Report:
         duplicates: Training images equal, pixel for pixel, to an earlier training image.
         leaked: Held-out images that are also training images, by split.
         constant: Images of one single value, by split.
+        notes: What was done to the images on the way, or left out.
         problems: What is wrong, one sentence each.
     """
 
@@ -41,6 +42,7 @@ class Report:
     duplicates: int
     leaked: dict[str, int]
     constant: dict[str, int]
+    notes: tuple[str, ...]
     problems: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +50,7 @@ class Report:
         return dataclasses.asdict(self) | {
             "image_shape": list(self.image_shape),
             "range": list(self.range),
+            "notes": list(self.notes),
             "problems": list(self.problems),
         }
 
@@ -61,6 +64,7 @@ class Report:
             f"shape        {channels} x {height} x {width} (channels, height, width)",
             f"values       {self.dtype}, {self.range[0]:g} to {self.range[1]:g}",
         ]
+        lines += [f"{'read' if i == 0 else '':<12} {note}" for i, note in enumerate(self.notes)]
         if self.class_counts:
             train = self.class_counts["train"]
             shown = [f"{name}: {count:,}" for name, count in list(train.items())[:20]]
@@ -110,6 +114,7 @@ def check(source: object = "mnist", labels: object = None) -> Report:
         duplicates=len(rows["train"]) - len(seen),
         leaked={name: sum(row in seen for row in rows[name]) for name in ("validation", "test")},
         constant={name: _constant(split) for name, split in splits.items()},
+        notes=data.notes,
         problems=(),
     )
     return dataclasses.replace(found, problems=tuple(_problems(found)))

@@ -56,6 +56,8 @@ class Data:
     train: Split
     validation: Split
     test: Split
+    notes: tuple[str, ...] = ()
+    """What was done to the images on the way here, or left out; for people."""
 
     def __post_init__(self) -> None:
         for name, split in self.splits().items():

@@ -4,6 +4,7 @@ A reader turns a source into `Raw` (what it found, by split); `to_data` does the
 of source is a new reader.
 """
 
+import dataclasses
 import os
 import re
 import zipfile
@@ -13,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latentarium.data.arrays import Raw, to_data
+from latentarium.data import cache
+from latentarium.data.arrays import SMALLEST_SIDE, Raw, to_data
 from latentarium.data.binarized import ROWS, dynamic_mnist, read_static_mnist, static_file
 from latentarium.data.dataset import Data
+from latentarium.data.folders import Item, list_folder, list_zip, read_pictures
+from latentarium.data.hugging_face import read_hugging_face
 from latentarium.data.idx import is_idx, parse_idx, read_bytes, read_idx
 from latentarium.data.mnist_data import load_mnist
 from latentarium.data.stacked import stacked_mnist
@@ -28,11 +32,19 @@ NAMED = {
     "ring": lambda: toy_data(ring()),
     "grid": lambda: toy_data(grid()),
     "stacked-mnist": stacked_mnist,
+    "fashion-mnist": lambda: fashion_mnist(),
 }
 ACCEPTED = (
-    f"Accepted are the names {', '.join(NAMED)}, an IDX file or a folder with MNIST's four, a "
-    "folder with the three binarized_mnist_*.amat files, an .npz file, and arrays."
+    f"Accepted are the names {', '.join(NAMED)}, hf:NAME, a folder of pictures or a .zip of it, "
+    "an IDX file or a folder with MNIST's four, a folder with the three binarized_mnist_*.amat "
+    "files, an .npz file, and arrays."
 )
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts the files."""
+FASHION_CLASSES = (
+    "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+    "ankle boot",
+)  # fmt: skip
 IMAGE_KEYS = {"images", "image", "x", "pixels"}
 LABEL_KEYS = {"labels", "label", "y", "targets", "target"}
 SPLIT_KEYS = {
@@ -48,18 +60,22 @@ DAMAGE = (OSError, EOFError, TypeError, KeyError, RuntimeError, zipfile.BadZipFi
 USUAL = {"train": "train", "test": "t10k"}
 
 
-def load_data(source: object = "mnist", labels: object = None) -> Data:
+def load_data(source: object = "mnist", labels: object = None, *, size: int = 0) -> Data:
     """Loads images, with labels where there are any, in three splits.
 
     Arguments:
         source: "mnist" (the 70,000 digits that ship), "mnist-dynamic" (the same, validation and
-            test drawn on or off once, as published), "ring" or "grid" (mixtures in the plane with
-            known density), the path of an IDX image file, of a folder with MNIST's four files or
+            test drawn on or off once, as published), "fashion-mnist" (from Debian's package),
+            "ring" or "grid" (mixtures in the plane with known density), "hf:NAME" (Hugging Face
+            datasets), the path of a folder of pictures or a .zip of it (labels from sub-folders;
+            see docs/data.md), of an IDX image file, of a folder with MNIST's four files or
             with the three binarized_mnist_*.amat files, or of an .npz file, or an array or tensor
             of images: uint8, or floats in [0, 1], shaped (N, H, W), (N, H, W, C) or (N, C, H, W).
             What is `Data` already comes back as it is.
         labels: For a single set of images: the path of an IDX label file, or one whole number or
             name per image.
+        size: For pictures: the side of the square that all are fitted to; 0: as they are, or 64
+            where their sizes differ.
 
     Returns:
         Splits as the source has them, else 80/10/10 by a permutation that never changes.
@@ -73,12 +89,56 @@ def load_data(source: object = "mnist", labels: object = None) -> Data:
     if isinstance(source, str) and source in NAMED:
         _no_labels_beside(labels, source)
         return NAMED[source]()
+    if isinstance(source, str) and source.startswith("hf:"):
+        _no_labels_beside(labels, source)
+        return to_data(read_hugging_face(source.removeprefix("hf:"), size))
+    pictures = None if not isinstance(source, str | os.PathLike) else _pictures(_path(source))
+    if pictures is not None:
+        _no_labels_beside(labels, str(source))
+        return _load_pictures(pictures, _path(source).resolve().name, size)
     if isinstance(source, str | os.PathLike):
         return to_data(_read_path(os.fspath(source), labels))
     if isinstance(source, np.ndarray | torch.Tensor | list | tuple):
         found = read_idx(_path(labels)) if isinstance(labels, str | Path) else labels
         return to_data(Raw(source="arrays", images={"train": source}, labels={"train": found}))
     raise UserError(f"load_data can't read an object of type {type(source).__name__}. {ACCEPTED}")
+
+
+def fashion_mnist(folder: Path = FASHION) -> Data:
+    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, https://arxiv.org/abs/1708.07747).
+
+    Raises:
+        UserError: The four files are not there.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder} is not there: install Debian's package dataset-fashion-mnist, or give the "
+            "path of a folder with the four files."
+        )
+    raw = read_idx_folder(folder)
+    return to_data(dataclasses.replace(raw, source="fashion-mnist", classes=FASHION_CLASSES))
+
+
+def _pictures(path: Path) -> list[Item] | None:
+    """The picture files of a zip, or of a folder that has no data files of another kind."""
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return list_zip(path)
+    if not path.is_dir() or any(static_file(path, part).is_file() for part in ROWS):
+        return None
+    if _first(path, _spellings(f"{USUAL['train']}-images-idx3-ubyte")) is not None:
+        return None
+    return list_folder(path) or None
+
+
+def _load_pictures(items: list[Item], source: str, size: int) -> Data:
+    if size and size < SMALLEST_SIDE:
+        raise UserError(f"size is {size}; give at least {SMALLEST_SIDE}, or 0.")
+    key = cache.key_of(items, source, size)
+    data = cache.load(key)
+    if data is None:
+        data = to_data(read_pictures(items, source, size))
+        cache.keep(key, data)
+    return data
 
 
 def read_npz(path: Path, labels: object = None) -> Raw:

@@ -12,7 +12,6 @@ sample scores the same before it is saved and after.
 
 import hashlib
 import math
-import os
 import shutil
 import tempfile
 import warnings
@@ -28,6 +27,7 @@ from torch.nn.functional import avg_pool2d, conv2d, leaky_relu
 
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
+from latentarium.files import cache_folder
 from latentarium.metrics.judge import Judge, as_stored, load_judge, save_judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.random import derive_seed
@@ -237,7 +237,7 @@ def judge_for(
     steps = min(max(steps, FEWEST), MOST)
     # class names are no part of the fingerprint, but of the judge
     rest = hashlib.sha256(repr((card.fingerprint, card.classes, seed, steps)).encode())
-    folder = (cache or _judges()) / f"{card.fingerprint[:16]}-{rest.hexdigest()[:16]}"
+    folder = (cache or cache_folder("judges")) / f"{card.fingerprint[:16]}-{rest.hexdigest()[:16]}"
     if folder.exists():
         try:
             kept = load_judge(folder)
@@ -258,13 +258,6 @@ def judge_for(
             stacklevel=2,
         )
     return judge
-
-
-def _judges() -> Path:
-    own, shared = os.environ.get("LATENTARIUM_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    if own:
-        return Path(own) / "judges"
-    return (Path(shared) if shared else Path("~/.cache").expanduser()) / "latentarium" / "judges"
 
 
 def _keep(judge: Judge, folder: Path) -> None:

@@ -10,6 +10,7 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import Stopped, UserError
+from latentarium.memory import keep_freed_memory
 from latentarium.models.game import changes, copy_parameters, lengths, move
 from latentarium.random import Noise
 from latentarium.run import Checkpoint, Run
@@ -17,7 +18,6 @@ from latentarium.sampling import fixed_grid
 from latentarium.training.card import model_card
 from latentarium.training.held_out import HeldOut
 from latentarium.training.log import Record, Reporter
-from latentarium.memory import keep_freed_memory
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.state import State
 from latentarium.training.stop import Stop, stoppable
@@ -50,7 +50,7 @@ def train(
         Stopped: A signal ended it; a `KeyboardInterrupt`.
     """
     settings = config.train
-    data = load_data(settings.data) if data is None else data
+    data = load_data(settings.data, size=settings.image_size) if data is None else data
     keep_freed_memory()
     with join(pick_device(settings.device)) as world:
         # made first: settings that can't work must not claim the folder

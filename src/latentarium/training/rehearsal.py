@@ -10,9 +10,9 @@ import torch
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
+from latentarium.memory import keep_freed_memory
 from latentarium.progress import duration
 from latentarium.training.loop import Trainer, pick_device
-from latentarium.memory import keep_freed_memory
 from latentarium.training.world import join
 
 WARM, TIMED, LEAST_SECONDS = 3, 10, 2.0
@@ -70,7 +70,7 @@ def rehearse(config: Config, data: Data | None = None) -> Rehearsal:
         UserError: As `train`, for settings or data that can't work.
     """
     settings = config.train
-    data = load_data(settings.data) if data is None else data
+    data = load_data(settings.data, size=settings.image_size) if data is None else data
     keep_freed_memory()
     with join(pick_device(settings.device)) as world:
         trainer = Trainer(config, data, world)

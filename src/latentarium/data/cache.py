@@ -1,0 +1,96 @@
+"""Decoded pictures, kept so that the same folder or zip is decoded once.
+
+An entry is a folder with one .npy for each array and a card, named by a hash of all that it was
+made from: names, sizes and times (in a zip: checksums) of the files, the rule of fitting, and the
+version of this format. It appears by one rename, so no reader sees half of it. Entries larger than
+a quarter of the memory are mapped, not read: then only what is used takes memory.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from latentarium.config import DataCard, from_dict, to_dict
+from latentarium.data.dataset import Data, Split
+from latentarium.data.folders import Item
+from latentarium.files import cache_folder
+
+FORMAT = 1
+MAPPED_SHARE = 0.25
+"""Entries above this share of the machine's memory are mapped."""
+
+
+def key_of(items: Sequence[Item], source: str, size: int) -> str:
+    """What an entry is named: changes when a file is added, removed, renamed or changed."""
+    digest = hashlib.sha256(f"{FORMAT} {source} {size}\n".encode())
+    for item in items:
+        digest.update(f"{item.name}\0{item.version}\n".encode())
+    return digest.hexdigest()
+
+
+def load(key: str) -> Data | None:
+    """The kept data; None where there is none, or it is damaged."""
+    folder = cache_folder("data") / key
+    try:
+        card = json.loads((folder / "card.json").read_text())
+        paths = {name: folder / f"{name}.npy" for name in card["arrays"]}
+        size = sum(path.stat().st_size for path in paths.values())
+        mapped = size > MAPPED_SHARE * _memory()
+        arrays = {
+            # copy on write: torch wants memory that it may write, and the file stays as it is
+            name: torch.from_numpy(np.load(path, mmap_mode="c" if mapped else None))
+            for name, path in paths.items()
+        }
+        train, validation, test = (
+            Split(arrays[name], arrays.get(f"{name}_labels"))
+            for name in ("train", "validation", "test")
+        )
+        described = from_dict(DataCard, card["card"], "card")
+        return Data(described, train, validation, test, tuple(card["notes"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        shutil.rmtree(folder, ignore_errors=True)  # made again below
+        return None
+
+
+def keep(key: str, data: Data) -> None:
+    """Keeps data; where that can't be done, a warning says so and nothing else happens."""
+    folder = cache_folder("data") / key
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".data-") as work:
+            made = Path(work) / "data"
+            made.mkdir()
+            names = []
+            for name, split in data.splits().items():
+                for end, part in (("", split.images), ("_labels", split.labels)):
+                    if part is not None:
+                        np.save(made / f"{name}{end}.npy", part.numpy())
+                        names.append(f"{name}{end}")
+            content = {"arrays": names, "card": to_dict(data.card), "notes": list(data.notes)}
+            (made / "card.json").write_text(json.dumps(content))
+            if not folder.exists():
+                made.rename(folder)
+    except OSError as error:
+        warnings.warn(
+            f"Decoded pictures can't be kept in {folder.parent} ({error.strerror}); they are "
+            "decoded again the next time. LATENTARIUM_CACHE names another place.",
+            stacklevel=2,
+        )
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine; where it can't be told, 4 GiB."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 4 << 30

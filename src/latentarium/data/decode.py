@@ -1,0 +1,122 @@
+"""One picture file, of any mode, to the pixels that models see.
+
+Upright by its EXIF note; transparency laid over white; 16 bits scaled to 8; palettes and CMYK to
+RGB. Nothing is enlarged or cut here unless a size is asked for: then both sides are scaled by one
+factor, with antialiasing, until the picture covers the size, and what overhangs is cut off evenly
+(centre crop).
+"""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+BACKGROUND = (255, 255, 255)
+MOST_PIXELS = 1 << 27
+"""A picture of more is taken for an attack: 134 million."""
+GREY = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    TypeError,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises on a file that isn't what it should be."""
+TURNED = {5, 6, 7, 8}
+"""EXIF orientations that exchange height and width."""
+ORIENTATION = 0x0112
+
+
+class BrokenImage(ValueError):
+    """A file that is no picture, with the reason in a few words."""
+
+
+def look(content: bytes) -> tuple[tuple[int, int], bool]:
+    """Height and width when upright, and whether it is grey, from the head of the file alone.
+
+    Raises:
+        BrokenImage: It is no picture, or a far too large one.
+    """
+    with _opened(content) as image:
+        width, height = image.size
+        turned = image.getexif().get(ORIENTATION) in TURNED
+        size = (width, height) if turned else (height, width)
+        return size, image.mode in GREY or _grey_palette(image)
+
+
+def decode(content: bytes, grey: bool, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Pixels (C, H, W), one channel if grey, else three.
+
+    Arguments:
+        content: The file.
+        grey: Whether to turn colours into grey.
+        size: Height and width to fit it to; None: as it is.
+
+    Raises:
+        BrokenImage: It can't be decoded.
+    """
+    with _opened(content) as image:
+        try:
+            return fitted(image, grey, size)
+        except DAMAGE as error:
+            raise BrokenImage(_few_words(error)) from None
+
+
+def fitted(image: Image.Image, grey: bool, size: tuple[int, int] | None) -> np.ndarray:
+    """An open picture as pixels (C, H, W); see `decode`."""
+    image = ImageOps.exif_transpose(image)
+    flat = _on_background(_eight_bits(image)).convert("L" if grey else "RGB")
+    if size is not None and flat.size != (size[1], size[0]):
+        flat = ImageOps.fit(flat, (size[1], size[0]), Image.Resampling.LANCZOS)
+    pixels = np.asarray(flat)
+    return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata; what counts is raised
+            image = Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:
+        raise BrokenImage("no known kind of picture") from None
+    except DAMAGE as error:
+        raise BrokenImage(_few_words(error)) from None
+    if image.width * image.height > MOST_PIXELS:
+        raise BrokenImage(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS:,}")
+    return image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Deep grey scaled to 0 to 255: by 16 bits, or floats by their own largest if above 1."""
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.float64)
+        return Image.fromarray((deep.clip(0, 65535) / 257).round().astype(np.uint8))
+    if image.mode == "F":
+        floats = np.nan_to_num(np.asarray(image).astype(np.float64))
+        largest = max(1.0, float(floats.max(initial=0)))
+        return Image.fromarray((floats.clip(0) / largest * 255).round().astype(np.uint8))
+    return image
+
+
+def _on_background(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    over = image.convert("RGBA")
+    under = Image.new("RGBA", over.size, (*BACKGROUND, 255))
+    return Image.alpha_composite(under, over)
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    if image.mode != "P" or image.palette is None:
+        return False
+    colours = np.frombuffer(bytes(image.palette.tobytes()), np.uint8)
+    colours = colours[: len(colours) // 3 * 3].reshape(-1, 3)
+    return image.palette.mode == "RGB" and bool((colours == colours[:, :1]).all())
+
+
+def _few_words(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:80]

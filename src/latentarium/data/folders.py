@@ -1,0 +1,271 @@
+"""Folders and zips of pictures: labels from sub-folders, splits from those named train or test.
+
+    photos/a.png                 no labels
+    photos/cats/a.png            classes cats, ...
+    photos/train/cats/a.png      splits of its own, with classes or without
+
+What is the same for all (an outer folder, as zips have) is left out. Files are taken in natural
+order of their names (2 before 10), whatever the file system says. Pictures of one size stay as
+they are; of mixed sizes, all are fitted to 64 x 64, or whatever `size` says.
+"""
+
+import os
+import re
+import time
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+
+from latentarium.data.arrays import Raw
+from latentarium.data.decode import BrokenImage, decode, look
+from latentarium.errors import UserError
+from latentarium.progress import display
+
+T = TypeVar("T")
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
+}  # fmt: skip
+SPLITS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation",
+    "validation": "validation", "test": "test", "testing": "test",
+}  # fmt: skip
+MIXED_SIZE = 64
+MOST_BROKEN = 0.05
+"""Share of files that may be broken before loading stops."""
+LARGEST_FILE, LARGEST_ZIP, HIGHEST_RATIO = 1 << 28, 1 << 36, 200
+"""Bytes that a file in a zip, and all of them, may unpack to; and how much denser than the zip a
+large one may be."""
+MOST_FILES = 5_000_000
+QUIET_SECONDS = 2.0
+"""Work that takes longer says how far it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A file that may be a picture."""
+
+    name: str
+    """Its path in the source, with slashes."""
+    version: str
+    """Changes when its content does."""
+    read: Callable[[], bytes]
+
+
+def list_folder(folder: Path) -> list[Item]:
+    """All picture files below a folder; hidden ones and what links lead to are left out."""
+    items = []
+    for place, below, names in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            if name.startswith(".") or Path(name).suffix.lower() not in SUFFIXES:
+                continue
+            path = Path(place, name)
+            if path.is_symlink():
+                continue
+            status = path.stat()
+            items.append(
+                Item(
+                    name=path.relative_to(folder).as_posix(),
+                    version=f"{status.st_size} {status.st_mtime_ns}",
+                    read=path.read_bytes,
+                )
+            )
+    return sorted(items, key=lambda item: item.name)
+
+
+def list_zip(path: Path) -> list[Item]:
+    """All picture files in a zip. Nothing is unpacked to the disk, and what would unpack to far
+    more than it is, is refused.
+
+    Raises:
+        UserError: It is damaged, encrypted, or made to do harm.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(f"{path} is no zip or damaged ({error}): fetch it again.") from None
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > LARGEST_ZIP:
+        raise UserError(
+            f"{path} would unpack to more than {LARGEST_ZIP >> 30} GiB or {MOST_FILES:,} files: "
+            "unpack it yourself if you trust it, and give the folder."
+        )
+    items = []
+    for info in infos:
+        parts = PurePosixPath(info.filename.replace("\\", "/")).parts
+        if ".." in parts or info.filename.startswith("/"):
+            raise UserError(
+                f"{path} holds {info.filename!r}, which leads out of it: don't trust this file."
+            )
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+        if hidden or PurePosixPath(info.filename).suffix.lower() not in SUFFIXES:
+            continue
+        dense = info.file_size > 1 << 22 and info.file_size > HIGHEST_RATIO * info.compress_size
+        if info.file_size > LARGEST_FILE or dense:
+            raise UserError(
+                f"{path} holds {info.filename!r}, which would unpack from {info.compress_size:,} "
+                f"to {info.file_size:,} bytes: don't trust this file."
+            )
+        if info.flag_bits & 1:
+            raise UserError(f"{path} is encrypted: unpack it and give the folder.")
+        items.append(
+            Item(
+                name="/".join(parts),
+                version=f"{info.file_size} {info.CRC:08x}",
+                read=lambda info=info: archive.read(info),
+            )
+        )
+    return sorted(items, key=lambda item: item.name)
+
+
+def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
+    """Decodes all pictures, in parallel.
+
+    Arguments:
+        items: As a list function found them.
+        source: The name that the card keeps.
+        size: Side of the square to fit all to; 0: as they are if all have one size, else 64.
+
+    Raises:
+        UserError: No pictures, too many broken ones, or folders that don't say clearly what is
+            a class.
+    """
+    if not items:
+        raise UserError(
+            f"{source} holds no pictures ({', '.join(sorted(SUFFIXES))}): give another folder."
+        )
+    items = sorted(items, key=lambda item: natural(item.name))
+    places = [_place(parts) for parts in _without_common([item.name for item in items])]
+    _require_clear([label for _, label in places], source)
+    heads = _each(items, lambda item: look(item.read()), f"{source}: looks")
+    broken = {i: str(head) for i, head in enumerate(heads) if isinstance(head, BrokenImage)}
+    found = [head for head in heads if not isinstance(head, BrokenImage)]
+    _require_enough(broken, items, source)
+    grey = all(is_grey for _, is_grey in found)
+    sizes = Counter(shape for shape, _ in found)
+    target = (size, size) if size else next(iter(sizes)) if len(sizes) == 1 else None
+    target = target or (MIXED_SIZE, MIXED_SIZE)
+    whole = [i for i in range(len(items)) if i not in broken]
+    pixels = _each(
+        [items[i] for i in whole],
+        lambda item: decode(item.read(), grey, target),
+        f"{source}: decodes",
+    )
+    broken |= {
+        i: str(part)
+        for i, part in zip(whole, pixels, strict=True)
+        if isinstance(part, BrokenImage)
+    }
+    _require_enough(broken, items, source)
+    images: dict[str, list[np.ndarray]] = {}
+    labels: dict[str, list[str]] = {}
+    for i, part in zip(whole, pixels, strict=True):
+        if isinstance(part, np.ndarray):
+            split, label = places[i]
+            images.setdefault(split, []).append(part)
+            labels.setdefault(split, []).append(label or "")
+    if "train" not in images:
+        raise UserError(f"{source} has folders for {' and '.join(images)} but none named train.")
+    named = any(label for _, label in places)
+    return Raw(
+        source=source,
+        images={split: np.stack(parts) for split, parts in images.items()},
+        labels={split: np.array(parts) for split, parts in labels.items()} if named else {},
+        notes=tuple(_notes(sizes, target, grey, broken, items)),
+    )
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Orders names as people do: img2 before img10."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts if p]
+
+
+def _without_common(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The folders of each name, less the outer ones that all share (but not a lone split's)."""
+    folders = [PurePosixPath(name).parts[:-1] for name in names]
+    while (
+        all(folders) and len({f[0] for f in folders}) == 1 and folders[0][0].lower() not in SPLITS
+    ):
+        folders = [f[1:] for f in folders]
+    return folders
+
+
+def _place(folders: tuple[str, ...]) -> tuple[str, str | None]:
+    """Split and class."""
+    if folders and folders[0].lower() in SPLITS:
+        return SPLITS[folders[0].lower()], folders[1] if len(folders) > 1 else None
+    return "train", folders[0] if folders else None
+
+
+def _require_clear(labels: Sequence[str | None], source: str) -> None:
+    bare = sum(label is None for label in labels)
+    if 0 < bare < len(labels):
+        raise UserError(
+            f"{source} has {bare:,} pictures beside its class folders: move them into a class, or "
+            "away."
+        )
+
+
+def _require_enough(broken: dict[int, str], items: Sequence[Item], source: str) -> None:
+    if len(broken) > MOST_BROKEN * len(items):
+        few = "; ".join(f"{items[i].name}: {why}" for i, why in list(broken.items())[:3])
+        raise UserError(
+            f"{len(broken):,} of {len(items):,} pictures in {source} are broken ({few}): mend or "
+            "remove them."
+        )
+
+
+def _each(items: Sequence[Item], work: Callable[[Item], T], title: str) -> list[T | BrokenImage]:
+    """The work on each item, in order, in threads: Pillow decodes without holding the others."""
+
+    def safely(item: Item) -> T | BrokenImage:
+        try:
+            return work(item)
+        except BrokenImage as error:
+            return error
+        except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+            return BrokenImage(" ".join(str(error).split())[:80])
+
+    found, began, bar = [], time.monotonic(), None
+    with display() as shown, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for part in pool.map(safely, items):
+            found.append(part)
+            if bar is None and time.monotonic() - began > QUIET_SECONDS:
+                bar = shown.bar(title, len(items), len(found))
+            if bar is not None:
+                bar.update(len(found))
+        if bar is not None:
+            bar.end()
+    return found
+
+
+def _notes(
+    sizes: Counter,
+    target: tuple[int, int],
+    grey: bool,
+    broken: dict[int, str],
+    items: Sequence[Item],
+) -> list[str]:
+    notes = [f"{len(items) - len(broken):,} pictures, as {'grey' if grey else 'colour'}"]
+    if set(sizes) != {target}:
+        smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
+        notes.append(
+            f"sizes from {smallest[0]} x {smallest[1]} to {largest[0]} x {largest[1]}, fitted to "
+            f"{target[0]} x {target[1]} (scaled to cover it, antialiased, then cut at the centre)"
+        )
+    notes += [f"skipped {items[i].name}: {why}" for i, why in sorted(broken.items())[:20]]
+    if len(broken) > 20:
+        notes.append(f"and {len(broken) - 20:,} more skipped")
+    return notes
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]

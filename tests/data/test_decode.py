@@ -1,0 +1,147 @@
+"""Every kind of picture file becomes the pixels that a person sees."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentarium.data import decode as m
+from latentarium.data.decode import BrokenImage, decode, look
+
+RED, GREEN = (200, 10, 20), (10, 190, 30)
+
+
+def file_of(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def picture(mode="RGB", colour=RED, size=(12, 9)) -> Image.Image:
+    return Image.new(mode, size, colour)
+
+
+def test_colour_is_three_channels_and_grey_one():
+    colour = decode(file_of(picture()), grey=False)
+    assert colour.shape == (3, 9, 12)
+    assert [int(c[4, 5]) for c in colour] == list(RED)
+    grey = decode(file_of(picture("L", 77)), grey=True)
+    assert grey.shape == (1, 9, 12)
+    assert int(grey[0, 0, 0]) == 77
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "grey"),
+    [("1", 1, True), ("L", 9, True), ("LA", (9, 255), True), ("I;16", 9, True), ("P", 3, False),
+     ("RGB", RED, False), ("RGBA", (*RED, 255), False)],
+)  # fmt: skip
+def test_the_head_says_size_and_greyness(mode, colour, grey):
+    image = picture(mode, colour)
+    if mode == "P":
+        image.putpalette([1, 2, 3] * 256)
+    assert look(file_of(image)) == ((9, 12), grey)
+
+
+def test_a_palette_is_the_colours_that_it_names():
+    image = picture("P", 1)
+    image.putpalette([0, 0, 0, *RED, *GREEN])
+    pixels = decode(file_of(image), grey=False)
+    assert [int(c[0, 0]) for c in pixels] == list(RED)
+
+
+def test_a_palette_of_greys_is_grey():
+    image = picture("P", 5)
+    image.putpalette([v for i in range(256) for v in (i, i, i)])
+    assert look(file_of(image))[1]
+    assert int(decode(file_of(image), grey=True)[0, 0, 0]) == 5
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_what_is_transparent_lies_on_white(alpha):
+    pixels = decode(file_of(picture("RGBA", (*RED, alpha))), grey=False)
+    for channel, value in zip(pixels, RED, strict=True):
+        expected = value * alpha / 255 + 255 * (1 - alpha / 255)
+        assert int(channel[0, 0]) == pytest.approx(expected, abs=1.01)
+
+
+def test_a_transparent_palette_colour_is_white():
+    image = picture("P", 1)
+    image.putpalette([0, 0, 0, *RED])
+    pixels = decode(file_of(image, transparency=1), grey=False)
+    assert [int(c[0, 0]) for c in pixels] == [255, 255, 255]
+
+
+def test_sixteen_bits_are_scaled_not_cut():
+    ramp = np.array([[0, 257, 32768, 65535]], dtype=np.uint16).repeat(3, 0)
+    pixels = decode(file_of(Image.fromarray(ramp)), grey=True)
+    assert pixels[0, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_one_bit_is_black_and_white():
+    image = picture("1", 0)
+    image.putpixel((2, 1), 1)
+    pixels = decode(file_of(image), grey=True)
+    assert set(np.unique(pixels)) == {0, 255}
+    assert pixels[0, 1, 2] == 255
+
+
+def test_cmyk_becomes_rgb():
+    pixels = decode(file_of(picture("CMYK", (255, 0, 0, 0)), "TIFF"), grey=False)
+    assert pixels[0].max() < 40  # cyan has no red
+    assert pixels[2].min() > 200
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_exif_orientation_comes_upright(orientation):
+    upright = np.zeros((9, 12), np.uint8)
+    upright[1, 2] = 255  # one bright pixel near the top left
+    upright[:, 11] = 100
+    image = Image.fromarray(upright)
+    undo = {  # how a camera would have stored it
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }  # fmt: skip
+    stored = image.transpose(undo[orientation]) if orientation in undo else image
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = file_of(stored, exif=exif)
+    assert look(content)[0] == (9, 12)
+    assert np.array_equal(decode(content, grey=True)[0], upright)
+
+
+def test_fitting_covers_the_size_and_cuts_the_middle():
+    wide = np.zeros((20, 60), np.uint8)
+    wide[:, 20:40] = 250
+    pixels = decode(file_of(Image.fromarray(wide)), grey=True, size=(10, 10))
+    assert pixels.shape == (1, 10, 10)
+    assert pixels[0, :, 2:8].min() > 240  # the middle third fills it
+
+
+def test_fitting_is_antialiased():
+    """Stripes of one pixel become their mean, not one of their two values."""
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 200
+    pixels = decode(file_of(Image.fromarray(stripes)), grey=True, size=(8, 8))
+    assert abs(pixels.astype(float) - 100).max() < 12
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_no_picture_is_a_few_words(content):
+    with pytest.raises(BrokenImage):
+        look(content)
+
+
+def test_a_picture_cut_short_is_broken():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
+    content = file_of(Image.fromarray(noise))
+    with pytest.raises(BrokenImage):
+        decode(content[: len(content) // 2], grey=True)
+
+
+def test_a_huge_picture_is_refused_by_its_head(monkeypatch):
+    monkeypatch.setattr(m, "MOST_PIXELS", 100)
+    with pytest.raises(BrokenImage, match="12 x 9 pixels, more than 100"):
+        look(file_of(picture()))

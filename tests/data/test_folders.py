@@ -1,0 +1,317 @@
+"""Folders and zips of pictures."""
+
+import io
+import os
+import sys
+import warnings
+import zipfile
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from data_files import idx_bytes, labels_of
+from PIL import Image
+
+from conftest import tiny_data
+from latentarium.data import cache, folders
+from latentarium.data.check import check
+from latentarium.data.folders import list_folder, natural, read_pictures
+from latentarium.data.sources import fashion_mnist, load_data
+from latentarium.errors import UserError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def png(shape=(10, 12), value: int | None = None) -> bytes:
+    pixels = RNG.integers(0, 256, shape, dtype=np.uint8) if value is None else None
+    pixels = np.full(shape, value, np.uint8) if pixels is None else pixels
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def fill(root, names, **given):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(**given))
+    return root
+
+
+def zipped(path, files: dict[str, bytes]):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+CLASSES = [f"{c}/{i}.png" for c in ("cats", "dogs") for i in range(8)]
+
+
+def test_sub_folders_are_classes(tmp_path):
+    data = load_data(fill(tmp_path / "pets", CLASSES))
+    assert data.card.classes == ("cats", "dogs")
+    assert data.card.source == "pets"
+    assert data.card.image_shape == (1, 10, 12)
+    labels = torch.cat([labels_of(split) for split in data.splits().values()])
+    assert labels.bincount().tolist() == [8, 8]
+
+
+def test_a_flat_folder_has_no_labels(tmp_path):
+    data = load_data(fill(tmp_path / "p", [f"{i}.png" for i in range(12)]))
+    assert data.card.classes == ()
+    assert data.train.labels is None
+    assert sum(map(len, data.splits().values())) == 12
+
+
+def test_folders_named_train_and_test_are_splits(tmp_path):
+    names = [f"{s}/{n}" for s in ("Train", "val", "testing") for n in CLASSES]
+    data = load_data(fill(tmp_path / "p", names))
+    assert {k: len(s) for k, s in data.splits().items()} == {
+        "train": 16, "validation": 16, "test": 16,
+    }  # fmt: skip
+    assert data.card.classes == ("cats", "dogs")
+
+
+def test_a_zip_is_its_folder(tmp_path):
+    root = fill(tmp_path / "a" / "pets", CLASSES)
+    files = {f"pets/{n}": (root / n).read_bytes() for n in CLASSES}
+    files |= {"__MACOSX/pets/._0.png": b"x", "pets/.hidden.png": b"x", "pets/notes.txt": b"x"}
+    data = load_data(zipped(tmp_path / "pets.zip", files))
+    assert data.card.fingerprint == load_data(root).card.fingerprint
+
+
+def test_names_are_in_natural_order(tmp_path):
+    assert sorted(["b10", "b9", "a2", "b1"], key=natural) == ["a2", "b1", "b9", "b10"]
+    root = tmp_path / "p"
+    root.mkdir()
+    for i in np.random.default_rng(1).permutation(12):  # whatever the disk's order is
+        (root / f"{i}.png").write_bytes(png(value=int(i)))
+    raw = read_pictures(list_folder(root), "p")
+    assert np.asarray(raw.images["train"])[:, 0, 0, 0].tolist() == list(range(12))
+
+
+def test_colour_anywhere_makes_all_three_channels(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(11)])
+    fill(root, ["z.png"], shape=(10, 12, 3))
+    assert load_data(root).card.image_shape == (3, 10, 12)
+
+
+def test_mixed_sizes_are_fitted_and_it_is_said(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(11)])
+    fill(root, ["z.png"], shape=(90, 70))
+    data = load_data(root)
+    assert data.card.image_shape == (1, 64, 64)
+    assert any("fitted to 64 x 64" in note for note in data.notes)
+    assert load_data(root, size=16).card.image_shape == (1, 16, 16)
+    with pytest.raises(UserError, match="at least 8"):
+        load_data(root, size=4)
+
+
+def test_a_broken_file_is_skipped_and_named(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(30)])
+    (root / "bad.png").write_bytes(png()[:40])
+    data = load_data(root)
+    assert sum(map(len, data.splits().values())) == 30
+    assert any("skipped bad.png" in note for note in data.notes)
+    assert any("skipped bad.png" in line for line in check(root).lines())
+
+
+def test_too_many_broken_files_stop_with_their_names(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(30)])
+    for i in range(5):
+        (root / f"bad{i}.png").write_bytes(b"no")
+    with pytest.raises(UserError, match=r"5 of 35 pictures .* are broken \(bad0.png: no known"):
+        load_data(root)
+
+
+def test_pictures_beside_class_folders_are_refused(tmp_path):
+    root = fill(tmp_path / "p", [*CLASSES, "stray.png"])
+    with pytest.raises(UserError, match="1 pictures beside its class folders"):
+        load_data(root)
+
+
+def test_a_folder_without_pictures_says_so(tmp_path):
+    (tmp_path / "p").mkdir()
+    with pytest.raises(UserError, match="a folder of pictures"):
+        load_data(tmp_path / "p")
+    with pytest.raises(UserError, match="holds no pictures"):
+        load_data(zipped(tmp_path / "e.zip", {"a.txt": b"x"}))
+
+
+# ------------------------------------------------------------------------------ hostile zips
+
+
+@pytest.mark.parametrize("name", ["../a.png", "x/../../a.png", "/etc/a.png", "..\\a.png"])
+def test_a_name_that_leads_out_is_refused(name, tmp_path):
+    with pytest.raises(UserError, match="leads out of it"):
+        load_data(zipped(tmp_path / "z.zip", {name: png()}))
+
+
+def test_a_bomb_is_refused_before_it_unpacks(tmp_path):
+    bomb = zipped(tmp_path / "z.zip", {"a.png": b"\0" * (1 << 24)})
+    assert bomb.stat().st_size < 1 << 16
+    with pytest.raises(UserError, match="would unpack from"):
+        load_data(bomb)
+
+
+def test_a_zip_of_too_much_is_refused(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "z.zip", {f"{i}.png": png() for i in range(12)})
+    monkeypatch.setattr(folders, "MOST_FILES", 11)
+    with pytest.raises(UserError, match="more than"):
+        load_data(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no zip at all"])
+def test_no_zip_is_a_sentence(content, tmp_path):
+    path = tmp_path / "z.zip"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="no zip or damaged"):
+        load_data(path)
+
+
+def test_a_flipped_byte_in_a_zip_is_one_broken_picture(tmp_path):
+    path = zipped(tmp_path / "z.zip", {f"{i:02d}.png": png() for i in range(30)})
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("07.png")
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 30 + len("07.png") + 60] ^= 0xFF
+    path.write_bytes(bytes(content))
+    data = load_data(path)
+    assert sum(map(len, data.splits().values())) == 29
+    assert any("skipped 07.png" in note for note in data.notes)
+
+
+def test_links_are_not_followed(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(12)])
+    outside = fill(tmp_path / "out", ["secret.png"])
+    os.symlink(outside / "secret.png", root / "link.png")
+    os.symlink(outside, root / "folder")
+    assert len(list_folder(root)) == 12
+
+
+# ------------------------------------------------------------------------------ the cache
+
+
+def test_the_second_time_nothing_is_decoded(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", CLASSES)
+    first = load_data(root)
+    monkeypatch.setattr(folders, "decode", None)
+    monkeypatch.setattr(folders, "look", None)
+    second = load_data(root)
+    assert second.card == first.card
+    assert second.notes == first.notes
+    for name, split in first.splits().items():
+        again = second.splits()[name]
+        assert torch.equal(split.images, again.images)
+        assert torch.equal(labels_of(split), labels_of(again))
+
+
+def test_a_changed_file_is_decoded_again(tmp_path):
+    root = fill(tmp_path / "p", CLASSES)
+    before = load_data(root).card.fingerprint
+    (root / "cats/3.png").write_bytes(png(value=0))
+    assert load_data(root).card.fingerprint != before
+
+
+def test_a_damaged_entry_is_made_again(tmp_path):
+    root = fill(tmp_path / "p", CLASSES)
+    before = load_data(root).card
+    (entry,) = (folders_in_cache()).iterdir()
+    (entry / "train.npy").write_bytes(b"damaged")
+    assert load_data(root).card == before
+    assert load_data(root).card == before
+
+
+def folders_in_cache():
+    from latentarium.files import cache_folder
+
+    return cache_folder("data")
+
+
+def test_large_entries_are_mapped(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", CLASSES)
+    before = load_data(root)
+    monkeypatch.setattr(cache, "MAPPED_SHARE", 0.0)
+    mapped = load_data(root)
+    assert torch.equal(mapped.train.images, before.train.images)
+    mapped.train.images[0] = 0  # a copy on write: the file stays as it is
+    assert torch.equal(load_data(root).train.images, before.train.images)
+
+
+def test_a_cache_that_can_not_be_written_is_a_warning(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", CLASSES)
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="can't be kept"):
+        assert len(load_data(root).train) == 14
+
+
+# ------------------------------------------------------------------------------ other sources
+
+
+def test_fashion_mnist_has_the_names_of_its_classes(tmp_path):
+    images = RNG.integers(0, 256, (40, 9, 11), dtype=np.uint8)
+    labels = (np.arange(40) % 10).astype(np.uint8)
+    for part in ("train", "t10k"):
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(images))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    data = fashion_mnist(tmp_path)
+    assert data.card.classes[0] == "t-shirt"
+    assert data.card.classes[9] == "ankle boot"
+    with pytest.raises(UserError, match="dataset-fashion-mnist"):
+        fashion_mnist(tmp_path / "nowhere")
+
+
+def test_without_the_package_hugging_face_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(UserError, match=r"latentarium\[hf\]"):
+        load_data("hf:ylecun/mnist")
+
+
+class ClassLabel:
+    def __init__(self, names):
+        self.names = names
+
+
+class Rows(list):
+    def __init__(self, rows, features):
+        super().__init__(rows)
+        self.features = features
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    module = ModuleType("datasets")
+    kind = type("Image", (), {})()
+    features = {"picture": kind, "animal": ClassLabel(["cat", "dog"]), "id": SimpleNamespace()}
+    rows = [
+        {"picture": Image.fromarray(np.full((9, 9), i, np.uint8)), "animal": i % 2, "id": i}
+        for i in range(20)
+    ]
+    sets = {"a/pets": {"train": Rows(rows, features), "test": Rows(rows[:4], features)}}
+    monkeypatch.setattr(module, "load_dataset", lambda name: sets[name], raising=False)
+    monkeypatch.setitem(sys.modules, "datasets", module)
+
+
+def test_hugging_face_images_and_classes(hub):
+    data = load_data("hf:a/pets")
+    assert data.card.source == "hf:a/pets"
+    assert data.card.classes == ("cat", "dog")
+    assert data.card.image_shape == (1, 9, 9)
+    assert len(data.test) == 4
+    with pytest.raises(UserError, match="can't be loaded"):
+        load_data("hf:a/nothing")
+
+
+def test_no_warning_reaches_a_person_who_did_nothing_wrong(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_data(fill(tmp_path / "p", CLASSES))
+    assert tiny_data().notes == ()
