@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: tour test soak lint format clean
+.PHONY: tour test soak bench lint format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -13,14 +13,17 @@ test: .venv/ready
 soak: .venv/ready
 	$(BIN)/pytest
 
+bench: .venv/ready .venv-peers/ready
+	$(BIN)/python benchmarks/run.py
+
 lint: .venv/ready
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/pyright
 
 format: .venv/ready
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
 
 .venv/ready: requirements.lock pyproject.toml
 	$(shell command -v $(PYTHON) || command -v python3) -m venv .venv
@@ -29,5 +32,11 @@ format: .venv/ready
 	$(BIN)/pip install -q --editable .
 	touch $@
 
+# what speed is compared with
+.venv-peers/ready: benchmarks/requirements-peers.txt
+	$(shell command -v $(PYTHON) || command -v python3) -m venv .venv-peers
+	.venv-peers/bin/pip install -q -r benchmarks/requirements-peers.txt
+	touch $@
+
 clean:
-	rm -rf .venv tour runs
+	rm -rf .venv .venv-peers tour runs

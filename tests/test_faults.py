@@ -88,6 +88,15 @@ def test_no_run_and_an_unfinished_run(capsys, tmp_path, run):
     assert "has not ended" in refused(capsys, "sample", run.folder)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.999])
+def test_one_flipped_bit_in_the_weights_is_noticed(share, capsys, run):
+    path = run.folder / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 1
+    path.write_bytes(bytes(content))
+    assert "checksum is wrong" in refused(capsys, "sample", run.folder)
+
+
 def test_damaged_weights(capsys, run):
     path = run.folder / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-50])

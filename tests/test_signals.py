@@ -1,12 +1,14 @@
 """What a shell sees of a training that is told to stop."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import torch
 
 from latentarium.run import Run
 
@@ -35,3 +37,33 @@ def test_the_exit_code_says_the_signal_and_the_checkpoint_is_there(number, code,
     saved = Run(folder).latest_checkpoint()
     assert saved is not None
     assert saved.step >= 10
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_at_random_it_ends_with_the_same_bits(npz, tmp_path):
+    def start(folder):
+        command = [
+            sys.executable, "-m", "latentarium", "train", "cgan_debug", "--data", str(npz),
+            "--run", str(folder), "--train.steps", "4000", "--train.checkpoint-every", "7",
+            "--train.snapshots", "0", "--train.sample-every", "50",
+        ]  # fmt: skip
+        return subprocess.Popen(
+            command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    assert start(tmp_path / "whole").wait(timeout=600) == 0
+    rng, killed = random.Random(0), 0
+    while killed < 20:
+        process = start(tmp_path / "killed")
+        time.sleep(2.5 + 1.5 * rng.random())  # the first two seconds are torch's import
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.wait()
+        killed += 1
+    assert killed >= 5  # else nothing was tried
+    assert start(tmp_path / "killed").wait(timeout=600) == 0
+    whole, other = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    for key, tensor in whole.load().state_dict().items():
+        assert torch.equal(tensor, other.load().state_dict()[key]), key

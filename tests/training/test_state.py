@@ -61,8 +61,10 @@ def test_without_a_halflife_the_average_is_the_model():
     state = vae(ema_halflife=0)
     fill(state.model, 0.3)
     state.update_average()
-    for mine, new in zip(state.average.parameters(), state.model.parameters(), strict=True):
+    for mine, new in zip(state.use().parameters(), state.model.parameters(), strict=True):
         assert torch.equal(mine, new)
+    for name, tensor in state.model.state_dict().items():
+        assert torch.equal(state.tensors()[f"average.{name}"], tensor)
 
 
 def test_running_statistics_are_copied_not_averaged():

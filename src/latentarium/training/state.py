@@ -56,13 +56,14 @@ class State:
                 )
 
     def update_average(self) -> None:
-        """Moves the average: parameters are blended, buffers copied."""
+        """Moves the average: parameters are blended, buffers copied. Without a half-life it is
+        filled where it is used."""
         halflife = self.config.train.ema_halflife
         if halflife == 0:
-            decay = 0.0
-        else:  # short at first, so that the average forgets the random start
-            images = (self.step + 1) * self.config.train.batch_size
-            decay = 0.5 ** (self.config.train.batch_size / min(halflife, images / 4))
+            return
+        # short at first, so that the average forgets the random start
+        images = (self.step + 1) * self.config.train.batch_size
+        decay = 0.5 ** (self.config.train.batch_size / min(halflife, images / 4))
         with torch.no_grad():
             ours: list[Tensor] = list(self.average.parameters())
             theirs: list[Tensor] = list(self.model.parameters())
@@ -72,12 +73,14 @@ class State:
 
     def use(self) -> LatentModel:
         """The model for use: the average, which without a half-life equals the model."""
+        if self.config.train.ema_halflife == 0:
+            self.average.load_state_dict(self.model.state_dict())
         return self.average
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name, on the CPU, for a checkpoint."""
         named = {f"model.{k}": t for k, t in self.model.state_dict().items()}
-        named |= {f"average.{k}": t for k, t in self.average.state_dict().items()}
+        named |= {f"average.{k}": t for k, t in self.use().state_dict().items()}
         for name, optimizer in self.optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
                 named |= {f"optimizer.{name}.{index}.{k}": t for k, t in slots.items()}
