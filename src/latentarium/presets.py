@@ -113,6 +113,24 @@ def cgan_mnist() -> Config:
     return replace(config, name="cgan_mnist", model=model)
 
 
+def gan_images() -> Config:
+    """Conditional GAN for labelled colour pictures of about 64 x 64: --data takes a folder or a
+    zip. On 3,786 emoji of ten unbalanced categories: 80 % of samples are
+    judged to be what was asked for (the judge is right on 85 % of real ones), flags all; 9 minutes."""
+    config = cgan_mnist()
+    trunk = NetConfig(width=16, depth=1, hidden=256)
+    model = replace(
+        _gan(config),
+        generator=trunk,
+        discriminator=replace(trunk, hidden=128),
+        r1=1.0,
+        r2=1.0,
+    )
+    optimizer = replace(config.optimizer, learning_rate=2e-3)
+    train = replace(config.train, steps=4000)
+    return replace(config, name="gan_images", model=model, optimizer=optimizer, train=train)
+
+
 def gan_stacked_mnist() -> Config:
     """GAN on Stacked MNIST, three digits as the channels of one image: all 1,000 modes in 26,000
     samples, reverse KL 0.058 nats (perfect: 0.024), seed 0; 3 min 46 s."""
@@ -269,6 +287,7 @@ PRESETS: dict[str, Callable[[], Config]] = {
         cvae_mnist,
         gan_mnist,
         cgan_mnist,
+        gan_images,
         gan_stacked_mnist,
         gan_stacked_small,
         gan_grid,

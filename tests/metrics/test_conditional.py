@@ -115,10 +115,19 @@ def test_stored_pixels_reach_the_score_as_models_see_them(pictures):
     assert seen == [(1.0, torch.float32, [c] * N) for c in range(K)]
 
 
-def test_auc_where_a_class_is_missing_or_a_score_is_broken_gives_a_sentence(pictures):
+def test_auc_leaves_out_a_class_without_images(pictures):
     images, labels = pictures
-    with pytest.raises(UserError, match="Class 3 has no image"):
-        wrong_label_auc(near_its_class, images, labels, 4)
+    whole = wrong_label_auc(near_its_class, images, labels, K, resamples=10)
+    found = wrong_label_auc(near_its_class, images, labels, K + 1, resamples=10)
+    assert (found.mean, found.minimum_pair) == (whole.mean, whole.minimum_pair)
+    assert torch.equal(found.table[:K, :K], whole.table)
+    assert bool(found.table[K].isnan().all())
+
+
+def test_auc_where_classes_are_missing_or_a_score_is_broken_gives_a_sentence(pictures):
+    images, labels = pictures
+    with pytest.raises(UserError, match="at least 2 classes"):
+        wrong_label_auc(near_its_class, images, torch.zeros_like(labels), 3)
     with pytest.raises(UserError, match="at least 2 classes"):
         wrong_label_auc(near_its_class, images, torch.zeros_like(labels), 1)
     with pytest.raises(UserError, match="condition 0 are not finite"):

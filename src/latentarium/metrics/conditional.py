@@ -20,7 +20,7 @@ from torch import Tensor
 
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
-from latentarium.metrics.distances import density_coverage
+from latentarium.metrics.distances import DensityCoverage, density_coverage
 from latentarium.metrics.intervals import Interval, normal_quantile, wilson
 from latentarium.shapes import (
     ClassCounts,
@@ -83,7 +83,8 @@ class WrongLabelAUC:
     """How well a discriminator refuses real images under a wrong label; 1: always."""
 
     table: ClassTable
-    """Row: the condition c; column: the true class k; the diagonal is 0.5 by definition."""
+    """Row: the condition c; column: the true class k; the diagonal is 0.5 by definition, and nan
+    stands where a class has no image."""
     mean: float
     """Over the pairs c != k."""
     mean_interval: Interval
@@ -115,37 +116,38 @@ def wrong_label_auc(
         score: From images in [-1, 1] and labels to one logit each; higher is more accepted.
         images: Real ones, held out; uint8 is converted.
         labels: Their true classes.
-        num_classes: K; each class needs at least one image.
+        num_classes: K; classes without an image are left out.
         resamples: Bootstrap sets, in which each class is resampled within itself.
         seed: Of the bootstrap.
         confidence: Of the intervals.
         batch_size: Images scored at once: memory, not meaning.
 
     Raises:
-        UserError: Fewer than two classes, a class without images, or a score that is not finite.
+        UserError: Fewer than two classes with images, or a score that is not finite.
     """
     if num_classes < 2:
         raise UserError("A wrong label needs a second class: give data with at least 2 classes.")
     normal_quantile(confidence)  # for its check
     _require_labels(labels, num_classes)
     counts = torch.bincount(labels, minlength=num_classes)
-    if int(counts.min()) == 0:
-        raise UserError(
-            f"Class {int(counts.argmin())} has no image to score: give images of every class."
-        )
+    present = counts > 0
+    if int(present.sum()) < 2:
+        raise UserError("A wrong label needs images of at least 2 classes: give more of them.")
     rows = [torch.nonzero(labels == c).squeeze(1) for c in range(num_classes)]
     generator = torch.Generator().manual_seed(seed)
-    weights = [_resampled_weights(len(r), resamples, generator) for r in rows]
+    weights = [_resampled_weights(max(1, len(r)), resamples, generator) for r in rows]
     # the first set is the sample itself; the same sets serve every condition
     aucs = torch.full((resamples + 1, num_classes, num_classes), 0.5, dtype=torch.float64)
-    for c in range(num_classes):
+    aucs[:, ~present] = aucs[:, :, ~present] = torch.nan
+    measured = present.nonzero().squeeze(1).tolist()
+    for c in measured:
         scores = _scores(score, images, c, batch_size)
-        for k in range(num_classes):
+        for k in measured:
             if k != c:
                 aucs[:, c, k] = _weighted_auc(
                     scores[rows[c]], scores[rows[k]], weights[c], weights[k]
                 )
-    off_diagonal = ~torch.eye(num_classes, dtype=torch.bool)
+    off_diagonal = ~torch.eye(num_classes, dtype=torch.bool) & present & present[:, None]
     pairs = aucs[:, off_diagonal]
     condition, true = torch.nonzero(off_diagonal)[int(pairs[0].argmin())].tolist()
     return WrongLabelAUC(
@@ -197,14 +199,15 @@ def label_histogram(judged: LabelSet, num_classes: int) -> LabelHistogram:
 class ClassManifold:
     """Density and coverage within each class."""
 
-    density: tuple[float, ...]
-    """In label order; 1 is expected where both sets come from one distribution."""
-    coverage: tuple[float, ...]
-    coverage_intervals: tuple[Interval, ...]
-    expected_coverage: tuple[float, ...]
+    density: tuple[float | None, ...]
+    """In label order; 1 is expected where both sets come from one distribution. None for a class
+    with too few images."""
+    coverage: tuple[float | None, ...]
+    coverage_intervals: tuple[Interval | None, ...]
+    expected_coverage: tuple[float | None, ...]
     """Where both sets come from one distribution, at these sizes."""
     worst_class: int
-    """The class whose coverage is smallest beside what is expected."""
+    """The class whose coverage is smallest beside what is expected, of those measured."""
     n: tuple[int, ...]
     """Real images of each class."""
     n_fake: tuple[int, ...]
@@ -226,32 +229,38 @@ def class_manifold(
         labels: Their classes.
         fake: Features of generated images.
         asked: The classes that they were asked for.
-        num_classes: K; each needs more than k real images, and at least one generated.
+        num_classes: K; a class is measured that has more than k real images, and at least one
+            generated.
         k: Neighbours that a ball reaches to.
 
     Raises:
-        UserError: A class with too few images.
+        UserError: No class has enough images.
     """
     _require_labels(labels, num_classes)
     _require_labels(asked, num_classes)
-    found, expected, sizes = [], [], []
+    found: dict[int, DensityCoverage] = {}
+    expected: dict[int, float] = {}
+    sizes = []
     for c in range(num_classes):
         own, made = real[labels == c], fake[asked == c]
-        if len(own) <= k or len(made) == 0:
-            raise UserError(
-                f"Class {c} has {len(own)} real and {len(made)} generated images: density and "
-                f"coverage with k = {k} need more than {k} real ones, and a generated one."
-            )
-        found.append(density_coverage(own, made, k))
-        expected.append(expected_coverage(len(own), len(made), k))
         sizes.append((len(own), len(made)))
-    lack = [e - d.coverage for d, e in zip(found, expected, strict=True)]
+        if len(own) > k and len(made) > 0:
+            found[c] = density_coverage(own, made, k)
+            expected[c] = expected_coverage(len(own), len(made), k)
+    if not found:
+        raise UserError(
+            f"No class has more than {k} real images and a generated one, which density and "
+            f"coverage with k = {k} need: give more images."
+        )
+    every = range(num_classes)
     return ClassManifold(
-        density=tuple(d.density for d in found),
-        coverage=tuple(d.coverage for d in found),
-        coverage_intervals=tuple(d.coverage_interval for d in found),
-        expected_coverage=tuple(expected),
-        worst_class=max(range(num_classes), key=lack.__getitem__),
+        density=tuple(found[c].density if c in found else None for c in every),
+        coverage=tuple(found[c].coverage if c in found else None for c in every),
+        coverage_intervals=tuple(
+            found[c].coverage_interval if c in found else None for c in every
+        ),
+        expected_coverage=tuple(expected.get(c) for c in every),
+        worst_class=max(found, key=lambda c: expected[c] - found[c].coverage),
         n=tuple(own for own, _ in sizes),
         n_fake=tuple(made for _, made in sizes),
         k=k,

@@ -1,6 +1,7 @@
 """The report's sections that fit any model: samples, labels, the game, copies, the plane."""
 
 import dataclasses
+import math
 from typing import Any
 
 from latentarium.config import OptimizerConfig
@@ -177,16 +178,23 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     classes = class_manifold(s.real_features, s.test.labels, s.features, s.asked, len(names))
     tables["classes"] = dataclasses.asdict(classes)
     low = classes.worst_class
+    value, left_out = classes.coverage[low], [
+        name for name, share in zip(names, classes.coverage, strict=True) if share is None
+    ]  # fmt: skip
+    assert value is not None  # the worst is one of those measured
+    few = f"Too few test images for a coverage of their own: {', '.join(left_out)}."
     found["coverage.worst"] = Measurement(
-        name="Coverage, worst class", unit="share",
-        value=classes.coverage[low], interval=classes.coverage_intervals[low],
+        name="Coverage, worst class", unit="share", value=value,
+        interval=classes.coverage_intervals[low],
         floor=classes.expected_coverage[low], n=classes.n[low], seed=s.seed,
         extractor=describe(s.extractor), split="test", protocol=f"coverage-class-k{classes.k}<",
-        detail=names[low],
+        detail=names[low], note=few if left_out else "",
     )  # fmt: skip
     if isinstance(s.model, GAN):
         auc = refusal(s.model.discriminate, test.images, test.labels, len(names), seed=s.seed)
-        tables["wrong_label_auc"] = auc.table.tolist()
+        tables["wrong_label_auc"] = [
+            [v if math.isfinite(v) else None for v in row] for row in auc.table.tolist()
+        ]
         given, true = auc.minimum_pair
         pair = f"a real {names[true]} under {names[given]}"
         for key, title, value, sure, detail in (
