@@ -115,8 +115,8 @@ def cgan_mnist() -> Config:
 
 def gan_images() -> Config:
     """Conditional GAN for labelled colour pictures of about 64 x 64: --data takes a folder or a
-    zip. On 3,786 emoji of ten unbalanced categories: 80 % of samples are
-    judged to be what was asked for (the judge is right on 85 % of real ones), flags all; 9 minutes."""
+    zip. On 3,786 emoji of ten unbalanced categories: 80 % of samples are judged to be what was
+    asked for (the judge is right on 85 % of real ones), flags all; about 9 minutes."""
     config = cgan_mnist()
     trunk = NetConfig(width=16, depth=1, hidden=256)
     model = replace(

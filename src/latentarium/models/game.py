@@ -38,6 +38,9 @@ class Player:
 def only(player: Player, model: nn.Module) -> Iterator[None]:
     """Lets gradients reach this player's own parameters and no others, and gives the others
     their running statistics back."""
+    if player.part is model:  # a game of one: nobody stands by
+        yield
+        return
     own = {id(p) for p in player.part.parameters()}
     before = [(p, p.requires_grad) for p in model.parameters()]
     own_buffers = {id(b) for b in player.part.buffers()}

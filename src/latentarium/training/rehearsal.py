@@ -1,9 +1,11 @@
 """What a training will cost, measured before it is spent: a few steps, and nothing written."""
 
+import re
 import statistics
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -110,6 +112,10 @@ def _wait(device: torch.device) -> None:
 def _peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the parent process held at its fork
+        (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(peak) * 1024
     import resource  # not on Windows
 
     unit = 1 if sys.platform == "darwin" else 1024
