@@ -308,7 +308,8 @@ def compare(
     for folder in runs:
         kept = Run(folder).metrics()
         fresh = kept is not None and kept.get("weights") == Run(folder).weights_hash()
-        known = Report.from_dict(kept) if kept is not None and fresh else None
+        asked = options != EvaluateOptions()  # then what was measured otherwise won't do
+        known = Report.from_dict(kept) if kept is not None and fresh and not asked else None
         reports[_short(folder, runs)] = known or _evaluated(folder, options)
     found = side_by_side(reports)
     _print(render(found.titles, found.rows))

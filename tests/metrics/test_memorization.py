@@ -93,7 +93,7 @@ def test_images_in_both_sets_are_ties():
     train = draw(150, 0)
     found = memorization(train[:100], train, train)
     assert found.nearer_to_training == 0.5
-    assert found.near_copies == 0  # nothing is nearer than distance 0
+    assert found.near_copies == found.near_copies_floor == 1  # the floor says so
 
 
 def test_uint8_is_what_it_stands_for():
@@ -108,3 +108,16 @@ def test_too_few_images_are_a_sentence():
         memorization(draw(10, 0), draw(10, 1), draw(50, 2))
     with pytest.raises(UserError, match="at least one of each"):
         memorization(draw(0, 0), draw(10, 1), draw(150, 2))
+
+
+def test_a_replay_is_seen_where_some_held_out_images_repeat_training_images():
+    train = draw(300, 0)
+    held_out = torch.cat([train[:10], draw(190, 1)])  # 5 %, so the threshold is distance 0
+    found = memorization(train[100:200], train, held_out)
+    assert found.near_copies == 1
+    assert found.near_copies_floor < 0.1
+
+
+def test_samples_that_are_not_finite_are_a_sentence():
+    with pytest.raises(UserError, match="not finite"):
+        memorization(draw(50, 0) * torch.nan, draw(150, 1), draw(150, 2))

@@ -39,7 +39,10 @@ class BenchReport:
             "bench": p.name,
             "protocol": p.words,
             "data": self.data,
-            "columns": [dataclasses.asdict(c) for c in p.columns],
+            "columns": [
+                {"key": c.key, "title": c.title, "unit": c.unit, "ideal": c.ideal}
+                for c in p.columns
+            ],
             "rows": [row.to_dict() for row in self.rows],
             "interval": "95 % of the mean over seeds, Student's t",
             "published": [dataclasses.asdict(row) for row in p.published],
@@ -55,7 +58,12 @@ class BenchReport:
         columns = self.protocol.columns
         titles = ["", *(c.title for c in columns), "runs", "source"]
         cells = [
-            [row.name, *(_ours(row, c) for c in columns), str(len(row.seeds)), "this run"]
+            [
+                f"{row.name}, {row.steps:,} steps",
+                *(_ours(row, c) for c in columns),
+                str(len(row.seeds)),
+                "this run",
+            ]
             for row in self.rows
         ]
         for row in self.protocol.published:
@@ -134,7 +142,10 @@ def run_bench(
         data=f"{card.source} {card.fingerprint[:12]}",
         seconds=time.monotonic() - began,
     )
-    write_atomic(out / "bench.json", (json.dumps(report.to_dict(), indent=2) + "\n").encode())
+    write_atomic(
+        out / "bench.json",
+        (json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n").encode(),
+    )
     write_atomic(out / "bench.svg", charts.alone(figure(report)).encode())
     return report
 
@@ -184,9 +195,12 @@ def _measured(
     """The measurements of a trained run, kept beside it."""
     path = run.folder.with_suffix(".json")
     if path.exists():
-        kept = json.loads(path.read_text())
-        if kept["protocol"] == protocol.words and kept["weights"] == run.weights_hash():
-            return {k: Measurement.from_dict(v) for k, v in kept["measurements"].items()}
+        try:
+            kept = json.loads(path.read_text())
+            if kept["protocol"] == protocol.words and kept["weights"] == run.weights_hash():
+                return {k: Measurement.from_dict(v) for k, v in kept["measurements"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            shown.say(f"{path} is damaged: measures again")
     bars: list[Bar] = []
 
     def watch(done: int, of: int) -> None:

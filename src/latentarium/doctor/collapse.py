@@ -19,7 +19,7 @@ from latentarium.doctor.finding import Finding, listed
 from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.measurement import Real
-from latentarium.metrics.subject import first
+from latentarium.metrics.subject import scattered
 from latentarium.models.base import LatentModel
 
 ALIKE = 0.15
@@ -52,7 +52,7 @@ def mode_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
 ) -> Finding | None:
     """Looks for the three signs in n samples."""
-    real = first(data.train, REFERENCES)
+    real = scattered(data.train, REFERENCES)
     asked = torch.arange(n) % max(1, model.num_classes) if model.takes_label else None
     samples = model.sample(n, asked, seed=seed)
     groups = {"": (samples, to_float(real.images))}
@@ -66,6 +66,8 @@ def mode_collapse(
         for name, (fakes, reals) in groups.items()
         if min(len(fakes), len(reals)) >= FEWEST
     }
+    if not spreads:  # no class has enough images by itself
+        spreads = {"": spread(samples, to_float(real.images))}
     ill = {name: s for name, s in spreads.items() if s.variance < ALIKE or s.nearest < REPEATED}
     evidence: dict[str, Real] = {}
     sentences = []

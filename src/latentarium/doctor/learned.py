@@ -12,7 +12,8 @@ from latentarium.doctor.cures import less_capacity, smaller_beta
 from latentarium.doctor.finding import Finding, settings
 from latentarium.doctor.log_rules import NO_RATE, OVERFIT, OVERFIT_GAME
 from latentarium.errors import UserError
-from latentarium.metrics.game import Z95, held_out_losses
+from latentarium.metrics.game import held_out_losses
+from latentarium.metrics.intervals import normal_quantile
 from latentarium.metrics.likelihood import active_units
 from latentarium.metrics.memorization import memorization
 from latentarium.models.autoencoder import Autoencoder
@@ -87,7 +88,7 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
     else:
         assert isinstance(config.model, GANConfig)
         learned, limit = EQUILIBRIUM[config.model.loss]["discriminator"], OVERFIT_GAME
-    if learned <= 0 or (gap - Z95 * error) / learned <= limit:
+    if learned <= 0 or (gap - normal_quantile(0.95) * error) / learned <= limit:
         return None
     beside = (
         "loss of guessing"
@@ -101,7 +102,7 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
         evidence={
             "training loss": float(seen.mean()),
             "held-out loss": float(unseen.mean()),
-            "95 % error of the difference": Z95 * error,
+            "95 % error of the difference": normal_quantile(0.95) * error,
             beside: learned,
         },
         cure=less_capacity(config),

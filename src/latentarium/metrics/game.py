@@ -21,6 +21,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
+from scipy.stats import t as student
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -32,8 +33,6 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Player, move, only
 from latentarium.random import Noise
 from latentarium.shapes import PerSample
-
-Z95 = 1.96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Gain:
     gain: float
     """before - after, at least 0: not moving is a response too."""
     interval: tuple[float, float]
-    """95 % of the difference, over held-out batches (normal approximation)."""
+    """95 % of the difference, over held-out batches (Student's t)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +88,7 @@ def exploitability(
     """
     if num_batches < 2:
         raise UserError(f"num_batches is {num_batches}; give at least 2, for the interval.")
+    quantile = float(student.ppf(0.975, num_batches - 1))
     gains = []
     for index, player in enumerate(model.players()):
         alone = copy.deepcopy(model).train()
@@ -98,7 +98,7 @@ def exploitability(
         _respond(responder, alone, train, optimizer, response_steps, batch_size, seed)
         after = held_out_losses(responder, alone, held, num_batches, seed)
         difference = before - after
-        half = Z95 * float(difference.std()) / num_batches**0.5
+        half = quantile * float(difference.std()) / num_batches**0.5
         gain = float(difference.mean())
         gains.append(
             Gain(

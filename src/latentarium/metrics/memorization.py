@@ -84,6 +84,8 @@ def memorization(
     fewest = math.ceil(1 / quantile)
     if len(samples) == 0 or len(train) == 0:
         raise UserError("Copies need samples and training images: give at least one of each.")
+    if not bool(samples.isfinite().all()):
+        raise UserError("Some samples are not finite: look at the training's losses.")
     if len(held_out) < fewest:
         raise UserError(
             f"{len(held_out)} held-out images don't show their nearest {quantile:.0%}: give at "
@@ -106,7 +108,9 @@ def memorization(
     distance = _exact(drawn, known, of_all)
     real = _exact(others, known, _nearest(others, known, m)[1])
     threshold = float(real.quantile(quantile))
-    near = distance < threshold
+    near = (
+        distance <= threshold
+    )  # at 0, where held-out images repeat training images, copies count
     best = distance.argsort()[:SHOWN]
     return Memorization(
         nearer_to_training=share,
@@ -115,7 +119,7 @@ def memorization(
         references=m,
         near_copies=float(near.double().mean()),
         near_copies_interval=wilson(int(near.sum()), len(near)),
-        near_copies_floor=float((real < threshold).double().mean()),
+        near_copies_floor=float((real <= threshold).double().mean()),
         threshold=threshold,
         closest=tuple((i, int(order[of_all[i]]), float(distance[i])) for i in best.tolist()),
         n=len(samples),

@@ -104,6 +104,12 @@ def first(split: Split, n: int) -> Split:
     return Split(split.images[:n], None if split.labels is None else split.labels[:n])
 
 
+def scattered(split: Split, n: int) -> Split:
+    """n images from all over a split, the same ones each time: a file may be sorted by class."""
+    order = torch.from_numpy(fixed_permutation(len(split))[:n])
+    return Split(split.images[order], None if split.labels is None else split.labels[order])
+
+
 def shuffle_test(data: Data) -> Data:
     """The same data, with the test split in an order that never changes but is not the file's:
     the halves of a file may differ (MNIST's do), and parts are measured beside parts."""
