@@ -119,14 +119,22 @@ class Summary:
         return {
             "name": self.name,
             "steps": self.steps,
-            "mean": {k: self.mean(k) for k in keys},
-            "interval": {k: self.interval(k) for k in keys},
+            # not a number where no sample was fit to be judged: null
+            "mean": {k: _finite(self.mean(k)) for k in keys},
+            "interval": {
+                k: None if (ends := self.interval(k)) is None else [_finite(v) for v in ends]
+                for k in keys
+            },
             "seeds": {
                 str(seed): {k: m.to_dict() for k, m in row.items()}
                 for seed, row in self.seeds.items()
             },
             "training_seconds": {str(seed): round(s, 1) for seed, s in self.seconds.items()},
         }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def known(name: str, protocols: dict[str, Protocol]) -> Protocol:

@@ -128,7 +128,10 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
         rows=rows,
         how_titles=["measured with", "n", "seed", "split", "extractor", "protocol"],
         how=how,
-        notes=["Brackets: 95 % over the n samples. Floor: real data against real data."],
+        notes=[
+            "Brackets: 95 % over the n samples. Floor: what real data score, where that is known.",
+            *dict.fromkeys(note for report in reports.values() for note in report.notes()),
+        ],
     )
 
 

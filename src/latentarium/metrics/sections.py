@@ -26,7 +26,7 @@ from latentarium.metrics.intervals import bootstrap
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.memorization import memorization
-from latentarium.metrics.subject import Subject
+from latentarium.metrics.subject import Subject, scattered
 from latentarium.models.base import LatentModel
 from latentarium.models.gan import GAN
 from latentarium.random import Noise
@@ -44,7 +44,7 @@ COPIES = 5000
 """Samples, and held-out images, behind the memorization test at most."""
 COMPONENTS, FITTED = 10, 15_000
 """Gaussians of the mixture fitted to latents, and latents that it is fitted to."""
-RESPONSE_STEPS, RESPONSE_BATCHES = 60, 15
+RESPONSE_STEPS, RESPONSE_BATCHES, RESPONSE_SIZE = 60, 15, 64
 RESPONSE = {
     "autoencoder": OptimizerConfig(learning_rate=1e-3),
     "gan": OptimizerConfig(learning_rate=1e-3, beta1=0.0, beta2=0.99),
@@ -235,13 +235,16 @@ def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
 
 def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """How much each player could still gain by moving alone, and the sum."""
+    smallest = min(len(s.data.validation), len(s.data.train))
+    size = min(RESPONSE_SIZE, max(1, smallest // 2))  # at least two batches, none dealt twice
+    count = max(2, min(RESPONSE_BATCHES, len(s.data.validation) // size))
     found = exploitability(
         s.model, s.data.train, s.data.validation, optimizer=RESPONSE[s.model.config.family],
-        response_steps=RESPONSE_STEPS, num_batches=RESPONSE_BATCHES, seed=s.seed,
+        response_steps=RESPONSE_STEPS, batch_size=size, num_batches=count, seed=s.seed,
     )  # fmt: skip
     loss, alone = _loss(s.model), len(found.gains) == 1
     shared = {
-        "unit": "nats", "floor": 0.0, "n": RESPONSE_BATCHES * 64, "seed": s.seed,
+        "unit": "nats", "floor": 0.0, "n": count * size, "seed": s.seed,
         "extractor": "own-losses", "split": "validation",
         "protocol": f"best-response-{RESPONSE_STEPS} {loss}",
     }  # fmt: skip
@@ -277,7 +280,7 @@ def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """Whether samples lie nearer to training images than to others."""
     # validation images are of the training images' own distribution; a test split may not be
     # (MNIST's has other writers), which alone would put samples nearer to training images
-    held_out = s.data.validation.images[:COPIES]
+    held_out = scattered(s.data.validation, COPIES).images
     found = memorization(s.samples[:COPIES], s.data.train.images, held_out, seed=s.seed)
     tables["nearest_training_images"] = [list(row) for row in found.closest]
     low, high = found.null_interval
