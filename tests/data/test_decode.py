@@ -145,3 +145,8 @@ def test_a_huge_picture_is_refused_by_its_head(monkeypatch):
     monkeypatch.setattr(m, "MOST_PIXELS", 100)
     with pytest.raises(BrokenImage, match="12 x 9 pixels, more than 100"):
         look(file_of(picture()))
+
+
+def test_postscript_by_another_name_starts_no_program():
+    with pytest.raises(BrokenImage, match="no known kind"):
+        look(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")

@@ -315,3 +315,13 @@ def test_no_warning_reaches_a_person_who_did_nothing_wrong(tmp_path):
         warnings.simplefilter("error")
         load_data(fill(tmp_path / "p", CLASSES))
     assert tiny_data().notes == ()
+
+
+def test_two_folders_of_one_name_are_told_apart(tmp_path):
+    stamp = 1_700_000_000
+    for place, value in (("a", 10), ("b", 20)):
+        root = fill(tmp_path / place / "photos", [f"{i}.png" for i in range(12)], value=value)
+        for path in root.iterdir():
+            os.utime(path, (stamp, stamp))
+    assert int(load_data(tmp_path / "a" / "photos").train.images.max()) == 10
+    assert int(load_data(tmp_path / "b" / "photos").train.images.max()) == 20

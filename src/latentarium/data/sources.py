@@ -95,7 +95,7 @@ def load_data(source: object = "mnist", labels: object = None, *, size: int = 0)
     pictures = None if not isinstance(source, str | os.PathLike) else _pictures(_path(source))
     if pictures is not None:
         _no_labels_beside(labels, str(source))
-        return _load_pictures(pictures, _path(source).resolve().name, size)
+        return _load_pictures(pictures, _path(source).resolve(), size)
     if isinstance(source, str | os.PathLike):
         return to_data(_read_path(os.fspath(source), labels))
     if isinstance(source, np.ndarray | torch.Tensor | list | tuple):
@@ -130,14 +130,15 @@ def _pictures(path: Path) -> list[Item] | None:
     return list_folder(path) or None
 
 
-def _load_pictures(items: list[Item], source: str, size: int) -> Data:
+def _load_pictures(items: list[Item], path: Path, size: int) -> Data:
     if size and size < SMALLEST_SIDE:
         raise UserError(f"size is {size}; give at least {SMALLEST_SIDE}, or 0.")
-    key = cache.key_of(items, source, size)
+    key = cache.key_of(items, str(path), size)
     data = cache.load(key)
     if data is None:
-        data = to_data(read_pictures(items, source, size))
-        cache.keep(key, data)
+        data = to_data(read_pictures(items, path.name, size))
+        if not any(note.startswith("skipped") for note in data.notes):  # it may be mended
+            cache.keep(key, data)
     return data
 
 
