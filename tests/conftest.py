@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from latentarium.data.dataset import Data
+from latentarium.models.base import LatentModel
+from latentarium.models.game import Player
 
 torch.set_num_threads(1)
 
@@ -39,3 +41,19 @@ def npz(tmp_path):
     path = tmp_path / "tiny.npz"
     np.savez(path, images=images[:, 0], labels=labels)
     return path
+
+
+class Mute(LatentModel):
+    """A model that does nothing: a test gives it what it needs."""
+
+    def players(self) -> list[Player]:
+        raise AssertionError("nobody plays here")
+
+    def decode(self, z, y=None):
+        raise AssertionError("nothing is decoded here")
+
+    def encode(self, x, y=None):
+        raise AssertionError("nothing is encoded here")
+
+    def reconstruct(self, x, y=None):
+        raise AssertionError("nothing is encoded here")

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     ["errors"],
     ["config", "memory", "shapes", "files", "random", "progress", "tables"],
-    ["distributions", "nn", "data", "presets"],
+    ["distributions", "nn", "data", "presets", "weights"],
     ["objectives"],
     ["models"],
     ["sampling"],

@@ -23,8 +23,6 @@ from latentarium.errors import Stopped, UserError
 
 if TYPE_CHECKING:
     from latentarium.metrics.report import Report
-    from latentarium.progress import Display
-    from latentarium.training.log import Reporter
 
 PROG = "latentarium"
 DESCRIPTION = (
@@ -95,13 +93,14 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
         quick: Trains tiny models in a minute, to see that everything works; its verdicts mean
             nothing.
     """
+    from latentarium.doctor.live import Watched
     from latentarium.progress import display
     from latentarium.tour.run import tour as run_tour
 
     with display() as shown:
         report = run_tour(
             out, seed=seed, quick=quick, shown=shown,
-            reporter=lambda title: bar_reporter(shown, title),
+            reporter=lambda title: Watched(shown, title),
         )  # fmt: skip
     for claim in report.claims:
         _print(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
@@ -159,6 +158,7 @@ def _train(name: str, arguments: list[str]) -> None:
         _print("\n".join([*rehearse(config).lines(), "Nothing was written."]))
         return
 
+    from latentarium.doctor.live import Watched
     from latentarium.progress import display
     from latentarium.training.loop import train as run_training
 
@@ -166,38 +166,11 @@ def _train(name: str, arguments: list[str]) -> None:
         run_training(config, folder)
         return
     with display() as shown:
-        run = run_training(config, folder, reporter=bar_reporter(shown, str(folder)))
+        run = run_training(config, folder, reporter=Watched(shown, str(folder)))
     _print(
         f"{run.folder}: step {settings.steps} of {settings.steps}. Look at {run.folder}/samples,"
     )
     _print(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
-
-
-def bar_reporter(shown: "Display", title: str) -> "Reporter":
-    """Training's progress as a bar with the losses of its last row."""
-    from latentarium.doctor.log_rules import examine_log
-    from latentarium.training.log import Reporter
-
-    class BarReporter(Reporter):
-        def start(self, config: Config, step: int) -> None:
-            if step:
-                shown.say(f"{title}: resumes at step {step} of {config.train.steps}.")
-            self.config, self.rows, self.said = config, [], set()
-            self.bar = shown.bar(title, config.train.steps, step)
-
-        def update(self, step: int, row: dict[str, Any]) -> None:
-            losses = (f"{k} {v['total']:.4g}" for k, v in row.items() if isinstance(v, dict))
-            self.bar.update(step, "  ".join(losses))
-            self.rows.append(row)
-            for finding in examine_log(self.config, self.rows):
-                if finding.disease not in self.said:  # each is said once
-                    self.said.add(finding.disease)
-                    shown.say("\n".join([f"{title}, step {step}:", *finding.lines()]))
-
-        def end(self, seconds: float) -> None:
-            self.bar.end()
-
-    return BarReporter()
 
 
 def sample(
@@ -365,6 +338,7 @@ def bench(
     from latentarium.bench.protocol import known
     from latentarium.bench.protocols import PROTOCOLS
     from latentarium.bench.run import run_bench
+    from latentarium.doctor.live import Watched
     from latentarium.progress import display
     from latentarium.tables import render
 
@@ -377,7 +351,7 @@ def bench(
     with display() as shown:
         report = run_bench(
             protocol, folder, seeds=seeds, budget=budget, device=device, shown=shown,
-            reporter=lambda title: bar_reporter(shown, title),
+            reporter=lambda title: Watched(shown, title),
         )  # fmt: skip
     _print(render(*report.table()))
     _print("\n".join(["", *report.notes()]))
@@ -425,7 +399,7 @@ def data_check(
     """Says what would be loaded from a source, and what is wrong with it.
 
     Args:
-        source: mnist, ring, grid, a .npz file, an IDX file or a folder of them.
+        source: As for training: mnist, a folder of pictures, a .zip of it, a .npz file, ...
         as_json: Print JSON for a machine to read.
     """
     from latentarium.data.check import check

@@ -4,6 +4,10 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from latentarium.errors import UserError
@@ -68,6 +72,20 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextmanager
+def folder_atomic(folder: Path) -> Iterator[Path]:
+    """A place to fill, which takes the folder's name by one rename at the end of the block, so
+    that no reader sees half of it; what was there before is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as work:
+        made = Path(work) / "folder"
+        made.mkdir()
+        yield made
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        made.replace(folder)
 
 
 def cache_folder(name: str) -> Path:

@@ -37,6 +37,7 @@ from latentarium.errors import UserError
 from latentarium.files import cannot_write, is_temporary, sha256, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
+from latentarium.weights import weights_from_bytes, weights_to_bytes
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 2
@@ -182,11 +183,13 @@ class Run:
 
     def save_weights(self, model: LatentModel) -> None:
         """Writes the weights for use."""
-        write_atomic(self.folder / "weights.safetensors", _state_bytes(model))
+        write_atomic(self.folder / "weights.safetensors", weights_to_bytes(model))
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
         """Keeps all players' weights of this step."""
-        write_atomic(self.folder / "snapshots" / f"{step:09d}.safetensors", _state_bytes(model))
+        write_atomic(
+            self.folder / "snapshots" / f"{step:09d}.safetensors", weights_to_bytes(model)
+        )
 
     def snapshots(self) -> list[int]:
         """The steps of which weights were kept."""
@@ -197,7 +200,7 @@ class Run:
         path = self._weights_path(snapshot)
         model = build(self.config.model, self.data, self.config.train.seed)
         try:
-            model.load_state_dict(_checked(path.read_bytes()))
+            model.load_state_dict(weights_from_bytes(path.read_bytes()))
         except (SafetensorError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"{path} does not fit its config.json or is damaged ({_first_line(error)}): run "
@@ -308,31 +311,6 @@ def versions() -> dict[str, str]:
 def machine() -> str:
     """What this runs on, in a few words."""
     return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"
-
-
-def _state_bytes(model: LatentModel) -> bytes:
-    tensors = {k: t.cpu().contiguous() for k, t in model.state_dict().items()}
-    return tensors_to_bytes(tensors, metadata={"sha256": _digest(tensors)})
-
-
-def _checked(content: bytes) -> dict[str, Tensor]:
-    """The tensors of a file of weights, compared with the checksum that it carries."""
-    tensors = tensors_from_bytes(content)
-    size = int.from_bytes(content[:8], "little")
-    noted = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get("sha256")
-    if noted is not None and noted != _digest(tensors):
-        raise ValueError("its checksum is wrong")
-    return tensors
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and values."""
-    parts = []
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        parts.append(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        parts.append(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return sha256(b"".join(parts))
 
 
 def _to_json(content: object) -> bytes:

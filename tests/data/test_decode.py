@@ -92,8 +92,9 @@ def test_cmyk_becomes_rgb():
     assert pixels[2].min() > 200
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_each_exif_orientation_comes_upright(orientation):
+def test_each_exif_orientation_comes_upright(orientation, kind):
     upright = np.zeros((9, 12), np.uint8)
     upright[1, 2] = 255  # one bright pixel near the top left
     upright[:, 11] = 100
@@ -107,7 +108,7 @@ def test_each_exif_orientation_comes_upright(orientation):
     stored = image.transpose(undo[orientation]) if orientation in undo else image
     exif = Image.Exif()
     exif[0x0112] = orientation
-    content = file_of(stored, exif=exif)
+    content = file_of(stored, kind, exif=exif)
     assert look(content)[0] == (9, 12)
     assert np.array_equal(decode(content, grey=True)[0], upright)
 
@@ -150,3 +151,14 @@ def test_a_huge_picture_is_refused_by_its_head(monkeypatch):
 def test_postscript_by_another_name_starts_no_program():
     with pytest.raises(BrokenImage, match="no known kind"):
         look(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+
+
+@pytest.mark.parametrize(("low", "high", "fits"), [(0, 1, True), (0, 1000, False), (-1, 1, False)])
+def test_floats_are_from_0_to_1_or_refused(low, high, fits):
+    ramp = np.linspace(low, high, 120, dtype=np.float32).reshape(10, 12)
+    content = file_of(Image.fromarray(ramp), "TIFF")
+    if fits:
+        assert decode(content, grey=True)[0].ravel()[[0, -1]].tolist() == [0, 255]
+        return
+    with pytest.raises(BrokenImage, match="floats outside 0 to 1"):
+        decode(content, grey=True)

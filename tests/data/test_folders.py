@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import sys
 import warnings
 import zipfile
@@ -16,6 +17,7 @@ from PIL import Image
 from conftest import tiny_data
 from latentarium.data import cache, folders
 from latentarium.data.check import check
+from latentarium.data.dataset import fingerprint
 from latentarium.data.folders import list_folder, natural, read_pictures
 from latentarium.data.sources import fashion_mnist, load_data
 from latentarium.errors import UserError
@@ -224,9 +226,14 @@ def test_a_damaged_entry_is_made_again(tmp_path):
     root = fill(tmp_path / "p", CLASSES)
     before = load_data(root).card
     (entry,) = (folders_in_cache()).iterdir()
-    (entry / "train.npy").write_bytes(b"damaged")
-    assert load_data(root).card == before
-    assert load_data(root).card == before
+    path = entry / "train.npy"
+    flipped = bytearray(path.read_bytes())
+    flipped[-3] ^= 1  # one pixel
+    for content in (b"damaged", bytes(flipped)):
+        path.write_bytes(content)
+        data = load_data(root)
+        assert data.card == before
+        assert fingerprint(*data.splits().values()) == before.fingerprint
 
 
 def folders_in_cache():
@@ -315,6 +322,56 @@ def test_no_warning_reaches_a_person_who_did_nothing_wrong(tmp_path):
         warnings.simplefilter("error")
         load_data(fill(tmp_path / "p", CLASSES))
     assert tiny_data().notes == ()
+
+
+def test_a_file_replaced_with_size_and_date_kept_is_seen(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(12)], value=10)
+    assert int(load_data(root).train.images.max()) == 10
+    for path in root.iterdir():
+        status = path.stat()
+        path.write_bytes(png(value=20))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert int(load_data(root).train.images.max()) == 20
+
+
+def test_a_broken_file_that_was_mended_is_seen(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(30)])
+    (root / "bad.png").write_bytes(b"no")
+    load_data(root)
+    (root / "bad.png").write_bytes(png())
+    assert sum(map(len, load_data(root).splits().values())) == 31
+
+
+def test_a_link_in_a_zip_is_left_out(tmp_path):
+    path = zipped(tmp_path / "z.zip", {f"{i}.png": png() for i in range(12)})
+    with zipfile.ZipFile(path, "a") as archive:
+        for i in range(5):
+            link = zipfile.ZipInfo(f"link{i}.png")
+            link.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(link, "0.png")
+    assert sum(map(len, load_data(path).splits().values())) == 12
+
+
+def test_a_class_may_be_called_train_beside_others(tmp_path):
+    names = [f"{c}/{i}.png" for c in ("bus", "car", "train") for i in range(6)]
+    data = load_data(fill(tmp_path / "p", names))
+    assert data.card.classes == ("bus", "car", "train")
+
+
+def test_grey_stored_as_colour_is_one_channel(tmp_path):
+    root = fill(tmp_path / "p", [f"{i}.png" for i in range(12)])
+    grey = load_data(root)
+    for path in root.iterdir():
+        Image.open(path).convert("RGB").save(path)
+    again = load_data(root)
+    assert again.card.image_shape == (1, 10, 12)
+    assert again.card.fingerprint == grey.card.fingerprint
+
+
+def test_classes_are_in_natural_order(tmp_path):
+    names = [f"{c}/{i}.png" for c in (10, 9, 1, 2) for i in range(4)]
+    data = load_data(fill(tmp_path / "p", names))
+    assert data.card.classes == ("1", "2", "9", "10")
 
 
 def test_two_folders_of_one_name_are_told_apart(tmp_path):

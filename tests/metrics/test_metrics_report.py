@@ -100,7 +100,8 @@ def test_other_data_are_refused():
 
 
 def test_another_seed_is_no_obstacle():
-    compare({"x": report(p=number(seed=0)), "y": report(seed=1, p=number(seed=1))})
+    found = compare({"x": report(p=number(seed=0)), "y": report(seed=1, p=number(seed=1))})
+    assert found.how[0][found.how_titles.index("seed")] == "0, 1"
 
 
 def test_one_run_is_no_comparison():
@@ -114,3 +115,13 @@ def test_one_run_is_no_comparison():
 def test_damaged_metrics_are_a_sentence(damage):
     with pytest.raises(UserError, match="evaluate the run again"):
         Report.from_dict({**report(p=number()).to_dict(), **damage})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("value", "x"), ("interval", ["a", "b"]), ("floor", [])]
+)
+def test_a_number_that_is_none_is_a_sentence(key, value):
+    content = report(p=number(interval=(0.1, 0.9))).to_dict()
+    content["measurements"]["p"][key] = value
+    with pytest.raises(UserError, match="damaged"):
+        Report.from_dict(content)

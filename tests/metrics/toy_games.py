@@ -3,11 +3,10 @@
 import torch
 from torch import nn
 
-from conftest import tiny_data
+from conftest import Mute, tiny_data
 from latentarium import presets
 from latentarium.config import OptimizerConfig
 from latentarium.metrics.game import Exploitability, exploitability
-from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 
 
@@ -19,7 +18,7 @@ class Choice(nn.Module):
         self.value = nn.Parameter(torch.tensor(value))
 
 
-class Toy(LatentModel):
+class Toy(Mute):
     """Two players, each with one number, and losses known in closed form."""
 
     def __init__(self, a: float, b: float, first, second) -> None:
@@ -39,15 +38,6 @@ class Toy(LatentModel):
             Player(name, part, loss(formula))
             for (name, part), formula in zip(names, self._losses, strict=True)
         ]
-
-    def decode(self, z, y=None):
-        raise AssertionError("nothing is decoded here")
-
-    def encode(self, x, y=None):
-        raise AssertionError("nothing is encoded here")
-
-    def reconstruct(self, x, y=None):
-        raise AssertionError("nothing is encoded here")
 
 
 SLOW = OptimizerConfig(learning_rate=0.05, beta1=0.0, beta2=0.9)

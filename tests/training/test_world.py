@@ -157,9 +157,11 @@ def test_a_mistake_is_said_in_every_process_and_none_waits(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     together(2, refuse, tmp_path / "full")
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]  # nothing was begun
 
 
-def reduce_over_two_addresses(rank: int) -> None:
+def meet(rank: int, folder: Path) -> None:
     with join(torch.device("cpu")) as world:
         part = torch.nn.Linear(3, 2)
         for p in part.parameters():
@@ -168,11 +170,13 @@ def reduce_over_two_addresses(rank: int) -> None:
         for p in part.parameters():
             assert p.grad is not None
             assert torch.equal(p.grad, torch.full_like(p, 0.5))
+        (folder / str(rank)).write_text(str(world.size))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has all of 127/8")
-def test_processes_meet_at_another_address_than_the_usual():
-    together(2, reduce_over_two_addresses, address="127.0.0.2")
+def test_processes_meet_at_another_address_than_the_usual(tmp_path):
+    together(2, meet, tmp_path, address="127.0.0.2")
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["2", "2"]
 
 
 @pytest.mark.parametrize("size", [2, 4])

@@ -10,6 +10,11 @@ from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, check_labels, fingerprint
 from latentarium.errors import UserError
 
+SPLITS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation",
+    "validation": "validation", "test": "test", "testing": "test",
+}  # fmt: skip
+"""What a split may be called, in a folder, a file or on a hub."""
 SMALLEST_SIDE = 8
 FEWEST = 10
 SPLIT_SEED = 1998

@@ -1,27 +1,25 @@
 """Decoded pictures, kept so that the same folder or zip is decoded once.
 
 An entry is a folder with one .npy for each array and a card, named by a hash of all that it was
-made from: names, sizes and times (in a zip: checksums) of the files, the rule of fitting, and the
-version of this format. It appears by one rename, so no reader sees half of it. Entries larger than
-a quarter of the memory are mapped, not read: then only what is used takes memory.
+made from: place, names, sizes and times (in a zip: checksums) of the files, the rule of fitting,
+and the version of this format. It appears by one rename, so no reader sees half of it. Entries
+larger than a quarter of the memory are mapped: then only what is used takes memory. Others are
+read, and held against their fingerprint.
 """
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from latentarium.config import DataCard, from_dict, to_dict
-from latentarium.data.dataset import Data, Split
+from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.folders import Item
-from latentarium.files import cache_folder
+from latentarium.files import cache_folder, folder_atomic
 
 FORMAT = 1
 MAPPED_SHARE = 0.25
@@ -54,22 +52,19 @@ def load(key: str) -> Data | None:
             for name in ("train", "validation", "test")
         )
         described = from_dict(DataCard, card["card"], "card")
+        # what is mapped is read only where it is used, so it is not looked through here
+        if not mapped and fingerprint(train, validation, test) != described.fingerprint:
+            return None
         return Data(described, train, validation, test, tuple(card["notes"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        shutil.rmtree(folder, ignore_errors=True)  # made again below
-        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # none, or damaged: it is made again
 
 
 def keep(key: str, data: Data) -> None:
     """Keeps data; where that can't be done, a warning says so and nothing else happens."""
     folder = cache_folder("data") / key
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".data-") as work:
-            made = Path(work) / "data"
-            made.mkdir()
+        with folder_atomic(folder) as made:
             names = []
             for name, split in data.splits().items():
                 for end, part in (("", split.images), ("_labels", split.labels)):
@@ -78,8 +73,6 @@ def keep(key: str, data: Data) -> None:
                         names.append(f"{name}{end}")
             content = {"arrays": names, "card": to_dict(data.card), "notes": list(data.notes)}
             (made / "card.json").write_text(json.dumps(content))
-            if not folder.exists():
-                made.rename(folder)
     except OSError as error:
         warnings.warn(
             f"Decoded pictures can't be kept in {folder.parent} ({error.strerror}); they are "

@@ -44,10 +44,16 @@ def look(content: bytes) -> tuple[tuple[int, int], bool]:
         BrokenImage: It is no picture, or a far too large one.
     """
     with _opened(content) as image:
-        width, height = image.size
-        turned = image.getexif().get(ORIENTATION) in TURNED
-        size = (width, height) if turned else (height, width)
-        return size, image.mode in GREY or _grey_palette(image)
+        return look_at(image)
+
+
+def look_at(image: Image.Image) -> tuple[tuple[int, int], bool]:
+    """As `look`, of an open picture."""
+    width, height = image.size
+    # Pillow says the upright size of a TIFF by itself
+    turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in TURNED
+    size = (width, height) if turned else (height, width)
+    return size, image.mode in GREY or _grey_palette(image)
 
 
 def decode(content: bytes, grey: bool, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -93,14 +99,15 @@ def _opened(content: bytes) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Deep grey scaled to 0 to 255: by 16 bits, or floats by their own largest if above 1."""
+    """Deep grey scaled to 0 to 255: 16 bits, or floats from 0 to 1."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float64)
         return Image.fromarray((deep.clip(0, 65535) / 257).round().astype(np.uint8))
     if image.mode == "F":
-        floats = np.nan_to_num(np.asarray(image).astype(np.float64))
-        largest = max(1.0, float(floats.max(initial=0)))
-        return Image.fromarray((floats.clip(0) / largest * 255).round().astype(np.uint8))
+        floats = np.asarray(image).astype(np.float64)
+        if not (floats.min() >= 0 and floats.max() <= 1):  # nan is not either
+            raise ValueError("floats outside 0 to 1")
+        return Image.fromarray((floats * 255).round().astype(np.uint8))
     return image
 
 

@@ -11,11 +11,12 @@ they are; of mixed sizes, all are fitted to 64 x 64, or whatever `size` says.
 
 import os
 import re
+import stat
 import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,7 +24,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from latentarium.data.arrays import Raw
+from latentarium.data.arrays import SPLITS, Raw
 from latentarium.data.decode import BrokenImage, decode, look
 from latentarium.errors import UserError
 from latentarium.progress import display
@@ -31,10 +32,6 @@ from latentarium.progress import display
 T = TypeVar("T")
 SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
-}  # fmt: skip
-SPLITS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation",
-    "validation": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 MIXED_SIZE = 64
 MOST_BROKEN = 0.05
@@ -73,7 +70,7 @@ def list_folder(folder: Path) -> list[Item]:
             items.append(
                 Item(
                     name=path.relative_to(folder).as_posix(),
-                    version=f"{status.st_size} {status.st_mtime_ns}",
+                    version=f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}",
                     read=path.read_bytes,
                 )
             )
@@ -105,7 +102,9 @@ def list_zip(path: Path) -> list[Item]:
                 f"{path} holds {info.filename!r}, which leads out of it: don't trust this file."
             )
         hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-        if hidden or PurePosixPath(info.filename).suffix.lower() not in SUFFIXES:
+        is_link = stat.S_ISLNK(info.external_attr >> 16)
+        picture = PurePosixPath(info.filename).suffix.lower() in SUFFIXES
+        if hidden or is_link or not picture:
             continue
         dense = info.file_size > 1 << 22 and info.file_size > HIGHEST_RATIO * info.compress_size
         if info.file_size > LARGEST_FILE or dense:
@@ -142,7 +141,7 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
             f"{source} holds no pictures ({', '.join(sorted(SUFFIXES))}): give another folder."
         )
     items = sorted(items, key=lambda item: natural(item.name))
-    places = [_place(parts) for parts in _without_common([item.name for item in items])]
+    places = _places([item.name for item in items])
     _require_clear([label for _, label in places], source)
     heads = _each(items, lambda item: look(item.read()), f"{source}: looks")
     broken = {i: str(head) for i, head in enumerate(heads) if isinstance(head, BrokenImage)}
@@ -150,8 +149,7 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
     _require_enough(broken, items, source)
     grey = all(is_grey for _, is_grey in found)
     sizes = Counter(shape for shape, _ in found)
-    target = (size, size) if size else next(iter(sizes)) if len(sizes) == 1 else None
-    target = target or (MIXED_SIZE, MIXED_SIZE)
+    target = fit_to(sizes, size)
     whole = [i for i in range(len(items)) if i not in broken]
     pixels = _each(
         [items[i] for i in whole],
@@ -164,22 +162,41 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
         if isinstance(part, BrokenImage)
     }
     _require_enough(broken, items, source)
+    names = sorted({label for _, label in places if label}, key=natural)
     images: dict[str, list[np.ndarray]] = {}
-    labels: dict[str, list[str]] = {}
+    labels: dict[str, list[int]] = {}
     for i, part in zip(whole, pixels, strict=True):
         if isinstance(part, np.ndarray):
             split, label = places[i]
             images.setdefault(split, []).append(part)
-            labels.setdefault(split, []).append(label or "")
+            if label:
+                labels.setdefault(split, []).append(names.index(label))
     if "train" not in images:
         raise UserError(f"{source} has folders for {' and '.join(images)} but none named train.")
-    named = any(label for _, label in places)
+    stacked = one_channel_if_grey({split: np.stack(parts) for split, parts in images.items()})
+    grey = stacked["train"].shape[1] == 1
     return Raw(
         source=source,
-        images={split: np.stack(parts) for split, parts in images.items()},
-        labels={split: np.array(parts) for split, parts in labels.items()} if named else {},
+        images=dict(stacked),
+        labels={split: np.array(parts) for split, parts in labels.items()},
+        classes=tuple(names),
         notes=tuple(_notes(sizes, target, grey, broken, items)),
     )
+
+
+def fit_to(sizes: Collection[tuple[int, int]], size: int) -> tuple[int, int]:
+    """Height and width for pictures of these sizes: the square asked for; their own, if all have
+    one; else 64 x 64."""
+    if size:
+        return size, size
+    return next(iter(sizes)) if len(set(sizes)) == 1 else (MIXED_SIZE, MIXED_SIZE)
+
+
+def one_channel_if_grey(images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One channel where all three are equal in every picture: grey, stored as colours."""
+    if all((part == part[:, :1]).all() for part in images.values()):
+        return {split: part[:, :1] for split, part in images.items()}
+    return images
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -188,21 +205,21 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts if p]
 
 
-def _without_common(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """The folders of each name, less the outer ones that all share (but not a lone split's)."""
+def _places(names: Iterable[str]) -> list[tuple[str, str | None]]:
+    """Split and class of each file. Outer folders that all share are left out; the next ones are
+    splits if every one of them is called like one, else classes."""
     folders = [PurePosixPath(name).parts[:-1] for name in names]
-    while (
-        all(folders) and len({f[0] for f in folders}) == 1 and folders[0][0].lower() not in SPLITS
-    ):
+    while True:
+        outer = {f[0] if f else "" for f in folders}
+        if all(name.lower() in SPLITS for name in outer):
+            splits = [SPLITS[f[0].lower()] for f in folders]
+            return [
+                (split, f[1] if len(f) > 1 else None)
+                for split, f in zip(splits, folders, strict=True)
+            ]
+        if len(outer) > 1 or "" in outer:
+            return [("train", f[0] if f else None) for f in folders]
         folders = [f[1:] for f in folders]
-    return folders
-
-
-def _place(folders: tuple[str, ...]) -> tuple[str, str | None]:
-    """Split and class."""
-    if folders and folders[0].lower() in SPLITS:
-        return SPLITS[folders[0].lower()], folders[1] if len(folders) > 1 else None
-    return "train", folders[0] if folders else None
 
 
 def _require_clear(labels: Sequence[str | None], source: str) -> None:

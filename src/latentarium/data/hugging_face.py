@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from latentarium.data.arrays import Raw
-from latentarium.data.decode import fitted
-from latentarium.data.folders import MIXED_SIZE, SPLITS
+from latentarium.data.arrays import SPLITS, Raw
+from latentarium.data.decode import fitted, look_at
+from latentarium.data.folders import fit_to, one_channel_if_grey
 from latentarium.errors import UserError
 
 
@@ -48,13 +48,16 @@ def read_hugging_face(name: str, size: int = 0) -> Raw:
             labels[kept] = np.array([row[named[0]] for row in rows], dtype=np.int64)
     if "train" not in images:
         raise UserError(f"hf:{name} has no split named train: it has {', '.join(found)}.")
-    everything = [image for part in images.values() for image in part]
-    grey = all(image.mode in ("1", "L", "I;16") for image in everything)
-    sizes = {image.size for image in everything}
-    side = size or (0 if len(sizes) == 1 else MIXED_SIZE)
-    target = (side, side) if side else None
-    pixels: dict[str, object] = {
+    heads = [look_at(image) for part in images.values() for image in part]
+    grey = all(is_grey for _, is_grey in heads)
+    target = fit_to({shape for shape, _ in heads}, size)
+    pixels = {
         split: np.stack([fitted(image, grey, target) for image in part])
         for split, part in images.items()
     }
-    return Raw(source=f"hf:{name}", images=pixels, labels=labels, classes=classes)
+    return Raw(
+        source=f"hf:{name}",
+        images=dict(one_channel_if_grey(pixels)),
+        labels=labels,
+        classes=classes,
+    )

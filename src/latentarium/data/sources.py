@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from latentarium.data import cache
-from latentarium.data.arrays import SMALLEST_SIDE, Raw, to_data
+from latentarium.data.arrays import SMALLEST_SIDE, SPLITS, Raw, to_data
 from latentarium.data.binarized import ROWS, dynamic_mnist, read_static_mnist, static_file
 from latentarium.data.dataset import Data
 from latentarium.data.folders import Item, list_folder, list_zip, read_pictures
@@ -47,14 +47,6 @@ FASHION_CLASSES = (
 )  # fmt: skip
 IMAGE_KEYS = {"images", "image", "x", "pixels"}
 LABEL_KEYS = {"labels", "label", "y", "targets", "target"}
-SPLIT_KEYS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 DAMAGE = (OSError, EOFError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise on a file that isn't what it should be."""
 USUAL = {"train": "train", "test": "t10k"}
@@ -154,8 +146,8 @@ def read_npz(path: Path, labels: object = None) -> Raw:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             for key in archive.files:
                 words = [w for w in re.split(r"[_\W]+", key.lower()) if w]
-                split = {SPLIT_KEYS[w] for w in words if w in SPLIT_KEYS} or {"train"}
-                rest = {w for w in words if w not in SPLIT_KEYS}
+                split = {SPLITS[w] for w in words if w in SPLITS} or {"train"}
+                rest = {w for w in words if w not in SPLITS}
                 if len(rest) != 1 or len(split) != 1 or not rest <= IMAGE_KEYS | LABEL_KEYS:
                     continue
                 kind, name = images if rest <= IMAGE_KEYS else named, split.pop()

@@ -126,9 +126,10 @@ def _missing(samples: Tensor, data: Data) -> tuple[dict[str, float], float]:
         right = judge.correct(data.validation) / len(labels)
         made = judge.predict(samples)
     else:
-        images = data.train.images[:REFERENCES]
-        neighbours = KNeighborsClassifier(min(NEIGHBOURS, len(images)))
-        neighbours.fit(_pixels(images), data.train.labels[:REFERENCES].numpy())
+        some = scattered(data.train, REFERENCES)
+        assert some.labels is not None
+        neighbours = KNeighborsClassifier(min(NEIGHBOURS, len(some)))
+        neighbours.fit(_pixels(some.images), some.labels.numpy())
         found = torch.from_numpy(neighbours.predict(_pixels(data.validation.images)))
         right = float((found == labels).double().mean())
         made = torch.from_numpy(neighbours.predict(_pixels(samples)))

@@ -16,6 +16,7 @@ from latentarium.metrics.game import held_out_losses
 from latentarium.metrics.intervals import normal_quantile
 from latentarium.metrics.likelihood import active_units
 from latentarium.metrics.memorization import memorization
+from latentarium.metrics.subject import scattered
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.base import LatentModel
 from latentarium.objectives.adversarial import EQUILIBRIUM
@@ -41,10 +42,8 @@ def posterior_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
 ) -> Finding | None:
     """Units of z that don't tell images apart (Burda et al., 2016), and what all of them say."""
-    split = data.validation
-    units = active_units(
-        model, split.images[:n], None if split.labels is None else split.labels[:n]
-    )
+    some = scattered(data.validation, n)
+    units = active_units(model, some.images, some.labels)
     total, rate = model.latent_dim, float(units.rates.sum())
     dead = total - units.count
     nothing = units.count == 0 or rate < NO_RATE
@@ -117,13 +116,16 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
         UserError: Too few held-out images.
     """
     train = data.train.images
-    held_out = torch.cat([data.validation.images, data.test.images])[:UNKNOWN]
+    held_out = torch.cat([data.validation.images, data.test.images])
+    held_out = scattered(Split(held_out, None), UNKNOWN).images
     if len(held_out) < REACH * len(train):
         raise UserError(
             f"beside {len(train):,} training images, {len(held_out):,} held-out ones are too few "
             "to tell."
         )
-    found = memorization(model.sample(n, seed=seed), train[:KNOWN], held_out, seed=seed)
+    found = memorization(
+        model.sample(n, seed=seed), scattered(data.train, KNOWN).images, held_out, seed=seed
+    )
     near, nearer = found.near_copies_interval[0], found.nearer_interval[0]
     if near < COPIES or nearer <= found.null_interval[1]:
         return None
@@ -146,7 +148,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
 
 def _constant(model: Autoencoder, split: Split) -> float:
     """The loss of always answering with the mean training image, in nats."""
-    images = to_float(split.images[:5000])
+    images = to_float(scattered(split, 5000).images)
     middle: Tensor = images.mean(0, keepdim=True).expand_as(images)
     if isinstance(model.likelihood, Bernoulli):
         middle = torch.logit((middle + 1) / 2, eps=1e-6)

@@ -75,8 +75,7 @@ def examine_log(config: Config, rows: Sequence[Row]) -> tuple[Finding, ...]:
         config: The run's.
         rows: Of its log, in order, as far as they are known.
     """
-    began = max(EARLY * config.train.steps, config.optimizer.warmup_steps)
-    if len(rows) < WINDOW or rows[-1]["step"] < began:
+    if len(rows) < WINDOW or rows[-1]["step"] < _began(config):
         return ()
     rules = _GAME_RULES if isinstance(config.model, GANConfig) else _AUTOENCODER_RULES
     found = (rule(config, rows) for rule in rules)
@@ -88,11 +87,19 @@ def not_shown(config: Config, rows: Sequence[Row]) -> dict[Disease, str]:
     if len(rows) < WINDOW:
         why = f"it takes {WINDOW} rows of the log to see, and there are {len(rows)}"
         return dict.fromkeys(diseases_of(config.model), why)
+    if rows[-1]["step"] < _began(config):
+        why = f"the log shows them from step {_began(config):,.0f} on, after the warm-up"
+        return dict.fromkeys(diseases_of(config.model), why)
     if isinstance(config.model, GANConfig) and _now(rows, "generator", "gradient") is None:
         return {
             "vanishing generator gradient": "an older version made this log, without gradients"
         }
     return {}
+
+
+def _began(config: Config) -> float:
+    """The step from which on the log is judged."""
+    return float(max(EARLY * config.train.steps, config.optimizer.warmup_steps))
 
 
 def _won(config: Config, rows: Sequence[Row]) -> Finding | None:

@@ -12,8 +12,6 @@ sample scores the same before it is saved and after.
 
 import hashlib
 import math
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +25,7 @@ from torch.nn.functional import avg_pool2d, conv2d, leaky_relu
 
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.files import cache_folder
+from latentarium.files import cache_folder, folder_atomic
 from latentarium.metrics.judge import Judge, as_stored, load_judge, save_judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.random import derive_seed
@@ -250,7 +248,8 @@ def judge_for(
         progress(f"Training a judge of {card.source}, kept for the next time: {steps} steps.")
     judge = train_judge(data, seed=seed, steps=steps, progress=progress)
     try:
-        _keep(judge, folder)
+        with folder_atomic(folder) as made:
+            save_judge(judge, made)
     except (OSError, UserError) as error:
         warnings.warn(
             f"The judge of {card.source} can't be kept, so it is trained again the next time: "
@@ -258,14 +257,3 @@ def judge_for(
             stacklevel=2,
         )
     return judge
-
-
-def _keep(judge: Judge, folder: Path) -> None:
-    """Weights and record appear together, by one rename, so that no reader sees half a judge."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".judge-") as work:
-        made = Path(work) / "judge"
-        save_judge(judge, made)
-        if folder.is_dir():  # damaged
-            shutil.rmtree(folder)
-        made.replace(folder)

@@ -73,6 +73,9 @@ class Measurement:
             given["value"] = math.nan if given["value"] is None else given["value"]
             if given["interval"] is not None:
                 given["interval"] = tuple(math.nan if v is None else v for v in given["interval"])
+            numbers = [given["value"], *(given["interval"] or ()), given["floor"]]
+            if not all(v is None or isinstance(v, int | float) for v in numbers):
+                raise TypeError("a number is none")
             return cls(**given)
         except (KeyError, TypeError) as error:
             raise UserError(

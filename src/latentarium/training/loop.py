@@ -129,7 +129,8 @@ class Trainer:
                 self.step()
                 if self.logs_at(state.step):
                     self.record.flush(self.world, state.step, 0, 0.0)
-                if self.world.any(bool(stop), state.step):
+                stopped = self.world.any(bool(stop), state.step)
+                if stopped and state.step < self.settings.steps:
                     raise Stopped(stop.signal or 15)
 
     def restore(self, run: Run | None) -> None:

@@ -99,16 +99,17 @@ def join(device: torch.device) -> Iterator[World]:
     Arguments:
         device: Where to train; of several GPUs of a machine, each process takes its own.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1 or dist.is_initialized():
-        rank = dist.get_rank() if dist.is_initialized() else 0
-        yield World(rank, dist.get_world_size() if dist.is_initialized() else 1, device)
-        return
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
+    if dist.is_initialized():  # by a caller, who also ends it
+        yield World(dist.get_rank(), dist.get_world_size(), device)
+        return
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        yield World(0, 1, device)
+        return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield World(dist.get_rank(), size, device)
+        yield World(dist.get_rank(), dist.get_world_size(), device)
     finally:
         dist.destroy_process_group()
