@@ -13,6 +13,15 @@ from typing import Any, Literal, TypeVar
 from latentarium.errors import UserError, did_you_mean
 
 
+def require_seed(seed: int) -> None:
+    """Checks that every generator of random numbers takes this seed.
+
+    Raises:
+        UserError: It does not lie between 0 and 2^32 - 1.
+    """
+    _require(0 <= seed < 2**32, f"seed is {seed}; give 0 to {2**32 - 1}.")
+
+
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise UserError(sentence)
@@ -212,9 +221,10 @@ class TrainConfig:
         for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} is {value}; give at least 1.")
-        for name in ("sample_every", "snapshots", "ema_halflife", "seed", "image_size"):
+        for name in ("sample_every", "snapshots", "ema_halflife", "image_size"):
             value = getattr(self, name)
             _require(value >= 0, f"{name} is {value}; give 0 or more.")
+        require_seed(self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,14 +49,14 @@ def fixed_grid(model: LatentModel) -> np.ndarray:
     return grid(model.sample(len(labels), labels, seed=GRID_SEED), columns)
 
 
-def encode(model: LatentModel, split: Split) -> LatentSet:
+def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:
     """Latents of a split: the point itself, or a draw from each Gaussian posterior, so that they
     follow the aggregate posterior."""
     parts = []
     with torch.no_grad():
         for start in range(0, len(split.images), BATCH):
             x, y = _part(model, split, start)
-            noise = Noise("encode", start, device=x.device)
+            noise = Noise("encode", seed, start, device=x.device)
             parts.append(model.encode(x, y).rsample(noise).cpu())
     return torch.cat(parts)
 

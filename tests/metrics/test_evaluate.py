@@ -55,6 +55,10 @@ def test_each_family_is_measured_by_what_fits_it(name, reports):
     assert any(k.startswith("game.generator") for k in keys) == ("gan" in name)
 
 
+# what real images would score takes their entropy, or has no best value
+NO_FLOOR = {"elbo", "rate", "distortion", "nll", "bits", "active_units"}
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_number_travels_alone(name, reports):
     for key, m in reports[name].measurements.items():
@@ -62,12 +66,14 @@ def test_no_number_travels_alone(name, reports):
         assert m.protocol, key
         assert m.split, key
         assert m.n, key
-        if m.interval is not None:
-            assert m.interval[0] <= m.value <= m.interval[1], key
         assert m.extractor, key
-        assert (m.interval is None) == (key == "active_units"), key
-        drawn = key not in ("active_units", "neighbours")
-        assert (m.seed is not None) == drawn, key
+        assert m.seed == 0, key
+        assert m.interval is not None, key
+        assert m.interval[0] <= m.value <= m.interval[1], key
+        assert (m.floor is None) == (key in NO_FLOOR), key
+        assert m.floor is None or math.isfinite(m.floor), key
+    if NO_FLOOR & set(reports[name].measurements):
+        assert "No floor is known" in " ".join(reports[name].notes())
 
 
 def test_distances_and_labels_name_their_extractor_with_its_hash(reports, judge):
@@ -146,5 +152,33 @@ def test_images_of_another_shape_are_a_sentence(reports, data, judge, tmp_path):
 
 def test_fewer_samples_than_features_are_a_sentence_and_no_number(data, judge, tmp_path):
     run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    with pytest.raises(UserError, match="128 features"):
-        evaluate(run.load(), data, n=110)
+    report = evaluate(run.load(), data, judge=judge, n=110)
+    assert "frechet.random" not in report.measurements
+    assert "128 features" in report.left_out["Fréchet distance, random convolutions"]
+    assert any(note.startswith("Not measured: Fréchet") for note in report.notes())
+    assert {"precision", "memorization", "game.gap.relativistic"} <= set(report.measurements)
+
+
+def test_a_section_that_cannot_speak_does_not_silence_the_others(
+    data, judge, tmp_path, monkeypatch
+):
+    def silent(s, tables):
+        raise UserError("nothing to be said.")
+
+    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
+    monkeypatch.setattr("latentarium.metrics.sections.copies", silent)
+    report = evaluate(run.load(), data, judge=judge, n=200)
+    assert report.left_out == {"memorization": "nothing to be said."}
+    assert "frechet" in report.measurements
+    every = ("samples", "labels", "game")
+    for name in every:
+        monkeypatch.setattr(f"latentarium.metrics.sections.{name}", silent)
+    with pytest.raises(UserError, match="nothing to be said"):
+        evaluate(run.load(), data, judge=judge, n=200)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**70])
+def test_a_seed_that_no_generator_takes_is_a_sentence(seed, reports, data, judge, tmp_path):
+    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
+    with pytest.raises(UserError, match="give 0 to"):
+        evaluate(run.load(), data, judge=judge, seed=seed)

@@ -84,9 +84,20 @@ class BenchReport:
         return [
             self.protocol.words,
             "Brackets: 95 % of the mean over seeds (Student's t). ±: as published.",
+            *self._how(),
             *(f"{key}: {SOURCES[key]}." for key in sources),
             self.protocol.caveat,
         ]
+
+    def _how(self) -> list[str]:
+        """What our values were measured with, a line for each way."""
+        titles: dict[str, list[str]] = {}
+        for column in self.protocol.columns:
+            m = next(iter(self.rows[0].seeds.values())).get(column.key)
+            if m is not None:
+                way = f"n = {m.n:,}, {m.split}, {m.extractor}" if m.n else f"{m.split}"
+                titles.setdefault(way, []).append(column.title)
+        return [f"{', '.join(names)}: {way}." for way, names in titles.items()]
 
 
 def run_bench(

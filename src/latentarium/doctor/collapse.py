@@ -16,6 +16,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
 from latentarium.doctor.cures import more_diverse
 from latentarium.doctor.finding import Finding, listed
+from latentarium.errors import UserError
 from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.measurement import Real
@@ -66,14 +67,21 @@ def mode_collapse(
         for name, (fakes, reals) in groups.items()
         if min(len(fakes), len(reals)) >= FEWEST
     }
-    if not spreads:  # no class has enough images by itself
-        spreads = {"": spread(samples, to_float(real.images))}
+    small = [name for name in groups if name not in spreads]
+    if small:  # what by itself has too few images is looked at with the others
+        if min(len(samples), len(real.images)) < FEWEST:
+            raise UserError(
+                f"{len(samples)} samples beside {len(real.images)} images show no spread: give at "
+                f"least {FEWEST} of each."
+            )
+        spreads[""] = spread(samples, to_float(real.images))
     ill = {name: s for name, s in spreads.items() if s.variance < ALIKE or s.nearest < REPEATED}
     evidence: dict[str, Real] = {}
     sentences = []
     if ill:
         worst = min(ill.values(), key=lambda s: min(s.variance, s.nearest))
-        where = "" if asked is None else f" of {_classes(list(ill))}"
+        named = [name for name in ill if name]
+        where = f" of {_classes(named)}" if named else ""
         how = "are nearly all alike" if worst.variance < ALIKE else "repeat a few images"
         sentences.append(f"the samples{where} {how}, whatever z is")
         evidence["variance of samples over that of real images"] = worst.variance

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from latentarium.config import Config
+from latentarium.config import Config, require_seed
 from latentarium.data.dataset import Data
 from latentarium.doctor.collapse import mode_collapse
 from latentarium.doctor.finding import Disease, Finding, diseases_of, listed
@@ -83,6 +83,7 @@ def examine(
     Raises:
         UserError: The run has no weights yet, or was trained on other data.
     """
+    require_seed(seed)
     if data.card.fingerprint != run.data.fingerprint:
         raise UserError(
             f"{run.folder} was trained on other images than {data.card.source} holds (fingerprint "

@@ -77,7 +77,7 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
     player = model.players()[0]
     size = max(1, min(BATCH, len(data.validation) // 8))
     seen, unseen = (
-        held_out_losses(player, model, batches, min(BATCHES, batches.per_epoch), seed)
+        held_out_losses(player, model, batches, range(min(BATCHES, batches.per_epoch)), seed)
         for batches in (Batches(split, size, seed) for split in (data.train, data.validation))
     )
     error = float((seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt())

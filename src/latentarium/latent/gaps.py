@@ -10,6 +10,7 @@
 References:
     A nonparametric estimate of a multivariate density function (Loftsgaarden and Quesenberry,
     1965)
+    An invariant form for the prior probability in estimation problems (Jeffreys, 1946)
     Latent space oddity (Arvanitidis, Hansen and Hauberg, 2018), https://arxiv.org/abs/1710.11379
 """
 
@@ -17,6 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +26,8 @@ from latentarium.errors import UserError
 from latentarium.latent.neighbours import nearest
 from latentarium.metrics.intervals import Interval, bootstrap, wilson
 from latentarium.shapes import ClassScores, LatentSet, OtherLatentSet, PerOther, PerPoint
+
+RESAMPLES = 1000
 
 
 def distance_to_data(codes: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
@@ -57,20 +61,23 @@ class GapShare:
 
     share: float
     interval: Interval
-    """Over the prior's draws, for this threshold."""
+    """Over fresh draws of the prior and fresh held-out latents, which the threshold moves with."""
     threshold: float
     """The distance beyond which a latent counts as in a gap."""
     quantile: float
     n: int
 
 
-def gap_share(distance: PerPoint, held_out: PerOther, quantile: float = 0.99) -> GapShare:
+def gap_share(
+    distance: PerPoint, held_out: PerOther, quantile: float = 0.99, *, seed: int = 0
+) -> GapShare:
     """The share of prior draws that lie farther from data than this quantile of held-out latents.
 
     Arguments:
         distance: Of draws from the prior to the training codes.
         held_out: Of held-out latents to the same codes, with the same k.
         quantile: Share of held-out latents that count as near.
+        seed: Of the interval.
 
     Raises:
         UserError: A quantile outside 0 to 1, or too few held-out latents to find it.
@@ -80,15 +87,34 @@ def gap_share(distance: PerPoint, held_out: PerOther, quantile: float = 0.99) ->
             f"The {quantile} quantile of {len(held_out)} held-out latents is beyond the last of "
             "them: give more, or a smaller quantile between 0 and 1, and draws of the prior."
         )
-    threshold = float(held_out.double().quantile(quantile))
-    beyond, n = int((distance.double() > threshold).sum()), len(distance)
+    distance, held_out = distance.double(), held_out.double()
+    threshold = float(held_out.quantile(quantile))
+    n = len(distance)
     return GapShare(
-        share=beyond / n,
-        interval=wilson(beyond, n),
+        share=int((distance > threshold).sum()) / n,
+        interval=_beyond(distance, held_out, quantile, seed),
         threshold=threshold,
         quantile=quantile,
         n=n,
     )
+
+
+def _beyond(distance: Tensor, held_out: Tensor, quantile: float, seed: int) -> Interval:
+    """Where 95 % of the shares lie, over resamples of the held-out latents, which give the
+    threshold, and over the shares that so many draws beyond it speak for (Jeffreys, 1946)."""
+    generator = np.random.default_rng(seed)
+    ordered = np.sort(held_out.cpu().numpy())
+    n, m = len(distance), len(ordered)
+    drawn = np.sort(generator.integers(m, size=(RESAMPLES, m)), axis=1)  # ranks of what is drawn
+    place = quantile * (m - 1)
+    low, high = drawn[:, math.floor(place)], drawn[:, math.ceil(place)]
+    part = place - math.floor(place)
+    thresholds = (1 - part) * ordered[low] + part * ordered[high]
+    beyond = n - np.searchsorted(np.sort(distance.cpu().numpy()), thresholds, side="right")
+    shares = generator.beta(beyond + 0.5, n - beyond + 0.5)
+    found = np.quantile(shares, [0.025, 0.975])
+    at_threshold = int((distance > float(held_out.quantile(quantile))).sum()) / n
+    return min(float(found[0]), at_threshold), max(float(found[1]), at_threshold)
 
 
 def round_trip_error(

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from latentarium.config import require_seed
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.metrics import sections, sections_latent
@@ -83,7 +84,10 @@ def evaluate(
 
     Raises:
         UserError: Images of another shape than the model's, or too few of them to say anything.
+            What can't be said alone, as a distance of fewer images than features, is in the
+            report's `left_out`.
     """
+    require_seed(seed)
     if data.card.image_shape != model.image_shape:
         raise UserError(
             f"The model makes images of {model.image_shape} and the data are of "
@@ -106,8 +110,13 @@ def evaluate(
         if progress:
             progress(done, name)
         clock = time.perf_counter()
-        measurements |= section(subject, tables)
+        try:
+            measurements |= section(subject, tables)
+        except UserError as error:  # the other sections may still say something
+            subject.left_out[name] = str(error)
         seconds[name] = time.perf_counter() - clock
+    if not measurements:
+        raise UserError(next(iter(subject.left_out.values())))
     return Report(
         model=subject.kind,
         data=data.card.source,
@@ -115,5 +124,6 @@ def evaluate(
         seed=seed,
         measurements=measurements,
         tables=tables,
+        left_out=subject.left_out,
         seconds=seconds,
     )

@@ -7,8 +7,9 @@ For players i with losses L_i(theta), each over its own theta_i:
 
 A game is at a Nash equilibrium exactly where every gain is zero. For one player the sum is the
 optimality gap; for a zero-sum game of two it is the duality gap. The minimum is estimated by a
-best response: a copy of the player trained for K steps while the others stand still, from where
-it is. So each gain is a lower bound, on held-out images, in the loss's own unit, and K travels
+best response: copies of the player trained for K steps at several rates while the others stand
+still, from where it is; the best of them, or staying, is chosen on other held-out images than
+those that it is measured on. So each gain is a lower bound, in the loss's own unit, and K travels
 with it.
 
 References:
@@ -18,7 +19,9 @@ References:
 """
 
 import copy
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.stats import t as student
@@ -34,6 +37,8 @@ from latentarium.models.game import Player, move, only
 from latentarium.random import Noise
 from latentarium.shapes import PerSample
 
+RATES = (1.0, 0.1, 0.01)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
@@ -47,7 +52,10 @@ class Gain:
     gain: float
     """before - after, at least 0: not moving is a response too."""
     interval: tuple[float, float]
-    """95 % of the difference, over held-out batches (Student's t)."""
+    """95 % of the difference, over held-out batches (Student's t), cut at 0; where the best
+    response was to stay, up to what the best of the others might gain."""
+    rate: float
+    """Learning rate of the best response; 0 where it was to stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,7 @@ def exploitability(
     held_out: Split,
     *,
     optimizer: OptimizerConfig,
+    rates: Sequence[float] = RATES,
     response_steps: int = 100,
     batch_size: int = 64,
     num_batches: int = 20,
@@ -77,10 +86,12 @@ def exploitability(
         model: Where the game stands; it is not changed.
         train: What the best responses train on.
         held_out: What the losses are measured on, before and after with the same noise.
-        optimizer: Rate and betas of the best responses, at a constant rate.
+        optimizer: Rate and betas of the best responses.
+        rates: Parts of that rate which are tried, each constant: what is far from its best
+            response gets there with large steps, and what is near would be thrown off by them.
         response_steps: K, the moves of a best response.
         batch_size: Images in a move, and in a held-out batch.
-        num_batches: Held-out batches, at least 2.
+        num_batches: Held-out batches to measure on, at least 2, and as many others to choose on.
         seed: Of batches and noise.
 
     Raises:
@@ -91,22 +102,36 @@ def exploitability(
     quantile = float(student.ppf(0.975, num_batches - 1))
     gains = []
     for index, player in enumerate(model.players()):
-        alone = copy.deepcopy(model).train()
-        responder = alone.players()[index]
         held = Batches(held_out, batch_size, seed, model.device)
-        before = held_out_losses(responder, alone, held, num_batches, seed)
-        _respond(responder, alone, train, optimizer, response_steps, batch_size, seed)
-        after = held_out_losses(responder, alone, held, num_batches, seed)
+        others = range(num_batches, 2 * num_batches)
+        here = copy.deepcopy(model).train()
+        staying = float(held_out_losses(here.players()[index], here, held, others, seed).mean())
+        best, least, rate = here, math.inf, 0.0
+        for part in rates:
+            alone = copy.deepcopy(model).train()
+            responder = alone.players()[index]
+            tried = replace(optimizer, learning_rate=part * optimizer.learning_rate)
+            _respond(responder, alone, train, tried, response_steps, batch_size, seed)
+            reached = float(held_out_losses(responder, alone, held, others, seed).mean())
+            if reached < least:
+                best, least, rate = alone, reached, tried.learning_rate
+        before, after = (
+            held_out_losses(m.players()[index], m, held, range(num_batches), seed)
+            for m in (here, best)
+        )
         difference = before - after
         half = quantile * float(difference.std()) / num_batches**0.5
-        gain = float(difference.mean())
+        mean = float(difference.mean())
+        moves = least < staying
+        gain = max(0.0, mean) if moves else 0.0
         gains.append(
             Gain(
                 player=player.name,
                 before=float(before.mean()),
-                after=float(after.mean()),
-                gain=max(0.0, gain),
-                interval=(max(0.0, gain - half), max(0.0, gain + half)),
+                after=float(after.mean()) if moves else float(before.mean()),
+                gain=gain,
+                interval=(max(0.0, mean - half) if moves else 0.0, max(gain, mean + half)),
+                rate=rate if moves else 0.0,
             )
         )
     return Exploitability(
@@ -118,13 +143,13 @@ def exploitability(
 
 
 def held_out_losses(
-    player: Player, model: nn.Module, held: Batches, num_batches: int, seed: int
+    player: Player, model: nn.Module, held: Batches, which: Iterable[int], seed: int
 ) -> PerSample:
-    """The player's loss on each of the first held-out batches, with noise that is a function of
-    the batch alone."""
+    """The player's loss on each of these held-out batches, with noise that is a function of the
+    batch alone."""
     losses: list[Tensor] = []
     with only(player, model):  # a penalty needs a gradient by the image, so grad stays enabled
-        for k in range(num_batches):
+        for k in which:
             noise = Noise("held-out", seed, k, device=held.images.device)
             losses.append(player.loss(held.draw(k), noise).total.detach())
     return torch.stack(losses).cpu().double()

@@ -44,12 +44,18 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """
     if n < 1 or not 0 <= successes <= n:
         raise UserError(f"{successes} of {n} is no share: give 1 or more trials and 0 to n hits.")
+    return wilson_share(successes / n, float(n), confidence)
+
+
+def wilson_share(share: float, n: float, confidence: float = 0.95) -> Interval:
+    """As `wilson`, of a share whose variance is that of n independent trials: n need not be a
+    whole number, and is smaller than the number of trials where those go together."""
     z = normal_quantile(confidence)
-    share, spread = successes / n, z * z / n
+    spread = z * z / n
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)  # exact, where rounding is not
-    return low, 1.0 if successes == n else min(1.0, centre + half)
+    low = 0.0 if share == 0 else max(0.0, centre - half)  # exact, where rounding is not
+    return low, 1.0 if share == 1 else min(1.0, centre + half)
 
 
 def mean(values: Tensor) -> Tensor:

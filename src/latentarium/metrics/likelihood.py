@@ -37,6 +37,7 @@ from latentarium.metrics.joint import (
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LabelSet, LatentVector, PerDraw, PerPoint, Pixels
 
+UNIT_RESAMPLES = 200
 BOUNDS = (1, 100, 1000, 5000)
 """Where the bound is shown on its way."""
 GREY, BINARY, DENSITY = "grey-bce", "binary", "gaussian-density"
@@ -240,6 +241,8 @@ class ActiveUnits:
 
     count: int
     """Units whose variance is above the threshold."""
+    interval: Interval
+    """By bootstrap over the images; most often one number, as units are clearly alive or not."""
     variances: LatentVector
     """Of the posterior's mean, over the images, unit by unit."""
     rates: LatentVector
@@ -254,6 +257,7 @@ def active_units(
     labels: LabelSet | None = None,
     *,
     threshold: float = 0.01,
+    seed: int = 0,
     batch_size: int = 2000,
 ) -> ActiveUnits:
     """Counts the units of z whose posterior mean varies over the images by more than a threshold
@@ -270,9 +274,15 @@ def active_units(
             means.append(mean.double().cpu())
             kl = _each_unit(part.posterior).kl(_each_unit(part.prior))
             rates.append(kl.double().cpu().reshape(mean.shape))
-    variances = require_finite(torch.cat(means)).var(0)
+    every = require_finite(torch.cat(means))
+    variances = every.var(0)
+
+    def count(sample: Tensor) -> Tensor:
+        return (sample.var(0) > threshold).double().sum()
+
     return ActiveUnits(
-        count=int((variances > threshold).sum()),
+        count=int(count(every)),
+        interval=bootstrap(every, count, resamples=UNIT_RESAMPLES, seed=seed),
         variances=variances,
         rates=require_finite(torch.cat(rates)).mean(0),
         threshold=threshold,

@@ -22,17 +22,20 @@ References:
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import Interval, normal_quantile, wilson
+from latentarium.metrics.intervals import Interval, normal_quantile, wilson, wilson_share
 from latentarium.shapes import Images, ImageSet, OtherImageSet
 
 BLOCK = 1 << 24
 """Distances held at once: 64 MiB of float32."""
+HELD = 1 << 26
+"""Pixels of references held as floats at once: 256 MiB."""
 SHOWN = 20
 
 
@@ -93,17 +96,16 @@ def memorization(
         )
     m = min(len(train), len(held_out))
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(train), generator=generator)
-    known = _flat(train)[order]  # the first m are the references
-    others = _flat(held_out)[torch.randperm(len(held_out), generator=generator)]
-    drawn = _flat(samples)
+    order = torch.randperm(len(train), generator=generator)  # the first m are the references
+    known, others = train[order], held_out[torch.randperm(len(held_out), generator=generator)]
+    drawn = samples
 
     of_known, of_all = _nearest(drawn, known, m)
     to_known = _exact(drawn, known, of_known)
     to_others_at = _nearest(drawn, others[:m], m)[0]
     to_others = _exact(drawn, others, to_others_at)
     wins = (to_known < to_others).double() + 0.5 * (to_known == to_others).double()
-    share, half, null_half = _spread(wins, of_known, to_others_at, m)
+    share, witnesses, null_half = _spread(wins, of_known, to_others_at, m)
 
     distance = _exact(drawn, known, of_all)
     real = _exact(others, known, _nearest(others, known, m)[1])
@@ -114,7 +116,7 @@ def memorization(
     best = distance.argsort()[:SHOWN]
     return Memorization(
         nearer_to_training=share,
-        nearer_interval=(max(0.0, share - half), min(1.0, share + half)),
+        nearer_interval=wilson_share(share, witnesses),
         null_interval=(0.5 - null_half, 0.5 + null_half),
         references=m,
         near_copies=float(near.double().mean()),
@@ -130,15 +132,14 @@ def memorization(
 def _spread(
     wins: Tensor, known_at: Tensor, other_at: Tensor, m: int
 ) -> tuple[float, float, float]:
-    """The share, half of its interval's width, and half of that under no memory."""
-    n = len(wins)
+    """The share, how many witnesses speak for it, and half the null interval's width."""
+    n = float(len(wins))
     counts = torch.zeros(2 * m, dtype=torch.float64)
     counts.index_add_(0, known_at, wins)
     counts.index_add_(0, other_at + m, 1 - wins)
-    z, share = normal_quantile(0.95), float(wins.mean())
     variance = float(counts.var(correction=1)) * m / 2 / n**2
-    clustered = share * (1 - share) * float(counts.square().sum()) / n**2
-    return share, z * math.sqrt(clustered), z * math.sqrt(variance)
+    witnesses = min(n, n**2 / float(counts.square().sum()))  # a tie is no second witness
+    return float(wins.mean()), witnesses, normal_quantile(0.95) * math.sqrt(variance)
 
 
 def _flat(images: Tensor) -> Tensor:
@@ -146,23 +147,34 @@ def _flat(images: Tensor) -> Tensor:
 
 
 def _nearest(points: Tensor, references: Tensor, m: int) -> tuple[Tensor, Tensor]:
-    """The nearest of the first m references to each point, and the nearest of all."""
-    middle = references.mean(0)  # smaller numbers round less
-    targets = (references - middle).T.contiguous()
-    norms = targets.square().sum(0)
-    among_first, among_all = [], []
-    for part in points.split(max(1, BLOCK // len(references))):
-        # |p|^2 is the same for all references of a point
-        height = torch.addmm(norms, part - middle, targets, alpha=-2)
-        among_first.append(height[:, :m].argmin(1))
-        among_all.append(height.argmin(1) if m < len(references) else among_first[-1])
-    return torch.cat(among_first), torch.cat(among_all)
+    """The nearest of the first m references to each point, and the nearest of all; pixels become
+    floats a block at a time."""
+    size = references[0].numel()
+    middle = _flat(references[:m]).mean(0)  # smaller numbers round less
+    least = torch.full((len(points),), torch.inf)
+    nearest = torch.zeros(len(points), dtype=torch.int64)
+    among_first = nearest
+    rows = max(1, HELD // size)
+    # the first m end a block
+    for start, end in pairwise(sorted({*range(0, len(references), rows), m, len(references)})):
+        targets = (_flat(references[start:end]) - middle).T.contiguous()
+        norms = targets.square().sum(0)
+        for at in torch.arange(len(points)).split(max(1, BLOCK // max(size, end - start))):
+            part = slice(int(at[0]), int(at[-1]) + 1)
+            # |p|^2 is the same for all references of a point
+            height = torch.addmm(norms, _flat(points[part]) - middle, targets, alpha=-2)
+            low, index = height.min(1)
+            nearest[part] = torch.where(low < least[part], index + start, nearest[part])
+            least[part] = torch.minimum(low, least[part])
+        if end == m:
+            among_first = nearest.clone()
+    return among_first, nearest
 
 
 def _exact(points: Tensor, references: Tensor, index: Tensor) -> Tensor:
     """Distances to the chosen references, from their difference."""
     parts = [
-        (p.double() - references[i].double()).norm(dim=1)
-        for p, i in zip(points.split(2000), index.split(2000), strict=True)
+        (_flat(p).double() - _flat(references[i]).double()).norm(dim=1)
+        for p, i in zip(points.split(500), index.split(500), strict=True)
     ]
     return torch.cat(parts)

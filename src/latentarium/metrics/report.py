@@ -8,7 +8,7 @@ from typing import Any
 from latentarium.errors import UserError
 from latentarium.metrics.measurement import Measurement, quantity, unlike
 
-FORMAT = 1
+FORMAT = 2
 NONE = "–"
 """In a table: this measure has no such thing."""
 TITLES = ["measure", "value", "95 % interval", "floor", "n", "seed", "extractor", "protocol"]
@@ -29,6 +29,8 @@ class Report:
     """By a key that is the same for every model."""
     tables: dict[str, Any] = field(default_factory=dict)
     """What is more than a number: a confusion table, a bound at several k."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """What could not be measured, and why."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Of each part of the work."""
 
@@ -45,6 +47,7 @@ class Report:
             "seed": self.seed,
             "measurements": {key: m.to_dict() for key, m in self.measurements.items()},
             "tables": self.tables,
+            "left_out": self.left_out,
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
         }
 
@@ -60,7 +63,7 @@ class Report:
             raise UserError(f"metrics.json has format {values.get('format')!r}: {again}.")
         try:
             measurements = {k: Measurement.from_dict(v) for k, v in values["measurements"].items()}
-            kept = ("model", "data", "fingerprint", "seed", "tables", "seconds")
+            kept = ("model", "data", "fingerprint", "seed", "tables", "left_out", "seconds")
             return cls(measurements=measurements, **{key: values[key] for key in kept})
         except (KeyError, AttributeError, TypeError) as error:
             raise UserError(f"metrics.json is damaged ({error}): {again}.") from None
@@ -71,7 +74,8 @@ class Report:
 
     def notes(self) -> list[str]:
         """What must be read with the table, each sentence once."""
-        return list(dict.fromkeys(m.note for m in self.measurements.values() if m.note))
+        said = dict.fromkeys(m.note for m in self.measurements.values() if m.note)
+        return [*said, *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
 
 
 @dataclass(frozen=True, kw_only=True)

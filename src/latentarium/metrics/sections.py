@@ -7,6 +7,7 @@ from typing import Any
 from latentarium.config import OptimizerConfig
 from latentarium.data.dataset import Split
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
+from latentarium.errors import UserError
 from latentarium.latent.gaussians import mixture, single_gaussian
 from latentarium.metrics.conditional import class_manifold, confusion, label_histogram
 from latentarium.metrics.conditional import wrong_label_auc as refusal
@@ -22,7 +23,6 @@ from latentarium.metrics.distances import (
 from latentarium.metrics.extractors import Extractor, RandomConvolutions, describe
 from latentarium.metrics.game import exploitability
 from latentarium.metrics.gan_train import gan_train
-from latentarium.metrics.intervals import bootstrap
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.memorization import memorization
@@ -54,7 +54,17 @@ RESPONSE = {
 
 def samples(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """How far samples are from real images, by each way of drawing them."""
-    found = {"frechet": _frechet("prior", "", s.samples, s.extractor, s.real_features, s)}
+    found: dict[str, Measurement] = {}
+
+    def distance(
+        key: str, way: str, title: str, images: Images, extractor: Extractor, real: FeatureSet
+    ) -> None:
+        try:
+            found[key] = _frechet(way, title, images, extractor, real, s)
+        except UserError as error:  # too few for this extractor's features
+            s.left_out[f"Fréchet distance{title}"] = str(error)
+
+    distance("frechet", "prior", "", s.samples, s.extractor, s.real_features)
     if s.encodes and not s.model.decodes_label:
         noise = Noise("fitted", s.seed)
         one = single_gaussian(s.train_codes).sample(s.n, noise.generator)
@@ -65,15 +75,11 @@ def samples(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
              many.sample(s.n, noise.generator)),
         ):  # fmt: skip
             images = decode(s.model, z)
-            found[f"frechet.{key}"] = _frechet(
-                key, f", {title}", images, s.extractor, s.real_features, s
-            )
+            distance(f"frechet.{key}", key, f", {title}", images, s.extractor, s.real_features)
     second = RandomConvolutions(s.model.image_shape)
     if second.hash != s.extractor.hash:
         real = second.features(s.test.images)
-        found["frechet.random"] = _frechet(
-            "prior", ", random convolutions", s.samples, second, real, s
-        )
+        distance("frechet.random", "prior", ", random convolutions", s.samples, second, real)
     return found | _manifold(s)
 
 
@@ -127,7 +133,7 @@ def _manifold(s: Subject) -> dict[str, Measurement]:
         ),
         "density": Measurement(
             name="Density", value=dc.density, floor=best_dc.density,
-            interval=bootstrap(dc.densities, seed=s.seed), protocol=f"density-k{dc.k}<", **shared,
+            interval=dc.density_interval, protocol=f"density-k{dc.k}<", **shared,
         ),
         "coverage": Measurement(
             name="Coverage", value=dc.coverage, unit="share", interval=dc.coverage_interval,
@@ -203,7 +209,7 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         ):
             found[f"wrong_label{key}"] = Measurement(
                 name=f"Wrong label refused (AUC), {title}", value=value, interval=sure,
-                n=len(test), seed=s.seed, extractor="own-discriminator", split="test",
+                floor=1.0, n=len(test), seed=s.seed, extractor="own-discriminator", split="test",
                 protocol=f"wrong-label-auc{key}", detail=detail,
             )  # fmt: skip
     return found
@@ -236,8 +242,9 @@ def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
 def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """How much each player could still gain by moving alone, and the sum."""
     smallest = min(len(s.data.validation), len(s.data.train))
-    size = min(RESPONSE_SIZE, max(1, smallest // 2))  # at least two batches, none dealt twice
-    count = max(2, min(RESPONSE_BATCHES, len(s.data.validation) // size))
+    # two batches at least to measure on and as many others to choose on, none dealt twice
+    size = min(RESPONSE_SIZE, max(1, smallest // 4))
+    count = max(2, min(RESPONSE_BATCHES, len(s.data.validation) // size // 2))
     found = exploitability(
         s.model, s.data.train, s.data.validation, optimizer=RESPONSE[s.model.config.family],
         response_steps=RESPONSE_STEPS, batch_size=size, num_batches=count, seed=s.seed,

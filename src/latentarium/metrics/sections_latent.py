@@ -19,7 +19,7 @@ from latentarium.metrics.likelihood import (
 )
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.prior_gap import prior_sliced_distance
-from latentarium.metrics.reconstruction import reconstruction
+from latentarium.metrics.reconstruction import PSNR_CAP, reconstruction
 from latentarium.metrics.subject import Subject, first
 from latentarium.random import Noise
 
@@ -28,15 +28,19 @@ NLL_IMAGES = 500
 HELD_OUT, DRAWS = 2000, 4000
 """Held-out latents that say what is near, and draws of the prior that may fall into gaps."""
 ROUND_TRIPS = 2000
+NO_FLOOR = (
+    "No floor is known of likelihoods and their parts, nor of active units: what real images "
+    "score would take their entropy."
+)
 
 
 def reconstruction_errors(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """How much of a test image is lost between encoder and decoder."""
     found = reconstruction(s.test.images, s.reconstructions, s.extractor, seed=s.seed)
     rows = [
-        ("mse", "Squared error per pixel, pixels from 0 to 1", "", found.mse, None, "mse-unit"),
-        ("psnr", "PSNR, mean over images", "dB", found.psnr, None, "psnr-per-image"),
-        ("ssim", "SSIM", "", found.ssim, None, "ssim-gauss1.5"),
+        ("mse", "Squared error per pixel, pixels from 0 to 1", "", found.mse, 0.0, "mse-unit"),
+        ("psnr", "PSNR, mean over images", "dB", found.psnr, PSNR_CAP, "psnr-per-image"),
+        ("ssim", "SSIM", "", found.ssim, 1.0, "ssim-gauss1.5"),
     ]
     measured = {
         key: Measurement(
@@ -49,7 +53,7 @@ def reconstruction_errors(s: Subject, tables: dict[str, Any]) -> dict[str, Measu
     if found.features is not None:
         measured["reconstruction"] = Measurement(
             name="Reconstruction's distance in features", value=found.features.value,
-            interval=found.features.interval, n=s.n, seed=s.seed, split="test",
+            interval=found.features.interval, floor=0.0, n=s.n, seed=s.seed, split="test",
             extractor=describe(s.extractor), protocol="reconstruction-features",
             note="Two different real images are "
             f"{found.features_of_others:.3g} apart in features.",
@@ -67,16 +71,18 @@ def likelihood(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         s.model, some.images, None if labels is None else some.labels,
         samples=s.nll_samples, seed=s.seed,
     )  # fmt: skip
-    active = active_units(s.model, s.test.images, labels)
+    active = active_units(s.model, s.test.images, labels, seed=s.seed)
     tables["nll_by_samples"] = {str(k): value for k, value in nll.bounds.items()}
     tables["rate_by_unit"] = active.rates.tolist()
     words = explain(name)
     found = {
         "elbo": ("ELBO", bound.elbo, bound.elbo_interval, bound.n, "elbo", words),
-        "rate": ("Rate, KL(q(z|x) || p(z))", bound.rate, bound.rate_interval, bound.n, "rate", ""),
+        "rate": (
+            "Rate, KL(q(z|x) || p(z))", bound.rate, bound.rate_interval, bound.n, "rate", NO_FLOOR,
+        ),
         "distortion": (
             "Distortion, -log p(x|z)", bound.distortion, bound.distortion_interval, bound.n,
-            "distortion", "",
+            "distortion", NO_FLOOR,
         ),
         "nll": (
             f"NLL, {nll.samples} importance samples", nll.nll, nll.interval, nll.n,
@@ -97,11 +103,12 @@ def likelihood(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     measured["bits"] = Measurement(
         name="The same in bits per dimension", value=nll.bits_per_dimension, unit="bits", n=nll.n,
         interval=(low, high), seed=s.seed, extractor="pixels", split="test",
-        protocol=f"nll-k{nll.samples} {name}",
+        protocol=f"nll-k{nll.samples} {name}", note=NO_FLOOR,
     )  # fmt: skip
     measured["active_units"] = Measurement(
-        name=f"Active units of {s.model.latent_dim}", value=active.count, n=active.n,
-        extractor="own-latent", split="test", protocol=f"variance-above-{active.threshold:g}",
+        name=f"Active units of {s.model.latent_dim}", value=active.count,
+        interval=active.interval, n=active.n, seed=s.seed, extractor="own-latent", split="test",
+        protocol=f"variance-above-{active.threshold:g}", note=NO_FLOOR,
     )  # fmt: skip
     return measured
 
@@ -121,8 +128,11 @@ def latent(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         near = knn_accuracy(s.train_codes, train.labels, s.test_codes, test.labels)
         found["neighbours"] = Measurement(
             name="Test images named rightly by their 10 nearest latents",
-            value=near.value, unit="share", interval=near.interval, n=near.n,
+            value=near.value, unit="share", interval=near.interval, n=near.n, seed=s.seed,
             extractor="own-latent", split="test", protocol=near.protocol,
+            floor=None if s.judge is None else s.judge.accuracy,
+            note="The neighbours' floor is what the judge, which sees the images, names rightly."
+            if s.judge else "Without a judge, no floor is known of what neighbours name rightly.",
         )  # fmt: skip
     return found
 
@@ -132,7 +142,7 @@ def _gaps(s: Subject) -> dict[str, Measurement]:
     held-out data is; and how far encoded data as a whole are from the prior."""
     prior = _prior(s, DRAWS)
     held = distance_to_data(s.train_codes, s.test_codes[:HELD_OUT])
-    share = gap_share(distance_to_data(s.train_codes, prior), held)
+    share = gap_share(distance_to_data(s.train_codes, prior), held, seed=s.seed)
     codes = s.test_codes
 
     def draw(n: int, generator: torch.Generator) -> Tensor:

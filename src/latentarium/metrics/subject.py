@@ -1,6 +1,6 @@
 """A model beside real data, as the metrics see it: samples, features, latents, each once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -36,6 +36,8 @@ class Subject:
     n: int
     seed: int
     nll_samples: int = 500
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Filled on the way: what could not be measured, and why."""
 
     @property
     def kind(self) -> str:
@@ -86,12 +88,12 @@ class Subject:
     @cached_property
     def train_codes(self) -> LatentSet:
         """A draw from the posterior of each training image."""
-        return encode(self.model, self.data.train)
+        return encode(self.model, self.data.train, self.seed)
 
     @cached_property
     def test_codes(self) -> LatentSet:
         """A draw from the posterior of each test image."""
-        return encode(self.model, self.data.test)
+        return encode(self.model, self.data.test, self.seed)
 
     @cached_property
     def reconstructions(self) -> Images:
