@@ -45,6 +45,7 @@ def images(n: int = 200, labelled: bool = True) -> Data:
 
 SICK: dict[str, tuple[Config, int]] = {
     "posterior collapse": (config("vae_debug", 200, beta=50.0), 200),
+    "mode collapse": (config("gan_debug", 400, r1=0.001, r2=0.001), 600),
     "overfit": (
         config("ae_debug", 600, latent_dim=16, encoder=MLP, decoder=MLP),
         40,

@@ -4,11 +4,13 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from patients import HEALTHY, SICK, Replay, config, data_for, images, made, only_classes
+from patients import HEALTHY, MLP, SICK, Replay, config, data_for, images, made, only_classes
 from safetensors.torch import load_file, save_file
 
+import latentarium as la
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.dataset import Split
@@ -121,6 +123,45 @@ def test_a_replaying_model_memorizes_and_one_that_replays_other_images_does_not(
     assert whole.train.labels is not None
     others = Split(whole.train.images[200:400], whole.train.labels[200:400])
     assert copies(settings, model, replace(data, train=others), 400, 0) is None
+
+
+def test_a_vae_trained_long_on_few_images_memorizes_them(tmp_path):
+    """Images with nothing in common, and networks large enough for each of them."""
+    noise = np.random.default_rng(0).integers(0, 256, size=(1200, 1, 12, 10), dtype=np.uint8)
+    whole = la.load_data(noise)
+    data = replace(whole, train=first(whole.train, 64))
+    settings = config("vae_debug", 2000, latent_dim=8, encoder=MLP, decoder=MLP)
+    run = made(tmp_path / "r", settings, data)
+    found = {
+        f.disease: f for f in diagnose(run.config, run.load(), data, run.log(), n=400).findings
+    }
+    assert found.keys() == {"memorization", "overfit"}
+    assert found["memorization"].evidence["share nearer to training images"] > 0.9
+
+
+def test_classes_too_small_to_be_judged_alone_are_looked_at_with_the_others():
+    data, settings = images(600), presets.get("cgan_debug")
+    assert isinstance(settings.model, GANConfig)
+    asked_few = 45  # 15 of each class
+    alike = Replay(settings.model, data, 1).eval()
+    finding = mode_collapse(settings, alike, data, asked_few, 0)
+    assert finding is not None
+    assert finding.sentence.startswith("the samples are nearly all alike")
+    whole = Replay(settings.model, data, len(data.train)).eval()
+    assert mode_collapse(settings, whole, data, asked_few, 0) is None
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_samples_too_few_to_vary_are_not_said_to_have_been_looked_at(n, healthy):
+    found = examine(healthy, images(), n=n)
+    if isinstance(healthy.config.model, GANConfig):
+        assert "mode collapse" in found.not_looked_for
+        assert "mode collapse" not in found.looked_for
+
+
+def test_a_seed_that_no_generator_takes_is_a_sentence(healthy):
+    with pytest.raises(UserError, match="give 0 to"):
+        examine(healthy, images(), seed=2**64)
 
 
 def test_what_cannot_be_looked_for_is_said(tmp_path):

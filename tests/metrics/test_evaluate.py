@@ -133,6 +133,10 @@ def test_points_in_the_plane_are_measured_against_the_known_density(preset, tmp_
     assert set(report.measurements) >= {"modes", "high_quality", "reverse_kl"}
     assert set(sections_of(run.load(), data, False)) == {"plane", "game"}
     assert report["modes"].n == 2500
+    for key, m in report.measurements.items():
+        assert m.floor is not None, key
+        assert m.interval is not None, key
+        assert (m.seed, bool(m.extractor), bool(m.split)) == (0, True, True), key
 
 
 def test_too_few_images_are_a_sentence(judge, tmp_path):

@@ -34,6 +34,8 @@ KNOWN, UNKNOWN = 20_000, 10_000
 """Training and held-out images that samples are compared with, for the time that it takes."""
 REACH = 0.1
 """Held-out images over training images below which a copy is too seldom met to be noticed."""
+FEWEST = 8
+"""Batches, and so images, below which a mean loss has no interval to speak of."""
 BATCHES, BATCH = 20, 64
 """Of the images whose loss is compared: up to 1,280 of either split."""
 
@@ -75,7 +77,10 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
     """The loss on images that were trained on beside that on held-out ones."""
     game = isinstance(config.model, GANConfig)
     player = model.players()[0]
-    size = max(1, min(BATCH, len(data.validation) // 8))
+    fewest = min(len(data.train), len(data.validation))
+    if fewest < FEWEST:
+        raise UserError(f"{fewest} images tell no spread: give at least {FEWEST} in either split.")
+    size = min(BATCH, fewest // FEWEST)
     seen, unseen = (
         held_out_losses(player, model, batches, range(min(BATCHES, batches.per_epoch)), seed)
         for batches in (Batches(split, size, seed) for split in (data.train, data.validation))

@@ -33,6 +33,8 @@ class ModeCoverage:
     """Modes found, and how far the samples' distribution over them is from the target's."""
 
     modes: int
+    modes_interval: Interval
+    """Over multinomial resamples, which can miss a mode that was found but find no other."""
     expected_modes: float
     """What n samples of the target find."""
     reverse_kl: float
@@ -89,18 +91,24 @@ def mode_coverage(
     if n == 0:
         nothing = (math.nan, math.nan)
         return ModeCoverage(
-            modes=0, expected_modes=0.0, reverse_kl=math.nan, interval=nothing, floor=math.nan,
-            floor_interval=nothing, n=0, num_modes=num_modes, seed=seed,
+            modes=0, modes_interval=(0.0, 0.0), expected_modes=0.0, reverse_kl=math.nan,
+            interval=nothing, floor=math.nan, floor_interval=nothing, n=0, num_modes=num_modes,
+            seed=seed,
         )  # fmt: skip
     generator = np.random.default_rng(seed)
     value = float(_kl(counts[None], shares))
-    spread = float(_kl(_drawn(counts / n, n, generator), shares).std())
+    again = _drawn(counts / n, n, generator)
+    found = (again > 0).sum(1).double()
+    spread = float(_kl(again, shares).std())
     perfect = _drawn(shares, n, generator)
     floors = _kl(perfect, shares)
     half = normal_quantile(0.95) * spread
-    low, high = floors.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    ends = torch.tensor([0.025, 0.975], dtype=torch.float64)
+    fewest, most = found.quantile(ends).tolist()
+    low, high = floors.quantile(ends).tolist()
     return ModeCoverage(
         modes=int((counts > 0).sum()),
+        modes_interval=(fewest, max(most, float((counts > 0).sum()))),
         expected_modes=float((1 - (1 - shares) ** n).sum()),
         reverse_kl=value,
         interval=(max(0.0, value - half), value + half),

@@ -324,7 +324,8 @@ def plane_quality(images: Images, truth: Mixture2D, seed: int) -> dict[str, Meas
     return {
         "modes": Measurement(
             name=f"Modes found of {over.num_modes}", value=over.modes,
-            floor=round(over.expected_modes, 3), protocol="modes-3sigma", **shared,
+            interval=over.modes_interval, floor=round(over.expected_modes, 3),
+            protocol="modes-3sigma", **shared,
         ),
         "high_quality": Measurement(
             name="Samples within 3 standard deviations of a mode", value=found.high_quality,
