@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from latentarium.distributions import (
@@ -12,6 +13,7 @@ from latentarium.distributions import (
     DiagonalGaussian,
     Gaussian,
     StandardNormal,
+    _BernoulliNLL,
 )
 from latentarium.errors import UserError
 from latentarium.random import Noise
@@ -109,3 +111,26 @@ def test_noise_is_a_function_of_its_parts():
     assert not torch.equal(Noise(0, 1).normal(5), Noise(1, 0).normal(5))
     draws = Noise(8).normal(100_000)
     assert abs(float(draws.mean())) < 5 / math.sqrt(100_000)
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 200.0])
+def test_bernoulli_is_torchs_cross_entropy_in_value_and_gradient(scale):
+    logits = (scale * torch.randn(5, 2, 4, 3)).requires_grad_()
+    x = torch.rand(5, 2, 4, 3) * 2 - 1
+    x[0], x[1] = -1, 1  # off and on
+    weights = torch.randn(5)
+    found = Bernoulli().nll(logits, x)
+    expected = F.binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="none")
+    torch.testing.assert_close(found, expected.flatten(1).sum(1), rtol=1e-5, atol=1e-5)
+    ours, torchs = (
+        torch.autograd.grad((weights * value).sum(), logits, retain_graph=True)[0]
+        for value in (found, expected.flatten(1).sum(1))
+    )
+    torch.testing.assert_close(ours, torchs, rtol=1e-5, atol=1e-6)
+    assert bool((found >= 0).all())
+
+
+def test_bernoulli_in_double_precision_passes_the_gradient_check():
+    logits = torch.randn(3, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(3, 1, 2, 2, dtype=torch.float64) * 2 - 1
+    assert torch.autograd.gradcheck(lambda output: _BernoulliNLL.apply(output, x), (logits,))

@@ -11,21 +11,40 @@ from latentarium.errors import UserError
 from latentarium.models.game import Loss
 from latentarium.training.world import World
 
+Kept = Tensor | float
+"""A number on a GPU, or read: thousands of tiny tensors would leave the memory full of holes."""
+
+
+def _kept(value: Tensor) -> Kept:
+    return value.item() if value.device.type == "cpu" else value.detach()
+
+
+def _together(values: list[Kept]) -> Tensor:
+    numbers = [v for v in values if isinstance(v, float)]
+    return (
+        torch.tensor(numbers)
+        if numbers
+        else torch.stack([v for v in values if torch.is_tensor(v)])
+    )
+
 
 class Record:
-    """Losses between two rows of the log, read from the device only when a row is due."""
+    """Losses between two rows of the log, read from a GPU only when a row is due."""
 
     def __init__(self) -> None:
-        self._totals: dict[str, list[tuple[int, Tensor]]] = {}
-        self._terms: dict[str, dict[str, list[Tensor]]] = {}
+        self._steps: list[int] = []
+        self._totals: dict[str, list[Kept]] = {}
+        self._terms: dict[str, dict[str, list[Kept]]] = {}
         self._last: dict[str, dict[str, Tensor]] = {}
 
     def add(self, player: str, step: int, loss: Loss) -> None:
         """Notes the loss of one move."""
-        self._totals.setdefault(player, []).append((step, loss.total.detach()))
+        if not self._steps or self._steps[-1] != step:
+            self._steps.append(step)
+        self._totals.setdefault(player, []).append(_kept(loss.total))
         terms = self._terms.setdefault(player, {})
         for name, value in loss.terms.items():
-            terms.setdefault(name, []).append(value)
+            terms.setdefault(name, []).append(_kept(value))
 
     def note(self, player: str, values: dict[str, Tensor]) -> None:
         """Notes what is measured at the row's own step only, such as the last move's gradient."""
@@ -38,10 +57,9 @@ class Record:
             UserError: It names the player and the step.
         """
         for player, totals in self._totals.items():
-            values = torch.stack([total for _, total in totals])
-            bad = (~torch.isfinite(values)).nonzero()
+            bad = (~torch.isfinite(_together(totals))).nonzero()
             if len(bad):
-                step = totals[int(bad[0])][0]
+                step = self._steps[int(bad[0])]
                 raise UserError(
                     f"The {player}'s loss is not finite at step {step + 1}. The last checkpoint "
                     "is intact; lower the learning rate"
@@ -55,10 +73,10 @@ class Record:
         names, means = [], []
         for player, totals in self._totals.items():
             names.append((player, "total"))
-            means.append(torch.stack([total for _, total in totals]).mean())
+            means.append(_together(totals).mean())
             for name, terms in self._terms[player].items():
                 names.append((player, name))
-                means.append(torch.stack(terms).mean())
+                means.append(_together(terms).mean())
         means = world.mean(means)
         row: dict[str, Any] = {"step": step, "images": images, "learning_rate": rate}
         for (player, name), mean in zip(names, means, strict=True):
@@ -74,7 +92,7 @@ class Record:
                     f"The {player}'s loss is not finite before step {step} in another process; "
                     "the last checkpoint is intact."
                 )
-        self._totals, self._terms, self._last = {}, {}, {}
+        self._steps, self._totals, self._terms, self._last = [], {}, {}, {}
         return row
 
 

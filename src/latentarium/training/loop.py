@@ -7,7 +7,7 @@ import torch
 
 from latentarium.config import Config
 from latentarium.data.batches import Batches
-from latentarium.data.dataset import Data
+from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.errors import Stopped, UserError
 from latentarium.memory import keep_freed_memory
@@ -82,9 +82,9 @@ class Trainer:
                 "norm 'batch' takes statistics of the whole batch, which several processes don't "
                 "see: set it to 'none', or train on one process."
             )
-        self.batches = Batches(
-            data.train, settings.batch_size, settings.seed, world.device, world.shard
-        )
+        # labels that nobody looks at need not be gathered
+        seen = data.train if config.model.uses_labels else Split(data.train.images, None)
+        self.batches = Batches(seen, settings.batch_size, settings.seed, world.device, world.shard)
         self.held_out = HeldOut(data.validation, settings.batch_size, settings.seed, world.device)
         self.record = Record()
 
