@@ -216,6 +216,9 @@ class TrainConfig:
     """Weights kept for the time machine, spaced evenly in log(step); 0: none."""
     device: str = "auto"
     """auto: a GPU if there is one, else the CPU; or a torch device name."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: layers compute in it while training (mixed precision); weights, losses and all
+    that is measured stay float32. Faster where the processor has units for it."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "log_every", "checkpoint_every"):

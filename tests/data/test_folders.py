@@ -11,15 +11,15 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from data_files import idx_bytes, labels_of
+from data_files import labels_of
 from PIL import Image
 
 from conftest import tiny_data
-from latentarium.data import cache, folders
+from latentarium.data import folders, room
 from latentarium.data.check import check
 from latentarium.data.dataset import fingerprint
 from latentarium.data.folders import list_folder, natural, read_pictures
-from latentarium.data.sources import fashion_mnist, load_data
+from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -245,7 +245,7 @@ def folders_in_cache():
 def test_large_entries_are_mapped(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", CLASSES)
     before = load_data(root)
-    monkeypatch.setattr(cache, "MAPPED_SHARE", 0.0)
+    monkeypatch.setattr(room, "MAPPED_SHARE", 0.0)
     mapped = load_data(root)
     assert torch.equal(mapped.train.images, before.train.images)
     mapped.train.images[0] = 0  # a copy on write: the file stays as it is
@@ -261,19 +261,6 @@ def test_a_cache_that_can_not_be_written_is_a_warning(tmp_path, monkeypatch):
 
 
 # ------------------------------------------------------------------------------ other sources
-
-
-def test_fashion_mnist_has_the_names_of_its_classes(tmp_path):
-    images = RNG.integers(0, 256, (40, 9, 11), dtype=np.uint8)
-    labels = (np.arange(40) % 10).astype(np.uint8)
-    for part in ("train", "t10k"):
-        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(images))
-        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
-    data = fashion_mnist(tmp_path)
-    assert data.card.classes[0] == "t-shirt"
-    assert data.card.classes[9] == "ankle boot"
-    with pytest.raises(UserError, match="dataset-fashion-mnist"):
-        fashion_mnist(tmp_path / "nowhere")
 
 
 def test_without_the_package_hugging_face_is_a_sentence(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, check_labels, fingerprint
+from latentarium.data.room import rows_of
 from latentarium.errors import UserError
 
 SPLITS = {
@@ -205,9 +206,10 @@ def _divide(split: Split, source: str, shares: tuple[float, ...]) -> list[Split]
     sizes = [max(1, math.floor(share * count)) for share in shares[1:]]
     order, parts, start = fixed_permutation(count), [], 0
     for size in (count - sum(sizes), *sizes):
-        index = torch.from_numpy(np.sort(order[start : start + size]))
-        labels = None if split.labels is None else split.labels[index]
-        parts.append(Split(split.images[index], labels))
+        index = np.sort(order[start : start + size])
+        labels = None if split.labels is None else split.labels[torch.from_numpy(index)]
+        images = torch.from_numpy(rows_of(split.images.numpy(), index))
+        parts.append(Split(images, labels))
         start += size
     return parts
 

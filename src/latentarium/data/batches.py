@@ -14,6 +14,9 @@ from latentarium.errors import UserError
 from latentarium.random import derive_seed
 from latentarium.shapes import Images, Labels
 
+LARGEST_SHARE = 0.5
+"""Of a GPU's free memory, that images may fill."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -57,8 +60,11 @@ class Batches:
                 f"multiple of {size}."
             )
         self._offset, self._count = rank * (batch_size // size), batch_size // size
-        self.images = split.images.to(device)
-        self.labels = None if split.labels is None else split.labels.to(device)
+        self.device = torch.device(device)
+        held = fits(split.images.numel(), self.device)
+        # what a GPU can't hold stays where it is, and each batch is sent
+        self.images = split.images.to(self.device) if held else split.images
+        self.labels = None if split.labels is None else split.labels.to(self.images.device)
         self.batch_size = batch_size
         self.seed = seed
         self.per_epoch = len(split.images) // batch_size
@@ -70,8 +76,8 @@ class Batches:
         epoch, position = divmod(k, self.per_epoch)
         start = position * self.batch_size + self._offset
         index = self._shuffle(epoch)[start : start + self._count]
-        labels = None if self.labels is None else self.labels[index]
-        return Batch(to_float(self.images.index_select(0, index)), labels)
+        labels = None if self.labels is None else self.labels[index].to(self.device)
+        return Batch(to_float(self.images.index_select(0, index).to(self.device)), labels)
 
     def _shuffle(self, epoch: int) -> Tensor:
         if epoch != self._epoch:
@@ -79,3 +85,11 @@ class Batches:
             order = torch.randperm(len(self.images), generator=generator)
             self._order, self._epoch = order.to(self.images.device), epoch
         return self._order
+
+
+def fits(size: int, device: torch.device) -> bool:
+    """Whether so many bytes of pixels leave room for training on a device."""
+    if device.type != "cuda":
+        return True  # a CPU has them already
+    free, _ = torch.cuda.mem_get_info(device)
+    return size <= LARGEST_SHARE * free

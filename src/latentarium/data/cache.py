@@ -9,7 +9,6 @@ read, and held against their fingerprint.
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Sequence
 
@@ -19,11 +18,10 @@ import torch
 from latentarium.config import DataCard, from_dict, to_dict
 from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.folders import Item
+from latentarium.data.room import is_large
 from latentarium.files import cache_folder, folder_atomic
 
 FORMAT = 1
-MAPPED_SHARE = 0.25
-"""Entries above this share of the machine's memory are mapped."""
 
 
 def key_of(items: Sequence[Item], source: str, size: int) -> str:
@@ -41,7 +39,7 @@ def load(key: str) -> Data | None:
         card = json.loads((folder / "card.json").read_text())
         paths = {name: folder / f"{name}.npy" for name in card["arrays"]}
         size = sum(path.stat().st_size for path in paths.values())
-        mapped = size > MAPPED_SHARE * _memory()
+        mapped = is_large(size)
         arrays = {
             # copy on write: torch wants memory that it may write, and the file stays as it is
             name: torch.from_numpy(np.load(path, mmap_mode="c" if mapped else None))
@@ -79,11 +77,3 @@ def keep(key: str, data: Data) -> None:
             "decoded again the next time. LATENTARIUM_CACHE names another place.",
             stacklevel=2,
         )
-
-
-def _memory() -> int:
-    """Bytes of memory of this machine; where it can't be told, 4 GiB."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 4 << 30

@@ -16,7 +16,7 @@ import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,7 @@ import numpy as np
 
 from latentarium.data.arrays import SPLITS, Raw
 from latentarium.data.decode import BrokenImage, decode, look
+from latentarium.data.room import first_channel, is_grey, room
 from latentarium.errors import UserError
 from latentarium.progress import display
 
@@ -40,6 +41,8 @@ LARGEST_FILE, LARGEST_ZIP, HIGHEST_RATIO = 1 << 28, 1 << 36, 200
 """Bytes that a file in a zip, and all of them, may unpack to; and how much denser than the zip a
 large one may be."""
 MOST_FILES = 5_000_000
+AHEAD = 4096
+"""Pictures that are decoded before the first of them is put away."""
 QUIET_SECONDS = 2.0
 """Work that takes longer says how far it is."""
 
@@ -143,7 +146,7 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
     items = sorted(items, key=lambda item: natural(item.name))
     places = _places([item.name for item in items])
     _require_clear([label for _, label in places], source)
-    heads = _each(items, lambda item: look(item.read()), f"{source}: looks")
+    heads = list(_work(items, lambda item: look(item.read()), f"{source}: looks"))
     broken = {i: str(head) for i, head in enumerate(heads) if isinstance(head, BrokenImage)}
     found = [head for head in heads if not isinstance(head, BrokenImage)]
     _require_enough(broken, items, source)
@@ -151,33 +154,34 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
     sizes = Counter(shape for shape, _ in found)
     target = fit_to(sizes, size)
     whole = [i for i in range(len(items)) if i not in broken]
-    pixels = _each(
+    counts = Counter(places[i][0] for i in whole)
+    channels = 1 if grey else 3
+    images = {split: room((count, channels, *target)) for split, count in counts.items()}
+    names = sorted({label for _, label in places if label}, key=natural)
+    labels: dict[str, list[int]] = {}
+    filled: Counter[str] = Counter()
+    decoded = _work(
         [items[i] for i in whole],
         lambda item: decode(item.read(), grey, target),
         f"{source}: decodes",
     )
-    broken |= {
-        i: str(part)
-        for i, part in zip(whole, pixels, strict=True)
-        if isinstance(part, BrokenImage)
-    }
+    for i, part in zip(whole, decoded, strict=True):
+        if isinstance(part, BrokenImage):
+            broken[i] = str(part)
+            continue
+        split, label = places[i]
+        images[split][filled[split]] = part
+        filled[split] += 1
+        if label:
+            labels.setdefault(split, []).append(names.index(label))
     _require_enough(broken, items, source)
-    names = sorted({label for _, label in places if label}, key=natural)
-    images: dict[str, list[np.ndarray]] = {}
-    labels: dict[str, list[int]] = {}
-    for i, part in zip(whole, pixels, strict=True):
-        if isinstance(part, np.ndarray):
-            split, label = places[i]
-            images.setdefault(split, []).append(part)
-            if label:
-                labels.setdefault(split, []).append(names.index(label))
-    if "train" not in images:
+    if not filled["train"]:
         raise UserError(f"{source} has folders for {' and '.join(images)} but none named train.")
-    stacked = one_channel_if_grey({split: np.stack(parts) for split, parts in images.items()})
-    grey = stacked["train"].shape[1] == 1
+    images = one_channel_if_grey({s: images[s][:n] for s, n in filled.items()})
+    grey = images["train"].shape[1] == 1
     return Raw(
         source=source,
-        images=dict(stacked),
+        images=dict(images),
         labels={split: np.array(parts) for split, parts in labels.items()},
         classes=tuple(names),
         notes=tuple(_notes(sizes, target, grey, broken, items)),
@@ -194,8 +198,8 @@ def fit_to(sizes: Collection[tuple[int, int]], size: int) -> tuple[int, int]:
 
 def one_channel_if_grey(images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """One channel where all three are equal in every picture: grey, stored as colours."""
-    if all((part == part[:, :1]).all() for part in images.values()):
-        return {split: part[:, :1] for split, part in images.items()}
+    if images["train"].shape[1] > 1 and all(is_grey(part) for part in images.values()):
+        return {split: first_channel(part) for split, part in images.items()}
     return images
 
 
@@ -240,8 +244,11 @@ def _require_enough(broken: dict[int, str], items: Sequence[Item], source: str) 
         )
 
 
-def _each(items: Sequence[Item], work: Callable[[Item], T], title: str) -> list[T | BrokenImage]:
-    """The work on each item, in order, in threads: Pillow decodes without holding the others."""
+def _work(
+    items: Sequence[Item], work: Callable[[Item], T], title: str
+) -> Iterator[T | BrokenImage]:
+    """The work on each item, in order, in threads: Pillow decodes without holding the others. A
+    few are ahead of who takes them, so that results don't pile up."""
 
     def safely(item: Item) -> T | BrokenImage:
         try:
@@ -251,17 +258,18 @@ def _each(items: Sequence[Item], work: Callable[[Item], T], title: str) -> list[
         except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             return BrokenImage(" ".join(str(error).split())[:80])
 
-    found, began, bar = [], time.monotonic(), None
+    began, bar, done = time.monotonic(), None, 0
     with display() as shown, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for part in pool.map(safely, items):
-            found.append(part)
-            if bar is None and time.monotonic() - began > QUIET_SECONDS:
-                bar = shown.bar(title, len(items), len(found))
-            if bar is not None:
-                bar.update(len(found))
+        for start in range(0, len(items), AHEAD):
+            for part in pool.map(safely, items[start : start + AHEAD]):
+                yield part
+                done += 1
+                if bar is None and time.monotonic() - began > QUIET_SECONDS:
+                    bar = shown.bar(title, len(items), done)
+                if bar is not None:
+                    bar.update(done)
         if bar is not None:
             bar.end()
-    return found
 
 
 def _notes(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latentarium.data import cache
+from latentarium.data import cache, fashion
 from latentarium.data.arrays import SMALLEST_SIDE, SPLITS, Raw, to_data
 from latentarium.data.binarized import ROWS, dynamic_mnist, read_static_mnist, static_file
 from latentarium.data.dataset import Data
@@ -22,6 +22,7 @@ from latentarium.data.folders import Item, list_folder, list_zip, read_pictures
 from latentarium.data.hugging_face import read_hugging_face
 from latentarium.data.idx import is_idx, parse_idx, read_bytes, read_idx
 from latentarium.data.mnist_data import load_mnist
+from latentarium.data.shards import find_shards, list_shards
 from latentarium.data.stacked import stacked_mnist
 from latentarium.data.toy import grid, ring, toy_data
 from latentarium.errors import UserError, did_you_mean
@@ -36,15 +37,9 @@ NAMED = {
 }
 ACCEPTED = (
     f"Accepted are the names {', '.join(NAMED)}, hf:NAME, a folder of pictures or a .zip of it, "
-    "an IDX file or a folder with MNIST's four, a folder with the three binarized_mnist_*.amat "
-    "files, an .npz file, and arrays."
+    "a .tar of pictures or a folder of such shards, an IDX file or a folder with MNIST's four, a "
+    "folder with the three binarized_mnist_*.amat files, an .npz file, and arrays."
 )
-FASHION = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist puts the files."""
-FASHION_CLASSES = (
-    "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
-    "ankle boot",
-)  # fmt: skip
 IMAGE_KEYS = {"images", "image", "x", "pixels"}
 LABEL_KEYS = {"labels", "label", "y", "targets", "target"}
 DAMAGE = (OSError, EOFError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -57,12 +52,14 @@ def load_data(source: object = "mnist", labels: object = None, *, size: int = 0)
 
     Arguments:
         source: "mnist" (the 70,000 digits that ship), "mnist-dynamic" (the same, validation and
-            test drawn on or off once, as published), "fashion-mnist" (from Debian's package),
-            "ring" or "grid" (mixtures in the plane with known density), "hf:NAME" (Hugging Face
-            datasets), the path of a folder of pictures or a .zip of it (labels from sub-folders;
-            see docs/data.md), of an IDX image file, of a folder with MNIST's four files or
-            with the three binarized_mnist_*.amat files, or of an .npz file, or an array or tensor
-            of images: uint8, or floats in [0, 1], shaped (N, H, W), (N, H, W, C) or (N, C, H, W).
+            test drawn on or off once, as published), "fashion-mnist" (from Debian's package, or
+            fetched from its authors), "ring" or "grid" (mixtures in the plane with known
+            density), "hf:NAME" (Hugging Face datasets), the path of a folder of pictures or a
+            .zip of it (labels from sub-folders; see docs/data.md), of a .tar of pictures or a
+            folder of such shards (WebDataset), of an IDX image file, of a folder with MNIST's
+            four files or with the three binarized_mnist_*.amat files, or of an .npz file, or an
+            array or tensor of images: uint8, or floats in [0, 1], shaped (N, H, W), (N, H, W, C)
+            or (N, C, H, W).
             What is `Data` already comes back as it is.
         labels: For a single set of images: the path of an IDX label file, or one whole number or
             name per image.
@@ -96,23 +93,22 @@ def load_data(source: object = "mnist", labels: object = None, *, size: int = 0)
     raise UserError(f"load_data can't read an object of type {type(source).__name__}. {ACCEPTED}")
 
 
-def fashion_mnist(folder: Path = FASHION) -> Data:
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, https://arxiv.org/abs/1708.07747).
+def fashion_mnist() -> Data:
+    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017), from Debian's files or its authors'.
 
     Raises:
-        UserError: The four files are not there.
+        UserError: The four files are not there and can't be fetched.
     """
-    if not folder.is_dir():
-        raise UserError(
-            f"{folder} is not there: install Debian's package dataset-fashion-mnist, or give the "
-            "path of a folder with the four files."
-        )
-    raw = read_idx_folder(folder)
-    return to_data(dataclasses.replace(raw, source="fashion-mnist", classes=FASHION_CLASSES))
+    raw = read_idx_folder(fashion.fashion_folder())
+    return to_data(dataclasses.replace(raw, source="fashion-mnist", classes=fashion.CLASSES))
 
 
 def _pictures(path: Path) -> list[Item] | None:
-    """The picture files of a zip, or of a folder that has no data files of another kind."""
+    """The picture files of a zip, of shards, or of a folder that has no data files of another
+    kind."""
+    shards = find_shards(path)
+    if shards:
+        return list_shards(shards)
     if path.is_file() and path.suffix.lower() == ".zip":
         return list_zip(path)
     if not path.is_dir() or any(static_file(path, part).is_file() for part in ROWS):

@@ -150,7 +150,7 @@ def held_out_losses(
     losses: list[Tensor] = []
     with only(player, model):  # a penalty needs a gradient by the image, so grad stays enabled
         for k in which:
-            noise = Noise("held-out", seed, k, device=held.images.device)
+            noise = Noise("held-out", seed, k, device=held.device)
             losses.append(player.loss(held.draw(k), noise).total.detach())
     return torch.stack(losses).cpu().double()
 

@@ -59,6 +59,7 @@ class Autoencoder(LatentModel):
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Posterior:
         output = self.to_posterior(self.encoder(x, self.condition(y)))
+        output = output.to(self.to_posterior.weight.dtype)  # in mixed precision it comes with less
         if self.config.posterior == "point":
             return Point(output)
         mean, log_variance = output.chunk(2, 1)

@@ -69,7 +69,7 @@ class Discriminator(nn.Module):
         logits = self.realism(features).squeeze(1)
         if self.embed is not None:
             logits = logits + (self.embed(weights) * features).sum(1)
-        return logits
+        return logits.to(self.realism.weight.dtype)  # in mixed precision it comes with less
 
 
 LABEL_SIZE = 16

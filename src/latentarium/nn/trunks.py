@@ -186,7 +186,8 @@ class DecoderTrunk(nn.Module):
         initialize(self)
 
     def forward(self, features: Features) -> Images:
-        return self.convolutions(self.dense(features).unflatten(1, self.start))
+        images = self.convolutions(self.dense(features).unflatten(1, self.start))
+        return images.to(features.dtype)  # in mixed precision it comes with less
 
 
 def _conv(layer: nn.Module, channels: int, config: NetConfig) -> list[nn.Module]:

@@ -1,17 +1,18 @@
 """The one training loop, for every family."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from latentarium.config import Config
-from latentarium.data.batches import Batches
+from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.errors import Stopped, UserError
 from latentarium.memory import keep_freed_memory
-from latentarium.models.game import changes, copy_parameters, lengths, move
+from latentarium.models.game import Loss, Player, changes, copy_parameters, lengths, move
 from latentarium.random import Noise
 from latentarium.run import Checkpoint, Run
 from latentarium.sampling import fixed_grid
@@ -86,6 +87,9 @@ class Trainer:
         seen = data.train if config.model.uses_labels else Split(data.train.images, None)
         self.batches = Batches(seen, settings.batch_size, settings.seed, world.device, world.shard)
         self.held_out = HeldOut(data.validation, settings.batch_size, settings.seed, world.device)
+        self.players = [
+            in_precision(player, settings.precision, world.device) for player in self.state.players
+        ]
         self.record = Record()
 
     def lead(self, run: Run, reporter: Reporter, stop: Stop) -> None:
@@ -146,8 +150,8 @@ class Trainer:
         step = state.step
         rate = learning_rate(self.config.optimizer, step, self.settings.steps)
         logging = self.logs_at(step + 1) and world.first
-        for index, player in enumerate(state.players):
-            batch = self.batches.draw(step * len(state.players) + index)
+        for index, player in enumerate(self.players):
+            batch = self.batches.draw(step * len(self.players) + index)
             noise = Noise(seed, step, player.name, device=world.device, shard=world.shard)
             optimizer = state.optimizers[player.name]
             optimizer.param_groups[0]["lr"] = rate
@@ -175,6 +179,18 @@ class Trainer:
         images = state.step * settings.batch_size
         row = self.record.flush(self.world, state.step, images, rate)
         return {**row, "seconds": round(state.seconds, 3), "processes": self.world.size}
+
+
+def in_precision(player: Player, precision: str, device: torch.device) -> Player:
+    """The player, whose layers compute in this precision while it moves."""
+    if precision == "float32":
+        return player
+
+    def loss(batch: Batch, noise: Noise) -> Loss:
+        with torch.autocast(device.type, torch.bfloat16):
+            return player.loss(batch, noise)
+
+    return replace(player, loss=loss)
 
 
 def pick_device(name: str) -> torch.device:
