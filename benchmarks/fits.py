@@ -60,7 +60,7 @@ def ours(pixels: np.ndarray) -> dict[str, float]:
         model=AutoencoderConfig(
             latent_dim=LATENT, posterior="gaussian", encoder=net, decoder=net
         ),
-        optimizer=OptimizerConfig(learning_rate=1e-3),
+        optimizer=OptimizerConfig(learning_rate=1e-3, decay="constant"),
         train=TrainConfig(
             steps=steps, batch_size=BATCH, log_every=steps // EPOCHS,
             sample_every=steps, checkpoint_every=steps, device="cpu",

@@ -8,7 +8,6 @@ them alike; the numbers are medians, with the smallest and the largest.
 import argparse
 import dataclasses
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -36,9 +35,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 CPU = torch.device("cpu")
-BUSY = 0.7
-"""Processes at work in the last minute above which a time says little; the part before leaves its
-own behind."""
+BUSY = 0.1
+"""Share of the processors that others use, above which a time says little."""
 LABELS_RIGHT = (0.95, 0.98, 0.99)
 ELBOS = (-110.0, -100.0, -96.0)
 
@@ -56,13 +54,13 @@ def main() -> None:
     found = json.loads(options.out.read_text()) if options.out.exists() else {}
     for name in options.parts or PARTS:
         print(f"{name} ...", flush=True)
-        load = os.getloadavg()[0]
-        if load > BUSY:
-            print(f"Something else runs here (load {load:.1f}): the numbers will be too low.")
+        others = _used_by_others()
+        if others > BUSY:
+            print(f"Others use {others:.0%} of the processors: the numbers will be too low.")
         found[name] = PARTS[name](1 if options.quick else options.rounds, options.quick)
         print(json.dumps(found[name], indent=2), flush=True)
         found |= {"machine": machine(), "versions": versions(), "cpu": _cpu()}
-        found.setdefault("load_before", {})[name] = round(load, 2)
+        found.setdefault("used_by_others", {})[name] = round(others, 3)
         options.out.write_text(json.dumps(found, indent=2) + "\n")
     if not options.quick:
         (ROOT / "docs" / "benchmarks.md").write_text(page(found))
@@ -365,6 +363,20 @@ def _spread(values: list[float]) -> dict[str, Any]:
 def _say(value: dict[str, Any], digits: int) -> str:
     low, high = value["all"][0], value["all"][-1]
     return f"**{value['median']:,.{digits}f}** [{low:,.{digits}f}, {high:,.{digits}f}]"
+
+
+def _used_by_others(seconds: float = 2.0) -> float:
+    """The share of the processors that is in use while this process sleeps."""
+    path = Path("/proc/stat")
+    if not path.exists():
+        return 0.0
+    before, after = [], []
+    for found in (before, after):
+        found += [int(word) for word in path.read_text().split("\n")[0].split()[1:]]
+        time.sleep(seconds if found is before else 0)
+    spent = [b - a for a, b in zip(before, after, strict=True)]
+    idle = spent[3] + spent[4]  # waiting for a disk too
+    return 1 - idle / max(1, sum(spent))
 
 
 def _cpu() -> str:

@@ -15,6 +15,7 @@ from conftest import tiny_data
 from latentarium import cli, files, presets
 from latentarium.errors import UserError
 from latentarium.run import Run, load
+from latentarium.training import loop
 from latentarium.training.loop import train
 
 
@@ -210,9 +211,29 @@ def test_a_loss_that_is_not_finite_names_player_and_step(tmp_path):
     config = replace(
         config, optimizer=replace(config.optimizer, learning_rate=1e30, warmup_steps=0)
     )
-    with pytest.raises(UserError, match=r"(discriminator|generator)'s loss is not finite at step"):
+    with pytest.raises(
+        UserError, match=r"(discriminator|generator)'s loss is not finite at step .*no checkpoint"
+    ):
         train(config, tmp_path / "r", tiny_data())
     assert Run(tmp_path / "r").latest_checkpoint() is None
+
+
+def test_a_loss_that_runs_away_late_names_the_last_good_checkpoint(tmp_path, monkeypatch):
+    config = presets.vae_debug()
+    config = replace(config, train=replace(config.train, steps=40, checkpoint_every=10))
+
+    def rate(*arguments):
+        return 1e30 if arguments[1] >= 25 else 1e-3
+
+    monkeypatch.setattr(loop, "learning_rate", rate)
+    runs_away = r"autoencoder's (loss|parameters) (is|are) not finite (at|after) step (2[6-9]|30)"
+    with pytest.raises(UserError, match=runs_away) as sentence:
+        train(config, tmp_path / "r", tiny_data())
+    assert "last good checkpoint is that of step 20" in str(sentence.value)
+    assert str(tmp_path / "r" / "checkpoints" / "000000020.safetensors") in str(sentence.value)
+    checkpoint = Run(tmp_path / "r").latest_checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.step == 20
 
 
 def test_a_torn_log_line_is_tolerated(run):

@@ -19,7 +19,7 @@ ORDER = [
     ["run"],
     ["charts", "training"],
     ["doctor"],
-    ["bench", "evaluation", "tour"],
+    ["bench", "evaluation", "studio", "tour"],
     ["cli"],
     ["__main__"],
 ]

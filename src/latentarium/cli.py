@@ -74,6 +74,7 @@ def _dispatch(arguments: list[str]) -> None:
         "compare": compare,
         "bench": bench,
         "doctor": doctor,
+        "studio": studio,
         "data check": data_check,
     }
     tyro.extras.subcommand_cli_from_dict(
@@ -390,6 +391,27 @@ def doctor(
     _print("\n".join(found.lines()))
     if as_json is not None:
         write_atomic(as_json, found.to_json())
+
+
+def studio(
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    data: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    browse: bool = True,
+) -> None:
+    """Opens a page on which the latent space of runs can be seen and touched.
+
+    Args:
+        runs: Folders of runs.
+        data: What they were trained on, where that has moved.
+        host: The address to answer at. At one that others reach, a token is part of the link.
+        port: Of the address; the next free one where it is taken, any for 0.
+        browse: Open the page in a browser.
+    """
+    from latentarium.studio.exhibits import exhibits_of, serve
+
+    serve(exhibits_of(runs, data), host=host, port=port, browse=browse, say=_print)
 
 
 def data_check(

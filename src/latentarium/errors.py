@@ -12,6 +12,19 @@ class UserError(ValueError):
     """Something in the call, the configuration or a file is wrong, and the text says the mend."""
 
 
+class NotFinite(UserError):
+    """Training ran away.
+
+    Arguments:
+        what: Whose loss or parameters, and at which step.
+        mend: What usually helps.
+    """
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(f"{what}: {mend}.")
+        self.what, self.mend = what, mend
+
+
 class Stopped(KeyboardInterrupt):
     """A signal ended the work after a step, and what was done is saved.
 

@@ -181,6 +181,13 @@ class Run:
             )
         return None
 
+    def last_good(self) -> str:
+        """Where the newest checkpoint is, in words."""
+        kept = sorted((self.folder / "checkpoints").glob("*.safetensors"))
+        if not kept:
+            return "There is no checkpoint yet"
+        return f"The last good checkpoint is that of step {int(kept[-1].stem):,}, {kept[-1]}"
+
     def save_weights(self, model: LatentModel) -> None:
         """Writes the weights for use."""
         write_atomic(self.folder / "weights.safetensors", weights_to_bytes(model))

@@ -8,7 +8,7 @@ import torch
 from latentarium.data.dataset import Split, to_float, to_uint8
 from latentarium.models.base import LatentModel
 from latentarium.random import Noise
-from latentarium.shapes import Images, Labels, LabelSet, LatentSet
+from latentarium.shapes import Images, Labels, LabelSet, LatentSet, SoftLabelSet
 
 GRID_SEED = 0
 BATCH = 1000
@@ -61,7 +61,7 @@ def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:
     return torch.cat(parts)
 
 
-def decode(model: LatentModel, z: LatentSet, y: LabelSet | None = None) -> Images:
+def decode(model: LatentModel, z: LatentSet, y: LabelSet | SoftLabelSet | None = None) -> Images:
     """Images of latents, in [-1, 1]; labels for a model whose decoder sees them."""
     parts = []
     with torch.no_grad():

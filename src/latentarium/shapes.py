@@ -25,6 +25,7 @@ SoftLabels = Float[Tensor, "B K"]
 """One weight per class; a one-hot row is a hard label, a blend is a point between classes."""
 Logits = Float[Tensor, " B"]
 PerSample = Float[Tensor, " B"]
+SoftLabelSet = Float[Tensor, "N K"]
 PerClass = Float[Tensor, "B K"]
 Scalar = Float[Tensor, ""]
 Features = Float[Tensor, "B F"]

@@ -25,7 +25,7 @@ from latentarium.random import Noise
 
 NLL_IMAGES = 500
 """Test images behind the importance-weighted likelihood, at most."""
-HELD_OUT, DRAWS = 2000, 4000
+HELD_OUT, DRAWS = 10_000, 4000
 """Held-out latents that say what is near, and draws of the prior that may fall into gaps."""
 ROUND_TRIPS = 2000
 NO_FLOOR = (

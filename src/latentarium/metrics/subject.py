@@ -42,11 +42,7 @@ class Subject:
     @property
     def kind(self) -> str:
         """What kind of model it is, in words."""
-        config = self.model.config
-        if config.family == "gan":
-            return "conditional GAN" if config.conditional else "GAN"
-        name = "VAE" if config.posterior == "gaussian" else "autoencoder"
-        return f"conditional {name}" if self.model.takes_label else name
+        return kind_of(self.model)
 
     @property
     def encodes(self) -> bool:
@@ -99,6 +95,15 @@ class Subject:
     def reconstructions(self) -> Images:
         """The test images, encoded and decoded."""
         return reconstruct(self.model, self.test)
+
+
+def kind_of(model: LatentModel) -> str:
+    """What kind of model it is, in words."""
+    config = model.config
+    if config.family == "gan":
+        return "conditional GAN" if config.conditional else "GAN"
+    name = "VAE" if config.posterior == "gaussian" else "autoencoder"
+    return f"conditional {name}" if model.takes_label else name
 
 
 def first(split: Split, n: int) -> Split:

@@ -25,7 +25,7 @@ def _gap_evidence(e: Evidence, name: str) -> tuple[Tensor, PerSample, Tensor, Te
     the judge is sure of it (above 0.9)."""
     codes = e.codes[name]
     noise = Noise("gaps", e.seed)
-    held = distance_to_data(codes["train"], codes["test"][:2000])
+    held = distance_to_data(codes["train"], codes["test"])
     unit = held.quantile(0.99)
     count = min(4000, len(codes["test"]))
     start = codes["test"][:count]
@@ -134,7 +134,7 @@ def vae_continuous(e: Evidence) -> Claim:
         drops[name] = float(real[distance <= 0.6].mean() - real[distance > 1.25].mean())
         curves[name] = quality_by_distance(distance, real, EDGES, seed=e.seed)
         codes = e.codes[name]
-        held = distance_to_data(codes["train"], codes["test"][:2000])
+        held = distance_to_data(codes["train"], codes["test"])
         shares[name] = gap_share(distance_to_data(codes["train"], eps), held)
     away = prior_sliced_distance(e.codes["vae"]["test"], seed=e.seed)
     away_ae = prior_sliced_distance(e.codes["ae"]["test"], seed=e.seed)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentarium.config import Config
-from latentarium.errors import UserError
+from latentarium.errors import NotFinite
 from latentarium.models.game import Loss
 from latentarium.training.world import World
 
@@ -54,17 +54,17 @@ class Record:
         """Stops at the first loss that is not finite.
 
         Raises:
-            UserError: It names the player and the step.
+            NotFinite: It names the player and the step.
         """
         for player, totals in self._totals.items():
             bad = (~torch.isfinite(_together(totals))).nonzero()
             if len(bad):
                 step = self._steps[int(bad[0])]
-                raise UserError(
-                    f"The {player}'s loss is not finite at step {step + 1}. The last checkpoint "
-                    "is intact; lower the learning rate"
+                raise NotFinite(
+                    f"The {player}'s loss is not finite at step {step + 1}",
+                    "lower the learning rate"
                     + (" or raise r1 and r2" if player in ("discriminator", "generator") else "")
-                    + " and train into a new folder."
+                    + " and train into a new folder",
                 )
 
     def flush(self, world: World, step: int, images: int, rate: float) -> dict[str, Any]:
@@ -88,9 +88,9 @@ class Record:
         for player in self._totals:
             if row[player]["total"] is None:
                 self.check()
-                raise UserError(
-                    f"The {player}'s loss is not finite before step {step} in another process; "
-                    "the last checkpoint is intact."
+                raise NotFinite(
+                    f"The {player}'s loss is not finite before step {step} in another process",
+                    "lower the learning rate and train into a new folder",
                 )
         self._steps, self._totals, self._terms, self._last = [], {}, {}, {}
         return row

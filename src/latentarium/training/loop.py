@@ -10,7 +10,7 @@ from latentarium.config import Config
 from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
-from latentarium.errors import Stopped, UserError
+from latentarium.errors import NotFinite, Stopped, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.game import Loss, Player, changes, copy_parameters, lengths, move
 from latentarium.random import Noise
@@ -61,7 +61,10 @@ def train(
             trainer.follow()
             return run
         with run.lock(), stoppable() as stop:
-            trainer.lead(run, reporter or Reporter(), stop)
+            try:
+                trainer.lead(run, reporter or Reporter(), stop)
+            except NotFinite as error:
+                raise UserError(f"{error.what}. {run.last_good()}; {error.mend}.") from None
     return run
 
 

@@ -1,0 +1,205 @@
+"""What a model's map shows: where the data lie, and how far to trust what is decoded elsewhere.
+
+    points      the encoded images on a plane: the latent space itself if it has two dimensions,
+                else the plane of most variance, which says how much of it that is
+    ellipses    each class's Gaussian on the plane
+    trust       of a latent: how far it is from the data, and what the encoder makes of its
+                decode, both beside held-out images
+
+A model without encoder has a seed lattice in place of a map: z at whole numbers is drawn from the
+prior, and between them it is blended so that its length stays that of a draw.
+
+References:
+    Latent space cartography (Liu et al., 2019); the lattice after the visualizer of StyleGAN3
+    (Karras et al., 2021), with weights that keep the variance
+"""
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from latentarium.data.dataset import Data, to_float, to_uint8
+from latentarium.errors import UserError
+from latentarium.latent.gaussians import ClassGaussians, Ellipse
+from latentarium.latent.project import Plane, principal_plane
+from latentarium.models.base import LatentModel
+from latentarium.models.labels import resolve_labels
+from latentarium.random import Noise
+from latentarium.sampling import decode, encode
+from latentarium.shapes import Images, LatentSet, SoftLabelSet
+from latentarium.studio.frames import Kind, Request
+
+NEIGHBOUR = 5
+"""As in the gap share: the distance to the data is that to the 5th nearest latent."""
+HELD_OUT = 2000
+SIGMAS = (1.0, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Images with what is known of them."""
+
+    pixels: np.ndarray
+    """uint8 (n, channels, height, width)."""
+    trust: np.ndarray
+    """float32 (n, 5), the columns of `frames.TRUST`."""
+
+
+class Atlas:
+    """A model's map.
+
+    Arguments:
+        model: In evaluation mode.
+        data: What it was trained on.
+        seed: Of the draws from posteriors, and of the lattice.
+    """
+
+    def __init__(self, model: LatentModel, data: Data, seed: int = 0) -> None:
+        self.model, self.data, self.seed = model, data, seed
+        self._lock = threading.RLock()
+
+    @property
+    def has_map(self) -> bool:
+        """Whether images can be encoded, without their label."""
+        return self.model.config.family == "autoencoder" and not self.model.decodes_label
+
+    @cached_property
+    def codes(self) -> LatentSet:
+        """A draw from the posterior of each training image."""
+        return encode(self.model, self.data.train, self.seed)
+
+    @cached_property
+    def plane(self) -> Plane:
+        """Where the map lies in the latent space."""
+        if self.model.latent_dim == 2:
+            axes = torch.eye(2, dtype=torch.float64)
+            return Plane(origin=torch.zeros(2, dtype=torch.float64), axes=axes, variance_share=1.0)
+        return principal_plane(self.codes)
+
+    def points(self) -> np.ndarray:
+        """The training images on the map, float32 (N, 2)."""
+        with self._lock:
+            return self.plane.project(self.codes).float().numpy()
+
+    def prepare(self) -> None:
+        """Computes what the first answers would wait for."""
+        with self._lock:
+            if self.has_map:
+                self.points()
+                _ = self._held_out
+
+    def ellipses(self) -> list[tuple[Ellipse, ...]]:
+        """The Gaussian of each class on the map, at one and two standard deviations."""
+        labels, names = self.data.train.labels, self.data.card.classes
+        if labels is None:
+            return []
+        with self._lock:
+            fitted = ClassGaussians.fit(self.codes, labels, len(names))
+            return [fitted.ellipses(self.plane, sigmas) for sigmas in SIGMAS]
+
+    def columns(self) -> tuple[int, int]:
+        """How many numbers a latent has, and a point of the map."""
+        return self.model.latent_dim, 2
+
+    def latents(self, request: Request) -> LatentSet:
+        """The latents that a request asks for."""
+        rows = torch.from_numpy(request.rows.astype(np.float64))
+        if request.kind == Kind.LATENTS:
+            return rows.float()
+        if self.has_map:
+            return self.plane.unproject(rows).float()
+        return self.lattice(rows)
+
+    def lattice(self, points: Tensor) -> LatentSet:
+        """Latents between the four seeds around each point, blended with weights whose squares
+        sum to one: of draws from N(0, I) the blend is such a draw too."""
+        corner = points.floor()
+        part = points - corner
+        blended = torch.zeros(len(points), self.model.latent_dim)
+        squares = torch.zeros(len(points), 1)
+        for dx in (0, 1):
+            for dy in (0, 1):
+                x, y = part.T
+                weight = (x if dx else 1 - x) * (y if dy else 1 - y)
+                seeds = corner + torch.tensor([dx, dy])
+                z = torch.cat([
+                    Noise("lattice", self.seed, int(a), int(b)).normal(1, self.model.latent_dim)
+                    for a, b in seeds
+                ])  # fmt: skip
+                blended += weight[:, None].float() * z
+                squares += weight[:, None].float() ** 2
+        return blended / squares.sqrt()
+
+    def answer(self, request: Request) -> Answer:
+        """Decodes, and says how far to trust it.
+
+        Raises:
+            UserError: The model needs class weights and there are none, or the other way round.
+        """
+        labels: SoftLabelSet | None = None
+        if self.model.decodes_label and request.labels is None:
+            raise UserError("This model makes what it is asked for: say which class.")
+        if request.labels is not None:
+            if not self.model.decodes_label:
+                raise UserError("This model can't be asked for a class.")
+            weights = torch.from_numpy(request.labels.copy())
+            labels = weights / weights.sum(1, keepdim=True)
+        with self._lock:  # one at a time: the processors are shared with training
+            z = self.latents(request)
+            images = decode(self.model, z, labels)
+            return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
+
+    def decode_at(self, x: float, y: float, label: str | int | None = None) -> Images:
+        """The image of a place on the map (1, C, H, W), as the studio shows it.
+
+        Raises:
+            UserError: The model needs a class and there is none, or the class is unknown.
+        """
+        classes, asked = self.model.classes, None
+        if label is not None:
+            weights = resolve_labels(label, 1, classes, self.model.takes_label, Noise("unused"))
+            assert weights is not None  # a label was given
+            asked = one_hot(weights, len(classes)).float().numpy()
+        rows = np.array([[x, y]], np.float32)
+        request = Request(id=0, model=0, kind=Kind.POINTS, n=1, rows=rows, labels=asked)
+        return to_float(torch.from_numpy(self.answer(request).pixels))
+
+    def _trust(self, z: LatentSet, images: Tensor) -> np.ndarray:
+        found = np.full((len(z), 5), np.nan, np.float32)
+        if not self.has_map:
+            return found
+        distance, index = self._index.kneighbors(z.double().numpy())
+        found[:, 0] = distance[:, -1]
+        found[:, 1] = _share_below(self._held_out[0], distance[:, -1])
+        with torch.no_grad():
+            again = self.model.encode(images.to(self.model.device)).mean.cpu()
+        error = (again - z).norm(dim=1).numpy()
+        found[:, 2] = error
+        found[:, 3] = _share_below(self._held_out[1], error)
+        found[:, 4] = index[:, 0]
+        return found
+
+    @cached_property
+    def _index(self) -> NearestNeighbors:
+        return NearestNeighbors(n_neighbors=NEIGHBOUR).fit(self.codes.double().numpy())
+
+    @cached_property
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and round-trip errors of held-out images, in order."""
+        split = self.data.validation
+        z = encode(self.model, split, self.seed)[:HELD_OUT]
+        distance = self._index.kneighbors(z.double().numpy())[0][:, -1]
+        images = decode(self.model, z)
+        with torch.no_grad():
+            again = self.model.encode(images.to(self.model.device)).mean.cpu()
+        return np.sort(distance), np.sort((again - z).norm(dim=1).numpy())
+
+
+def _share_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.searchsorted(ordered, values) / len(ordered)

@@ -1,0 +1,145 @@
+// The decode socket: one request in flight and one waiting; a newer one takes the waiting one's
+// place, so what is shown is never behind the pointer by more than one answer.
+
+export const LATENTS = 0;
+export const POINTS = 1;
+const HEADER = 12;
+const REPLY_HEADER = 16;
+const TRUST_COLUMNS = 5;
+
+export interface Ask {
+  model: number;
+  kind: typeof LATENTS | typeof POINTS;
+  /** n rows, one after the other */
+  rows: Float32Array;
+  n: number;
+  /** n rows of class weights, for a model that is asked for a class */
+  labels?: Float32Array;
+}
+
+export interface Trust {
+  distance: number;
+  rarity: number;
+  roundTrip: number;
+  roundTripRarity: number;
+  nearest: number;
+}
+
+export interface Answer {
+  ask: Ask;
+  height: number;
+  width: number;
+  channels: number;
+  /** n images, row by row, channels last */
+  pixels: Uint8Array;
+  trust: Trust[];
+}
+
+export type Outcome = Answer | { sentence: string };
+
+interface Waiting {
+  ask: Ask;
+  done: (outcome: Outcome | null) => void;
+}
+
+export class DecodeSocket {
+  private socket: WebSocket | null = null;
+  private flying: (Waiting & { id: number }) | null = null;
+  private waiting: Waiting | null = null;
+  private id = 0;
+  private delay = 250;
+
+  constructor(
+    private readonly address: string,
+    private readonly onState: (connected: boolean) => void,
+  ) {
+    this.connect();
+  }
+
+  /** The answer; null where a newer request took its place. */
+  ask(ask: Ask): Promise<Outcome | null> {
+    return new Promise((done) => {
+      this.waiting?.done(null);
+      this.waiting = { ask, done };
+      this.send();
+    });
+  }
+
+  private connect(): void {
+    const socket = new WebSocket(this.address);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.delay = 250;
+      this.socket = socket;
+      this.onState(true);
+      this.send();
+    };
+    socket.onmessage = (event) => this.receive(event.data as ArrayBuffer);
+    socket.onclose = () => {
+      this.socket = null;
+      this.onState(false);
+      // what was asked is asked again, unless something newer waits
+      if (this.flying) {
+        if (this.waiting) this.flying.done(null);
+        else this.waiting = this.flying;
+        this.flying = null;
+      }
+      setTimeout(() => this.connect(), this.delay);
+      this.delay = Math.min(4000, 2 * this.delay);
+    };
+  }
+
+  private send(): void {
+    if (!this.socket || this.flying || !this.waiting) return;
+    const { ask, done } = this.waiting;
+    this.waiting = null;
+    this.id = (this.id + 1) >>> 0;
+    this.flying = { ask, done, id: this.id };
+    this.socket.send(frame(this.id, ask));
+  }
+
+  private receive(content: ArrayBuffer): void {
+    const flying = this.flying;
+    if (!flying) return;
+    this.flying = null;
+    flying.done(read(content, flying.ask));
+    this.send();
+  }
+}
+
+function frame(id: number, ask: Ask): ArrayBuffer {
+  const labels = ask.labels?.length ?? 0;
+  const content = new ArrayBuffer(HEADER + 4 * (ask.rows.length + labels));
+  const view = new DataView(content);
+  view.setUint32(0, id, true);
+  view.setUint8(4, ask.model);
+  view.setUint8(5, ask.kind);
+  view.setUint16(6, ask.n, true);
+  view.setUint8(8, labels ? 1 : 0);
+  const values = new Float32Array(content, HEADER);
+  values.set(ask.rows);
+  if (ask.labels) values.set(ask.labels, ask.rows.length);
+  return content;
+}
+
+function read(content: ArrayBuffer, ask: Ask): Outcome {
+  const view = new DataView(content);
+  if (view.getUint8(4) === 0) {
+    return { sentence: new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER)) };
+  }
+  const n = view.getUint16(6, true);
+  const height = view.getUint16(8, true);
+  const width = view.getUint16(10, true);
+  const channels = view.getUint8(12);
+  const size = n * height * width * channels;
+  const values = new Float32Array(content, REPLY_HEADER + size + ((4 - (size % 4)) % 4));
+  const trust: Trust[] = [];
+  for (let i = 0; i < n; i++) {
+    const [distance, rarity, roundTrip, roundTripRarity, nearest] = values.subarray(
+      TRUST_COLUMNS * i,
+      TRUST_COLUMNS * (i + 1),
+    );
+    trust.push({ distance, rarity, roundTrip, roundTripRarity, nearest });
+  }
+  return { ask, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER, size), trust };
+}

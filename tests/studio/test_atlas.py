@@ -1,0 +1,123 @@
+"""What the map says of a place."""
+
+import numpy as np
+import pytest
+import torch
+from frames_by_hand import request
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.errors import UserError
+from latentarium.sampling import decode
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.frames import read_request
+
+FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
+
+
+@pytest.fixture(scope="module")
+def data():
+    images, labels = tiny_arrays(600)
+    return la.load_data(images, labels)
+
+
+@pytest.fixture(scope="module")
+def atlases(data, tmp_path_factory):
+    found = {}
+    for name in FAMILIES:
+        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
+        found[name] = Atlas(run.load(), data)
+    return found
+
+
+def ask(atlas, rows, **given):
+    found = read_request(request(rows, **given), (atlas.columns(),), (atlas.model.num_classes,))
+    return atlas.answer(found)
+
+
+@pytest.mark.parametrize("name", ["ae_debug", "vae_debug", "vae_class_debug"])
+def test_the_map_is_that_of_the_encoded_images(name, atlases, data):
+    atlas = atlases[name]
+    points = atlas.points()
+    assert points.shape == (len(data.train), 2)
+    assert points.dtype == np.float32
+    rings = atlas.ellipses()
+    assert [len(ring) for ring in rings] == [3, 3]
+    for one, two in zip(*rings, strict=True):
+        assert two.major == pytest.approx(2 * one.major)
+
+
+def test_what_is_decoded_is_what_the_model_decodes(atlases):
+    atlas = atlases["ae_debug"]
+    places = torch.tensor([[0.3, -0.2], [1.0, 2.0]])
+    found = ask(atlas, places)
+    expected = decode(atlas.model, atlas.plane.unproject(places).float())
+    shown = torch.from_numpy(found.pixels).float() / 127.5 - 1
+    assert float((shown - expected).abs().max()) < 0.005  # a half of a grey level
+    z = torch.randn(3, atlas.model.latent_dim)
+    found = ask(atlas, z, kind=0)
+    shown = torch.from_numpy(found.pixels).float() / 127.5 - 1
+    assert float((shown - decode(atlas.model, z)).abs().max()) < 0.005
+
+
+def test_trust_falls_from_the_data_outwards_and_the_nearest_is_the_nearest(atlases):
+    atlas = atlases["ae_debug"]
+    codes = atlas.codes
+    inside = ask(atlas, codes[:40], kind=0).trust
+    assert np.array_equal(inside[:, 4], np.arange(40))  # each image is its own nearest
+    away = codes[:40] + 30 * torch.ones(codes.shape[1])
+    outside = ask(atlas, away, kind=0).trust
+    assert inside[:, 1].mean() < 0.7
+    assert np.all(outside[:, 1] == 1)
+    assert np.all(outside[:, 0] > inside[:, 0])
+    distance = torch.cdist(away.double(), codes.double()).sort(1)
+    np.testing.assert_allclose(outside[:, 0], distance.values[:, 4], rtol=1e-5)
+    assert np.array_equal(outside[:, 4], distance.indices[:, 0])
+
+
+def test_held_out_images_are_as_rare_as_held_out_images(atlases, data):
+    from latentarium.sampling import encode
+
+    atlas = atlases["vae_debug"]
+    rarity = ask(atlas, encode(atlas.model, data.validation, 0), kind=0).trust[:, 1]
+    assert rarity.mean() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["gan_debug", "cgan_debug"])
+def test_without_an_encoder_there_is_a_lattice_of_draws_and_no_trust(name, atlases):
+    atlas = atlases[name]
+    labels = [[0, 1, 0]] * 2 if name == "cgan_debug" else None
+    found = ask(atlas, [[0, 0], [0.5, 0.5]], labels=labels)
+    assert np.isnan(found.trust).all()
+    # at every place of the lattice, between its crossings too, z is a draw from the prior
+    places = torch.rand(4000, 2, dtype=torch.float64) * 400
+    z = atlas.lattice(places)
+    assert float(z.var()) == pytest.approx(1, abs=0.03)
+    assert float(z.mean()) == pytest.approx(0, abs=0.03)
+    corner = atlas.lattice(torch.tensor([[3.0, -2.0]], dtype=torch.float64))
+    near = atlas.lattice(torch.tensor([[3.0 + 1e-4, -2.0]], dtype=torch.float64))
+    assert float((corner - near).abs().max()) < 0.01  # no jump
+
+
+def test_a_class_is_asked_for_where_it_must_be_and_nowhere_else(atlases):
+    with pytest.raises(UserError, match="say which class"):
+        ask(atlases["cgan_debug"], [[0, 0]])
+    with pytest.raises(UserError, match="can't be asked"):
+        ask(atlases["vae_class_debug"], [[0, 0]], labels=[[1, 0, 0]])
+    one = ask(atlases["cgan_debug"], [[0, 0]], labels=[[1, 0, 0]]).pixels
+    same = ask(atlases["cgan_debug"], [[0, 0]], labels=[[5, 0, 0]]).pixels
+    other = ask(atlases["cgan_debug"], [[0, 0]], labels=[[0, 1, 0]]).pixels
+    assert np.array_equal(one, same)  # weights are shares
+    assert not np.array_equal(one, other)
+
+
+def test_the_line_that_is_copied_gives_the_image_that_is_shown(atlases):
+    for name, label in (("ae_debug", None), ("cgan_debug", "1")):
+        atlas = atlases[name]
+        labels = None if label is None else [[0, 1, 0]]
+        shown = ask(atlas, [[0.25, -0.5]], labels=labels).pixels
+        copied = la.data.dataset.to_uint8(atlas.decode_at(0.25, -0.5, label)).numpy()
+        assert np.array_equal(shown, copied)
+    with pytest.raises(UserError):
+        atlases["cgan_debug"].decode_at(0.0, 0.0, "nine")

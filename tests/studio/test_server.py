@@ -1,0 +1,138 @@
+"""The server: what it gives, and whom it refuses."""
+
+import numpy as np
+import pytest
+from frames_by_hand import reply, request
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.errors import UserError
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.exhibits import exhibits_of
+from latentarium.studio.server import Exhibit, make_app
+
+HOST = {"host": "127.0.0.1:8765"}
+
+
+@pytest.fixture(scope="module")
+def exhibits(tmp_path_factory):
+    images, labels = tiny_arrays(300)
+    data = la.load_data(images, labels)
+    found = []
+    for name, kind in (("ae_debug", "autoencoder"), ("cgan_debug", "conditional GAN")):
+        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
+        found.append(Exhibit(name=name, folder="r", kind=kind, atlas=Atlas(run.load(), data)))
+    return found
+
+
+@pytest.fixture
+def client(exhibits):
+    with TestClient(make_app(exhibits), base_url="http://127.0.0.1:8765") as client:
+        yield client
+
+
+def test_models_say_what_the_page_must_know(client):
+    ae, cgan = client.get("/api/models").json()
+    assert (ae["kind"], ae["has_map"], ae["asks_class"]) == ("autoencoder", True, False)
+    assert (cgan["kind"], cgan["has_map"], cgan["asks_class"]) == ("conditional GAN", False, True)
+    assert cgan["classes"] == ["0", "1", "2"]
+    assert ae["image_shape"] == [1, 12, 10]
+
+
+def test_the_map_is_points_and_classes(client, exhibits):
+    content = client.get("/api/models/0/map").content
+    n = int.from_bytes(content[:4], "little")
+    points = np.frombuffer(content, "<f4", 2 * n, 4).reshape(n, 2)
+    np.testing.assert_array_equal(points, exhibits[0].atlas.points())
+    labels = exhibits[0].atlas.data.train.labels
+    assert content[4 + 8 * n :] == bytes(labels.tolist())
+    plane = client.get("/api/models/0/plane").json()
+    assert 0 < plane["variance_share"] <= 1
+    assert len(plane["ellipses"][0]) == 3
+
+
+def test_a_training_image_is_its_pixels(client, exhibits):
+    image = exhibits[0].atlas.data.train.images[17]
+    assert client.get("/api/models/0/images/17").content == image.numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/models/2/map", "/api/models/1/map", "/api/models/0/images/9999",
+     "/api/models/-1/map", "/api/models/0/images/-1", "/api/nothing", "/../pyproject.toml"],
+)  # fmt: skip
+def test_what_is_not_there_is_not_found(path, client):
+    assert client.get(path).status_code == 404
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(client):
+    for path in ("/api/models", "/"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "http" not in policy
+
+
+def test_a_decode_and_after_a_bad_frame_another(client):
+    with client.websocket_connect("/decode", headers=HOST) as socket:
+        socket.send_bytes(request([[0.1, 0.2]], number=5))
+        found = reply(socket.receive_bytes())
+        assert (found["id"], found["pixels"].shape) == (5, (1, 12, 10, 1))
+        for bad in (b"", b"nonsense", request([[np.nan, 0]]), request([[0, 0]], model=1)):
+            socket.send_bytes(bad)
+            assert not reply(socket.receive_bytes())["ok"]
+        socket.send_text("words")
+        assert not reply(socket.receive_bytes())["ok"]
+        socket.send_bytes(request([[0, 0]], model=1, labels=[[0, 0, 1]], number=9))
+        assert reply(socket.receive_bytes())["id"] == 9
+
+
+def test_another_sites_page_is_refused(exhibits):
+    app = make_app(exhibits)
+    with TestClient(app, base_url="http://evil.example:8765") as stranger:
+        assert stranger.get("/api/models").status_code == 403  # a name bound to this address
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        for origin in ("http://evil.example", "http://127.0.0.1:9999", "null"):
+            headers = {**HOST, "origin": origin}
+            with (
+                pytest.raises(WebSocketDisconnect),
+                client.websocket_connect("/decode", headers=headers),
+            ):
+                pass
+        own = {**HOST, "origin": "http://127.0.0.1:8765"}
+        with client.websocket_connect("/decode", headers=own) as socket:
+            socket.send_bytes(request([[0, 0]]))
+            assert reply(socket.receive_bytes())["ok"]
+
+
+def test_where_others_reach_it_a_token_is_needed(exhibits):
+    with pytest.raises(UserError, match="token"):
+        make_app(exhibits, host="192.168.0.7")
+    app = make_app(exhibits, host="192.168.0.7", token="secret")
+    with TestClient(app, base_url="http://192.168.0.7:8765") as client:
+        assert client.get("/api/models").status_code == 401
+        assert client.get("/api/models?token=wrong").status_code == 401
+        headers = {"host": "192.168.0.7:8765"}
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/decode", headers=headers),
+        ):
+            pass
+        assert client.get("/api/models?token=secret").status_code == 200
+        assert client.get("/api/models").status_code == 200  # the cookie knows it now
+        with client.websocket_connect("/decode?token=secret", headers=headers) as socket:
+            socket.send_bytes(request([[0, 0]]))
+            assert reply(socket.receive_bytes())["ok"]
+
+
+def test_runs_that_cannot_be_shown_are_a_sentence(tmp_path, npz):
+    with pytest.raises(UserError, match="Nothing to show"):
+        exhibits_of([])
+    with pytest.raises(UserError):
+        exhibits_of([tmp_path / "nowhere"])
+    images, labels = tiny_arrays(300)
+    la.train(presets.get("ae_debug"), tmp_path / "r", la.load_data(images, labels))
+    with pytest.raises(UserError, match="other images"):
+        exhibits_of([tmp_path / "r"], str(npz))
