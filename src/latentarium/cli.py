@@ -403,7 +403,7 @@ def studio(
     """Opens a page on which the latent space of runs can be seen and touched.
 
     Args:
-        runs: Folders of runs.
+        runs: Folders of runs; none: the small models that ship.
         data: What they were trained on, where that has moved.
         host: The address to answer at. At one that others reach, a token is part of the link.
         port: Of the address; the next free one where it is taken, any for 0.

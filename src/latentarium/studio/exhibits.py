@@ -4,6 +4,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import uvicorn
@@ -16,28 +17,30 @@ from latentarium.run import Run
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.server import LOOPBACK, Exhibit, make_app, new_token, prepare
 
+SHIPPED = Path(str(files("latentarium.studio") / "shipped"))
+SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
 TRIES = 20
 """Ports tried after the one asked for, where it is taken."""
+
+
+def shipped() -> list[Path]:
+    """The small models that come with the package."""
+    return [SHIPPED / name for name in SHIPPED_NAMES]
 
 
 def exhibits_of(folders: Sequence[Path], data: str | None = None) -> list[Exhibit]:
     """Loads runs with the images that they were trained on.
 
     Arguments:
-        folders: Runs whose training has ended.
+        folders: Runs whose training has ended; none: the small models that ship.
         data: Where the images are now; None: where each run found them.
 
     Raises:
-        UserError: No runs, one without weights, or images that are not those it was trained on.
+        UserError: A run without weights, or images that are not those it was trained on.
     """
-    if not folders:
-        raise UserError(
-            "Nothing to show: give one or more runs, for instance latentarium studio tour/ae "
-            "tour/vae tour/gan tour/cgan after latentarium tour."
-        )
     found: list[Exhibit] = []
     loaded: dict[tuple[str, int], Data] = {}
-    for folder in folders:
+    for folder in folders or shipped():
         run = Run(folder)
         settings = run.config.train
         where = (data or settings.data, settings.image_size)

@@ -11,8 +11,9 @@ export const rgb: [number, number, number][] = Array.from({ length: 254 }, (_, i
   return [value >> 16, (value >> 8) & 255, value & 255];
 });
 
-/** From green (among the data) through amber to red (off it). */
+/** From green (as near to the data as most real images) through amber (as one in 25) to red (as one
+ * in 200, or none). */
 export function trustColour(trust: number): string {
-  const hue = 8 + 132 * Math.max(0, Math.min(1, trust));
-  return `hsl(${hue} 70% 45%)`;
+  const part = Math.log(Math.max(trust, 0.005) / 0.005) / Math.log(0.3 / 0.005);
+  return `hsl(${4 + 136 * Math.min(1, part)} 68% 42%)`;
 }

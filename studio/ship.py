@@ -1,0 +1,27 @@
+"""Trains the small models that the studio shows first, and puts them into the package:
+`python studio/ship.py`. Each is a run's config.json and weights.safetensors, as its preset makes
+them.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from latentarium import presets
+from latentarium.studio.exhibits import SHIPPED, SHIPPED_NAMES
+from latentarium.training.loop import train
+
+
+def main(runs: Path) -> None:
+    """Trains or resumes in this folder."""
+    for name in SHIPPED_NAMES:
+        run = train(presets.get(f"{name}_small"), runs / name)
+        place = SHIPPED / name
+        place.mkdir(parents=True, exist_ok=True)
+        for file in ("config.json", "weights.safetensors"):
+            shutil.copyfile(run.folder / file, place / file)
+        sys.stdout.write(f"{place}: {(place / 'weights.safetensors').stat().st_size:,} bytes\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs/shipped"))

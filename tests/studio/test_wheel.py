@@ -1,0 +1,57 @@
+"""The wheel holds the page and the small models, and serves them where it alone is installed."""
+
+import re
+import site
+import subprocess
+import sys
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_a_wheel_serves_the_page(tmp_path):
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT))
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    held = [name.removeprefix("latentarium/studio/") for name in names]
+    assert "static/index.html" in held
+    assert any(re.fullmatch(r"static/assets/index-.*\.js", name) for name in held)
+    assert "shipped/vae/weights.safetensors" in held
+    assert not any("node_modules" in name for name in names)
+
+    folder = tmp_path / "clean"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    run(python, "-m", "pip", "install", "-q", "--no-deps", wheel)
+    (packages,) = folder.glob("lib/*/site-packages")
+    # what it depends on, and not the clone itself
+    (packages / "deps.pth").write_text("\n".join(site.getsitepackages()))
+    for editable in Path(site.getsitepackages()[0]).glob("*latentarium*.pth"):
+        assert str(ROOT) in editable.read_text()  # read by nobody from a .pth's folder
+    served = subprocess.Popen(
+        [folder / "bin" / "latentarium", "studio", "--no-browse", "--port", "0"],
+        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    try:
+        assert served.stdout is not None
+        found = re.search(r"http://\S+", served.stdout.readline())
+        assert found is not None
+        page = urllib.request.urlopen(found[0], timeout=30).read().decode()
+        (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', page)
+        code = urllib.request.urlopen(found[0].rstrip("/") + script, timeout=30).read()
+        assert len(code) > 20_000
+        models = urllib.request.urlopen(found[0] + "api/models", timeout=30).read()
+        assert b"conditional GAN" in models
+    finally:
+        served.terminate()
+        served.wait(timeout=30)
