@@ -45,7 +45,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, npz):
     folder = tmp_path_factory.mktemp("runs")
-    for name in ("ae", "cgan"):
+    for name in ("ae", "gan", "cgan"):
         main(["train", f"{name}_debug", "--data", str(npz), "--run", str(folder / name)])
     return folder
 
@@ -73,8 +73,8 @@ def test_compare_evaluates_what_is_missing_and_sets_models_side_by_side(runs, ca
 
 def test_compare_refuses_unlike_protocols_and_says_which(runs, capsys):
     call(capsys, "evaluate", runs / "ae")
-    call(capsys, "evaluate", runs / "cgan", "--n", 150)
-    sentence = refuse(capsys, "compare", runs / "ae", runs / "cgan")
+    call(capsys, "evaluate", runs / "gan", "--n", 150)
+    sentence = refuse(capsys, "compare", runs / "ae", runs / "gan")
     assert "n 160 against 150" in sentence
     assert "Fréchet distance" in sentence
 
@@ -83,8 +83,8 @@ def test_a_run_trained_on_since_is_evaluated_again(runs, capsys):
     path = runs / "ae" / "metrics.json"
     kept = json.loads(path.read_text())
     path.write_text(json.dumps({**kept, "weights": "0" * 64, "measurements": {}}))
-    call(capsys, "evaluate", runs / "cgan")
-    assert "Coverage" in call(capsys, "compare", runs / "ae", runs / "cgan")
+    call(capsys, "evaluate", runs / "gan")
+    assert "Coverage" in call(capsys, "compare", runs / "ae", runs / "gan")
     assert json.loads(path.read_text())["measurements"]
 
 

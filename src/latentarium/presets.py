@@ -223,8 +223,8 @@ def vae_ring() -> Config:
 
 
 def ae_small() -> Config:
-    """Autoencoder with two dimensions, 0.4 MB, which the studio shows first: test error 0.58 of that
-    of the mean image; about 1 minute."""
+    """Autoencoder with two dimensions, 0.4 MB, which the studio shows first: test error 0.58 of
+    that of the mean image; about 1 minute."""
     trunk = NetConfig(width=8, depth=1, hidden=64)
     config = ae_mnist()
     model = replace(_autoencoder(config), latent_dim=2, encoder=trunk, decoder=trunk)
