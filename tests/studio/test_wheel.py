@@ -36,8 +36,6 @@ def test_a_wheel_serves_the_page(tmp_path):
     (packages,) = folder.glob("lib/*/site-packages")
     # what it depends on, and not the clone itself
     (packages / "deps.pth").write_text("\n".join(site.getsitepackages()))
-    for editable in Path(site.getsitepackages()[0]).glob("*latentarium*.pth"):
-        assert str(ROOT) in editable.read_text()  # read by nobody from a .pth's folder
     served = subprocess.Popen(
         [folder / "bin" / "latentarium", "studio", "--no-browse", "--port", "0"],
         stdout=subprocess.PIPE, text=True, cwd=tmp_path,
@@ -54,4 +52,4 @@ def test_a_wheel_serves_the_page(tmp_path):
         assert b"conditional GAN" in models
     finally:
         served.terminate()
-        served.wait(timeout=30)
+        served.communicate(timeout=30)

@@ -102,6 +102,7 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, number))
+            listener.listen(128)  # who comes before the server is up waits
         except (OSError, OverflowError) as error:
             listener.close()
             reason = str(error)

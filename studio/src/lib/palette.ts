@@ -6,9 +6,10 @@ const HEX = [
 
 export const colour = (index: number): string => HEX[index % HEX.length];
 
-export const rgb: [number, number, number][] = Array.from({ length: 254 }, (_, i) => {
-  const value = parseInt(colour(i).slice(1), 16);
-  return [value >> 16, (value >> 8) & 255, value & 255];
+/** Red, green and blue of each class number; grey for what has no class (255). */
+export const rgb = Float32Array.from({ length: 3 * 256 }, (_, i) => {
+  if (i >= 3 * 255) return 127;
+  return (parseInt(colour(Math.floor(i / 3)).slice(1), 16) >> (16 - 8 * (i % 3))) & 255;
 });
 
 /** From green (as near to the data as most real images) through amber (as one in 25) to red (as one

@@ -11,32 +11,47 @@ export interface View {
 }
 
 export class Splat {
+  private image: ImageData | null = null;
+  /** red, green, blue and number of points, cell by cell; zero between two drawings */
   private sums = new Float32Array(0);
+  private touched = new Int32Array(0);
+  private count = 0;
 
   draw(
     context: CanvasRenderingContext2D,
     points: Float32Array,
     classes: Uint8Array,
-    palette: [number, number, number][],
+    palette: Float32Array,
     view: View,
     size: number,
   ): void {
     const { width, height } = context.canvas;
-    const cells = width * height;
-    if (this.sums.length !== 4 * cells) this.sums = new Float32Array(4 * cells);
-    const sums = this.sums;
-    sums.fill(0);
-    const left = width / 2 - view.x * view.scale;
-    const top = height / 2 + view.y * view.scale;
-    const grey: [number, number, number] = [127, 127, 127];
+    if (!this.image || this.image.width !== width || this.image.height !== height) {
+      this.image = context.createImageData(width, height);
+      this.sums = new Float32Array(4 * width * height);
+      this.touched = new Int32Array(width * height);
+      this.count = 0;
+    }
+    const { image, sums, touched } = this;
+    const out = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < this.count; i++) out[touched[i]] = 0;
+    const { x, y, scale } = view; // read once: it may be a reactive proxy
+    const left = width / 2 - x * scale;
+    const top = height / 2 + y * scale;
+    let count = 0;
     for (let i = 0; i < classes.length; i++) {
-      const px = Math.floor(left + points[2 * i] * view.scale);
-      const py = Math.floor(top - points[2 * i + 1] * view.scale);
+      const px = Math.floor(left + points[2 * i] * scale);
+      const py = Math.floor(top - points[2 * i + 1] * scale);
       if (px < 0 || py < 0 || px > width - size || py > height - size) continue;
-      const [r, g, b] = palette[classes[i]] ?? grey;
+      const hue = 3 * classes[i];
+      const r = palette[hue];
+      const g = palette[hue + 1];
+      const b = palette[hue + 2];
       for (let dy = 0; dy < size; dy++) {
-        for (let dx = 0; dx < size; dx++) {
-          const at = 4 * ((py + dy) * width + px + dx);
+        const row = (py + dy) * width + px;
+        for (let cell = row; cell < row + size; cell++) {
+          const at = 4 * cell;
+          if (sums[at + 3] === 0) touched[count++] = cell;
           sums[at] += r;
           sums[at + 1] += g;
           sums[at + 2] += b;
@@ -44,16 +59,15 @@ export class Splat {
         }
       }
     }
-    const image = context.createImageData(width, height);
-    const out = image.data;
-    for (let at = 0; at < 4 * cells; at += 4) {
-      const count = sums[at + 3];
-      if (count === 0) continue;
-      out[at] = sums[at] / count;
-      out[at + 1] = sums[at + 1] / count;
-      out[at + 2] = sums[at + 2] / count;
-      out[at + 3] = STRENGTH[Math.min(count, STRENGTH.length - 1)];
+    for (let i = 0; i < count; i++) {
+      const at = 4 * touched[i];
+      const n = sums[at + 3];
+      const strength = STRENGTH[n < STRENGTH.length ? n : STRENGTH.length - 1];
+      out[touched[i]] =
+        (strength << 24) | ((sums[at + 2] / n) << 16) | ((sums[at + 1] / n) << 8) | (sums[at] / n);
+      sums[at] = sums[at + 1] = sums[at + 2] = sums[at + 3] = 0;
     }
+    this.count = count;
     context.putImageData(image, 0, 0);
   }
 }
