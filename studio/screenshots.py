@@ -1,6 +1,5 @@
-"""Pictures of the studio for the documents: `python studio/screenshots.py tour`, light and dark.
-
-Arguments: the folder of a tour, and where the pictures go (docs/img).
+"""Pictures of the studio for the documents, light and dark: `python studio/screenshots.py`, of the
+small models that ship.
 """
 
 import socket
@@ -16,16 +15,15 @@ from latentarium.studio.exhibits import exhibits_of
 from latentarium.studio.server import make_app, prepare
 
 VIEWS = {
-    "explore-ae": "#model=0&x=0.5&y=0.4",
-    "explore-vae": "#model=1&x=0.2&y=-0.6",
+    "explore-ae": "#model=0&x=0.5&y=0.4&gaps=distance",
     "explore-cgan": "#model=3&x=0.5&y=0.4&label=4",
 }
 CHROMIUM = "/usr/bin/chromium"
 
 
-def main(tour: Path, out: Path) -> None:
-    """Serves the tour's four runs and takes the pictures."""
-    exhibits = exhibits_of([tour / name for name in ("ae", "vae", "gan", "cgan")])
+def main(out: Path) -> None:
+    """Serves the small models and takes the pictures."""
+    exhibits = exhibits_of([])
     prepare(exhibits).join()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -47,11 +45,11 @@ def main(tour: Path, out: Path) -> None:
                 page = context.new_page()
                 page.goto(address + view)
                 page.wait_for_selector("html[data-ready=yes]")
-                page.wait_for_timeout(900)
+                page.wait_for_timeout(2500)
                 page.screenshot(path=out / f"{name}-{scheme}.png")
                 page.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/img"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/img"))

@@ -195,6 +195,26 @@ def test_the_map_shows_points_and_each_class_its_gaussian(page, served):
     assert "of it · 320 encoded images" in page.locator(".bar").inner_text()
 
 
+def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
+    go(page, served)
+    assert page.get_by_test_id("gaps").is_hidden()
+    painted = []
+    for definition in ("distance", "round_trip", "stretch"):
+        page.get_by_label("Gaps").select_option(definition)
+        page.get_by_test_id("gaps").wait_for()
+        end = time.monotonic() + 20
+        while seen(page, "gaps")["hash"] in [0, *painted] and time.monotonic() < end:
+            page.wait_for_timeout(100)
+        painted.append(seen(page, "gaps")["hash"])
+        assert seen(page, "gaps")["painted"] > 20
+    assert len(set(painted)) == 3
+    assert "99 % of held-out images" in page.locator(".hint").inner_text()
+    page.wait_for_timeout(200)
+    assert "gaps=stretch" in page.url
+    page.get_by_label("Gaps").select_option("none")
+    assert page.get_by_test_id("gaps").is_hidden()
+
+
 def test_the_keyboard_reaches_everything(page, served):
     go(page, served)
     before = pixels(page)

@@ -54,6 +54,19 @@ def test_the_map_is_points_and_classes(client, exhibits):
     assert len(plane["ellipses"][0]) == 3
 
 
+def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, exhibits):
+    box = {"left": -1, "right": 2, "low": 0, "high": 1.5}
+    content = client.get("/api/models/0/gaps/distance", params=box).content
+    grid = np.frombuffer(content, "<f4", offset=4).reshape(64, 64)
+    expected = exhibits[0].atlas.gaps("distance", (-1.0, 2.0, 0.0, 1.5))
+    np.testing.assert_array_equal(grid, expected)
+    for changed in ({"right": -2}, {"left": "nan"}, {"high": "inf"}, {"low": "word"}):
+        answer = client.get("/api/models/0/gaps/distance", params=box | changed)
+        assert answer.status_code == 422
+    assert client.get("/api/models/0/gaps/luck", params=box).status_code == 422
+    assert client.get("/api/models/1/gaps/distance", params=box).status_code == 422
+
+
 def test_a_training_image_is_its_pixels(client, exhibits):
     image = exhibits[0].atlas.data.train.images[17]
     assert client.get("/api/models/0/images/17").content == image.numpy().tobytes()

@@ -36,6 +36,7 @@ def test_each_is_small_and_what_its_preset_makes(folder, mnist):
 def test_with_no_run_the_four_are_shown():
     found = exhibits_of([])
     assert [one.name for one in found] == list(SHIPPED_NAMES)
+    assert found[1].folder == "shipped:vae"  # no path of this machine
     assert [one.kind for one in found] == ["autoencoder", "VAE", "GAN", "conditional GAN"]
     assert [one.atlas.has_map for one in found] == [True, True, False, False]
     assert all(one.atlas.model.latent_dim == 2 for one in found[:2])

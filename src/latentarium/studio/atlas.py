@@ -26,8 +26,11 @@ from torch.nn.functional import one_hot
 
 from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.errors import UserError
+from latentarium.latent.gaps import decoder_stretch, judge_entropy, round_trip_error
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
 from latentarium.latent.project import Plane, principal_plane
+from latentarium.metrics.judge import Judge, load_judge
+from latentarium.metrics.subject import first
 from latentarium.models.base import LatentModel
 from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
@@ -39,6 +42,12 @@ NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
 HELD_OUT = 2000
 SIGMAS = (1.0, 2.0)
+GAPS = ("distance", "round_trip", "stretch", "doubt")
+KEPT_GRIDS = 16
+USUAL = 1000
+"""Held-out images that say what is usual."""
+Box = tuple[float, float, float, float]
+"""Left, right, low and high end, on the map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +72,8 @@ class Atlas:
     def __init__(self, model: LatentModel, data: Data, seed: int = 0) -> None:
         self.model, self.data, self.seed = model, data, seed
         self._lock = threading.RLock()
+        self._gap_grids: dict[tuple[str, Box, int], np.ndarray] = {}
+        self._usual_values: dict[str, np.ndarray] = {}
 
     @property
     def has_map(self) -> bool:
@@ -169,6 +180,81 @@ class Atlas:
         rows = np.array([[x, y]], np.float32)
         request = Request(id=0, model=0, kind=Kind.POINTS, n=1, rows=rows, labels=asked)
         return to_float(torch.from_numpy(self.answer(request).pixels))
+
+    # ------------------------------------------------------------------------------ the gap layer
+
+    def gap_definitions(self) -> list[str]:
+        """By what a gap can be shown: all that fits the model and its images."""
+        if not self.has_map:
+            return []
+        return [name for name in GAPS if name != "doubt" or self._judge is not None]
+
+    def gaps(self, definition: str, box: Box, cells: int = 64) -> np.ndarray:
+        """How unusual each place of a grid is, float32 (cells, cells), the topmost row first: the
+        share of held-out images that are less so.
+
+        Arguments:
+            definition: distance: to the data; round_trip: |E(D(z)) - z|; stretch: of the decoder;
+                doubt: entropy of the judge before the decoded image.
+            box: Left, right, low and high end, on the map.
+            cells: Of each side.
+
+        Raises:
+            UserError: No such definition for this model, or a box without inside.
+        """
+        if definition not in self.gap_definitions():
+            known = ", ".join(self.gap_definitions()) or "none: it has no encoder"
+            raise UserError(
+                f"Gaps of this model can't be shown by '{definition}'; known: {known}."
+            )
+        left, right, low, high = box
+        if not (np.isfinite(box).all() and left < right and low < high and 2 <= cells <= 128):
+            raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
+        key = (definition, box, cells)
+        if key not in self._gap_grids:
+            x = left + (right - left) * (np.arange(cells) + 0.5) / cells
+            y = high - (high - low) * (np.arange(cells) + 0.5) / cells
+            rows = []
+            with self._lock:
+                ordered = self._usual(definition)
+            for height in y:  # row by row, so that who drags on the map doesn't wait
+                places = torch.from_numpy(np.stack([x, np.full_like(x, height)], 1))
+                with self._lock:
+                    z = self.plane.unproject(places).float()
+                    rows.append(_share_below(ordered, self._unusual(definition, z)))
+            if len(self._gap_grids) >= KEPT_GRIDS:
+                self._gap_grids.pop(next(iter(self._gap_grids)), None)
+            self._gap_grids[key] = np.stack(rows).astype(np.float32)
+            return np.stack(rows).astype(np.float32)
+        return self._gap_grids[key]
+
+    def _unusual(self, definition: str, z: LatentSet) -> np.ndarray:
+        if definition == "distance":
+            return self._index.kneighbors(z.double().numpy())[0][:, -1]
+        if definition == "round_trip":
+            return round_trip_error(
+                lambda x: self.model.encode(x.to(self.model.device)).mean.cpu(),
+                lambda part: decode(self.model, part), z,
+            ).numpy()  # fmt: skip
+        if definition == "stretch":
+            return decoder_stretch(self.model.decode, z.to(self.model.device)).cpu().numpy()
+        assert self._judge is not None  # asked only where there is one
+        return judge_entropy(self._judge.probabilities(decode(self.model, z))).numpy()
+
+    def _usual(self, definition: str) -> np.ndarray:
+        """The same at held-out images, in order."""
+        if definition not in self._usual_values:
+            some = first(self.data.validation, USUAL)
+            z = encode(self.model, some, self.seed)
+            self._usual_values[definition] = np.sort(self._unusual(definition, z))
+        return self._usual_values[definition]
+
+    @cached_property
+    def _judge(self) -> Judge | None:
+        """The judge that ships, where the images are those that it knows."""
+        judge = load_judge()
+        known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint
+        return judge if known else None
 
     def _trust(self, z: LatentSet, images: Tensor) -> np.ndarray:
         found = np.full((len(z), 5), np.nan, np.float32)

@@ -58,7 +58,7 @@ def exhibits_of(folders: Sequence[Path], data: str | None = None) -> list[Exhibi
         found.append(
             Exhibit(
                 name=folder.resolve().name,
-                folder=str(folder),
+                folder=str(folder) if folders else f"shipped:{folder.name}",
                 kind=kind_of(model),
                 atlas=Atlas(model, images),
             )

@@ -44,7 +44,7 @@ class Exhibit:
     name: str
     """Short, for people."""
     folder: str
-    """Where the run lies."""
+    """Where the run lies; shipped:NAME for a model of the package."""
     kind: str
     """autoencoder, VAE, GAN, conditional GAN."""
     atlas: Atlas
@@ -65,6 +65,7 @@ class Exhibit:
             "images": len(data.train),
             "data": data.card.source,
             "trust": list(TRUST),
+            "gaps": self.atlas.gap_definitions(),
         }
 
 
@@ -140,6 +141,18 @@ def make_app(exhibits: Sequence[Exhibit], *, host: str = "127.0.0.1", token: str
                 for ring in atlas.ellipses()
             ],
         }  # fmt: skip
+
+    @app.get("/api/models/{index}/gaps/{definition}")
+    def gaps_of(
+        index: int, definition: str, left: float, right: float, low: float, high: float
+    ) -> Response:
+        """u32 cells of a side, then the grid as float32, the topmost row first."""
+        try:
+            grid = exhibit(index).atlas.gaps(definition, (left, right, low, high))
+        except UserError as error:
+            raise HTTPException(422, str(error)) from None
+        content = len(grid).to_bytes(4, "little") + grid.astype("<f4").tobytes()
+        return Response(content, media_type="application/octet-stream")
 
     @app.get("/api/models/{index}/images/{number}")
     def image_of(index: int, number: int) -> Response:

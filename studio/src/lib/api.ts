@@ -10,6 +10,7 @@ export interface Model {
   has_map: boolean;
   images: number;
   data: string;
+  gaps: string[];
 }
 
 export interface Ellipse {
@@ -44,6 +45,27 @@ export async function pointMap(id: number): Promise<PointMap> {
   const content = await (await get(`/api/models/${id}/map`)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
+}
+
+export interface Box {
+  left: number;
+  right: number;
+  low: number;
+  high: number;
+}
+
+export interface GapGrid {
+  box: Box;
+  cells: number;
+  /** the share of held-out images that are less unusual; the topmost row first */
+  values: Float32Array;
+}
+
+export async function gapGrid(id: number, definition: string, box: Box): Promise<GapGrid> {
+  const ends = new URLSearchParams(Object.entries(box).map(([end, value]) => [end, value.toFixed(3)]));
+  const content = await (await get(`/api/models/${id}/gaps/${definition}?${ends}`)).arrayBuffer();
+  const cells = new DataView(content).getUint32(0, true);
+  return { box, cells, values: new Float32Array(content, 4) };
 }
 
 export async function realImage(id: number, index: number): Promise<Uint8Array> {

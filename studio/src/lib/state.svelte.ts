@@ -7,9 +7,10 @@ interface Shown {
   y: number;
   label: number;
   ellipses: boolean;
+  gaps: string;
 }
 
-const DEFAULT: Shown = { model: 0, x: 0, y: 0, label: 0, ellipses: true };
+const DEFAULT: Shown = { model: 0, x: 0, y: 0, label: 0, ellipses: true, gaps: "none" };
 
 function fromAddress(): Shown {
   const given = new URLSearchParams(location.hash.slice(1));
@@ -23,6 +24,7 @@ function fromAddress(): Shown {
     y: number("y", DEFAULT.y),
     label: Math.max(0, Math.trunc(number("label", DEFAULT.label))),
     ellipses: given.get("ellipses") !== "0",
+    gaps: given.get("gaps") ?? DEFAULT.gaps,
   };
 }
 
@@ -39,6 +41,7 @@ export function toAddress(): void {
       y: shown.y.toFixed(4),
       label: String(shown.label),
       ellipses: shown.ellipses ? "1" : "0",
+      gaps: shown.gaps,
     });
     history.replaceState(null, "", `#${words}`);
   }, 150);

@@ -28,6 +28,15 @@ const en = {
   copied: "Copied",
   loading: "Encoding the images …",
   at: "at",
+  gapLayer: "Gaps",
+  gapNames: {
+    none: "not shown",
+    distance: "far from the data",
+    round_trip: "not recognized (round trip)",
+    stretch: "decoder stretches",
+    doubt: "judge in doubt",
+  } as Record<string, string>,
+  gapMeaning: "Red: more so than 99 % of held-out images; amber: than 90 %.",
 };
 
 type Words = { [key in keyof typeof en]: (typeof en)[key] };
@@ -61,6 +70,15 @@ const zhTW: Words = {
   copied: "已複製",
   loading: "正在編碼影像……",
   at: "位於",
+  gapLayer: "空隙",
+  gapNames: {
+    none: "不顯示",
+    distance: "離資料遠",
+    round_trip: "認不出來(往返)",
+    stretch: "解碼器拉伸",
+    doubt: "評判者猶豫",
+  },
+  gapMeaning: "紅色:超過 99 % 的保留影像;琥珀色:超過 90 %。",
 };
 
 export const LANGUAGES = { en, "zh-TW": zhTW };
