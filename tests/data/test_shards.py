@@ -136,6 +136,13 @@ def test_labels_for_some_only_are_a_sentence(tmp_path):
         load_data(shard(tmp_path / "a.tar", files))
 
 
+def test_pictures_beside_shards_are_a_sentence_and_not_silently_left_out(tmp_path):
+    shard(tmp_path / "s" / "backup.tar", labelled(range(12)))
+    (tmp_path / "s" / "a.png").write_bytes(png(0))
+    with pytest.raises(UserError, match=r"backup\.tar"):
+        load_data(tmp_path / "s")
+
+
 def test_a_changed_shard_is_read_anew(tmp_path):
     path = shard(tmp_path / "s" / "a.tar", labelled(range(12)))
     before = load_data(tmp_path / "s").card.fingerprint

@@ -57,6 +57,7 @@ def test_a_reply_holds_pixels_as_a_canvas_takes_them_and_trust(shape):
         request([[0, 0, 0]]),
         request([[np.nan, 0]]),
         request([[np.inf, 0]]),
+        request([[1e30, 0]]),
         request([[0, 0]], model=1, labels=[[0, 0, 0]]),
         request([[0, 0]], model=1, labels=[[1, -1, 0]]),
         request([[0, 0]], model=1, labels=[[1, 0]]),

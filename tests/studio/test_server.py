@@ -60,7 +60,7 @@ def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, exhibits
     grid = np.frombuffer(content, "<f4", offset=4).reshape(64, 64)
     expected = exhibits[0].atlas.gaps("distance", (-1.0, 2.0, 0.0, 1.5))
     np.testing.assert_array_equal(grid, expected)
-    for changed in ({"right": -2}, {"left": "nan"}, {"high": "inf"}, {"low": "word"}):
+    for changed in ({"right": -2}, {"left": "nan"}, {"high": 1e300}, {"low": "word"}):
         answer = client.get("/api/models/0/gaps/distance", params=box | changed)
         assert answer.status_code == 422
     assert client.get("/api/models/0/gaps/luck", params=box).status_code == 422
@@ -102,12 +102,27 @@ def test_a_decode_and_after_a_bad_frame_another(client):
         assert reply(socket.receive_bytes())["id"] == 9
 
 
+def test_a_failure_inside_is_an_answer_and_the_connection_lives(client, exhibits, monkeypatch):
+    def fail(request):
+        raise RuntimeError("inside")
+
+    with client.websocket_connect("/decode", headers=HOST) as socket:
+        with monkeypatch.context() as patch:
+            patch.setattr(exhibits[0].atlas, "answer", fail)
+            socket.send_bytes(request([[0, 0]]))
+            assert "can't be decoded" in reply(socket.receive_bytes())["sentence"]
+        for far in (1e6, -1e6):  # the farthest that is allowed
+            socket.send_bytes(request([[far, far]]))
+            assert reply(socket.receive_bytes())["ok"]
+
+
 def test_another_sites_page_is_refused(exhibits):
     app = make_app(exhibits)
     with TestClient(app, base_url="http://evil.example:8765") as stranger:
         assert stranger.get("/api/models").status_code == 403  # a name bound to this address
+        assert stranger.get("/", headers={"host": "[::1"}).status_code == 403
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
-        for origin in ("http://evil.example", "http://127.0.0.1:9999", "null"):
+        for origin in ("http://evil.example", "http://127.0.0.1:9999", "null", "http://["):
             headers = {**HOST, "origin": origin}
             with (
                 pytest.raises(WebSocketDisconnect),
@@ -127,6 +142,7 @@ def test_where_others_reach_it_a_token_is_needed(exhibits):
     with TestClient(app, base_url="http://192.168.0.7:8765") as client:
         assert client.get("/api/models").status_code == 401
         assert client.get("/api/models?token=wrong").status_code == 401
+        assert client.get("/api/models?token=%C3%BC").status_code == 401
         headers = {"host": "192.168.0.7:8765"}
         with (
             pytest.raises(WebSocketDisconnect),

@@ -107,6 +107,10 @@ def _pictures(path: Path) -> list[Item] | None:
     """The picture files of a zip, of shards, or of a folder that has no data files of another
     kind."""
     shards = find_shards(path)
+    if shards and path.is_dir() and list_folder(path):
+        raise UserError(
+            f"{path} holds pictures, and {shards[0].name}: keep the pictures or the shards there."
+        )
     if shards:
         return list_shards(shards)
     if path.is_file() and path.suffix.lower() == ".zip":

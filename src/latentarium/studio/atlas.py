@@ -36,7 +36,7 @@ from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
 from latentarium.shapes import Images, LatentSet, SoftLabelSet
-from latentarium.studio.frames import Kind, Request
+from latentarium.studio.frames import FARTHEST, Kind, Request
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
@@ -208,7 +208,8 @@ class Atlas:
                 f"Gaps of this model can't be shown by '{definition}'; known: {known}."
             )
         left, right, low, high = box
-        if not (np.isfinite(box).all() and left < right and low < high and 2 <= cells <= 128):
+        inside = left < right and low < high and max(map(abs, box)) <= FARTHEST
+        if not (inside and 2 <= cells <= 128):
             raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
         key = (definition, box, cells)
         if key not in self._gap_grids:

@@ -22,6 +22,8 @@ REQUEST = struct.Struct("<IBBHB3x")
 REPLY = struct.Struct("<IBBHHHB3x")
 MOST = 256
 """Images in one request."""
+FARTHEST = 1e6
+"""Of any number: farther out, networks overflow."""
 LARGEST = 1 << 20
 """Bytes of a request."""
 TRUST = ("distance", "rarity", "round_trip", "round_trip_rarity", "nearest")
@@ -92,8 +94,8 @@ def read_request(
             f"{n} rows of {wide} numbers take {REQUEST.size + 4 * sum(sizes):,} bytes, not "
             f"{len(content):,}: reload the page."
         )
-    if not np.isfinite(values).all():
-        raise UserError("Some numbers are not finite: move back into the map.")
+    if not (np.abs(values) <= FARTHEST).all():  # nan is not either
+        raise UserError("Some numbers are not finite or far too large: move back into the map.")
     rows = values[: sizes[0]].reshape(n, wide)
     labels = values[sizes[0] :].reshape(n, -1) if labelled else None
     if labels is not None and (labels.min() < 0 or (labels.sum(1) <= 0).any()):

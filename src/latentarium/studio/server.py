@@ -6,6 +6,7 @@ checked, so that no other page can speak to it through the visitor's browser.
 
 import asyncio
 import hmac
+import logging
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -93,7 +94,7 @@ def make_app(exhibits: Sequence[Exhibit], *, host: str = "127.0.0.1", token: str
         if refusal:
             return Response(refusal, 403)
         given = request.query_params.get("token") or request.cookies.get("token", "")
-        if token and not hmac.compare_digest(given, token):
+        if not knows(given, token):
             return Response("Open the address that the command line printed, token and all.", 401)
         response = await proceed(request)
         response.headers["Content-Security-Policy"] = POLICY
@@ -168,7 +169,7 @@ def make_app(exhibits: Sequence[Exhibit], *, host: str = "127.0.0.1", token: str
         given = socket.query_params.get("token") or socket.cookies.get("token", "")
         origin = socket.headers.get("origin")
         refused = refuse(socket.headers.get("host", ""), origin, host)
-        if refused or (token and not hmac.compare_digest(given, token)):
+        if refused or not knows(given, token):
             await socket.close(1008)
             return
         await socket.accept()
@@ -223,6 +224,9 @@ def answer(exhibits: Sequence[Exhibit], content: bytes) -> bytes:
         found = exhibits[request.model].atlas.answer(request)
     except UserError as error:
         return write_error(id_of(content), str(error))
+    except Exception:  # whatever it is, the page must live on
+        logging.getLogger(__name__).exception("A decode failed.")
+        return write_error(id_of(content), "This place can't be decoded: move elsewhere.")
     return write_reply(request, found.pixels, found.trust)
 
 
@@ -230,12 +234,21 @@ def refuse(host_header: str, origin: str | None, host: str) -> str:
     """Why a visitor is turned away; empty where it is not. A page of another site may name this
     server's address as its own (DNS rebinding) or open a socket to it."""
     allowed = LOOPBACK if host in LOOPBACK else {host}
-    name = urlsplit(f"//{host_header}").hostname or ""
+    try:
+        name = urlsplit(f"//{host_header}").hostname or ""
+        asks = None if origin is None else urlsplit(origin).netloc
+    except ValueError:  # a bracket that is not closed
+        return "This is no address."
     if host not in ("0.0.0.0", "::") and name not in allowed:
         return f"This is not {name}."
-    if origin is not None and urlsplit(origin).netloc != host_header:
+    if asks is not None and asks != host_header:
         return "Another site's page may not ask."
     return ""
+
+
+def knows(given: str, token: str) -> bool:
+    """Whether a visitor knows the token, where there is one."""
+    return not token or hmac.compare_digest(given.encode(), token.encode())
 
 
 def new_token() -> str:
