@@ -1,7 +1,5 @@
 """The bytes of the decode socket, well formed and not."""
 
-import contextlib
-
 import numpy as np
 import pytest
 from frames_by_hand import reply, request
@@ -73,6 +71,13 @@ def test_what_is_wrong_is_a_sentence(content):
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_read_or_refused(content):
-    with contextlib.suppress(UserError):
-        read(content)
+def test_any_bytes_are_read_or_refused_with_a_sentence(content):
+    sentence, found = "", None
+    try:
+        found = read(content)
+    except UserError as error:
+        sentence = str(error)
+    assert (found is None) == sentence.endswith(".")
+    if found is not None:
+        assert found.rows.shape == (found.n, COLUMNS[found.model][found.kind])
+        assert np.isfinite(found.rows).all()

@@ -26,7 +26,7 @@ from torch.nn.functional import one_hot
 
 from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.errors import UserError
-from latentarium.latent.gaps import decoder_stretch, judge_entropy, round_trip_error
+from latentarium.latent.gaps import decoder_stretch, judge_entropy, percentile_among
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
 from latentarium.latent.project import Plane, principal_plane
 from latentarium.metrics.judge import Judge, load_judge
@@ -35,17 +35,16 @@ from latentarium.models.base import LatentModel
 from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
-from latentarium.shapes import Images, LatentSet, SoftLabelSet
-from latentarium.studio.frames import FARTHEST, Kind, Request
+from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, SoftLabelSet
+from latentarium.studio.frames import FARTHEST, TRUST, Kind, Request
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
 HELD_OUT = 2000
+"""Images that say what is usual, at most."""
 SIGMAS = (1.0, 2.0)
 GAPS = ("distance", "round_trip", "stretch", "doubt")
 KEPT_GRIDS = 16
-USUAL = 1000
-"""Held-out images that say what is usual."""
 Box = tuple[float, float, float, float]
 """Left, right, low and high end, on the map."""
 
@@ -73,7 +72,7 @@ class Atlas:
         self.model, self.data, self.seed = model, data, seed
         self._lock = threading.RLock()
         self._gap_grids: dict[tuple[str, Box, int], np.ndarray] = {}
-        self._usual_values: dict[str, np.ndarray] = {}
+        self._usual_values: dict[str, Tensor] = {}
 
     @property
     def has_map(self) -> bool:
@@ -103,7 +102,8 @@ class Atlas:
         with self._lock:
             if self.has_map:
                 self.points()
-                _ = self._held_out
+                self._usual("distance")
+                self._usual("round_trip")
 
     def ellipses(self) -> list[tuple[Ellipse, ...]]:
         """The Gaussian of each class on the map, at one and two standard deviations."""
@@ -212,42 +212,37 @@ class Atlas:
         if not (inside and 2 <= cells <= 128):
             raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
         key = (definition, box, cells)
-        if key not in self._gap_grids:
+        grid = self._gap_grids.get(key)
+        if grid is None:
             x = left + (right - left) * (np.arange(cells) + 0.5) / cells
             y = high - (high - low) * (np.arange(cells) + 0.5) / cells
             rows = []
-            with self._lock:
-                ordered = self._usual(definition)
             for height in y:  # row by row, so that who drags on the map doesn't wait
                 places = torch.from_numpy(np.stack([x, np.full_like(x, height)], 1))
                 with self._lock:
-                    z = self.plane.unproject(places).float()
-                    rows.append(_share_below(ordered, self._unusual(definition, z)))
+                    values = self._unusual(definition, self.plane.unproject(places).float())
+                    rows.append(percentile_among(values, self._usual(definition)))
+            grid = torch.stack(rows).float().numpy()
             if len(self._gap_grids) >= KEPT_GRIDS:
                 self._gap_grids.pop(next(iter(self._gap_grids)), None)
-            self._gap_grids[key] = np.stack(rows).astype(np.float32)
-            return np.stack(rows).astype(np.float32)
-        return self._gap_grids[key]
+            self._gap_grids[key] = grid
+        return grid
 
-    def _unusual(self, definition: str, z: LatentSet) -> np.ndarray:
+    def _unusual(self, definition: str, z: LatentSet) -> PerPoint:
         if definition == "distance":
-            return self._index.kneighbors(z.double().numpy())[0][:, -1]
+            return self._near(z)[0]
         if definition == "round_trip":
-            return round_trip_error(
-                lambda x: self.model.encode(x.to(self.model.device)).mean.cpu(),
-                lambda part: decode(self.model, part), z,
-            ).numpy()  # fmt: skip
+            return self._round_trip(z, decode(self.model, z))
         if definition == "stretch":
-            return decoder_stretch(self.model.decode, z.to(self.model.device)).cpu().numpy()
+            return decoder_stretch(self.model.decode, z.to(self.model.device)).cpu()
         assert self._judge is not None  # asked only where there is one
-        return judge_entropy(self._judge.probabilities(decode(self.model, z))).numpy()
+        return judge_entropy(self._judge.probabilities(decode(self.model, z)))
 
-    def _usual(self, definition: str) -> np.ndarray:
-        """The same at held-out images, in order."""
+    def _usual(self, definition: str) -> PerPoint:
+        """The same at held-out images."""
         if definition not in self._usual_values:
-            some = first(self.data.validation, USUAL)
-            z = encode(self.model, some, self.seed)
-            self._usual_values[definition] = np.sort(self._unusual(definition, z))
+            z = encode(self.model, first(self.data.validation, HELD_OUT), self.seed)
+            self._usual_values[definition] = self._unusual(definition, z)
         return self._usual_values[definition]
 
     @cached_property
@@ -257,36 +252,27 @@ class Atlas:
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint
         return judge if known else None
 
-    def _trust(self, z: LatentSet, images: Tensor) -> np.ndarray:
-        found = np.full((len(z), 5), np.nan, np.float32)
+    def _trust(self, z: LatentSet, images: Images) -> np.ndarray:
         if not self.has_map:
-            return found
+            return np.full((len(z), len(TRUST)), np.nan, np.float32)
+        distance, nearest = self._near(z)
+        error = self._round_trip(z, images)
+        return torch.stack([
+            distance, percentile_among(distance, self._usual("distance")),
+            error, percentile_among(error, self._usual("round_trip")), nearest.double(),
+        ], 1).float().numpy()  # fmt: skip
+
+    def _near(self, z: LatentSet) -> tuple[PerPoint, LabelSet]:
+        """The distance to the data, and the number of the nearest training image."""
         distance, index = self._index.kneighbors(z.double().numpy())
-        found[:, 0] = distance[:, -1]
-        found[:, 1] = _share_below(self._held_out[0], distance[:, -1])
+        return torch.from_numpy(distance[:, -1].copy()), torch.from_numpy(index[:, 0].copy())
+
+    def _round_trip(self, z: LatentSet, images: Images) -> PerPoint:
+        """|E(x) - z| of images that were decoded from z."""
         with torch.no_grad():
             again = self.model.encode(images.to(self.model.device)).mean.cpu()
-        error = (again - z).norm(dim=1).numpy()
-        found[:, 2] = error
-        found[:, 3] = _share_below(self._held_out[1], error)
-        found[:, 4] = index[:, 0]
-        return found
+        return (again.double() - z.double()).norm(dim=1)
 
     @cached_property
     def _index(self) -> NearestNeighbors:
         return NearestNeighbors(n_neighbors=NEIGHBOUR).fit(self.codes.double().numpy())
-
-    @cached_property
-    def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and round-trip errors of held-out images, in order."""
-        split = self.data.validation
-        z = encode(self.model, split, self.seed)[:HELD_OUT]
-        distance = self._index.kneighbors(z.double().numpy())[0][:, -1]
-        images = decode(self.model, z)
-        with torch.no_grad():
-            again = self.model.encode(images.to(self.model.device)).mean.cpu()
-        return np.sort(distance), np.sort((again - z).norm(dim=1).numpy())
-
-
-def _share_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.searchsorted(ordered, values) / len(ordered)
