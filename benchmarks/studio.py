@@ -24,9 +24,9 @@ import websockets
 from playwright.sync_api import sync_playwright
 
 from latentarium.run import machine, versions
-from latentarium.studio.exhibits import exhibits_of
 from latentarium.studio.frames import REQUEST
-from latentarium.studio.server import make_app, prepare
+from latentarium.studio.gallery import gallery_of, prepare
+from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"
 CHROMIUM = "/usr/bin/chromium"
@@ -106,9 +106,9 @@ def main() -> None:
 
 
 def _serve() -> int:
-    exhibits = exhibits_of([])
-    prepare(exhibits).join()
-    settings = uvicorn.Config(make_app(exhibits), port=0, log_level="warning", lifespan="off")
+    gallery = gallery_of([])
+    prepare(gallery).join()
+    settings = uvicorn.Config(make_app(gallery), port=0, log_level="warning", lifespan="off")
     server = uvicorn.Server(settings)
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
@@ -120,7 +120,7 @@ async def _crowd(port: int, clients: int, seconds: float) -> dict[str, Any]:
     """Each client asks as soon as it has its answer."""
     end = time.monotonic() + seconds
     waits: list[float] = []
-    frame = REQUEST.pack(1, 1, 1, 1, 0) + bytes(8)
+    frame = REQUEST.pack(1, 1, 1, 1, 0, 0) + bytes(8)
     before = _memory()
 
     async def client() -> None:

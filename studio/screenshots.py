@@ -11,8 +11,8 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import sync_playwright
 
-from latentarium.studio.exhibits import exhibits_of
-from latentarium.studio.server import make_app, prepare
+from latentarium.studio.gallery import gallery_of, prepare
+from latentarium.studio.server import make_app
 
 VIEWS = {
     "explore-ae": "#model=0&x=0.5&y=0.4&gaps=distance",
@@ -23,12 +23,12 @@ CHROMIUM = "/usr/bin/chromium"
 
 def main(out: Path) -> None:
     """Serves the small models and takes the pictures."""
-    exhibits = exhibits_of([])
-    prepare(exhibits).join()
+    gallery = gallery_of([])
+    prepare(gallery).join()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(make_app(exhibits), log_level="warning", lifespan="off")
+        uvicorn.Config(make_app(gallery), log_level="warning", lifespan="off")
     )
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
     while not server.started:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from latentarium import presets
-from latentarium.studio.exhibits import SHIPPED, SHIPPED_NAMES
+from latentarium.studio.gallery import SHIPPED, SHIPPED_NAMES
 from latentarium.training.loop import train
 
 

@@ -409,9 +409,10 @@ def studio(
         port: Of the address; the next free one where it is taken, any for 0.
         browse: Open the page in a browser.
     """
-    from latentarium.studio.exhibits import exhibits_of, serve
+    from latentarium.studio.gallery import gallery_of
+    from latentarium.studio.serve import serve
 
-    serve(exhibits_of(runs, data), host=host, port=port, browse=browse, say=_print)
+    serve(gallery_of(runs, data), host=host, port=port, browse=browse, say=_print)
 
 
 def data_check(

@@ -28,7 +28,11 @@ def ae_mnist() -> Config:
         model=AutoencoderConfig(posterior="point", encoder=_MLP, decoder=_MLP),
         optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=9000, ema_halflife=20_000, checkpoint_every=2000, sample_every=2000
+            steps=9000,
+            ema_halflife=20_000,
+            checkpoint_every=2000,
+            sample_every=2000,
+            snapshots=14,
         ),
     )
 
@@ -100,7 +104,7 @@ def gan_mnist() -> Config:
             ema_halflife=20_000,
             checkpoint_every=1000,
             sample_every=500,
-            snapshots=8,
+            snapshots=14,
         ),
     )
 
@@ -228,7 +232,8 @@ def ae_small() -> Config:
     trunk = NetConfig(width=8, depth=1, hidden=64)
     config = ae_mnist()
     model = replace(_autoencoder(config), latent_dim=2, encoder=trunk, decoder=trunk)
-    return replace(config, name="ae_small", model=model)
+    train = replace(config.train, snapshots=0)
+    return replace(config, name="ae_small", model=model, train=train)
 
 
 def vae_small() -> Config:

@@ -19,6 +19,7 @@ import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from latentarium.weights import weights_from_bytes, weights_to_bytes
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 2
+SHIPPED = "shipped:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +58,12 @@ class Run:
     """A folder that holds one training run.
 
     Arguments:
-        folder: An existing run; `Run.start` makes a new one.
+        folder: An existing run; `Run.start` makes a new one. shipped:NAME: a small model that
+            comes with the package.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = _place(folder)
         path = self.folder / "config.json"
         content = _read_json(path, f"{self.folder} is not a run folder: it has no config.json.")
         found = content.get("format")
@@ -282,7 +285,8 @@ class Run:
 
 
 def load(folder: str | Path) -> LatentModel:
-    """Loads a trained model for use: `load("runs/cgan").sample(64, label=7, seed=0)`.
+    """Loads a trained model for use: `load("runs/cgan").sample(64, label=7, seed=0)`. The small
+    models of the package are shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
     Raises:
         UserError: The folder is no run, its training has not ended, or a file is damaged.
@@ -318,6 +322,12 @@ def versions() -> dict[str, str]:
 def machine() -> str:
     """What this runs on, in a few words."""
     return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _place(folder: str | Path) -> Path:
+    if str(folder).startswith(SHIPPED):
+        return Path(str(files("latentarium"))) / "studio/shipped" / str(folder)[len(SHIPPED) :]
+    return Path(folder)
 
 
 def _to_json(content: object) -> bytes:

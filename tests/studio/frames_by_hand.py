@@ -5,12 +5,12 @@ import struct
 import numpy as np
 
 
-def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None) -> bytes:
+def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None, moment=0) -> bytes:
     rows = np.atleast_2d(np.asarray(rows, "<f4"))
     extra = b"" if labels is None else np.asarray(labels, "<f4").tobytes()
     flag = int(labels is not None) if flag is None else flag
     n = len(rows) if n is None else n
-    return struct.pack("<IBBHB3x", number, model, kind, n, flag) + rows.tobytes() + extra
+    return struct.pack("<IBBHBxH", number, model, kind, n, flag, moment) + rows.tobytes() + extra
 
 
 def reply(content: bytes) -> dict:

@@ -41,7 +41,7 @@ def ask(atlas, rows, **given):
 def test_the_map_is_that_of_the_encoded_images(name, atlases, data):
     atlas = atlases[name]
     points = atlas.points()
-    assert points.shape == (len(data.train), 2)
+    assert points.shape == (len(data.train) + len(data.validation), 2)
     assert points.dtype == np.float32
     rings = atlas.ellipses()
     assert [len(ring) for ring in rings] == [3, 3]

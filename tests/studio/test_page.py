@@ -14,7 +14,8 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.studio.atlas import Atlas
-from latentarium.studio.server import STATIC, Exhibit, make_app, prepare
+from latentarium.studio.gallery import Exhibit, Gallery, prepare
+from latentarium.studio.server import STATIC, make_app
 
 CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
 NEEDED = os.environ.get("LATENTARIUM_BROWSER") == "needed"
@@ -37,8 +38,8 @@ pytestmark = [
 class Served:
     """A studio in a thread, which can go away and come back."""
 
-    def __init__(self, exhibits) -> None:
-        self.exhibits = exhibits
+    def __init__(self, gallery) -> None:
+        self.gallery = gallery
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -46,7 +47,7 @@ class Served:
         self.start()
 
     def start(self) -> None:
-        app = make_app(self.exhibits)
+        app = make_app(self.gallery)
         settings = uvicorn.Config(app, "127.0.0.1", self.port, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -70,8 +71,9 @@ def served(tmp_path_factory):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         folder = str(run.folder)
         found.append(Exhibit(name=name, folder=folder, kind=kind, atlas=Atlas(run.load(), data)))
-    prepare(found).join()
-    studio = Served(found)
+    gallery = Gallery(found)
+    prepare(gallery).join()
+    studio = Served(gallery)
     yield studio
     studio.stop()
 
@@ -171,14 +173,14 @@ def test_dragging_decodes_under_the_pointer(page, served):
     # the image is that of the place in the address
     page.wait_for_timeout(300)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
-    image = served.exhibits[0].atlas.decode_at(float(place["x"]), float(place["y"]))
+    image = served.gallery[0].atlas.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
     shown = pixels(page)[::4]
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
 def test_trust_says_where_the_data_are_and_where_they_are_not(page, served):
-    atlas = served.exhibits[0].atlas
+    atlas = served.gallery[0].atlas
     rare = atlas.points()[0]
     go(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
     ring = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
@@ -204,7 +206,7 @@ def test_the_map_shows_points_and_each_class_its_gaussian(page, served):
     page.get_by_role("button", name="Whole map").click()
     page.wait_for_timeout(100)
     assert seen(page) == before
-    assert "of it · 320 encoded images" in page.locator(".bar").inner_text()
+    assert "of it · 360 encoded images" in page.locator(".bar").inner_text()
 
 
 def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
@@ -269,9 +271,9 @@ def test_a_model_without_encoder_shows_its_seeds(page, served):
 
 def test_what_is_copied_names_the_run_and_the_place(page, served):
     go(page, served, "#model=3&x=0.5&y=0.25&label=1")
-    code = page.locator("pre").inner_text()
-    assert 'decode_at(0.5000, 0.2500, label="1")' in code
-    assert served.exhibits[3].folder in code
+    code = page.get_by_test_id("code-python").inner_text()
+    assert 'decode_at(0.5, 0.25, label="1")' in code
+    assert served.gallery[3].folder in code
 
 
 def test_the_address_is_the_state(page, served):

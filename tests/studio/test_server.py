@@ -11,26 +11,26 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.studio.atlas import Atlas
-from latentarium.studio.exhibits import exhibits_of
-from latentarium.studio.server import Exhibit, make_app
+from latentarium.studio.gallery import Exhibit, Gallery, gallery_of
+from latentarium.studio.server import make_app
 
 HOST = {"host": "127.0.0.1:8765"}
 
 
 @pytest.fixture(scope="module")
-def exhibits(tmp_path_factory):
+def gallery(tmp_path_factory):
     images, labels = tiny_arrays(300)
     data = la.load_data(images, labels)
     found = []
     for name, kind in (("ae_debug", "autoencoder"), ("cgan_debug", "conditional GAN")):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         found.append(Exhibit(name=name, folder="r", kind=kind, atlas=Atlas(run.load(), data)))
-    return found
+    return Gallery(found)
 
 
 @pytest.fixture
-def client(exhibits):
-    with TestClient(make_app(exhibits), base_url="http://127.0.0.1:8765") as client:
+def client(gallery):
+    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -42,23 +42,25 @@ def test_models_say_what_the_page_must_know(client):
     assert ae["image_shape"] == [1, 12, 10]
 
 
-def test_the_map_is_points_and_classes(client, exhibits):
+def test_the_map_is_points_and_classes(client, gallery):
     content = client.get("/api/models/0/map").content
     n = int.from_bytes(content[:4], "little")
     points = np.frombuffer(content, "<f4", 2 * n, 4).reshape(n, 2)
-    np.testing.assert_array_equal(points, exhibits[0].atlas.points())
-    labels = exhibits[0].atlas.data.train.labels
-    assert content[4 + 8 * n :] == bytes(labels.tolist())
+    np.testing.assert_array_equal(points, gallery[0].atlas.points())
+    data = gallery[0].atlas.data
+    assert n == len(data.train) + len(data.validation)
+    labels = [*data.train.labels.tolist(), *data.validation.labels.tolist()]
+    assert content[4 + 8 * n :] == bytes(labels)
     plane = client.get("/api/models/0/plane").json()
     assert 0 < plane["variance_share"] <= 1
     assert len(plane["ellipses"][0]) == 3
 
 
-def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, exhibits):
+def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery):
     box = {"left": -1, "right": 2, "low": 0, "high": 1.5}
     content = client.get("/api/models/0/gaps/distance", params=box).content
     grid = np.frombuffer(content, "<f4", offset=4).reshape(64, 64)
-    expected = exhibits[0].atlas.gaps("distance", (-1.0, 2.0, 0.0, 1.5))
+    expected = gallery[0].atlas.gaps("distance", (-1.0, 2.0, 0.0, 1.5))
     np.testing.assert_array_equal(grid, expected)
     for changed in ({"right": -2}, {"left": "nan"}, {"high": 1e300}, {"low": "word"}):
         answer = client.get("/api/models/0/gaps/distance", params=box | changed)
@@ -67,15 +69,15 @@ def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, exhibits
     assert client.get("/api/models/1/gaps/distance", params=box).status_code == 422
 
 
-def test_a_training_image_is_its_pixels(client, exhibits):
-    image = exhibits[0].atlas.data.train.images[17]
-    assert client.get("/api/models/0/images/17").content == image.numpy().tobytes()
+def test_a_training_image_is_its_pixels(client, gallery):
+    image = gallery[0].atlas.data.train.images[17]
+    assert client.get("/api/models/0/images?number=17").content == image.numpy().tobytes()
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/models/2/map", "/api/models/1/map", "/api/models/0/images/9999",
-     "/api/models/-1/map", "/api/models/0/images/-1", "/api/nothing", "/../pyproject.toml"],
+    ["/api/models/2/map", "/api/models/1/map", "/api/models/0/images?number=9999",
+     "/api/models/-1/map", "/api/models/0/images?number=-1", "/api/nothing", "/../pyproject.toml"],
 )  # fmt: skip
 def test_what_is_not_there_is_not_found(path, client):
     assert client.get(path).status_code == 404
@@ -102,13 +104,13 @@ def test_a_decode_and_after_a_bad_frame_another(client):
         assert reply(socket.receive_bytes())["id"] == 9
 
 
-def test_a_failure_inside_is_an_answer_and_the_connection_lives(client, exhibits, monkeypatch):
+def test_a_failure_inside_is_an_answer_and_the_connection_lives(client, gallery, monkeypatch):
     def fail(request):
         raise RuntimeError("inside")
 
     with client.websocket_connect("/decode", headers=HOST) as socket:
         with monkeypatch.context() as patch:
-            patch.setattr(exhibits[0].atlas, "answer", fail)
+            patch.setattr(gallery[0].atlas, "answer", fail)
             socket.send_bytes(request([[0, 0]]))
             assert "can't be decoded" in reply(socket.receive_bytes())["sentence"]
         for far in (1e6, -1e6):  # the farthest that is allowed
@@ -116,8 +118,8 @@ def test_a_failure_inside_is_an_answer_and_the_connection_lives(client, exhibits
             assert reply(socket.receive_bytes())["ok"]
 
 
-def test_another_sites_page_is_refused(exhibits):
-    app = make_app(exhibits)
+def test_another_sites_page_is_refused(gallery):
+    app = make_app(gallery)
     with TestClient(app, base_url="http://evil.example:8765") as stranger:
         assert stranger.get("/api/models").status_code == 403  # a name bound to this address
         assert stranger.get("/", headers={"host": "[::1"}).status_code == 403
@@ -135,10 +137,10 @@ def test_another_sites_page_is_refused(exhibits):
             assert reply(socket.receive_bytes())["ok"]
 
 
-def test_where_others_reach_it_a_token_is_needed(exhibits):
+def test_where_others_reach_it_a_token_is_needed(gallery):
     with pytest.raises(UserError, match="token"):
-        make_app(exhibits, host="192.168.0.7")
-    app = make_app(exhibits, host="192.168.0.7", token="secret")
+        make_app(gallery, host="192.168.0.7")
+    app = make_app(gallery, host="192.168.0.7", token="secret")
     with TestClient(app, base_url="http://192.168.0.7:8765") as client:
         assert client.get("/api/models").status_code == 401
         assert client.get("/api/models?token=wrong").status_code == 401
@@ -158,8 +160,8 @@ def test_where_others_reach_it_a_token_is_needed(exhibits):
 
 def test_runs_that_cannot_be_shown_are_a_sentence(tmp_path, npz):
     with pytest.raises(UserError):
-        exhibits_of([tmp_path / "nowhere"])
+        gallery_of([tmp_path / "nowhere"])
     images, labels = tiny_arrays(300)
     la.train(presets.get("ae_debug"), tmp_path / "r", la.load_data(images, labels))
     with pytest.raises(UserError, match="other images"):
-        exhibits_of([tmp_path / "r"], str(npz))
+        gallery_of([tmp_path / "r"], str(npz))

@@ -12,7 +12,7 @@ from latentarium.data.dataset import to_float
 from latentarium.metrics.judge import load_judge
 from latentarium.run import Run
 from latentarium.sampling import reconstruct
-from latentarium.studio.exhibits import SHIPPED_NAMES, exhibits_of, shipped
+from latentarium.studio.gallery import SHIPPED_NAMES, gallery_of, shipped
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_each_is_small_and_what_its_preset_makes(folder, mnist):
 
 
 def test_with_no_run_the_four_are_shown():
-    found = exhibits_of([])
+    found = list(gallery_of([]))
     assert [one.name for one in found] == list(SHIPPED_NAMES)
     assert found[1].folder == "shipped:vae"  # no path of this machine
     assert [one.kind for one in found] == ["autoencoder", "VAE", "GAN", "conditional GAN"]

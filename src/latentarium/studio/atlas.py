@@ -30,7 +30,7 @@ from latentarium.latent.gaps import decoder_stretch, judge_entropy, percentile_a
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
 from latentarium.latent.project import Plane, principal_plane
 from latentarium.metrics.judge import Judge, load_judge
-from latentarium.metrics.subject import first
+from latentarium.metrics.subject import scattered
 from latentarium.models.base import LatentModel
 from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
@@ -66,10 +66,14 @@ class Atlas:
         model: In evaluation mode.
         data: What it was trained on.
         seed: Of the draws from posteriors, and of the lattice.
+        points: Images on the map, taken from all over the training images; 0: all of them, and
+            the validation images after them.
     """
 
-    def __init__(self, model: LatentModel, data: Data, seed: int = 0) -> None:
+    def __init__(self, model: LatentModel, data: Data, seed: int = 0, *, points: int = 0) -> None:
         self.model, self.data, self.seed = model, data, seed
+        self.train = scattered(data.train, points) if points else data.train
+        self._shows_held_out = not points
         self._lock = threading.RLock()
         self._gap_grids: dict[tuple[str, Box, int], np.ndarray] = {}
         self._usual_values: dict[str, Tensor] = {}
@@ -82,7 +86,43 @@ class Atlas:
     @cached_property
     def codes(self) -> LatentSet:
         """A draw from the posterior of each training image."""
-        return encode(self.model, self.data.train, self.seed)
+        with self._lock:
+            return encode(self.model, self.train, self.seed)
+
+    @cached_property
+    def held_out_codes(self) -> LatentSet:
+        """The same of the validation images."""
+        with self._lock:
+            return encode(self.model, self.data.validation, self.seed)
+
+    @property
+    def count(self) -> int:
+        """Images on the map."""
+        return len(self.train) + (len(self.data.validation) if self._shows_held_out else 0)
+
+    def shown_codes(self) -> LatentSet:
+        """The latents on the map: those of the training images, then those of the validation
+        images."""
+        return torch.cat([self.codes, self.held_out_codes]) if self._shows_held_out else self.codes
+
+    def shown_classes(self) -> np.ndarray:
+        """Their class numbers as uint8; 255 where there is none, 254 for the 254th and all
+        after."""
+        splits = [self.train, self.data.validation][: 1 + self._shows_held_out]
+        return np.concatenate([
+            np.full(len(split), 255, np.uint8) if split.labels is None
+            else split.labels.clamp_max(254).numpy().astype(np.uint8)
+            for split in splits
+        ])  # fmt: skip
+
+    def image(self, number: int) -> Tensor | None:
+        """The pixels of an image on the map, uint8 (C, H, W); None where there is none."""
+        if 0 <= number < len(self.train):
+            return self.train.images[number]
+        number -= len(self.train)
+        if self._shows_held_out and 0 <= number < len(self.data.validation):
+            return self.data.validation.images[number]
+        return None
 
     @cached_property
     def plane(self) -> Plane:
@@ -93,9 +133,9 @@ class Atlas:
         return principal_plane(self.codes)
 
     def points(self) -> np.ndarray:
-        """The training images on the map, float32 (N, 2)."""
+        """All images on the map, float32 (N, 2)."""
         with self._lock:
-            return self.plane.project(self.codes).float().numpy()
+            return self.plane.project(self.shown_codes()).float().numpy()
 
     def prepare(self) -> None:
         """Computes what the first answers would wait for."""
@@ -107,7 +147,7 @@ class Atlas:
 
     def ellipses(self) -> list[tuple[Ellipse, ...]]:
         """The Gaussian of each class on the map, at one and two standard deviations."""
-        labels, names = self.data.train.labels, self.data.card.classes
+        labels, names = self.train.labels, self.data.card.classes
         if labels is None:
             return []
         with self._lock:
@@ -241,8 +281,9 @@ class Atlas:
     def _usual(self, definition: str) -> PerPoint:
         """The same at held-out images."""
         if definition not in self._usual_values:
-            z = encode(self.model, first(self.data.validation, HELD_OUT), self.seed)
-            self._usual_values[definition] = self._unusual(definition, z)
+            self._usual_values[definition] = self._unusual(
+                definition, self.held_out_codes[:HELD_OUT]
+            )
         return self._usual_values[definition]
 
     @cached_property

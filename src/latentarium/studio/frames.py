@@ -1,9 +1,10 @@
 """What the page and the server say to each other over the decode socket, in bytes.
 
 Little endian. A request is a header and n rows of float32: latents, or points of the map, and
-after them, where the labels flag is set, n rows of class weights.
+after them, where the labels flag is set, n rows of class weights. The moment is 0 for the model as
+it is, else the number, from 1, of a snapshot of its training.
 
-    request   u32 id | u8 model | u8 kind | u16 n | u8 labels | 3 x u8 zero | f32 ...
+    request   u32 id | u8 model | u8 kind | u16 n | u8 labels | u8 zero | u16 moment | f32 ...
     reply     u32 id | u8 ok    | u8 kind | u16 n | u16 height | u16 width | u8 channels | 3 x u8
               zero | u8 pixels, padded to four bytes | f32 trust, n rows of `TRUST`
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from latentarium.errors import UserError
 
-REQUEST = struct.Struct("<IBBHB3x")
+REQUEST = struct.Struct("<IBBHBxH")
 REPLY = struct.Struct("<IBBHHHB3x")
 MOST = 256
 """Images in one request."""
@@ -51,6 +52,7 @@ class Request:
     """float32 (n, columns)."""
     labels: np.ndarray | None
     """float32 (n, classes), weights that are not negative."""
+    moment: int = 0
 
 
 def id_of(content: bytes) -> int:
@@ -77,7 +79,7 @@ def read_request(
             f"A request of {len(content):,} bytes can't be read: send {REQUEST.size} to "
             f"{LARGEST:,}."
         )
-    number, model, kind, n, labelled = REQUEST.unpack_from(content)
+    number, model, kind, n, labelled, moment = REQUEST.unpack_from(content)
     if model >= len(columns):
         raise UserError(f"There is no model {model} here: reload the page.")
     if kind not in set(Kind):
@@ -100,7 +102,9 @@ def read_request(
     labels = values[sizes[0] :].reshape(n, -1) if labelled else None
     if labels is not None and (labels.min() < 0 or (labels.sum(1) <= 0).any()):
         raise UserError("Weights of classes are 0 or more, and not all of them 0.")
-    return Request(id=number, model=model, kind=Kind(kind), n=n, rows=rows, labels=labels)
+    return Request(
+        id=number, model=model, kind=Kind(kind), n=n, rows=rows, labels=labels, moment=moment
+    )
 
 
 def write_reply(request: Request, pixels: np.ndarray, trust: np.ndarray) -> bytes:

@@ -6,10 +6,15 @@ export interface Model {
   latent_dim: number;
   image_shape: [number, number, number];
   classes: string[];
+  /** its decoder sees a class */
   asks_class: boolean;
+  /** its samples can be asked for a class */
+  takes_class: boolean;
   has_map: boolean;
   images: number;
   data: string;
+  /** steps of its training whose weights were kept */
+  moments: number[];
   gaps: string[];
 }
 
@@ -32,17 +37,25 @@ export interface PointMap {
   classes: Uint8Array;
 }
 
-async function get(path: string): Promise<Response> {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+/** Asks the server; what it refuses is an error with its sentence. */
+export async function get(path: string, given: RequestInit = {}): Promise<Response> {
+  const answer = await fetch(path, given);
+  if (!answer.ok) throw new Error((await answer.text()) || `${path}: ${answer.status}`);
   return answer;
 }
 
-export const models = async (): Promise<Model[]> => (await get("/api/models")).json();
-export const plane = async (id: number): Promise<Plane> => (await get(`/api/models/${id}/plane`)).json();
+/** Sends JSON, and reads the answer. */
+export async function post(path: string, content: unknown, given: RequestInit = {}): Promise<Response> {
+  const headers = { "Content-Type": "application/json" };
+  return get(path, { method: "POST", body: JSON.stringify(content), headers, ...given });
+}
 
-export async function pointMap(id: number): Promise<PointMap> {
-  const content = await (await get(`/api/models/${id}/map`)).arrayBuffer();
+export const models = async (): Promise<Model[]> => (await get("/api/models")).json();
+export const plane = async (id: number, moment = 0): Promise<Plane> =>
+  (await get(`/api/models/${id}/plane?moment=${moment}`)).json();
+
+export async function pointMap(id: number, moment = 0): Promise<PointMap> {
+  const content = await (await get(`/api/models/${id}/map?moment=${moment}`)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
 }
@@ -68,8 +81,12 @@ export async function gapGrid(id: number, definition: string, box: Box): Promise
   return { box, cells, values: new Float32Array(content, 4) };
 }
 
-export async function realImage(id: number, index: number): Promise<Uint8Array> {
-  return new Uint8Array(await (await get(`/api/models/${id}/images/${index}`)).arrayBuffer());
+/** Images on the map by their numbers, 256 at most: pixels row by row, channels last. */
+export async function realImages(id: number, numbers: number[], moment = 0): Promise<Uint8Array[]> {
+  const asked = numbers.map((number) => `number=${number}`).join("&");
+  const content = await (await get(`/api/models/${id}/images?moment=${moment}&${asked}`)).arrayBuffer();
+  const size = content.byteLength / numbers.length;
+  return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }
 
 /** Pixels on a canvas of their own size; the page enlarges it without smoothing. */

@@ -15,6 +15,8 @@ export interface Ask {
   n: number;
   /** n rows of class weights, for a model that is asked for a class */
   labels?: Float32Array;
+  /** 0 or none: as it is; else the number, from 1, of a moment of its training */
+  moment?: number;
 }
 
 export interface Trust {
@@ -48,6 +50,7 @@ export class DecodeSocket {
   private waiting: Waiting | null = null;
   private id = 0;
   private delay = 250;
+  private ended = false;
 
   constructor(
     private readonly address: string,
@@ -65,6 +68,12 @@ export class DecodeSocket {
     });
   }
 
+  /** The connection's end, for a socket that not the whole page shares. */
+  close(): void {
+    this.ended = true;
+    this.socket?.close();
+  }
+
   private connect(): void {
     const socket = new WebSocket(this.address);
     socket.binaryType = "arraybuffer";
@@ -77,6 +86,7 @@ export class DecodeSocket {
     socket.onmessage = (event) => this.receive(event.data as ArrayBuffer);
     socket.onclose = () => {
       this.socket = null;
+      if (this.ended) return;
       this.onState(false);
       // what was asked is asked again, unless something newer waits
       if (this.flying) {
@@ -107,6 +117,22 @@ export class DecodeSocket {
   }
 }
 
+/** A class asked for, n times, as rows of weights. */
+export function oneHot(label: number, n: number, classes: number): Float32Array {
+  const rows = new Float32Array(n * classes);
+  for (let i = 0; i < n; i++) rows[i * classes + Math.min(label, classes - 1)] = 1;
+  return rows;
+}
+
+/** The pixels of one image of an answer. */
+export function pixelsOf(answer: Answer, i: number): Uint8Array {
+  const one = answer.height * answer.width * answer.channels;
+  return answer.pixels.subarray(one * i, one * (i + 1));
+}
+
+/** The shape of an answer's images, as `paint` takes it. */
+export const shapeOf = (answer: Answer): [number, number, number] => [answer.channels, answer.height, answer.width];
+
 function frame(id: number, ask: Ask): ArrayBuffer {
   const labels = ask.labels?.length ?? 0;
   const content = new ArrayBuffer(HEADER + 4 * (ask.rows.length + labels));
@@ -116,6 +142,7 @@ function frame(id: number, ask: Ask): ArrayBuffer {
   view.setUint8(5, ask.kind);
   view.setUint16(6, ask.n, true);
   view.setUint8(8, labels ? 1 : 0);
+  view.setUint16(10, ask.moment ?? 0, true);
   const values = new Float32Array(content, HEADER);
   values.set(ask.rows);
   if (ask.labels) values.set(ask.labels, ask.rows.length);

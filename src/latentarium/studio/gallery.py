@@ -1,0 +1,213 @@
+"""The models on show: runs with the images that they were trained on, now and at the moments of
+their training that were kept."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from latentarium.data.dataset import Data
+from latentarium.data.sources import load_data
+from latentarium.errors import UserError
+from latentarium.metrics.subject import kind_of
+from latentarium.run import Run
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.frames import TRUST
+
+SHIPPED = Path(str(files("latentarium.studio") / "shipped"))
+SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
+KEPT_MOMENTS = 24
+"""Models of moments in memory at once, of all runs together."""
+MOMENT_POINTS = 5000
+"""Images on the map of a moment: fewer than on that of a model, so that time can be scrubbed."""
+MOST_MODELS = 255
+"""As many as a frame can tell apart."""
+
+
+class Missing(UserError):
+    """What was asked for is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """A model on show."""
+
+    name: str
+    """Short, for people."""
+    folder: str
+    """Where the run lies; shipped:NAME for a model of the package."""
+    kind: str
+    """autoencoder, VAE, GAN, conditional GAN."""
+    atlas: Atlas
+    run: Run | None = None
+    """None where the model was not read from a folder."""
+
+    def moments(self) -> list[int]:
+        """The steps of training whose weights were kept, from the first on."""
+        return self.run.snapshots() if self.run else []
+
+    def describe(self, index: int) -> dict[str, Any]:
+        """What the page must know of it."""
+        model, data = self.atlas.model, self.atlas.data
+        return {
+            "id": index,
+            "name": self.name,
+            "folder": self.folder,
+            "kind": self.kind,
+            "latent_dim": model.latent_dim,
+            "image_shape": list(model.image_shape),
+            "classes": list(model.classes or data.card.classes),
+            "asks_class": model.decodes_label,
+            "takes_class": model.takes_label,
+            "has_map": self.atlas.has_map,
+            "images": self.atlas.count,
+            "data": data.card.source,
+            "moments": self.moments(),
+            "trust": list(TRUST),
+            "gaps": self.atlas.gap_definitions(),
+        }
+
+
+class Gallery:
+    """The models on show, by number; more may join while the page is open.
+
+    Arguments:
+        exhibits: Those that are there at first.
+        data: Where images are now; None: where each run found them.
+    """
+
+    def __init__(self, exhibits: Sequence[Exhibit] = (), data: str | None = None) -> None:
+        self._exhibits = list(exhibits)
+        self._data = data
+        self._loaded: dict[tuple[str, int], Data] = {}
+        self._moments: OrderedDict[tuple[int, int], Atlas] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._exhibits)
+
+    def __iter__(self) -> Iterator[Exhibit]:
+        return iter(list(self._exhibits))
+
+    def __getitem__(self, index: int) -> Exhibit:
+        if not 0 <= index < len(self._exhibits):
+            raise Missing(f"There is no model {index} here: reload the page.")
+        return self._exhibits[index]
+
+    def add(self, folder: Path, shown_as: str | None = None) -> int:
+        """Puts a run on show, and says its number; one that is there already is read anew.
+
+        Arguments:
+            folder: Of a run with weights.
+            shown_as: What the page calls the folder; None: its path.
+
+        Raises:
+            UserError: A run without weights, or images that are not those it was trained on.
+        """
+        run = Run(folder)
+        model = run.load()
+        if min(model.image_shape[1:]) < 2:
+            raise UserError(f"{folder} makes points in the plane, which the studio can't show.")
+        exhibit = Exhibit(
+            name=folder.resolve().name,
+            folder=shown_as or str(folder),
+            kind=kind_of(model),
+            atlas=Atlas(model, self.images_of(run)),
+            run=run,
+        )
+        with self._lock:
+            for index, one in enumerate(self._exhibits):
+                if one.folder == exhibit.folder:
+                    self._exhibits[index] = exhibit
+                    return index
+            if len(self._exhibits) >= MOST_MODELS:
+                raise UserError("No more models can be shown at once: open the studio anew.")
+            self._exhibits.append(exhibit)
+            return len(self._exhibits) - 1
+
+    def images_of(self, run: Run) -> Data:
+        """The images that a run was trained on, loaded once for all runs.
+
+        Raises:
+            UserError: They are not there, or others are.
+        """
+        settings = run.config.train
+        where = (self._data or settings.data, settings.image_size)
+        with self._lock:
+            if where not in self._loaded:
+                self._loaded[where] = load_data(where[0], size=where[1])
+            images = self._loaded[where]
+        if images.card.fingerprint != run.data.fingerprint:
+            raise UserError(
+                f"{run.folder} was trained on other images than {where[0]} holds now: give them "
+                "with --data."
+            )
+        return images
+
+    def atlas(self, index: int, moment: int = 0) -> Atlas:
+        """The map of a model: as it is, or as it was.
+
+        Arguments:
+            index: Of the model.
+            moment: 0: as it is; else the number of the moment, from 1.
+
+        Raises:
+            Missing: There is no such model or moment.
+        """
+        exhibit = self[index]
+        if moment == 0:
+            return exhibit.atlas
+        steps = exhibit.moments()
+        if exhibit.run is None or not 1 <= moment <= len(steps):
+            raise Missing(f"{exhibit.name} has no moment {moment}: it has {len(steps)}.")
+        key = (index, steps[moment - 1])
+        with self._lock:
+            if key in self._moments:
+                self._moments.move_to_end(key)
+                return self._moments[key]
+        model = exhibit.run.load(steps[moment - 1])
+        found = Atlas(model, exhibit.atlas.data, points=MOMENT_POINTS)
+        with self._lock:
+            kept = self._moments.setdefault(key, found)
+            while len(self._moments) > KEPT_MOMENTS:
+                self._moments.popitem(last=False)
+        return kept
+
+
+def gallery_of(folders: Sequence[Path], data: str | None = None) -> Gallery:
+    """Loads runs with the images that they were trained on.
+
+    Arguments:
+        folders: Runs whose training has ended; none: the small models that ship.
+        data: Where the images are now; None: where each run found them.
+
+    Raises:
+        UserError: A run without weights, or images that are not those it was trained on.
+    """
+    gallery = Gallery(data=data)
+    for folder in folders:
+        gallery.add(folder)
+    if not folders:
+        for name in SHIPPED_NAMES:
+            gallery.add(SHIPPED / name, f"shipped:{name}")
+    return gallery
+
+
+def shipped() -> list[Path]:
+    """The small models that come with the package."""
+    return [SHIPPED / name for name in SHIPPED_NAMES]
+
+
+def prepare(gallery: Gallery) -> threading.Thread:
+    """Encodes the images of all models, one model after the other, beside the server."""
+
+    def work() -> None:
+        for one in gallery:
+            one.atlas.prepare()
+
+    thread = threading.Thread(target=work, name="prepare", daemon=True)
+    thread.start()
+    return thread

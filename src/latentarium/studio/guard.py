@@ -1,0 +1,137 @@
+"""Who may speak to the studio, and how much they may say.
+
+It answers this machine only, unless told otherwise; then a token is needed. Host and Origin are
+checked, so that no other page can speak to it through the visitor's browser.
+"""
+
+import hmac
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+LARGEST_BODY = 4 << 20
+"""Bytes of a request that is no upload."""
+LARGEST_UPLOAD = 256 << 20
+
+
+class TooLarge(Exception):
+    """More was sent than is taken."""
+
+
+class Guard:
+    """Middleware: turns strangers away, ends what is too long, and forbids the page what it does
+    not need. A plain ASGI one, since what is streamed must not wait for its end.
+
+    Arguments:
+        app: What is guarded.
+        host: The address that it answers at.
+        token: What a visitor must know; empty: nothing.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, token: str) -> None:
+        self.app, self.host, self.token = app, host, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        visitor = HTTPConnection(scope)
+        refusal = self.refusal(visitor)
+        if scope["type"] == "websocket":
+            if refusal:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self.app(scope, receive, send)
+            return
+        if refusal:
+            await refusal(scope, receive, send)
+            return
+        limit = LARGEST_UPLOAD if visitor.url.path.startswith("/api/uploads") else LARGEST_BODY
+        taken, begun = 0, False
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise TooLarge
+            return message
+
+        async def marked(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
+                if self.token:
+                    cookie = f"token={self.token}; HttpOnly; Path=/; SameSite=strict"
+                    headers.append((b"set-cookie", cookie.encode()))
+                message["headers"] = [*message.get("headers", []), *headers]
+            await send(message)
+
+        too_large = PlainTextResponse(
+            f"That is more than the {limit >> 20} MiB that are taken: send less.", 413
+        )
+        try:
+            said = int(visitor.headers.get("content-length", "0"))
+        except ValueError:
+            said = 0
+        if said > limit:
+            await too_large(scope, receive, marked)
+            return
+        try:
+            await self.app(scope, bounded, marked)
+        except TooLarge:
+            if not begun:
+                await too_large(scope, receive, marked)
+
+    def refusal(self, visitor: HTTPConnection) -> Response | None:
+        """Why a visitor is turned away; None where it is not."""
+        origin = visitor.headers.get("origin")
+        reason = refuse(visitor.headers.get("host", ""), origin, self.host)
+        if reason:
+            return PlainTextResponse(reason, 403)
+        given = visitor.query_params.get("token") or visitor.cookies.get("token", "")
+        if not knows(given, self.token):
+            text = "Open the address that the command line printed, token and all."
+            return PlainTextResponse(text, 401)
+        return None
+
+
+def refuse(host_header: str, origin: str | None, host: str) -> str:
+    """Why a visitor is turned away; empty where it is not. A page of another site may name this
+    server's address as its own (DNS rebinding) or ask it through the visitor's browser."""
+    allowed = LOOPBACK if host in LOOPBACK else {host}
+    try:
+        name = urlsplit(f"//{host_header}").hostname or ""
+        asks = None if origin is None else urlsplit(origin).netloc
+    except ValueError:  # a bracket that is not closed
+        return "This is no address."
+    if host not in ("0.0.0.0", "::") and name not in allowed:
+        return f"This is not {name}."
+    if asks is not None and asks != host_header:
+        return "Another site's page may not ask."
+    return ""
+
+
+def knows(given: str, token: str) -> bool:
+    """Whether a visitor knows the token, where there is one."""
+    return not token or hmac.compare_digest(given.encode(), token.encode())
+
+
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(24)

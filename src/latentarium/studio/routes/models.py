@@ -1,0 +1,85 @@
+"""What models there are, and what lies on their maps."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.frames import MOST
+from latentarium.studio.gallery import Gallery, Missing
+
+
+def router(gallery: Gallery) -> APIRouter:
+    """The routes of models."""
+    routes = APIRouter(prefix="/api/models")
+
+    def mapped(index: int, moment: int) -> Atlas:
+        atlas = gallery.atlas(index, moment)
+        if not atlas.has_map:
+            raise Missing("This model has no encoder, and so no map of images.")
+        return atlas
+
+    @routes.get("")
+    def models() -> list[dict[str, Any]]:
+        return [one.describe(i) for i, one in enumerate(gallery)]
+
+    @routes.get("/{index}/map")
+    def map_of(index: int, moment: int = 0) -> Response:
+        """u32 n, n rows of float32 x and y, n bytes of class numbers (255: none)."""
+        atlas = mapped(index, moment)
+        points = atlas.points().astype("<f4")
+        content = len(points).to_bytes(4, "little") + points.tobytes()
+        return binary(content + atlas.shown_classes().tobytes())
+
+    @routes.get("/{index}/plane")
+    def plane_of(index: int, moment: int = 0) -> dict[str, Any]:
+        atlas = mapped(index, moment)
+        return {
+            "variance_share": atlas.plane.variance_share,
+            "ellipses": [
+                [
+                    {
+                        "x": float(one.centre[0]), "y": float(one.centre[1]),
+                        "major": one.major, "minor": one.minor, "angle": one.angle,
+                    }
+                    for one in ring
+                ]
+                for ring in atlas.ellipses()
+            ],
+        }  # fmt: skip
+
+    @routes.get("/{index}/gaps/{definition}")
+    def gaps_of(
+        index: int,
+        definition: str,
+        left: float,
+        right: float,
+        low: float,
+        high: float,
+        moment: int = 0,
+    ) -> Response:
+        """u32 cells of a side, then the grid as float32, the topmost row first."""
+        grid = gallery.atlas(index, moment).gaps(definition, (left, right, low, high))
+        return binary(len(grid).to_bytes(4, "little") + grid.astype("<f4").tobytes())
+
+    @routes.get("/{index}/images")
+    def images_of(
+        index: int,
+        number: Annotated[list[int], Query(min_length=1, max_length=MOST)],
+        moment: int = 0,
+    ) -> Response:
+        """Images on the map, one after the other: uint8, row by row, channels last."""
+        atlas = gallery.atlas(index, moment)
+        found = [atlas.image(one) for one in number]
+        if any(image is None for image in found):
+            raise Missing(f"There is no such image: there are {atlas.count:,}, numbered from 0.")
+        pixels = [image.permute(1, 2, 0).numpy() for image in found if image is not None]
+        return binary(np.ascontiguousarray(np.stack(pixels)).tobytes())
+
+    return routes
+
+
+def binary(content: bytes) -> Response:
+    """Bytes as they are."""
+    return Response(content, media_type="application/octet-stream")

@@ -1,0 +1,61 @@
+"""The page, served until it is interrupted."""
+
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+
+from latentarium.errors import UserError
+from latentarium.studio.gallery import Gallery, prepare
+from latentarium.studio.guard import LOOPBACK, new_token
+from latentarium.studio.server import make_app
+
+TRIES = 20
+"""Ports tried after the one asked for, where it is taken."""
+
+
+def serve(
+    gallery: Gallery,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    browse: bool = True,
+    say: Callable[[str], object] = print,
+) -> None:
+    """Serves the page until it is interrupted.
+
+    Raises:
+        UserError: The address can't be had.
+    """
+    token = "" if host in LOOPBACK else new_token()
+    app = make_app(gallery, host=host, token=token)
+    listener = _listener(host, port)
+    port = listener.getsockname()[1]
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+    say(f"The studio is at {address} (Ctrl-C ends it).")
+    prepare(gallery)
+    if browse:
+        threading.Timer(0.5, webbrowser.open, [address]).start()
+    settings = uvicorn.Config(app, log_level="warning", lifespan="off", ws_max_size=1 << 21)
+    uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket at the port, or at one of the next where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    reason = ""
+    for number in [0] if port == 0 else range(port, min(65536, port + TRIES)):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, number))
+            listener.listen(128)  # who comes before the server is up waits
+        except (OSError, OverflowError) as error:
+            listener.close()
+            reason = str(error)
+            continue
+        return listener
+    raise UserError(f"No port from {port} on can be had at {host} ({reason}): give another.")

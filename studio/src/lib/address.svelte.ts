@@ -1,0 +1,59 @@
+// All that the page shows is in its address: what is sent to somebody else opens as it was.
+// Each part of the page has a slice of it.
+
+type Value = string | number | boolean;
+type Values = Record<string, Value>;
+
+const slices: { prefix: string; usual: Values; values: Values }[] = [];
+
+/** A part of the address as reactive values; what is there and makes no sense is as usual.
+ *
+ * @param prefix of its keys, unlike those of other slices
+ * @param usual values that the address need not name */
+export function slice<T extends Values>(prefix: string, usual: T): T {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const read = Object.entries(usual).map(([key, value]): [string, Value] => [key, parse(given.get(prefix + key), value)]);
+  const values = $state(Object.fromEntries(read) as T);
+  slices.push({ prefix, usual, values });
+  return values;
+}
+
+function parse(text: string | null, usual: Value): Value {
+  if (text === null) return usual;
+  if (typeof usual === "boolean") return text === "1";
+  if (typeof usual === "string") return text;
+  return Number.isFinite(Number(text)) && text.trim() !== "" ? Number(text) : usual;
+}
+
+/** The shortest decimal of a number that is the same float32: what is sent and shown is one of these. */
+export function exact(value: number): string {
+  const wanted = Math.fround(value);
+  for (let digits = 1; digits < 9; digits++) {
+    const text = Number(wanted.toPrecision(digits));
+    if (Math.fround(text) === wanted) return String(text);
+  }
+  return String(Number(wanted.toPrecision(9)));
+}
+
+function write(value: Value): string {
+  if (typeof value === "boolean") return value ? "1" : "0";
+  return typeof value === "number" ? exact(value) : value;
+}
+
+let due = 0;
+/** Writes the state into the address, not more often than browsers allow. */
+export function toAddress(): void {
+  clearTimeout(due);
+  due = window.setTimeout(() => {
+    const words = new URLSearchParams();
+    for (const { prefix, usual, values } of slices)
+      for (const [key, value] of Object.entries(values)) if (value !== usual[key]) words.set(prefix + key, write(value));
+    history.replaceState(null, "", `#${words}`);
+  }, 150);
+}
+
+// an address that a person changed by hand is opened anew
+addEventListener("hashchange", () => location.reload());
+
+/** What all parts share. */
+export const shared = slice("", { tab: "explore", model: 0 });

@@ -1,0 +1,24 @@
+// What the whole page shares: the models on show, and the sockets over which they decode.
+import { models, type Model } from "./api";
+import { shared } from "./address.svelte";
+import { DecodeSocket } from "./socket";
+
+export const studio = $state({ models: [] as Model[], connected: true, trouble: "" });
+
+const scheme = location.protocol === "https:" ? "wss" : "ws";
+const address = `${scheme}://${location.host}/decode`;
+/** Follows the pointer. */
+export const socket = new DecodeSocket(address, (now) => (studio.connected = now));
+/** What fills maps and grids must not wait before what follows the pointer. */
+export const tiles = new DecodeSocket(address, () => {});
+
+/** Asks anew which models there are: one may have joined. */
+export async function refresh(): Promise<void> {
+  try {
+    studio.models = await models();
+    if (!(shared.model in studio.models)) shared.model = 0;
+    studio.trouble = "";
+  } catch (error) {
+    studio.trouble = (error as Error).message;
+  }
+}

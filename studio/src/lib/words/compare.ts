@@ -1,0 +1,4 @@
+// Words of Compare.
+export const en = {};
+
+export const zhTW: typeof en = {};

@@ -1,0 +1,4 @@
+// Words of Generate.
+export const en = {};
+
+export const zhTW: typeof en = {};

@@ -1,0 +1,4 @@
+// Words of Lab.
+export const en = {};
+
+export const zhTW: typeof en = {};

@@ -1,0 +1,4 @@
+// Words of Train.
+export const en = {};
+
+export const zhTW: typeof en = {};
