@@ -10,6 +10,8 @@ from latentarium.models.game import Player
 
 torch.set_num_threads(1)
 
+pytest_plugins = ["pages"]
+
 
 def tiny_arrays(n: int = 200, shape=(1, 12, 10), classes: int = 3, seed: int = 0):
     """Images whose bright rows say their class, with noise."""

@@ -1,0 +1,167 @@
+"""A studio in a browser: what tests of the page share. A plug-in of `conftest.py`."""
+
+import importlib.util
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.gallery import Exhibit, Gallery, prepare
+from latentarium.studio.server import STATIC, make_app
+
+CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
+NEEDED = os.environ.get("LATENTARIUM_BROWSER") == "needed"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--disable-quic",
+]  # fmt: skip
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM.exists() and not NEEDED, reason=f"{CHROMIUM} is not installed"
+    ),
+    # what Playwright leaves to the garbage collector at its end
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class Served:
+    """A studio in a thread, which can go away and come back."""
+
+    def __init__(self, gallery) -> None:
+        self.gallery = gallery
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/"
+        self.start()
+
+    def start(self) -> None:
+        app = make_app(self.gallery)
+        settings = uvicorn.Config(app, "127.0.0.1", self.port, log_level="warning", lifespan="off")
+        self.server = uvicorn.Server(settings)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self.server.should_exit = self.server.force_exit = True
+        self.thread.join()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """Four tiny models on a page; a test that adds models has a `Served` of its own."""
+    assert (STATIC / "index.html").is_file(), "the page is not built: pip install --editable ."
+    images, labels = tiny_arrays(400)
+    data = la.load_data(images, labels)
+    found = []
+    for name, kind in (("ae_debug", "autoencoder"), ("vae_debug", "VAE"),
+                       ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN")):  # fmt: skip
+        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
+        folder = str(run.folder)
+        atlas = Atlas(run.load(), data)
+        found.append(Exhibit(name=name, folder=folder, kind=kind, atlas=atlas, run=run))
+    gallery = Gallery(found)
+    prepare(gallery).join()
+    studio = Served(gallery)
+    yield studio
+    studio.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    """A page that fails the test on any error in its console and any request to elsewhere."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, reduced_motion="reduce", locale="en-GB"
+    )
+    page = context.new_page()
+    trouble: list[str] = []
+    page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on(
+        "request",
+        lambda r: (
+            None if r.url.startswith((served.address, "data:", "blob:")) else trouble.append(r.url)
+        ),
+    )
+    page.trouble = trouble
+    yield page
+    context.close()
+    assert trouble == []
+
+
+def benchmark():
+    """The script that measures the studio: what it does to the page is done here too."""
+    path = Path(__file__).parents[1] / "benchmarks" / "studio.py"
+    spec = importlib.util.spec_from_file_location("benchmark_of_the_studio", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def go(page, served, address=""):
+    """Opens an address, and waits until its part of the page says that it is ready."""
+    page.goto("about:blank")
+    page.goto(served.address + address)
+    page.wait_for_selector("html[data-ready=yes]")
+    if "tab=" not in address:
+        page.wait_for_function("document.querySelector('[data-testid=decoded]').width > 0")
+    page.wait_for_timeout(150)
+
+
+def pixels(page, name="decoded"):
+    return page.evaluate(
+        """(name) => { const c = document.querySelector(`[data-testid=${name}]`);
+           return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }""",
+        name,
+    )
+
+
+def seen(page, name="map"):
+    """Of a large canvas: a hash of its pixels, how many are painted, how many shades there are."""
+    return page.evaluate(
+        """(name) => { const c = document.querySelector(`[data-testid=${name}]`);
+           const data = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+           let hash = 0, painted = 0; const shades = new Set();
+           for (let i = 0; i < data.length; i += 4) {
+             hash = (Math.imul(hash, 31) + data[i] + 7 * data[i + 3]) | 0;
+             if (data[i + 3]) { painted++; shades.add(data[i]); }
+           }
+           return { hash, painted, shades: shades.size } }""",
+        name,
+    )
+
+
+def drag(page, steps):
+    box = page.locator(".map").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for x, y in steps:
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(60)
+    page.mouse.up()
+    page.wait_for_timeout(200)
