@@ -1,4 +1,7 @@
-"""Small data that every test can train on, and one thread, so that tests don't fight."""
+"""Small data that every test can train on; one thread, so that tests don't fight; and no GPU,
+since what is promised bit for bit is promised for a CPU."""
+
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
 
 torch.set_num_threads(1)
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch has not looked yet
 
 pytest_plugins = ["pages"]
 

@@ -7,12 +7,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import nn
 
+import latentarium
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
@@ -121,7 +121,7 @@ def train_judge(
         "versions": {
             "python": platform.python_version(),
             "torch": str(torch.__version__),
-            "latentarium": version("latentarium"),
+            "latentarium": latentarium.__version__,
         },
     }
     return judge

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 from latentarium.config import OptimizerConfig
@@ -31,7 +32,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.gan import GAN
 from latentarium.random import Noise
 from latentarium.sampling import decode
-from latentarium.shapes import FeatureSet, Images
+from latentarium.shapes import FeatureSet, Images, Labels, Logits
 
 MIXTURES = {"ring": ring, "grid": grid}
 POINTS = 2500
@@ -197,7 +198,7 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
         detail=names[low], note=few if left_out else "",
     )  # fmt: skip
     if isinstance(s.model, GAN):
-        auc = refusal(s.model.discriminate, test.images, test.labels, len(names), seed=s.seed)
+        auc = refusal(_scores_of(s.model), test.images, test.labels, len(names), seed=s.seed)
         tables["wrong_label_auc"] = [
             [v if math.isfinite(v) else None for v in row] for row in auc.table.tolist()
         ]
@@ -338,3 +339,8 @@ def plane_quality(images: Images, truth: Mixture2D, seed: int) -> dict[str, Meas
             **{**shared, "n": over.n},
         ),
     }  # fmt: skip
+
+
+def _scores_of(model: GAN) -> Callable[[Images, Labels], Logits]:
+    """The discriminator's logits of images, wherever the model is."""
+    return lambda x, y: model.discriminate(x.to(model.device), y.to(model.device))
