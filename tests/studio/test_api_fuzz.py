@@ -1,0 +1,57 @@
+"""Whatever is asked of the server, it answers, and never with a fault of its own."""
+
+from urllib.parse import urlsplit
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.server import make_app
+
+ADDRESS = "http://127.0.0.1:8765"
+ENDLESS = ("/events",)
+"""What streams until the visitor goes."""
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    images, labels = tiny_arrays(200)
+    data = la.load_data(images, labels)
+    found = []
+    for name, kind in (("vae_debug", "VAE"), ("cgan_debug", "conditional GAN")):
+        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
+        atlas = Atlas(run.load(), data)
+        found.append(Exhibit(name=name, folder="r", kind=kind, atlas=atlas, run=run))
+    app, host = make_app(Gallery(found)), {"host": urlsplit(ADDRESS).netloc}
+    return schemathesis.openapi.from_asgi("/openapi.json", app, headers=host)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+@given(chance=st.data())
+def ask(operation, chance):
+    case = chance.draw(operation.as_strategy())
+    given_index = case.path_parameters.get("index")
+    if isinstance(given_index, int) and chance.draw(st.booleans()):
+        case.path_parameters["index"] = given_index % 2  # of a model that is there
+    answer = case.call(base_url=ADDRESS)
+    assert answer.status_code < 500, f"{case.as_curl_command()}: {answer.text}"
+
+
+def test_nothing_that_is_asked_is_the_servers_fault(api):
+    asked = [found.ok() for found in api.get_all_operations()]
+    assert len(asked) > 4
+    for operation in asked:
+        if not operation.path.endswith(ENDLESS):
+            ask(operation)
