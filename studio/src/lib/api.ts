@@ -1,3 +1,5 @@
+import { words } from "./face.svelte";
+
 export interface Model {
   id: number;
   name: string;
@@ -37,11 +39,22 @@ export interface PointMap {
   classes: Uint8Array;
 }
 
-/** Asks the server; what it refuses is an error with its sentence. */
+/** Asks the server; what it refuses is an error with its sentence. A server that is gone is waited
+ * for, unless something would be sent twice. */
 export async function get(path: string, given: RequestInit = {}): Promise<Response> {
-  const answer = await fetch(path, given);
-  if (!answer.ok) throw new Error((await answer.text()) || `${path}: ${answer.status}`);
-  return answer;
+  for (let delay = 250; ; delay = Math.min(4000, 2 * delay)) {
+    let answer: Response;
+    try {
+      answer = await fetch(path, given);
+    } catch (error) {
+      if (given.signal?.aborted) throw error;
+      if ((given.method ?? "GET") !== "GET") throw new Error(words().lost);
+      await new Promise((done) => setTimeout(done, delay));
+      continue;
+    }
+    if (!answer.ok) throw new Error((await answer.text()) || `${path}: ${answer.status}`);
+    return answer;
+  }
 }
 
 /** Sends JSON, and reads the answer. */

@@ -8,7 +8,10 @@ export const studio = $state({ models: [] as Model[], connected: true, trouble: 
 const scheme = location.protocol === "https:" ? "wss" : "ws";
 const address = `${scheme}://${location.host}/decode`;
 /** Follows the pointer. */
-export const socket = new DecodeSocket(address, (now) => (studio.connected = now));
+export const socket = new DecodeSocket(address, (now) => {
+  if (now && !studio.connected) refresh(); // it may show other models than before
+  studio.connected = now;
+});
 /** What fills maps and grids must not wait before what follows the pointer. */
 export const tiles = new DecodeSocket(address, () => {});
 
