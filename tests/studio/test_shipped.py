@@ -10,6 +10,7 @@ from latentarium import presets
 from latentarium.config import to_dict
 from latentarium.data.dataset import to_float
 from latentarium.metrics.judge import load_judge
+from latentarium.metrics.report import Report
 from latentarium.run import Run
 from latentarium.sampling import reconstruct
 from latentarium.studio.gallery import SHIPPED_NAMES, gallery_of, shipped
@@ -31,6 +32,18 @@ def test_each_is_small_and_what_its_preset_makes(folder, mnist):
     assert (folder / "weights.safetensors").stat().st_size <= 500_000
     assert run.data.fingerprint == mnist.card.fingerprint
     assert to_dict(run.config) == to_dict(presets.get(f"{folder.name}_small"))
+
+
+@pytest.mark.parametrize("folder", shipped(), ids=SHIPPED_NAMES)
+def test_what_was_measured_of_each_was_measured_of_its_weights(folder, mnist):
+    run = Run(folder)
+    content = run.metrics()
+    assert content is not None
+    assert content["weights"] == run.weights_hash()
+    assert content["fingerprint"] == mnist.card.fingerprint
+    report = Report.from_dict(content)
+    assert report["frechet"].n == 10_000
+    assert report["frechet"].interval is not None
 
 
 def test_with_no_run_the_four_are_shown():
