@@ -7,6 +7,7 @@ https://arxiv.org/abs/1712.04086): ring of radius 1, standard deviation 0.01; gr
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -106,15 +107,40 @@ def toy_data(
     scale = toy_scale(mixture) if scale is None else scale
     if n < 10 or not scale > 0:
         raise UserError(f"n is {n} and scale {scale}; give at least 10 points, scale above 0.")
+
+    def draw(count: int, seed: int) -> tuple[Points, LabelSet]:
+        points, modes = mixture.sample_with_modes(count, seed)
+        return points / scale, modes
+
+    classes = tuple(str(mode) for mode in range(len(mixture.means)))
+    return points_data(draw, mixture.name, n, seed, classes)
+
+
+def points_data(
+    draw: Callable[[int, int], tuple[Points, LabelSet | None]],
+    source: str,
+    n: int,
+    seed: int = 0,
+    classes: tuple[str, ...] = (),
+) -> Data:
+    """Points of the plane as "images" of two channels and one pixel.
+
+    Arguments:
+        draw: So many points, in about [-1, 1], of a seed, with their class numbers or None.
+        source: What the data card calls them.
+        n: Points to train on; a tenth of them each for validation and test.
+        seed: Of the points.
+        classes: Names of the classes.
+    """
     splits = []
     for part, count in (("train", n), ("validation", n // 10), ("test", n // 10)):
-        points, modes = mixture.sample_with_modes(count, derive_seed(part, seed))
-        splits.append(Split((points / scale)[:, :, None, None], modes))
+        points, labels = draw(count, derive_seed(part, seed))
+        splits.append(Split(points[:, :, None, None], labels))
     card = DataCard(
-        source=mixture.name,
+        source=source,
         fingerprint=fingerprint(*splits),
         image_shape=(2, 1, 1),
-        classes=tuple(str(mode) for mode in range(len(mixture.means))),
+        classes=classes,
     )
     return Data(card, *splits)
 

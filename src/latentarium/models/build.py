@@ -1,5 +1,7 @@
 """From a configuration to a model."""
 
+import threading
+
 import torch
 
 from latentarium.config import AutoencoderConfig, DataCard, ModelConfig
@@ -8,10 +10,13 @@ from latentarium.models.base import LatentModel
 from latentarium.models.gan import GAN
 from latentarium.random import derive_seed
 
+_LOCK = threading.Lock()
+"""torch's own generator, which initial weights are drawn from, is one for all threads."""
+
 
 def build(config: ModelConfig, data: DataCard, seed: int = 0) -> LatentModel:
     """Builds the model with initial weights that are a function of the seed alone."""
-    with torch.random.fork_rng(devices=[]):
+    with _LOCK, torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("weights", seed))
         if isinstance(config, AutoencoderConfig):
             return Autoencoder(config, data)
