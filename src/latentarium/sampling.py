@@ -38,15 +38,19 @@ def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 
     return sheet[:, :, 0] if sheet.shape[2] == 1 else sheet
 
 
-def fixed_grid(model: LatentModel) -> np.ndarray:
-    """The same 64 latents through the model, so that grids of different steps compare; with
-    labels, each column is a class."""
-    n = 64
+def fixed_samples(model: LatentModel, n: int = 64) -> tuple[Images, int]:
+    """Images of always the same n latents, so that those of different steps compare, and how many
+    make a row; with labels, eight rows in which each column is a class."""
     if not model.takes_label:
-        return grid(model.sample(n, seed=GRID_SEED), 8)
+        return model.sample(n, seed=GRID_SEED), 8
     columns = min(model.num_classes, 10)
     labels = torch.arange(columns).repeat(8)
-    return grid(model.sample(len(labels), labels, seed=GRID_SEED), columns)
+    return model.sample(len(labels), labels, seed=GRID_SEED), columns
+
+
+def fixed_grid(model: LatentModel) -> np.ndarray:
+    """`fixed_samples` as a picture."""
+    return grid(*fixed_samples(model))
 
 
 def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:

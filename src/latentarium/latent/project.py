@@ -5,9 +5,10 @@ A plane is an origin o and two orthonormal axes A (rows): p = A (z - o), z = o +
 References:
     On lines and planes of closest fit (Pearson, 1901)
     The use of multiple measurements in taxonomic problems (Fisher, 1936)
+    A generalized solution of the orthogonal Procrustes problem (Schönemann, 1966)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from sklearn.decomposition import PCA
@@ -87,6 +88,22 @@ def linear_discriminant_plane(z: LatentSet, labels: LabelSet) -> Plane:
         across = principal_plane(centred - (centred @ first)[:, None] * first)
         found = torch.stack([first, across.axes[0]])
     return _plane(z, found)
+
+
+def turned(plane: Plane, z: LatentSet, towards: Points) -> Plane:
+    """The same plane, its axes turned or mirrored so that the latents' map lies as near as can be
+    to another map of the same images (orthogonal Procrustes; Schönemann, 1966). Distances on the
+    map stay as they are.
+
+    Arguments:
+        plane: Through the latents.
+        z: The latents.
+        towards: Where the same images lie on the other map.
+    """
+    here = plane.project(z)
+    there = towards.double()
+    u, _, v = torch.linalg.svd((here - here.mean(0)).T @ (there - there.mean(0)))
+    return replace(plane, axes=(u @ v).T @ plane.axes)
 
 
 def _plane(z: LatentSet, directions: Tensor) -> Plane:

@@ -117,6 +117,25 @@ def scattered(split: Split, n: int) -> Split:
     return Split(split.images[order], None if split.labels is None else split.labels[order])
 
 
+def stratified(split: Split, n: int) -> Split:
+    """n images from all over a split, the same ones each time, each class with its share of them
+    (rounded, the largest remainders up). Without labels, as `scattered`."""
+    if split.labels is None or n >= len(split):
+        return scattered(split, n)
+    order = torch.from_numpy(fixed_permutation(len(split)))
+    counts = split.labels.bincount().double()
+    wanted = counts * n / len(split)
+    share = wanted.floor()
+    left = (wanted - share).argsort(descending=True, stable=True)[: n - int(share.sum())]
+    share[left] += 1
+    labels = split.labels[order]
+    chosen = torch.zeros(len(order), dtype=torch.bool)
+    for label, count in enumerate(share.long().tolist()):
+        chosen[(labels == label).nonzero()[:count]] = True
+    order = order[chosen]
+    return Split(split.images[order], split.labels[order])
+
+
 def shuffle_test(data: Data) -> Data:
     """The same data, with the test split in an order that never changes but is not the file's:
     the halves of a file may differ (MNIST's do), and parts are measured beside parts."""

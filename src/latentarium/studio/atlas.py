@@ -15,6 +15,8 @@ References:
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,14 +30,14 @@ from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.errors import UserError
 from latentarium.latent.gaps import decoder_stretch, judge_entropy, percentile_among
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
-from latentarium.latent.project import Plane, principal_plane
+from latentarium.latent.project import Plane, principal_plane, turned
 from latentarium.metrics.judge import Judge, load_judge
-from latentarium.metrics.subject import scattered
+from latentarium.metrics.subject import stratified
 from latentarium.models.base import LatentModel
 from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
-from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, SoftLabelSet
+from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Points, SoftLabelSet
 from latentarium.studio.frames import FARTHEST, TRUST, Kind, Request
 
 NEIGHBOUR = 5
@@ -66,13 +68,24 @@ class Atlas:
         model: In evaluation mode.
         data: What it was trained on.
         seed: Of the draws from posteriors, and of the lattice.
-        points: Images on the map, taken from all over the training images; 0: all of them, and
-            the validation images after them.
+        points: Images on the map, taken from all over the training images, each class with its
+            share of them; 0: all of them, and the validation images after them.
+        towards: Says where the same images lie on a map that this one is to resemble, as far as
+            turning and mirroring can do it.
     """
 
-    def __init__(self, model: LatentModel, data: Data, seed: int = 0, *, points: int = 0) -> None:
+    def __init__(
+        self,
+        model: LatentModel,
+        data: Data,
+        seed: int = 0,
+        *,
+        points: int = 0,
+        towards: Callable[[], Points | None] | None = None,
+    ) -> None:
         self.model, self.data, self.seed = model, data, seed
-        self.train = scattered(data.train, points) if points else data.train
+        self.train = stratified(data.train, points) if points else data.train
+        self._towards = towards
         self._shows_held_out = not points
         self._lock = threading.RLock()
         self._gap_grids: dict[tuple[str, Box, int], np.ndarray] = {}
@@ -130,7 +143,9 @@ class Atlas:
         if self.model.latent_dim == 2:
             axes = torch.eye(2, dtype=torch.float64)
             return Plane(origin=torch.zeros(2, dtype=torch.float64), axes=axes, variance_share=1.0)
-        return principal_plane(self.codes)
+        plane = principal_plane(self.codes)
+        towards = self._towards() if self._towards else None
+        return plane if towards is None else turned(plane, self.codes, towards)
 
     def points(self) -> np.ndarray:
         """All images on the map, float32 (N, 2)."""
@@ -153,6 +168,11 @@ class Atlas:
         with self._lock:
             fitted = ClassGaussians.fit(self.codes, labels, len(names))
             return [fitted.ellipses(self.plane, sigmas) for sigmas in SIGMAS]
+
+    @property
+    def in_turn(self) -> AbstractContextManager[object]:
+        """For who uses the model: one at a time, since the processors are shared."""
+        return self._lock
 
     def columns(self) -> tuple[int, int]:
         """How many numbers a latent has, and a point of the map."""

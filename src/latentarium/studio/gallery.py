@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,12 @@ from latentarium.metrics.subject import kind_of
 from latentarium.run import Run
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import TRUST
+from latentarium.studio.moments import Moments
 
 SHIPPED = Path(str(files("latentarium.studio") / "shipped"))
 SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
 KEPT_MOMENTS = 24
 """Models of moments in memory at once, of all runs together."""
-MOMENT_POINTS = 5000
-"""Images on the map of a moment: fewer than on that of a model, so that time can be scrubbed."""
 MOST_MODELS = 255
 """As many as a frame can tell apart."""
 
@@ -45,9 +45,14 @@ class Exhibit:
     run: Run | None = None
     """None where the model was not read from a folder."""
 
+    @cached_property
+    def history(self) -> Moments | None:
+        """The moments of its training that were kept."""
+        return Moments(self.run, self.atlas.data) if self.run else None
+
     def moments(self) -> list[int]:
         """The steps of training whose weights were kept, from the first on."""
-        return self.run.snapshots() if self.run else []
+        return self.history.steps if self.history else []
 
     def describe(self, index: int) -> dict[str, Any]:
         """What the page must know of it."""
@@ -83,7 +88,7 @@ class Gallery:
         self._exhibits = list(exhibits)
         self._data = data
         self._loaded: dict[tuple[str, int], Data] = {}
-        self._moments: OrderedDict[tuple[int, int], Atlas] = OrderedDict()
+        self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -160,16 +165,16 @@ class Gallery:
         exhibit = self[index]
         if moment == 0:
             return exhibit.atlas
-        steps = exhibit.moments()
-        if exhibit.run is None or not 1 <= moment <= len(steps):
-            raise Missing(f"{exhibit.name} has no moment {moment}: it has {len(steps)}.")
-        key = (index, steps[moment - 1])
+        history = exhibit.history
+        if history is None or not 1 <= moment <= len(history):
+            kept = len(exhibit.moments())
+            raise Missing(f"{exhibit.name} has no moment {moment}: it has {kept}.")
+        key = (history, moment)
         with self._lock:
             if key in self._moments:
                 self._moments.move_to_end(key)
                 return self._moments[key]
-        model = exhibit.run.load(steps[moment - 1])
-        found = Atlas(model, exhibit.atlas.data, points=MOMENT_POINTS)
+        found = history.atlas(moment)
         with self._lock:
             kept = self._moments.setdefault(key, found)
             while len(self._moments) > KEPT_MOMENTS:

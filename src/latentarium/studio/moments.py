@@ -1,0 +1,129 @@
+"""The time machine: a run as it was at the moments of its training whose weights were kept.
+
+All moments show the same images on their maps, and the map of each is turned and mirrored so that
+it lies as near as can be to that of the next one: points swim from one to the other and don't
+flip. Each stays an exact plane of its latent space.
+
+A snapshot holds the weights that all players trained with; the model for use may be their moving
+average, so the last moment and the model differ a little.
+"""
+
+import io
+import threading
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from latentarium.data.dataset import Data, Split
+from latentarium.errors import UserError
+from latentarium.metrics.subject import stratified
+from latentarium.models.base import LatentModel
+from latentarium.run import Run
+from latentarium.sampling import fixed_samples, grid, reconstruct
+from latentarium.shapes import Images, Points
+from latentarium.studio.atlas import Atlas
+
+POINTS = 5000
+"""Images on the map of a moment: fewer than on that of a model, so that time can be scrubbed."""
+WITNESSES = 12
+"""Held-out images whose reconstructions are watched."""
+DRAWS = 32
+FRAME_MS = 500
+LAST_MS = 2500
+FILM_WIDTH = 480
+"""Pixels, about: each of an image's pixels becomes a square."""
+
+
+class Moments:
+    """A run's moments, numbered from 1.
+
+    Arguments:
+        run: With snapshots, or without: then there is no moment.
+        data: What it was trained on.
+    """
+
+    def __init__(self, run: Run, data: Data) -> None:
+        self.run, self.data = run, data
+        self.steps = run.snapshots()
+        """Of training, of each moment."""
+        self._points: dict[int, Points] = {}  # 40 kB each
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def atlas(self, moment: int) -> Atlas:
+        """The map of a moment, of a stratified sample of the training images.
+
+        Raises:
+            UserError: There is no such moment, or its file is damaged.
+        """
+        if not 1 <= moment <= len(self):
+            raise UserError(f"There is no moment {moment} here: there are {len(self)}, from 1 on.")
+        model = self.run.load(self.steps[moment - 1])
+        return Atlas(model, self.data, points=POINTS, towards=lambda: self.points(moment + 1))
+
+    def points(self, moment: int) -> Points | None:
+        """Where the images lie at a moment; None after the last one. What comes after it is looked
+        at first, for a map follows the one after it."""
+        with self._lock:
+            for one in range(len(self), moment - 1, -1):
+                if one not in self._points:
+                    self._points[one] = torch.from_numpy(self.atlas(one).points())
+            return self._points.get(moment)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is watched at each moment, beside the map."""
+
+    samples: Images
+    """Of always the same latents."""
+    columns: int
+    """Samples in a row; of a model that takes a label, each is a class."""
+    rebuilt: Images | None
+    """The witnesses' reconstructions; None for a model without encoder."""
+
+
+def scene(model: LatentModel, data: Data) -> Scene:
+    """What is watched of a model: samples of the same seeds, and where it has an encoder,
+    reconstructions of the same held-out images."""
+    if model.config.family == "gan":
+        return Scene(*fixed_samples(model), rebuilt=None)
+    return Scene(*fixed_samples(model, DRAWS), rebuilt=reconstruct(model, witnesses(data)))
+
+
+def witnesses(data: Data) -> Split:
+    """Held-out images, of all classes in turn: a few, always the same."""
+    few = stratified(data.validation, WITNESSES)
+    if few.labels is None:
+        return few
+    order = few.labels.argsort(stable=True)
+    return Split(few.images[order], few.labels[order])
+
+
+def film(moments: Moments) -> bytes:
+    """The samples of all moments as a GIF that stays longest at its end.
+
+    Raises:
+        UserError: There is no moment.
+    """
+    if not moments.steps:
+        raise UserError("This run kept no moments: train with --train.snapshots 24.")
+    width = moments.run.data.image_shape[2]
+    frames = []
+    for step in moments.steps:
+        images, columns = fixed_samples(moments.run.load(step))
+        scale = max(1, FILM_WIDTH // (columns * width))
+        frames.append(Image.fromarray(grid(images, columns, scale=scale)))
+    content = io.BytesIO()
+    frames[0].save(
+        content,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=[FRAME_MS] * (len(frames) - 1) + [LAST_MS],
+        loop=0,
+    )
+    return content.getvalue()
