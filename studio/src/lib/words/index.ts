@@ -4,14 +4,16 @@ import * as compare from "./compare";
 import * as explore from "./explore";
 import * as generate from "./generate";
 import * as lab from "./lab";
+import * as moments from "./moments";
 import * as train from "./train";
 
 const en = {
   ...common.en, explore: explore.en, compare: compare.en, generate: generate.en, train: train.en, lab: lab.en,
+  moments: moments.en,
 };
 const zhTW: typeof en = {
   ...common.zhTW, explore: explore.zhTW, compare: compare.zhTW, generate: generate.zhTW, train: train.zhTW,
-  lab: lab.zhTW,
+  lab: lab.zhTW, moments: moments.zhTW,
 };
 
 export const LANGUAGES = { en, "zh-TW": zhTW };

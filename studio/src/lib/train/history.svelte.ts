@@ -1,0 +1,84 @@
+// The moments of a run: fetched one after the other, the last one first, for a map follows the one
+// after it; and what the screen shows between two of them.
+import { SvelteMap } from "svelte/reactivity";
+import { get, plane, pointMap, type Ellipse, type Model, type Plane, type PointMap } from "../api";
+
+export interface Moment {
+  /** null for a model without encoder */
+  map: PointMap | null;
+  flat: Plane | null;
+  /** the samples' pixels, one after the other */
+  samples: Uint8Array;
+  columns: number;
+  /** pixels of the reconstructions; empty for a model without encoder */
+  rebuilt: Uint8Array;
+}
+
+export class History {
+  readonly moments = new SvelteMap<number, Moment>();
+  trouble = $state("");
+  seconds = $state<number | null>(null);
+  private ended = false;
+
+  constructor(readonly model: Model) {}
+
+  get count(): number {
+    return this.model.moments.length;
+  }
+
+  /** Fetches all moments; who is shown something else meanwhile does not wait. */
+  async load(): Promise<void> {
+    const begun = performance.now();
+    try {
+      for (let at = this.count; at > 0 && !this.ended; at--) {
+        this.moments.set(at, await this.fetch(at));
+        const done = this.count - at + 1;
+        this.seconds = Math.ceil((((performance.now() - begun) / done) * (at - 1)) / 1000);
+      }
+    } catch (error) {
+      this.trouble = (error as Error).message;
+    }
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  private async fetch(at: number): Promise<Moment> {
+    const { id, has_map } = this.model;
+    const content = await (await get(`/api/models/${id}/moments/${at}`)).arrayBuffer();
+    const [samples, columns, rebuilt] = new Uint32Array(content, 0, 3);
+    const size = (content.byteLength - 12) / (samples + rebuilt);
+    return {
+      map: has_map ? await pointMap(id, at) : null,
+      flat: has_map ? await plane(id, at) : null,
+      samples: new Uint8Array(content, 12, samples * size),
+      columns,
+      rebuilt: new Uint8Array(content, 12 + samples * size),
+    };
+  }
+}
+
+export interface Shown {
+  map: PointMap | null;
+  ellipses: Ellipse[][];
+}
+
+/** Between what is shown and a moment: `part` of the way, for maps of the same images. */
+export function between(from: Shown, to: Shown, part: number): Shown {
+  if (part >= 1 || !from.map || !to.map || from.map.points.length !== to.map.points.length) return to;
+  const here = from.map.points;
+  const points = to.map.points.map((there, i) => here[i] + part * (there - here[i]));
+  const ellipses = to.ellipses.map((ring, r) => ring.map((one, c) => mixed(from.ellipses[r]?.[c] ?? one, one, part)));
+  return { map: { points, classes: to.map.classes }, ellipses };
+}
+
+function mixed(from: Ellipse, to: Ellipse, part: number): Ellipse {
+  const on = (a: number, b: number): number => a + part * (b - a);
+  // an axis has no sense of direction: turn the shorter way
+  const turn = ((((to.angle - from.angle + Math.PI / 2) % Math.PI) + Math.PI) % Math.PI) - Math.PI / 2;
+  return {
+    x: on(from.x, to.x), y: on(from.y, to.y), major: on(from.major, to.major), minor: on(from.minor, to.minor),
+    angle: from.angle + part * turn,
+  };
+}

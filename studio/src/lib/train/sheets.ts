@@ -1,0 +1,69 @@
+// All moments beside each other as one picture: the map above, samples below.
+import type { Model } from "../api";
+import { rgb } from "../palette";
+import { Splat, type View } from "../splat";
+import type { Moment } from "./history.svelte";
+
+const SIDE = 220;
+const GAP = 8;
+const TEXT = 24;
+
+/** @param sheets of samples as they are on the screen, by moment */
+export function strip(model: Model, moments: Moment[], view: View, wide: number, tall: number): HTMLCanvasElement {
+  const rows = model.has_map ? 2 : 1;
+  const canvas = document.createElement("canvas");
+  canvas.width = moments.length * (SIDE + GAP) - GAP;
+  canvas.height = TEXT + rows * (SIDE + GAP) - GAP;
+  const context = canvas.getContext("2d")!;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingEnabled = false;
+  context.font = "14px system-ui";
+  context.fillStyle = "#1c242e";
+  const splat = new Splat();
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = SIDE;
+  const small = { ...view, scale: view.scale * Math.min(SIDE / wide, SIDE / tall) };
+  moments.forEach(({ map, samples, columns }, i) => {
+    const left = i * (SIDE + GAP);
+    context.fillText(model.moments[i].toLocaleString("en"), left, 16);
+    if (map) {
+      splat.draw(tile.getContext("2d")!, map.points, map.classes, rgb, small, 1);
+      context.drawImage(tile, left, TEXT);
+    }
+    const sheet = document.createElement("canvas");
+    paintSheet(sheet, samples, model.image_shape, columns);
+    const scale = Math.min(SIDE / sheet.width, SIDE / sheet.height);
+    context.drawImage(sheet, left, TEXT + (rows - 1) * (SIDE + GAP), sheet.width * scale, sheet.height * scale);
+  });
+  return canvas;
+}
+
+/** Images one after the other, row by row, channels last, onto a canvas of their own pixels. */
+export function paintSheet(
+  canvas: HTMLCanvasElement,
+  pixels: Uint8Array,
+  [channels, height, width]: [number, number, number],
+  columns: number,
+): void {
+  const count = pixels.length / (channels * height * width);
+  const wide = columns * (width + 1) - 1;
+  const tall = Math.max(1, Math.ceil(count / columns) * (height + 1) - 1);
+  if (canvas.width !== wide) canvas.width = wide;
+  if (canvas.height !== tall) canvas.height = tall;
+  const context = canvas.getContext("2d")!;
+  const picture = context.createImageData(wide, tall);
+  const [green, blue] = channels >= 3 ? [1, 2] : [0, 0];
+  for (let i = 0, at = 0; i < count; i++) {
+    const corner = Math.floor(i / columns) * (height + 1) * wide + (i % columns) * (width + 1);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0, cell = 4 * (corner + y * wide); x < width; x++, cell += 4, at += channels) {
+        picture.data[cell] = pixels[at];
+        picture.data[cell + 1] = pixels[at + green];
+        picture.data[cell + 2] = pixels[at + blue];
+        picture.data[cell + 3] = 255;
+      }
+    }
+  }
+  context.putImageData(picture, 0, 0);
+}
