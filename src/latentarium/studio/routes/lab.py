@@ -17,9 +17,11 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentarium.errors import UserError
-from latentarium.studio.lab import MOST_STEPS, Lab
+from latentarium.studio.lab import Lab
 
 MOST_SESSIONS = 4
+MOST_STEPS = 100
+"""Between two frames."""
 LONGEST = 2000
 """Letters of a message."""
 

@@ -1,0 +1,192 @@
+// The lab as the page sees it: what is learned, the last frame, and the clock. The next frame is
+// asked for when the last one has come, so nothing queues.
+import { slice, toAddress } from "../address.svelte";
+
+/** The part of the address that the lab has. */
+export const chosen = slice("l.", {
+  name: "ring", drawing: "", seed: 0, speed: "normal", field: true, push: true, mesh: true,
+});
+
+export interface Learned {
+  /** flat lists of x and y */
+  samples: number[];
+  losses: Record<string, number | null>;
+  quality: { near: number; found: number };
+}
+
+export interface LabFrame {
+  step: number;
+  gaussian: Learned & { mean: number[]; covariance: number[] };
+  vae: Learned & { codes: number[] };
+  gan: Learned & { field: number[]; pushes: number[]; mesh: number[] };
+}
+
+export interface Real {
+  points: number[];
+  modes: number | null;
+  /** of held-out points under the true density, in nats; null where it is not known */
+  nll: number | null;
+  /** the square reaches from -edge to edge */
+  edge: number;
+  equilibrium: { discriminator: number; generator: number };
+}
+
+export type Solo = "" | "discriminator" | "generator";
+export type Name = "gaussian" | "vae" | "gan";
+type Reply = { sentence: string } | { frame: LabFrame; real?: Real };
+
+/** Steps between two frames, and the least time between them. */
+const SPEEDS: Record<string, { steps: number; wait: number }> = {
+  slow: { steps: 1, wait: 150 }, normal: { steps: 8, wait: 50 }, fast: { steps: 20, wait: 0 },
+};
+export const SPEED_NAMES = Object.keys(SPEEDS);
+const KEPT = 300;
+
+export class Session {
+  real = $state.raw<Real | null>(null);
+  frame = $state.raw<LabFrame | null>(null);
+  /** losses so far, a row for each frame */
+  curves = $state.raw<{ step: number; losses: Record<Name, Record<string, number | null>> }[]>([]);
+  playing = $state(false);
+  connected = $state(false);
+  /** the server was lost, and the lab began anew */
+  anew = $state(false);
+  trouble = $state("");
+  rate = $state(0);
+  /** what was done since the start: so many steps of all, or of one player */
+  private done: { steps: number; only: Solo }[] = [];
+  private socket: WebSocket | null = null;
+  private reply: ((found: Reply | null) => void) | null = null;
+  private busy: Promise<unknown> = Promise.resolve();
+  private ended = false;
+  private delay = 250;
+  private starts = 0;
+
+  constructor() {
+    this.connect();
+  }
+
+  end(): void {
+    this.ended = true;
+    this.playing = false;
+    this.socket?.close();
+  }
+
+  /** Learns what is chosen, from the beginning. */
+  async start(): Promise<void> {
+    toAddress();
+    const number = ++this.starts;
+    this.trouble = "";
+    if (chosen.name === "drawn" && !chosen.drawing) {
+      this.playing = false;
+      this.real = null;
+      this.frame = null;
+      return;
+    }
+    const { name, drawing, seed } = chosen;
+    const found = await this.say({ start: { name, seed, drawing: name === "drawn" ? drawing : "" } });
+    if (!found || number !== this.starts) return;
+    this.done = [];
+    this.curves = [];
+    this.rate = 0;
+    this.take(found);
+  }
+
+  async step(steps = 1, only: Solo = ""): Promise<void> {
+    const number = this.starts;
+    const found = await this.say({ steps, only });
+    if (!found || number !== this.starts) return;
+    if (!("sentence" in found)) {
+      const last = this.done[this.done.length - 1];
+      if (last?.only === only) last.steps += steps;
+      else this.done.push({ steps, only });
+    }
+    this.take(found);
+  }
+
+  toggle(): void {
+    this.playing = !this.playing;
+    this.anew = false;
+    if (this.playing) this.play();
+  }
+
+  private async play(): Promise<void> {
+    while (this.playing && !this.ended) {
+      const begun = performance.now();
+      const { steps, wait } = SPEEDS[chosen.speed] ?? SPEEDS.normal;
+      if (this.connected && this.frame) await this.step(steps);
+      await new Promise((done) => setTimeout(done, Math.max(0, begun + wait - performance.now())));
+      await new Promise(requestAnimationFrame); // a tab that nobody sees rests
+      const rate = (1000 * steps) / (performance.now() - begun);
+      this.rate = this.rate ? 0.9 * this.rate + 0.1 * rate : rate;
+    }
+  }
+
+  private take(found: Reply): void {
+    if ("sentence" in found) {
+      this.trouble = found.sentence;
+      this.playing = false;
+      return;
+    }
+    if (found.real) this.real = found.real;
+    this.frame = found.frame;
+    const { step, gaussian, vae, gan } = found.frame;
+    if (step === 0) return;
+    const row = { step, losses: { gaussian: gaussian.losses, vae: vae.losses, gan: gan.losses } };
+    const rows = [...this.curves, row];
+    this.curves = rows.length > KEPT ? rows.filter((_, i) => i % 2 === 1) : rows;
+  }
+
+  /** One message after the other; null where the server is lost meanwhile. */
+  private say(message: object): Promise<Reply | null> {
+    const turn = this.busy.then(
+      () =>
+        new Promise<Reply | null>((done) => {
+          if (!this.socket) return done(null);
+          this.reply = done;
+          this.socket.send(JSON.stringify(message));
+        }),
+    );
+    this.busy = turn;
+    return turn;
+  }
+
+  private connect(): void {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/lab`);
+    socket.onopen = () => {
+      this.delay = 250;
+      this.socket = socket;
+      this.connected = true;
+      this.start();
+    };
+    socket.onmessage = (event) => {
+      this.reply?.(JSON.parse(event.data as string) as Reply);
+      this.reply = null;
+    };
+    socket.onclose = () => {
+      this.socket = null;
+      this.reply?.(null);
+      this.reply = null;
+      if (this.ended) return;
+      if (this.connected && this.frame) this.anew = true;
+      this.connected = false;
+      setTimeout(() => this.ended || this.connect(), this.delay);
+      this.delay = Math.min(4000, 2 * this.delay);
+    };
+  }
+
+  /** Python that does the same, step for step. */
+  get code(): string {
+    const drawing = chosen.name === "drawn" ? `, drawing=${JSON.stringify(chosen.drawing)}` : "";
+    void this.frame; // what was done is not reactive, but a frame comes with it
+    return [
+      "from latentarium.studio.lab import Lab",
+      "",
+      `lab = Lab(${JSON.stringify(chosen.name)}${drawing}, seed=${chosen.seed})`,
+      ...this.done.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),
+      "frame = lab.frame()  # lab.gaussian, lab.vae and lab.gan are the models",
+      "print(lab.vae.config, lab.gan.config)",
+    ].join("\n");
+  }
+}
