@@ -24,7 +24,7 @@ from latentarium.models.game import loss_unmoved
 from latentarium.models.gan import GAN
 from latentarium.objectives import adversarial
 from latentarium.random import Noise
-from latentarium.shapes import Images, Points
+from latentarium.shapes import Points
 from latentarium.studio import learners
 from latentarium.studio.frames import FARTHEST
 from latentarium.studio.learners import Gaussian, Learner
@@ -142,7 +142,7 @@ class Lab:
         }
 
     def _gaussian_frame(self) -> dict[str, Any]:
-        points = self.gaussian.sample(SHOWN, self._seed)
+        points = self.samples("gaussian")
         with torch.no_grad():
             factor = self.gaussian.factor()
             nll = -self.gaussian.log_prob(self._held_out.x.flatten(1)).mean()
@@ -155,7 +155,7 @@ class Lab:
         }
 
     def _vae_frame(self) -> dict[str, Any]:
-        points = self.vae.sample(SHOWN, seed=self._seed).flatten(1)
+        points = self.samples("vae")
         (player,) = self.vae.players()
         bound = loss_unmoved(player, self.vae, self._held_out, Noise("held-out", self._seed))
         with torch.no_grad():
@@ -168,15 +168,25 @@ class Lab:
         }
 
     def _gan_frame(self) -> dict[str, Any]:
-        images = self.gan.sample(SHOWN, seed=self._seed)
+        points = self.samples("gan")
         return {
-            "samples": _flat(images),
+            "samples": _flat(points),
             "field": _flat(self.field()),
-            "pushes": _flat(self.pushes(images[:ARROWS])),
+            "pushes": _flat(self.pushes(points[:ARROWS])),
             "mesh": _flat(self.mesh()),
             "losses": {k: _short(v) for k, v in self.learners["gan"].losses.items()},
-            "quality": self.quality(images.flatten(1)),
+            "quality": self.quality(points),
         }
+
+    def samples(self, name: str, n: int = SHOWN) -> Points:
+        """n points of gaussian, vae or gan, of always the same draws from its prior. Unlike
+        pixels they may lie anywhere."""
+        if name == "gaussian":
+            return self.gaussian.sample(n, self._seed)
+        model = {"vae": self.vae, "gan": self.gan}[name]
+        with torch.no_grad():
+            z = Noise("sample", self._seed).normal(n, model.latent_dim)
+            return model.decode(z).flatten(1)
 
     def field(self) -> Tensor:
         """sigmoid(D(x)) over the square, (`FIELD`, `FIELD`), the topmost row first: above one half
@@ -187,10 +197,10 @@ class Lab:
             places = torch.stack([x, y], 2).reshape(-1, 2, 1, 1)
             return self.gan.discriminate(places).sigmoid().view(FIELD, FIELD)
 
-    def pushes(self, images: Images) -> Points:
+    def pushes(self, points: Points) -> Points:
         """Whereto the generator is told to move its points: minus the gradient of its loss by
         each of them."""
-        fakes = images.clone().requires_grad_()
+        fakes = points[:, :, None, None].clone().requires_grad_()
         logits = self.gan.discriminate(fakes)
         losses = adversarial.generator_loss(learners.GAN.loss, torch.zeros_like(logits), logits)
         (gradient,) = torch.autograd.grad(losses.sum(), fakes)

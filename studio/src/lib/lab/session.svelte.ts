@@ -35,9 +35,11 @@ export type Solo = "" | "discriminator" | "generator";
 export type Name = "gaussian" | "vae" | "gan";
 type Reply = { sentence: string } | { frame: LabFrame; real?: Real };
 
-/** Steps between two frames, and the least time between them. */
-const SPEEDS: Record<string, { steps: number; wait: number }> = {
-  slow: { steps: 1, wait: 150 }, normal: { steps: 8, wait: 50 }, fast: { steps: 20, wait: 0 },
+/** Steps between two frames at most; the time that they may take, and must. */
+const SPEEDS: Record<string, { most: number; may: number; must: number }> = {
+  slow: { most: 1, may: 100, must: 150 },
+  normal: { most: 8, may: 80, must: 50 },
+  fast: { most: 60, may: 110, must: 0 },
 };
 export const SPEED_NAMES = Object.keys(SPEEDS);
 const KEPT = 300;
@@ -111,11 +113,14 @@ export class Session {
   }
 
   private async play(): Promise<void> {
+    let cost = 10; // of a step, in ms
     while (this.playing && !this.ended) {
       const begun = performance.now();
-      const { steps, wait } = SPEEDS[chosen.speed] ?? SPEEDS.normal;
+      const { most, may, must } = SPEEDS[chosen.speed] ?? SPEEDS.normal;
+      const steps = Math.max(1, Math.min(most, Math.floor(may / cost)));
       if (this.connected && this.frame) await this.step(steps);
-      await new Promise((done) => setTimeout(done, Math.max(0, begun + wait - performance.now())));
+      cost = 0.7 * cost + (0.3 * (performance.now() - begun)) / steps;
+      await new Promise((done) => setTimeout(done, Math.max(0, begun + must - performance.now())));
       await new Promise(requestAnimationFrame); // a tab that nobody sees rests
       const rate = (1000 * steps) / (performance.now() - begun);
       this.rate = this.rate ? 0.9 * this.rate + 0.1 * rate : rate;
@@ -185,7 +190,7 @@ export class Session {
       "",
       `lab = Lab(${JSON.stringify(chosen.name)}${drawing}, seed=${chosen.seed})`,
       ...this.done.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),
-      "frame = lab.frame()  # lab.gaussian, lab.vae and lab.gan are the models",
+      "points = lab.samples(\"gan\")  # or gaussian, vae",
       "print(lab.vae.config, lab.gan.config)",
     ].join("\n");
   }
