@@ -8,12 +8,18 @@ const SIDE = 220;
 const GAP = 8;
 const TEXT = 24;
 
-/** @param sheets of samples as they are on the screen, by moment */
+/** @param view of the map on the screen, which is so many pixels wide and tall */
 export function strip(model: Model, moments: Moment[], view: View, wide: number, tall: number): HTMLCanvasElement {
-  const rows = model.has_map ? 2 : 1;
+  const sheets = moments.map(({ samples, columns }) => {
+    const sheet = document.createElement("canvas");
+    paintSheet(sheet, samples, model.image_shape, columns);
+    return sheet;
+  });
+  const low = Math.ceil((SIDE * sheets[0].height) / sheets[0].width);
+  const top = TEXT + (model.has_map ? SIDE + GAP : 0);
   const canvas = document.createElement("canvas");
   canvas.width = moments.length * (SIDE + GAP) - GAP;
-  canvas.height = TEXT + rows * (SIDE + GAP) - GAP;
+  canvas.height = top + low;
   const context = canvas.getContext("2d")!;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -24,17 +30,13 @@ export function strip(model: Model, moments: Moment[], view: View, wide: number,
   const tile = document.createElement("canvas");
   tile.width = tile.height = SIDE;
   const small = { ...view, scale: view.scale * Math.min(SIDE / wide, SIDE / tall) };
-  moments.forEach(({ map, samples, columns }, i) => {
+  moments.forEach(({ map }, i) => {
     const left = i * (SIDE + GAP);
     context.fillText(model.moments[i].toLocaleString("en"), left, 16);
-    if (map) {
-      splat.draw(tile.getContext("2d")!, map.points, map.classes, rgb, small, 1);
-      context.drawImage(tile, left, TEXT);
-    }
-    const sheet = document.createElement("canvas");
-    paintSheet(sheet, samples, model.image_shape, columns);
-    const scale = Math.min(SIDE / sheet.width, SIDE / sheet.height);
-    context.drawImage(sheet, left, TEXT + (rows - 1) * (SIDE + GAP), sheet.width * scale, sheet.height * scale);
+    context.drawImage(sheets[i], left, top, SIDE, low);
+    if (!map) return;
+    splat.draw(tile.getContext("2d")!, map.points, map.classes, rgb, small, 2);
+    context.drawImage(tile, left, TEXT);
   });
   return canvas;
 }
