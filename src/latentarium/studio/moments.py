@@ -21,7 +21,7 @@ from latentarium.metrics.subject import stratified
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 from latentarium.sampling import fixed_samples, grid, reconstruct
-from latentarium.shapes import Images, Points
+from latentarium.shapes import Images, ImageSet, Points
 from latentarium.studio.atlas import Atlas
 
 POINTS = 5000
@@ -82,7 +82,7 @@ class Scene:
     """Of always the same latents."""
     columns: int
     """Samples in a row; of a model that takes a label, each is a class."""
-    rebuilt: Images | None
+    rebuilt: ImageSet | None
     """The witnesses' reconstructions; None for a model without encoder."""
 
 
