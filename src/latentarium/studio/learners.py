@@ -34,7 +34,7 @@ GAN = GANConfig(
 )
 """The loss of 2014: at its equilibrium sigmoid(D) is one half everywhere."""
 RATES = {
-    "gaussian": OptimizerConfig(learning_rate=1e-2, final_fraction=0.05),
+    "gaussian": OptimizerConfig(learning_rate=3e-2, final_fraction=0.02),
     "vae": OptimizerConfig(learning_rate=2e-3, final_fraction=0.1),
     "gan": OptimizerConfig(learning_rate=5e-3, beta1=0.0, beta2=0.99, final_fraction=0.1),
 }
