@@ -50,8 +50,10 @@ DIGITS = 4
 class Lab:
     """Three models that learn one distribution.
 
-    On two cores all three move about 150 times a second, and a frame takes 12 ms; within 500
-    steps on the ring of 8 the GAN finds all modes.
+    A step of all three takes about 5 ms and a frame 10 ms on one core of an x86-64 server. On the
+    ring of 8 at seed 0, the Gaussian has converged after 250 steps (3 % of its samples fall in a
+    mode), the GAN has found all modes after 400, and after 2,000 steps 78 % of the GAN's samples
+    and 48 % of the VAE's fall in one.
 
     Arguments:
         name: One of `targets.NAMES`.
