@@ -206,4 +206,6 @@ def test_a_snapshot_that_is_damaged_is_a_sentence(runs, data, tmp_path):
         answer = client.get("/api/models/0/moments/2")
         assert answer.status_code == 422
         assert "damaged" in answer.text
+        # those before and after it are there
         assert client.get("/api/models/0/moments/3").status_code == 200
+        assert client.get("/api/models/0/moments/1").status_code == 200

@@ -47,7 +47,7 @@ class Moments:
         self.run, self.data = run, data
         self.steps = run.snapshots()
         """Of training, of each moment."""
-        self._points: dict[int, Points] = {}  # 40 kB each
+        self._points: dict[int, Points | None] = {}  # 40 kB each
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -65,13 +65,19 @@ class Moments:
         return Atlas(model, self.data, points=POINTS, towards=lambda: self.points(moment + 1))
 
     def points(self, moment: int) -> Points | None:
-        """Where the images lie at a moment; None after the last one. What comes after it is looked
-        at first, for a map follows the one after it."""
+        """Where the images lie at a moment; None after the last one, and where weights ran away or
+        are damaged. What comes after it is looked at first, for a map follows the one after it."""
         with self._lock:
             for one in range(len(self), moment - 1, -1):
                 if one not in self._points:
-                    self._points[one] = torch.from_numpy(self.atlas(one).points())
+                    self._points[one] = self._mapped(one)
             return self._points.get(moment)
+
+    def _mapped(self, moment: int) -> Points | None:
+        try:
+            return torch.from_numpy(self.atlas(moment).points())
+        except UserError:
+            return None
 
 
 @dataclass(frozen=True)

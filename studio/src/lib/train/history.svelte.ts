@@ -16,6 +16,8 @@ export interface Moment {
 
 export class History {
   readonly moments = new SvelteMap<number, Moment>();
+  /** how many were asked for: one that is damaged is left out */
+  done = $state(0);
   trouble = $state("");
   seconds = $state<number | null>(null);
   private ended = false;
@@ -29,14 +31,14 @@ export class History {
   /** Fetches all moments; who is shown something else meanwhile does not wait. */
   async load(): Promise<void> {
     const begun = performance.now();
-    try {
-      for (let at = this.count; at > 0 && !this.ended; at--) {
+    for (let at = this.count; at > 0 && !this.ended; at--) {
+      try {
         this.moments.set(at, await this.fetch(at));
-        const done = this.count - at + 1;
-        this.seconds = Math.ceil((((performance.now() - begun) / done) * (at - 1)) / 1000);
+      } catch (error) {
+        this.trouble = (error as Error).message;
       }
-    } catch (error) {
-      this.trouble = (error as Error).message;
+      this.done = this.count - at + 1;
+      this.seconds = Math.ceil((((performance.now() - begun) / this.done) * (at - 1)) / 1000);
     }
   }
 

@@ -62,8 +62,8 @@ export class Scrub {
 
   /** Shows what is asked for as soon as it is there; until then, what was shown before. */
   follow(): void {
-    const { moments, count } = this.history;
-    const next = moments.has(this.wanted) ? this.wanted : this.at || count;
+    const { moments } = this.history;
+    const next = moments.has(this.wanted) ? this.wanted : this.at || Math.max(...moments.keys());
     const found = moments.get(next);
     if (!found || next === this.at) return;
     const first = this.at === 0;
@@ -105,8 +105,10 @@ export class Scrub {
 
   private next(): void {
     this.beat = window.setTimeout(() => {
-      if (this.at === this.wanted) this.go(this.wanted + 1); // else it is still being fetched
-      if (this.wanted === this.history.count && this.at === this.wanted) this.pause();
+      const { done, count } = this.history;
+      const waits = this.at !== this.wanted && done < count; // it is still being fetched
+      if (!waits) this.go(this.wanted + 1);
+      if (!waits && this.wanted === count) this.pause();
       else this.next();
     }, PACE_MS / chosen.speed);
   }

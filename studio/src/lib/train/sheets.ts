@@ -9,7 +9,13 @@ const GAP = 8;
 const TEXT = 24;
 
 /** @param view of the map on the screen, which is so many pixels wide and tall */
-export function strip(model: Model, moments: Moment[], view: View, wide: number, tall: number): HTMLCanvasElement {
+export function strip(
+  model: Model,
+  moments: (Moment & { step: number })[],
+  view: View,
+  wide: number,
+  tall: number,
+): HTMLCanvasElement {
   const sheets = moments.map(({ samples, columns }) => {
     const sheet = document.createElement("canvas");
     paintSheet(sheet, samples, model.image_shape, columns);
@@ -30,9 +36,9 @@ export function strip(model: Model, moments: Moment[], view: View, wide: number,
   const tile = document.createElement("canvas");
   tile.width = tile.height = SIDE;
   const small = { ...view, scale: view.scale * Math.min(SIDE / wide, SIDE / tall) };
-  moments.forEach(({ map }, i) => {
+  moments.forEach(({ map, step }, i) => {
     const left = i * (SIDE + GAP);
-    context.fillText(model.moments[i].toLocaleString("en"), left, 16);
+    context.fillText(step.toLocaleString("en"), left, 16);
     context.drawImage(sheets[i], left, top, SIDE, low);
     if (!map) return;
     splat.draw(tile.getContext("2d")!, map.points, map.classes, rgb, small, 2);
