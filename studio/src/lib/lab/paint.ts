@@ -1,7 +1,7 @@
 // What is drawn of each model, over the square from -edge to edge.
 import type { LabFrame, Real } from "./session.svelte";
 
-export const SIDE = 720;
+export const SIDE = 600;
 const REAL = "#8a929b";
 const GENERATED = "#c2297a";
 const GRID = "#7a5cc2";
@@ -25,15 +25,18 @@ class Pen {
   y = (y: number): number => ((this.edge - y) / (2 * this.edge)) * SIDE;
   length = (length: number): number => (length / (2 * this.edge)) * SIDE;
 
+  /** All in one path: many small fills would take longer than a frame may. */
   dots(points: number[], colour: string, radius: number, opacity: number): void {
     const { context } = this;
     context.globalAlpha = opacity;
     context.fillStyle = colour;
+    context.beginPath();
     for (let i = 0; i < points.length; i += 2) {
-      context.beginPath();
-      context.arc(this.x(points[i]), this.y(points[i + 1]), radius, 0, 7);
-      context.fill();
+      const [x, y] = [this.x(points[i]), this.y(points[i + 1])];
+      context.moveTo(x + radius, y);
+      context.arc(x, y, radius, 0, 2 * Math.PI);
     }
+    context.fill();
     context.globalAlpha = 1;
   }
 }
@@ -48,8 +51,8 @@ function begin(canvas: HTMLCanvasElement, real: Real): Pen {
 export function paintGaussian(canvas: HTMLCanvasElement, real: Real, frame: LabFrame): void {
   const pen = begin(canvas, real);
   const { samples, mean, covariance } = frame.gaussian;
-  pen.dots(real.points, REAL, 4, 0.6);
-  pen.dots(samples, GENERATED, 4, 0.5);
+  pen.dots(real.points, REAL, 3.5, 0.6);
+  pen.dots(samples, GENERATED, 3.2, 0.6);
   const [a, b, , d] = covariance;
   const middle = (a + d) / 2;
   const half = Math.hypot((a - d) / 2, b);
@@ -66,8 +69,8 @@ export function paintGaussian(canvas: HTMLCanvasElement, real: Real, frame: LabF
 
 export function paintVae(canvas: HTMLCanvasElement, real: Real, frame: LabFrame): void {
   const pen = begin(canvas, real);
-  pen.dots(real.points, REAL, 4, 0.6);
-  pen.dots(frame.vae.samples, GENERATED, 4, 0.6);
+  pen.dots(real.points, REAL, 3.5, 0.6);
+  pen.dots(frame.vae.samples, GENERATED, 3.2, 0.65);
 }
 
 /** The encoded points from -3 to 3, coloured by where around the middle the points themselves lie,
@@ -84,7 +87,7 @@ export function paintCodes(canvas: HTMLCanvasElement, real: Real, codes: number[
   }
   for (let i = 0; i < codes.length; i += 2) {
     const turn = (Math.atan2(real.points[i + 1], real.points[i]) / Math.PI) * 180;
-    pen.dots([codes[i], codes[i + 1]], `hsl(${turn} 62% 50%)`, 9, 0.75);
+    pen.dots([codes[i], codes[i + 1]], `hsl(${turn.toFixed(0)} 62% 50%)`, 9, 0.75);
   }
 }
 
@@ -92,9 +95,9 @@ export function paintGan(canvas: HTMLCanvasElement, real: Real, frame: LabFrame,
   const pen = begin(canvas, real);
   const { samples, field, pushes, mesh } = frame.gan;
   if (layers.field) paintField(pen, field);
-  pen.dots(real.points, REAL, 4, 0.75);
+  pen.dots(real.points, REAL, 3.5, 0.75);
   if (layers.mesh) paintMesh(pen, mesh);
-  pen.dots(samples, GENERATED, 4, 0.65);
+  pen.dots(samples, GENERATED, 3.2, 0.65);
   if (layers.push) paintPushes(pen, samples, pushes);
 }
 
@@ -132,11 +135,21 @@ function paintMesh(pen: Pen, mesh: number[]): void {
       context.closePath();
       context.globalAlpha = Math.min(0.5, 0.0022 / (Math.abs(area) + 1e-5));
       context.fill();
-      context.globalAlpha = 0.35;
-      context.stroke();
     }
   }
+  context.globalAlpha = 0.35;
+  context.beginPath();
+  for (let i = 0; i < side; i++) {
+    for (let k = 0; k < side; k++) line(context, k, pen, corner(i, k));
+    for (let k = 0; k < side; k++) line(context, k, pen, corner(k, i));
+  }
+  context.stroke();
   context.globalAlpha = 1;
+}
+
+function line(context: CanvasRenderingContext2D, index: number, pen: Pen, [x, y]: [number, number]): void {
+  if (index === 0) context.moveTo(pen.x(x), pen.y(y));
+  else context.lineTo(pen.x(x), pen.y(y));
 }
 
 function paintPushes(pen: Pen, samples: number[], pushes: number[]): void {
@@ -146,7 +159,7 @@ function paintPushes(pen: Pen, samples: number[], pushes: number[]): void {
   context.beginPath();
   for (let i = 0; i < pushes.length; i += 2) {
     const length = Math.hypot(pushes[i], pushes[i + 1]);
-    const part = (LONGEST_PUSH * Math.tanh(length / 4)) / Math.max(1e-9, length);
+    const part = (LONGEST_PUSH * Math.tanh(length / 1.5)) / Math.max(1e-9, length);
     const [x, y] = [pen.x(samples[i]), pen.y(samples[i + 1])];
     const [u, v] = [pen.x(samples[i] + part * pushes[i]), pen.y(samples[i + 1] + part * pushes[i + 1])];
     const reach = Math.hypot(u - x, v - y);

@@ -38,8 +38,8 @@ type Reply = { sentence: string } | { frame: LabFrame; real?: Real };
 /** Steps between two frames at most; the time that they may take, and must. */
 const SPEEDS: Record<string, { most: number; may: number; must: number }> = {
   slow: { most: 1, may: 100, must: 150 },
-  normal: { most: 8, may: 80, must: 50 },
-  fast: { most: 60, may: 110, must: 0 },
+  normal: { most: 8, may: 70, must: 50 },
+  fast: { most: 60, may: 95, must: 0 },
 };
 export const SPEED_NAMES = Object.keys(SPEEDS);
 const KEPT = 300;
@@ -121,7 +121,7 @@ export class Session {
       if (this.connected && this.frame) await this.step(steps);
       cost = 0.7 * cost + (0.3 * (performance.now() - begun)) / steps;
       await new Promise((done) => setTimeout(done, Math.max(0, begun + must - performance.now())));
-      await new Promise(requestAnimationFrame); // a tab that nobody sees rests
+      if (document.hidden) await new Promise(requestAnimationFrame); // a tab that nobody sees rests
       const rate = (1000 * steps) / (performance.now() - begun);
       this.rate = this.rate ? 0.9 * this.rate + 0.1 * rate : rate;
     }
