@@ -30,7 +30,7 @@ def test_one_slider_scrubs_the_map_the_samples_and_the_step(page, served):
     for moment, step in ((3, 40), (2, 1), (1, 0)):
         slide(page, moment)
         assert page.get_by_test_id("moment").inner_text().startswith(f"step {step} ")
-        assert page.get_by_test_id("step").inner_text() == str(step)
+        assert page.get_by_test_id("step").input_value() == str(step)
         shown.append([seen(page), *(pixels(page, n) for n in ("samples", "rebuilt", "decoded"))])
     for one, two in ((0, 1), (0, 2)):
         assert all(a != b for a, b in zip(shown[one], shown[two], strict=True))
@@ -38,6 +38,15 @@ def test_one_slider_scrubs_the_map_the_samples_and_the_step(page, served):
     assert page.locator("svg ellipse").count() == 6
     slide(page, 3)
     assert [seen(page), pixels(page, "samples")] == shown[0][:2]
+
+
+def test_a_step_that_is_set_elsewhere_puts_the_slider_at_the_nearest_moment(page, served):
+    rewind(page, served, 1)
+    page.get_by_test_id("step").fill("3")
+    assert page.get_by_test_id("moment").inner_text().startswith("step 1 ")
+    assert page.get_by_test_id("step").input_value() == "3"  # which stays where it was put
+    page.get_by_test_id("step").fill("25")
+    assert page.get_by_test_id("moment").inner_text().startswith("step 40 ")
 
 
 def test_dragging_decodes_with_the_weights_of_the_moment(page, served):

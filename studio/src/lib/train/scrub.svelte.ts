@@ -28,7 +28,8 @@ export class Scrub {
   private swim = 0;
   private beat = 0;
 
-  constructor(readonly model: Model) {
+  /** @param onstep is told the step of training at which the slider was put */
+  constructor(readonly model: Model, private readonly onstep: (step: number) => void) {
     this.history = new History(model);
   }
 
@@ -36,6 +37,11 @@ export class Scrub {
   get wanted(): number {
     const { count } = this.history;
     return chosen.at >= 1 && chosen.at <= count ? Math.round(chosen.at) : count;
+  }
+
+  /** Of the training, at the moment that is asked for. */
+  get step(): number {
+    return this.model.moments[this.wanted - 1];
   }
 
   get moment(): Moment | undefined {
@@ -55,7 +61,18 @@ export class Scrub {
 
   go(moment: number): void {
     const to = Math.max(1, Math.min(this.history.count, moment));
-    chosen.at = to === this.history.count ? 0 : to;
+    this.put(to);
+    this.onstep(this.step);
+  }
+
+  /** Goes to the moment that is nearest to a step: they are spaced evenly in its logarithm. */
+  near(step: number): void {
+    const far = this.model.moments.map((kept) => Math.abs(Math.log1p(kept) - Math.log1p(Math.max(0, step))));
+    this.put(far.indexOf(Math.min(...far)) + 1);
+  }
+
+  private put(moment: number): void {
+    chosen.at = moment === this.history.count ? 0 : moment;
     toAddress();
     this.follow();
   }
