@@ -38,6 +38,7 @@ from latentarium.shapes import Images, LabelSet, Latents, LatentSet, PerPoint, P
 
 AT_ONCE = 256
 """Starts of all images together that `invert` moves in one batch."""
+STEPS = 150
 PATIENCE = 30
 """Steps without gain after which a search ends."""
 GAIN = 1e-5
@@ -68,7 +69,7 @@ def invert(
     *,
     seed: int = 0,
     restarts: int = 8,
-    steps: int = 150,
+    steps: int = STEPS,
     pull: float = 1e-3,
     rate: float = 0.1,
 ) -> Inversion:
@@ -118,7 +119,7 @@ def walk(
     *,
     seed: int = 0,
     restarts: int = 8,
-    steps: int = 150,
+    steps: int = STEPS,
     pull: float = 1e-3,
     rate: float = 0.1,
 ) -> Iterator[Inversion]:
