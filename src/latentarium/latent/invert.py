@@ -5,8 +5,8 @@
 from several starts at once: the nearest of many draws of the prior N(m_y, s_y^2), of each class
 where the model is asked for one, and the encoder's own guess where there is one. All go downhill
 by Adam with a cosine rate; the best place that any of them passed is the answer. The second term
-is the prior's: it keeps |z| as long as that of a draw. An autoencoder of points was never held to
-its prior, so there it is left out.
+is the prior's: it keeps |z| from growing beyond that of draws. An autoencoder of points was never
+held to its prior, so there it is left out.
 
 References:
     Generative visual manipulation on the natural image manifold (Zhu et al., 2016),
@@ -57,8 +57,9 @@ class Inversion:
     error: PerPoint
     """Mean over pixels of (image - given)^2, both in [-1, 1]."""
     length_percentile: PerPoint
-    """The share of the prior's draws that lie nearer to its middle, in units of its deviation;
-    near 1: a place that the model is never asked for. nan for an autoencoder of points."""
+    """The share of the prior's draws that lie nearer to its middle, in units of its deviation:
+    near 0 or 1 at places that the model is hardly ever asked for. nan for an autoencoder of
+    points."""
     step: int
 
 

@@ -12,7 +12,7 @@ from latentarium.studio.atlas import Atlas
 from latentarium.studio.given import as_text
 from latentarium.studio.usual import step_by_step, usual_of
 
-PAUSE = 0.05
+PAUSE = 0.02
 """Seconds between two images of the walk: as many as eyes need."""
 
 
@@ -32,7 +32,7 @@ def search(atlas: Atlas, image: Pixels, label: int | None, seed: int) -> Iterato
     yield _step(atlas, last)
     usual = usual_of(atlas)
     for share in usual.search():
-        if time.monotonic() > told + 4 * PAUSE:
+        if time.monotonic() > told + 10 * PAUSE:
             told = time.monotonic()
             yield {"compared": share}
     yield {
