@@ -149,9 +149,11 @@ class Atlas:
 
     @cached_property
     def gaussians(self) -> ClassGaussians | None:
-        """The Gaussian of each class; None where there are no labels."""
+        """The Gaussian of each class; None without labels, or where a class has too few images."""
         labels, names = self.train.labels, self.data.card.classes
-        return None if labels is None else ClassGaussians.fit(self.codes, labels, len(names))
+        if labels is None or int(labels.bincount(minlength=len(names)).min()) < 2:
+            return None
+        return ClassGaussians.fit(self.codes, labels, len(names))
 
     def ellipses(self) -> list[tuple[Ellipse, ...]]:
         """The Gaussian of each class on the map, at one and two standard deviations."""

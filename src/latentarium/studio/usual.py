@@ -1,6 +1,7 @@
 """What a model usually reaches: how near it comes to real images that it never saw."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -20,7 +21,8 @@ from latentarium.studio.atlas import HELD_OUT, Atlas
 
 SEARCHED = 32
 """Held-out images that are searched, so that one more search can be held against them."""
-AT_ONCE = 8
+AT_ONCE = 4
+"""Few, so that a step is short: others wait for it."""
 
 
 class Usual:
@@ -89,4 +91,5 @@ def step_by_step(
             step = next(steps, None)
         if step is None:
             return
+        time.sleep(0.001)  # else this thread takes its turn again before any other wakes
         yield step

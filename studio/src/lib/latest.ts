@@ -1,27 +1,18 @@
-/** Work that is done for the newest only: while some is going on, at most one waits, and who comes
- * later takes its place. */
-export function latestOf<Given>(work: (given: Given) => Promise<void>): (given: Given) => void {
-  let busy = false;
-  let waiting: { given: Given } | null = null;
-  return async (given) => {
-    waiting = { given };
-    if (busy) return;
-    busy = true;
-    while (waiting) {
-      const next: { given: Given } = waiting;
-      waiting = null;
-      await work(next.given);
+// What follows a hand asks faster than it is answered: one question at a time, and of those that
+// wait only the newest.
+export class Latest {
+  private busy = false;
+  private waiting: (() => Promise<void>) | null = null;
+
+  async run(work: () => Promise<void>): Promise<void> {
+    this.waiting = work;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.waiting) {
+      const next: () => Promise<void> = this.waiting;
+      this.waiting = null;
+      await next();
     }
-    busy = false;
-  };
+    this.busy = false;
+  }
 }
-
-/** Bytes as the server takes them in JSON. */
-export function base64(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
-}
-
-/** And back. */
-export const unbase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

@@ -1,6 +1,7 @@
 // Where a given image lands: asked anew as it changes, the newest only.
 import { post, realImages, type Ellipse, type Model } from "../api";
-import { base64, latestOf } from "../latest";
+import { base64 } from "../base64";
+import { Latest } from "../latest";
 import type { View } from "../splat";
 
 export interface Landing {
@@ -24,11 +25,16 @@ export class Landings {
   landing = $state.raw<Landing | null>(null);
   images = $state.raw<Uint8Array[]>([]);
   trouble = $state("");
+  private readonly latest = new Latest();
 
   constructor(private readonly model: Model) {}
 
   /** Encodes an image; without one, nothing has landed. */
-  readonly land = latestOf(async (pixels: Uint8Array | null) => {
+  land(pixels: Uint8Array | null): void {
+    this.latest.run(() => this.encode(pixels));
+  }
+
+  private async encode(pixels: Uint8Array | null): Promise<void> {
     if (!pixels) {
       this.landing = null;
       return;
@@ -42,7 +48,7 @@ export class Landings {
     } catch (error) {
       this.trouble = (error as Error).message;
     }
-  });
+  }
 
   /** The view in which its neighbours are around it. */
   around({ x, y, neighbours }: Landing, points: Float32Array): View {

@@ -1,7 +1,7 @@
 // The search for the latent that makes a given image, as the server walks it.
 import { post, type Model } from "../api";
 import { slice } from "../address.svelte";
-import { base64 } from "../latest";
+import { base64 } from "../base64";
 
 /** What the address knows of a search: a class, or -1 for the best of all. */
 export const sought = slice("find.", { label: -1, seed: 0 });
