@@ -4,11 +4,12 @@ import { paint, realImages, type Model, type PointMap } from "./api";
 import { colour } from "./palette";
 import type { View } from "./splat";
 
-/** With more points in sight there are dots. */
-export const MOST = 150;
+/** With more points in sight, or with more than half of the map covered, there are dots. */
+const MOST = 150;
+const COVERED = 0.5;
 const CELLS = 128;
 const KEPT = 4000;
-/** bytes of one request, and pixels painted between two frames */
+/** bytes of one request */
 const AT_ONCE = 1 << 21;
 /** a larger image is shrunk to less than this side */
 const SIDE = 64;
@@ -59,7 +60,7 @@ export class PointGrid {
         const x = this.points[2 * i];
         const y = this.points[2 * i + 1];
         if (x < left || x > right || y < low || y > high) continue;
-        if (found.length === most) return null;
+        if (found.length >= most) return null;
         found.push(i);
       }
     }
@@ -98,11 +99,10 @@ export class Thumbnails {
     const { x, y, scale } = view;
     const halfX = width / 2 / scale;
     const halfY = height / 2 / scale;
-    const numbers = this.grid.within(x - halfX, x + halfX, y - halfY, y + halfY, MOST) ?? [];
     const [wide, tall] = this.size();
-    // as large as leaves half of the map free
-    const room = Math.sqrt((0.5 * width * height) / Math.max(1, numbers.length) / (wide * tall));
-    const times = Math.max(1, Math.min(3, Math.floor(room)));
+    const room = (COVERED * width * height) / (wide * tall);
+    const numbers = this.grid.within(x - halfX, x + halfX, y - halfY, y + halfY, Math.min(MOST, room)) ?? [];
+    const times = Math.max(1, Math.min(3, Math.floor(Math.sqrt(room / numbers.length))));
     this.shown = [];
     this.missing = [];
     context.imageSmoothingEnabled = false;

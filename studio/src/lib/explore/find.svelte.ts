@@ -38,7 +38,8 @@ export class Search {
   trouble = $state("");
   secondsLeft = $state<number | null>(null);
   private stopper: AbortController | null = null;
-  private began = 0;
+  /** where what is going on began: when, and with which share done */
+  private began = { at: 0, share: 0 };
 
   constructor(private readonly model: Model) {}
 
@@ -51,7 +52,7 @@ export class Search {
     this.stop();
     const stopper = (this.stopper = new AbortController());
     Object.assign(this, { steps: [], at: 0, verdict: null, compared: null, running: true, trouble: "", secondsLeft: null });
-    this.began = performance.now();
+    this.began = { at: performance.now(), share: 0 };
     const label = this.model.takes_class && sought.label >= 0 ? sought.label : null;
     const content = { pixels: base64(pixels), label, seed: sought.seed };
     try {
@@ -72,7 +73,7 @@ export class Search {
 
   private take(line: Line): void {
     if ("compared" in line) {
-      if (this.compared === null) this.began = performance.now();
+      if (this.compared === null) this.began = { at: performance.now(), share: line.compared };
       this.compared = line.compared;
       this.estimate(line.compared);
     } else if ("step" in line) {
@@ -86,8 +87,10 @@ export class Search {
   }
 
   private estimate(share: number): void {
-    if (share < 0.03) return; // too early to tell
-    this.secondsLeft = Math.ceil(((performance.now() - this.began) * (1 - share)) / share / 1000);
+    const done = share - this.began.share;
+    this.secondsLeft = null;
+    if (done < 0.03) return; // too early to tell
+    this.secondsLeft = Math.ceil(((performance.now() - this.began.at) * (1 - share)) / done / 1000);
   }
 }
 
