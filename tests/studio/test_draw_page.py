@@ -14,6 +14,7 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_uint8
 from latentarium.latent.invert import invert
+from latentarium.studio import search, usual
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.landing import land
@@ -23,6 +24,12 @@ pytestmark = IN_A_BROWSER
 
 BAR = [(0.15, 0.3), (0.85, 0.3)]
 POST = [(0.5, 0.1), (0.5, 0.9)]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Few images are searched for the comparison."""
+    monkeypatch.setattr(usual, "SEARCHED", 4)
 
 
 def stroke(page, places):
@@ -213,8 +220,6 @@ ABORT = """async (body) => {
 
 def test_who_goes_away_ends_the_search(page, served, monkeypatch):
     """Only two may go on at once: four that were left soon after another are no trouble."""
-    from latentarium.studio import search
-
     slow = search.walk
     ended = []
 

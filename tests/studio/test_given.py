@@ -13,6 +13,8 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.invert import invert
+from latentarium.metrics.subject import scattered
+from latentarium.studio import usual
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.routes import given
@@ -20,6 +22,12 @@ from latentarium.studio.server import make_app
 from latentarium.studio.usual import usual_of
 
 AE, VAE, CGAN, UNLABELLED = range(4)
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Few images are searched for the comparison."""
+    monkeypatch.setattr(usual, "SEARCHED", 6)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +130,7 @@ def test_a_search_walks_compares_and_ends_as_invert_does(client, gallery):
     assert torch.equal(pixels(steps[-1]["image"])[..., 0], to_uint8(same.image)[0, 0])
     assert steps[-1]["place"] is None
     assert 0 <= steps[-1]["length"] <= 1
-    assert said[-1]["searched"] == min(32, len(atlas.data.validation))
+    assert said[-1]["searched"] == usual.SEARCHED
     assert said[-1]["as_well_as"] > 0.9  # its own sample
     lost = lines(client, CGAN, pixels=text(noise()), label=0)
     assert lost[-1]["as_well_as"] == 0
@@ -132,15 +140,21 @@ def test_a_search_walks_compares_and_ends_as_invert_does(client, gallery):
 
 def test_what_is_usual_is_what_held_out_images_reach(gallery):
     atlas = gallery[AE].atlas
-    usual = usual_of(atlas)
-    shares = list(usual.search())
+    known = usual_of(atlas)
+    shares = list(known.search())
     assert shares == sorted(shares)
-    assert usual_of(atlas) is usual
-    assert list(usual.search()) == []
-    found = invert(atlas.model, atlas.data.validation.images[:20])
-    # errors of the same images by another batch; between them the share is fair
-    assert usual.as_well_as(found.error.max()[None] + 1) == 0
-    assert usual.as_well_as(found.error.min()[None] - 1) == 1
+    assert usual_of(atlas) is known
+    assert list(known.search()) == []
+    searched = scattered(atlas.data.validation, usual.SEARCHED).images
+    errors = torch.cat([
+        invert(atlas.model, part).error for part in searched.split(usual.AT_ONCE)
+    ]).sort().values  # fmt: skip
+    for rank, error in enumerate(errors):
+        assert known.as_well_as(error[None]) == pytest.approx(1 - rank / len(errors))
+    assert known.as_well_as(errors[-1:] + 0.01) == 0
+    reached = atlas.model.reconstruct(to_float(atlas.data.validation.images))
+    error = (reached - to_float(atlas.data.validation.images)).square().mean((1, 2, 3))
+    torch.testing.assert_close(known.reconstruction.sort().values, error.detach().sort().values)
 
 
 def test_a_search_on_a_map_has_its_way_there(client, gallery):
