@@ -30,6 +30,7 @@ from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.errors import UserError
 from latentarium.latent.gaps import decoder_stretch, judge_entropy, percentile_among
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
+from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.project import Plane, principal_plane, turned
 from latentarium.metrics.judge import Judge, load_judge
 from latentarium.metrics.subject import stratified
@@ -160,14 +161,19 @@ class Atlas:
                 self._usual("distance")
                 self._usual("round_trip")
 
+    @cached_property
+    def gaussians(self) -> ClassGaussians | None:
+        """The Gaussian of each class; None without labels, or where a class has too few images."""
+        labels, names = self.train.labels, self.data.card.classes
+        if labels is None or int(labels.bincount(minlength=len(names)).min()) < 2:
+            return None
+        return ClassGaussians.fit(self.codes, labels, len(names))
+
     def ellipses(self) -> list[tuple[Ellipse, ...]]:
         """The Gaussian of each class on the map, at one and two standard deviations."""
-        labels, names = self.train.labels, self.data.card.classes
-        if labels is None:
-            return []
         with self._lock:
-            fitted = ClassGaussians.fit(self.codes, labels, len(names))
-            return [fitted.ellipses(self.plane, sigmas) for sigmas in SIGMAS]
+            fitted = self.gaussians
+            return [fitted.ellipses(self.plane, sigmas) for sigmas in SIGMAS] if fitted else []
 
     @property
     def in_turn(self) -> AbstractContextManager[object]:
@@ -325,8 +331,13 @@ class Atlas:
 
     def _near(self, z: LatentSet) -> tuple[PerPoint, LabelSet]:
         """The distance to the data, and the number of the nearest training image."""
-        distance, index = self._index.kneighbors(z.double().numpy())
-        return torch.from_numpy(distance[:, -1].copy()), torch.from_numpy(index[:, 0].copy())
+        found = self.neighbours(z)
+        return found.distance[:, -1].contiguous(), found.index[:, 0].contiguous()
+
+    def neighbours(self, z: LatentSet, k: int = NEIGHBOUR) -> Neighbours:
+        """The training images that lie nearest, by their numbers."""
+        distance, index = self._index.kneighbors(z.double().numpy(), min(k, len(self.train)))
+        return Neighbours(distance=torch.from_numpy(distance), index=torch.from_numpy(index))
 
     def _round_trip(self, z: LatentSet, images: Images) -> PerPoint:
         """|E(x) - z| of images that were decoded from z."""

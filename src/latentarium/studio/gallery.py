@@ -69,6 +69,7 @@ class Exhibit:
             "takes_class": model.takes_label,
             "has_map": self.atlas.has_map,
             "images": self.atlas.count,
+            "train_images": len(self.atlas.train),
             "data": data.card.source,
             "moments": self.moments(),
             "trust": list(TRUST),

@@ -14,6 +14,8 @@ export interface Model {
   takes_class: boolean;
   has_map: boolean;
   images: number;
+  /** those that it was trained on come first; the others it never saw */
+  train_images: number;
   data: string;
   /** steps of its training whose weights were kept */
   moments: number[];

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Response
 
+from latentarium.latent.gaussians import Ellipse
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
@@ -37,17 +38,8 @@ def router(gallery: Gallery) -> APIRouter:
         atlas = mapped(index, moment)
         return {
             "variance_share": atlas.plane.variance_share,
-            "ellipses": [
-                [
-                    {
-                        "x": float(one.centre[0]), "y": float(one.centre[1]),
-                        "major": one.major, "minor": one.minor, "angle": one.angle,
-                    }
-                    for one in ring
-                ]
-                for ring in atlas.ellipses()
-            ],
-        }  # fmt: skip
+            "ellipses": [[plain(one) for one in ring] for ring in atlas.ellipses()],
+        }
 
     @routes.get("/{index}/gaps/{definition}")
     def gaps_of(
@@ -83,3 +75,9 @@ def router(gallery: Gallery) -> APIRouter:
 def binary(content: bytes) -> Response:
     """Bytes as they are."""
     return Response(content, media_type="application/octet-stream")
+
+
+def plain(one: Ellipse) -> dict[str, float]:
+    """An ellipse as the page takes it."""
+    x, y = one.centre
+    return {"x": x, "y": y, "major": one.major, "minor": one.minor, "angle": one.angle}

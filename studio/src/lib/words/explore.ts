@@ -17,7 +17,7 @@ export const en = {
     doubt: "judge in doubt",
   } as Record<string, string>,
   gapMeaning: "Red: more so than 99 % of held-out images; amber: than 90 %.",
-  tools: { look: "Look" } as Record<string, string>,
+  tools: { look: "Look", draw: "Draw", find: "Find" } as Record<string, string>,
   toolList: "Tools",
 };
 
@@ -39,6 +39,6 @@ export const zhTW: typeof en = {
     doubt: "評判者猶豫",
   },
   gapMeaning: "紅色:超過 99 % 的保留影像;琥珀色:超過 90 %。",
-  tools: { look: "觀看" },
+  tools: { look: "觀看", draw: "手繪", find: "尋找" },
   toolList: "工具",
 };

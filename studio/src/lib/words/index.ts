@@ -3,17 +3,30 @@ import * as common from "./common";
 import * as compare from "./compare";
 import * as explore from "./explore";
 import * as generate from "./generate";
+import * as given from "./given";
 import * as lab from "./lab";
 import * as moments from "./moments";
 import * as train from "./train";
 
 const en = {
-  ...common.en, explore: explore.en, compare: compare.en, generate: generate.en, train: train.en, lab: lab.en,
+  ...common.en,
+  compare: compare.en,
+  explore: explore.en,
+  generate: generate.en,
+  given: given.en,
+  lab: lab.en,
   moments: moments.en,
+  train: train.en,
 };
 const zhTW: typeof en = {
-  ...common.zhTW, explore: explore.zhTW, compare: compare.zhTW, generate: generate.zhTW, train: train.zhTW,
-  lab: lab.zhTW, moments: moments.zhTW,
+  ...common.zhTW,
+  compare: compare.zhTW,
+  explore: explore.zhTW,
+  generate: generate.zhTW,
+  given: given.zhTW,
+  lab: lab.zhTW,
+  moments: moments.zhTW,
+  train: train.zhTW,
 };
 
 export const LANGUAGES = { en, "zh-TW": zhTW };

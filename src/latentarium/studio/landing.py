@@ -1,0 +1,88 @@
+"""Where an image lands on a map: its posterior, its reconstruction, and what lies near."""
+
+from dataclasses import dataclass
+
+import torch
+
+from latentarium.data.dataset import to_float
+from latentarium.distributions import DiagonalGaussian
+from latentarium.errors import UserError
+from latentarium.latent.gaps import percentile_among
+from latentarium.latent.gaussians import Ellipse, FittedGaussian
+from latentarium.latent.neighbours import Neighbours
+from latentarium.latent.starts import apart
+from latentarium.shapes import ClassWeights, LatentSet, Pixels
+from latentarium.studio.atlas import SIGMAS, Atlas
+from latentarium.studio.frames import Kind, Request
+from latentarium.studio.usual import usual_of
+
+NEIGHBOURS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landing:
+    """Where one image lands."""
+
+    z: LatentSet
+    """(1, Z), the posterior's mean."""
+    place: tuple[float, float]
+    off_plane: float
+    """How far z lies off the plane of the map, in units of z."""
+    ellipses: tuple[Ellipse, ...]
+    """The posterior on the map, at one and two standard deviations; empty for a point."""
+    reconstruction: Pixels
+    error: float
+    """Mean over pixels of (reconstruction - image)^2, both in [-1, 1]."""
+    error_rarity: float
+    """The share of held-out images with a smaller one."""
+    rarity: float
+    """The share of held-out images that lie nearer to the data."""
+    neighbours: Neighbours
+    """Training images."""
+    classes: ClassWeights
+    """p(y | z) by the classes' Gaussians and their shares of the data; empty without labels."""
+
+
+def land(atlas: Atlas, image: Pixels) -> Landing:
+    """Encodes an image (1, C, H, W).
+
+    Raises:
+        UserError: The model has no map.
+    """
+    if not atlas.has_map:
+        raise UserError("This model has no encoder, so an image lands nowhere: search it instead.")
+    x = to_float(image)
+    with atlas.in_turn, torch.no_grad():
+        posterior = atlas.model.encode(x.to(atlas.model.device))
+        z = posterior.mean.cpu()
+        request = Request(id=0, model=0, kind=Kind.LATENTS, n=1, rows=z.numpy(), labels=None)
+        decoded = atlas.answer(request)
+        pixels = torch.from_numpy(decoded.pixels)
+        error = apart(to_float(pixels), x)
+        return Landing(
+            z=z,
+            place=tuple(atlas.plane.project(z)[0].tolist()),
+            off_plane=float(atlas.plane.distance(z)),
+            ellipses=_ellipses(atlas, posterior)
+            if isinstance(posterior, DiagonalGaussian)
+            else (),
+            reconstruction=pixels,
+            error=float(error),
+            error_rarity=float(percentile_among(error, usual_of(atlas).reconstruction)),
+            rarity=float(decoded.trust[0, 1]),
+            neighbours=atlas.neighbours(z, NEIGHBOURS),
+            classes=_classes(atlas, z),
+        )
+
+
+def _ellipses(atlas: Atlas, posterior: DiagonalGaussian) -> tuple[Ellipse, ...]:
+    covariance = posterior.log_variance[0].double().cpu().exp().diag()
+    gaussian = FittedGaussian(mean=posterior.mean[0].double().cpu(), covariance=covariance, n=1)
+    return tuple(gaussian.ellipse(atlas.plane, sigmas) for sigmas in SIGMAS)
+
+
+def _classes(atlas: Atlas, z: LatentSet) -> ClassWeights:
+    if atlas.gaussians is None:
+        return torch.empty(0)
+    shares = torch.tensor([float(one.n) for one in atlas.gaussians.gaussians]).double()
+    return (atlas.gaussians.log_prob(z)[0] + shares.log()).softmax(0)

@@ -1,0 +1,93 @@
+"""What the page asks about an image that it sends: where it lands, and what latent makes it."""
+
+import json
+import threading
+from collections.abc import AsyncIterator, Generator
+from itertools import chain
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+from starlette.concurrency import iterate_in_threadpool
+
+from latentarium.errors import UserError
+from latentarium.shapes import Pixels
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.gallery import Gallery
+from latentarium.studio.given import Given, as_text
+from latentarium.studio.landing import land
+from latentarium.studio.routes.models import plain
+from latentarium.studio.search import search
+
+SEARCHES = 2
+"""At once, of all visitors."""
+
+
+Lines = Generator[dict[str, Any], None, None]
+
+
+class Wanted(Given):
+    """An image to be searched."""
+
+    label: Annotated[int, Field(ge=0, le=1 << 16)] | None = None
+    """Its class; None: the best of all."""
+    seed: Annotated[int, Field(ge=0, le=(1 << 31) - 1)] = 0
+
+
+def router(gallery: Gallery) -> APIRouter:
+    """The routes of images that come from the page."""
+    routes = APIRouter(prefix="/api/models")
+    places = threading.BoundedSemaphore(SEARCHES)
+
+    @routes.post("/{index}/encode")
+    def encode(index: int, given: Given, moment: int = 0) -> dict[str, Any]:
+        atlas = gallery.atlas(index, moment)
+        found = land(atlas, given.image(atlas.model.image_shape))
+        labels, near = atlas.train.labels, found.neighbours
+        return {
+            "z": found.z[0].tolist(),
+            "x": found.place[0],
+            "y": found.place[1],
+            "off_plane": found.off_plane,
+            "ellipses": [plain(one) for one in found.ellipses],
+            "reconstruction": as_text(found.reconstruction),
+            "error": found.error,
+            "error_rarity": found.error_rarity,
+            "rarity": found.rarity,
+            "neighbours": [
+                {"number": n, "distance": d, "label": None if labels is None else int(labels[n])}
+                for n, d in zip(near.index[0].tolist(), near.distance[0].tolist(), strict=True)
+            ],
+            "classes": found.classes.tolist(),
+        }
+
+    def taking_a_place(atlas: Atlas, image: Pixels, label: int | None, seed: int) -> Lines:
+        if not places.acquire(blocking=False):
+            raise UserError(f"{SEARCHES} searches are going on: stop one, or wait for it.")
+        try:
+            yield from search(atlas, image, label, seed)
+        finally:
+            places.release()
+
+    @routes.post("/{index}/invert")
+    def invert(index: int, wanted: Wanted, moment: int = 0) -> StreamingResponse:
+        """A JSON object a line, as `search` yields them."""
+        atlas = gallery.atlas(index, moment)
+        image = wanted.image(atlas.model.image_shape)
+        steps = taking_a_place(atlas, image, wanted.label, wanted.seed)
+        first = next(steps)  # what can't be searched is said before the answer begins
+        return StreamingResponse(_lines(first, steps), media_type="application/x-ndjson")
+
+    return routes
+
+
+async def _lines(
+    first: dict[str, Any], steps: Generator[dict[str, Any], None, None]
+) -> AsyncIterator[str]:
+    """Whoever asked and went away ends the search."""
+    try:
+        async for step in iterate_in_threadpool(chain([first], steps)):
+            yield json.dumps(step) + "\n"
+    finally:
+        steps.close()

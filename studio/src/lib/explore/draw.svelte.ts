@@ -1,0 +1,64 @@
+// Where a given image lands: asked anew as it changes, the newest only.
+import { post, realImages, type Ellipse, type Model } from "../api";
+import { base64 } from "../base64";
+import { Latest } from "../latest";
+import type { View } from "../splat";
+
+export interface Landing {
+  z: number[];
+  x: number;
+  y: number;
+  off_plane: number;
+  /** the posterior at 1 and 2 standard deviations; none for a point */
+  ellipses: Ellipse[];
+  reconstruction: string;
+  error: number;
+  /** shares of held-out images: reconstructed better, and nearer to the data */
+  error_rarity: number;
+  rarity: number;
+  neighbours: { number: number; distance: number; label: number | null }[];
+  /** of each class; none without labels */
+  classes: number[];
+}
+
+export class Landings {
+  landing = $state.raw<Landing | null>(null);
+  images = $state.raw<Uint8Array[]>([]);
+  trouble = $state("");
+  private readonly latest = new Latest();
+
+  constructor(private readonly model: Model) {}
+
+  /** Encodes an image; without one, nothing has landed. */
+  land(pixels: Uint8Array | null): void {
+    this.latest.run(() => this.encode(pixels));
+  }
+
+  private async encode(pixels: Uint8Array | null): Promise<void> {
+    if (!pixels) {
+      this.landing = null;
+      return;
+    }
+    try {
+      const answer = await post(`/api/models/${this.model.id}/encode`, { pixels: base64(pixels) });
+      const landing: Landing = await answer.json();
+      this.images = await realImages(this.model.id, landing.neighbours.map((one) => one.number));
+      this.landing = landing;
+      this.trouble = "";
+    } catch (error) {
+      this.trouble = (error as Error).message;
+    }
+  }
+
+  /** The view in which its neighbours are around it. */
+  around({ x, y, neighbours }: Landing, points: Float32Array): View {
+    const apart = neighbours.map(({ number: i }) => Math.hypot(points[2 * i] - x, points[2 * i + 1] - y));
+    return { x, y, scale: Math.min(20_000, 150 / Math.max(...apart)) };
+  }
+
+  /** The classes that it looks most like, the likeliest first. */
+  get likeliest(): { label: number; share: number }[] {
+    const shares = (this.landing?.classes ?? []).map((share, label) => ({ label, share }));
+    return shares.sort((a, b) => b.share - a.share).slice(0, 3);
+  }
+}

@@ -1,0 +1,107 @@
+// The search for the latent that makes a given image, as the server walks it.
+import { post, type Model } from "../api";
+import { slice } from "../address.svelte";
+import { base64 } from "../base64";
+
+/** What the address knows of a search: a class, or -1 for the best of all. */
+export const sought = slice("find.", { label: -1, seed: 0 });
+
+export interface Step {
+  step: number;
+  of: number;
+  image: string;
+  error: number;
+  norm: number;
+  /** share of the prior's draws that are shorter; null where no prior was trained */
+  length: number | null;
+  label: number | null;
+  place: [number, number] | null;
+}
+
+export interface Verdict {
+  z: number[];
+  /** share of held-out images that are found no better, of how many */
+  as_well_as: number;
+  searched: number;
+}
+
+type Line = Step | Verdict | { compared: number };
+
+export class Search {
+  steps = $state.raw<Step[]>([]);
+  /** number of the step that is shown */
+  at = $state(0);
+  verdict = $state.raw<Verdict | null>(null);
+  /** share of the comparison that is done; null while there is none */
+  compared = $state<number | null>(null);
+  running = $state(false);
+  trouble = $state("");
+  secondsLeft = $state<number | null>(null);
+  private stopper: AbortController | null = null;
+  /** where what is going on began: when, and with which share done */
+  private began = { at: 0, share: 0 };
+
+  constructor(private readonly model: Model) {}
+
+  /** The step that is shown: the newest, or the one that a person went back to. */
+  get shown(): Step | null {
+    return this.steps[this.at] ?? null;
+  }
+
+  async start(pixels: Uint8Array, lost: string): Promise<void> {
+    this.stop();
+    const stopper = (this.stopper = new AbortController());
+    Object.assign(this, { steps: [], at: 0, verdict: null, compared: null, running: true, trouble: "", secondsLeft: null });
+    this.began = { at: performance.now(), share: 0 };
+    const label = this.model.takes_class && sought.label >= 0 ? sought.label : null;
+    const content = { pixels: base64(pixels), label, seed: sought.seed };
+    try {
+      const answer = await post(`/api/models/${this.model.id}/invert`, content, { signal: stopper.signal });
+      for await (const line of linesOf(answer)) this.take(JSON.parse(line) as Line);
+      if (!this.verdict) this.trouble = lost;
+    } catch (error) {
+      if (!stopper.signal.aborted) this.trouble = error instanceof TypeError ? lost : (error as Error).message;
+    }
+    if (this.stopper === stopper) this.running = false;
+  }
+
+  /** Ends it here and on the server. */
+  stop(): void {
+    this.stopper?.abort();
+    this.running = false;
+  }
+
+  private take(line: Line): void {
+    if ("compared" in line) {
+      if (this.compared === null) this.began = { at: performance.now(), share: line.compared };
+      this.compared = line.compared;
+      this.estimate(line.compared);
+    } else if ("step" in line) {
+      this.steps = [...this.steps, line];
+      this.at = this.steps.length - 1;
+      this.estimate(line.step / line.of);
+    } else {
+      this.verdict = line;
+      this.secondsLeft = null;
+    }
+  }
+
+  private estimate(share: number): void {
+    const done = share - this.began.share;
+    this.secondsLeft = null;
+    if (done < 0.03) return; // too early to tell
+    this.secondsLeft = Math.ceil(((performance.now() - this.began.at) * (1 - share)) / done / 1000);
+  }
+}
+
+async function* linesOf(answer: Response): AsyncGenerator<string> {
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
+  }
+}
