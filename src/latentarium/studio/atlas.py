@@ -75,7 +75,7 @@ class Atlas:
         self.train = scattered(data.train, points) if points else data.train
         self._shows_held_out = not points
         self._lock = threading.RLock()
-        self._gap_grids: dict[tuple[str, Box, int], np.ndarray] = {}
+        self._gap_grids: dict[tuple[str, Box, int, bytes], np.ndarray] = {}
         self._usual_values: dict[str, Tensor] = {}
 
     @property
@@ -132,10 +132,10 @@ class Atlas:
             return Plane(origin=torch.zeros(2, dtype=torch.float64), axes=axes, variance_share=1.0)
         return principal_plane(self.codes)
 
-    def points(self) -> np.ndarray:
-        """All images on the map, float32 (N, 2)."""
+    def points(self, plane: Plane | None = None) -> np.ndarray:
+        """All images on the map, or on another plane, float32 (N, 2)."""
         with self._lock:
-            return self.plane.project(self.shown_codes()).float().numpy()
+            return (plane or self.plane).project(self.shown_codes()).float().numpy()
 
     def prepare(self) -> None:
         """Computes what the first answers would wait for."""
@@ -145,14 +145,22 @@ class Atlas:
                 self._usual("distance")
                 self._usual("round_trip")
 
-    def ellipses(self) -> list[tuple[Ellipse, ...]]:
-        """The Gaussian of each class on the map, at one and two standard deviations."""
+    @cached_property
+    def gaussians(self) -> ClassGaussians | None:
+        """The Gaussian of each class; None without labels, or where a class has too few images."""
         labels, names = self.train.labels, self.data.card.classes
-        if labels is None:
-            return []
+        if labels is None or int(labels.bincount(minlength=len(names)).min()) < 2:
+            return None
+        return ClassGaussians.fit(self.codes, labels, len(names))
+
+    def ellipses(self, plane: Plane | None = None) -> list[tuple[Ellipse, ...]]:
+        """The Gaussian of each class on the map, or on another plane, at one and two standard
+        deviations."""
         with self._lock:
-            fitted = ClassGaussians.fit(self.codes, labels, len(names))
-            return [fitted.ellipses(self.plane, sigmas) for sigmas in SIGMAS]
+            fitted = self.gaussians
+            if fitted is None:
+                return []
+            return [fitted.ellipses(plane or self.plane, sigmas) for sigmas in SIGMAS]
 
     def columns(self) -> tuple[int, int]:
         """How many numbers a latent has, and a point of the map."""
@@ -202,12 +210,25 @@ class Atlas:
             weights = torch.from_numpy(request.labels.copy())
             labels = weights / weights.sum(1, keepdim=True)
         with self._lock:  # one at a time: the processors are shared with training
-            z = self.latents(request)
+            return self.decoded(self.latents(request), labels)
+
+    def decoded(self, z: LatentSet, labels: SoftLabelSet | None = None) -> Answer:
+        """The images of latents, and how far to trust them."""
+        with self._lock:
             images = decode(self.model, z, labels)
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
-    def decode_at(self, x: float, y: float, label: str | int | None = None) -> Images:
-        """The image of a place on the map (1, C, H, W), as the studio shows it.
+    def judged(self, pixels: np.ndarray) -> Tensor | None:
+        """What the judge makes of images, uint8 (n, C, H, W): probabilities (n, K); None where it
+        does not know such images."""
+        with self._lock:
+            return self._judge and self._judge.probabilities(torch.from_numpy(pixels))
+
+    def decode_at(
+        self, x: float, y: float, label: str | int | None = None, *, plane: Plane | None = None
+    ) -> Images:
+        """The image of a place on the map, or on another plane, (1, C, H, W), as the studio shows
+        it.
 
         Raises:
             UserError: The model needs a class and there is none, or the class is unknown.
@@ -217,8 +238,10 @@ class Atlas:
             weights = resolve_labels(label, 1, classes, self.model.takes_label, Noise("unused"))
             assert weights is not None  # a label was given
             asked = one_hot(weights, len(classes)).float().numpy()
-        rows = np.array([[x, y]], np.float32)
-        request = Request(id=0, model=0, kind=Kind.POINTS, n=1, rows=rows, labels=asked)
+        rows, kind = np.array([[x, y]], np.float32), Kind.POINTS
+        if plane is not None:
+            rows, kind = plane.unproject(torch.from_numpy(rows)).float().numpy(), Kind.LATENTS
+        request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
         return to_float(torch.from_numpy(self.answer(request).pixels))
 
     # ------------------------------------------------------------------------------ the gap layer
@@ -229,7 +252,9 @@ class Atlas:
             return []
         return [name for name in GAPS if name != "doubt" or self._judge is not None]
 
-    def gaps(self, definition: str, box: Box, cells: int = 64) -> np.ndarray:
+    def gaps(
+        self, definition: str, box: Box, cells: int = 64, *, plane: Plane | None = None
+    ) -> np.ndarray:
         """How unusual each place of a grid is, float32 (cells, cells), the topmost row first: the
         share of held-out images that are less so.
 
@@ -238,6 +263,7 @@ class Atlas:
                 doubt: entropy of the judge before the decoded image.
             box: Left, right, low and high end, on the map.
             cells: Of each side.
+            plane: Where the box lies; None: that of the map.
 
         Raises:
             UserError: No such definition for this model, or a box without inside.
@@ -251,7 +277,13 @@ class Atlas:
         inside = left < right and low < high and max(map(abs, box)) <= FARTHEST
         if not (inside and 2 <= cells <= 128):
             raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
-        key = (definition, box, cells)
+        plane = plane or self.plane
+        key = (
+            definition,
+            box,
+            cells,
+            torch.cat([plane.origin[None], plane.axes]).numpy().tobytes(),
+        )
         grid = self._gap_grids.get(key)
         if grid is None:
             x = left + (right - left) * (np.arange(cells) + 0.5) / cells
@@ -260,7 +292,7 @@ class Atlas:
             for height in y:  # row by row, so that who drags on the map doesn't wait
                 places = torch.from_numpy(np.stack([x, np.full_like(x, height)], 1))
                 with self._lock:
-                    values = self._unusual(definition, self.plane.unproject(places).float())
+                    values = self._unusual(definition, plane.unproject(places).float())
                     rows.append(percentile_among(values, self._usual(definition)))
             grid = torch.stack(rows).float().numpy()
             if len(self._gap_grids) >= KEPT_GRIDS:
