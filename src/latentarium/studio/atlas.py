@@ -15,6 +15,7 @@ References:
 """
 
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -162,6 +163,11 @@ class Atlas:
                 return []
             return [fitted.ellipses(plane or self.plane, sigmas) for sigmas in SIGMAS]
 
+    @property
+    def in_turn(self) -> AbstractContextManager[object]:
+        """For who uses the model: one at a time, since the processors are shared."""
+        return self._lock
+
     def columns(self) -> tuple[int, int]:
         """How many numbers a latent has, and a point of the map."""
         return self.model.latent_dim, 2
@@ -218,12 +224,6 @@ class Atlas:
             images = decode(self.model, z, labels)
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
-    def judged(self, pixels: np.ndarray) -> Tensor | None:
-        """What the judge makes of images, uint8 (n, C, H, W): probabilities (n, K); None where it
-        does not know such images."""
-        with self._lock:
-            return self._judge and self._judge.probabilities(torch.from_numpy(pixels))
-
     def decode_at(
         self, x: float, y: float, label: str | int | None = None, *, plane: Plane | None = None
     ) -> Images:
@@ -250,7 +250,7 @@ class Atlas:
         """By what a gap can be shown: all that fits the model and its images."""
         if not self.has_map:
             return []
-        return [name for name in GAPS if name != "doubt" or self._judge is not None]
+        return [name for name in GAPS if name != "doubt" or self.judge is not None]
 
     def gaps(
         self, definition: str, box: Box, cells: int = 64, *, plane: Plane | None = None
@@ -307,8 +307,8 @@ class Atlas:
             return self._round_trip(z, decode(self.model, z))
         if definition == "stretch":
             return decoder_stretch(self.model.decode, z.to(self.model.device)).cpu()
-        assert self._judge is not None  # asked only where there is one
-        return judge_entropy(self._judge.probabilities(decode(self.model, z)))
+        assert self.judge is not None  # asked only where there is one
+        return judge_entropy(self.judge.probabilities(decode(self.model, z)))
 
     def _usual(self, definition: str) -> PerPoint:
         """The same at held-out images."""
@@ -319,7 +319,7 @@ class Atlas:
         return self._usual_values[definition]
 
     @cached_property
-    def _judge(self) -> Judge | None:
+    def judge(self) -> Judge | None:
         """The judge that ships, where the images are those that it knows."""
         judge = load_judge()
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint

@@ -83,13 +83,13 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
     """
     drawn, held_out = atlas.decoded(z), atlas.held_out_codes[:HELD_OUT]
     rarity = drawn.trust[:, 1]
-    of_draws = _shares(atlas.judged(drawn.pixels), label)
+    of_draws = _shares(_judged(atlas, drawn.pixels), label)
     labels = atlas.data.validation.labels
     if label is not None and labels is not None:
         held_out = held_out[labels[:HELD_OUT] == label]
     usual: dict[str, Any] = {"sure": None, "judged": None}
     if of_draws["sure"] and len(held_out):
-        usual = _shares(atlas.judged(atlas.decoded(held_out).pixels), label)
+        usual = _shares(_judged(atlas, atlas.decoded(held_out).pixels), label)
     return {
         "n": len(z),
         "farther": float(np.median(rarity)),
@@ -97,6 +97,12 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
         **of_draws,
         "usual": {"n": len(held_out), **usual},
     }
+
+
+def _judged(atlas: Atlas, pixels: np.ndarray) -> Tensor | None:
+    """Probabilities (n, K); None where no judge knows such images."""
+    with atlas.in_turn:
+        return atlas.judge and atlas.judge.probabilities(torch.from_numpy(pixels))
 
 
 def _shares(probabilities: Tensor | None, label: int | None) -> dict[str, Any]:
