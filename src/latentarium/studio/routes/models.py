@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Response
 
-from latentarium.studio.anchors import LONGEST, plane_of
+from latentarium.studio.anchors import LONGEST, latent_of, plane_of
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
@@ -45,6 +45,7 @@ def router(gallery: Gallery) -> APIRouter:
             "variance_share": found.variance_share,
             "origin": found.origin.tolist(),
             "axes": found.axes.tolist(),
+            "anchors": [latent_of(atlas, one).tolist() for one in plane.split("_") if one],
             "off": float(found.distance(codes).median()),
             "spread": float((codes - codes.mean(0)).norm(dim=1).median()),
             "ellipses": [
