@@ -20,8 +20,10 @@ from latentarium.studio.atlas import Atlas
 
 GRAPH_CODES = 20_000
 """Codes that a graph joins, at most, from all over the data: it is built in half a second."""
-NEIGHBOURS = 10
-_graphs: "WeakKeyDictionary[Atlas, DataGraph]" = WeakKeyDictionary()
+NEIGHBOURS = (10, 40, 160)
+"""Of each code: more where fewer leave islands."""
+_graphs: "WeakKeyDictionary[Atlas, dict[int, DataGraph]]" = WeakKeyDictionary()
+"""Built once for many ways."""
 
 
 def ways_of(atlas: Atlas) -> tuple[str, ...]:
@@ -41,20 +43,32 @@ def way(atlas: Atlas, name: str, a: LatentVector, b: LatentVector, steps: int = 
         return lerp(a, b, steps)
     if name == "spherical":
         return slerp(a, b, steps)
-    return graph(atlas).path(a, b, steps)
+    return through_data(atlas, a, b, steps)
 
 
-def graph(atlas: Atlas) -> DataGraph:
-    """The graph of a model's codes, built once.
+def through_data(atlas: Atlas, a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
+    """The shortest way over a graph that joins each code to its 10 nearest; where islands are
+    left, to more.
 
     Raises:
-        UserError: Too few codes.
+        UserError: Too few codes, or even those leave islands.
     """
-    found = _graphs.get(atlas)
-    if found is None:
+    most = min(len(atlas.codes), GRAPH_CODES) - 1
+    *fewer, last = sorted({min(k, most) for k in NEIGHBOURS})
+    for k in fewer:
+        try:
+            return _graph(atlas, k).path(a, b, steps)
+        except UserError:
+            continue
+    return _graph(atlas, last).path(a, b, steps)
+
+
+def _graph(atlas: Atlas, k: int) -> DataGraph:
+    kept = _graphs.setdefault(atlas, {})
+    if k not in kept:
         order = torch.from_numpy(fixed_permutation(len(atlas.codes))[:GRAPH_CODES])
-        found = _graphs[atlas] = DataGraph(atlas.codes[order], NEIGHBOURS)
-    return found
+        kept[k] = DataGraph(atlas.codes[order], k)
+    return kept[k]
 
 
 def film(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> bytes:

@@ -48,7 +48,11 @@ class Draws(BaseModel):
         if self.of == "all":
             return of_all(atlas, self.seed, self.temperature)
         ellipse = Ellipse(
-            centre=(self.x, self.y), major=self.major, minor=self.minor, angle=self.angle, sigmas=1
+            centre=(self.x, self.y),
+            major=self.major,
+            minor=self.minor,
+            angle=self.angle,
+            sigmas=1.0,
         )
         plane = plane_of(atlas, self.plane)
         return of_ellipse(atlas, ellipse, self.seed, self.temperature, plane=plane)

@@ -1,6 +1,6 @@
 // What Explore knows of one model, shared by its map and its tools.
 import { gapGrid, plane, pointMap, type Box, type GapGrid, type Model, type Plane, type PointMap } from "../api";
-import { exact, slice, toAddress } from "../address.svelte";
+import { pythonFloat, slice, toAddress } from "../address.svelte";
 import { trustColour } from "../palette";
 import { lift } from "../plane";
 import { socket } from "../studio.svelte";
@@ -46,6 +46,7 @@ export class Explorer {
     shown.plane = "";
     await this.show("");
     this.refused = sentence;
+    this.decode();
   }
 
   /** Shows another plane, from its origin; of what is no plane there is a sentence, and the map stays. */
@@ -144,7 +145,7 @@ export class Explorer {
     const { model } = this;
     const label = model.asks_class ? `, label=${JSON.stringify(model.classes[shown.label])}` : "";
     const plane = this.plane ? ", plane=plane" : "";
-    const call = `image = atlas.decode_at(${exact(shown.x)}, ${exact(shown.y)}${label}${plane})`;
+    const call = `image = atlas.decode_at(${pythonFloat(shown.x)}, ${pythonFloat(shown.y)}${label}${plane})`;
     return this.python([], [call]);
   }
 

@@ -1,6 +1,6 @@
 // Images drawn from a Gaussian: of a class, of all images, or one that a person makes on the map.
 import { get, type Ellipse } from "../api";
-import { exact, slice, toAddress } from "../address.svelte";
+import { exact, pythonFloat, slice, toAddress } from "../address.svelte";
 import { Latest } from "../latest";
 import { shadows } from "../plane";
 import { LATENTS, type Answer, type DecodeSocket } from "../socket";
@@ -158,7 +158,7 @@ export class Gaussians {
 
   /** Python that makes the images of the grid. */
   get code(): string {
-    const how = `seed=${chosen.seed}, temperature=${exact(chosen.t)}`;
+    const how = `seed=${chosen.seed}, temperature=${pythonFloat(chosen.t)}`;
     const end = [`images = decode(model, z[:${SHOWN}])`];
     if (!this.ellipse) {
       const name = this.kind === "class" ? "of_class" : "of_all";
@@ -173,8 +173,8 @@ export class Gaussians {
       ["latent.gaussians import Ellipse", "sampling import decode", "studio.draws import of_ellipse"],
       [
         "ellipse = Ellipse(",
-        `    centre=(${exact(x)}, ${exact(y)}), major=${exact(major)}, minor=${exact(minor)},`,
-        `    angle=${exact(angle)}, sigmas=1,`,
+        `    centre=(${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,
+        `    angle=${pythonFloat(angle)}, sigmas=1.0,`,
         ")",
         `z = of_ellipse(atlas, ellipse, ${how}${plane})`,
         ...end,

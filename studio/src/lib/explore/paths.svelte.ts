@@ -208,7 +208,7 @@ export class Paths {
     const [module, call] = {
       straight: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],
-      data: ["studio.ways import graph", "graph(atlas).path(a, b"],
+      data: ["studio.ways import through_data", "through_data(atlas, a, b"],
     }[name]!;
     const code = this.here.python(
       ["sampling import decode", "studio.anchors import latent_of", module],
