@@ -36,6 +36,20 @@ def test_three_ways_join_two_places_and_python_makes_them(page, served):
     assert page.get_by_test_id("name-a").inner_text() == "image #3"
 
 
+def test_the_map_makes_room_for_the_strips_and_is_still_whole(page, served):
+    go(page, served)
+    glyphs, map_ = page.locator(".map svg text"), page.locator(".map")
+    tall = map_.bounding_box()["height"]
+    page.get_by_role("radio", name="Path").click()
+    frames(page, "data", 16)
+    box = map_.bounding_box()
+    assert box["height"] < tall
+    for i in range(3):
+        glyph = glyphs.nth(i).bounding_box()
+        assert box["y"] < glyph["y"] < box["y"] + box["height"] - glyph["height"]
+    assert page.get_by_test_id("name-b").inner_text() == "image #1"
+
+
 def test_where_a_way_leaves_the_data_is_said(page, served):
     go(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "straight")

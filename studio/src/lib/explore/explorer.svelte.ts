@@ -20,6 +20,8 @@ export class Explorer {
   /** why a map could not be shown */
   refused = $state("");
   private size = { width: 640, height: 480 };
+  /** the view that shows the whole map */
+  private fitted: View | null = null;
   private ends: Box | null = null;
 
   constructor(readonly model: Model) {}
@@ -82,14 +84,15 @@ export class Explorer {
   }
 
   resize(width: number, height: number): void {
-    const first = this.size.width === 640 && this.points !== null;
     this.size = { width, height };
-    if (first) this.whole();
+    const { view, fitted } = this;
+    if (fitted && fitted.x === view.x && fitted.y === view.y && fitted.scale === view.scale) this.whole();
   }
 
   whole(): void {
     const { width, height } = this.size;
     this.view = this.points ? fit(this.points.points, width, height) : { x: 0, y: 0, scale: 80 };
+    this.fitted = { ...this.view };
     const half = { x: (0.62 * width) / this.view.scale, y: (0.62 * height) / this.view.scale };
     const { x, y } = this.view;
     this.ends = { left: x - half.x, right: x + half.x, low: y - half.y, high: y + half.y };

@@ -82,30 +82,27 @@ export class Gaussians {
   choose(of: string): void {
     if (of === "own" && chosen.major <= 0) this.shape(this.beginning());
     chosen.of = of;
-    this.draw();
+    toAddress();
   }
 
   /** Another shape of one's own Gaussian. */
   shape(part: Partial<Ellipse>): void {
     for (const [key, value] of Object.entries(part)) Object.assign(chosen, { [key]: Math.fround(value) });
-    this.draw();
+    toAddress();
   }
 
   redraw(): void {
     chosen.seed = (chosen.seed + 1) % SEEDS;
-    this.draw();
+    toAddress();
   }
 
   heat(temperature: number): void {
     chosen.t = temperature;
-    this.draw();
+    toAddress();
   }
 
-  /** Draws anew, and once the hand rests asks what becomes of it. */
-  draw(): void {
-    toAddress();
-    const query = this.query();
-    if (query === this.asked) return;
+  /** Draws what a query asks for, and once the hand rests asks what becomes of it. */
+  draw(query: string): void {
     this.asked = query;
     this.verdict = null;
     this.latest.run(() => this.show(query));
@@ -139,7 +136,8 @@ export class Gaussians {
     }
   }
 
-  private query(): string {
+  /** What is asked for, as the server takes it. */
+  get query(): string {
     const words: Record<string, string> = { of: this.kind, seed: String(chosen.seed), temperature: exact(chosen.t) };
     if (this.label !== null) words.label = String(this.label);
     if (this.ellipse) {

@@ -82,7 +82,7 @@ export class Paths {
 
   put(which: End, name: string): void {
     chosen[which] = name;
-    this.find();
+    toAddress();
   }
 
   place(which: End, x: number, y: number): void {
@@ -91,7 +91,7 @@ export class Paths {
 
   divide(steps: number): void {
     chosen.steps = steps;
-    this.find();
+    toAddress();
   }
 
   /** Whether the cursor was moved since a step was looked at. */
@@ -113,15 +113,15 @@ export class Paths {
     return (way && this.line(way)[this.at]) ?? null;
   }
 
-  find(): void {
-    toAddress();
-    this.latest.run(() => this.search());
+  /** Looks for the ways of a query; of those that come while it looks, only for the last. */
+  find(query: string): void {
+    this.latest.run(() => this.search(query));
   }
 
-  private async search(): Promise<void> {
+  private async search(query: string): Promise<void> {
     const { model } = this.here;
     try {
-      const found: Found = await (await get(`/api/models/${model.id}/ways?${this.query()}`)).json();
+      const found: Found = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
       const rows = Float32Array.from(found.ways.flatMap((one) => one.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
       const labels = model.asks_class ? oneHot(shown.label, n, model.classes.length) : undefined;
@@ -136,7 +136,8 @@ export class Paths {
     }
   }
 
-  private query(): string {
+  /** What is asked for, as the server takes it. */
+  get query(): string {
     const words: Record<string, string> = { ...this.ends, steps: String(this.steps), plane: this.here.plane };
     if (this.here.model.asks_class) words.label = String(shown.label);
     return new URLSearchParams(words).toString();
@@ -144,7 +145,7 @@ export class Paths {
 
   /** Where the film of a way is. */
   film(name: string): string {
-    return `/api/models/${this.here.model.id}/ways/${name}.gif?${this.query()}`;
+    return `/api/models/${this.here.model.id}/ways/${name}.gif?${this.query}`;
   }
 
   /** How many held-out images lie farther out than each step; null without encoder. */
