@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from test_gaussians_page import address, run, same
 
 from latentarium.sampling import decode
@@ -109,7 +109,7 @@ def test_a_way_is_saved_as_a_film(page, served):
     with page.expect_download() as download:
         page.get_by_test_id("way-data").get_by_role("link", name="as a GIF").click()
     assert download.value.suggested_filename == "ae_debug-data-i3-0.5--1.25.gif"
-    film = Image.open(io.BytesIO(download.value.path().read_bytes()))
+    film = GifImageFile(io.BytesIO(download.value.path().read_bytes()))
     assert film.n_frames == 14
 
 
