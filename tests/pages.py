@@ -129,8 +129,17 @@ def go(page, served, address=""):
     page.goto(served.address + address)
     page.wait_for_selector("html[data-ready=yes]")
     if "tab=" not in address:
-        page.wait_for_function("document.querySelector('[data-testid=decoded]').width > 0")
+        until(page, "document.querySelector('[data-testid=decoded]')?.width > 0")
     page.wait_for_timeout(150)
+
+
+def until(page, condition):
+    """Waits for a condition in JavaScript, which `page.wait_for_function` can't: the page forbids
+    the evaluation of text."""
+    end = time.monotonic() + 10
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(20)
 
 
 def pixels(page, name="decoded"):

@@ -137,6 +137,30 @@ def test_the_ellipse_holds_the_share_that_it_says():
         assert inside == pytest.approx(1 - math.exp(-(1.5**2) / 2), abs=0.015)
 
 
+def test_draws_from_an_ellipse_have_the_gaussian_whose_ellipse_it_is():
+    fitted = ClassGaussians.fit(*drawn(500), 2).gaussians[1]
+    plane = plane_at(0.7)
+    for sigmas in (1.0, 2.0):
+        points = fitted.ellipse(plane, sigmas).sample(40_000, generator(4))
+        shadow = plane.axes @ fitted.covariance @ plane.axes.T
+        torch.testing.assert_close(
+            points.mean(0), plane.project(fitted.mean[None])[0], atol=0.03, rtol=0
+        )
+        torch.testing.assert_close(points.T.cov(), shadow, atol=0.04, rtol=0)
+
+
+def test_temperature_scales_the_deviation_and_nothing_else():
+    fitted = single_gaussian(drawn(200)[0])
+    ellipse = fitted.ellipse(plane_at(0.2))
+    for source, centre in (
+        (fitted, fitted.mean),
+        (ellipse, torch.tensor(ellipse.centre).double()),
+    ):
+        plain, wide, still = (source.sample(50, generator(5), t).double() for t in (1.0, 1.5, 0.0))
+        torch.testing.assert_close(wide - centre, 1.5 * (plain - centre), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(still, centre.expand_as(still), atol=1e-6, rtol=0)
+
+
 # -------------------------------------------------------------------------------------- mixture
 
 

@@ -1,9 +1,11 @@
+import dataclasses
+
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
 from latentarium.errors import UserError
-from latentarium.latent.project import linear_discriminant_plane, principal_plane
+from latentarium.latent.project import anchor_plane, linear_discriminant_plane, principal_plane
 
 
 def normal(*shape, seed=0):
@@ -43,12 +45,17 @@ def test_the_axes_point_where_scikit_learn_points_them_so_that_maps_do_not_flip(
 
 def test_points_go_to_the_plane_and_back():
     z = normal(50, 6)
-    for plane in (principal_plane(z), linear_discriminant_plane(z, torch.arange(50) % 4)):
+    for plane in (
+        principal_plane(z),
+        linear_discriminant_plane(z, torch.arange(50) % 4),
+        anchor_plane(z, z[:3] + 1),
+    ):
         points = normal(20, 2, seed=2)
         torch.testing.assert_close(plane.project(plane.unproject(points)), points)
         torch.testing.assert_close(plane.distance(plane.unproject(points)), points[:, 0] * 0)
-        # Pythagoras: what is held and what is off add up to the variance
-        off = plane.distance(z).square().sum() / (z - z.mean(0)).square().sum()
+        # Pythagoras: what is held and what is off add up to the variance, around the mean
+        through = dataclasses.replace(plane, origin=z.mean(0))
+        off = through.distance(z).square().sum() / (z - z.mean(0)).square().sum()
         assert plane.variance_share == pytest.approx(1 - float(off))
 
 
@@ -82,6 +89,42 @@ def test_a_dead_dimension_does_not_break_the_discriminant():
     plane = linear_discriminant_plane(z, labels)
     orthonormal(plane)
     assert float(plane.axes[:, 4].abs().max()) < 1e-6
+
+
+def test_a_plane_goes_through_its_three_anchors():
+    z = normal(200, 7)
+    anchors = 5 * normal(3, 7, seed=3)
+    plane = anchor_plane(z, anchors)
+    orthonormal(plane)
+    torch.testing.assert_close(plane.distance(anchors), torch.zeros(3, dtype=torch.float64))
+    first, second, third = plane.project(anchors)
+    torch.testing.assert_close(first, torch.zeros(2, dtype=torch.float64))
+    torch.testing.assert_close(
+        second, torch.stack([(anchors[1] - anchors[0]).norm(), second[0] * 0])
+    )
+    assert float(third[1]) > 0
+    # what it shows between the anchors is as far apart as it is
+    torch.testing.assert_close((third - second).norm(), (anchors[2] - anchors[1]).norm())
+
+
+def test_no_plane_holds_more_variance_than_the_principal_one():
+    z = normal(300, 4) * torch.tensor([3.0, 2.0, 1.0, 0.5])
+    widest = principal_plane(z)
+    shares = [anchor_plane(z, z[i : i + 3]).variance_share for i in range(50)]
+    assert 0 < min(shares) < max(shares) <= widest.variance_share
+    within = widest.unproject(torch.tensor([[0.0, 0], [2, 1], [-1, 3]]))
+    assert anchor_plane(z, within).variance_share == pytest.approx(widest.variance_share)
+
+
+def test_anchors_that_span_no_plane_give_a_sentence():
+    z = normal(20, 3)
+    for on_a_line in (z[[0, 0, 1]], z[[0, 1, 0]], torch.stack([z[0], z[1], 2 * z[1] - z[0]])):
+        with pytest.raises(UserError, match="one line"):
+            anchor_plane(z, on_a_line)
+    with pytest.raises(UserError, match="three finite"):
+        anchor_plane(z, z[:2])
+    with pytest.raises(UserError, match="three finite"):
+        anchor_plane(z, z[:3] * torch.nan)
 
 
 @pytest.mark.parametrize("shape", [(10, 1), (2, 5)])

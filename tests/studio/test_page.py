@@ -50,7 +50,7 @@ def test_the_map_shows_points_and_each_class_its_gaussian(page, served):
     page.get_by_role("button", name="Whole map").click()
     page.wait_for_timeout(100)
     assert seen(page) == before
-    assert "of it · 360 encoded images" in page.locator(".bar").inner_text()
+    assert "of the variance · 360 encoded images" in page.locator(".bar").inner_text()
 
 
 def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):

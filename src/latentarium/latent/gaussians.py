@@ -35,6 +35,7 @@ from latentarium.shapes import (
     LatentSet,
     LatentVector,
     PerPoint,
+    Points,
 )
 
 LOG_2PI = math.log(2 * math.pi)
@@ -53,6 +54,15 @@ class Ellipse:
     sigmas: float
     """Mahalanobis radius; within it lies a share 1 - exp(-sigmas^2 / 2) of the shadow."""
 
+    def sample(self, n: int, generator: torch.Generator, temperature: float = 1.0) -> Points:
+        """Draws n points from the Gaussian on the plane whose ellipse this is."""
+        eps = torch.randn(n, 2, generator=generator, dtype=torch.float64)
+        reach = torch.tensor([self.major, self.minor], dtype=torch.float64) / self.sigmas
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        turn = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.float64)
+        centre = torch.tensor(self.centre, dtype=torch.float64)
+        return centre + temperature * (eps * reach) @ turn
+
 
 @dataclass(frozen=True, kw_only=True)
 class FittedGaussian:
@@ -63,10 +73,11 @@ class FittedGaussian:
     n: int
     """Latents that it was fitted to."""
 
-    def sample(self, n: int, generator: torch.Generator) -> Latents:
-        """Draws n latents."""
+    def sample(self, n: int, generator: torch.Generator, temperature: float = 1.0) -> Latents:
+        """Draws n latents; the temperature scales their deviation from the mean."""
         eps = torch.randn(n, len(self.mean), generator=generator, dtype=torch.float64)
-        return (self.mean + eps @ torch.linalg.cholesky(self.covariance).T).float()
+        deviation = eps @ torch.linalg.cholesky(self.covariance).T
+        return (self.mean + temperature * deviation).float()
 
     def log_prob(self, z: LatentSet) -> PerPoint:
         """log N(z), in nats."""

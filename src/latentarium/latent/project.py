@@ -20,6 +20,7 @@ from latentarium.shapes import (
     LabelSet,
     LatentSet,
     LatentVector,
+    OtherLatentSet,
     PerPoint,
     PlaneAxes,
     Points,
@@ -28,6 +29,8 @@ from latentarium.shapes import (
 SHRINKAGE = 1e-3
 """Share of the average variance added to the within-class covariance, so that dead dimensions
 don't make it singular."""
+FLATTEST = 1e-6
+"""Sine of the angle between the ways to two anchors, below which they lie on one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +109,39 @@ def turned(plane: Plane, z: LatentSet, towards: Points) -> Plane:
     return replace(plane, axes=(u @ v).T @ plane.axes)
 
 
-def _plane(z: LatentSet, directions: Tensor) -> Plane:
-    """Orthonormalizes the rows, keeping the first one's direction."""
+def anchor_plane(z: LatentSet, anchors: OtherLatentSet) -> Plane:
+    """The plane through three latents: the first is its origin, the second lies on its first
+    axis, and the second axis is what the way to the third adds to that (Gram-Schmidt).
+
+    Arguments:
+        z: The latents whose share of variance the plane states.
+        anchors: Three latents.
+
+    Raises:
+        UserError: As `principal_plane`, not three anchors, or anchors on one line.
+    """
+    _require(z)
+    if len(anchors) != 3 or not bool(anchors.isfinite().all()):
+        raise UserError(f"A plane goes through three finite latents: there are {len(anchors)}.")
+    anchors = anchors.detach().cpu().double()
+    ways = anchors[1:] - anchors[0]
+    # of the unit vectors: nan where an anchor is the first one
+    across = torch.linalg.qr((ways / ways.norm(dim=1, keepdim=True)).T, mode="r").R[1, 1]
+    if not float(across.abs()) > FLATTEST:
+        raise UserError("The three anchors lie on one line, which spans no plane: move one.")
+    return _plane(z, ways, origin=anchors[0])
+
+
+def _plane(z: LatentSet, directions: Tensor, origin: Tensor | None = None) -> Plane:
+    """Orthonormalizes the rows, keeping the first one's direction; through the mean of the
+    latents where no origin is given."""
     q, r = torch.linalg.qr(directions.T)
     axes = (q * r.diagonal().sign()).T
     codes = z.detach().cpu().double()
-    origin = codes.mean(0)
-    centred = codes - origin
+    mean = codes.mean(0)
+    centred = codes - mean
     share = (centred @ axes.T).square().sum() / centred.square().sum()
+    origin = mean if origin is None else origin
     return Plane(origin=origin, axes=axes, variance_share=float(share))
 
 

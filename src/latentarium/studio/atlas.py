@@ -89,7 +89,7 @@ class Atlas:
         self._towards = towards
         self._shows_held_out = not points
         self._lock = threading.RLock()
-        self._gap_grids: dict[tuple[str, Box, int], np.ndarray] = {}
+        self._gap_grids: dict[tuple[str, Box, int, bytes], np.ndarray] = {}
         self._usual_values: dict[str, Tensor] = {}
 
     @property
@@ -148,10 +148,10 @@ class Atlas:
         towards = self._towards() if self._towards else None
         return plane if towards is None else turned(plane, self.codes, towards)
 
-    def points(self) -> np.ndarray:
-        """All images on the map, float32 (N, 2)."""
+    def points(self, plane: Plane | None = None) -> np.ndarray:
+        """All images on the map, or on another plane, float32 (N, 2)."""
         with self._lock:
-            return self.plane.project(self.shown_codes()).float().numpy()
+            return (plane or self.plane).project(self.shown_codes()).float().numpy()
 
     def prepare(self) -> None:
         """Computes what the first answers would wait for."""
@@ -169,11 +169,14 @@ class Atlas:
             return None
         return ClassGaussians.fit(self.codes, labels, len(names))
 
-    def ellipses(self) -> list[tuple[Ellipse, ...]]:
-        """The Gaussian of each class on the map, at one and two standard deviations."""
+    def ellipses(self, plane: Plane | None = None) -> list[tuple[Ellipse, ...]]:
+        """The Gaussian of each class on the map, or on another plane, at one and two standard
+        deviations."""
         with self._lock:
             fitted = self.gaussians
-            return [fitted.ellipses(self.plane, sigmas) for sigmas in SIGMAS] if fitted else []
+            if fitted is None:
+                return []
+            return [fitted.ellipses(plane or self.plane, sigmas) for sigmas in SIGMAS]
 
     @property
     def in_turn(self) -> AbstractContextManager[object]:
@@ -228,12 +231,19 @@ class Atlas:
             weights = torch.from_numpy(request.labels.copy())
             labels = weights / weights.sum(1, keepdim=True)
         with self._lock:  # one at a time: the processors are shared with training
-            z = self.latents(request)
+            return self.decoded(self.latents(request), labels)
+
+    def decoded(self, z: LatentSet, labels: SoftLabelSet | None = None) -> Answer:
+        """The images of latents, and how far to trust them."""
+        with self._lock:
             images = decode(self.model, z, labels)
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
-    def decode_at(self, x: float, y: float, label: str | int | None = None) -> Images:
-        """The image of a place on the map (1, C, H, W), as the studio shows it.
+    def decode_at(
+        self, x: float, y: float, label: str | int | None = None, *, plane: Plane | None = None
+    ) -> Images:
+        """The image of a place on the map, or on another plane, (1, C, H, W), as the studio shows
+        it.
 
         Raises:
             UserError: The model needs a class and there is none, or the class is unknown.
@@ -243,8 +253,10 @@ class Atlas:
             weights = resolve_labels(label, 1, classes, self.model.takes_label, Noise("unused"))
             assert weights is not None  # a label was given
             asked = one_hot(weights, len(classes)).float().numpy()
-        rows = np.array([[x, y]], np.float32)
-        request = Request(id=0, model=0, kind=Kind.POINTS, n=1, rows=rows, labels=asked)
+        rows, kind = np.array([[x, y]], np.float32), Kind.POINTS
+        if plane is not None:
+            rows, kind = plane.unproject(torch.from_numpy(rows)).float().numpy(), Kind.LATENTS
+        request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
         return to_float(torch.from_numpy(self.answer(request).pixels))
 
     # ------------------------------------------------------------------------------ the gap layer
@@ -253,9 +265,11 @@ class Atlas:
         """By what a gap can be shown: all that fits the model and its images."""
         if not self.has_map:
             return []
-        return [name for name in GAPS if name != "doubt" or self._judge is not None]
+        return [name for name in GAPS if name != "doubt" or self.judge is not None]
 
-    def gaps(self, definition: str, box: Box, cells: int = 64) -> np.ndarray:
+    def gaps(
+        self, definition: str, box: Box, cells: int = 64, *, plane: Plane | None = None
+    ) -> np.ndarray:
         """How unusual each place of a grid is, float32 (cells, cells), the topmost row first: the
         share of held-out images that are less so.
 
@@ -264,6 +278,7 @@ class Atlas:
                 doubt: entropy of the judge before the decoded image.
             box: Left, right, low and high end, on the map.
             cells: Of each side.
+            plane: Where the box lies; None: that of the map.
 
         Raises:
             UserError: No such definition for this model, or a box without inside.
@@ -277,7 +292,13 @@ class Atlas:
         inside = left < right and low < high and max(map(abs, box)) <= FARTHEST
         if not (inside and 2 <= cells <= 128):
             raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
-        key = (definition, box, cells)
+        plane = plane or self.plane
+        key = (
+            definition,
+            box,
+            cells,
+            torch.cat([plane.origin[None], plane.axes]).numpy().tobytes(),
+        )
         grid = self._gap_grids.get(key)
         if grid is None:
             x = left + (right - left) * (np.arange(cells) + 0.5) / cells
@@ -286,7 +307,7 @@ class Atlas:
             for height in y:  # row by row, so that who drags on the map doesn't wait
                 places = torch.from_numpy(np.stack([x, np.full_like(x, height)], 1))
                 with self._lock:
-                    values = self._unusual(definition, self.plane.unproject(places).float())
+                    values = self._unusual(definition, plane.unproject(places).float())
                     rows.append(percentile_among(values, self._usual(definition)))
             grid = torch.stack(rows).float().numpy()
             if len(self._gap_grids) >= KEPT_GRIDS:
@@ -301,8 +322,8 @@ class Atlas:
             return self._round_trip(z, decode(self.model, z))
         if definition == "stretch":
             return decoder_stretch(self.model.decode, z.to(self.model.device)).cpu()
-        assert self._judge is not None  # asked only where there is one
-        return judge_entropy(self._judge.probabilities(decode(self.model, z)))
+        assert self.judge is not None  # asked only where there is one
+        return judge_entropy(self.judge.probabilities(decode(self.model, z)))
 
     def _usual(self, definition: str) -> PerPoint:
         """The same at held-out images."""
@@ -313,7 +334,7 @@ class Atlas:
         return self._usual_values[definition]
 
     @cached_property
-    def _judge(self) -> Judge | None:
+    def judge(self) -> Judge | None:
         """The judge that ships, where the images are those that it knows."""
         judge = load_judge()
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint

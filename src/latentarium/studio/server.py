@@ -16,7 +16,7 @@ from latentarium.errors import UserError
 from latentarium.studio.frames import LARGEST, id_of, read_request, write_error, write_reply
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
-from latentarium.studio.routes import given, lab, models, moments
+from latentarium.studio.routes import explore, given, lab, models, moments
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>
@@ -45,6 +45,7 @@ def make_app(gallery: Gallery, *, host: str = "127.0.0.1", token: str = "") -> F
     app.add_exception_handler(RequestValidationError, _misread)
     for routes in (
         models.router(gallery),
+        explore.router(gallery),
         given.router(gallery),
         moments.router(gallery),
         lab.router(),

@@ -35,6 +35,12 @@ export function exact(value: number): string {
   return String(Number(wanted.toPrecision(9)));
 }
 
+/** The same as Python writes it. */
+export function pythonFloat(value: number): string {
+  const text = exact(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
 function write(value: Value): string {
   if (typeof value === "boolean") return value ? "1" : "0";
   return typeof value === "number" ? exact(value) : value;

@@ -32,6 +32,14 @@ export interface Ellipse {
 
 export interface Plane {
   variance_share: number;
+  /** a latent, and two directions of length 1 */
+  origin: number[];
+  axes: [number[], number[]];
+  /** the latents that it goes through; none: the plane of most variance, through the mean */
+  anchors: number[][];
+  /** half of the latents lie farther off it than this; and from their mean than `spread` */
+  off: number;
+  spread: number;
   /** by ring (1, 2 standard deviations), then by class */
   ellipses: Ellipse[][];
 }
@@ -66,11 +74,13 @@ export async function post(path: string, content: unknown, given: RequestInit = 
 }
 
 export const models = async (): Promise<Model[]> => (await get("/api/models")).json();
-export const plane = async (id: number, moment = 0): Promise<Plane> =>
-  (await get(`/api/models/${id}/plane?moment=${moment}`)).json();
+/** A plane by its name, as i17_c3_i40; without: the map's own. */
+export const plane = async (id: number, moment = 0, name = ""): Promise<Plane> =>
+  (await get(`/api/models/${id}/plane?moment=${moment}&plane=${encodeURIComponent(name)}`)).json();
 
-export async function pointMap(id: number, moment = 0): Promise<PointMap> {
-  const content = await (await get(`/api/models/${id}/map?moment=${moment}`)).arrayBuffer();
+export async function pointMap(id: number, moment = 0, name = ""): Promise<PointMap> {
+  const path = `/api/models/${id}/map?moment=${moment}&plane=${encodeURIComponent(name)}`;
+  const content = await (await get(path)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
 }
@@ -89,8 +99,9 @@ export interface GapGrid {
   values: Float32Array;
 }
 
-export async function gapGrid(id: number, definition: string, box: Box): Promise<GapGrid> {
+export async function gapGrid(id: number, definition: string, box: Box, name = ""): Promise<GapGrid> {
   const ends = new URLSearchParams(Object.entries(box).map(([end, value]) => [end, value.toFixed(3)]));
+  ends.set("plane", name);
   const content = await (await get(`/api/models/${id}/gaps/${definition}?${ends}`)).arrayBuffer();
   const cells = new DataView(content).getUint32(0, true);
   return { box, cells, values: new Float32Array(content, 4) };

@@ -6,9 +6,12 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from latentarium.latent.gaussians import Ellipse
+from latentarium.studio.anchors import LONGEST, latent_of, plane_of
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
+
+PlaneName = Annotated[str, Query(max_length=LONGEST)]
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -26,19 +29,27 @@ def router(gallery: Gallery) -> APIRouter:
         return [one.describe(i) for i, one in enumerate(gallery)]
 
     @routes.get("/{index}/map")
-    def map_of(index: int, moment: int = 0) -> Response:
+    def map_of(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
         """u32 n, n rows of float32 x and y, n bytes of class numbers (255: none)."""
         atlas = mapped(index, moment)
-        points = atlas.points().astype("<f4")
+        points = atlas.points(plane_of(atlas, plane)).astype("<f4")
         content = len(points).to_bytes(4, "little") + points.tobytes()
         return binary(content + atlas.shown_classes().tobytes())
 
     @routes.get("/{index}/plane")
-    def plane_of(index: int, moment: int = 0) -> dict[str, Any]:
+    def describe_plane(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
+        """Where the map lies; `off`: how far from it half of the data lie at most, `spread`: from
+        their mean."""
         atlas = mapped(index, moment)
+        found, codes = plane_of(atlas, plane), atlas.codes.double()
         return {
-            "variance_share": atlas.plane.variance_share,
-            "ellipses": [[plain(one) for one in ring] for ring in atlas.ellipses()],
+            "variance_share": found.variance_share,
+            "origin": found.origin.tolist(),
+            "axes": found.axes.tolist(),
+            "anchors": [latent_of(atlas, one).tolist() for one in plane.split("_") if one],
+            "off": float(found.distance(codes).median()),
+            "spread": float((codes - codes.mean(0)).norm(dim=1).median()),
+            "ellipses": [[plain(one) for one in ring] for ring in atlas.ellipses(found)],
         }
 
     @routes.get("/{index}/gaps/{definition}")
@@ -50,9 +61,12 @@ def router(gallery: Gallery) -> APIRouter:
         low: float,
         high: float,
         moment: int = 0,
+        plane: PlaneName = "",
     ) -> Response:
         """u32 cells of a side, then the grid as float32, the topmost row first."""
-        grid = gallery.atlas(index, moment).gaps(definition, (left, right, low, high))
+        atlas = gallery.atlas(index, moment)
+        where = plane_of(atlas, plane) if plane else None
+        grid = atlas.gaps(definition, (left, right, low, high), plane=where)
         return binary(len(grid).to_bytes(4, "little") + grid.astype("<f4").tobytes())
 
     @routes.get("/{index}/images")

@@ -1,13 +1,14 @@
 // What Explore knows of one model, shared by its map and its tools.
 import { gapGrid, plane, pointMap, type Box, type GapGrid, type Model, type Plane, type PointMap } from "../api";
-import { exact, slice, toAddress } from "../address.svelte";
+import { pythonFloat, slice, toAddress } from "../address.svelte";
 import { trustColour } from "../palette";
+import { lift } from "../plane";
 import { socket } from "../studio.svelte";
-import { oneHot, POINTS, type Answer } from "../socket";
+import { LATENTS, oneHot, POINTS, type Answer, type Ask } from "../socket";
 import { fit, type View } from "../splat";
 
 /** The part of the address that Explore has. */
-export const shown = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look" });
+export const shown = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
 
 export class Explorer {
   points = $state.raw<PointMap | null>(null);
@@ -16,7 +17,11 @@ export class Explorer {
   answer = $state.raw<Answer | null>(null);
   view = $state<View>({ x: 0, y: 0, scale: 80 });
   trouble = $state("");
+  /** why a map could not be shown */
+  refused = $state("");
   private size = { width: 640, height: 480 };
+  /** the view that shows the whole map */
+  private fitted: View | null = null;
   private ends: Box | null = null;
 
   constructor(readonly model: Model) {}
@@ -31,29 +36,63 @@ export class Explorer {
     return this.level === null ? "var(--accent)" : trustColour(this.level);
   }
 
+  /** The name of the plane that a person chose; none: the map's own. */
+  get plane(): string {
+    return this.model.has_map && this.model.latent_dim > 2 ? shown.plane : "";
+  }
+
   async load(): Promise<void> {
+    if (!this.plane) this.decode();
+    if (!this.model.has_map || (await this.show(this.plane)) || !this.plane) return;
+    const sentence = this.refused;
+    shown.plane = "";
+    await this.show("");
+    this.refused = sentence;
     this.decode();
-    if (!this.model.has_map) return;
+  }
+
+  /** Shows another plane, from its origin; of what is no plane there is a sentence, and the map stays. */
+  async turn(name: string): Promise<void> {
+    if (!(await this.show(name))) return;
+    shown.x = shown.y = 0;
+    toAddress();
+    this.decode();
+  }
+
+  private async show(name: string): Promise<boolean> {
+    const { id } = this.model;
     try {
-      const [points, flat] = await Promise.all([pointMap(this.model.id), plane(this.model.id)]);
+      const [points, flat] = await Promise.all([pointMap(id, 0, name), plane(id, 0, name)]);
+      if (name !== this.plane) shown.plane = name;
+      this.grid = null;
       this.points = points;
       this.flat = flat;
-      this.whole();
-      this.showGaps();
+      this.refused = "";
     } catch (error) {
-      this.trouble = (error as Error).message;
+      this.refused = (error as Error).message;
+      return false;
     }
+    this.whole();
+    this.showGaps();
+    if (name) this.decode();
+    return true;
+  }
+
+  /** Places of the map as the decode socket takes them. */
+  places(points: Float32Array): Pick<Ask, "kind" | "rows"> {
+    return this.plane && this.flat ? { kind: LATENTS, rows: lift(this.flat, points) } : { kind: POINTS, rows: points };
   }
 
   resize(width: number, height: number): void {
-    const first = this.size.width === 640 && this.points !== null;
     this.size = { width, height };
-    if (first) this.whole();
+    const { view, fitted } = this;
+    if (fitted && fitted.x === view.x && fitted.y === view.y && fitted.scale === view.scale) this.whole();
   }
 
   whole(): void {
     const { width, height } = this.size;
     this.view = this.points ? fit(this.points.points, width, height) : { x: 0, y: 0, scale: 80 };
+    this.fitted = { ...this.view };
     const half = { x: (0.62 * width) / this.view.scale, y: (0.62 * height) / this.view.scale };
     const { x, y } = this.view;
     this.ends = { left: x - half.x, right: x + half.x, low: y - half.y, high: y + half.y };
@@ -67,7 +106,7 @@ export class Explorer {
       return;
     }
     try {
-      const found = await gapGrid(this.model.id, definition, this.ends);
+      const found = await gapGrid(this.model.id, definition, this.ends, this.plane);
       if (shown.gaps === definition) this.grid = found;
     } catch (error) {
       this.trouble = (error as Error).message;
@@ -93,8 +132,8 @@ export class Explorer {
   }
 
   async decode(): Promise<void> {
-    const rows = Float32Array.of(shown.x, shown.y);
-    const found = await socket.ask({ model: this.model.id, kind: POINTS, n: 1, rows, labels: this.weights(1) });
+    const places = this.places(Float32Array.of(shown.x, shown.y));
+    const found = await socket.ask({ model: this.model.id, ...places, n: 1, labels: this.weights(1) });
     if (!found) return;
     if ("sentence" in found) {
       this.trouble = found.sentence;
@@ -108,13 +147,26 @@ export class Explorer {
   get code(): string {
     const { model } = this;
     const label = model.asks_class ? `, label=${JSON.stringify(model.classes[shown.label])}` : "";
+    const plane = this.plane ? ", plane=plane" : "";
+    const call = `image = atlas.decode_at(${pythonFloat(shown.x)}, ${pythonFloat(shown.y)}${label}${plane})`;
+    return this.python([], [call]);
+  }
+
+  /** Python around calls: the model, its atlas, and the plane where it is not the map's own.
+   *
+   * @param imports what the calls need, each as `module import name` */
+  python(imports: string[], calls: string[]): string {
+    const { model } = this;
+    const needed = ["studio.atlas import Atlas", ...imports];
+    if (this.plane) needed.push("studio.anchors import plane_of");
     return [
       "import latentarium as la",
-      "from latentarium.studio.atlas import Atlas",
+      ...needed.sort().map((one) => `from latentarium.${one}`),
       "",
       `model = la.load(${JSON.stringify(model.folder)})`,
       `atlas = Atlas(model, la.load_data(${JSON.stringify(model.data)}))`,
-      `image = atlas.decode_at(${exact(shown.x)}, ${exact(shown.y)}${label})`,
+      ...(this.plane ? [`plane = plane_of(atlas, ${JSON.stringify(this.plane)})`] : []),
+      ...calls,
     ].join("\n");
   }
 }

@@ -2,7 +2,7 @@
 export const en = {
   dragHint: "Drag on the map: the image follows. Wheel: zoom. Shift + drag: move the map. Arrows: nudge.",
   plane2: "The latent space itself, two dimensions",
-  planePca: (share: string) => `Plane of most variance: ${share} of it`,
+  planePca: (share: string) => `PCA plane: ${share} of the variance`,
   lattice: "No encoder, so no map of images: a lattice of seeds. Each crossing is a draw from the prior.",
   points: (n: string, data: string) => `${n} encoded images of ${data}`,
   ellipses: "Each class's Gaussian (1 and 2 σ)",
@@ -17,14 +17,16 @@ export const en = {
     doubt: "judge in doubt",
   } as Record<string, string>,
   gapMeaning: "Red: more so than 99 % of held-out images; amber: than 90 %.",
-  tools: { look: "Look", draw: "Draw", find: "Find" } as Record<string, string>,
+  tools: {
+    look: "Look", gaussians: "Gaussians", draw: "Draw", find: "Find", path: "Path", plane: "Plane",
+  } as Record<string, string>,
   toolList: "Tools",
 };
 
 export const zhTW: typeof en = {
   dragHint: "在圖上拖曳:影像會跟著走。滾輪縮放,Shift + 拖曳移動地圖,方向鍵微調。",
   plane2: "潛在空間本身,共兩維",
-  planePca: (share) => `變異最大的平面:佔 ${share}`,
+  planePca: (share) => `PCA 平面:佔變異的 ${share}`,
   lattice: "沒有編碼器,因此沒有影像地圖:這是種子格點,每個交點都是先驗分布的一次抽樣。",
   points: (n, data) => `${data} 的 ${n} 張影像經過編碼`,
   ellipses: "各類別的高斯分布(1 與 2 σ)",
@@ -39,6 +41,6 @@ export const zhTW: typeof en = {
     doubt: "評判者猶豫",
   },
   gapMeaning: "紅色:超過 99 % 的保留影像;琥珀色:超過 90 %。",
-  tools: { look: "觀看", draw: "手繪", find: "尋找" },
+  tools: { look: "觀看", gaussians: "高斯", draw: "手繪", find: "尋找", path: "路徑", plane: "平面" },
   toolList: "工具",
 };

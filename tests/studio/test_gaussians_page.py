@@ -1,0 +1,134 @@
+"""Explore's Gaussians in a browser: draws of a class, of all, and of one's own."""
+
+import numpy as np
+import torch
+
+from latentarium.sampling import decode
+from latentarium.studio.draws import of_all, of_class
+from pages import IN_A_BROWSER, go, pixels
+
+pytestmark = IN_A_BROWSER
+VAE = "#model=1&tool=gaussians"
+
+
+def drawn(page):
+    """The grid's images, one row of grey values each; waits for the draws' numbers first."""
+    page.get_by_test_id("draws-verdict").get_by_text("Of 400 draws").wait_for()
+    return np.array([pixels(page, f"draw-{i}")[::4] for i in range(25)])
+
+
+def greys(images):
+    return ((images.flatten(1) + 1) * 127.5).round().numpy()
+
+
+def same(shown, images):
+    return np.abs(shown - greys(images)).max() <= 1
+
+
+def run(page, atlas):
+    """What the copied Python makes; the images are those of the test."""
+    code = page.get_by_test_id("code-python").inner_text()
+    loads = next(line for line in code.splitlines() if "load_data" in line)
+    code = code.replace(loads, "atlas = Atlas(model, data)")
+    found = {"data": atlas.data}
+    exec(code, found)
+    return found["images"]
+
+
+def address(page):
+    """What the address says, once it is written."""
+    page.wait_for_timeout(250)
+    return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
+
+
+def test_a_click_on_a_class_draws_from_its_gaussian(page, served):
+    atlas = served.gallery[1].atlas
+    go(page, served, VAE)
+    before = drawn(page)
+    assert same(before, decode(atlas.model, of_class(atlas, 0)[:25]))
+    glyph = page.locator(".map svg text", has_text="2").bounding_box()
+    page.mouse.click(glyph["x"] + glyph["width"] / 2, glyph["y"] + glyph["height"] / 2)
+    chosen = page.get_by_role("radio", name="2", exact=True)
+    assert chosen.get_attribute("aria-checked") == "true"
+    shown = drawn(page)
+    assert same(shown, decode(atlas.model, of_class(atlas, 2)[:25]))
+    assert same(shown, run(page, atlas))
+    assert "2's Gaussian" in page.locator("aside").inner_text()
+    assert "in gaps" in page.get_by_test_id("draws-verdict").inner_text()
+    assert address(page)["g.of"] == "2"
+
+
+def test_seed_and_temperature_are_in_the_address_and_cold_draws_are_one(page, served):
+    atlas = served.gallery[1].atlas
+    go(page, served, VAE + "&g.of=1&g.seed=7&g.t=0.5")
+    shown = drawn(page)
+    assert same(shown, decode(atlas.model, of_class(atlas, 1, 7, 0.5)[:25]))
+    page.get_by_role("button", name="New draws").click()
+    assert not np.array_equal(drawn(page), shown)
+    assert address(page)["g.seed"] == "8"
+    page.get_by_role("slider", name="Temperature").fill("0")
+    assert np.ptp(drawn(page), axis=0).max() == 0
+    assert address(page)["g.t"] == "0"
+
+
+def test_one_gaussian_for_all_is_beside_them(page, served):
+    atlas = served.gallery[1].atlas
+    go(page, served, VAE)
+    page.get_by_role("radio", name="All: one Gaussian").click()
+    shown = drawn(page)
+    assert same(shown, decode(atlas.model, of_all(atlas)[:25]))
+    assert same(shown, run(page, atlas))
+    assert "several modes" in page.locator("aside").inner_text()
+
+
+def test_ones_own_gaussian_follows_its_handles(page, served):
+    atlas = served.gallery[1].atlas
+    go(page, served, VAE + "&g.of=1")
+    page.get_by_role("radio", name="Make your own").click()
+    first = drawn(page)
+    assert "stays at the plane's origin" in page.locator("aside").inner_text()
+    start = address(page)
+    box = page.get_by_test_id("own-centre").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] - 40, steps=4)
+    page.mouse.up()
+    moved = drawn(page)
+    assert not np.array_equal(moved, first)
+    now = address(page)
+    assert float(now["g.x"]) > float(start["g.x"])
+    assert float(now["g.y"]) > float(start["g.y"])
+    assert "x" not in now  # the cursor of the map stayed
+    page.get_by_test_id("own-major").focus()
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowRight")
+    assert address(page)["g.major"] != now["g.major"]
+    page.get_by_test_id("own-minor").focus()
+    page.keyboard.press("Shift+ArrowUp")
+    assert address(page)["g.minor"] != now["g.minor"]
+    shown = drawn(page)
+    assert same(shown, run(page, atlas))
+    go(page, served, "#" + page.url.split("#")[1])  # it opens as it was
+    assert np.array_equal(drawn(page), shown)
+
+
+def test_the_draw_under_the_pointer_is_shown_on_the_map(page, served):
+    go(page, served, VAE)
+    drawn(page)
+    hot = page.locator(".dot.hot")
+    assert not hot.get_attribute("d")
+    page.get_by_test_id("draw-7").hover()
+    z = of_class(served.gallery[1].atlas, 0)[7:8]
+    x, y = served.gallery[1].atlas.plane.project(z)[0].tolist()
+    glyph = served.gallery[1].atlas.ellipses()[0][0].centre
+    place = page.locator(".map svg text", has_text="0").first
+    scale_x = float(hot.get_attribute("d")[1:].split()[0]) - float(place.get_attribute("x"))
+    assert np.sign(scale_x) == np.sign(x - glyph[0])
+    assert torch.isfinite(torch.tensor(y))
+
+
+def test_a_model_without_encoder_has_no_gaussians(page, served):
+    go(page, served, "#model=2&tool=gaussians")
+    names = page.get_by_role("radiogroup", name="Tools").get_by_role("radio").all_inner_texts()
+    assert "Gaussians" not in names
+    assert "Plane" not in names
