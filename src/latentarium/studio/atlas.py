@@ -174,18 +174,29 @@ class Atlas:
         """For who uses the model: one at a time, since the processors are shared."""
         return self._lock
 
-    def columns(self) -> tuple[int, int]:
-        """How many numbers a latent has, and a point of the map."""
-        return self.model.latent_dim, 2
+    def columns(self) -> tuple[int, ...]:
+        """How many numbers a row of each kind of request has."""
+        return self.model.latent_dim, 2, 1, 2
 
     def latents(self, request: Request) -> LatentSet:
         """The latents that a request asks for."""
         rows = torch.from_numpy(request.rows.astype(np.float64))
         if request.kind == Kind.LATENTS:
             return rows.float()
-        if self.has_map:
+        if request.kind == Kind.IMAGES:
+            return self._means(rows[:, 0].long())
+        if request.kind == Kind.POINTS and self.has_map:
             return self.plane.unproject(rows).float()
         return self.lattice(rows)
+
+    def _means(self, numbers: LabelSet) -> LatentSet:
+        """The means of the posteriors of images on the map: what `reconstruct` decodes."""
+        found = [self.image(int(number)) for number in numbers] if self.has_map else [None]
+        if any(image is None for image in found):
+            raise UserError("This model can't encode such an image: choose one on its map.")
+        images = torch.stack([image for image in found if image is not None])
+        with torch.no_grad():
+            return self.model.encode(to_float(images.to(self.model.device))).mean.cpu()
 
     def lattice(self, points: Tensor) -> LatentSet:
         """Latents between the four seeds around each point, blended with weights whose squares
@@ -247,7 +258,7 @@ class Atlas:
         """By what a gap can be shown: all that fits the model and its images."""
         if not self.has_map:
             return []
-        return [name for name in GAPS if name != "doubt" or self._judge is not None]
+        return [name for name in GAPS if name != "doubt" or self.judge is not None]
 
     def gaps(self, definition: str, box: Box, cells: int = 64) -> np.ndarray:
         """How unusual each place of a grid is, float32 (cells, cells), the topmost row first: the
@@ -295,8 +306,8 @@ class Atlas:
             return self._round_trip(z, decode(self.model, z))
         if definition == "stretch":
             return decoder_stretch(self.model.decode, z.to(self.model.device)).cpu()
-        assert self._judge is not None  # asked only where there is one
-        return judge_entropy(self._judge.probabilities(decode(self.model, z)))
+        assert self.judge is not None  # asked only where there is one
+        return judge_entropy(self.judge.probabilities(decode(self.model, z)))
 
     def _usual(self, definition: str) -> PerPoint:
         """The same at held-out images."""
@@ -307,7 +318,7 @@ class Atlas:
         return self._usual_values[definition]
 
     @cached_property
-    def _judge(self) -> Judge | None:
+    def judge(self) -> Judge | None:
         """The judge that ships, where the images are those that it knows."""
         judge = load_judge()
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint

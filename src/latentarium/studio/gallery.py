@@ -86,7 +86,7 @@ class Gallery:
 
     def __init__(self, exhibits: Sequence[Exhibit] = (), data: str | None = None) -> None:
         self._exhibits = list(exhibits)
-        self._data = data
+        self.data = data
         self._loaded: dict[tuple[str, int], Data] = {}
         self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
         self._lock = threading.RLock()
@@ -140,7 +140,7 @@ class Gallery:
             UserError: They are not there, or others are.
         """
         settings = run.config.train
-        where = (self._data or settings.data, settings.image_size)
+        where = (self.data or settings.data, settings.image_size)
         with self._lock:
             if where not in self._loaded:
                 self._loaded[where] = load_data(where[0], size=where[1])

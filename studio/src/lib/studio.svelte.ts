@@ -15,6 +15,9 @@ export const socket = new DecodeSocket(address, (now) => {
 /** What fills maps and grids must not wait before what follows the pointer. */
 export const tiles = new DecodeSocket(address, () => {});
 
+/** A socket for one part of the page, which closes it in the end. */
+export const ownSocket = (): DecodeSocket => new DecodeSocket(address, () => {});
+
 /** Asks anew which models there are: one may have joined. */
 export async function refresh(): Promise<void> {
   try {
