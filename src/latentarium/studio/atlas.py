@@ -237,8 +237,11 @@ class Atlas:
             images = decode(self.model, z, labels)
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
-    def decode_at(self, x: float, y: float, label: str | int | None = None) -> Images:
-        """The image of a place on the map (1, C, H, W), as the studio shows it.
+    def decode_at(
+        self, x: float, y: float, label: str | int | None = None, *, seeds: bool = False
+    ) -> Images:
+        """The image of a place on the map (1, C, H, W), as the studio shows it; or on the lattice
+        of seeds, which a model with a map has too.
 
         Raises:
             UserError: The model needs a class and there is none, or the class is unknown.
@@ -249,7 +252,8 @@ class Atlas:
             assert weights is not None  # a label was given
             asked = one_hot(weights, len(classes)).float().numpy()
         rows = np.array([[x, y]], np.float32)
-        request = Request(id=0, model=0, kind=Kind.POINTS, n=1, rows=rows, labels=asked)
+        kind = Kind.SEEDS if seeds else Kind.POINTS
+        request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
         return to_float(torch.from_numpy(self.answer(request).pixels))
 
     # ------------------------------------------------------------------------------ the gap layer
@@ -323,6 +327,11 @@ class Atlas:
         judge = load_judge()
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint
         return judge if known else None
+
+    def rarity(self, z: LatentSet) -> PerPoint:
+        """The share of held-out images that lie nearer to the data than each latent."""
+        with self._lock:
+            return percentile_among(self._near(z)[0], self._usual("distance"))
 
     def _trust(self, z: LatentSet, images: Images) -> np.ndarray:
         if not self.has_map:

@@ -15,6 +15,8 @@ from latentarium.metrics.subject import first, scattered
 from latentarium.shapes import Features, Hits, Images, Labels, PerSample
 
 NEIGHBOUR = 3
+SURE = 0.9
+"""The probability from which on the judge counts as sure."""
 REAL = 2000
 """Real images with a ball around each, at most."""
 
@@ -53,6 +55,14 @@ class Critic:
         """The share of held-out real images that such a ball holds."""
         held_out = first(self.data.validation, REAL).images
         return float(self._within(self.extractor.features(held_out)).double().mean())
+
+    @cached_property
+    def usually_sure(self) -> float | None:
+        """The share of held-out real images of whose class the judge is sure."""
+        if self.judge is None:
+            return None
+        sure = self.judge.probabilities(first(self.data.validation, REAL).images).amax(1)
+        return float((sure >= SURE).double().mean())
 
     def __call__(self, images: Images) -> Opinion:
         """Images in [-1, 1], of the shape of the data."""

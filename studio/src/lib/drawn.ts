@@ -21,6 +21,10 @@ export interface Opinion {
   real: boolean[];
   /** the share of held-out real images that do */
   usual: number;
+  /** the share of held-out real images of which the judge is sure, by 90 % or more */
+  usually_sure: number | null;
+  /** the share of held-out images that lie nearer to the data; null without encoder */
+  rarity: number[] | null;
 }
 
 export interface Copies {

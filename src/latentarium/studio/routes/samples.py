@@ -78,6 +78,8 @@ def router(gallery: Gallery) -> APIRouter:
             "sure": None if said.sure is None else rounded(said.sure),
             "real": said.real.tolist(),
             "usual": critic.usual,
+            "usually_sure": critic.usually_sure,
+            "rarity": rounded(atlas.rarity(drawn.z)) if atlas.has_map else None,
         }
 
     @routes.get("/copies")
