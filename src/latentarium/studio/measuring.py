@@ -26,11 +26,12 @@ class Measuring:
     """One measurement at a time, in a process of its own.
 
     Arguments:
-        command: From a run's folder, and the data where they have moved, to what measures it.
+        command: From a run's folder, and the data where they have moved, to what measures it;
+            None: the command line.
     """
 
-    def __init__(self, command: Command = evaluate_command) -> None:
-        self._command = command
+    def __init__(self, command: Command | None = None) -> None:
+        self._command = command or evaluate_command
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._said = Path()

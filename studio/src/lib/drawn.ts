@@ -68,3 +68,7 @@ export function wholeSide(shape: [number, number, number], wanted: number): numb
   const longer = Math.max(shape[1], shape[2]);
   return wanted < longer ? Math.floor(wanted) : longer * Math.floor(wanted / longer);
 }
+
+/** A word as a shell takes it. */
+export const quoted = (text: string): string =>
+  /^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -11,7 +11,7 @@ export const MOST = 4;
 export class Comparison {
   trouble = $state("");
   /** of the lattice of seeds, the same in all panes */
-  lattice = $state<View>({ x: 0, y: 0, scale: 62 });
+  lattice = $state<View>({ x: Math.round(shown.x), y: Math.round(shown.y), scale: 62 });
   /** by the models' numbers */
   maps = $state.raw<Record<number, PointMap>>({});
 

@@ -1,7 +1,7 @@
 // What Generate draws from one model, and what is known of each image.
 import type { Model } from "../api";
 import { slice, toAddress } from "../address.svelte";
-import { copiesOf, drawnPixels, nameOf, opinionOf, type Copies, type Opinion, type Wish } from "../drawn";
+import { copiesOf, drawnPixels, nameOf, opinionOf, quoted, type Copies, type Opinion, type Wish } from "../drawn";
 
 /** The part of the address that Generate has. */
 export const shown = slice("g.", { n: 36, seed: 0, truncation: 1, label: "", at: 0, blend: "", rows: 4 });
@@ -113,7 +113,3 @@ export class Generator {
     return `latentarium sample ${folder} -n ${n}${asked} --seed ${seed} --truncation ${truncation} --out grid.png`;
   }
 }
-
-/** A word as a shell takes it. */
-export const quoted = (text: string): string =>
-  /^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

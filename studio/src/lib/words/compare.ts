@@ -49,7 +49,7 @@ export const en = {
   waiting: "Another run is being measured.",
   failed: "It could not be measured:",
   none: "–",
-  tooFew: "Choose at least two models.",
+  codes: { cursor: "Under the cursor", draws: "The draws", measures: "The measures" },
 };
 
 export const zhTW: typeof en = {
@@ -102,5 +102,5 @@ export const zhTW: typeof en = {
   waiting: "正在評量另一個模型。",
   failed: "無法評量:",
   none: "–",
-  tooFew: "請至少選兩個模型。",
+  codes: { cursor: "游標處", draws: "抽樣", measures: "評量" },
 };
