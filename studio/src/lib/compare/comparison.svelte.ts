@@ -1,5 +1,5 @@
 // What Compare shows: which models, and the one cursor that all of them share.
-import { pointMap, type Model, type PointMap } from "../api";
+import { plane, pointMap, realImages, type Ellipse, type Model, type PointMap } from "../api";
 import { exact, slice, toAddress } from "../address.svelte";
 import { studio } from "../studio.svelte";
 import type { View } from "../splat";
@@ -14,6 +14,9 @@ export class Comparison {
   lattice = $state<View>({ x: Math.round(shown.x), y: Math.round(shown.y), scale: 62 });
   /** by the models' numbers */
   maps = $state.raw<Record<number, PointMap>>({});
+  /** each class's Gaussian, at one standard deviation */
+  classes = $state.raw<Record<number, Ellipse[]>>({});
+  private last: { of: string; image: Promise<Uint8Array> } | null = null;
 
   get models(): Model[] {
     const wanted = shown.models.split(".").filter(Boolean).map(Number);
@@ -41,11 +44,19 @@ export class Comparison {
   async load(model: Model): Promise<void> {
     if (!model.has_map || this.maps[model.id]) return;
     try {
-      const found = await pointMap(model.id);
+      const [found, flat] = await Promise.all([pointMap(model.id), plane(model.id)]);
       this.maps = { ...this.maps, [model.id]: found };
+      this.classes = { ...this.classes, [model.id]: flat.ellipses[0] ?? [] };
     } catch (error) {
       this.trouble = (error as Error).message;
     }
+  }
+
+  /** A real image; models that share images ask for it once. */
+  real(model: Model, number: number): Promise<Uint8Array> {
+    const of = `${this.sharesImages(model) ? "shared" : model.id} ${number}`;
+    if (this.last?.of !== of) this.last = { of, image: realImages(model.id, [number]).then(([pixels]) => pixels) };
+    return this.last.image;
   }
 
   /** Where an image lies on a model's map. */
