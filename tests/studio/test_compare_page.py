@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from drawing import judged, measured, metrics_of
+from drawing import judged, measured, metrics_of, until
 
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.studio import measuring
@@ -45,10 +45,10 @@ def test_one_real_image_goes_through_every_encoder(page, served):
         expected = reconstruction(atlas, 17)
         assert np.abs(shown(page, f"decoded-{model}") - expected).max() <= 1
         real = atlas.image(17)[0].numpy().astype(int)
-        page.wait_for_function(f"document.querySelector('[data-testid=real-{model}]').width > 0")
+        until(page, f"document.querySelector('[data-testid=real-{model}]').width > 0")
         np.testing.assert_array_equal(shown(page, f"real-{model}"), real)
-        page.wait_for_function(
-            f"document.querySelector('[data-testid=error-{model}]').innerText.includes('0.')"
+        until(
+            page, f"document.querySelector('[data-testid=error-{model}]').innerText.includes('0.')"
         )
         error = (((expected - real) / 255) ** 2).mean()
         said = float(page.get_by_test_id(f"error-{model}").inner_text().split()[-1])
@@ -120,17 +120,13 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
     for model in range(4):
         label = turns if model == CGAN else None
         images = served.gallery[model].atlas.model.sample(16, label, seed=7)
-        page.wait_for_function(
-            f"document.querySelector('[data-testid=draw-{model}-15]')?.width > 0"
-        )
+        until(page, f"document.querySelector('[data-testid=draw-{model}-15]')?.width > 0")
         np.testing.assert_array_equal(
             shown(page, f"draw-{model}-15"), to_uint8(images)[15, 0].numpy()
         )
     atlas = served.gallery[AE].atlas
     rare = atlas.rarity(atlas.model.latents(16, seed=7)[0])
-    page.wait_for_function(
-        "document.querySelector('[data-testid=trust-0]').innerText.includes('gap')"
-    )
+    until(page, "document.querySelector('[data-testid=trust-0]').innerText.includes('gap')")
     trust = page.get_by_test_id("trust-0").inner_text()
     assert f"{int((rare > 0.99).sum())} of 16 in a gap" in trust
     sure = atlas.judge.probabilities(atlas.model.sample(16, seed=7)).amax(1)

@@ -141,7 +141,7 @@ def test_a_measurement_that_fails_says_why(tmp_path):
     assert "is not a run folder" in wait(measuring)["trouble"]
     silent = python("raise SystemExit(3)")
     silent.start(0, tmp_path)
-    assert "code 3" in wait(silent)["trouble"]
+    assert "ended: 3" in wait(silent)["trouble"]
 
 
 def test_what_measures_is_the_command_line(tmp_path):

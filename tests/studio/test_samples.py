@@ -107,6 +107,17 @@ def test_the_gaussian_of_a_class_makes_that_class(client, gallery):
     assert said["asked"] == [2] * 32
 
 
+def test_a_label_and_a_gaussian_are_not_asked_for_together(gallery, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["sample", gallery[VAE].folder, "--label", "1", "--gaussian", "1",
+                  "--out", str(tmp_path / "a.png")])  # fmt: skip
+    assert "not both" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["sample", gallery[CGAN].folder, "--gaussian", "1",
+                  "--out", str(tmp_path / "a.png")])  # fmt: skip
+    assert "ask by label" in capsys.readouterr().err
+
+
 def test_an_opinion_says_what_the_judge_says(client, gallery):
     said = drawn(client, CGAN, "opinion", n=16, seed=2).json()
     atlas = gallery[CGAN].atlas

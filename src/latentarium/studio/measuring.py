@@ -3,9 +3,9 @@
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from latentarium.errors import UserError
 
 PROGRESS = re.compile(r"(\d+) of (\d+), about (.+) left")
+KEPT_LINES = 100
 Command = Callable[[Path, str | None], Sequence[str]]
 
 
@@ -33,8 +34,9 @@ class Measuring:
     def __init__(self, command: Command | None = None) -> None:
         self._command = command or evaluate_command
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._said = Path()
+        self._follower: threading.Thread | None = None
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._code = 0
         self._began = 0.0
         self._model: int | None = None
 
@@ -45,32 +47,43 @@ class Measuring:
             UserError: Another measurement runs.
         """
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
+            if self._follower is not None and self._follower.is_alive():
                 raise UserError("One run is measured at a time: wait for the one that runs.")
-            with tempfile.NamedTemporaryFile(delete=False) as said:
-                self._said, self._model = Path(said.name), model
-                self._began = time.monotonic()
-                self._process = subprocess.Popen(
-                    self._command(folder, data), stdout=subprocess.DEVNULL, stderr=said
-                )
+            self._model, self._began = model, time.monotonic()
+            self._lines.clear()
+            process = subprocess.Popen(
+                self._command(folder, data),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+            self._follower = threading.Thread(target=self._follow, args=(process,), daemon=True)
+            self._follower.start()
+
+    def _follow(self, process: "subprocess.Popen[str]") -> None:
+        """Keeps what the process says, until it ends."""
+        assert process.stderr is not None  # it was asked for
+        with process.stderr as said:
+            for line in said:
+                self._lines.append(line.rstrip())
+        self._code = process.wait()
 
     def state(self) -> dict[str, Any]:
         """What is measured, how far it is, and what went wrong."""
         with self._lock:
-            if self._process is None:
+            if self._follower is None:
                 return {"model": None, "running": False, "trouble": ""}
-            code = self._process.poll()
-            lines = self._said.read_text(errors="replace").splitlines()
+            running, lines = self._follower.is_alive(), list(self._lines)
         found = [match for line in lines if (match := PROGRESS.search(line))]
         done, of, left = found[-1].groups() if found else ("0", "0", "")
-        failed = code not in (None, 0)
-        last = lines[-1].removeprefix("latentarium: ") if lines else f"It ended with code {code}."
+        last = lines[-1].removeprefix("latentarium: ") if lines else f"It ended: {self._code}."
         return {
             "model": self._model,
-            "running": code is None,
+            "running": running,
             "seconds": round(time.monotonic() - self._began),
             "done": int(done),
             "of": int(of),
             "left": left,
-            "trouble": last if failed else "",
+            "trouble": "" if running or self._code == 0 else last,
         }
