@@ -72,6 +72,9 @@ def test_seed_count_truncation_and_class_change_the_images_and_the_address(page,
     assert not np.array_equal(images[0], first)
     code = page.get_by_test_id("code-python").first.inner_text()
     assert 'model.sample(36, label="2", seed=1, truncation=0.25)' in code
+    ran: dict = {}
+    exec(code, ran)  # what is copied makes what is on the screen
+    np.testing.assert_array_equal(to_uint8(ran["images"])[:, 0].numpy(), images)
     command = page.get_by_test_id("code-command").first.inner_text()
     assert command.endswith("-n 36 --label 2 --seed 1 --truncation 0.25 --out grid.png")
 
@@ -92,7 +95,7 @@ def test_an_autoencoder_draws_from_a_class_of_its_latents(page, served):
     summed_up(page, "of 16 are what was asked for")
     assert "2's own Gaussian" in page.locator(".controls").inner_text()
     code = page.get_by_test_id("code-python").inner_text()
-    assert 'gaussian = class_gaussian(model, data, "2")' in code
+    assert "gaussian = class_gaussian(model, la.load_data(" in code
     assert "--gaussian 2" in page.get_by_test_id("code-command").inner_text()
 
 

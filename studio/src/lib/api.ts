@@ -15,6 +15,8 @@ export interface Model {
   has_map: boolean;
   images: number;
   data: string;
+  /** Python that loads them */
+  data_code: string;
   /** steps of its training whose weights were kept */
   moments: number[];
   gaps: string[];

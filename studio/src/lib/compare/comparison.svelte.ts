@@ -107,18 +107,18 @@ export class Comparison {
   /** Python that makes the images under the cursor. */
   get cursorCode(): string {
     const head = ["import latentarium as la", "from latentarium.studio.atlas import Atlas"];
-    const each = (model: Model): string => `    (${JSON.stringify(model.folder)}, ${JSON.stringify(model.data)}, ${this.label(model)}),`;
+    const each = (model: Model): string => `    (${JSON.stringify(model.folder)}, ${model.data_code}, ${this.label(model)}),`;
     if (!this.byImage)
       return [
         ...head, "", "for folder, data, label in [", ...this.models.map(each), "]:",
-        "    atlas = Atlas(la.load(folder), la.load_data(data))",
+        "    atlas = Atlas(la.load(folder), data)",
         `    image = atlas.decode_at(${exact(shown.x)}, ${exact(shown.y)}, label, seeds=True)`,
       ].join("\n");
     const first = this.models.find((model) => model.has_map)!;
     const folders = this.models.filter((model) => this.sharesImages(model)).map((model) => JSON.stringify(model.folder));
     return [
       ...head, "from latentarium.data.dataset import to_float", "",
-      `data = la.load_data(${JSON.stringify(first.data)})`,
+      `data = ${first.data_code}`,
       `for folder in [${folders.join(", ")}]:`,
       "    model = la.load(folder)",
       `    image = model.reconstruct(to_float(Atlas(model, data).image(${this.image})[None]))`,

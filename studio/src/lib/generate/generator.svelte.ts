@@ -98,8 +98,7 @@ export class Generator {
         "from latentarium.latent.class_draws import class_gaussian, sample_gaussian",
         "",
         load,
-        `data = la.load_data(${JSON.stringify(this.model.data)})`,
-        `gaussian = class_gaussian(model, data, ${JSON.stringify(label)})`,
+        `gaussian = class_gaussian(model, ${this.model.data_code}, ${JSON.stringify(label)})`,
         `images = sample_gaussian(model, gaussian, ${n}, ${settings})`,
       ].join("\n");
     const asked = label ? `label=${JSON.stringify(label)}, ` : "";
