@@ -8,15 +8,23 @@ from latentarium.models.base import LatentModel
 from latentarium.models.labels import class_index
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
-from latentarium.shapes import Images, LabelSet, Latents, LatentSet
+from latentarium.shapes import Images, Latents, LatentSet
 
 SHRINKAGE = 1e-3
 """As in `ClassGaussians`."""
 
 
-def class_gaussian(model: LatentModel, data: Data, label: str | int) -> FittedGaussian:
+def class_gaussian(
+    model: LatentModel, data: Data, label: str | int, codes: LatentSet | None = None
+) -> FittedGaussian:
     """The Gaussian of a class in the latent space, by maximum likelihood over a draw from the
     posterior of each training image.
+
+    Arguments:
+        model: Encodes without the label.
+        data: What it was trained on, with labels.
+        label: The class, by number or name.
+        codes: The latents of the training images, where they are known already.
 
     Raises:
         UserError: No labels, an unknown class, or a model whose decoder must be told the class.
@@ -27,12 +35,8 @@ def class_gaussian(model: LatentModel, data: Data, label: str | int) -> FittedGa
             "Only a model that encodes labelled images, and is not told their class, has a "
             "Gaussian of each class: leave the gaussian out, or ask by label."
         )
-    return gaussian_of(encode(model, data.train), data.train.labels, number)
-
-
-def gaussian_of(codes: LatentSet, labels: LabelSet, number: int) -> FittedGaussian:
-    """The same from latents that are known already."""
-    return single_gaussian(codes[labels == number], SHRINKAGE)
+    z = encode(model, data.train) if codes is None else codes
+    return single_gaussian(z[data.train.labels == number], SHRINKAGE)
 
 
 def gaussian_latents(

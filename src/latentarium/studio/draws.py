@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from latentarium.errors import UserError
-from latentarium.latent.class_draws import gaussian_latents, gaussian_of, sample_gaussian
-from latentarium.latent.gaussians import FittedGaussian
+import torch
+
+from latentarium.latent.class_draws import class_gaussian, gaussian_latents, sample_gaussian
 from latentarium.models.labels import class_index
 from latentarium.shapes import Images, Labels, Latents, SoftLabels
 from latentarium.studio.atlas import Atlas
@@ -47,24 +47,15 @@ def draw(atlas: Atlas, wish: Draw) -> Drawn:
     settings = {"seed": wish.seed, "truncation": wish.truncation}
     with atlas.in_turn:
         if wish.way == "gaussian":
-            number = class_index(wish.label, atlas.data.card.classes)
-            gaussian = _gaussian(atlas, number)
+            known = atlas.codes if atlas.has_map else None
+            gaussian = class_gaussian(model, atlas.data, wish.label, known)
             z = gaussian_latents(gaussian, wish.n, **settings)
             images = sample_gaussian(model, gaussian, wish.n, **settings)
-            return Drawn(images=images, z=z, asked=z.new_full((wish.n,), number).long())
+            asked = torch.full((wish.n,), class_index(wish.label, atlas.data.card.classes))
+            return Drawn(images=images, z=z, asked=asked)
         label: object = wish.label or None
         if wish.way == "turn":
             turns = [i % model.num_classes for i in range(wish.n)] if model.takes_label else None
             label = turns
         z, asked = model.latents(wish.n, label, **settings)
         return Drawn(images=model.sample(wish.n, label, **settings), z=z.cpu(), asked=asked)
-
-
-def _gaussian(atlas: Atlas, number: int) -> FittedGaussian:
-    labels = atlas.train.labels
-    if labels is None or not atlas.has_map:
-        raise UserError(
-            "Only a model that encodes labelled images, and is not told their class, has a "
-            "Gaussian of each class: draw from the prior."
-        )
-    return gaussian_of(atlas.codes, labels, number)

@@ -30,7 +30,8 @@ def router(gallery: Gallery, measuring: Measuring | None = None) -> APIRouter:
             can = report is None and can_be_measured(gallery[index])
             columns.append({"model": index, "reason": reason, "can_be_measured": can})
             if report is not None:
-                reports[f"{gallery[index].name} ({index + 1})"] = report
+                name = gallery[index].name
+                reports[gallery[index].folder if name in reports else name] = report
         measured = [one["model"] for one in columns if not one["reason"]]
         return {"columns": columns, "measured": measured, **table(reports)}
 

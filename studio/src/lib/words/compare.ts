@@ -49,6 +49,7 @@ export const en = {
   waiting: "Another run is being measured.",
   failed: "It could not be measured:",
   none: "–",
+  alone: "There is one model only: open the studio with two runs or more to compare them.",
   codes: { cursor: "Under the cursor", draws: "The draws", measures: "The measures" },
 };
 
@@ -102,5 +103,6 @@ export const zhTW: typeof en = {
   waiting: "正在評量另一個模型。",
   failed: "無法評量:",
   none: "–",
+  alone: "只有一個模型:請以兩個以上的訓練結果開啟工作室再來比較。",
   codes: { cursor: "游標處", draws: "抽樣", measures: "評量" },
 };
