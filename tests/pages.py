@@ -166,7 +166,7 @@ def seen(page, name="map"):
 
 
 def drag(page, steps):
-    box = page.locator(".map").bounding_box()
+    box = page.locator(".map").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     for x, y in steps:

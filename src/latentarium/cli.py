@@ -178,6 +178,7 @@ def sample(
     run: Annotated[Path, tyro.conf.Positional],
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64,
     label: str | None = None,
+    gaussian: str | None = None,
     seed: int = 0,
     truncation: float = 1.0,
     out: Path = Path("grid.png"),
@@ -188,30 +189,33 @@ def sample(
     Args:
         run: The run's folder.
         n: How many images.
-        label: For a model that takes one: which class to make, by number or name.
+        label: For a model that takes one: which class to make, by number or name, or a blend such
+            as 3:0.6,8:0.4.
+        gaussian: For a model with an encoder that takes no class: the class from whose Gaussian in
+            the latent space to draw. The images that it was trained on are encoded first.
         seed: The same seed gives the same images.
         truncation: Scales the latents' deviation; below 1 the images are more alike.
         out: A .png to look at, or a .npz with the images as uint8 (N, C, H, W).
         scale: Enlargement of the picture; without it, small images are enlarged.
     """
-    import numpy as np
-
-    from latentarium.data.dataset import to_uint8
+    from latentarium.evaluation import data_of
     from latentarium.files import write_atomic
-    from latentarium.run import load, npz_bytes, png_bytes
-    from latentarium.sampling import grid
+    from latentarium.latent.class_draws import class_gaussian, sample_gaussian
+    from latentarium.run import Run, grid_npz, grid_png
 
     if out.suffix not in (".png", ".npz"):
         raise UserError(f"{out} ends neither in .png nor in .npz: give one of these.")
     if scale is not None and scale < 1:
         raise UserError(f"scale is {scale}; give at least 1.")
-    model = load(run)
-    images = model.sample(n, label=label, seed=seed, truncation=truncation)
-    if out.suffix == ".npz":
-        content = npz_bytes(images=np.asarray(to_uint8(images)))
+    if gaussian is not None and label is not None:
+        raise UserError("Give a label or the class of a gaussian, not both.")
+    model = Run(run).load()
+    if gaussian is None:
+        images = model.sample(n, label=label, seed=seed, truncation=truncation)
     else:
-        content = png_bytes(grid(images, scale=scale or max(1, 112 // images.shape[-1])))
-    write_atomic(out, content)
+        fitted = class_gaussian(model, data_of(Run(run)), gaussian)
+        images = sample_gaussian(model, fitted, n, seed, truncation=truncation)
+    write_atomic(out, grid_npz(images) if out.suffix == ".npz" else grid_png(images, scale))
     _print(f"{out}: {n} images from {run}, seed {seed}.")
 
 

@@ -34,10 +34,12 @@ from torch import Tensor
 
 import latentarium
 from latentarium.config import Config, DataCard, from_dict, to_dict
+from latentarium.data.dataset import to_uint8
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, is_temporary, sha256, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
+from latentarium.sampling import grid
 from latentarium.weights import weights_from_bytes, weights_to_bytes
 
 FORMAT = 1
@@ -306,6 +308,16 @@ def npz_bytes(**arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]  only arrays
     return buffer.getvalue()
+
+
+def grid_png(images: Tensor, scale: int | None = None) -> bytes:
+    """Images in [-1, 1] side by side as PNG; small ones are enlarged unless a scale is given."""
+    return png_bytes(grid(images, scale=scale or max(1, 112 // images.shape[-1])))
+
+
+def grid_npz(images: Tensor) -> bytes:
+    """Images in [-1, 1] as a .npz with `images` in uint8 (N, C, H, W)."""
+    return npz_bytes(images=to_uint8(images).numpy())
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from latentarium.errors import UserError
 from latentarium.studio.frames import Kind, id_of, read_request, write_error, write_reply
 
-COLUMNS, CLASSES = ((16, 2), (64, 2)), (0, 3)
+COLUMNS, CLASSES = ((16, 2, 1, 2), (64, 2, 1, 2)), (0, 3)
 
 
 def read(content):

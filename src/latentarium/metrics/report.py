@@ -116,7 +116,7 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
                     f"with {difference}. Evaluate both in the same way."
                 )
         some = found[holders[0]]
-        floors = {n: _floor(m) for n, m in found.items()}
+        floors = {n: floor_text(m) for n, m in found.items()}
         shared = len(set(floors.values())) == 1  # some floors are the model's own
         shown = [
             "" if n not in found else _short(found[n]) + ("" if shared else f", floor {floors[n]}")
@@ -152,8 +152,8 @@ def _row(m: Measurement) -> list[str]:
     return [
         m.name + (f" ({m.detail})" if m.detail else ""),
         quantity(m.value, m.unit),
-        _interval(m) or NONE,
-        _floor(m),
+        interval_text(m) or NONE,
+        floor_text(m),
         NONE if m.n is None else f"{m.n:,}",
         NONE if m.seed is None else str(m.seed),
         m.extractor or NONE,
@@ -161,17 +161,17 @@ def _row(m: Measurement) -> list[str]:
     ]
 
 
-def _floor(m: Measurement) -> str:
+def floor_text(m: Measurement) -> str:
     return NONE if m.floor is None else quantity(m.floor, m.unit)
 
 
 def _short(m: Measurement) -> str:
-    interval = _interval(m)
+    interval = interval_text(m)
     detail = f"({m.detail})" if m.detail else ""
     return " ".join(filter(None, (quantity(m.value, m.unit), interval, detail)))
 
 
-def _interval(m: Measurement) -> str:
+def interval_text(m: Measurement) -> str:
     if m.interval is None:
         return ""
     parts = [

@@ -85,8 +85,9 @@ class LatentModel(nn.Module, ABC):
 
         Arguments:
             n: How many.
-            label: For a model that takes one: a class (its number or name), one per image, or
-                soft labels (n, K) that blend classes; None draws classes evenly at random.
+            label: For a model that takes one: a class (its number or name), one per image, a
+                blend such as "3:0.6,8:0.4", or soft labels (n, K); None draws classes evenly at
+                random.
             seed: Of the latents (and of the labels, where none are given).
             truncation: Scales the latents' deviation; below 1 the images are more alike.
             batch_size: Images decoded at once; it does not change them.
@@ -95,13 +96,7 @@ class LatentModel(nn.Module, ABC):
             UserError: A label for a model that takes none, an unknown class, a wrong count, a
                 truncation that is negative or not finite.
         """
-        if n < 1:
-            raise UserError(f"n is {n}; ask for at least 1 image.")
-        if not 0 <= truncation < math.inf:
-            raise UserError(f"truncation is {truncation}; give 0 or more.")
-        noise = Noise("sample", seed)
-        labels = resolve_labels(label, n, self.classes, self.takes_label, noise)
-        eps = noise.normal(n, self.latent_dim)
+        z, labels = self.latents(n, label, seed, truncation=truncation)
         images = []
         was_training = self.training
         self.eval()
@@ -109,12 +104,25 @@ class LatentModel(nn.Module, ABC):
             for start in range(0, n, batch_size):
                 part = slice(start, start + batch_size)
                 y = None if labels is None else labels[part].to(self.device)
-                prior = self.prior.given(y, len(eps[part]))
-                std = (0.5 * prior.log_variance).exp()
-                z = prior.mean + truncation * std * eps[part].to(self.device)
-                images.append(self.decode(z, self.seen(y)).clamp(-1, 1).cpu())
+                images.append(self.decode(z[part], self.seen(y)).clamp(-1, 1).cpu())
         self.train(was_training)
         return torch.cat(images)
+
+    def latents(
+        self, n: int, label: object = None, seed: int = 0, *, truncation: float = 1.0
+    ) -> tuple[Latents, Labels | SoftLabels | None]:
+        """What `sample` decodes: n draws from the prior, and the labels that they were drawn for.
+        Arguments and errors are those of `sample`."""
+        if n < 1:
+            raise UserError(f"n is {n}; ask for at least 1 image.")
+        if not 0 <= truncation < math.inf:
+            raise UserError(f"truncation is {truncation}; give 0 or more.")
+        noise = Noise("sample", seed)
+        labels = resolve_labels(label, n, self.classes, self.takes_label, noise)
+        eps = noise.normal(n, self.latent_dim).to(self.device)
+        with torch.no_grad():
+            prior = self.prior.given(None if labels is None else labels.to(self.device), n)
+            return prior.mean + truncation * (0.5 * prior.log_variance).exp() * eps, labels
 
     def seen(self, y: Labels | SoftLabels | None) -> Labels | SoftLabels | None:
         """The labels that encoder and decoder see: the same, or none where only the prior looks

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latentarium.errors import UserError, did_you_mean
 from latentarium.random import Noise
@@ -16,7 +17,8 @@ def resolve_labels(
     """One label per image.
 
     Arguments:
-        label: None, a class number or name, one of these per image, or weights (n, K).
+        label: None, a class number or name, one of these per image, a blend such as
+            "3:0.6,8:0.4", or weights (n, K).
         n: Images to be made.
         classes: The classes' names in label order.
         takes_label: Whether the model can be told the class.
@@ -34,6 +36,8 @@ def resolve_labels(
         return None
     if label is None:
         return noise.integers(len(classes), n)
+    if isinstance(label, str) and ":" in label and label not in classes:
+        return blend(label, classes).expand(n, -1)
     if isinstance(label, int | str | np.integer):
         return torch.full((n,), class_index(label, classes))
     given = label.detach().cpu() if isinstance(label, torch.Tensor) else label
@@ -60,6 +64,22 @@ def resolve_labels(
     if len(values) != n:
         raise UserError(f"There are {len(values)} labels for {n} images: give one for each.")
     return torch.tensor([class_index(int(v), classes) for v in values])
+
+
+def blend(text: str, classes: Sequence[str]) -> Tensor:
+    """Weights over the classes, which sum to one, of a blend such as "3:0.6,8:0.4"."""
+    weights = torch.zeros(len(classes))
+    for part in text.split(","):
+        name, _, share = part.rpartition(":")
+        try:
+            weights[class_index(name.strip(), classes)] += float(share)
+        except ValueError:
+            raise UserError(
+                f"'{part}' is no part of a blend: give classes with weights, as 3:0.6,8:0.4."
+            ) from None
+    if not (bool(weights.isfinite().all()) and float(weights.min()) >= 0 and weights.sum() > 0):
+        raise UserError(f"The weights of '{text}' must be 0 or more, and not all of them 0.")
+    return weights / weights.sum()
 
 
 def class_index(label: int | str | np.integer, classes: Sequence[str]) -> int:

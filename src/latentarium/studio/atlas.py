@@ -183,18 +183,29 @@ class Atlas:
         """For who uses the model: one at a time, since the processors are shared."""
         return self._lock
 
-    def columns(self) -> tuple[int, int]:
-        """How many numbers a latent has, and a point of the map."""
-        return self.model.latent_dim, 2
+    def columns(self) -> tuple[int, ...]:
+        """How many numbers a row of each kind of request has."""
+        return self.model.latent_dim, 2, 1, 2
 
     def latents(self, request: Request) -> LatentSet:
         """The latents that a request asks for."""
         rows = torch.from_numpy(request.rows.astype(np.float64))
         if request.kind == Kind.LATENTS:
             return rows.float()
-        if self.has_map:
+        if request.kind == Kind.IMAGES:
+            return self._means(rows[:, 0].long())
+        if request.kind == Kind.POINTS and self.has_map:
             return self.plane.unproject(rows).float()
         return self.lattice(rows)
+
+    def _means(self, numbers: LabelSet) -> LatentSet:
+        """The means of the posteriors of images on the map: what `reconstruct` decodes."""
+        found = [self.image(int(number)) for number in numbers] if self.has_map else [None]
+        if any(image is None for image in found):
+            raise UserError("This model can't encode such an image: choose one on its map.")
+        images = torch.stack([image for image in found if image is not None])
+        with torch.no_grad():
+            return self.model.encode(to_float(images.to(self.model.device))).mean.cpu()
 
     def lattice(self, points: Tensor) -> LatentSet:
         """Latents between the four seeds around each point, blended with weights whose squares
@@ -240,10 +251,16 @@ class Atlas:
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
     def decode_at(
-        self, x: float, y: float, label: str | int | None = None, *, plane: Plane | None = None
+        self,
+        x: float,
+        y: float,
+        label: str | int | None = None,
+        *,
+        plane: Plane | None = None,
+        seeds: bool = False,
     ) -> Images:
-        """The image of a place on the map, or on another plane, (1, C, H, W), as the studio shows
-        it.
+        """The image of a place on the map (1, C, H, W), as the studio shows it; or of one on
+        another plane, or on the lattice of seeds, which a model with a map has too.
 
         Raises:
             UserError: The model needs a class and there is none, or the class is unknown.
@@ -253,7 +270,7 @@ class Atlas:
             weights = resolve_labels(label, 1, classes, self.model.takes_label, Noise("unused"))
             assert weights is not None  # a label was given
             asked = one_hot(weights, len(classes)).float().numpy()
-        rows, kind = np.array([[x, y]], np.float32), Kind.POINTS
+        rows, kind = np.array([[x, y]], np.float32), Kind.SEEDS if seeds else Kind.POINTS
         if plane is not None:
             rows, kind = plane.unproject(torch.from_numpy(rows)).float().numpy(), Kind.LATENTS
         request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
@@ -339,6 +356,11 @@ class Atlas:
         judge = load_judge()
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint
         return judge if known else None
+
+    def rarity(self, z: LatentSet) -> PerPoint:
+        """The share of held-out images that lie nearer to the data than each latent."""
+        with self._lock:
+            return percentile_among(self._near(z)[0], self._usual("distance"))
 
     def _trust(self, z: LatentSet, images: Images) -> np.ndarray:
         if not self.has_map:

@@ -1,7 +1,8 @@
 """What the page and the server say to each other over the decode socket, in bytes.
 
-Little endian. A request is a header and n rows of float32: latents, or points of the map, and
-after them, where the labels flag is set, n rows of class weights. The moment is 0 for the model as
+Little endian. A request is a header and n rows of float32: latents, points of the map, numbers of
+images on it, or places on the lattice of seeds; and after them, where the labels flag is set, n
+rows of class weights. The moment is 0 for the model as
 it is, else the number, from 1, of a snapshot of its training.
 
     request   u32 id | u8 model | u8 kind | u16 n | u8 labels | u8 zero | u16 moment | f32 ...
@@ -38,6 +39,10 @@ class Kind(IntEnum):
 
     LATENTS = 0
     POINTS = 1
+    IMAGES = 2
+    """Encoded and decoded: a reconstruction."""
+    SEEDS = 3
+    """A model without encoder has them for a map, so there they are its points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +66,13 @@ def id_of(content: bytes) -> int:
 
 
 def read_request(
-    content: bytes, columns: tuple[tuple[int, int], ...], classes: tuple[int, ...]
+    content: bytes, columns: tuple[tuple[int, ...], ...], classes: tuple[int, ...]
 ) -> Request:
     """Reads a request.
 
     Arguments:
         content: The frame.
-        columns: Of each model: the size of a latent, and of a point on its map.
+        columns: Of each model: how many numbers a row has, by kind.
         classes: Of each model: how many.
 
     Raises:

@@ -1,6 +1,7 @@
 """The models on show: runs with the images that they were trained on, now and at the moments of
 their training that were kept."""
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,14 @@ class Exhibit:
         """The steps of training whose weights were kept, from the first on."""
         return self.history.steps if self.history else []
 
+    def data_code(self) -> str:
+        """Python that loads the images that it was trained on."""
+        if self.run is None:
+            return f"la.load_data({json.dumps(self.atlas.data.card.source)})"
+        settings = self.run.config.train
+        size = f", size={settings.image_size}" if settings.image_size else ""
+        return f"la.load_data({json.dumps(settings.data)}{size})"
+
     def describe(self, index: int) -> dict[str, Any]:
         """What the page must know of it."""
         model, data = self.atlas.model, self.atlas.data
@@ -71,6 +80,7 @@ class Exhibit:
             "images": self.atlas.count,
             "train_images": len(self.atlas.train),
             "data": data.card.source,
+            "data_code": self.data_code(),
             "moments": self.moments(),
             "trust": list(TRUST),
             "gaps": self.atlas.gap_definitions(),
@@ -87,7 +97,7 @@ class Gallery:
 
     def __init__(self, exhibits: Sequence[Exhibit] = (), data: str | None = None) -> None:
         self._exhibits = list(exhibits)
-        self._data = data
+        self.data = data
         self._loaded: dict[tuple[str, int], Data] = {}
         self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
         self._lock = threading.RLock()
@@ -141,7 +151,7 @@ class Gallery:
             UserError: They are not there, or others are.
         """
         settings = run.config.train
-        where = (self._data or settings.data, settings.image_size)
+        where = (self.data or settings.data, settings.image_size)
         with self._lock:
             if where not in self._loaded:
                 self._loaded[where] = load_data(where[0], size=where[1])

@@ -43,7 +43,8 @@ export function pythonFloat(value: number): string {
 
 function write(value: Value): string {
   if (typeof value === "boolean") return value ? "1" : "0";
-  return typeof value === "number" ? exact(value) : value;
+  if (typeof value === "string") return value;
+  return Number.isInteger(value) ? String(value) : exact(value);
 }
 
 let due = 0;

@@ -17,6 +17,8 @@ export interface Model {
   /** those that it was trained on come first; the others it never saw */
   train_images: number;
   data: string;
+  /** Python that loads them */
+  data_code: string;
   /** steps of its training whose weights were kept */
   moments: number[];
   gaps: string[];

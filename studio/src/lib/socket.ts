@@ -3,13 +3,17 @@
 
 export const LATENTS = 0;
 export const POINTS = 1;
+/** numbers of images on the map: encoded, and decoded again */
+export const IMAGES = 2;
+/** places on the lattice of seeds, which every model has */
+export const SEEDS = 3;
 const HEADER = 12;
 const REPLY_HEADER = 16;
 const TRUST_COLUMNS = 5;
 
 export interface Ask {
   model: number;
-  kind: typeof LATENTS | typeof POINTS;
+  kind: typeof LATENTS | typeof POINTS | typeof IMAGES | typeof SEEDS;
   /** n rows, one after the other */
   rows: Float32Array;
   n: number;

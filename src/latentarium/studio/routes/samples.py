@@ -1,0 +1,112 @@
+"""Images drawn from a model: their pixels, what is said of them, and files of them."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from latentarium.data.dataset import Data, to_uint8
+from latentarium.run import grid_npz, grid_png
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.copies import CopyCheck
+from latentarium.studio.critic import Critic
+from latentarium.studio.frames import MOST
+from latentarium.studio.gallery import Gallery
+from latentarium.studio.routes.models import binary
+from latentarium.studio.samples import Draw, Way, draw
+
+
+class Wish(BaseModel):
+    """What is drawn; see `Draw`."""
+
+    n: int = Field(default=16, ge=1, le=MOST)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    truncation: float = Field(default=1.0, ge=0, le=10, allow_inf_nan=False)
+    way: Way = "prior"
+    label: str = Field(default="", max_length=400)
+
+
+Asked = Annotated[Wish, Query()]
+
+
+class Experts:
+    """A copy check and a critic for each data set, made when they are first asked."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, CopyCheck] = {}
+        self._critics: dict[str, Critic] = {}
+
+    def copies(self, data: Data) -> CopyCheck:
+        return self._checks.setdefault(data.card.fingerprint, CopyCheck(data))
+
+    def critic(self, atlas: Atlas) -> Critic:
+        known = self._critics.get(atlas.data.card.fingerprint)
+        return known or self._critics.setdefault(
+            atlas.data.card.fingerprint, Critic(atlas.data, atlas.judge)
+        )
+
+
+def router(gallery: Gallery) -> APIRouter:
+    """The routes of drawn images."""
+    routes = APIRouter(prefix="/api/models/{index}/samples")
+    experts = Experts()
+
+    @routes.get("/pixels")
+    def pixels(index: int, wish: Asked) -> Response:
+        """uint8, image after image, row by row, channels last."""
+        images = to_uint8(draw(gallery.atlas(index), Draw(**wish.model_dump())).images)
+        return binary(np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy()).tobytes())
+
+    @routes.get("/latents")
+    def latents(index: int, wish: Asked) -> Response:
+        """What the images are decoded from: float32, n rows."""
+        z = draw(gallery.atlas(index), Draw(**wish.model_dump())).z
+        return binary(z.numpy().astype("<f4").tobytes())
+
+    @routes.get("/opinion")
+    def opinion(index: int, wish: Asked) -> dict[str, Any]:
+        """What was asked for, what a judge sees, and whether it looks real."""
+        atlas = gallery.atlas(index)
+        drawn, critic = draw(atlas, Draw(**wish.model_dump())), experts.critic(atlas)
+        said = critic(drawn.images)
+        hard = drawn.asked is not None and not drawn.asked.dtype.is_floating_point
+        return {
+            "asked": drawn.asked.tolist() if hard and drawn.asked is not None else None,
+            "judged": None if said.judged is None else said.judged.tolist(),
+            "sure": None if said.sure is None else rounded(said.sure),
+            "real": said.real.tolist(),
+            "usual": critic.usual,
+            "usually_sure": critic.usually_sure,
+            "rarity": rounded(atlas.rarity(drawn.z)) if atlas.has_map else None,
+        }
+
+    @routes.get("/copies")
+    def copies(index: int, wish: Asked) -> dict[str, Any]:
+        """The nearest training image of each, by its number on the map."""
+        atlas = gallery.atlas(index)
+        check = experts.copies(atlas.data)
+        found = check(draw(atlas, Draw(**wish.model_dump())).images)
+        return {
+            "number": found.number.tolist(),
+            "distance": rounded(found.distance),
+            "nearer": rounded(found.nearer),
+            "held_out": len(check.usual),
+        }
+
+    @routes.get("/grid.png")
+    def picture(index: int, wish: Asked) -> Response:
+        images = draw(gallery.atlas(index), Draw(**wish.model_dump())).images
+        return Response(grid_png(images), media_type="image/png")
+
+    @routes.get("/images.npz")
+    def arrays(index: int, wish: Asked) -> Response:
+        return binary(grid_npz(draw(gallery.atlas(index), Draw(**wish.model_dump())).images))
+
+    return routes
+
+
+def rounded(values: torch.Tensor) -> list[float]:
+    """As JSON numbers, with the digits that a person reads."""
+    return [round(value, 4) for value in values.tolist()]

@@ -1,0 +1,140 @@
+// What Compare shows: which models, and the one cursor that all of them share.
+import { plane, pointMap, realImages, type Ellipse, type Model, type PointMap } from "../api";
+import { exact, slice, toAddress } from "../address.svelte";
+import { studio } from "../studio.svelte";
+import type { View } from "../splat";
+
+/** The part of the address that Compare has. */
+export const shown = slice("c.", { models: "", lock: "image", image: 0, x: 0, y: 0, label: 0, seed: 0, all: false as boolean });
+export const MOST = 4;
+
+export class Comparison {
+  trouble = $state("");
+  /** of the lattice of seeds, the same in all panes */
+  lattice = $state<View>({ x: Math.round(shown.x), y: Math.round(shown.y), scale: 62 });
+  /** by the models' numbers */
+  maps = $state.raw<Record<number, PointMap>>({});
+  /** each class's Gaussian, at one standard deviation */
+  classes = $state.raw<Record<number, Ellipse[]>>({});
+  private last: { of: string; image: Promise<Uint8Array> } | null = null;
+
+  get models(): Model[] {
+    const wanted = shown.models.split(".").filter(Boolean).map(Number);
+    const found = [...new Set(wanted)].flatMap((id) => studio.models[id] ?? []);
+    return (found.length >= 2 ? found : studio.models).slice(0, MOST);
+  }
+
+  get byImage(): boolean {
+    return shown.lock !== "z" && this.models.some((model) => model.has_map);
+  }
+
+  /** The models whose images have the same numbers as those of the first with a map. */
+  sharesImages(model: Model): boolean {
+    const first = this.models.find((one) => one.has_map);
+    return Boolean(first && model.has_map && model.data === first.data && model.images === first.images
+      && String(model.image_shape) === String(first.image_shape));
+  }
+
+  get image(): number {
+    const first = this.models.find((one) => one.has_map);
+    const number = Math.round(shown.image);
+    return first && number >= 0 && number < first.images ? number : 0;
+  }
+
+  async load(model: Model): Promise<void> {
+    if (!model.has_map || this.maps[model.id]) return;
+    try {
+      const [found, flat] = await Promise.all([pointMap(model.id), plane(model.id)]);
+      this.maps = { ...this.maps, [model.id]: found };
+      this.classes = { ...this.classes, [model.id]: flat.ellipses[0] ?? [] };
+    } catch (error) {
+      this.trouble = (error as Error).message;
+    }
+  }
+
+  /** A real image; models that share images ask for it once. */
+  real(model: Model, number: number): Promise<Uint8Array> {
+    const of = `${this.sharesImages(model) ? "shared" : model.id} ${number}`;
+    if (this.last?.of !== of) this.last = { of, image: realImages(model.id, [number]).then(([pixels]) => pixels) };
+    return this.last.image;
+  }
+
+  /** Where an image lies on a model's map. */
+  placeOf(model: Model): { x: number; y: number } {
+    const points = this.maps[model.id]?.points;
+    return points ? { x: points[2 * this.image], y: points[2 * this.image + 1] } : { x: 0, y: 0 };
+  }
+
+  toggle(model: Model): void {
+    const ids = this.models.map(({ id }) => id);
+    const next = ids.includes(model.id) ? ids.filter((id) => id !== model.id) : [...ids, model.id].sort((a, b) => a - b);
+    if (next.length < 2 || next.length > MOST) return;
+    shown.models = next.join(".");
+    toAddress();
+  }
+
+  /** The real image nearest to a place on a model's map becomes that of all. */
+  pick(model: Model, x: number, y: number): void {
+    const points = this.maps[model.id]?.points;
+    if (!points) return;
+    let least = Infinity;
+    let nearest = 0;
+    for (let i = 0; i < points.length / 2; i++) {
+      const far = (points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2;
+      if (far < least) {
+        least = far;
+        nearest = i;
+      }
+    }
+    this.choose(nearest);
+  }
+
+  choose(image: number): void {
+    shown.image = image;
+    toAddress();
+  }
+
+  move(x: number, y: number): void {
+    shown.x = x;
+    shown.y = y;
+    toAddress();
+  }
+
+  label(model: Model): string {
+    return model.asks_class ? JSON.stringify(model.classes[Math.min(shown.label, model.classes.length - 1)]) : "None";
+  }
+
+  /** Python that makes the images under the cursor. */
+  get cursorCode(): string {
+    const head = ["import latentarium as la", "from latentarium.studio.atlas import Atlas"];
+    const each = (model: Model): string => `    (${JSON.stringify(model.folder)}, ${model.data_code}, ${this.label(model)}),`;
+    if (!this.byImage)
+      return [
+        ...head, "", "for folder, data, label in [", ...this.models.map(each), "]:",
+        "    atlas = Atlas(la.load(folder), data)",
+        `    image = atlas.decode_at(${exact(shown.x)}, ${exact(shown.y)}, label, seeds=True)`,
+      ].join("\n");
+    const first = this.models.find((model) => model.has_map)!;
+    const folders = this.models.filter((model) => this.sharesImages(model)).map((model) => JSON.stringify(model.folder));
+    return [
+      ...head, "from latentarium.data.dataset import to_float", "",
+      `data = ${first.data_code}`,
+      `for folder in [${folders.join(", ")}]:`,
+      "    model = la.load(folder)",
+      `    image = model.reconstruct(to_float(Atlas(model, data).image(${this.image})[None]))`,
+    ].join("\n");
+  }
+
+  /** Python that makes the draws. */
+  get drawsCode(): string {
+    return [
+      "import latentarium as la", "",
+      ...this.models.map((model) => {
+        const turns = model.takes_class ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
+        return `images = la.load(${JSON.stringify(model.folder)}).sample(16, ${turns}seed=${seedOf()})`;
+      }),
+    ].join("\n");
+  }
+}
+
+export const seedOf = (): number => Math.min(2 ** 32 - 1, Math.max(0, Math.round(shown.seed)));

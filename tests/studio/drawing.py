@@ -1,0 +1,51 @@
+"""Tiny models whose images a judge knows, for tests of Generate and Compare."""
+
+import time
+
+from latentarium.metrics.judge import Judge
+from latentarium.metrics.judge_training import train_judge
+from latentarium.studio.atlas import Atlas
+from latentarium.studio.gallery import Exhibit, Gallery, prepare
+
+
+def judged(gallery) -> tuple[Gallery, Judge]:
+    """The same models on show, their maps made anew with a judge of their images."""
+    judge = train_judge(gallery[0].atlas.data, steps=60, checks=2)
+    found = []
+    for one in gallery:
+        atlas = Atlas(one.atlas.model, one.atlas.data)
+        atlas.judge = judge
+        found.append(
+            Exhibit(name=one.name, folder=one.folder, kind=one.kind, atlas=atlas, run=one.run)
+        )
+    again = Gallery(found)
+    prepare(again).join()
+    return again, judge
+
+
+def until(page, expression: str) -> None:
+    """Waits until JavaScript is true; Playwright's own waiting evaluates strings in the page,
+    which its policy forbids."""
+    end = time.monotonic() + 10
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(20)
+
+
+def measured(name: str, value: float, low: float, high: float, **changed) -> dict:
+    """A measurement as metrics.json has it."""
+    usual = {
+        "name": name, "value": value, "unit": "", "interval": [low, high], "floor": 0.5, "n": 100,
+        "seed": 0, "extractor": "judge 12", "split": "test", "protocol": "p", "detail": "",
+        "note": "",
+    }  # fmt: skip
+    return usual | changed
+
+
+def metrics_of(run, measurements: dict, fingerprint: str = "f") -> dict:
+    """The content of metrics.json for the weights that a run has."""
+    return {
+        "weights": run.weights_hash(), "format": 2, "model": "m", "data": "tiny",
+        "fingerprint": fingerprint, "seed": 0, "measurements": measurements, "tables": {},
+        "left_out": {}, "seconds": {},
+    }  # fmt: skip

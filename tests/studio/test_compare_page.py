@@ -1,0 +1,223 @@
+"""Compare in a browser: several models under one cursor."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from drawing import judged, measured, metrics_of, until
+
+from latentarium.data.dataset import to_float, to_uint8
+from latentarium.studio import measuring
+from pages import IN_A_BROWSER, Served, drag, go, pixels, seen
+
+pytestmark = IN_A_BROWSER
+AE, VAE, GAN, CGAN = range(4)
+
+
+@pytest.fixture(scope="module")
+def served(served):
+    """The same models with a judge of their images."""
+    gallery, _ = judged(served.gallery)
+    studio = Served(gallery)
+    yield studio
+    studio.stop()
+
+
+def shown(page, name):
+    return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0].astype(int)
+
+
+def state(page):
+    page.wait_for_timeout(250)  # the address is written when the hand rests
+    return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
+
+
+def reconstruction(atlas, number):
+    again = atlas.model.reconstruct(to_float(atlas.image(number)[None])).detach()
+    return to_uint8(again)[0, 0].numpy().astype(int)
+
+
+def test_one_real_image_goes_through_every_encoder(page, served):
+    go(page, served, "#tab=compare&c.image=17")
+    for model in (AE, VAE):
+        atlas = served.gallery[model].atlas
+        expected = reconstruction(atlas, 17)
+        assert np.abs(shown(page, f"decoded-{model}") - expected).max() <= 1
+        real = atlas.image(17)[0].numpy().astype(int)
+        until(page, f"document.querySelector('[data-testid=real-{model}]').width > 0")
+        np.testing.assert_array_equal(shown(page, f"real-{model}"), real)
+        until(
+            page, f"document.querySelector('[data-testid=error-{model}]').innerText.includes('0.')"
+        )
+        error = (((expected - real) / 255) ** 2).mean()
+        said = float(page.get_by_test_id(f"error-{model}").inner_text().split()[-1])
+        assert said == pytest.approx(error, abs=2e-3)
+        assert "data" in page.get_by_test_id(f"verdict-{model}").inner_text()
+    for model in (GAN, CGAN):
+        assert "Has no encoder" in page.get_by_test_id(f"pane-{model}").inner_text()
+
+
+def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
+    go(page, served, "#tab=compare&c.models=0.1")
+    before = [shown(page, f"decoded-{model}") for model in (AE, VAE)]
+    circles = page.locator("[data-testid=pane-1] svg circle.cursor")
+    place = circles.get_attribute("cx")
+    assert seen(page)["painted"] > 50
+    drag(page, [(0.3, 0.4), (0.45, 0.6)])
+    number = int(state(page)["c.image"])
+    for model, old in zip((AE, VAE), before, strict=True):
+        atlas = served.gallery[model].atlas
+        now = shown(page, f"decoded-{model}")
+        assert not np.array_equal(now, old)
+        assert np.abs(now - reconstruction(atlas, number)).max() <= 1
+    assert circles.get_attribute("cx") != place
+    page.get_by_role("application").nth(1).focus()  # the other map, by keyboard
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowUp")
+    assert int(state(page)["c.image"]) != number
+
+
+def test_the_same_z_for_every_model(page, served):
+    go(page, served, "#tab=compare&c.lock=z&c.x=0.5&c.y=0.25&c.label=1")
+    for model in range(4):
+        atlas = served.gallery[model].atlas
+        expected = atlas.decode_at(0.5, 0.25, "1" if model == CGAN else None, seeds=True)
+        expected = to_uint8(expected)[0, 0].numpy().astype(int)
+        assert np.abs(shown(page, f"decoded-{model}") - expected).max() <= 1
+    old = shown(page, "decoded-3")
+    page.get_by_role("radio", name="2", exact=True).click()
+    page.wait_for_timeout(200)
+    assert not np.array_equal(shown(page, "decoded-3"), old)
+    drag(page, [(0.7, 0.3)])
+    found = state(page)
+    assert (found["c.x"], found["c.y"]) != ("0.5", "0.25")
+    assert f"decode_at({found['c.x']}, {found['c.y']}, label, seeds=True)" in (
+        page.get_by_test_id("code-python").first.inner_text()
+    )
+    page.get_by_role("radio", name="the same image").click()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert "reconstruct" in page.get_by_test_id("code-python").first.inner_text()
+
+
+def test_models_are_chosen_two_to_four(page, served):
+    go(page, served, "#tab=compare&c.models=1.3")
+    assert page.locator("article").count() == 2
+    assert page.get_by_role("checkbox", name="vae_debug").is_disabled()  # one alone is none
+    page.get_by_role("checkbox", name="ae_debug", exact=True).check()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.locator("article").count() == 3
+    assert state(page)["c.models"] == "0.1.3"
+    page.set_viewport_size({"width": 500, "height": 800})
+    boxes = [page.locator("article").nth(i).bounding_box() for i in range(2)]
+    assert boxes[1]["y"] > boxes[0]["y"] + 100  # they stack
+    assert page.evaluate("document.documentElement.scrollWidth") <= 500
+
+
+def test_the_same_draws_by_every_model_with_their_trust(page, served):
+    go(page, served, "#tab=compare&c.seed=7")
+    turns = [i % 3 for i in range(16)]
+    for model in range(4):
+        label = turns if model == CGAN else None
+        images = served.gallery[model].atlas.model.sample(16, label, seed=7)
+        until(page, f"document.querySelector('[data-testid=draw-{model}-15]')?.width > 0")
+        np.testing.assert_array_equal(
+            shown(page, f"draw-{model}-15"), to_uint8(images)[15, 0].numpy()
+        )
+    atlas = served.gallery[AE].atlas
+    rare = atlas.rarity(atlas.model.latents(16, seed=7)[0])
+    until(page, "document.querySelector('[data-testid=trust-0]').innerText.includes('gap')")
+    trust = page.get_by_test_id("trust-0").inner_text()
+    assert f"{int((rare > 0.99).sum())} of 16 in a gap" in trust
+    sure = atlas.judge.probabilities(atlas.model.sample(16, seed=7)).amax(1)
+    assert f"judge sure of {int((sure >= 0.9).sum())} of 16" in trust
+    page.get_by_test_id("trust-3").get_by_text("gaps are unknown").wait_for()
+    ran: dict = {}
+    exec(page.get_by_test_id("code-python").nth(1).inner_text(), ran)
+    last = to_uint8(ran["images"])[15, 0].numpy()
+    np.testing.assert_array_equal(shown(page, "draw-3-15"), last)
+    old = shown(page, "draw-0-0")
+    page.get_by_role("button", name="New draw").click()
+    assert state(page)["c.seed"] == "8"
+    assert not np.array_equal(shown(page, "draw-0-0"), old)
+
+
+def test_measures_stand_below_with_intervals_and_only_what_compares_is_ranked(page, served):
+    for model, low in ((AE, 1.0), (VAE, 3.0), (GAN, 5.0)):
+        run = served.gallery[model].run
+        rows = {
+            "frechet": measured("Fréchet distance", low + 0.5, low, low + 1),
+            "precision": measured("Precision", 0.5, 0.4, 0.6),
+            "recall": measured("Recall", low / 10, 0, 1, n=100 + model),
+            "kernel": measured("Kernel distance", low, low - 0.1, low + 0.1),
+        }
+        run.save_metrics(metrics_of(run, rows))
+    try:
+        go(page, served, "#tab=compare&c.models=0.1.2")
+        row = page.get_by_test_id("row-frechet")
+        row.wait_for()
+        assert "floor 0.5 · n = 100" in row.inner_text()
+        cells = row.locator(".cell").all_inner_texts()
+        assert "[1, 2]" in cells[0]
+        assert [("best" in cell) for cell in cells] == [True, False, False]
+        assert "best" not in page.get_by_test_id("row-precision").inner_text()
+        assert (
+            "Not comparable: n 100 against 101" in page.get_by_test_id("row-recall").inner_text()
+        )
+        assert "can't be compared" in page.get_by_test_id("refusal").inner_text()
+        assert page.get_by_test_id("row-kernel").count() == 0
+        page.get_by_role("button", name="All measures").click()
+        assert page.get_by_test_id("row-kernel").count() == 1
+        assert state(page)["c.all"] == "1"
+        command = page.get_by_test_id("code-command").inner_text()
+        assert command == "latentarium compare " + " ".join(
+            served.gallery[i].folder for i in range(3)
+        )
+    finally:
+        for model in range(3):
+            (served.gallery[model].run.folder / "metrics.json").unlink()
+
+
+WORK = """
+import json, sys, time, pathlib
+print("r: 1 of 4, about 3 s left  labels", file=sys.stderr, flush=True)
+time.sleep(0.7)
+if "gan" in sys.argv[1]:
+    sys.exit("latentarium: The images are gone: give them with --data.")
+pathlib.Path(sys.argv[1], "metrics.json").write_text(sys.argv[2])
+"""
+
+
+def test_a_run_that_was_not_measured_can_be(page, served, monkeypatch):
+    run = served.gallery[VAE].run
+    content = json.dumps(metrics_of(run, {"frechet": measured("Fréchet distance", 2, 1, 3)}))
+
+    def command(folder, data):
+        return [sys.executable, "-c", WORK, str(folder), content]
+
+    monkeypatch.setattr(measuring, "evaluate_command", command)
+    studio = Served(served.gallery)
+    try:
+        page.goto(studio.address + "#tab=compare&c.models=1.2")
+        place = page.get_by_test_id("measuring-1")
+        place.get_by_text("Not measured yet.").wait_for()
+        place.get_by_role("button").click()
+        place.get_by_text("part 2 of 4, about 3 s left").wait_for()
+        assert page.get_by_test_id("measuring-2").get_by_role("button").is_disabled()
+        page.get_by_test_id("row-frechet").wait_for()
+        assert "[1, 3]" in page.get_by_test_id("row-frechet").inner_text()
+        page.get_by_test_id("measuring-2").get_by_role("button").click()
+        alert = page.get_by_test_id("measuring-2").get_by_role("alert")
+        alert.wait_for()
+        assert "The images are gone" in alert.inner_text()
+    finally:
+        studio.stop()
+        (run.folder / "metrics.json").unlink(missing_ok=True)
+    page.trouble[:] = [line for line in page.trouble if not line.startswith(studio.address)]
+
+
+def test_compare_speaks_chinese(page, served):
+    go(page, served, "#tab=compare&c.models=0.2")
+    page.get_by_role("button", name="中文").click()
+    assert "沒有編碼器" in page.get_by_test_id("pane-2").inner_text()
+    assert "評量結果" in page.get_by_test_id("measures").inner_text()
