@@ -12,7 +12,7 @@ from latentarium.studio.status import read_row
 
 BATCH = 400
 """Rows of one event."""
-CHUNK = 4 << 20
+CHUNK = 64 << 20
 """Bytes that are read at once."""
 UNSTEADY = ("seconds", "seconds_left", "step")
 """What changes with each row, and needs no event of its own."""

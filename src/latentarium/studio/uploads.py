@@ -38,7 +38,7 @@ DEEPEST, LONGEST = 8, 200
 CHECK_SECONDS = 300.0
 LEFT = 3600.0
 """Seconds after which an upload without an end is thrown away."""
-SHOWN, SIDE = 12, 64
+SHOWN, SIDE = 12, 48
 """Pictures shown of an upload, and their side."""
 
 
