@@ -111,20 +111,26 @@ def measure_gap(folder: str | Path, *, data: str | None = None, shown: Display) 
     before = run.gap() or {}
     known = before.get("moments", {}) if before.get("protocol") == protocol else {}
     found = {str(step): known[str(step)] for step in wanted if str(step) in known}
+
+    def kept_so_far() -> dict[str, Any]:
+        ordered = {str(step): found[str(step)] for step in wanted if str(step) in found}
+        return {"protocol": protocol, "wanted": wanted, "moments": ordered}
+
+    run.save_gap(kept_so_far())  # who waits sees how much there is to do
     bar = shown.bar(str(folder), len(wanted), len(found))
     for step in wanted:
-        if str(step) not in found:
-            began = time.monotonic()
-            at = exploitability(
-                run.load(step), real.train, real.validation, optimizer=optimizer, seed=seed,
-                response_steps=RESPONSE_STEPS, num_batches=BATCHES, batch_size=batch_size,
-            )  # fmt: skip
-            found[str(step)] = {**asdict(at), "seconds": time.monotonic() - began}
-        ordered = {str(step): found[str(step)] for step in wanted if str(step) in found}
-        run.save_gap({"protocol": protocol, "wanted": wanted, "moments": ordered})
-        bar.update(len(ordered))
+        if str(step) in found:
+            continue
+        began = time.monotonic()
+        at = exploitability(
+            run.load(step), real.train, real.validation, optimizer=optimizer, seed=seed,
+            response_steps=RESPONSE_STEPS, num_batches=BATCHES, batch_size=batch_size,
+        )  # fmt: skip
+        found[str(step)] = {**asdict(at), "seconds": time.monotonic() - began}
+        run.save_gap(kept_so_far())
+        bar.update(len(found))
     bar.end()
-    return {"protocol": protocol, "wanted": wanted, "moments": found}
+    return kept_so_far()
 
 
 def data_of(run: Run, source: str | None = None) -> Data:

@@ -52,9 +52,9 @@ def until_logged(client, folder):
 
 
 def test_paused_stopped_and_resumed_it_ends_with_the_same_bits(client, folder):
-    steps = 1200
+    steps = 400
     begun = client.post("/api/runs", json={**WISH, "steps": steps}).json()
-    assert begun["state"] == "waiting"
+    assert (begun["state"], begun["steps"], begun["data"]) == ("waiting", steps, "mnist")
     assert client.post("/api/runs", json=WISH).status_code == 422  # the name is taken
     until_logged(client, folder)
     assert client.get("/api/runs/mine").json()["state"] == "training"

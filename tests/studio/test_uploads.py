@@ -86,11 +86,9 @@ def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
         "leads out of it": zipped({"../../up.png": picture(1)}),
         "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
         "no zip or damaged": b"PK no",
-        "holds no pictures": zipped({"a.py": b"import os"}),
         "are broken": zipped({f"{i}.png": b"\x89PNG nothing" for i in range(5)}),
     }
-    looked = {name: content for name, content in hostile.items() if name != "are broken"}
-    for words, content in hostile.items() if False else looked.items():
+    for words, content in hostile.items():
         answer = send(client, "bad", {"x.zip": content})
         assert answer.status_code == 422
         assert words in answer.text

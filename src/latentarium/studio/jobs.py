@@ -136,16 +136,20 @@ class Trainings:
     def _not_yet(self, key: str, lives: bool) -> dict[str, Any]:
         """Of a training whose process has not made the folder, or failed before."""
         started = self.processes.started(key)
-        preset = started.arguments[1] if started and len(started.arguments) > 1 else ""
+        words = started.arguments if started else ()
+        asked = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE ...
+        preset = asked.get("train", "")
         config = presets.get(preset) if preset in presets.PRESETS else None
+        usual = config.train.steps if config else 0
         state: State = (
             "waiting" if lives else "failed" if self.processes.failure(key) else "paused"
         )
         return {
             "preset": preset,
             "family": config.model.family if config else "",
-            "loss": None, "equilibrium": None, "data": "", "seed": 0, "state": state,
-            "step": 0, "steps": config.train.steps if config else 0, "seconds": 0.0,
+            "loss": None, "equilibrium": None, "data": asked.get("--data", ""),
+            "seed": int(asked.get("--train.seed", 0)), "state": state,
+            "step": 0, "steps": int(asked.get("--train.steps", usual)), "seconds": 0.0,
             "seconds_left": None, "model": None, "has_weights": False, "moments": [],
             "samples": [],
         }  # fmt: skip

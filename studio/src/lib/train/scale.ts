@@ -59,7 +59,8 @@ export function range(values: number[]): Point {
   const low = sorted[0];
   const most = sorted[sorted.length - 1];
   const usual = sorted[Math.floor(0.97 * (sorted.length - 1))];
-  const high = most > usual + 0.5 * (usual - low) ? usual + 0.15 * (usual - low) : most;
+  const many = sorted.length > 40;
+  const high = many && most > usual + 0.5 * (usual - low) ? usual + 0.15 * (usual - low) : most;
   const room = 0.06 * (high - low || Math.abs(high) || 1);
   return [low - room, high + room];
 }
