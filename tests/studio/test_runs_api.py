@@ -5,7 +5,6 @@ import json
 import time
 
 import pytest
-import torch
 from starlette.testclient import TestClient
 
 import latentarium as la
@@ -27,20 +26,20 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def client(folder, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as many as here, for the same bits
+def client(folder):
     with TestClient(make_app(Gallery(), runs=folder), base_url=ADDRESS) as client:
         yield client
 
 
 def until(client, states, name="mine"):
     """Waits for a state, and says what the run then is."""
+    info = {}
     for _ in range(600):
         info = client.get(f"/api/runs/{name}").json()
         if info["state"] in states:
             return info
         time.sleep(0.05)
-    raise AssertionError(f"{info['state']}, never {states}: {info}")
+    raise AssertionError(f"never {states}: {info}")
 
 
 def until_logged(client, folder):
@@ -51,7 +50,7 @@ def until_logged(client, folder):
     raise AssertionError(client.get("/api/runs").text)
 
 
-def test_paused_stopped_and_resumed_it_ends_with_the_same_bits(client, folder):
+def test_a_training_is_begun_paused_stopped_and_shown(client, folder):
     steps = 400
     begun = client.post("/api/runs", json={**WISH, "steps": steps}).json()
     assert (begun["state"], begun["steps"], begun["data"]) == ("waiting", steps, "mnist")
@@ -65,20 +64,12 @@ def test_paused_stopped_and_resumed_it_ends_with_the_same_bits(client, folder):
     stopped = client.post("/api/runs/mine/stop").json()
     assert (stopped["state"], stopped["step"]) == ("stopped", paused["step"])
     assert Run(folder / "mine").load().latent_dim == 4
-    # a server that is started anew knows as much, and can go on with it
+    # a server that is started anew knows as much
     with TestClient(make_app(Gallery(), runs=folder), base_url=ADDRESS) as later:
         assert later.get("/api/runs/mine").json()["state"] == "stopped"
-        assert later.post("/api/runs/mine/resume").json()["state"] in ("waiting", "training")
-        done = until(later, ["done"])
-        assert (done["step"], done["failure"]) == (steps, "")
         assert later.post("/api/runs/mine/show").json() == {"model": 0}
         assert [m["name"] for m in later.get("/api/models").json()] == ["mine"]
         assert later.get("/api/runs/mine").json()["model"] == 0
-    mine = Run(folder / "mine")
-    assert mine.config.train.snapshots == 24
-    whole = la.train(mine.config, folder / "whole")
-    for name, tensor in whole.load().state_dict().items():
-        assert torch.equal(tensor, mine.load().state_dict()[name]), name
 
 
 def test_a_training_that_can_not_begin_says_why_and_can_be_forgotten(client):
@@ -90,15 +81,6 @@ def test_a_training_that_can_not_begin_says_why_and_can_be_forgotten(client):
     assert "Traceback" not in failed["failure"]
     assert client.delete("/api/runs/mine").status_code == 200
     assert client.get("/api/runs").json() == []
-
-
-def test_an_estimate_comes_first_and_writes_nothing(client, folder):
-    found = client.post("/api/estimate", json=WISH).json()
-    assert found["steps"] == 40
-    assert found["parameters"]["autoencoder"] > 100
-    assert found["total_seconds"] == pytest.approx(40 * found["step_seconds"])
-    assert found["peak_bytes"] > 10**7
-    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +133,7 @@ def test_events_come_as_the_run_goes_on_and_keep_the_connection(folder, monkeypa
         return dict(look)
 
     async def watch():
-        stream = following(Follower(state, run.log_path, lambda: run.config))
+        stream = following(Follower(state, run.log_path, lambda: run.config), lambda: False)
         first = [await anext(stream), await anext(stream)]
         assert [part.split(b"\n")[0] for part in first] == [b"event: state", b"event: doctor"]
         assert await anext(stream) == b": still here\n\n"

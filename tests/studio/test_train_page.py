@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
 import latentarium as la
 from conftest import tiny_data
@@ -17,6 +18,7 @@ from pages import IN_A_BROWSER, Served, go
 
 pytestmark = IN_A_BROWSER
 
+MOVED = "() => !document.querySelector('[data-testid=progress]').innerText.startsWith('step 0 ')"
 WON = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0, "held_out": 0.01}
 
 
@@ -50,31 +52,35 @@ def state(page, words):
     page.locator("article header .chip").get_by_text(words, exact=True).wait_for(timeout=60_000)
 
 
-def test_from_an_estimate_to_a_model_to_explore(page, served, runs):
+def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     go(page, served, "#tab=train")
     page.get_by_role("radio", name="vae_debug").click()
-    page.get_by_label("Steps").fill("900")
+    page.get_by_label("Steps").fill("400")
     page.get_by_label("Name").fill("mine")
     begin = page.get_by_role("button", name="Start training")
     assert begin.is_disabled()  # not before it is known what it takes
     page.get_by_role("button", name="What will it take?").click()
     page.get_by_test_id("takes").wait_for(timeout=60_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
-    assert "--train.steps 900" in page.get_by_test_id("code-command").inner_text()
+    assert "--train.steps 400" in page.get_by_test_id("code-command").inner_text()
+    assert not (runs / "mine").exists()
     begin.click()
     state(page, "training")
     page.locator("[data-testid=loss-autoencoder] path").first.wait_for()
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=progress]').innerText.startsWith('step 0 ')"
-    )
+    page.wait_for_function(MOVED)
     page.get_by_role("button", name="Pause").click()
     state(page, "paused")
     page.get_by_role("button", name="Stop, and keep").click()
     state(page, "stopped")
     page.get_by_role("button", name="Resume").click()
     state(page, "done")
-    assert "step 900 of 900" in page.get_by_test_id("progress").inner_text()
+    assert "step 400 of 400" in page.get_by_test_id("progress").inner_text()
     assert "mine" in [one.name for one in served.gallery]  # it has joined by itself
+    mine = Run(runs / "mine")
+    assert mine.config.train.snapshots == 24
+    whole = la.train(mine.config, tmp_path / "whole")
+    for name, tensor in whole.load().state_dict().items():
+        assert torch.equal(tensor, mine.load().state_dict()[name]), name
     page.get_by_role("button", name="Explore it").click()
     page.wait_for_selector("html[data-ready=yes]")
     radio = page.get_by_role("radio", name="mine VAE")
@@ -122,7 +128,7 @@ def test_a_step_is_chosen_by_click_and_by_key_and_kept_in_the_address(page, serv
     assert chart.get_attribute("aria-valuenow") == "10"
     page.keyboard.press("ArrowRight")
     assert chart.get_attribute("aria-valuenow") == "20"
-    page.wait_for_function("location.hash.includes('t.step=20')")
+    page.wait_for_function("() => location.hash.includes('t.step=20')")
     first = page.locator("[data-testid=histogram]").first.inner_html()
     page.get_by_role("button", name="step 40").click()
     assert chart.get_attribute("aria-valuenow") == "40"
@@ -185,7 +191,7 @@ def test_a_folder_of_pictures_is_sent_looked_at_and_removed(page, served, runs, 
     assert "24 images, 2 classes, 10 × 12" in kept.inner_text()
     assert "Fewer than 20" in kept.inner_text()
     assert "One file is no picture" in page.locator(".how").inner_text()
-    page.wait_for_function("document.querySelector('.pictures img').naturalWidth === 48")
+    page.wait_for_function("() => document.querySelector('.pictures img').naturalWidth === 48")
     chosen = page.get_by_role("radio", name="Your own: pets")
     assert chosen.get_attribute("aria-checked") == "true"
     assert f"--data {runs}/uploads/pets" in page.get_by_test_id("code-command").inner_text()

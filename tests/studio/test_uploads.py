@@ -72,9 +72,10 @@ def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
     assert left(folder) == []
 
 
-def test_a_zip_stays_a_zip(client, folder):
+def test_a_zip_stays_a_zip(client, folder, monkeypatch):
+    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({"asked": words}))
     report = send(client, "z", {"all.zip": zipped({f"{i}.png": picture(i) for i in range(10)})})
-    assert report.json()["counts"]["train"] == 8
+    assert report.json()["asked"] == ["data", "check", str(folder / "z.zip"), "--json"]
     assert left(folder) == [".z.json", "z.zip"]
     assert client.get("/api/uploads/z/pictures/0").headers["content-type"] == "image/png"
 
@@ -85,8 +86,6 @@ def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
     hostile = {
         "leads out of it": zipped({"../../up.png": picture(1)}),
         "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
-        "no zip or damaged": b"PK no",
-        "are broken": zipped({f"{i}.png": b"\x89PNG nothing" for i in range(5)}),
     }
     for words, content in hostile.items():
         answer = send(client, "bad", {"x.zip": content})

@@ -50,9 +50,11 @@ def serve(
         threading.Timer(0.5, webbrowser.open, [address]).start()
     settings = uvicorn.Config(
         app, log_level="warning", lifespan="off", ws_max_size=1 << 21,
-        timeout_graceful_shutdown=1,  # what follows a training would never end by itself
+        timeout_graceful_shutdown=2,
     )  # fmt: skip
-    uvicorn.Server(settings).run(sockets=[listener])
+    server = uvicorn.Server(settings)
+    app.state.ends = lambda: server.should_exit
+    server.run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

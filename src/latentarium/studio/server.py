@@ -45,6 +45,7 @@ def make_app(
     if host not in LOOPBACK and not token:
         raise UserError(f"{host} can be reached by others: give a token.")
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
+    app.state.ends = lambda: False  # who serves it knows better
     app.add_middleware(Guard, host=host, token=token)
     app.add_exception_handler(UserError, _sentence)
     app.add_exception_handler(OSError, _disk)

@@ -1,10 +1,10 @@
 """Trainings: which there are, what becomes of them, and them as they go on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
@@ -122,7 +122,7 @@ def router(trainings: Trainings) -> APIRouter:
 
     @routes.get("/runs/{name}/events")
     def events(
-        name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
+        request: Request, name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
     ) -> StreamingResponse:
         """The run as it goes on; after a break, from the line that was seen last."""
         seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
@@ -139,16 +139,18 @@ def router(trainings: Trainings) -> APIRouter:
         )
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return StreamingResponse(
-            following(follower), media_type="text/event-stream", headers=headers
+            following(follower, request.app.state.ends),
+            media_type="text/event-stream",
+            headers=headers,
         )
 
     return routes
 
 
-async def following(follower: Follower) -> AsyncIterator[bytes]:
-    """Events until the page has gone, or the run."""
+async def following(follower: Follower, ends: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Events until the page has gone, or the run, or the server ends."""
     silent = 0.0
-    while True:
+    while not ends():
         try:
             events = await run_in_threadpool(follower.poll)
         except (UserError, OSError) as error:

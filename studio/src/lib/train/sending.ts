@@ -18,8 +18,14 @@ export function sendable(all: Picked[]): Picked[] {
 
 /** All files of what was dropped, folders with all that is in them. */
 export async function dropped(items: DataTransferItemList): Promise<Picked[]> {
-  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return (await Promise.all(entries.map(walk))).flat();
+  const found: Promise<Picked[]>[] = [];
+  for (const item of items) { // they are there for this turn only
+    const entry = item.webkitGetAsEntry();
+    const file = entry ? null : item.getAsFile();
+    if (entry) found.push(walk(entry));
+    if (file) found.push(Promise.resolve([{ path: file.name, file }]));
+  }
+  return (await Promise.all(found)).flat();
 }
 
 async function walk(entry: FileSystemEntry): Promise<Picked[]> {
