@@ -117,11 +117,17 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with FileLock(path, timeout=0):
+        if os.name == "posix":
+            import fcntl
+
+            with path.open("rb") as file:  # a shared lock, so that who only looks sees no other
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        with FileLock(path, timeout=PATIENCE / 10):
             return False
-    except Timeout:
+    except (BlockingIOError, Timeout):
         return True
-    except OSError:  # it may not be written here, so nobody here holds it
+    except OSError:  # it may not be looked at
         return False
 
 

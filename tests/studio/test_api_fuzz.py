@@ -28,7 +28,8 @@ def api(tmp_path_factory):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         atlas = Atlas(run.load(), data)
         found.append(Exhibit(name=name, folder="r", kind=kind, atlas=atlas, run=run))
-    app, host = make_app(Gallery(found)), {"host": urlsplit(ADDRESS).netloc}
+    app = make_app(Gallery(found), runs=tmp_path_factory.mktemp("runs"))
+    host = {"host": urlsplit(ADDRESS).netloc}
     return schemathesis.openapi.from_asgi("/openapi.json", app, headers=host)
 
 

@@ -67,7 +67,7 @@ def test_a_training_is_begun_paused_stopped_and_shown(client, folder):
     # a server that is started anew knows as much
     with TestClient(make_app(Gallery(), runs=folder), base_url=ADDRESS) as later:
         assert later.get("/api/runs/mine").json()["state"] == "stopped"
-        assert later.post("/api/runs/mine/show").json() == {"model": 0}
+        assert later.post("/api/runs/mine/show").json() == {"model": 0, "why": ""}
         assert [m["name"] for m in later.get("/api/models").json()] == ["mine"]
         assert later.get("/api/runs/mine").json()["model"] == 0
 
@@ -109,9 +109,13 @@ def test_samples_gap_and_what_is_not_there(client, folder):
     for path in ("samples/21", "samples/-1", "samples/99999999999999999999"):
         assert client.get(f"/api/runs/gan/{path}").status_code == 404
     assert client.get("/api/runs/gan/gap").json()["moments"] == {}
+    shown = client.post("/api/runs/gan/show").json()  # trained on images that have no name
+    assert shown["model"] is None
+    assert "other images" in shown["why"]
     for path in ("/api/runs/none", "/api/runs/none/events", "/api/runs/..%2f..%2fetc/gap"):
         assert client.get(path).status_code == 404
-    assert client.post("/api/runs/none/gap").status_code == 404
+    for act in ("gap", "show"):
+        assert client.post(f"/api/runs/none/{act}").status_code == 404
 
 
 def test_choices_name_every_preset_with_its_words(client):

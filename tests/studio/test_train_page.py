@@ -144,6 +144,8 @@ def test_reference_lines_and_histograms_say_what_holds_for_the_loss(page, served
     assert "nothing can be told apart: 0.693" in page.locator(".charts").inner_text()
     assert "only differences count" in text
     assert page.get_by_test_id("histogram").count() == 2
+    page.get_by_role("button", name="Explore it").click()  # of images that have no name
+    assert "other images" in page.locator("article").get_by_role("alert").inner_text()
     go(page, served, "#tab=train&t.run=single")
     assert "nothing can be told apart: 1.386" in page.locator(".charts").inner_text()
     assert "At 0.5 the discriminator can tell nothing" in page.locator("article").inner_text()

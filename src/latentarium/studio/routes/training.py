@@ -90,9 +90,14 @@ def router(trainings: Trainings) -> APIRouter:
         return trainings.info(name)
 
     @routes.post("/runs/{name}/show")
-    def show(name: str) -> dict[str, int]:
-        """Puts its model on show; the answer is the model's number."""
-        return {"model": trainings.show(name)}
+    def show(name: str) -> dict[str, Any]:
+        """Puts its model on show, and says its number, or why it can't be shown: the page tries
+        with each run that has ended."""
+        trainings.run(name)
+        try:
+            return {"model": trainings.show(name), "why": ""}
+        except UserError as error:
+            return {"model": None, "why": str(error)}
 
     @routes.get("/runs/{name}/samples/{step}")
     def sample(name: str, step: int) -> Response:

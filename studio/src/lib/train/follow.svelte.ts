@@ -11,9 +11,8 @@ export class Following {
   private readonly bySteps = new Map<number, Row>();
   private readonly source: EventSource;
 
-  /** @param id of the run
-   * @param onend it has weights that were not there before */
-  constructor(id: string, onend: (info: RunInfo) => void) {
+  /** @param id of the run */
+  constructor(id: string) {
     this.source = new EventSource(eventsOf(id));
     this.on<Row[]>("rows", (rows) => {
       for (const row of rows) this.bySteps.set(row.step, row);
@@ -23,11 +22,7 @@ export class Following {
       this.bySteps.clear();
       this.rows = [];
     });
-    this.on<RunInfo>("state", (info) => {
-      const before = this.info;
-      this.info = info;
-      if (before && !before.has_weights && info.has_weights) onend(info);
-    });
+    this.on<RunInfo>("state", (info) => (this.info = info));
     this.on<Finding[]>("doctor", (findings) => (this.findings = findings));
     this.on<{ sentence: string }>("gone", ({ sentence }) => {
       this.gone = sentence;

@@ -139,7 +139,9 @@ export const start = async (wish: Wish): Promise<RunInfo> => (await post("/api/r
 export const act = async (id: string, what: "pause" | "resume" | "stop"): Promise<RunInfo> =>
   (await post(`${at(id)}/${what}`, {})).json();
 export const forget = async (id: string): Promise<Response> => get(at(id), { method: "DELETE" });
-export const show = async (id: string): Promise<number> => (await (await post(`${at(id)}/show`, {})).json()).model;
+/** Puts its model on show, if that is possible. */
+export const show = async (id: string): Promise<{ model: number | null; why: string }> =>
+  (await post(`${at(id)}/show`, {})).json();
 export const examine = async (id: string): Promise<Diagnosis> => (await post(`${at(id)}/doctor`, {})).json();
 export const gap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`)).json();
 export const measureGap = async (id: string): Promise<Gap> => (await post(`${at(id)}/gap`, {})).json();
