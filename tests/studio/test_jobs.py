@@ -146,8 +146,12 @@ def test_a_process_that_failed_is_heard(trainings):
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
+    log.write_text("a: done in 3 s\n")  # somebody has removed a run that ended well
+    assert trainings.infos() == []
+    log.write_text("latentarium: No.\n")
     trainings.forget("a")
     assert trainings.infos() == []
+    assert list(place.iterdir()) == []
 
 
 def test_a_run_with_weights_is_shown_once(trainings, tmp_path, npz):

@@ -47,6 +47,16 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+def drop(page, path):
+    """Lets go of a folder over the page, as from a file manager."""
+    box = page.locator(".zone").bounding_box()
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 10, "data": data}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **place})
+
+
 def state(page, words):
     """Waits until the run that is shown says so of itself."""
     page.locator("article header .chip").get_by_text(words, exact=True).wait_for(timeout=60_000)
@@ -187,7 +197,7 @@ def test_a_folder_of_pictures_is_sent_looked_at_and_removed(page, served, runs, 
         path.write_bytes(png_bytes(images[i, 0]))
     (tmp_path / "pets" / "notes.txt").write_text("no picture")
     go(page, served, "#tab=train")
-    page.get_by_test_id("folder").set_input_files(tmp_path / "pets")
+    drop(page, tmp_path / "pets")
     kept = page.get_by_test_id("upload")
     kept.wait_for(timeout=60_000)
     assert "24 images, 2 classes, 10 × 12" in kept.inner_text()

@@ -155,6 +155,8 @@ def test_names_are_plain_and_the_body_is_bounded(client, folder):
     assert client.put("/api/uploads/a/b.exe", content=b"1").status_code == 422
     assert client.put("/api/uploads/none/b.png", content=b"1").status_code == 404
     assert client.post("/api/uploads/none/end").status_code == 404
+    client.post("/api/uploads/empty")
+    assert "Nothing has come" in client.post("/api/uploads/empty/end").text
     assert client.delete("/api/uploads/none").status_code == 404
     assert client.delete("/api/uploads/a/part").status_code == 200
     assert left(folder) == []

@@ -51,20 +51,22 @@ class Trainings:
     def __init__(self, folder: Path, gallery: Gallery, uploads: Uploads) -> None:
         self.folder, self.gallery, self.uploads = folder, gallery, uploads
         self.processes = Processes(folder / ".studio" / "train")
+        self._given = [one.run.folder for one in gallery if one.run and not _ships(one.run.folder)]
         self._steady = threading.Lock()
 
     # ----------------------------------------------------------------------------- which there are
 
     def folders(self) -> dict[str, Path]:
-        """The folders of all runs by a name that holds nothing of the path: those on show first,
-        then those in the folder, then those whose training never came to make one."""
-        found = [one.run.folder for one in self.gallery if one.run is not None]
-        found = [folder for folder in found if not _ships(folder)]
+        """The folders of all runs by a name that holds nothing of the path: those that were on
+        show from the beginning, then those in the folder, then those whose process has not made
+        one yet, or failed before."""
+        found = list(self._given)
         if self.folder.is_dir():
             found += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
         for name in self.processes.names():
             started = self.processes.started(name)
-            found += [] if started is None else [started.folder]
+            if started and (self.processes.lives(name) or self.processes.failure(name)):
+                found.append(started.folder)
         named: dict[str, Path] = {}
         seen: set[Path] = set()
         for folder in found:
@@ -141,9 +143,7 @@ class Trainings:
         preset = asked.get("train", "")
         config = presets.get(preset) if preset in presets.PRESETS else None
         usual = config.train.steps if config else 0
-        state: State = (
-            "waiting" if lives else "failed" if self.processes.failure(key) else "paused"
-        )
+        state: State = "waiting" if lives else "failed"
         return {
             "preset": preset,
             "family": config.model.family if config else "",

@@ -129,6 +129,8 @@ class Uploads:
         zips = [p for p in coming.folder.iterdir() if p.suffix.lower() == ".zip"]
         single = len(zips) == 1 and coming.files == 1
         try:
+            if coming.files == 0:
+                raise UserError("Nothing has come: drop a folder of pictures, or a zip of it.")
             if zips and not single:
                 raise UserError("Send either one zip or pictures, not both.")
             source = self.folder / (f"{name}.zip" if single else name)

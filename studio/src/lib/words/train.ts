@@ -28,7 +28,7 @@ export const en = {
   steps: "Steps",
   seed: "Seed",
   measure: "What will it take?",
-  measuring: "Takes a few steps to measure …",
+  measuring: "Takes a few steps to measure, about 5 s …",
   takes: (time: string) => `About ${time} on this machine`,
   takesHow: (ms: string, steps: string, device: string) => `${steps} steps of ${ms} ms on ${device}; logging and saving add a few percent.`,
   takesWhat: (parameters: string, memory: string, passes: string) =>
@@ -138,7 +138,7 @@ export const zhTW: typeof en = {
   steps: "步數",
   seed: "亂數種子",
   measure: "要花多少時間?",
-  measuring: "先跑幾步量量看……",
+  measuring: "先跑幾步量量看,約 5 秒……",
   takes: (time) => `在這台機器上約 ${time}`,
   takesHow: (ms, steps, device) => `${steps} 步,每步 ${ms} 毫秒(${device});記錄與存檔再多幾個百分點。`,
   takesWhat: (parameters, memory, passes) => `參數:${parameters}。記憶體:${memory} MiB。每張影像會看 ${passes} 次。`,
