@@ -65,14 +65,14 @@ def state(page, words):
 def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     go(page, served, "#tab=train")
     page.get_by_role("radio", name="vae_debug").click()
-    page.get_by_label("Steps").fill("400")
+    page.get_by_label("Steps").fill("600")
     page.get_by_label("Name").fill("mine")
     begin = page.get_by_role("button", name="Start training")
     assert begin.is_disabled()  # not before it is known what it takes
     page.get_by_role("button", name="What will it take?").click()
     page.get_by_test_id("takes").wait_for(timeout=60_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
-    assert "--train.steps 400" in page.get_by_test_id("code-command").inner_text()
+    assert "--train.steps 600" in page.get_by_test_id("code-command").inner_text()
     assert not (runs / "mine").exists()
     begin.click()
     state(page, "training")
@@ -84,7 +84,7 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     state(page, "stopped")
     page.get_by_role("button", name="Resume").click()
     state(page, "done")
-    assert "step 400 of 400" in page.get_by_test_id("progress").inner_text()
+    assert "step 600 of 600" in page.get_by_test_id("progress").inner_text()
     assert "mine" in [one.name for one in served.gallery]  # it has joined by itself
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
