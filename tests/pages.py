@@ -38,8 +38,8 @@ IN_A_BROWSER = [
 class Served:
     """A studio in a thread, which can go away and come back."""
 
-    def __init__(self, gallery) -> None:
-        self.gallery = gallery
+    def __init__(self, gallery, **settings) -> None:
+        self.gallery, self.settings = gallery, settings
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -47,7 +47,7 @@ class Served:
         self.start()
 
     def start(self) -> None:
-        app = make_app(self.gallery)
+        app = make_app(self.gallery, **self.settings)
         settings = uvicorn.Config(app, "127.0.0.1", self.port, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

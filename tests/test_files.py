@@ -2,12 +2,13 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from latentarium import files
 from latentarium.errors import UserError
-from latentarium.files import is_temporary, write_atomic
+from latentarium.files import hold, holder, is_held, is_temporary, write_atomic
 
 
 def test_a_file_and_its_folders_are_made_and_replaced(tmp_path):
@@ -72,3 +73,21 @@ def test_content_is_flushed_before_its_name_and_its_folder_after(tmp_path, monke
     monkeypatch.setattr(files.Path, "replace", rename)
     write_atomic(tmp_path / "x", b"x")
     assert order == ["content", "name", "folder"]
+
+
+def test_a_lock_is_seen_by_many_at_once_and_by_none_of_those_who_only_look(tmp_path):
+    path = tmp_path / ".lock"
+    assert not is_held(path)
+    with hold(path) as mine:
+        assert mine
+        assert is_held(path)
+        assert holder(path) == os.getpid()
+        with hold(path) as other:
+            assert not other
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(is_held, [path] * 200))
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(is_held, [path] * 200))
+    assert holder(path) is None
+    path.with_suffix(".pid").write_text("7 another.machine")
+    assert holder(path) is None

@@ -69,11 +69,14 @@ def _dispatch(arguments: list[str]) -> None:
     commands: dict[str, Any] = {
         "tour": tour,
         "train": train,
+        "resume": resume,
+        "finish": finish,
         "sample": sample,
         "evaluate": evaluate,
         "compare": compare,
         "bench": bench,
         "doctor": doctor,
+        "gap": gap,
         "studio": studio,
         "data check": data_check,
     }
@@ -134,6 +137,8 @@ class TrainOptions:
     file or a folder of them, hf:NAME."""
     dry_run: bool = False
     """Only measures a few steps, and says what the training would take. Nothing is written."""
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """With --dry-run: says it as JSON, for a machine to read."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]
     optimizer: OptimizerConfig
     train: TrainConfig
@@ -156,9 +161,37 @@ def _train(name: str, arguments: list[str]) -> None:
     if options.dry_run:
         from latentarium.training.rehearsal import rehearse
 
-        _print("\n".join([*rehearse(config).lines(), "Nothing was written."]))
+        found = rehearse(config)
+        text = "\n".join([*found.lines(), "Nothing was written."])
+        _print(json.dumps(found.to_dict()) if options.as_json else text)
         return
+    _run_training(config, folder)
 
+
+def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:
+    """Goes on with a training, of which the folder says all.
+
+    Args:
+        run: The run's folder.
+    """
+    from latentarium.run import Run
+
+    _run_training(Run(run).config, run)
+
+
+def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
+    """Ends a training early: what it has learned becomes the weights for use.
+
+    Args:
+        run: The run's folder.
+    """
+    from latentarium.training.loop import finish as end_early
+
+    ended = end_early(run)
+    _print(f"{run}: the weights are those of step {ended.ends_at()}. `resume` goes on from there.")
+
+
+def _run_training(config: Config, folder: Path) -> None:
     from latentarium.doctor.live import Watched
     from latentarium.progress import display
     from latentarium.training.loop import train as run_training
@@ -168,9 +201,8 @@ def _train(name: str, arguments: list[str]) -> None:
         return
     with display() as shown:
         run = run_training(config, folder, reporter=Watched(shown, str(folder)))
-    _print(
-        f"{run.folder}: step {settings.steps} of {settings.steps}. Look at {run.folder}/samples,"
-    )
+    steps = config.train.steps
+    _print(f"{run.folder}: step {steps} of {steps}. Look at {run.folder}/samples,")
     _print(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
 
 
@@ -397,9 +429,32 @@ def doctor(
         write_atomic(as_json, found.to_json())
 
 
+def gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = None) -> None:
+    """Measures how far a run's game was from its equilibrium, over its training.
+
+    Writes gap.json beside the run; the same command goes on where it was ended.
+
+    Args:
+        run: The run's folder; it must have kept snapshots (--train.snapshots).
+        data: What it was trained on, where that has moved.
+    """
+    from latentarium.evaluation import measure_gap
+    from latentarium.progress import display
+
+    with display() as shown:
+        found = measure_gap(run, data=data, shown=shown)
+    for step, at in found["moments"].items():
+        low, high = at["interval"]
+        _print(f"step {step:>7}  {at['total']:8.4f}  ({low:.4f} to {high:.4f})")
+    _print(f"Written to {run / 'gap.json'}.")
+
+
 def studio(
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    shown: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")
+    ] = (),
     data: str | None = None,
+    runs: Path = Path("runs"),
     host: str = "127.0.0.1",
     port: int = 8765,
     browse: bool = True,
@@ -407,8 +462,9 @@ def studio(
     """Opens a page on which the latent space of runs can be seen and touched.
 
     Args:
-        runs: Folders of runs; none: the small models that ship.
+        shown: Folders of runs; none: the small models that ship.
         data: What they were trained on, where that has moved.
+        runs: The folder in which the page finds trainings, and starts new ones.
         host: The address to answer at. At one that others reach, a token is part of the link.
         port: Of the address; the next free one where it is taken, any for 0.
         browse: Open the page in a browser.
@@ -416,7 +472,8 @@ def studio(
     from latentarium.studio.gallery import gallery_of
     from latentarium.studio.serve import serve
 
-    serve(gallery_of(runs, data), host=host, port=port, browse=browse, say=_print)
+    gallery = gallery_of(shown, data)
+    serve(gallery, host=host, port=port, browse=browse, say=_print, runs=runs)
 
 
 def data_check(

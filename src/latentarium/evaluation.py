@@ -1,18 +1,27 @@
 """Evaluates a run: finds its data and its extractor, measures, and keeps the report beside it."""
 
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.metrics.evaluate import can_be_judged, evaluate, sections_of
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
+from latentarium.metrics.game import exploitability
 from latentarium.metrics.inception import Inception
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.report import Report
 from latentarium.progress import Display
 from latentarium.run import Run, machine, versions
+
+MOMENTS = 12
+"""At which a game is measured, at most: they lie evenly in log(step)."""
+RESPONSE_STEPS, RESPONSE_RATE, BATCHES = 50, 1e-3, 10
+"""Of the best responses: their moves, the largest of their learning rates, and the held-out
+batches that they are measured on. Half a tour's, so that a moment takes seconds."""
 
 
 def evaluate_run(
@@ -66,6 +75,62 @@ def evaluate_run(
         }
     )
     return report
+
+
+def measure_gap(folder: str | Path, *, data: str | None = None, shown: Display) -> dict[str, Any]:
+    """Measures how much each player could have gained by moving alone, at the moments of the
+    training whose weights were kept, and writes it into gap.json after each. What is there
+    already is kept.
+
+    Arguments:
+        folder: A run with snapshots; it may still be training.
+        data: Real images; None: those that it was trained on.
+        shown: Where progress goes.
+
+    Returns:
+        protocol; wanted: all steps; moments: by step as text, `Exploitability` and `seconds`.
+
+    Raises:
+        UserError: No weights were kept, or the data are not of its kind.
+    """
+    run = Run(folder)
+    kept = run.snapshots()
+    if not kept:
+        raise UserError(
+            f"{folder} kept no weights on its way: train again with --train.snapshots 24."
+        )
+    real, seed = data_of(run, data), run.config.train.seed
+    optimizer = replace(run.config.optimizer, learning_rate=RESPONSE_RATE)
+    batch_size = min(64, len(real.validation))
+    protocol = {
+        "response_steps": RESPONSE_STEPS, "learning_rate": RESPONSE_RATE, "num_batches": BATCHES,
+        "batch_size": batch_size, "split": "validation", "seed": seed,
+    }  # fmt: skip
+    wanted = [kept[round(i * (len(kept) - 1) / (MOMENTS - 1))] for i in range(MOMENTS)]
+    wanted = wanted if len(kept) > MOMENTS else kept
+    before = run.gap() or {}
+    known = before.get("moments", {}) if before.get("protocol") == protocol else {}
+    found = {str(step): known[str(step)] for step in wanted if str(step) in known}
+
+    def kept_so_far() -> dict[str, Any]:
+        ordered = {str(step): found[str(step)] for step in wanted if str(step) in found}
+        return {"protocol": protocol, "wanted": wanted, "moments": ordered}
+
+    run.save_gap(kept_so_far())  # who waits sees how much there is to do
+    bar = shown.bar(str(folder), len(wanted), len(found))
+    for step in wanted:
+        if str(step) in found:
+            continue
+        began = time.monotonic()
+        at = exploitability(
+            run.load(step), real.train, real.validation, optimizer=optimizer, seed=seed,
+            response_steps=RESPONSE_STEPS, num_batches=BATCHES, batch_size=batch_size,
+        )  # fmt: skip
+        found[str(step)] = {**asdict(at), "seconds": time.monotonic() - began}
+        run.save_gap(kept_so_far())
+        bar.update(len(found))
+    bar.end()
+    return kept_so_far()
 
 
 def data_of(run: Run, source: str | None = None) -> Data:

@@ -4,13 +4,19 @@ import contextlib
 import errno
 import hashlib
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from latentarium.errors import UserError
+
+PATIENCE = 0.3
+"""Seconds that a holder waits: who only looks whether a file is held has it for an instant."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -86,6 +92,52 @@ def folder_atomic(folder: Path) -> Iterator[Path]:
         if folder.is_dir():
             shutil.rmtree(folder)
         made.replace(folder)
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Holds a lock file against other processes for the time of the block, and says beside it
+    which process that is; False where another one holds it."""
+    lock, beside = FileLock(path, timeout=PATIENCE), path.with_suffix(".pid")
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    with lock:
+        beside.write_text(f"{os.getpid()} {platform.node()}")
+        try:
+            yield True
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process, of any machine that shares the disk, holds a lock file."""
+    if not path.exists():
+        return False
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            with path.open("rb") as file:  # a shared lock, so that who only looks sees no other
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        with FileLock(path, timeout=PATIENCE / 10):
+            return False
+    except (BlockingIOError, Timeout):
+        return True
+    except OSError:  # it may not be looked at
+        return False
+
+
+def holder(path: Path) -> int | None:
+    """The process of this machine that holds a lock file, as it said itself."""
+    try:
+        pid, _, machine = path.with_suffix(".pid").read_text().partition(" ")
+        return int(pid) if machine == platform.node() else None
+    except (OSError, ValueError):
+        return None
 
 
 def cache_folder(name: str) -> Path:

@@ -6,7 +6,7 @@
     log.jsonl              one row per logged step, append-only
     samples/               fixed-z sample grids
     snapshots/             weights of all players at steps spaced evenly in log(step)
-    metrics.json, README.md
+    metrics.json, gap.json, README.md
 
 `load(folder)` needs no data, no GPU and no configuration.
 """
@@ -18,14 +18,13 @@ import os
 import platform
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
@@ -36,7 +35,15 @@ import latentarium
 from latentarium.config import Config, DataCard, from_dict, to_dict
 from latentarium.data.dataset import to_uint8
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, is_temporary, sha256, write_atomic
+from latentarium.files import (
+    cannot_write,
+    hold,
+    holder,
+    is_held,
+    is_temporary,
+    sha256,
+    write_atomic,
+)
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.sampling import grid
@@ -45,6 +52,7 @@ from latentarium.weights import weights_from_bytes, weights_to_bytes
 FORMAT = 1
 KEPT_CHECKPOINTS = 2
 SHIPPED = "shipped:"
+LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +85,11 @@ class Run:
             )
         self.config = from_dict(Config, content.get("config"), f"{path}: config")
         self.data = from_dict(DataCard, content.get("data"), f"{path}: data")
+
+    @staticmethod
+    def is_at(folder: Path) -> bool:
+        """Whether a folder holds a run."""
+        return (folder / "config.json").is_file()
 
     @classmethod
     def start(cls, folder: str | Path, config: Config, data: DataCard) -> "Run":
@@ -121,22 +134,28 @@ class Run:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Holds the folder against a second process."""
-        path = self.folder / ".lock"
-        try:
-            held = FileLock(path, timeout=0)
-            held.acquire()
-        except Timeout:
-            raise UserError(
-                f"Another process is training {self.folder}: wait for it, stop it, or choose "
-                "another folder."
-            ) from None
-        except OSError as error:
-            raise cannot_write(path, error) from None
-        with held:
+        with ExitStack() as stack:
+            try:
+                free = stack.enter_context(hold(self.folder / LOCK))
+            except OSError as error:
+                raise cannot_write(self.folder / LOCK, error) from None
+            if not free:
+                raise UserError(
+                    f"Another process is training {self.folder}: wait for it, stop it, or choose "
+                    "another folder."
+                )
             for place in (".weights.*", "samples/.*", "snapshots/.*"):
                 for leftover in filter(is_temporary, self.folder.glob(place)):
                     leftover.unlink()
             yield
+
+    def is_held(self) -> bool:
+        """Whether a process is training it."""
+        return is_held(self.folder / LOCK)
+
+    def holder(self) -> int | None:
+        """The number of the process of this machine that holds it."""
+        return holder(self.folder / LOCK)
 
     # ------------------------------------------------------------------ checkpoints and weights
 
@@ -185,6 +204,22 @@ class Run:
                 "train into a new folder."
             )
         return None
+
+    def checkpoints(self) -> list[int]:
+        """The steps of the checkpoints that are kept."""
+        return sorted(int(p.stem) for p in (self.folder / "checkpoints").glob("*.json"))
+
+    def ends_at(self) -> int | None:
+        """The step of the weights for use, which are those of the newest checkpoint; None where
+        there are none, or training has gone on since."""
+        weights = self.folder / "weights.safetensors"
+        if not weights.exists():
+            return None
+        kept = self.checkpoints()
+        if not kept or kept[-1] == self.config.train.steps:
+            return self.config.train.steps
+        newest = self.folder / "checkpoints" / f"{kept[-1]:09d}.json"
+        return kept[-1] if weights.stat().st_mtime_ns >= newest.stat().st_mtime_ns else None
 
     def last_good(self) -> str:
         """Where the newest checkpoint is, in words."""
@@ -245,9 +280,14 @@ class Run:
 
     # ------------------------------------------------------------------ log, samples, metrics
 
+    @property
+    def log_path(self) -> Path:
+        """Where the log's rows are, a line each, for who follows them as they come."""
+        return self.folder / "log.jsonl"
+
     def append_log(self, row: dict[str, Any]) -> None:
         """Adds a row to log.jsonl."""
-        path = self.folder / "log.jsonl"
+        path = self.log_path
         try:
             with path.open("a+b") as file:
                 if file.tell() and not _ends_line(path):  # a torn row: close it
@@ -258,7 +298,7 @@ class Run:
 
     def log(self) -> list[dict[str, Any]]:
         """The rows in order of steps; of rows logged twice by a resumed run, the later one."""
-        path = self.folder / "log.jsonl"
+        path = self.log_path
         rows: dict[int, dict[str, Any]] = {}
         for line in path.read_bytes().splitlines() if path.exists() else []:
             try:
@@ -271,6 +311,19 @@ class Run:
     def save_samples(self, step: int, picture: np.ndarray) -> None:
         """Writes the sample grid of a step."""
         write_atomic(self.folder / "samples" / f"{step:09d}.png", png_bytes(picture))
+
+    def samples(self) -> dict[int, Path]:
+        """The pictures of sample grids, by their step."""
+        return {int(p.stem): p for p in sorted((self.folder / "samples").glob("[0-9]*.png"))}
+
+    def save_gap(self, gap: dict[str, Any]) -> None:
+        """Writes gap.json: how far the game was from its equilibrium, over its training."""
+        write_atomic(self.folder / "gap.json", _to_json(gap))
+
+    def gap(self) -> dict[str, Any] | None:
+        """The content of gap.json; None where it was not measured."""
+        path = self.folder / "gap.json"
+        return _read_json(path, "") if path.exists() else None
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes metrics.json."""

@@ -30,9 +30,10 @@ def api(tmp_path_factory):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         atlas = Atlas(run.load(), data)
         found.append(Exhibit(name=name, folder="r", kind=kind, atlas=atlas, run=run))
+    runs, host = tmp_path_factory.mktemp("runs"), {"host": urlsplit(ADDRESS).netloc}
     with pytest.MonkeyPatch.context() as patch:  # measuring starts, but not for minutes
         patch.setattr(measuring, "evaluate_command", lambda *_: [sys.executable, "-c", "pass"])
-        app, host = make_app(Gallery(found)), {"host": urlsplit(ADDRESS).netloc}
+        app = make_app(Gallery(found), runs=runs)
     return schemathesis.openapi.from_asgi("/openapi.json", app, headers=host)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from latentarium.config import Config
 from latentarium.doctor.log_rules import examine_log
 from latentarium.progress import Display
-from latentarium.training.log import Reporter
+from latentarium.training.log import Reporter, losses_of
 
 
 class Watched(Reporter):
@@ -28,7 +28,7 @@ class Watched(Reporter):
         self._bar = self._shown.bar(self._title, config.train.steps, step)
 
     def update(self, step: int, row: dict[str, Any]) -> None:
-        losses = (f"{k} {v['total']:.4g}" for k, v in row.items() if isinstance(v, dict))
+        losses = (f"{k} {v['total']:.4g}" for k, v in losses_of(row).items())
         self._bar.update(step, "  ".join(losses))
         self._rows.append(row)
         for finding in examine_log(self._config, self._rows):

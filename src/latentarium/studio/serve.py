@@ -4,6 +4,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 
@@ -23,14 +24,22 @@ def serve(
     port: int = 8765,
     browse: bool = True,
     say: Callable[[str], object] = print,
+    runs: Path = Path("runs"),
 ) -> None:
     """Serves the page until it is interrupted.
+
+    Arguments:
+        gallery: The models on show.
+        host, port: The address; another port where that one is taken.
+        browse: Whether to open it.
+        say: Where the address is said.
+        runs: The folder in which trainings are found and started.
 
     Raises:
         UserError: The address can't be had.
     """
     token = "" if host in LOOPBACK else new_token()
-    app = make_app(gallery, host=host, token=token)
+    app = make_app(gallery, host=host, token=token, runs=runs)
     listener = _listener(host, port)
     port = listener.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
@@ -39,8 +48,13 @@ def serve(
     prepare(gallery)
     if browse:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    settings = uvicorn.Config(app, log_level="warning", lifespan="off", ws_max_size=1 << 21)
-    uvicorn.Server(settings).run(sockets=[listener])
+    settings = uvicorn.Config(
+        app, log_level="warning", lifespan="off", ws_max_size=1 << 21,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(settings)
+    app.state.ends = lambda: server.should_exit
+    server.run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

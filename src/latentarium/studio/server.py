@@ -16,7 +16,19 @@ from latentarium.errors import UserError
 from latentarium.studio.frames import LARGEST, id_of, read_request, write_error, write_reply
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
-from latentarium.studio.routes import comparison, explore, given, lab, models, moments, samples
+from latentarium.studio.jobs import Trainings
+from latentarium.studio.routes import (
+    comparison,
+    explore,
+    given,
+    lab,
+    models,
+    moments,
+    samples,
+    training,
+    uploads,
+)
+from latentarium.studio.uploads import Uploads
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>
@@ -26,11 +38,14 @@ which builds it; a wheel has it. The server itself works: see /api/models.</p>
 """
 
 
-def make_app(gallery: Gallery, *, host: str = "127.0.0.1", token: str = "") -> FastAPI:
+def make_app(
+    gallery: Gallery, *, host: str = "127.0.0.1", token: str = "", runs: Path = Path("runs")
+) -> FastAPI:
     """The server as an application.
 
     Arguments:
         gallery: The models on show.
+        runs: The folder in which trainings are found and started.
         host: The address that it answers at.
         token: What a visitor must know; empty: nothing, which only a loopback address may have.
 
@@ -40,12 +55,17 @@ def make_app(gallery: Gallery, *, host: str = "127.0.0.1", token: str = "") -> F
     if host not in LOOPBACK and not token:
         raise UserError(f"{host} can be reached by others: give a token.")
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
+    app.state.ends = lambda: False  # who serves it knows better
     app.add_middleware(Guard, host=host, token=token)
     app.add_exception_handler(UserError, _sentence)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(RequestValidationError, _misread)
+    images = Uploads(runs / "uploads")
+    trainings = Trainings(runs, gallery, images)
     routers = (
         models.router(gallery), explore.router(gallery), given.router(gallery),
-        samples.router(gallery), comparison.router(gallery), moments.router(gallery), lab.router(),
+        samples.router(gallery), comparison.router(gallery), moments.router(gallery),
+        lab.router(), training.router(trainings), uploads.router(images),
     )  # fmt: skip
     for routes in routers:
         app.include_router(routes)
@@ -105,6 +125,12 @@ def answer(gallery: Gallery, content: bytes) -> bytes:
 def _sentence(request: Request, error: Exception) -> PlainTextResponse:
     """What a person can mend, said as text."""
     return PlainTextResponse(str(error), 404 if isinstance(error, Missing) else 422)
+
+
+def _disk(request: Request, error: Exception) -> PlainTextResponse:
+    assert isinstance(error, OSError)
+    what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
+    return PlainTextResponse(f"{what} Mend that and try again.", 422)
 
 
 def _misread(request: Request, error: Exception) -> PlainTextResponse:

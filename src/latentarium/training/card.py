@@ -4,15 +4,16 @@ from latentarium.models.base import LatentModel
 from latentarium.run import Run, versions
 
 
-def model_card(run: Run, model: LatentModel) -> str:
-    """The text of README.md in the run's folder, from what the run itself knows."""
+def model_card(run: Run, model: LatentModel, step: int) -> str:
+    """The text of README.md in the run's folder after so many steps."""
     config, data = run.config, run.data
     channels, height, width = data.image_shape
     parameters = sum(p.numel() for p in model.parameters())
     label = f', label="{data.classes[0]}"' if model.takes_label else ""
     classes = f"; {len(data.classes)} classes" if data.classes else "; no labels"
     kind = f"{config.model.family}, latent of {model.latent_dim} dimensions"
-    length = f"{config.train.steps:,} steps of {config.train.batch_size} images"
+    early = "" if step == config.train.steps else f" (ended early, of {config.train.steps:,})"
+    length = f"{step:,} steps{early} of {config.train.batch_size} images"
     made_with = ", ".join(f"{name} {value}" for name, value in versions().items())
     return f"""# {config.name or config.model.family}
 

@@ -1,5 +1,7 @@
 """What a run says at each row of its log of images that it does not train on."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -7,10 +9,13 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player, loss_unmoved
+from latentarium.models.gan import GAN
 from latentarium.random import Noise
 
 SAMPLES = 64
 """Samples of which the diversity is taken: its relative error is about 1 / sqrt(64) or less."""
+BINS = 24
+"""Of a histogram of scores."""
 
 
 class HeldOut:
@@ -47,3 +52,40 @@ class HeldOut:
         fake = model.sample(SAMPLES)
         variance = real.var(0).sum().cpu()
         return {"diversity": fake.var(0).sum() / variance} if variance > 0 else {}
+
+    def scores(self, model: LatentModel) -> dict[str, Any]:
+        """Histograms of the discriminator's logits on the batch and on as many fakes of the same
+        labels, in evaluation mode.
+
+        Returns:
+            low, high: Of the bins, in logits. real, fake: Counts in each bin. margin: The same of
+            D(real) - D(fake), each real with its own fake, which is all that a relativistic loss
+            looks at. Empty for a model without discriminator, or for logits that aren't finite.
+        """
+        if not isinstance(model, GAN) or self._batch is None:
+            return {}
+        noise, was_training = Noise("scores", self._seed, device=model.device), model.training
+        model.eval()
+        try:
+            with torch.no_grad():
+                labels = model.seen(self._batch.y)
+                z = noise.normal(len(self._batch.x), model.latent_dim)
+                real = model.discriminate(self._batch.x, labels).float().cpu()
+                fake = model.discriminate(model.decode(z, labels), labels).float().cpu()
+        finally:
+            model.train(was_training)
+        if not torch.cat([real, fake]).isfinite().all():
+            return {}
+        return _histograms(real=real, fake=fake) | {"margin": _histograms(counts=real - fake)}
+
+
+def _histograms(**values: Tensor) -> dict[str, Any]:
+    """Counts of all values over the same bins."""
+    together = torch.cat(list(values.values()))
+    low, high = float(together.min()), float(together.max())
+    high = high if high > low else low + 1.0
+    return {
+        "low": low,
+        "high": high,
+        **{k: torch.histc(v, BINS, low, high).int().tolist() for k, v in values.items()},
+    }

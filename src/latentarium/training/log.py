@@ -96,6 +96,11 @@ class Record:
         return row
 
 
+def losses_of(row: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Of a row of the log, what it says of each player, by their names."""
+    return {name: part for name, part in row.items() if isinstance(part, dict) and "total" in part}
+
+
 class Reporter:
     """Where progress goes; this one is silent, the command line has one that speaks."""
 

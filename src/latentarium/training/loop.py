@@ -68,6 +68,25 @@ def train(
     return run
 
 
+def finish(folder: str | Path) -> Run:
+    """Ends a training early: what its newest checkpoint learned becomes the weights for use. The
+    same `train` goes on from there all the same.
+
+    Raises:
+        UserError: Another process is training it, or there is no checkpoint yet.
+    """
+    run = Run(folder)
+    with run.lock():
+        saved = run.latest_checkpoint()
+        if saved is None:
+            raise UserError(f"{folder} has no checkpoint yet: let it train for longer.")
+        state = State(run.config, run.data, torch.device("cpu"))
+        state.restore(saved.tensors)
+        run.save_weights(state.use())
+        run.save_card(model_card(run, state.use(), saved.step))
+    return run
+
+
 class Trainer:
     """State and batches of one training, and its steps.
 
@@ -124,7 +143,7 @@ class Trainer:
             if stopped and not done:
                 raise Stopped(stop.signal or 15)
         run.save_weights(state.use())
-        run.save_card(model_card(run, state.use()))
+        run.save_card(model_card(run, state.use(), state.step))
         reporter.end(state.seconds)
 
     def follow(self) -> None:
@@ -181,6 +200,8 @@ class Trainer:
         rate = learning_rate(self.config.optimizer, state.step - 1, settings.steps)
         images = state.step * settings.batch_size
         row = self.record.flush(self.world, state.step, images, rate)
+        scores = self.held_out.scores(state.model)
+        row |= {"scores": scores} if scores else {}
         return {**row, "seconds": round(state.seconds, 3), "processes": self.world.size}
 
 

@@ -4,8 +4,9 @@ import re
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -49,6 +50,10 @@ class Rehearsal:
     def passes(self) -> float:
         """How often each training image will be seen, on average."""
         return self.images_seen / self.images
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"passes": self.passes}
 
     def lines(self) -> list[str]:
         """In words."""

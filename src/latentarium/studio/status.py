@@ -1,0 +1,96 @@
+"""How a run is doing, from its folder alone.
+
+waiting    its process has begun, and not yet to train
+training   a process holds its folder
+paused     it can go on from its newest checkpoint
+stopped    it was ended early, and what it had learned is for use
+done       it has taken all its steps
+failed     its process ended with a sentence that says why
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from latentarium.config import GANConfig
+from latentarium.objectives.adversarial import EQUILIBRIUM
+from latentarium.run import Run
+
+State = Literal["waiting", "training", "paused", "stopped", "done", "failed"]
+TAIL = 1 << 16
+"""Bytes of a log's end that say how fast it is."""
+
+
+def state_of(run: Run, *, lives: bool, failure: str) -> State:
+    """How it is.
+
+    Arguments:
+        run: Its folder.
+        lives: Whether the process that was begun for it is at work.
+        failure: How that process failed; empty where it did not.
+    """
+    if run.is_held():
+        return "training"
+    if lives:
+        return "waiting"
+    ends = run.ends_at()
+    if ends is not None:
+        return "done" if ends == run.config.train.steps else "stopped"
+    return "failed" if failure else "paused"
+
+
+def progress_of(run: Run, state: State) -> dict[str, Any]:
+    """How far it is: step, steps, seconds, and the seconds left while it trains."""
+    steps = run.config.train.steps
+    rows = last_rows(run.log_path)
+    kept = run.checkpoints()
+    step, seconds = (rows[-1]["step"], rows[-1]["seconds"]) if rows else (0, 0.0)
+    left = None
+    if state == "training" and rows:
+        first = rows[0]
+        moved, took = step - first["step"], seconds - first["seconds"]
+        rate = took / moved if moved > 0 else seconds / max(1, step)
+        left = rate * (steps - step)
+    if state != "training" and kept:
+        step = kept[-1]  # from where it would go on
+    return {"step": step, "steps": steps, "seconds": seconds, "seconds_left": left}
+
+
+def about(run: Run) -> dict[str, Any]:
+    """What it is, which never changes."""
+    model = run.config.model
+    game = isinstance(model, GANConfig)
+    return {
+        "preset": run.config.name,
+        "family": model.family,
+        "loss": model.loss if game else None,
+        "equilibrium": EQUILIBRIUM[model.loss] if game and model.loss != "hinge" else None,
+        "data": run.data.source,
+        "seed": run.config.train.seed,
+    }
+
+
+def last_rows(path: Path) -> list[dict[str, Any]]:
+    """The last rows of a log in the order of steps, of the newest stretch where it was resumed."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        row = read_row(line)
+        if row is not None and isinstance(row.get("seconds"), int | float):
+            rows = [*(rows if not rows or row["step"] > rows[-1]["step"] else []), row]
+    return rows
+
+
+def read_row(line: bytes) -> dict[str, Any] | None:
+    """A row of a log; None for a torn one."""
+    try:
+        row = json.loads(line)
+        return row if isinstance(row["step"], int) else None
+    except (ValueError, KeyError, TypeError):
+        return None

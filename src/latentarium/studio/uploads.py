@@ -1,0 +1,275 @@
+"""Images of the visitor's own: received bit by bit onto the disk, looked at, and kept or refused.
+
+    uploads/NAME/...        a folder of pictures
+    uploads/NAME.zip        a zip of it
+    uploads/.NAME.json      what `data check` said of it
+    uploads/.part-NAME/     one that has not come to its end
+
+Nothing that comes is unpacked, run or unpickled; what is looked at is looked at in a process of
+its own.
+"""
+
+import json
+import re
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from latentarium.data.decode import BrokenImage, decode
+from latentarium.data.folders import SUFFIXES, Item, list_folder, list_zip
+from latentarium.errors import UserError
+from latentarium.files import cannot_write, write_atomic
+from latentarium.run import png_bytes
+from latentarium.studio.gallery import Missing
+from latentarium.studio.guard import LARGEST_UPLOAD
+from latentarium.studio.processes import answer_of
+
+UPLOAD = "upload:"
+"""How the page names images of the visitor's own."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MOST_FILES = 20_000
+DEEPEST, LONGEST = 8, 200
+"""Folders in one another, and bytes of one name."""
+CHECK_SECONDS = 300.0
+LEFT = 3600.0
+"""Seconds after which an upload without an end is thrown away."""
+SHOWN, SIDE = 12, 48
+"""Pictures shown of an upload, and their side."""
+
+
+@dataclass
+class Coming:
+    """An upload that has not come to its end."""
+
+    folder: Path
+    files: int = 0
+    taken: int = 0
+
+
+class Uploads:
+    """Uploads by name.
+
+    Arguments:
+        folder: Where they lie; it need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._coming: dict[str, Coming] = {}
+        self._lock = threading.Lock()
+        self._checking = threading.Lock()
+
+    def begin(self, name: str) -> None:
+        """Makes room for one.
+
+        Raises:
+            UserError: The name is none or taken, or nothing can be written.
+        """
+        require_plain(name)
+        if self._place(name) is not None:
+            raise UserError(
+                f"There are images called {name} already: remove them, or rename these."
+            )
+        part = self.folder / f".part-{name}"
+        try:
+            self._sweep(part)
+            part.mkdir(parents=True)
+        except OSError as error:
+            raise cannot_write(part, error) from None
+        with self._lock:
+            self._coming[name] = Coming(part)
+
+    async def take(self, name: str, path: str, content: AsyncIterator[bytes]) -> None:
+        """Writes one file of it as it comes; one that breaks off leaves nothing.
+
+        Raises:
+            Missing: It was not begun.
+            UserError: The file is no picture and no zip, leads elsewhere, or is one too many.
+        """
+        coming = self._begun(name)
+        target = coming.folder / safe(path)
+        if coming.files >= MOST_FILES:
+            raise UserError(f"That is more than {MOST_FILES:,} files: send a part of them.")
+        coming.files += 1
+        whole = False
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                async for chunk in content:
+                    coming.taken += len(chunk)
+                    if coming.taken > LARGEST_UPLOAD:
+                        raise UserError(
+                            f"That is more than {LARGEST_UPLOAD >> 20} MiB in all: make the "
+                            "pictures smaller, or train on their folder from the command line."
+                        )
+                    file.write(chunk)
+            whole = True
+        except FileExistsError:
+            whole = True  # that of the one before it
+            raise UserError(f"{path[:80]} came twice: send each file once.") from None
+        except OSError as error:
+            raise cannot_write(target, error) from None
+        finally:
+            if not whole:
+                target.unlink(missing_ok=True)
+
+    def end(self, name: str) -> dict[str, Any]:
+        """Looks at what has come, keeps it, and says what it is.
+
+        Raises:
+            Missing: It was not begun.
+            UserError: It can't be trained on; then nothing is left of it.
+        """
+        coming = self._begun(name)
+        zips = [p for p in coming.folder.iterdir() if p.suffix.lower() == ".zip"]
+        single = len(zips) == 1 and coming.files == 1
+        try:
+            if coming.files == 0:
+                raise UserError("Nothing has come: drop a folder of pictures, or a zip of it.")
+            if zips and not single:
+                raise UserError("Send either one zip or pictures, not both.")
+            source = self.folder / (f"{name}.zip" if single else name)
+            (zips[0] if single else coming.folder).replace(source)
+            try:
+                report = self._checked(source)
+                write_atomic(self.folder / f".{name}.json", json.dumps(report).encode())
+            except UserError:
+                _remove(source)
+                raise
+        finally:
+            self.cancel(name)
+        return {"name": name, **report}
+
+    def cancel(self, name: str) -> None:
+        """Throws away what has come of one that has not come to its end."""
+        with self._lock:
+            coming = self._coming.pop(name, None)
+        if coming is not None:
+            shutil.rmtree(coming.folder, ignore_errors=True)
+
+    def kept(self) -> list[dict[str, Any]]:
+        """All that are kept, with what was said of them."""
+        found = []
+        for path in sorted(self.folder.glob(".*.json")) if self.folder.is_dir() else []:
+            name = path.stem.removeprefix(".")
+            with suppress(OSError, ValueError):
+                if self._place(name) is not None:
+                    found.append({"name": name, **json.loads(path.read_text())})
+        return found
+
+    def source(self, name: str) -> Path:
+        """Where one lies, as `load_data` takes it.
+
+        Raises:
+            Missing: There is none of that name.
+        """
+        found = self._place(name) if NAME.fullmatch(name) else None
+        if found is None:
+            raise Missing(f"There are no images called {name[:80]}: reload the page.")
+        return found
+
+    def pictures(self, name: str) -> int:
+        """How many of its pictures are shown."""
+        return min(SHOWN, len(self._items(name)))
+
+    def picture(self, name: str, number: int) -> bytes:
+        """One of those, from all over it, as a PNG.
+
+        Raises:
+            Missing: There is no such picture.
+        """
+        items = self._items(name)
+        count = min(SHOWN, len(items))
+        if not 0 <= number < count:
+            raise Missing(f"There is no picture {number}: there are {count} to be shown.")
+        try:
+            pixels = decode(items[number * len(items) // count].read(), False, (SIDE, SIDE))
+        except BrokenImage:
+            raise Missing("This picture is broken, and is left out.") from None
+        return png_bytes(pixels.transpose(1, 2, 0))
+
+    def remove(self, name: str) -> None:
+        """Removes one.
+
+        Raises:
+            Missing: There is none of that name.
+        """
+        source = self.source(name)
+        _remove(source)
+        (self.folder / f".{name}.json").unlink(missing_ok=True)
+
+    def _items(self, name: str) -> list[Item]:
+        source = self.source(name)
+        return list_zip(source) if source.suffix == ".zip" else list_folder(source)
+
+    def _place(self, name: str) -> Path | None:
+        for path in (self.folder / name, self.folder / f"{name}.zip"):
+            if path.exists():
+                return path
+        return None
+
+    def _begun(self, name: str) -> Coming:
+        with self._lock:
+            if name not in self._coming:
+                raise Missing(f"No upload {name[:80]} was begun: drop the files again.")
+            return self._coming[name]
+
+    def _checked(self, source: Path) -> dict[str, Any]:
+        if not self._checking.acquire(timeout=CHECK_SECONDS):
+            raise UserError("Other images are being looked at: drop these again in a while.")
+        try:
+            found = answer_of("data", "check", str(source), "--json", seconds=CHECK_SECONDS)
+            return json.loads(found.splitlines()[-1])
+        finally:
+            self._checking.release()
+
+    def _sweep(self, part: Path) -> None:
+        """Throws away what was left under this name, and what others left long ago."""
+        shutil.rmtree(part, ignore_errors=True)
+        for other in self.folder.glob(".part-*") if self.folder.is_dir() else []:
+            if time.time() - other.stat().st_mtime > LEFT:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def require_plain(name: str) -> None:
+    """Checks that a name can be that of a folder anywhere.
+
+    Raises:
+        UserError: It can't.
+    """
+    if not NAME.fullmatch(name):
+        raise UserError(
+            "A name has letters, digits, - and _, 64 at most, and begins with a letter or a "
+            "digit: change it."
+        )
+
+
+def safe(path: str) -> Path:
+    """The path of a picture or a zip, which stays where it is put.
+
+    Raises:
+        UserError: It leads elsewhere, is hidden, too deep or too long, or of another kind.
+    """
+    parts = PurePosixPath(path).parts
+    plain = all(
+        part.isprintable() and len(part.encode()) <= LONGEST and not part.startswith(".")
+        and "\\" not in part and ":" not in part
+        for part in parts
+    )  # fmt: skip
+    if not parts or not plain or path.startswith("/") or len(parts) > DEEPEST:
+        raise UserError(f"{path[:80]!r} is no name that is taken: rename the file or its folder.")
+    if PurePosixPath(path).suffix.lower() not in SUFFIXES | {".zip"}:
+        raise UserError(f"{parts[-1][:80]!r} is no picture and no zip: leave it out.")
+    return Path(*parts)
+
+
+def _remove(source: Path) -> None:
+    if source.is_dir():
+        shutil.rmtree(source, ignore_errors=True)
+    else:
+        source.unlink(missing_ok=True)

@@ -1,0 +1,233 @@
+"""Trainings as the page sees them, without a server or a process."""
+
+import json
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+import latentarium as la
+from conftest import tiny_data
+from latentarium import presets
+from latentarium.errors import UserError
+from latentarium.run import Run
+from latentarium.studio.follow import Follower, Tail
+from latentarium.studio.gallery import Gallery, Missing
+from latentarium.studio.jobs import Trainings, Wish, key_of
+from latentarium.studio.processes import is_ours
+from latentarium.studio.status import last_rows, progress_of, state_of
+from latentarium.studio.uploads import Uploads
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return la.train(presets.gan_debug(), tmp_path_factory.mktemp("done") / "gan", tiny_data())
+
+
+@pytest.fixture
+def trainings(tmp_path):
+    return Trainings(tmp_path / "runs", Gallery(), Uploads(tmp_path / "runs" / "uploads"))
+
+
+def begun(folder, rows=0):
+    """A run that has logged some rows, without training."""
+    run = Run.start(folder, presets.vae_debug(), tiny_data().card)
+    for i in range(1, rows + 1):
+        run.append_log({"step": 10 * i, "seconds": 2.0 * i, "autoencoder": {"total": 1.0}})
+    return run
+
+
+def wish(**changes):
+    usual = {"preset": "vae_debug", "data": "mnist", "name": "a", "steps": None, "seed": 0}
+    return Wish(**{**usual, **changes})
+
+
+def test_a_state_is_what_the_folder_says(done, tmp_path):
+    run = begun(tmp_path / "r", rows=2)
+
+    def state(run, lives=False, failure=""):
+        return state_of(run, lives=lives, failure=failure)
+
+    assert state(run) == "paused"
+    assert state(run, lives=True) == "waiting"
+    assert state(run, failure="No data.") == "failed"
+    with run.lock():
+        assert state(run, lives=True) == state(run) == "training"
+    assert state(done) == state(done, failure="of long ago") == "done"
+
+
+def test_the_time_left_is_that_of_the_last_rows(tmp_path):
+    run = begun(tmp_path / "r", rows=3)
+    found = progress_of(run, "training")
+    assert (found["step"], found["steps"]) == (30, 40)
+    assert found["seconds_left"] == pytest.approx(2.0)
+    assert progress_of(run, "paused")["seconds_left"] is None
+    run.append_log({"step": 25, "seconds": 5.0, "autoencoder": {}})  # resumed from before
+    assert [row["step"] for row in last_rows(run.log_path)] == [25]
+
+
+def test_runs_have_names_that_hold_no_path(done, trainings, tmp_path):
+    begun(trainings.folder / "gan")
+    (trainings.folder / "other").mkdir()
+    (trainings.folder / "broken").mkdir()
+    (trainings.folder / "broken" / "config.json").write_text("{")
+    elsewhere = tmp_path / "elsewhere" / "gan"
+    elsewhere.parent.mkdir()
+    elsewhere.symlink_to(done.folder)
+    assert list(trainings.folders()) == ["broken", "gan"]
+    assert [info["id"] for info in trainings.infos()] == ["gan"]
+    for name in ("other", "..", "", "gan/../gan", "x" * 900):
+        with pytest.raises(Missing):
+            trainings.info(name)
+
+
+def test_what_is_wished_for_must_be_possible(trainings):
+    for name in ("", "..", "a b", "-a", "a/b", "ä", "a" * 65, "a\n"):
+        with pytest.raises(UserError, match="A name has"):
+            trainings.start(wish(name=name))
+    with pytest.raises(UserError, match="no images called"):
+        trainings.start(wish(data="/etc"))
+    with pytest.raises(Missing, match="no images called"):
+        trainings.start(wish(data="upload:../mnist"))
+    with pytest.raises(UserError, match="Did you mean 'vae_debug'"):
+        trainings.start(wish(preset="vae_debugg"))
+    begun(trainings.folder / "a")
+    begun(trainings.folder / "a-2")
+    with pytest.raises(UserError, match="call it a-3"):
+        trainings.start(wish())
+    assert not (trainings.folder / ".studio").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_can_not_be_written_is_a_sentence(trainings):
+    trainings.folder.mkdir(mode=0o500)
+    with pytest.raises(UserError, match="you may not write there"):
+        trainings.start(wish())
+
+
+def test_only_what_is_possible_is_done(done, trainings):
+    begun(trainings.folder / "a")
+    for act in (trainings.pause, trainings.forget):
+        with pytest.raises(UserError):
+            act("a")
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        trainings.stop("a")
+    run = Run(trainings.folder / "a")
+    with run.lock():
+        # this very process holds it, and it is no training that could be told
+        with pytest.raises(UserError, match="can't be told"):
+            trainings.pause("a")
+        with pytest.raises(UserError, match="nothing to go on with"):
+            trainings.resume("a")
+    assert not is_ours(os.getpid())
+    assert not is_ours(2**22 + 5)
+
+
+def test_a_process_that_failed_is_heard(trainings):
+    folder = trainings.folder / "a"
+    begun(folder)
+    key = key_of(folder)
+    place = trainings.processes.folder
+    place.mkdir(parents=True)
+    (place / f"{key}.json").write_text(
+        json.dumps({"folder": str(folder), "arguments": ["train", "vae_debug"], "pid": 2**22 + 5})
+    )
+    log = place / f"{key}.log"
+    log.write_text("a: 1 of 2\nlatentarium: The disk is full: free some space.\n")
+    info = trainings.info("a")
+    assert (info["state"], info["failure"]) == ("failed", "The disk is full: free some space.")
+    log.write_text("latentarium: a warning\n\nStopped. The same command resumes.\n")
+    assert (trainings.info("a")["state"], trainings.info("a")["failure"]) == ("paused", "")
+    log.write_text("Traceback (most recent call last):\n  ...\nMemoryError\n")
+    assert "MemoryError" in trainings.info("a")["failure"]
+    (folder / "config.json").unlink()  # it failed before it began
+    assert (trainings.info("a")["state"], trainings.info("a")["preset"]) == ("failed", "vae_debug")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    log.write_text("a: done in 3 s\n")  # somebody has removed a run that ended well
+    assert trainings.infos() == []
+    log.write_text("latentarium: No.\n")
+    trainings.forget("a")
+    assert trainings.infos() == []
+    assert list(place.iterdir()) == []
+
+
+def test_a_run_with_weights_is_shown_once(trainings, tmp_path, npz):
+    config = presets.vae_debug()
+    config = replace(config, train=replace(config.train, data=str(npz)))
+    la.train(config, trainings.folder / "a")
+    assert trainings.info("a")["model"] is None
+    assert trainings.show("a") == trainings.show("a") == 0
+    assert trainings.info("a")["model"] == 0
+    assert list(trainings.folders()) == ["a"]
+    begun(trainings.folder / "b")
+    with pytest.raises(UserError, match="training has not ended"):
+        trainings.show("b")
+
+
+# ---------------------------------------------------------------------------------- a growing log
+
+
+def test_a_tail_waits_for_whole_lines_and_starts_over_with_another_file(tmp_path):
+    path = tmp_path / "log"
+    tail = Tail(path)
+    assert tail.read() == (False, [])
+    path.write_bytes(b"one\ntw")
+    assert tail.read() == (False, [b"one"])
+    assert tail.read() == (False, [])
+    with path.open("ab") as file:
+        file.write(b"o\nthree\n")
+    assert tail.read() == (False, [b"two", b"three"])
+    path.write_bytes(b"new\n")  # cut
+    assert tail.read() == (True, [b"new"])
+    other = tmp_path / "other"
+    other.write_bytes(b"longer than before\nand more\n")
+    other.replace(path)
+    assert tail.read() == (True, [b"longer than before", b"and more"])
+    path.unlink()
+    assert tail.read() == (True, [])
+
+
+def told(events):
+    found = []
+    for text in b"".join(events).decode().strip().split("\n\n") if events else []:
+        fields = dict(line.split(": ", 1) for line in text.split("\n"))
+        found.append((fields["event"], json.loads(fields["data"]), fields.get("id")))
+    return found
+
+
+def test_a_follower_says_what_is_new_and_goes_on_where_it_was(done):
+    def follower(seen=0):
+        return Follower(lambda: {"state": "done"}, done.log_path, lambda: done.config, seen)
+
+    one = follower()
+    events = told(one.poll())
+    assert [name for name, *_ in events] == ["rows", "state", "doctor"]
+    assert [row["step"] for row in events[0][1]] == [10, 20, 30, 40]
+    assert events[0][2] == "4"
+    assert one.poll() == []
+    assert [row["step"] for row in told(follower(3).poll())[0][1]] == [40]
+    assert [name for name, *_ in told(follower(4).poll())] == ["state", "doctor"]
+    # the page has seen more than there is: another run has taken the name
+    name, _, number = told(follower(9).poll())[0]
+    assert (name, number) == ("over", "0")
+    assert [row["step"] for row in told(follower(9).poll())[1][1]] == [10, 20, 30, 40]
+
+
+def test_a_follower_has_the_doctor_look_at_all_rows(tmp_path):
+    config = presets.gan_debug()
+    run = Run.start(tmp_path / "r", config, tiny_data().card)
+    follower = Follower(lambda: {}, run.log_path, lambda: run.config)
+    assert told(follower.poll())[-1] == ("doctor", [], None)
+    for step in range(10, 60, 10):
+        won = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0}
+        run.append_log({"step": step, "discriminator": won, "generator": {"total": 9.0}})
+    (finding,) = told(follower.poll())[-1][1]
+    assert finding["disease"] == "discriminator has won"
+    assert "--model.r1" in finding["cure"]
+    with run.log_path.open("a") as file:
+        file.write('{"step": 60, "torn')
+    time.sleep(0.01)
+    assert follower.poll() == []

@@ -1,0 +1,164 @@
+"""Images of the visitor's own, and what comes in their place."""
+
+import asyncio
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from latentarium.errors import UserError
+from latentarium.run import png_bytes
+from latentarium.studio import uploads as room
+from latentarium.studio.gallery import Gallery, Missing
+from latentarium.studio.server import make_app
+from latentarium.studio.uploads import Uploads, safe
+
+
+def picture(seed, size=9):
+    return png_bytes(np.random.default_rng(seed).integers(0, 255, (size, size, 3), np.uint8))
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "runs" / "uploads"
+
+
+@pytest.fixture
+def client(folder):
+    app = make_app(Gallery(), runs=folder.parent)
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        yield client
+
+
+def send(client, name, files):
+    assert client.post(f"/api/uploads/{name}").status_code == 200
+    for path, content in files.items():
+        answer = client.put(f"/api/uploads/{name}/{path}", content=content)
+        assert answer.status_code == 200, answer.text
+    return client.post(f"/api/uploads/{name}/end")
+
+
+def left(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
+    files = {f"{kind}/{i}.png": picture(10 * len(kind) + i)
+             for kind in ("cats", "dogs") for i in range(6)}  # fmt: skip
+    report = send(client, "pets", files).json()
+    assert sum(report["counts"].values()) == report["pictures"] == 12
+    assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
+    assert report["image_shape"] == [3, 9, 9]
+    assert any("Fewer than 20" in problem for problem in report["problems"])
+    assert client.get("/api/uploads").json() == [report]
+    assert "upload:pets" in client.get("/api/choices").json()["data"]
+    with Image.open(io.BytesIO(client.get("/api/uploads/pets/pictures/11").content)) as image:
+        assert image.size == (48, 48)
+    assert client.get("/api/uploads/pets/pictures/12").status_code == 404
+    assert client.post("/api/uploads/pets").status_code == 422  # the name is taken
+    assert client.delete("/api/uploads/pets").status_code == 200
+    assert left(folder) == []
+
+
+def test_a_zip_stays_a_zip(client, folder, monkeypatch):
+    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({"asked": words}))
+    report = send(client, "z", {"all.zip": zipped({f"{i}.png": picture(i) for i in range(10)})})
+    assert report.json()["asked"] == ["data", "check", str(folder / "z.zip"), "--json"]
+    assert left(folder) == [".z.json", "z.zip"]
+    assert client.get("/api/uploads/z/pictures/0").headers["content-type"] == "image/png"
+
+
+def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
+    bomb = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(bomb, "BMP")
+    hostile = {
+        "leads out of it": zipped({"../../up.png": picture(1)}),
+        "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
+    }
+    for words, content in hostile.items():
+        answer = send(client, "bad", {"x.zip": content})
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert left(folder) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../a.png", "/a.png", "a/../../b.png", ".hidden.png", "a/.b/c.png", "a\\b.png", "c:a.png",
+     "a\x00.png", "a\nb.png", "x" * 300 + ".png", "/".join("abcdefghi") + ".png", "", "a.py",
+     "a.pkl", "a", "a.npz"],
+)  # fmt: skip
+def test_a_name_that_leads_elsewhere_or_is_no_picture_is_refused(path):
+    with pytest.raises(UserError):
+        safe(path)
+
+
+def test_names_that_are_taken():
+    assert str(safe("a b/貓 (1).JPG")) == "a b/貓 (1).JPG"
+    assert str(safe("a/./b.png")) == "a/b.png"
+
+
+async def bits(*parts, fails=False):
+    for part in parts:
+        yield part
+    if fails:
+        raise ConnectionError("the visitor is gone")
+
+
+def test_what_breaks_off_or_is_too_much_leaves_nothing(folder, monkeypatch):
+    images = Uploads(folder)
+    with pytest.raises(Missing):
+        asyncio.run(images.take("a", "a.png", bits(b"1")))
+    images.begin("a")
+    with pytest.raises(UserError):
+        asyncio.run(images.take("a", "a.png", bits(b"1", fails=True)))
+    assert left(folder / ".part-a") == []
+    monkeypatch.setattr(room, "LARGEST_UPLOAD", 10)
+    asyncio.run(images.take("a", "a.png", bits(b"12345")))
+    with pytest.raises(UserError, match="in all"):
+        asyncio.run(images.take("a", "b.png", bits(b"123", b"456")))
+    assert left(folder / ".part-a") == ["a.png"]
+    monkeypatch.setattr(room, "LARGEST_UPLOAD", 100)
+    with pytest.raises(UserError, match="came twice"):
+        asyncio.run(images.take("a", "a.png", bits(b"other")))
+    assert (folder / ".part-a" / "a.png").read_bytes() == b"12345"
+    monkeypatch.setattr(room, "MOST_FILES", 3)
+    with pytest.raises(UserError, match="more than 3 files"):
+        asyncio.run(images.take("a", "c.png", bits(b"1")))
+    images.cancel("a")
+    assert left(folder) == []
+    images.begin("b")
+    later = Uploads(folder)  # the server was started anew in the middle
+    later.begin("b")
+    assert left(folder) == [".part-b"]
+
+
+def test_names_are_plain_and_the_body_is_bounded(client, folder):
+    for name in ("a b", "-a", "%2e%2e", "a" * 65):
+        assert client.post(f"/api/uploads/{name}").status_code in (404, 405, 422)
+    client.post("/api/uploads/a")
+    answer = client.put("/api/uploads/a/a.png", content=b"1", headers={"content-length": "9" * 10})
+    assert answer.status_code == 413
+    assert client.put("/api/uploads/a/x/%2e%2e/%2e%2e/b.png", content=b"1").status_code == 422
+    assert client.put("/api/uploads/a/b.exe", content=b"1").status_code == 422
+    assert client.put("/api/uploads/none/b.png", content=b"1").status_code == 404
+    assert client.post("/api/uploads/none/end").status_code == 404
+    client.post("/api/uploads/empty")
+    assert "Nothing has come" in client.post("/api/uploads/empty/end").text
+    assert client.delete("/api/uploads/none").status_code == 404
+    assert client.delete("/api/uploads/a/part").status_code == 200
+    assert left(folder) == []
+    (folder / "left.json").write_text(json.dumps({}))  # what is not ours is left alone
+    assert client.get("/api/uploads").json() == []
