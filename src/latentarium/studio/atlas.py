@@ -40,6 +40,7 @@ from latentarium.random import Noise
 from latentarium.sampling import decode, encode
 from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Points, SoftLabelSet
 from latentarium.studio.frames import FARTHEST, TRUST, Kind, Request
+from latentarium.studio.lattice import blended
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
@@ -208,24 +209,8 @@ class Atlas:
             return self.model.encode(to_float(images.to(self.model.device))).mean.cpu()
 
     def lattice(self, points: Tensor) -> LatentSet:
-        """Latents between the four seeds around each point, blended with weights whose squares
-        sum to one: of draws from N(0, I) the blend is such a draw too."""
-        corner = points.floor()
-        part = points - corner
-        blended = torch.zeros(len(points), self.model.latent_dim)
-        squares = torch.zeros(len(points), 1)
-        for dx in (0, 1):
-            for dy in (0, 1):
-                x, y = part.T
-                weight = (x if dx else 1 - x) * (y if dy else 1 - y)
-                seeds = corner + torch.tensor([dx, dy])
-                z = torch.cat([
-                    Noise("lattice", self.seed, int(a), int(b)).normal(1, self.model.latent_dim)
-                    for a, b in seeds
-                ])  # fmt: skip
-                blended += weight[:, None].float() * z
-                squares += weight[:, None].float() ** 2
-        return blended / squares.sqrt()
+        """Latents between the four seeds around each place of the lattice."""
+        return blended(points, self.model.latent_dim, self.seed)
 
     def answer(self, request: Request) -> Answer:
         """Decodes, and says how far to trust it.
