@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,9 +8,9 @@ import torch
 import latentarium as la
 from conftest import Mute, tiny_arrays, tiny_data
 from latentarium import presets
-from latentarium.config import AutoencoderConfig
+from latentarium.config import GANConfig
 from latentarium.data.dataset import to_float
-from latentarium.distributions import DiagonalGaussian, StandardNormal
+from latentarium.distributions import StandardNormal
 from latentarium.errors import UserError
 from latentarium.latent.invert import invert, walk
 
@@ -17,10 +18,10 @@ LATENT = 4
 
 
 class Linear(Mute):
-    """x = W z + b, whose inversion has a closed form; its encoder always says 0."""
+    """x = W z + b, whose inversion has a closed form; it has no encoder."""
 
     def __init__(self, data) -> None:
-        super().__init__(AutoencoderConfig(latent_dim=LATENT), data.card)
+        super().__init__(GANConfig(latent_dim=LATENT), data.card)
         pixels = int(np.prod(self.image_shape))
         draws = torch.Generator().manual_seed(3)
         scale = 0.2 / LATENT**0.5
@@ -30,10 +31,6 @@ class Linear(Mute):
 
     def decode(self, z, y=None):
         return (z @ self.weight.T + self.bias).view(-1, *self.image_shape)
-
-    def encode(self, x, y=None):
-        zero = torch.zeros(len(x), LATENT)
-        return DiagonalGaussian(zero, zero)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +103,7 @@ def test_the_class_is_found_or_taken(models):
     assert found.label.tolist() == asked
     assert float(found.error.max()) < 0.02
     told = invert(model, images, label=[2] * 6)
+    assert told.label is not None
     assert told.label.tolist() == [2] * 6
     wrong = torch.tensor(asked) != 2
     assert bool((told.error[wrong] > found.error[wrong]).all())
@@ -183,6 +181,7 @@ def test_what_makes_no_sense_is_a_sentence(models):
         invert(cgan, x, label=7)
     with pytest.raises(UserError, match="no blend"):
         invert(cgan, x, label=np.full((2, 3), 1 / 3))
-    for given in ({"restarts": 0}, {"steps": 0}, {"pull": -1.0}, {"rate": 0.0}):
+    settings: list[dict[str, Any]] = [{"restarts": 0}, {"steps": 0}, {"pull": -1.0}, {"rate": 0.0}]
+    for given in settings:
         with pytest.raises(UserError, match="at least 1 restart"):
             invert(gan, x, **given)

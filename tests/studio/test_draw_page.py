@@ -114,7 +114,7 @@ def test_a_real_image_is_what_the_copied_code_has(page, served):
     page.get_by_role("button", name="Real image").click()
     landed(page)
     code = page.get_by_test_id("code-python").inner_text()
-    number = int(re.search(r"atlas\.image\((\d+)\)", code)[1])
+    number = int(re.findall(r"atlas\.image\((\d+)\)", code)[0])
     atlas = served.gallery[0].atlas
     assert len(atlas.train) <= number < atlas.count  # the model never saw it
     assert torch.equal(grey(page, "seen")[0], atlas.image(number))
@@ -174,6 +174,7 @@ def test_an_image_is_found_and_the_walk_is_seen(page, served):
     page.get_by_text(re.compile("held-out real images")).wait_for()
     atlas = served.gallery[3].atlas
     found = invert(atlas.model, atlas.image(355)[None], seed=3)
+    assert found.label is not None
     assert torch.equal(grey(page, "found"), to_uint8(found.image))
     assert page.get_by_test_id("found-class").inner_text() == f"as {int(found.label)}"
     assert f"|z| = {float(found.z.norm()):.2f}" in page.get_by_test_id("length").inner_text()
@@ -257,13 +258,13 @@ def test_near_enough_the_images_are_seen(page, served):
     page.mouse.wheel(0, -400)
     page.wait_for_timeout(500)
     assert seen(page)["shades"] > far["shades"] + 50  # grey values of images
-    number, place = None, None
+    said = page.get_by_test_id("hovered")
+    number, place = None, (0, 0)
     for x, y in np.random.default_rng(0).uniform(0.25, 0.75, (200, 2)):
         place = (int(x * box["width"]), int(y * box["height"]))
         page.mouse.move(box["x"] + place[0], box["y"] + place[1])
-        said = page.get_by_test_id("hovered")
         if said.count():
-            number = int(re.search(r"#(\d+)", said.inner_text())[1])
+            number = int(said.inner_text().split()[0].removeprefix("#"))
             break
     assert number is not None
     atlas = served.gallery[0].atlas

@@ -15,6 +15,7 @@ from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.invert import invert
 from latentarium.metrics.subject import scattered
 from latentarium.studio import usual
+from latentarium.studio.anchors import plane_of
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.routes import given
@@ -94,6 +95,23 @@ def test_a_posterior_is_an_ellipse_on_the_map(client, gallery):
     shadow = atlas.plane.axes @ variance.diag() @ atlas.plane.axes.T
     assert one["major"] ** 2 == pytest.approx(float(torch.linalg.eigvalsh(shadow)[1]), rel=1e-4)
     assert (one["x"], one["y"]) == pytest.approx((found["x"], found["y"]))
+
+
+def test_on_another_plane_it_lands_and_is_sought_there(client, gallery):
+    atlas = gallery[VAE].atlas
+    plane = plane_of(atlas, "c0_c1_i5")
+    content = {"pixels": text(atlas.image(5))}
+    found = client.post("/api/models/1/encode?plane=c0_c1_i5", json=content).json()
+    z = torch.tensor([found["z"]])
+    np.testing.assert_allclose([found["x"], found["y"]], plane.project(z)[0], atol=1e-5)
+    assert found["off_plane"] == pytest.approx(float(plane.distance(z)), abs=1e-5)
+    answer = client.post("/api/models/1/invert?plane=c0_c1_i5", json=content)
+    said = [json.loads(line) for line in answer.text.splitlines()]
+    place = [line for line in said if "step" in line][-1]["place"]
+    z = torch.tensor([said[-1]["z"]])
+    np.testing.assert_allclose(place, plane.project(z)[0], atol=1e-5)
+    for path in ("encode", "invert"):
+        assert client.post(f"/api/models/1/{path}?plane=up", json=content).status_code == 422
 
 
 def test_noise_is_said_to_be_unusual(client):

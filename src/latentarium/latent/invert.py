@@ -17,7 +17,7 @@ References:
     2017), https://arxiv.org/abs/1702.04782: a model's own samples can be found again
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -123,7 +123,7 @@ def walk(
     steps: int = STEPS,
     pull: float = 1e-3,
     rate: float = 0.1,
-) -> Iterator[Inversion]:
+) -> Generator[Inversion, None, None]:
     """The same, step by step: yields the best so far, from the starts (step 0) on. All images are
     moved at once, so give few. The model is left as it was, without gradients.
 

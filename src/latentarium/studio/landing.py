@@ -10,10 +10,10 @@ from latentarium.errors import UserError
 from latentarium.latent.gaps import percentile_among
 from latentarium.latent.gaussians import Ellipse, FittedGaussian
 from latentarium.latent.neighbours import Neighbours
+from latentarium.latent.project import Plane
 from latentarium.latent.starts import apart
 from latentarium.shapes import ClassWeights, LatentSet, Pixels
 from latentarium.studio.atlas import SIGMAS, Atlas
-from latentarium.studio.frames import Kind, Request
 from latentarium.studio.usual import usual_of
 
 NEIGHBOURS = 8
@@ -43,27 +43,26 @@ class Landing:
     """p(y | z) by the classes' Gaussians and their shares of the data; empty without labels."""
 
 
-def land(atlas: Atlas, image: Pixels) -> Landing:
-    """Encodes an image (1, C, H, W).
+def land(atlas: Atlas, image: Pixels, *, plane: Plane | None = None) -> Landing:
+    """Encodes an image (1, C, H, W), and sees where it lies on the map, or on another plane.
 
     Raises:
         UserError: The model has no map.
     """
     if not atlas.has_map:
         raise UserError("This model has no encoder, so an image lands nowhere: search it instead.")
-    x = to_float(image)
+    x, plane = to_float(image), plane or atlas.plane
     with atlas.in_turn, torch.no_grad():
         posterior = atlas.model.encode(x.to(atlas.model.device))
         z = posterior.mean.cpu()
-        request = Request(id=0, model=0, kind=Kind.LATENTS, n=1, rows=z.numpy(), labels=None)
-        decoded = atlas.answer(request)
+        decoded = atlas.decoded(z)
         pixels = torch.from_numpy(decoded.pixels)
         error = apart(to_float(pixels), x)
         return Landing(
             z=z,
-            place=tuple(atlas.plane.project(z)[0].tolist()),
-            off_plane=float(atlas.plane.distance(z)),
-            ellipses=_ellipses(atlas, posterior)
+            place=tuple(plane.project(z)[0].tolist()),
+            off_plane=float(plane.distance(z)),
+            ellipses=_ellipses(plane, posterior)
             if isinstance(posterior, DiagonalGaussian)
             else (),
             reconstruction=pixels,
@@ -75,10 +74,10 @@ def land(atlas: Atlas, image: Pixels) -> Landing:
         )
 
 
-def _ellipses(atlas: Atlas, posterior: DiagonalGaussian) -> tuple[Ellipse, ...]:
+def _ellipses(plane: Plane, posterior: DiagonalGaussian) -> tuple[Ellipse, ...]:
     covariance = posterior.log_variance[0].double().cpu().exp().diag()
     gaussian = FittedGaussian(mean=posterior.mean[0].double().cpu(), covariance=covariance, n=1)
-    return tuple(gaussian.ellipse(atlas.plane, sigmas) for sigmas in SIGMAS)
+    return tuple(gaussian.ellipse(plane, sigmas) for sigmas in SIGMAS)
 
 
 def _classes(atlas: Atlas, z: LatentSet) -> ClassWeights:

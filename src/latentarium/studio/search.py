@@ -7,6 +7,7 @@ from typing import Any
 
 from latentarium.data.dataset import to_uint8
 from latentarium.latent.invert import STEPS, Inversion, walk
+from latentarium.latent.project import Plane
 from latentarium.shapes import Pixels
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.given import as_text
@@ -16,9 +17,12 @@ PAUSE = 0.02
 """Seconds between two images of the walk: as many as eyes need."""
 
 
-def search(atlas: Atlas, image: Pixels, label: int | None, seed: int) -> Iterator[dict[str, Any]]:
-    """The walk to an image (1, C, H, W), as `Inversion`s in plain values; then how much of the
-    comparison with held-out images is done; then the end, with the latent and its verdict.
+def search(
+    atlas: Atlas, image: Pixels, label: int | None, seed: int, plane: Plane | None
+) -> Iterator[dict[str, Any]]:
+    """The walk to an image (1, C, H, W), as `Inversion`s in plain values, with their places on a
+    plane where there is one; then how much of the comparison with held-out images is done; then
+    the end, with the latent and its verdict.
 
     Raises:
         UserError: As `walk`.
@@ -27,9 +31,9 @@ def search(atlas: Atlas, image: Pixels, label: int | None, seed: int) -> Iterato
     for last in step_by_step(walk(atlas.model, image, label, seed=seed), atlas.in_turn):
         if time.monotonic() > told + PAUSE:
             told = time.monotonic()
-            yield _step(atlas, last)
+            yield _step(last, plane)
     assert last is not None  # a walk has a start
-    yield _step(atlas, last)
+    yield _step(last, plane)
     usual = usual_of(atlas)
     for share in usual.search():
         if time.monotonic() > told + 10 * PAUSE:
@@ -42,8 +46,7 @@ def search(atlas: Atlas, image: Pixels, label: int | None, seed: int) -> Iterato
     }
 
 
-def _step(atlas: Atlas, found: Inversion) -> dict[str, Any]:
-    place = atlas.plane.project(found.z)[0].tolist() if atlas.has_map else None
+def _step(found: Inversion, plane: Plane | None) -> dict[str, Any]:
     length = float(found.length_percentile)
     return {
         "step": found.step,
@@ -53,5 +56,5 @@ def _step(atlas: Atlas, found: Inversion) -> dict[str, Any]:
         "norm": float(found.z.norm()),
         "length": None if math.isnan(length) else length,
         "label": None if found.label is None else int(found.label),
-        "place": place,
+        "place": None if plane is None else plane.project(found.z)[0].tolist(),
     }

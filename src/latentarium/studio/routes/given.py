@@ -12,12 +12,14 @@ from pydantic import Field
 from starlette.concurrency import iterate_in_threadpool
 
 from latentarium.errors import UserError
+from latentarium.latent.project import Plane
 from latentarium.shapes import Pixels
+from latentarium.studio.anchors import plane_of
 from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.given import Given, as_text
 from latentarium.studio.landing import land
-from latentarium.studio.routes.models import plain
+from latentarium.studio.routes.models import PlaneName, plain
 from latentarium.studio.search import search
 
 SEARCHES = 2
@@ -41,9 +43,10 @@ def router(gallery: Gallery) -> APIRouter:
     places = threading.BoundedSemaphore(SEARCHES)
 
     @routes.post("/{index}/encode")
-    def encode(index: int, given: Given, moment: int = 0) -> dict[str, Any]:
+    def encode(index: int, given: Given, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         atlas = gallery.atlas(index, moment)
-        found = land(atlas, given.image(atlas.model.image_shape))
+        image = given.image(atlas.model.image_shape)
+        found = land(atlas, image, plane=plane_of(atlas, plane) if plane else None)
         labels, near = atlas.train.labels, found.neighbours
         return {
             "z": found.z[0].tolist(),
@@ -62,20 +65,23 @@ def router(gallery: Gallery) -> APIRouter:
             "classes": found.classes.tolist(),
         }
 
-    def taking_a_place(atlas: Atlas, image: Pixels, label: int | None, seed: int) -> Lines:
+    def taking_a_place(atlas: Atlas, image: Pixels, wanted: Wanted, plane: Plane | None) -> Lines:
         if not places.acquire(blocking=False):
             raise UserError(f"{SEARCHES} searches are going on: stop one, or wait for it.")
         try:
-            yield from search(atlas, image, label, seed)
+            yield from search(atlas, image, wanted.label, wanted.seed, plane)
         finally:
             places.release()
 
     @routes.post("/{index}/invert")
-    def invert(index: int, wanted: Wanted, moment: int = 0) -> StreamingResponse:
+    def invert(
+        index: int, wanted: Wanted, moment: int = 0, plane: PlaneName = ""
+    ) -> StreamingResponse:
         """A JSON object a line, as `search` yields them."""
         atlas = gallery.atlas(index, moment)
         image = wanted.image(atlas.model.image_shape)
-        steps = taking_a_place(atlas, image, wanted.label, wanted.seed)
+        where = plane_of(atlas, plane) if atlas.has_map else None
+        steps = taking_a_place(atlas, image, wanted, where)
         first = next(steps)  # what can't be searched is said before the answer begins
         return StreamingResponse(_lines(first, steps), media_type="application/x-ndjson")
 

@@ -1,8 +1,9 @@
 // Where a given image lands: asked anew as it changes, the newest only.
-import { post, realImages, type Ellipse, type Model } from "../api";
+import { post, realImages, type Ellipse } from "../api";
 import { base64 } from "../base64";
 import { Latest } from "../latest";
 import type { View } from "../splat";
+import type { Explorer } from "./explorer.svelte";
 
 export interface Landing {
   z: number[];
@@ -27,22 +28,24 @@ export class Landings {
   trouble = $state("");
   private readonly latest = new Latest();
 
-  constructor(private readonly model: Model) {}
+  constructor(private readonly here: Explorer) {}
 
   /** Encodes an image; without one, nothing has landed. */
   land(pixels: Uint8Array | null): void {
-    this.latest.run(() => this.encode(pixels));
+    const { plane } = this.here;
+    this.latest.run(() => this.encode(pixels, plane));
   }
 
-  private async encode(pixels: Uint8Array | null): Promise<void> {
+  private async encode(pixels: Uint8Array | null, plane: string): Promise<void> {
     if (!pixels) {
       this.landing = null;
       return;
     }
+    const { id } = this.here.model;
     try {
-      const answer = await post(`/api/models/${this.model.id}/encode`, { pixels: base64(pixels) });
+      const answer = await post(`/api/models/${id}/encode?plane=${plane}`, { pixels: base64(pixels) });
       const landing: Landing = await answer.json();
-      this.images = await realImages(this.model.id, landing.neighbours.map((one) => one.number));
+      this.images = await realImages(id, landing.neighbours.map((one) => one.number));
       this.landing = landing;
       this.trouble = "";
     } catch (error) {

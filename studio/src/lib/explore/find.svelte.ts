@@ -1,7 +1,8 @@
 // The search for the latent that makes a given image, as the server walks it.
-import { post, type Model } from "../api";
+import { post } from "../api";
 import { slice } from "../address.svelte";
 import { base64 } from "../base64";
+import type { Explorer } from "./explorer.svelte";
 
 /** What the address knows of a search: a class, or -1 for the best of all. */
 export const sought = slice("find.", { label: -1, seed: 0 });
@@ -35,13 +36,15 @@ export class Search {
   /** share of the comparison that is done; null while there is none */
   compared = $state<number | null>(null);
   running = $state(false);
+  /** the plane on which the steps' places are */
+  plane = $state("");
   trouble = $state("");
   secondsLeft = $state<number | null>(null);
   private stopper: AbortController | null = null;
   /** where what is going on began: when, and with which share done */
   private began = { at: 0, share: 0 };
 
-  constructor(private readonly model: Model) {}
+  constructor(private readonly here: Explorer) {}
 
   /** The step that is shown: the newest, or the one that a person went back to. */
   get shown(): Step | null {
@@ -53,10 +56,12 @@ export class Search {
     const stopper = (this.stopper = new AbortController());
     Object.assign(this, { steps: [], at: 0, verdict: null, compared: null, running: true, trouble: "", secondsLeft: null });
     this.began = { at: performance.now(), share: 0 };
-    const label = this.model.takes_class && sought.label >= 0 ? sought.label : null;
+    const { model, plane } = this.here;
+    this.plane = plane;
+    const label = model.takes_class && sought.label >= 0 ? sought.label : null;
     const content = { pixels: base64(pixels), label, seed: sought.seed };
     try {
-      const answer = await post(`/api/models/${this.model.id}/invert`, content, { signal: stopper.signal });
+      const answer = await post(`/api/models/${model.id}/invert?plane=${plane}`, content, { signal: stopper.signal });
       for await (const line of linesOf(answer)) this.take(JSON.parse(line) as Line);
       if (!this.verdict) this.trouble = lost;
     } catch (error) {
