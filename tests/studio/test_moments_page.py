@@ -18,7 +18,7 @@ def rewind(page, served, index, address=""):
     """Opens the time machine of a model of the gallery, and waits for its moments."""
     go(page, served, f"#tab=train&t.run={RUNS[index]}{address}")
     page.get_by_test_id("loaded").filter(has_text="3 of 3 moments").wait_for()
-    page.locator(".map").scroll_into_view_if_needed()
+    page.locator(".map").evaluate("map => map.scrollIntoView({ block: 'center' })")
     page.wait_for_timeout(150)
 
 

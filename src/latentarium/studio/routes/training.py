@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from latentarium import presets
 from latentarium.config import Config
 from latentarium.errors import UserError
+from latentarium.studio.checkup import Measurements
 from latentarium.studio.follow import Follower, event
 from latentarium.studio.gallery import Missing
 from latentarium.studio.jobs import NAMED, Trainings, Wish
-from latentarium.studio.measure import Measurements
 from latentarium.studio.uploads import UPLOAD
 
 EVERY = 0.5
