@@ -55,20 +55,20 @@ def test_a_click_on_a_class_draws_from_its_gaussian(page, served):
     assert same(shown, run(page, atlas))
     assert "2's Gaussian" in page.locator("aside").inner_text()
     assert "in gaps" in page.get_by_test_id("draws-verdict").inner_text()
-    assert address(page)["g.of"] == "2"
+    assert address(page)["gauss.of"] == "2"
 
 
 def test_seed_and_temperature_are_in_the_address_and_cold_draws_are_one(page, served):
     atlas = served.gallery[1].atlas
-    go(page, served, VAE + "&g.of=1&g.seed=7&g.t=0.5")
+    go(page, served, VAE + "&gauss.of=1&gauss.seed=7&gauss.t=0.5")
     shown = drawn(page)
     assert same(shown, decode(atlas.model, of_class(atlas, 1, 7, 0.5)[:25]))
     page.get_by_role("button", name="New draws").click()
     assert not np.array_equal(drawn(page), shown)
-    assert address(page)["g.seed"] == "8"
+    assert address(page)["gauss.seed"] == "8"
     page.get_by_role("slider", name="Temperature").fill("0")
     assert np.ptp(drawn(page), axis=0).max() == 0
-    assert address(page)["g.t"] == "0"
+    assert address(page)["gauss.t"] == "0"
 
 
 def test_one_gaussian_for_all_is_beside_them(page, served):
@@ -83,7 +83,7 @@ def test_one_gaussian_for_all_is_beside_them(page, served):
 
 def test_ones_own_gaussian_follows_its_handles(page, served):
     atlas = served.gallery[1].atlas
-    go(page, served, VAE + "&g.of=1")
+    go(page, served, VAE + "&gauss.of=1")
     page.get_by_role("radio", name="Make your own").click()
     first = drawn(page)
     assert "stays at the plane's origin" in page.locator("aside").inner_text()
@@ -96,16 +96,16 @@ def test_ones_own_gaussian_follows_its_handles(page, served):
     moved = drawn(page)
     assert not np.array_equal(moved, first)
     now = address(page)
-    assert float(now["g.x"]) > float(start["g.x"])
-    assert float(now["g.y"]) > float(start["g.y"])
+    assert float(now["gauss.x"]) > float(start["gauss.x"])
+    assert float(now["gauss.y"]) > float(start["gauss.y"])
     assert "x" not in now  # the cursor of the map stayed
     page.get_by_test_id("own-major").focus()
     for _ in range(5):
         page.keyboard.press("Shift+ArrowRight")
-    assert address(page)["g.major"] != now["g.major"]
+    assert address(page)["gauss.major"] != now["gauss.major"]
     page.get_by_test_id("own-minor").focus()
     page.keyboard.press("Shift+ArrowUp")
-    assert address(page)["g.minor"] != now["g.minor"]
+    assert address(page)["gauss.minor"] != now["gauss.minor"]
     shown = drawn(page)
     assert same(shown, run(page, atlas))
     go(page, served, "#" + page.url.split("#")[1])  # it opens as it was

@@ -12,6 +12,9 @@ const slices: { prefix: string; usual: Values; values: Values }[] = [];
  * @param usual values that the address need not name */
 export function slice<T extends Values>(prefix: string, usual: T): T {
   const given = new URLSearchParams(location.hash.slice(1));
+  for (const key of Object.keys(usual)) {
+    if (slices.some((other) => key in other.usual && other.prefix === prefix)) throw new Error(`${prefix}${key} stands for two things`);
+  }
   const read = Object.entries(usual).map(([key, value]): [string, Value] => [key, parse(given.get(prefix + key), value)]);
   const values = $state(Object.fromEntries(read) as T);
   slices.push({ prefix, usual, values });

@@ -27,7 +27,7 @@ export interface Verdict {
 }
 
 /** `of`: the number of a class, all, or own; the ellipse at one standard deviation. */
-const chosen = slice("g.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
+const chosen = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
 
 export class Gaussians {
   z = $state.raw(new Float32Array());
