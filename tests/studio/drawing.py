@@ -4,8 +4,8 @@ import time
 
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.judge_training import train_judge
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery, prepare
+from latentarium.studio.maps.atlas import Atlas
 
 
 def judged(gallery) -> tuple[Gallery, Judge]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio import measuring
-from latentarium.studio.atlas import Atlas
+from latentarium.studio.compare import measuring
 from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.server import make_app
 
 ADDRESS = "http://127.0.0.1:8765"

@@ -11,8 +11,8 @@ from latentarium import presets
 from latentarium.data.dataset import to_uint8
 from latentarium.errors import UserError
 from latentarium.sampling import decode
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import read_request
+from latentarium.studio.maps.atlas import Atlas
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 

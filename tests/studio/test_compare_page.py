@@ -8,7 +8,7 @@ import pytest
 from drawing import judged, measured, metrics_of, until
 
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.studio import measuring
+from latentarium.studio.compare import measuring
 from pages import IN_A_BROWSER, Served, drag, go, pixels, seen
 
 pytestmark = IN_A_BROWSER

@@ -11,12 +11,12 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.metrics.report import Report
-from latentarium.studio.atlas import Atlas
+from latentarium.studio.compare.measuring import Measuring, evaluate_command
+from latentarium.studio.compare.table import table
 from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.measuring import Measuring, evaluate_command
+from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes.comparison import report_of
 from latentarium.studio.server import make_app
-from latentarium.studio.table import table
 from latentarium.training.loop import train
 
 

@@ -14,10 +14,10 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_uint8
 from latentarium.latent.invert import invert
-from latentarium.studio import search, usual
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.landing import land
+from latentarium.studio.given import search, usual
+from latentarium.studio.given.landing import land
+from latentarium.studio.maps.atlas import Atlas
 from pages import IN_A_BROWSER, Served, go, pixels, seen
 
 pytestmark = IN_A_BROWSER

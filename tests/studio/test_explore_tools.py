@@ -14,12 +14,12 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.latent.paths import lerp, slerp
-from latentarium.studio.anchors import latent_of, plane_of
-from latentarium.studio.atlas import Atlas
-from latentarium.studio.draws import of_all, of_class, verdict
 from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.maps.anchors import latent_of, plane_of
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.draws import of_all, of_class, verdict
+from latentarium.studio.maps.ways import film, through_data
 from latentarium.studio.server import make_app
-from latentarium.studio.ways import film, through_data
 
 GAN = 1
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from latentarium.sampling import decode
-from latentarium.studio.draws import of_all, of_class
+from latentarium.studio.maps.draws import of_all, of_class
 from pages import IN_A_BROWSER, go, pixels
 
 pytestmark = IN_A_BROWSER

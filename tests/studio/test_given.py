@@ -14,13 +14,13 @@ from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.invert import invert
 from latentarium.metrics.subject import scattered
-from latentarium.studio import usual
-from latentarium.studio.anchors import plane_of
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.given import usual
+from latentarium.studio.given.usual import usual_of
+from latentarium.studio.maps.anchors import plane_of
+from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes import given
 from latentarium.studio.server import make_app
-from latentarium.studio.usual import usual_of
 
 AE, VAE, CGAN, UNLABELLED = range(4)
 

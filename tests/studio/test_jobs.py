@@ -12,12 +12,12 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.studio.follow import Follower, Tail
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.jobs import Trainings, Wish, key_of
 from latentarium.studio.processes import is_ours
-from latentarium.studio.status import last_rows, progress_of, state_of
-from latentarium.studio.uploads import Uploads
+from latentarium.studio.training.follow import Follower, Tail
+from latentarium.studio.training.jobs import Trainings, Wish, key_of
+from latentarium.studio.training.status import last_rows, progress_of, state_of
+from latentarium.studio.training.uploads import Uploads
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from latentarium.metrics.coverage import mixture_quality
 from latentarium.models.game import copy_parameters
 from latentarium.random import Noise
 from latentarium.studio.gallery import Gallery
-from latentarium.studio.lab import FIELD, MESH, SHOWN, Lab
-from latentarium.studio.learners import PATIENCE, RATES, Gaussian, Learner
+from latentarium.studio.lab.lab import FIELD, MESH, SHOWN, Lab
+from latentarium.studio.lab.learners import PATIENCE, RATES, Gaussian, Learner
+from latentarium.studio.lab.targets import CELLS, MIXTURES, NAMES, Drawing, target
 from latentarium.studio.routes.lab import LONGEST, MOST_SESSIONS, MOST_STEPS
 from latentarium.studio.server import make_app
-from latentarium.studio.targets import CELLS, MIXTURES, NAMES, Drawing, target
 
 HOST = {"host": "127.0.0.1:8765"}
 CORNER = np.zeros((CELLS, CELLS), bool)

@@ -2,7 +2,7 @@
 
 import re
 
-from latentarium.studio.lab import Lab
+from latentarium.studio.lab.lab import Lab
 from pages import IN_A_BROWSER, go, seen
 
 pytestmark = IN_A_BROWSER

@@ -8,8 +8,8 @@ from PIL.GifImagePlugin import GifImageFile
 from test_gaussians_page import address, run, same
 
 from latentarium.sampling import decode
-from latentarium.studio.anchors import latent_of, plane_of
-from latentarium.studio.ways import way
+from latentarium.studio.maps.anchors import latent_of, plane_of
+from latentarium.studio.maps.ways import way
 from pages import IN_A_BROWSER, drag, go, pixels, seen, until
 
 pytestmark = IN_A_BROWSER

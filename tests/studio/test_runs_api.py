@@ -11,10 +11,10 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
-from latentarium.studio.follow import Follower
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.routes.training import following
 from latentarium.studio.server import make_app
+from latentarium.studio.training.follow import Follower
 
 WISH = {"preset": "vae_debug", "data": "mnist", "name": "mine", "seed": 3}
 ADDRESS = "http://127.0.0.1:8765"

@@ -16,9 +16,9 @@ from latentarium import cli, presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.class_draws import class_gaussian, sample_gaussian
 from latentarium.sampling import encode
-from latentarium.studio.atlas import Atlas
-from latentarium.studio.copies import CopyCheck
 from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.samples.copies import CopyCheck
 from latentarium.studio.server import make_app
 
 AE, VAE, GAN, CGAN = range(4)

@@ -10,8 +10,8 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Exhibit, Gallery, gallery_of
+from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.server import make_app
 
 HOST = {"host": "127.0.0.1:8765"}

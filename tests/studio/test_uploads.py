@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from latentarium.errors import UserError
 from latentarium.run import png_bytes
-from latentarium.studio import uploads as room
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.server import make_app
-from latentarium.studio.uploads import Uploads, safe
+from latentarium.studio.training import uploads as room
+from latentarium.studio.training.uploads import Uploads, safe
 
 
 def picture(seed, size=9):

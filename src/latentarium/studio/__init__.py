@@ -1,1 +1,1 @@
-"""The page: latent space to see and to touch. `api` knows no server, `server` no model."""
+"""The page, on which the latent space can be seen and touched, and the server behind it."""

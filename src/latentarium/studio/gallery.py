@@ -16,9 +16,9 @@ from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.metrics.subject import kind_of
 from latentarium.run import Run
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import TRUST
-from latentarium.studio.moments import Moments
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.moments import Moments
 
 SHIPPED = Path(str(files("latentarium.studio") / "shipped"))
 SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")

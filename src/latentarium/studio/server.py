@@ -16,7 +16,6 @@ from latentarium.errors import UserError
 from latentarium.studio.frames import LARGEST, id_of, read_request, write_error, write_reply
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
-from latentarium.studio.jobs import Trainings
 from latentarium.studio.routes import (
     comparison,
     explore,
@@ -28,7 +27,8 @@ from latentarium.studio.routes import (
     training,
     uploads,
 )
-from latentarium.studio.uploads import Uploads
+from latentarium.studio.training.jobs import Trainings
+from latentarium.studio.training.uploads import Uploads
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>

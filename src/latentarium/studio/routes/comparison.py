@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 
 from latentarium.errors import UserError
 from latentarium.metrics.report import Report
+from latentarium.studio.compare.measuring import Measuring
+from latentarium.studio.compare.table import table
 from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.measuring import Measuring
-from latentarium.studio.table import table
 
 COLUMNS = 4
 PACKAGE = "shipped:"

@@ -12,13 +12,13 @@ from torch.nn.functional import one_hot
 from latentarium.errors import UserError
 from latentarium.latent.gaussians import Ellipse
 from latentarium.shapes import LatentSet, SoftLabelSet
-from latentarium.studio.anchors import LONGEST, latent_of, plane_of
-from latentarium.studio.atlas import Atlas
-from latentarium.studio.draws import of_all, of_class, of_ellipse, verdict
 from latentarium.studio.frames import FARTHEST
 from latentarium.studio.gallery import Gallery, Missing
+from latentarium.studio.maps.anchors import LONGEST, latent_of, plane_of
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.draws import of_all, of_class, of_ellipse, verdict
+from latentarium.studio.maps.ways import GRAPH_CODES, film, way, ways_of
 from latentarium.studio.routes.models import binary
-from latentarium.studio.ways import GRAPH_CODES, film, way, ways_of
 
 MOST_STEPS = 64
 Name = Annotated[str, Field(max_length=LONGEST)]

@@ -14,13 +14,13 @@ from starlette.concurrency import iterate_in_threadpool
 from latentarium.errors import UserError
 from latentarium.latent.project import Plane
 from latentarium.shapes import Pixels
-from latentarium.studio.anchors import plane_of
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.gallery import Gallery
-from latentarium.studio.given import Given, as_text
-from latentarium.studio.landing import land
+from latentarium.studio.given.image import Given, as_text
+from latentarium.studio.given.landing import land
+from latentarium.studio.given.search import search
+from latentarium.studio.maps.anchors import plane_of
+from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes.models import PlaneName, plain
-from latentarium.studio.search import search
 
 SEARCHES = 2
 """At once, of all visitors."""

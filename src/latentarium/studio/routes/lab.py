@@ -17,7 +17,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentarium.errors import UserError
-from latentarium.studio.lab import Lab
+from latentarium.studio.lab.lab import Lab
 
 MOST_SESSIONS = 4
 MOST_STEPS = 100

@@ -6,10 +6,10 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from latentarium.latent.gaussians import Ellipse
-from latentarium.studio.anchors import LONGEST, latent_of, plane_of
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
+from latentarium.studio.maps.anchors import LONGEST, latent_of, plane_of
+from latentarium.studio.maps.atlas import Atlas
 
 PlaneName = Annotated[str, Query(max_length=LONGEST)]
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.shapes import Images
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.moments import film, scene, witnesses
+from latentarium.studio.maps.moments import film, scene, witnesses
 from latentarium.studio.routes.models import binary
 
 

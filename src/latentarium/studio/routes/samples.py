@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field
 
 from latentarium.data.dataset import Data, to_uint8
 from latentarium.run import grid_npz, grid_png
-from latentarium.studio.atlas import Atlas
-from latentarium.studio.copies import CopyCheck
-from latentarium.studio.critic import Critic
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery
+from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes.models import binary
-from latentarium.studio.samples import Draw, Way, draw
+from latentarium.studio.samples.copies import CopyCheck
+from latentarium.studio.samples.critic import Critic
+from latentarium.studio.samples.draw import Draw, Way, draw
 
 
 class Wish(BaseModel):

@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field
 from latentarium import presets
 from latentarium.config import Config
 from latentarium.errors import UserError
-from latentarium.studio.checkup import Measurements
-from latentarium.studio.follow import Follower, event
 from latentarium.studio.gallery import Missing
-from latentarium.studio.jobs import NAMED, Trainings, Wish
-from latentarium.studio.uploads import UPLOAD
+from latentarium.studio.training.checkup import Measurements
+from latentarium.studio.training.follow import Follower, event
+from latentarium.studio.training.jobs import NAMED, Trainings, Wish
+from latentarium.studio.training.uploads import UPLOAD
 
 EVERY = 0.5
 """Seconds between two looks at a run."""

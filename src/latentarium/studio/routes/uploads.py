@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
 
-from latentarium.studio.uploads import Uploads
+from latentarium.studio.training.uploads import Uploads
 
 Name = Annotated[str, InPath(max_length=64)]
 

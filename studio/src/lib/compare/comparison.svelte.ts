@@ -106,7 +106,7 @@ export class Comparison {
 
   /** Python that makes the images under the cursor. */
   get cursorCode(): string {
-    const head = ["import latentarium as la", "from latentarium.studio.atlas import Atlas"];
+    const head = ["import latentarium as la", "from latentarium.studio.maps.atlas import Atlas"];
     const each = (model: Model): string => `    (${JSON.stringify(model.folder)}, ${model.data_code}, ${this.label(model)}),`;
     if (!this.byImage)
       return [

@@ -142,7 +142,7 @@ export class Given {
   get code(): { imports: string[]; lines: string[] } {
     if (given.real >= 0 && !this.strokes.length) {
       return {
-        imports: ["from latentarium.studio.atlas import Atlas"],
+        imports: ["from latentarium.studio.maps.atlas import Atlas"],
         lines: [
           `atlas = Atlas(model, la.load_data(${JSON.stringify(this.model.data)}))`,
           `image = atlas.image(${given.real})[None]`,

@@ -186,7 +186,7 @@ export class Session {
     const drawing = chosen.name === "drawn" ? `, drawing=${JSON.stringify(chosen.drawing)}` : "";
     void this.frame; // what was done is not reactive, but a frame comes with it
     return [
-      "from latentarium.studio.lab import Lab",
+      "from latentarium.studio.lab.lab import Lab",
       "",
       `lab = Lab(${JSON.stringify(chosen.name)}${drawing}, seed=${chosen.seed})`,
       ...this.done.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),

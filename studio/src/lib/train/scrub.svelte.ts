@@ -180,7 +180,7 @@ export class Scrub {
       "import latentarium as la",
       "from latentarium.run import Run",
       "from latentarium.sampling import fixed_samples",
-      "from latentarium.studio.moments import Moments",
+      "from latentarium.studio.maps.moments import Moments",
       "",
       `run = Run(${JSON.stringify(model.folder)})`,
       `model = run.load(${model.moments[this.at - 1]})`,

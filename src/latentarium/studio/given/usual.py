@@ -17,7 +17,7 @@ from latentarium.latent.starts import apart
 from latentarium.metrics.subject import scattered
 from latentarium.sampling import reconstruct
 from latentarium.shapes import PerPoint
-from latentarium.studio.atlas import HELD_OUT, Atlas
+from latentarium.studio.maps.atlas import HELD_OUT, Atlas
 
 SEARCHED = 32
 """Held-out images that are searched, so that one more search can be held against them."""

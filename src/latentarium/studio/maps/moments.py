@@ -22,7 +22,7 @@ from latentarium.models.base import LatentModel
 from latentarium.run import Run
 from latentarium.sampling import fixed_samples, grid, reconstruct
 from latentarium.shapes import Images, ImageSet, Points
-from latentarium.studio.atlas import Atlas
+from latentarium.studio.maps.atlas import Atlas
 
 POINTS = 5000
 """Images on the map of a moment: fewer than on that of a model, so that time can be scrubbed."""

@@ -40,7 +40,7 @@ from latentarium.random import Noise
 from latentarium.sampling import decode, encode
 from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Points, SoftLabelSet
 from latentarium.studio.frames import FARTHEST, TRUST, Kind, Request
-from latentarium.studio.lattice import blended
+from latentarium.studio.maps.lattice import blended
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""

@@ -14,8 +14,8 @@ import torch
 from latentarium.errors import UserError
 from latentarium.latent.project import Plane, anchor_plane
 from latentarium.shapes import LatentVector
-from latentarium.studio.atlas import Atlas
 from latentarium.studio.frames import FARTHEST
+from latentarium.studio.maps.atlas import Atlas
 
 LONGEST = 100
 """Letters of a name, at most."""

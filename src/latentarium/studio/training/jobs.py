@@ -14,8 +14,8 @@ from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.studio.gallery import SHIPPED, Gallery, Missing
 from latentarium.studio.processes import Processes, interrupt, is_ours
-from latentarium.studio.status import State, about, progress_of, state_of
-from latentarium.studio.uploads import UPLOAD, Uploads, require_plain
+from latentarium.studio.training.status import State, about, progress_of, state_of
+from latentarium.studio.training.uploads import UPLOAD, Uploads, require_plain
 from latentarium.training.loop import finish
 
 NAMED = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")

@@ -20,7 +20,7 @@ from latentarium.latent.project import Plane
 from latentarium.metrics.intervals import wilson
 from latentarium.random import Noise
 from latentarium.shapes import LatentSet
-from latentarium.studio.atlas import HELD_OUT, Atlas
+from latentarium.studio.maps.atlas import HELD_OUT, Atlas
 
 DRAWN = 400
 """Draws that numbers speak of; the page shows the images of the first."""

@@ -9,9 +9,9 @@ from latentarium.data.dataset import to_uint8
 from latentarium.latent.invert import STEPS, Inversion, walk
 from latentarium.latent.project import Plane
 from latentarium.shapes import Pixels
-from latentarium.studio.atlas import Atlas
-from latentarium.studio.given import as_text
-from latentarium.studio.usual import step_by_step, usual_of
+from latentarium.studio.given.image import as_text
+from latentarium.studio.given.usual import step_by_step, usual_of
+from latentarium.studio.maps.atlas import Atlas
 
 PAUSE = 0.02
 """Seconds between two images of the walk: as many as eyes need."""

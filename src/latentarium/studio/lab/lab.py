@@ -25,10 +25,10 @@ from latentarium.models.gan import GAN
 from latentarium.objectives import adversarial
 from latentarium.random import Noise
 from latentarium.shapes import Points
-from latentarium.studio import learners
 from latentarium.studio.frames import FARTHEST
-from latentarium.studio.learners import Gaussian, Learner
-from latentarium.studio.targets import MIXTURES, target
+from latentarium.studio.lab import learners
+from latentarium.studio.lab.learners import Gaussian, Learner
+from latentarium.studio.lab.targets import MIXTURES, target
 
 POINTS = 8000
 """To learn from; a tenth of them is held out."""

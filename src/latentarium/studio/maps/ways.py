@@ -16,7 +16,7 @@ from latentarium.data.arrays import fixed_permutation
 from latentarium.errors import UserError
 from latentarium.latent.paths import DataGraph, lerp, slerp
 from latentarium.shapes import LatentVector, Path
-from latentarium.studio.atlas import Atlas
+from latentarium.studio.maps.atlas import Atlas
 
 GRAPH_CODES = 20_000
 """Codes that a graph joins, at most, from all over the data: it is built in half a second."""

@@ -13,8 +13,8 @@ from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.project import Plane
 from latentarium.latent.starts import apart
 from latentarium.shapes import ClassWeights, LatentSet, Pixels
-from latentarium.studio.atlas import SIGMAS, Atlas
-from latentarium.studio.usual import usual_of
+from latentarium.studio.given.usual import usual_of
+from latentarium.studio.maps.atlas import SIGMAS, Atlas
 
 NEIGHBOURS = 8
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.studio.jobs import Trainings, Wish, key_of
 from latentarium.studio.processes import Processes, answer_of
+from latentarium.studio.training.jobs import Trainings, Wish, key_of
 
 MOST_SECONDS = 600.0
 """For a rehearsal or an examination."""

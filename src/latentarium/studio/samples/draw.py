@@ -8,7 +8,7 @@ import torch
 from latentarium.latent.class_draws import class_gaussian, gaussian_latents, sample_gaussian
 from latentarium.models.labels import class_index
 from latentarium.shapes import Images, Labels, Latents, SoftLabels
-from latentarium.studio.atlas import Atlas
+from latentarium.studio.maps.atlas import Atlas
 
 Way = Literal["prior", "gaussian", "turn"]
 

@@ -1,0 +1,1 @@
+"""Measurements of the models on show, side by side."""

@@ -1,0 +1,1 @@
+"""Small games that the page trains while it looks on."""

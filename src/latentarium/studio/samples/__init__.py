@@ -1,0 +1,1 @@
+"""Images drawn from models, and what is said of them."""

@@ -1,0 +1,1 @@
+"""Trainings as the page starts, follows and ends them."""
