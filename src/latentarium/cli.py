@@ -211,6 +211,7 @@ def sample(
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64,
     label: str | None = None,
     gaussian: str | None = None,
+    data: str | None = None,
     seed: int = 0,
     truncation: float = 1.0,
     out: Path = Path("grid.png"),
@@ -225,6 +226,7 @@ def sample(
             as 3:0.6,8:0.4.
         gaussian: For a model with an encoder that takes no class: the class from whose Gaussian in
             the latent space to draw. The images that it was trained on are encoded first.
+        data: With a gaussian: where these images are, where they have moved.
         seed: The same seed gives the same images.
         truncation: Scales the latents' deviation; below 1 the images are more alike.
         out: A .png to look at, or a .npz with the images as uint8 (N, C, H, W).
@@ -245,7 +247,7 @@ def sample(
     if gaussian is None:
         images = model.sample(n, label=label, seed=seed, truncation=truncation)
     else:
-        fitted = class_gaussian(model, data_of(Run(run)), gaussian)
+        fitted = class_gaussian(model, data_of(Run(run), data), gaussian)
         images = sample_gaussian(model, fitted, n, seed, truncation=truncation)
     write_atomic(out, grid_npz(images) if out.suffix == ".npz" else grid_png(images, scale))
     _print(f"{out}: {n} images from {run}, seed {seed}.")

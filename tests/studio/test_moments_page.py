@@ -73,8 +73,8 @@ def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
     names: dict = {}
     code = page.get_by_test_id("code-python").inner_text()
     assert "run.load(1)" in code
-    # these images were arrays: their name is no source that could be loaded
-    code = code.replace(f'la.load_data("{served.gallery[0].atlas.data.card.source}")', "data")
+    # these images were arrays, which no code can load
+    code = code.replace(served.gallery[0].data_code(), "data")
     names["data"] = served.gallery[0].atlas.data
     exec(code, names)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)

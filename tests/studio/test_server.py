@@ -1,5 +1,7 @@
 """The server: what it gives, and whom it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from frames_by_hand import reply, request
@@ -165,3 +167,17 @@ def test_runs_that_cannot_be_shown_are_a_sentence(tmp_path, npz):
     la.train(presets.get("ae_debug"), tmp_path / "r", la.load_data(images, labels))
     with pytest.raises(UserError, match="other images"):
         gallery_of([tmp_path / "r"], str(npz))
+
+
+def test_code_loads_the_images_from_where_they_are_now(tmp_path, npz):
+    config = presets.get("ae_debug")
+    config = replace(config, train=replace(config.train, data=str(npz)))
+    run = la.train(config, tmp_path / "r", la.load_data(str(npz)))
+    moved = npz.rename(tmp_path / "moved.npz")
+    gallery = gallery_of([run.folder], str(moved))
+    loaded = eval(gallery[0].data_code(), {"la": la})
+    assert loaded.card.fingerprint == run.data.fingerprint
+    assert gallery[0].describe(0)["moved"] == str(moved)
+    gallery.data = None
+    with pytest.raises(UserError):
+        gallery.add(run.folder)

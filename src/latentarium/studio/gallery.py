@@ -45,6 +45,8 @@ class Exhibit:
     atlas: Atlas
     run: Run | None = None
     """None where the model was not read from a folder."""
+    moved: str | None = None
+    """Where its images are now; None: where the run found them."""
 
     @cached_property
     def history(self) -> Moments | None:
@@ -61,7 +63,7 @@ class Exhibit:
             return f"la.load_data({json.dumps(self.atlas.data.card.source)})"
         settings = self.run.config.train
         size = f", size={settings.image_size}" if settings.image_size else ""
-        return f"la.load_data({json.dumps(settings.data)}{size})"
+        return f"la.load_data({json.dumps(self.moved or settings.data)}{size})"
 
     def describe(self, index: int) -> dict[str, Any]:
         """What the page must know of it."""
@@ -81,6 +83,7 @@ class Exhibit:
             "train_images": len(self.atlas.train),
             "data": data.card.source,
             "data_code": self.data_code(),
+            "moved": self.moved,
             "moments": self.moments(),
             "trust": list(TRUST),
             "gaps": self.atlas.gap_definitions(),
@@ -133,6 +136,7 @@ class Gallery:
             kind=kind_of(model),
             atlas=Atlas(model, self.images_of(run)),
             run=run,
+            moved=self.data,
         )
         with self._lock:
             for index, one in enumerate(self._exhibits):

@@ -16,9 +16,12 @@ export interface Model {
   images: number;
   /** those that it was trained on come first; the others it never saw */
   train_images: number;
+  /** what its images are called, for people */
   data: string;
   /** Python that loads them */
   data_code: string;
+  /** where they are now, for the command line; null: where the run found them */
+  moved: string | null;
   /** steps of its training whose weights were kept */
   moments: number[];
   gaps: string[];

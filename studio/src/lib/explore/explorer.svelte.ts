@@ -157,14 +157,14 @@ export class Explorer {
    * @param imports what the calls need, each as `module import name` */
   python(imports: string[], calls: string[]): string {
     const { model } = this;
-    const needed = ["studio.atlas import Atlas", ...imports];
-    if (this.plane) needed.push("studio.anchors import plane_of");
+    const needed = ["studio.maps.atlas import Atlas", ...imports];
+    if (this.plane) needed.push("studio.maps.anchors import plane_of");
     return [
       "import latentarium as la",
       ...needed.sort().map((one) => `from latentarium.${one}`),
       "",
       `model = la.load(${JSON.stringify(model.folder)})`,
-      `atlas = Atlas(model, la.load_data(${JSON.stringify(model.data)}))`,
+      `atlas = Atlas(model, ${model.data_code})`,
       ...(this.plane ? [`plane = plane_of(atlas, ${JSON.stringify(this.plane)})`] : []),
       ...calls,
     ].join("\n");

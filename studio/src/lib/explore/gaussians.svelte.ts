@@ -162,13 +162,13 @@ export class Gaussians {
       const name = this.kind === "class" ? "of_class" : "of_all";
       const of = this.label === null ? "" : `${this.label}, `;
       return this.here.python(
-        ["sampling import decode", `studio.draws import ${name}`], [`z = ${name}(atlas, ${of}${how})`, ...end],
+        ["sampling import decode", `studio.maps.draws import ${name}`], [`z = ${name}(atlas, ${of}${how})`, ...end],
       );
     }
     const { x, y, major, minor, angle } = this.ellipse;
     const plane = this.here.plane ? ", plane=plane" : "";
     return this.here.python(
-      ["latent.gaussians import Ellipse", "sampling import decode", "studio.draws import of_ellipse"],
+      ["latent.gaussians import Ellipse", "sampling import decode", "studio.maps.draws import of_ellipse"],
       [
         "ellipse = Ellipse(",
         `    centre=(${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,

@@ -144,7 +144,7 @@ export class Given {
       return {
         imports: ["from latentarium.studio.maps.atlas import Atlas"],
         lines: [
-          `atlas = Atlas(model, la.load_data(${JSON.stringify(this.model.data)}))`,
+          `atlas = Atlas(model, ${this.model.data_code})`,
           `image = atlas.image(${given.real})[None]`,
         ],
       };

@@ -209,10 +209,10 @@ export class Paths {
     const [module, call] = {
       straight: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],
-      data: ["studio.ways import through_data", "through_data(atlas, a, b"],
+      data: ["studio.maps.ways import through_data", "through_data(atlas, a, b"],
     }[name]!;
     const code = this.here.python(
-      ["sampling import decode", "studio.anchors import latent_of", module],
+      ["sampling import decode", "studio.maps.anchors import latent_of", module],
       [...ends, `z = ${call}, steps=${this.steps})`, `images = decode(model, z${label})`],
     );
     return label ? `import torch\n${code}` : code;

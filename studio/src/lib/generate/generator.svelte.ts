@@ -109,6 +109,7 @@ export class Generator {
     const { n, seed, truncation, way, label } = this.wish;
     const asked = label ? ` ${way === "gaussian" ? "--gaussian" : "--label"} ${quoted(label)}` : "";
     const folder = quoted(this.model.folder);
-    return `latentarium sample ${folder} -n ${n}${asked} --seed ${seed} --truncation ${truncation} --out grid.png`;
+    const moved = way === "gaussian" && this.model.moved ? ` --data ${quoted(this.model.moved)}` : "";
+    return `latentarium sample ${folder} -n ${n}${asked}${moved} --seed ${seed} --truncation ${truncation} --out grid.png`;
   }
 }

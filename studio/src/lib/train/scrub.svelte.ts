@@ -185,7 +185,7 @@ export class Scrub {
       `run = Run(${JSON.stringify(model.folder)})`,
       `model = run.load(${model.moments[this.at - 1]})`,
       `samples, columns = fixed_samples(model${many})`,
-      `moments = Moments(run, la.load_data(${JSON.stringify(model.data)}))`,
+      `moments = Moments(run, ${model.data_code})`,
       `image = moments.atlas(${this.at}).decode_at(${exact(chosen.x)}, ${exact(chosen.y)}${label})`,
     ].join("\n");
   }
