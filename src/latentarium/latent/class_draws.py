@@ -1,17 +1,16 @@
 """Images of one class from a model that was never told of classes: draws from the Gaussian of the
 class's own latents, decoded."""
 
+import torch
+
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.latent.gaussians import FittedGaussian, single_gaussian
+from latentarium.latent.gaussians import SHRINKAGE, FittedGaussian, single_gaussian
 from latentarium.models.base import LatentModel
 from latentarium.models.labels import class_index
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
 from latentarium.shapes import Images, Latents, LatentSet
-
-SHRINKAGE = 1e-3
-"""As in `ClassGaussians`."""
 
 
 def class_gaussian(
@@ -43,8 +42,12 @@ def gaussian_latents(
     gaussian: FittedGaussian, n: int, seed: int = 0, *, truncation: float = 1.0
 ) -> Latents:
     """Draws n latents; the truncation scales their deviation from the mean."""
-    z = gaussian.sample(n, Noise("class", seed).generator)
-    return (gaussian.mean + truncation * (z.double() - gaussian.mean)).float()
+    return gaussian.sample(n, noise_of(seed), truncation)
+
+
+def noise_of(seed: int) -> torch.Generator:
+    """The same for all Gaussians, so that what is dragged from one to another moves smoothly."""
+    return Noise("class", seed).generator
 
 
 def sample_gaussian(

@@ -39,6 +39,8 @@ from latentarium.shapes import (
 )
 
 LOG_2PI = math.log(2 * math.pi)
+SHRINKAGE = 1e-3
+"""Enough that a dead dimension makes no Gaussian of a class singular."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +138,7 @@ class ClassGaussians:
 
     @classmethod
     def fit(
-        cls, z: LatentSet, labels: LabelSet, num_classes: int, shrinkage: float = 1e-3
+        cls, z: LatentSet, labels: LabelSet, num_classes: int, shrinkage: float = SHRINKAGE
     ) -> "ClassGaussians":
         """Fits each class by maximum likelihood, shrunk by the stated share.
 

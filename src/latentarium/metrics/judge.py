@@ -26,6 +26,8 @@ from latentarium.shapes import Features, Images, Labels, PerClass, Pixels
 WEIGHTS, RECORD = "judge.safetensors", "judge.json"
 COARSEST = 4
 WIDEST = 64
+SURE = 0.9
+"""The probability of a class above which the judge counts as sure of it."""
 
 
 @final

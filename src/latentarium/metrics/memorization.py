@@ -30,7 +30,7 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.metrics.intervals import Interval, normal_quantile, wilson, wilson_share
-from latentarium.shapes import Images, ImageSet, OtherImageSet
+from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
 
 BLOCK = 1 << 24
 """Distances held at once: 64 MiB of float32."""
@@ -101,14 +101,14 @@ def memorization(
     drawn = samples
 
     of_known, of_all = _nearest(drawn, known, m)
-    to_known = _exact(drawn, known, of_known)
-    to_others_at = _nearest(drawn, others[:m], m)[0]
-    to_others = _exact(drawn, others, to_others_at)
+    to_known = pixel_distances(drawn, known, of_known)
+    to_others_at = nearest_images(drawn, others[:m])
+    to_others = pixel_distances(drawn, others, to_others_at)
     wins = (to_known < to_others).double() + 0.5 * (to_known == to_others).double()
     share, witnesses, null_half = _spread(wins, of_known, to_others_at, m)
 
-    distance = _exact(drawn, known, of_all)
-    real = _exact(others, known, _nearest(others, known, m)[1])
+    distance = pixel_distances(drawn, known, of_all)
+    real = pixel_distances(others, known, nearest_images(others, known))
     threshold = float(real.quantile(quantile))
     near = (
         distance <= threshold
@@ -146,9 +146,14 @@ def _flat(images: Tensor) -> Tensor:
     return to_float(images).flatten(1)
 
 
+def nearest_images(points: ImageSet, references: OtherImageSet) -> LabelSet:
+    """The number of the reference that is nearest to each image, in float32; pixels become floats
+    a block at a time."""
+    return _nearest(points, references, len(references))[1]
+
+
 def _nearest(points: Tensor, references: Tensor, m: int) -> tuple[Tensor, Tensor]:
-    """The nearest of the first m references to each point, and the nearest of all; pixels become
-    floats a block at a time."""
+    """The nearest of the first m references to each point, and the nearest of all."""
     size = references[0].numel()
     middle = _flat(references[:m]).mean(0)  # smaller numbers round less
     least = torch.full((len(points),), torch.inf)
@@ -171,8 +176,8 @@ def _nearest(points: Tensor, references: Tensor, m: int) -> tuple[Tensor, Tensor
     return among_first, nearest
 
 
-def _exact(points: Tensor, references: Tensor, index: Tensor) -> Tensor:
-    """Distances to the chosen references, from their difference."""
+def pixel_distances(points: ImageSet, references: OtherImageSet, index: LabelSet) -> PerPoint:
+    """Euclidean distances between pixels in [-1, 1] to the chosen references."""
     parts = [
         (_flat(p).double() - _flat(references[i]).double()).norm(dim=1)
         for p, i in zip(points.split(500), index.split(500), strict=True)

@@ -7,6 +7,7 @@ from latentarium import charts
 from latentarium.latent.gaps import distance_to_data, gap_share, quality_by_distance
 from latentarium.metrics.distances import precision_recall
 from latentarium.metrics.intervals import bootstrap
+from latentarium.metrics.judge import SURE
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.prior_gap import prior_sliced_distance
 from latentarium.random import Noise
@@ -22,7 +23,7 @@ EDGES = (0.0, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 1e9)
 def _gap_evidence(e: Evidence, name: str) -> tuple[Tensor, PerSample, Tensor, Tensor]:
     """Latents along a ladder away from data, how far each lies (1: as the farthest hundredth of
     held-out data), whether its decode lies among real images (improved precision), and whether
-    the judge is sure of it (above 0.9)."""
+    the judge is sure of it."""
     codes = e.codes[name]
     noise = Noise("gaps", e.seed)
     held = distance_to_data(codes["train"], codes["test"])
@@ -35,7 +36,7 @@ def _gap_evidence(e: Evidence, name: str) -> tuple[Tensor, PerSample, Tensor, Te
     distance = distance_to_data(codes["train"], z) / unit
     decoded = e.decode(name, z)
     features = e.judge.features(decoded)
-    sure = e.judge.probabilities(decoded).max(1).values > 0.9
+    sure = e.judge.probabilities(decoded).max(1).values > SURE
     among = precision_recall(e.test_features[:5000], features).precise
     return z, distance, among.double(), sure.double()
 

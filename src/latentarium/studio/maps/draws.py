@@ -15,19 +15,16 @@ import torch
 from torch import Tensor
 
 from latentarium.errors import UserError
-from latentarium.latent.gaussians import Ellipse, single_gaussian
+from latentarium.latent.class_draws import gaussian_latents, noise_of
+from latentarium.latent.gaussians import SHRINKAGE, Ellipse, single_gaussian
 from latentarium.latent.project import Plane
 from latentarium.metrics.intervals import wilson
-from latentarium.random import Noise
+from latentarium.metrics.judge import SURE
 from latentarium.shapes import LatentSet
 from latentarium.studio.maps.atlas import HELD_OUT, Atlas
 
 DRAWN = 400
 """Draws that numbers speak of; the page shows the images of the first."""
-SHRINKAGE = 1e-3
-"""As of the Gaussians of classes: a dead dimension must not make one singular."""
-SURE = 0.9
-"""Probability from which the judge counts as sure."""
 GAP = 0.99
 """A draw lies in a gap if it is farther from the data than this share of held-out images."""
 
@@ -43,12 +40,13 @@ def of_class(
     fitted = atlas.gaussians
     if fitted is None or not 0 <= label < len(fitted.gaussians):
         raise UserError(f"There is no Gaussian of class {label}: choose a class of the map.")
-    return fitted.gaussians[label].sample(n, _noise(seed), temperature)
+    return gaussian_latents(fitted.gaussians[label], n, seed, truncation=temperature)
 
 
 def of_all(atlas: Atlas, seed: int = 0, temperature: float = 1.0, n: int = DRAWN) -> LatentSet:
     """Draws from one Gaussian, fitted by maximum likelihood to the codes of all images."""
-    return single_gaussian(atlas.codes, SHRINKAGE).sample(n, _noise(seed), temperature)
+    fitted = single_gaussian(atlas.codes, SHRINKAGE)
+    return gaussian_latents(fitted, n, seed, truncation=temperature)
 
 
 def of_ellipse(
@@ -62,7 +60,7 @@ def of_ellipse(
 ) -> LatentSet:
     """Draws from the Gaussian on the map, or on another plane, whose ellipse this is; off the
     plane all lie at its origin."""
-    points = ellipse.sample(n, _noise(seed), temperature)
+    points = ellipse.sample(n, noise_of(seed), temperature)
     return (plane or atlas.plane).unproject(points).float()
 
 
@@ -116,7 +114,3 @@ def _shares(probabilities: Tensor | None, label: int | None) -> dict[str, Any]:
 def _share(hits: Tensor) -> dict[str, float]:
     low, high = wilson(int(hits.sum()), len(hits))
     return {"share": float(hits.double().mean()), "low": low, "high": high}
-
-
-def _noise(seed: int) -> torch.Generator:
-    return Noise("draws", seed).generator

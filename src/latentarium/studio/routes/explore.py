@@ -13,12 +13,12 @@ from latentarium.errors import UserError
 from latentarium.latent.gaussians import Ellipse
 from latentarium.shapes import LatentSet, SoftLabelSet
 from latentarium.studio.frames import FARTHEST
-from latentarium.studio.gallery import Gallery, Missing
+from latentarium.studio.gallery import Gallery
 from latentarium.studio.maps.anchors import LONGEST, latent_of, plane_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.draws import of_all, of_class, of_ellipse, verdict
 from latentarium.studio.maps.ways import GRAPH_CODES, film, way, ways_of
-from latentarium.studio.routes.models import binary
+from latentarium.studio.routes.answers import binary, mapped
 
 MOST_STEPS = 64
 Name = Annotated[str, Field(max_length=LONGEST)]
@@ -86,21 +86,15 @@ def router(gallery: Gallery) -> APIRouter:
     """The routes of Explore's tools."""
     routes = APIRouter(prefix="/api/models/{index}")
 
-    def mapped(index: int) -> Atlas:
-        atlas = gallery[index].atlas
-        if not atlas.has_map:
-            raise Missing("This model has no encoder, and so no Gaussians of encoded images.")
-        return atlas
-
     @routes.get("/draws")
     def draws(index: int, asked: Annotated[Draws, Query()]) -> Response:
         """Latents as float32, one after the other."""
-        return binary(asked.latents(mapped(index)).numpy().astype("<f4").tobytes())
+        return binary(asked.latents(mapped(gallery, index)).numpy().astype("<f4").tobytes())
 
     @routes.get("/draws/verdict")
     def verdict_of(index: int, asked: Annotated[Draws, Query()]) -> dict[str, Any]:
         """What becomes of them; see `draws.verdict`."""
-        atlas = mapped(index)
+        atlas = mapped(gallery, index)
         return verdict(atlas, asked.latents(atlas), asked.label if asked.of == "class" else None)
 
     @routes.get("/ways")

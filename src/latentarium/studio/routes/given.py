@@ -20,7 +20,7 @@ from latentarium.studio.given.landing import land
 from latentarium.studio.given.search import search
 from latentarium.studio.maps.anchors import plane_of
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.routes.models import PlaneName, plain
+from latentarium.studio.routes.answers import PlaneName, plain
 
 SEARCHES = 2
 """At once, of all visitors."""

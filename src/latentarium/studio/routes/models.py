@@ -2,27 +2,24 @@
 
 from typing import Annotated, Any
 
-import numpy as np
+import torch
 from fastapi import APIRouter, Query, Response
 
-from latentarium.latent.gaussians import Ellipse
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.maps.anchors import LONGEST, latent_of, plane_of
-from latentarium.studio.maps.atlas import Atlas
-
-PlaneName = Annotated[str, Query(max_length=LONGEST)]
+from latentarium.studio.maps.anchors import latent_of, plane_of
+from latentarium.studio.routes.answers import (
+    PlaneName,
+    binary,
+    mapped,
+    pixel_bytes,
+    plain,
+)
 
 
 def router(gallery: Gallery) -> APIRouter:
     """The routes of models."""
     routes = APIRouter(prefix="/api/models")
-
-    def mapped(index: int, moment: int) -> Atlas:
-        atlas = gallery.atlas(index, moment)
-        if not atlas.has_map:
-            raise Missing("This model has no encoder, and so no map of images.")
-        return atlas
 
     @routes.get("")
     def models() -> list[dict[str, Any]]:
@@ -31,7 +28,7 @@ def router(gallery: Gallery) -> APIRouter:
     @routes.get("/{index}/map")
     def map_of(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
         """u32 n, n rows of float32 x and y, n bytes of class numbers (255: none)."""
-        atlas = mapped(index, moment)
+        atlas = mapped(gallery, index, moment)
         points = atlas.points(plane_of(atlas, plane)).astype("<f4")
         content = len(points).to_bytes(4, "little") + points.tobytes()
         return binary(content + atlas.shown_classes().tobytes())
@@ -40,7 +37,7 @@ def router(gallery: Gallery) -> APIRouter:
     def describe_plane(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         """Where the map lies; `off`: how far from it half of the data lie at most, `spread`: from
         their mean."""
-        atlas = mapped(index, moment)
+        atlas = mapped(gallery, index, moment)
         found, codes = plane_of(atlas, plane), atlas.codes.double()
         return {
             "variance_share": found.variance_share,
@@ -80,18 +77,6 @@ def router(gallery: Gallery) -> APIRouter:
         found = [atlas.image(one) for one in number]
         if any(image is None for image in found):
             raise Missing(f"There is no such image: there are {atlas.count:,}, numbered from 0.")
-        pixels = [image.permute(1, 2, 0).numpy() for image in found if image is not None]
-        return binary(np.ascontiguousarray(np.stack(pixels)).tobytes())
+        return binary(pixel_bytes(torch.stack([image for image in found if image is not None])))
 
     return routes
-
-
-def binary(content: bytes) -> Response:
-    """Bytes as they are."""
-    return Response(content, media_type="application/octet-stream")
-
-
-def plain(one: Ellipse) -> dict[str, float]:
-    """An ellipse as the page takes it."""
-    x, y = one.centre
-    return {"x": x, "y": y, "major": one.major, "minor": one.minor, "angle": one.angle}

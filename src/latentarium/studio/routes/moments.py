@@ -3,11 +3,10 @@
 import numpy as np
 from fastapi import APIRouter, Response
 
-from latentarium.data.dataset import to_float, to_uint8
-from latentarium.shapes import Images
+from latentarium.data.dataset import to_uint8
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.moments import film, scene, witnesses
-from latentarium.studio.routes.models import binary
+from latentarium.studio.routes.answers import binary, pixel_bytes
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -22,19 +21,19 @@ def router(gallery: Gallery) -> APIRouter:
         with atlas.in_turn:
             found = scene(atlas.model, atlas.data)
         atlas.prepare()
-        rebuilt = b"" if found.rebuilt is None else _pixels(found.rebuilt)
+        rebuilt = b"" if found.rebuilt is None else pixel_bytes(to_uint8(found.rebuilt))
         counts = (
             len(found.samples),
             found.columns,
             0 if found.rebuilt is None else len(found.rebuilt),
         )
         header = np.array(counts, "<u4").tobytes()
-        return binary(header + _pixels(found.samples) + rebuilt)
+        return binary(header + pixel_bytes(to_uint8(found.samples)) + rebuilt)
 
     @routes.get("/witnesses")
     def witnesses_of(index: int) -> Response:
         """The held-out images whose reconstructions are watched, as pixels."""
-        return binary(_pixels(to_float(witnesses(gallery[index].atlas.data).images)))
+        return binary(pixel_bytes(witnesses(gallery[index].atlas.data).images))
 
     @routes.get("/film")
     def film_of(index: int) -> Response:
@@ -45,7 +44,3 @@ def router(gallery: Gallery) -> APIRouter:
         return Response(film(history), media_type="image/gif")
 
     return routes
-
-
-def _pixels(images: Images) -> bytes:
-    return np.ascontiguousarray(to_uint8(images).permute(0, 2, 3, 1).numpy()).tobytes()

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -12,7 +11,7 @@ from latentarium.run import grid_npz, grid_png
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.routes.models import binary
+from latentarium.studio.routes.answers import binary, pixel_bytes
 from latentarium.studio.samples.copies import CopyCheck
 from latentarium.studio.samples.critic import Critic
 from latentarium.studio.samples.draw import Draw, Way, draw
@@ -57,7 +56,7 @@ def router(gallery: Gallery) -> APIRouter:
     def pixels(index: int, wish: Asked) -> Response:
         """uint8, image after image, row by row, channels last."""
         images = to_uint8(draw(gallery.atlas(index), Draw(**wish.model_dump())).images)
-        return binary(np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy()).tobytes())
+        return binary(pixel_bytes(images))
 
     @routes.get("/latents")
     def latents(index: int, wish: Asked) -> Response:

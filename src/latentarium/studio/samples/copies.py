@@ -8,18 +8,14 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
-from torch import Tensor
-
 from latentarium.data.dataset import Data, to_float
 from latentarium.latent.gaps import percentile_among
+from latentarium.metrics.memorization import nearest_images, pixel_distances
 from latentarium.metrics.subject import first
 from latentarium.shapes import Images, LabelSet, PerPoint
 
 USUAL = 1000
 """Held-out images that say what is usual, at most."""
-ROWS = 1 << 22
-"""Pixels of training images held as floats at once: 16 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +29,7 @@ class Copies:
 
 
 class CopyCheck:
-    """Finds nearest training images; exact, with little memory beside the images themselves.
+    """Finds the nearest training images.
 
     Arguments:
         data: What models were trained on.
@@ -41,12 +37,7 @@ class CopyCheck:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self._train = data.train.images.flatten(1)
         self._lock = threading.Lock()
-
-    @cached_property
-    def _norms(self) -> Tensor:
-        return torch.cat([part.float().square().sum(1) for part in self._parts()])
 
     @cached_property
     def usual(self) -> PerPoint:
@@ -60,19 +51,7 @@ class CopyCheck:
             nearer = percentile_among(distance, self.usual)
         return Copies(number=number, distance=distance, nearer=nearer)
 
-    def _parts(self) -> tuple[Tensor, ...]:
-        return self._train.split(max(1, ROWS // self._train.shape[1]))
-
     def _nearest(self, images: Images) -> tuple[LabelSet, PerPoint]:
-        wanted = ((images.flatten(1) + 1) * 127.5).T.contiguous()
-        least = torch.full((len(images),), torch.inf)
-        number = torch.zeros(len(images), dtype=torch.int64)
-        start = 0
-        for part in self._parts():
-            norms = self._norms[start : start + len(part), None]
-            low, index = torch.addmm(norms, part.float(), wanted, alpha=-2).min(0)
-            number = torch.where(low < least, index + start, number)
-            least = torch.minimum(low, least)
-            start += len(part)
-        found = to_float(self._train[number]).double()
-        return number, (images.flatten(1).double() - found).norm(dim=1)
+        train = self.data.train.images
+        number = nearest_images(images, train)
+        return number, pixel_distances(images, train, number)

@@ -10,13 +10,11 @@ from torch import Tensor
 from latentarium.data.dataset import Data
 from latentarium.metrics.balls import ball_counts
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
-from latentarium.metrics.judge import Judge
+from latentarium.metrics.judge import SURE, Judge
 from latentarium.metrics.subject import first, scattered
 from latentarium.shapes import Features, Hits, Images, Labels, PerSample
 
 NEIGHBOUR = 3
-SURE = 0.9
-"""The probability from which on the judge counts as sure."""
 REAL = 2000
 """Real images with a ball around each, at most."""
 

@@ -5,8 +5,9 @@ from typing import Literal
 
 import torch
 
-from latentarium.latent.class_draws import class_gaussian, gaussian_latents, sample_gaussian
+from latentarium.latent.class_draws import class_gaussian, gaussian_latents
 from latentarium.models.labels import class_index
+from latentarium.sampling import decode
 from latentarium.shapes import Images, Labels, Latents, SoftLabels
 from latentarium.studio.maps.atlas import Atlas
 
@@ -50,9 +51,8 @@ def draw(atlas: Atlas, wish: Draw) -> Drawn:
             known = atlas.codes if atlas.has_map else None
             gaussian = class_gaussian(model, atlas.data, wish.label, known)
             z = gaussian_latents(gaussian, wish.n, **settings)
-            images = sample_gaussian(model, gaussian, wish.n, **settings)
             asked = torch.full((wish.n,), class_index(wish.label, atlas.data.card.classes))
-            return Drawn(images=images, z=z, asked=asked)
+            return Drawn(images=decode(model, z), z=z, asked=asked)
         label: object = wish.label or None
         if wish.way == "turn":
             turns = [i % model.num_classes for i in range(wish.n)] if model.takes_label else None
