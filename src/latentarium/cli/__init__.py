@@ -1,0 +1,5 @@
+"""The command line."""
+
+from latentarium.cli.dispatch import main
+
+__all__ = ["main"]
