@@ -25,9 +25,10 @@ import latentarium as la
 from latentarium import presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
+from latentarium.machine import machine, versions
 from latentarium.metrics.judge import load_judge
 from latentarium.models.base import LatentModel
-from latentarium.run import Run, machine, versions
+from latentarium.run import Run
 from latentarium.sampling import reconstruct
 from latentarium.training.rehearsal import rehearse
 

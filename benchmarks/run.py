@@ -25,9 +25,9 @@ from latentarium import presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
+from latentarium.machine import machine, versions
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.likelihood import elbo
-from latentarium.run import machine, versions
 from latentarium.training.loop import Trainer
 from latentarium.training.world import World
 

@@ -23,7 +23,7 @@ import uvicorn
 import websockets
 from playwright.sync_api import sync_playwright
 
-from latentarium.run import machine, versions
+from latentarium.machine import machine, versions
 from latentarium.studio.frames import REQUEST
 from latentarium.studio.gallery import gallery_of, prepare
 from latentarium.studio.server import make_app

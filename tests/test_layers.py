@@ -10,12 +10,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     ["errors"],
-    ["config", "memory", "shapes", "files", "random", "progress", "tables"],
-    ["distributions", "nn", "data", "presets", "weights"],
+    ["config", "memory", "shapes", "files", "random", "progress", "tables", "machine"],
+    ["distributions", "nn", "data", "presets", "weights", "rows"],
     ["objectives"],
     ["models"],
     ["sampling"],
-    ["latent", "metrics"],
+    ["latent", "metrics", "pictures"],
     ["run"],
     ["charts", "training"],
     ["doctor"],

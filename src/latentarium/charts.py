@@ -19,7 +19,7 @@ from matplotlib.patches import Ellipse as Oval
 
 from latentarium.latent.gaussians import Ellipse
 from latentarium.metrics.measurement import Interval, Real
-from latentarium.run import png_bytes
+from latentarium.pictures import png_bytes
 from latentarium.sampling import grid
 from latentarium.shapes import Images
 

@@ -307,3 +307,14 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON ha
     fits = isinstance(value, hint) and not (hint is not bool and isinstance(value, bool))
     _require(fits, f"{where} must be a {hint.__name__}, not {value!r}.")
     return value
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their full name, as the command line takes them: train.steps."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found

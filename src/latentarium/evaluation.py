@@ -8,6 +8,7 @@ from typing import Any, Literal
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
+from latentarium.machine import machine, versions
 from latentarium.metrics.evaluate import can_be_judged, evaluate, sections_of
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
 from latentarium.metrics.game import exploitability
@@ -15,7 +16,7 @@ from latentarium.metrics.inception import Inception
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.report import Report
 from latentarium.progress import Display
-from latentarium.run import Run, machine, versions
+from latentarium.run import Run
 
 MOMENTS = 12
 """At which a game is measured, at most: they lie evenly in log(step)."""

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -147,3 +149,25 @@ def cache_folder(name: str) -> Path:
     if own:
         return Path(own) / name
     return (Path(shared) if shared else Path("~/.cache").expanduser()) / "latentarium" / name
+
+
+def to_json(content: object) -> bytes:
+    """Values as JSON for people to read; numbers are finite."""
+    return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
+
+
+def read_json(path: Path, missing: str) -> dict[str, Any]:
+    """What `to_json` wrote of a dict.
+
+    Raises:
+        UserError: There is no such file, as `missing` says, or it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{missing} Give the folder of a run.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read ({error}): restore it or train again.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is not what latentarium writes: restore it or train again.")
+    return content

@@ -12,10 +12,7 @@
 """
 
 import dataclasses
-import io
 import json
-import os
-import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,16 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 import latentarium
-from latentarium.config import Config, DataCard, from_dict, to_dict
-from latentarium.data.dataset import to_uint8
+from latentarium.config import Config, DataCard, flat, from_dict, to_dict
 from latentarium.errors import UserError
 from latentarium.files import (
     cannot_write,
@@ -41,12 +35,16 @@ from latentarium.files import (
     holder,
     is_held,
     is_temporary,
+    read_json,
     sha256,
+    to_json,
     write_atomic,
 )
+from latentarium.machine import versions
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
-from latentarium.sampling import grid
+from latentarium.pictures import png_bytes
+from latentarium.rows import append_row, read_row
 from latentarium.weights import weights_from_bytes, weights_to_bytes
 
 FORMAT = 1
@@ -75,7 +73,7 @@ class Run:
     def __init__(self, folder: str | Path) -> None:
         self.folder = _place(folder)
         path = self.folder / "config.json"
-        content = _read_json(path, f"{self.folder} is not a run folder: it has no config.json.")
+        content = read_json(path, f"{self.folder} is not a run folder: it has no config.json.")
         found = content.get("format")
         if found != FORMAT:
             raise UserError(
@@ -112,11 +110,11 @@ class Run:
             "data": to_dict(data),
             "versions": versions(),
         }
-        write_atomic(path, _to_json(content))
+        write_atomic(path, to_json(content))
         return cls(folder)
 
     def _refuse_other(self, config: Config, data: DataCard) -> None:
-        here, there = _flat(to_dict(config)), _flat(to_dict(self.config))
+        here, there = flat(to_dict(config)), flat(to_dict(self.config))
         for key in sorted(here.keys() | there.keys()):
             if key not in ("train.device", "train.data") and here.get(key) != there.get(key):
                 raise UserError(
@@ -167,7 +165,7 @@ class Run:
         stem = f"{checkpoint.step:09d}"
         write_atomic(folder / f"{stem}.safetensors", content)
         card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
-        write_atomic(folder / f"{stem}.json", _to_json(card))
+        write_atomic(folder / f"{stem}.json", to_json(card))
         for old in sorted(folder.glob("*.json"))[:-KEPT_CHECKPOINTS]:
             old.unlink()
             old.with_suffix(".safetensors").unlink(missing_ok=True)
@@ -234,9 +232,8 @@ class Run:
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
         """Keeps all players' weights of this step."""
-        write_atomic(
-            self.folder / "snapshots" / f"{step:09d}.safetensors", weights_to_bytes(model)
-        )
+        path = self.folder / "snapshots" / f"{step:09d}.safetensors"
+        write_atomic(path, weights_to_bytes(model))
 
     def snapshots(self) -> list[int]:
         """The steps of which weights were kept."""
@@ -287,25 +284,13 @@ class Run:
 
     def append_log(self, row: dict[str, Any]) -> None:
         """Adds a row to log.jsonl."""
-        path = self.log_path
-        try:
-            with path.open("a+b") as file:
-                if file.tell() and not _ends_line(path):  # a torn row: close it
-                    file.write(b"\n")
-                file.write(json.dumps(row).encode() + b"\n")
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        append_row(self.log_path, row)
 
     def log(self) -> list[dict[str, Any]]:
         """The rows in order of steps; of rows logged twice by a resumed run, the later one."""
         path = self.log_path
-        rows: dict[int, dict[str, Any]] = {}
-        for line in path.read_bytes().splitlines() if path.exists() else []:
-            try:
-                row = json.loads(line)
-                rows[row["step"]] = row
-            except (ValueError, KeyError, TypeError):
-                continue  # torn by a kill in the middle of a write
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
         return [rows[step] for step in sorted(rows)]
 
     def save_samples(self, step: int, picture: np.ndarray) -> None:
@@ -318,21 +303,21 @@ class Run:
 
     def save_gap(self, gap: dict[str, Any]) -> None:
         """Writes gap.json: how far the game was from its equilibrium, over its training."""
-        write_atomic(self.folder / "gap.json", _to_json(gap))
+        write_atomic(self.folder / "gap.json", to_json(gap))
 
     def gap(self) -> dict[str, Any] | None:
         """The content of gap.json; None where it was not measured."""
         path = self.folder / "gap.json"
-        return _read_json(path, "") if path.exists() else None
+        return read_json(path, "") if path.exists() else None
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes metrics.json."""
-        write_atomic(self.folder / "metrics.json", _to_json(metrics))
+        write_atomic(self.folder / "metrics.json", to_json(metrics))
 
     def metrics(self) -> dict[str, Any] | None:
         """The content of metrics.json; None where the run was not evaluated."""
         path = self.folder / "metrics.json"
-        return _read_json(path, "") if path.exists() else None
+        return read_json(path, "") if path.exists() else None
 
     def save_card(self, text: str) -> None:
         """Writes the model card."""
@@ -349,87 +334,15 @@ def load(folder: str | Path) -> LatentModel:
     return Run(folder).load()
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
-    """A uint8 picture (H, W) or (H, W, C) as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def npz_bytes(**arrays: np.ndarray) -> bytes:
-    """Arrays as a compressed .npz."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]  only arrays
-    return buffer.getvalue()
-
-
-def grid_png(images: Tensor, scale: int | None = None) -> bytes:
-    """Images in [-1, 1] side by side as PNG; small ones are enlarged unless a scale is given."""
-    return png_bytes(grid(images, scale=scale or max(1, 112 // images.shape[-1])))
-
-
-def grid_npz(images: Tensor) -> bytes:
-    """Images in [-1, 1] as a .npz with `images` in uint8 (N, C, H, W)."""
-    return npz_bytes(images=to_uint8(images).numpy())
-
-
-def versions() -> dict[str, str]:
-    """What this was made with."""
-    return {
-        "latentarium": latentarium.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-    }
-
-
-def machine() -> str:
-    """What this runs on, in a few words."""
-    return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"
-
-
 def _place(folder: str | Path) -> Path:
     if str(folder).startswith(SHIPPED):
         return Path(str(files("latentarium"))) / "studio/shipped" / str(folder)[len(SHIPPED) :]
     return Path(folder)
 
 
-def _to_json(content: object) -> bytes:
-    return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
-
-
-def _read_json(path: Path, missing: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{missing} Give the folder of a run.") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read ({error}): restore it or train again.") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is not what latentarium writes: restore it or train again.")
-    return content
-
-
 def _made_by(content: dict[str, Any]) -> str:
     versions = content.get("versions")
     return str(versions.get("latentarium", "unknown") if isinstance(versions, dict) else "unknown")
-
-
-def _ends_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, io.SEEK_END)
-        return file.read(1) == b"\n"
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _first_line(error: Exception) -> str:

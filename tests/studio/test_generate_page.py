@@ -8,7 +8,7 @@ from drawing import judged, until
 from PIL import Image
 
 from latentarium.data.dataset import to_uint8
-from latentarium.run import grid_png
+from latentarium.pictures import grid_png
 from pages import IN_A_BROWSER, Served, go, pixels
 
 pytestmark = IN_A_BROWSER

@@ -12,7 +12,8 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
-from latentarium.run import Run, png_bytes
+from latentarium.pictures import png_bytes
+from latentarium.run import Run
 from latentarium.studio.gallery import gallery_of
 from pages import IN_A_BROWSER, Served, go
 

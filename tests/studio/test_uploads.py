@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from latentarium.errors import UserError
-from latentarium.run import png_bytes
+from latentarium.pictures import png_bytes
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.server import make_app
 from latentarium.studio.training import uploads as room

@@ -15,9 +15,10 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
+from latentarium.machine import machine, versions
 from latentarium.metrics.measurement import Interval, Measurement, quantity
 from latentarium.progress import Bar, Display
-from latentarium.run import Run, machine, versions
+from latentarium.run import Run
 from latentarium.training.log import Reporter
 from latentarium.training.loop import train
 

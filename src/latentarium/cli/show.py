@@ -39,7 +39,8 @@ def sample(
     from latentarium.evaluation import data_of
     from latentarium.files import write_atomic
     from latentarium.latent.class_draws import class_gaussian, sample_gaussian
-    from latentarium.run import Run, grid_npz, grid_png
+    from latentarium.pictures import grid_npz, grid_png
+    from latentarium.run import Run
 
     if out.suffix not in (".png", ".npz"):
         raise UserError(f"{out} ends neither in .png nor in .npz: give one of these.")

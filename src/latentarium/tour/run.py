@@ -9,11 +9,12 @@ from latentarium import charts, presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
+from latentarium.machine import machine, versions
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.subject import shuffle_test
 from latentarium.progress import Display
-from latentarium.run import Run, machine, versions
+from latentarium.run import Run
 from latentarium.tour import claims_game, claims_gaps, claims_label, claims_latent, page
 from latentarium.tour.claim import Claim, Figure, System, TourReport
 from latentarium.tour.evidence import Evidence

@@ -1,7 +1,8 @@
 """The model card that a run carries: what it is, what it saw, how to use it."""
 
+from latentarium.machine import versions
 from latentarium.models.base import LatentModel
-from latentarium.run import Run, versions
+from latentarium.run import Run
 
 
 def model_card(run: Run, model: LatentModel, step: int) -> str:

@@ -8,17 +8,16 @@ A snapshot holds the weights that all players trained with; the model for use ma
 average, so the last moment and the model differ a little.
 """
 
-import io
 import threading
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 
 from latentarium.data.dataset import Data, Split
 from latentarium.errors import UserError
 from latentarium.metrics.subject import stratified
 from latentarium.models.base import LatentModel
+from latentarium.pictures import gif_bytes
 from latentarium.run import Run
 from latentarium.sampling import fixed_samples, grid, reconstruct
 from latentarium.shapes import Images, ImageSet, Points
@@ -122,14 +121,5 @@ def film(moments: Moments) -> bytes:
     for step in moments.steps:
         images, columns = fixed_samples(moments.run.load(step))
         scale = max(1, FILM_WIDTH // (columns * width))
-        frames.append(Image.fromarray(grid(images, columns, scale=scale)))
-    content = io.BytesIO()
-    frames[0].save(
-        content,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=[FRAME_MS] * (len(frames) - 1) + [LAST_MS],
-        loop=0,
-    )
-    return content.getvalue()
+        frames.append(grid(images, columns, scale=scale))
+    return gif_bytes(frames, [FRAME_MS] * (len(frames) - 1) + [LAST_MS])

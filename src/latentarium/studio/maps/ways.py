@@ -5,16 +5,15 @@ spherical   slerp: keeps the length that draws from a wide N(0, I) have
 data        through the data: over a graph of codes, where the model has an encoder
 """
 
-import io
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from PIL import Image
 
 from latentarium.data.arrays import fixed_permutation
 from latentarium.errors import UserError
 from latentarium.latent.paths import DataGraph, lerp, slerp
+from latentarium.pictures import gif_bytes
 from latentarium.shapes import LatentVector, Path
 from latentarium.studio.maps.atlas import Atlas
 
@@ -82,12 +81,7 @@ def film(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> byte
     scale = max(1, side // max(pixels.shape[2:]))
     large = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
     shown = large if large.shape[3] == 3 else large[..., 0]
-    there = [Image.fromarray(frame) for frame in np.ascontiguousarray(shown)]
+    there = list(np.ascontiguousarray(shown))
     times = [milliseconds] * len(there)
     times[0] = times[-1] = 4 * milliseconds
-    frames, durations = there + there[-2:0:-1], times + times[-2:0:-1]
-    content = io.BytesIO()
-    frames[0].save(
-        content, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
-    )
-    return content.getvalue()
+    return gif_bytes(there + there[-2:0:-1], times + times[-2:0:-1])

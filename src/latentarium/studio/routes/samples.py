@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from latentarium.data.dataset import Data, to_uint8
-from latentarium.run import grid_npz, grid_png
+from latentarium.pictures import grid_npz, grid_png
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.maps.atlas import Atlas

@@ -8,7 +8,7 @@ from typing import Any
 from latentarium.config import Config
 from latentarium.doctor.log_rules import examine_log
 from latentarium.errors import UserError
-from latentarium.studio.training.status import read_row
+from latentarium.rows import read_row
 
 BATCH = 400
 """Rows of one event."""

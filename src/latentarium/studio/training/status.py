@@ -8,13 +8,13 @@ done       it has taken all its steps
 failed     its process ended with a sentence that says why
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Literal
 
 from latentarium.config import GANConfig
 from latentarium.objectives.adversarial import EQUILIBRIUM
+from latentarium.rows import read_row
 from latentarium.run import Run
 
 State = Literal["waiting", "training", "paused", "stopped", "done", "failed"]
@@ -85,12 +85,3 @@ def last_rows(path: Path) -> list[dict[str, Any]]:
         if row is not None and isinstance(row.get("seconds"), int | float):
             rows = [*(rows if not rows or row["step"] > rows[-1]["step"] else []), row]
     return rows
-
-
-def read_row(line: bytes) -> dict[str, Any] | None:
-    """A row of a log; None for a torn one."""
-    try:
-        row = json.loads(line)
-        return row if isinstance(row["step"], int) else None
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -24,7 +24,7 @@ from latentarium.data.decode import BrokenImage, decode
 from latentarium.data.folders import SUFFIXES, Item, list_folder, list_zip
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, write_atomic
-from latentarium.run import png_bytes
+from latentarium.pictures import png_bytes
 from latentarium.studio.gallery import Missing
 from latentarium.studio.guard import LARGEST_UPLOAD
 from latentarium.studio.processes import answer_of

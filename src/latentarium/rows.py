@@ -1,0 +1,38 @@
+"""A log of rows, a JSON object a line, which may be killed in the middle of a write."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from latentarium.files import cannot_write
+
+
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Adds a row at the end.
+
+    Raises:
+        UserError: It can't be written.
+    """
+    try:
+        with path.open("a+b") as file:
+            if file.tell() and not _ends_line(path):  # a torn row: close it
+                file.write(b"\n")
+            file.write(json.dumps(row).encode() + b"\n")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def read_row(line: bytes) -> dict[str, Any] | None:
+    """A row, which has a step; None for a torn one."""
+    try:
+        row = json.loads(line)
+        return row if isinstance(row["step"], int) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _ends_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, io.SEEK_END)
+        return file.read(1) == b"\n"
