@@ -12,6 +12,7 @@ from latentarium.data.dataset import to_uint8
 from latentarium.errors import UserError
 from latentarium.sampling import decode
 from latentarium.studio.frames import read_request
+from latentarium.studio.maps import gap_layer
 from latentarium.studio.maps.atlas import Atlas
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
@@ -127,7 +128,7 @@ def test_the_line_that_is_copied_gives_the_image_that_is_shown(atlases):
 @pytest.mark.parametrize("definition", ["distance", "round_trip", "stretch"])
 def test_a_gap_layer_is_the_measure_at_each_place(definition, atlases):
     atlas = atlases["ae_debug"]
-    grid = atlas.gaps(definition, (-2.0, 2.0, -1.0, 3.0), 8)
+    grid = gap_layer.gap_grid(atlas, definition, (-2.0, 2.0, -1.0, 3.0), 8)
     assert grid.shape == (8, 8)
     assert 0 <= grid.min() <= grid.max() <= 1
     # the cell of the third row from above and the sixth column
@@ -135,23 +136,23 @@ def test_a_gap_layer_is_the_measure_at_each_place(definition, atlases):
     if definition != "stretch":
         column = {"distance": 1, "round_trip": 3}[definition]
         assert grid[2, 5] == pytest.approx(ask(atlas, place).trust[0, column], abs=1e-6)
-    far = atlas.gaps(definition, (500.0, 501.0, 500.0, 501.0), 2)
+    far = gap_layer.gap_grid(atlas, definition, (500.0, 501.0, 500.0, 501.0), 2)
     if definition != "stretch":
         assert np.all(far == 1)
 
 
 def test_a_gap_layer_that_means_nothing_is_a_sentence(atlases):
     atlas = atlases["ae_debug"]
-    assert "doubt" not in atlas.gap_definitions()  # no judge knows these images
+    assert "doubt" not in gap_layer.gaps_of(atlas)  # no judge knows these images
     for definition, box in (
         ("doubt", (0.0, 1.0, 0.0, 1.0)),
         ("distance", (1.0, 0.0, 0.0, 1.0)),
         ("distance", (0.0, float("nan"), 0.0, 1.0)),
     ):
         with pytest.raises(UserError):
-            atlas.gaps(definition, box)
+            gap_layer.gap_grid(atlas, definition, box)
     with pytest.raises(UserError, match="no encoder"):
-        atlases["gan_debug"].gaps("distance", (0.0, 1.0, 0.0, 1.0))
+        gap_layer.gap_grid(atlases["gan_debug"], "distance", (0.0, 1.0, 0.0, 1.0))
     for i in range(40):
-        atlas.gaps("distance", (0.0, 1.0 + i, 0.0, 1.0), 2)
-    assert len(atlas._gap_grids) <= 16
+        gap_layer.gap_grid(atlas, "distance", (0.0, 1.0 + i, 0.0, 1.0), 2)
+    assert len(gap_layer._kept[atlas]) <= 16

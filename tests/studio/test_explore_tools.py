@@ -18,6 +18,7 @@ from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.maps.anchors import latent_of, plane_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.draws import of_all, of_class, verdict
+from latentarium.studio.maps.gap_layer import gap_grid
 from latentarium.studio.maps.ways import film, through_data
 from latentarium.studio.server import make_app
 
@@ -81,7 +82,9 @@ def test_the_whole_map_lies_on_the_plane(client, atlas):
 def test_gaps_on_the_plane_are_not_those_of_the_map(client, atlas):
     box = {"left": -1, "right": 1, "low": -1, "high": 1}
     found = get(client, "gaps/distance", plane="c0_c1_c2", **box).content
-    expected = atlas.gaps("distance", (-1.0, 1.0, -1.0, 1.0), plane=plane_of(atlas, "c0_c1_c2"))
+    expected = gap_grid(
+        atlas, "distance", (-1.0, 1.0, -1.0, 1.0), plane=plane_of(atlas, "c0_c1_c2")
+    )
     assert found[4:] == expected.astype("<f4").tobytes()
     assert found != get(client, "gaps/distance", **box).content
 

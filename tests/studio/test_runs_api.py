@@ -12,7 +12,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
 from latentarium.studio.gallery import Gallery
-from latentarium.studio.routes.training import following
+from latentarium.studio.routes.events import following
 from latentarium.studio.server import make_app
 from latentarium.studio.training.follow import Follower
 
@@ -126,8 +126,8 @@ def test_choices_name_every_preset_with_its_words(client):
 
 
 def test_events_come_as_the_run_goes_on_and_keep_the_connection(folder, monkeypatch):
-    monkeypatch.setattr("latentarium.studio.routes.training.EVERY", 0.01)
-    monkeypatch.setattr("latentarium.studio.routes.training.SILENCE", 0.05)
+    monkeypatch.setattr("latentarium.studio.routes.events.EVERY", 0.01)
+    monkeypatch.setattr("latentarium.studio.routes.events.SILENCE", 0.05)
     run = Run.start(folder / "r", presets.vae_debug(), tiny_data().card)
     look = {"state": "training"}
 

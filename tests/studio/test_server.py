@@ -14,6 +14,7 @@ from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.studio.gallery import Exhibit, Gallery, gallery_of
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.gap_layer import gap_grid
 from latentarium.studio.server import make_app
 
 HOST = {"host": "127.0.0.1:8765"}
@@ -62,7 +63,7 @@ def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery)
     box = {"left": -1, "right": 2, "low": 0, "high": 1.5}
     content = client.get("/api/models/0/gaps/distance", params=box).content
     grid = np.frombuffer(content, "<f4", offset=4).reshape(64, 64)
-    expected = gallery[0].atlas.gaps("distance", (-1.0, 2.0, 0.0, 1.5))
+    expected = gap_grid(gallery[0].atlas, "distance", (-1.0, 2.0, 0.0, 1.5))
     np.testing.assert_array_equal(grid, expected)
     for changed in ({"right": -2}, {"left": "nan"}, {"high": 1e300}, {"low": "word"}):
         answer = client.get("/api/models/0/gaps/distance", params=box | changed)

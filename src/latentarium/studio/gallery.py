@@ -18,6 +18,7 @@ from latentarium.metrics.subject import kind_of
 from latentarium.run import Run
 from latentarium.studio.frames import TRUST
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.gap_layer import gaps_of
 from latentarium.studio.maps.moments import Moments
 
 SHIPPED = Path(str(files("latentarium.studio") / "shipped"))
@@ -86,7 +87,7 @@ class Exhibit:
             "moved": self.moved,
             "moments": self.moments(),
             "trust": list(TRUST),
-            "gaps": self.atlas.gap_definitions(),
+            "gaps": gaps_of(self.atlas),
         }
 
 
@@ -129,7 +130,7 @@ class Gallery:
         run = Run(folder)
         model = run.load()
         if min(model.image_shape[1:]) < 2:
-            raise UserError(f"{folder} makes points in the plane, which the studio can't show.")
+            raise UserError(f"{folder} makes points in the plane: give a run that makes images.")
         exhibit = Exhibit(
             name=folder.resolve().name,
             folder=shown_as or str(folder),
@@ -183,7 +184,7 @@ class Gallery:
         history = exhibit.history
         if history is None or not 1 <= moment <= len(history):
             kept = len(exhibit.moments())
-            raise Missing(f"{exhibit.name} has no moment {moment}: it has {kept}.")
+            raise Missing(f"{exhibit.name} has no moment {moment}: choose one of its {kept}.")
         key = (history, moment)
         with self._lock:
             if key in self._moments:

@@ -17,7 +17,9 @@ from latentarium.studio.frames import LARGEST, id_of, read_request, write_error,
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
 from latentarium.studio.routes import (
+    checkups,
     comparison,
+    events,
     explore,
     given,
     lab,
@@ -65,7 +67,8 @@ def make_app(
     routers = (
         models.router(gallery), explore.router(gallery), given.router(gallery),
         samples.router(gallery), comparison.router(gallery), moments.router(gallery),
-        lab.router(), training.router(trainings), uploads.router(images),
+        lab.router(), training.router(trainings), events.router(trainings),
+        checkups.router(trainings), uploads.router(images),
     )  # fmt: skip
     for routes in routers:
         app.include_router(routes)

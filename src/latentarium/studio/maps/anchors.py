@@ -59,7 +59,7 @@ def plane_of(atlas: Atlas, name: str) -> Plane:
         UserError: No such name, a model without encoder, or anchors on one line.
     """
     if not atlas.has_map:
-        raise UserError("This model has no encoder, and so no plane of encoded images.")
+        raise UserError("This model has no encoder, so no plane of images: choose one that has.")
     if not name:
         return atlas.plane
     anchors = name.split("_")

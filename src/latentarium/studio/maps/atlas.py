@@ -39,7 +39,7 @@ from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
 from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Points, SoftLabelSet
-from latentarium.studio.frames import FARTHEST, TRUST, Kind, Request
+from latentarium.studio.frames import TRUST, Kind, Request
 from latentarium.studio.maps.lattice import blended
 
 NEIGHBOUR = 5
@@ -47,10 +47,6 @@ NEIGHBOUR = 5
 HELD_OUT = 2000
 """Images that say what is usual, at most."""
 SIGMAS = (1.0, 2.0)
-GAPS = ("distance", "round_trip", "stretch", "doubt")
-KEPT_GRIDS = 16
-Box = tuple[float, float, float, float]
-"""Left, right, low and high end, on the map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +86,6 @@ class Atlas:
         self._towards = towards
         self._shows_held_out = not points
         self._lock = threading.RLock()
-        self._gap_grids: dict[tuple[str, Box, int, bytes], np.ndarray] = {}
         self._usual_values: dict[str, Tensor] = {}
 
     @property
@@ -159,8 +154,8 @@ class Atlas:
         with self._lock:
             if self.has_map:
                 self.points()
-                self._usual("distance")
-                self._usual("round_trip")
+                self.usual("distance")
+                self.usual("round_trip")
 
     @cached_property
     def gaussians(self) -> ClassGaussians | None:
@@ -223,7 +218,7 @@ class Atlas:
             raise UserError("This model makes what it is asked for: say which class.")
         if request.labels is not None:
             if not self.model.decodes_label:
-                raise UserError("This model can't be asked for a class.")
+                raise UserError("This model can't be asked for a class: leave it out.")
             weights = torch.from_numpy(request.labels.copy())
             labels = weights / weights.sum(1, keepdim=True)
         with self._lock:  # one at a time: the processors are shared with training
@@ -261,63 +256,10 @@ class Atlas:
         request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
         return to_float(torch.from_numpy(self.answer(request).pixels))
 
-    # ------------------------------------------------------------------------------ the gap layer
+    # ------------------------------------------------------------------------- how unusual it is
 
-    def gap_definitions(self) -> list[str]:
-        """By what a gap can be shown: all that fits the model and its images."""
-        if not self.has_map:
-            return []
-        return [name for name in GAPS if name != "doubt" or self.judge is not None]
-
-    def gaps(
-        self, definition: str, box: Box, cells: int = 64, *, plane: Plane | None = None
-    ) -> np.ndarray:
-        """How unusual each place of a grid is, float32 (cells, cells), the topmost row first: the
-        share of held-out images that are less so.
-
-        Arguments:
-            definition: distance: to the data; round_trip: |E(D(z)) - z|; stretch: of the decoder;
-                doubt: entropy of the judge before the decoded image.
-            box: Left, right, low and high end, on the map.
-            cells: Of each side.
-            plane: Where the box lies; None: that of the map.
-
-        Raises:
-            UserError: No such definition for this model, or a box without inside.
-        """
-        if definition not in self.gap_definitions():
-            known = ", ".join(self.gap_definitions()) or "none: it has no encoder"
-            raise UserError(
-                f"Gaps of this model can't be shown by '{definition}'; known: {known}."
-            )
-        left, right, low, high = box
-        inside = left < right and low < high and max(map(abs, box)) <= FARTHEST
-        if not (inside and 2 <= cells <= 128):
-            raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
-        plane = plane or self.plane
-        key = (
-            definition,
-            box,
-            cells,
-            torch.cat([plane.origin[None], plane.axes]).numpy().tobytes(),
-        )
-        grid = self._gap_grids.get(key)
-        if grid is None:
-            x = left + (right - left) * (np.arange(cells) + 0.5) / cells
-            y = high - (high - low) * (np.arange(cells) + 0.5) / cells
-            rows = []
-            for height in y:  # row by row, so that who drags on the map doesn't wait
-                places = torch.from_numpy(np.stack([x, np.full_like(x, height)], 1))
-                with self._lock:
-                    values = self._unusual(definition, plane.unproject(places).float())
-                    rows.append(percentile_among(values, self._usual(definition)))
-            grid = torch.stack(rows).float().numpy()
-            if len(self._gap_grids) >= KEPT_GRIDS:
-                self._gap_grids.pop(next(iter(self._gap_grids)), None)
-            self._gap_grids[key] = grid
-        return grid
-
-    def _unusual(self, definition: str, z: LatentSet) -> PerPoint:
+    def unusual(self, definition: str, z: LatentSet) -> PerPoint:
+        """How far out latents are, by one of `gap_layer.GAPS`; who asks does so `in_turn`."""
         if definition == "distance":
             return self._near(z)[0]
         if definition == "round_trip":
@@ -327,10 +269,10 @@ class Atlas:
         assert self.judge is not None  # asked only where there is one
         return judge_entropy(self.judge.probabilities(decode(self.model, z)))
 
-    def _usual(self, definition: str) -> PerPoint:
+    def usual(self, definition: str) -> PerPoint:
         """The same at held-out images."""
         if definition not in self._usual_values:
-            self._usual_values[definition] = self._unusual(
+            self._usual_values[definition] = self.unusual(
                 definition, self.held_out_codes[:HELD_OUT]
             )
         return self._usual_values[definition]
@@ -345,7 +287,7 @@ class Atlas:
     def rarity(self, z: LatentSet) -> PerPoint:
         """The share of held-out images that lie nearer to the data than each latent."""
         with self._lock:
-            return percentile_among(self._near(z)[0], self._usual("distance"))
+            return percentile_among(self._near(z)[0], self.usual("distance"))
 
     def _trust(self, z: LatentSet, images: Images) -> np.ndarray:
         if not self.has_map:
@@ -353,8 +295,8 @@ class Atlas:
         distance, nearest = self._near(z)
         error = self._round_trip(z, images)
         return torch.stack([
-            distance, percentile_among(distance, self._usual("distance")),
-            error, percentile_among(error, self._usual("round_trip")), nearest.double(),
+            distance, percentile_among(distance, self.usual("distance")),
+            error, percentile_among(error, self.usual("round_trip")), nearest.double(),
         ], 1).float().numpy()  # fmt: skip
 
     def _near(self, z: LatentSet) -> tuple[PerPoint, LabelSet]:

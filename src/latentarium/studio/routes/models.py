@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.anchors import latent_of, plane_of
+from latentarium.studio.maps.gap_layer import gap_grid
 from latentarium.studio.routes.answers import (
     PlaneName,
     binary,
@@ -63,7 +64,7 @@ def router(gallery: Gallery) -> APIRouter:
         """u32 cells of a side, then the grid as float32, the topmost row first."""
         atlas = gallery.atlas(index, moment)
         where = plane_of(atlas, plane) if plane else None
-        grid = atlas.gaps(definition, (left, right, low, high), plane=where)
+        grid = gap_grid(atlas, definition, (left, right, low, high), plane=where)
         return binary(len(grid).to_bytes(4, "little") + grid.astype("<f4").tobytes())
 
     @routes.get("/{index}/images")

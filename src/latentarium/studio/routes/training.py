@@ -1,27 +1,16 @@
 """Trainings: which there are, what becomes of them, and them as they go on."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from latentarium import presets
-from latentarium.config import Config
 from latentarium.errors import UserError
 from latentarium.studio.gallery import Missing
-from latentarium.studio.training.checkup import Measurements
-from latentarium.studio.training.follow import Follower, event
 from latentarium.studio.training.jobs import NAMED, Trainings, Wish
 from latentarium.studio.training.uploads import UPLOAD
-
-EVERY = 0.5
-"""Seconds between two looks at a run."""
-SILENCE = 15.0
-"""Seconds after which a line without meaning keeps the connection."""
 
 
 class Asked(BaseModel):
@@ -42,7 +31,6 @@ class Asked(BaseModel):
 def router(trainings: Trainings) -> APIRouter:
     """The routes of trainings."""
     routes = APIRouter(prefix="/api")
-    measured = Measurements(trainings)
 
     @routes.get("/runs")
     def runs() -> list[dict[str, Any]]:
@@ -56,11 +44,6 @@ def router(trainings: Trainings) -> APIRouter:
             "data": [*NAMED, *(UPLOAD + one["name"] for one in trainings.uploads.kept())],
             "folder": str(trainings.folder),
         }
-
-    @routes.post("/estimate")
-    def estimate(asked: Asked) -> dict[str, Any]:
-        """A few steps are taken, and nothing is written."""
-        return measured.estimate(asked.wish())
 
     @routes.post("/runs")
     def start(asked: Asked) -> dict[str, Any]:
@@ -107,67 +90,7 @@ def router(trainings: Trainings) -> APIRouter:
             raise Missing(f"{name} has no samples of step {step}: reload the page.")
         return FileResponse(path, media_type="image/png")
 
-    @routes.post("/runs/{name}/doctor")
-    def examine(name: str) -> dict[str, Any]:
-        return measured.examine(name)
-
-    @routes.get("/runs/{name}/gap")
-    def gap(name: str) -> dict[str, Any]:
-        return measured.gap(name)
-
-    @routes.post("/runs/{name}/gap")
-    def measure_gap(name: str) -> dict[str, Any]:
-        measured.measure_gap(name)
-        return measured.gap(name)
-
-    @routes.delete("/runs/{name}/gap")
-    def leave_gap(name: str) -> dict[str, Any]:
-        measured.leave_gap(name)
-        return measured.gap(name)
-
-    @routes.get("/runs/{name}/events")
-    def events(
-        request: Request, name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
-    ) -> StreamingResponse:
-        """The run as it goes on; after a break, from the line that was seen last."""
-        seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
-        folder = trainings.folder_of(name)
-
-        def settings() -> Config | None:
-            try:
-                return trainings.run(name).config
-            except UserError:
-                return None
-
-        follower = Follower(
-            lambda: trainings.info(name, folder), folder / "log.jsonl", settings, seen
-        )
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            following(follower, request.app.state.ends),
-            media_type="text/event-stream",
-            headers=headers,
-        )
-
     return routes
-
-
-async def following(follower: Follower, ends: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Events until the page has gone, or the run, or the server ends."""
-    silent = 0.0
-    while not ends():
-        try:
-            events = await run_in_threadpool(follower.poll)
-        except (UserError, OSError) as error:
-            yield event("gone", {"sentence": str(error)})
-            return
-        for one in events:
-            yield one
-        silent = 0.0 if events else silent + EVERY
-        if silent >= SILENCE:
-            silent = 0.0
-            yield b": still here\n\n"
-        await asyncio.sleep(EVERY)
 
 
 def describe(name: str) -> dict[str, Any]:

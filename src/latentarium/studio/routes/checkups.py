@@ -1,0 +1,40 @@
+"""What is measured of trainings when the page asks: cost, health, distance from equilibrium."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from latentarium.studio.routes.training import Asked
+from latentarium.studio.training.checkup import Measurements
+from latentarium.studio.training.jobs import Trainings
+
+
+def router(trainings: Trainings) -> APIRouter:
+    """The routes of these measurements."""
+    routes = APIRouter(prefix="/api")
+    measured = Measurements(trainings)
+
+    @routes.post("/estimate")
+    def estimate(asked: Asked) -> dict[str, Any]:
+        """A few steps are taken, and nothing is written."""
+        return measured.estimate(asked.wish())
+
+    @routes.post("/runs/{name}/doctor")
+    def examine(name: str) -> dict[str, Any]:
+        return measured.examine(name)
+
+    @routes.get("/runs/{name}/gap")
+    def gap(name: str) -> dict[str, Any]:
+        return measured.gap(name)
+
+    @routes.post("/runs/{name}/gap")
+    def measure_gap(name: str) -> dict[str, Any]:
+        measured.measure_gap(name)
+        return measured.gap(name)
+
+    @routes.delete("/runs/{name}/gap")
+    def leave_gap(name: str) -> dict[str, Any]:
+        measured.leave_gap(name)
+        return measured.gap(name)
+
+    return routes

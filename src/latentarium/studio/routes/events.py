@@ -1,0 +1,68 @@
+"""Trainings as they go on: events that are sent until the run, the page or the server ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from latentarium.config import Config
+from latentarium.errors import UserError
+from latentarium.studio.training.follow import Follower, event
+from latentarium.studio.training.jobs import Trainings
+
+EVERY = 0.5
+"""Seconds between two looks at a run."""
+SILENCE = 15.0
+"""Seconds after which a line without meaning keeps the connection."""
+
+
+def router(trainings: Trainings) -> APIRouter:
+    """The route of events."""
+    routes = APIRouter(prefix="/api")
+
+    @routes.get("/runs/{name}/events")
+    def events(
+        request: Request, name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
+    ) -> StreamingResponse:
+        """The run as it goes on; after a break, from the line that was seen last."""
+        seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
+        folder = trainings.folder_of(name)
+
+        def settings() -> Config | None:
+            try:
+                return trainings.run(name).config
+            except UserError:
+                return None
+
+        follower = Follower(
+            lambda: trainings.info(name, folder), folder / "log.jsonl", settings, seen
+        )
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return StreamingResponse(
+            following(follower, request.app.state.ends),
+            media_type="text/event-stream",
+            headers=headers,
+        )
+
+    return routes
+
+
+async def following(follower: Follower, ends: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Events until the page has gone, or the run, or the server ends."""
+    silent = 0.0
+    while not ends():
+        try:
+            events = await run_in_threadpool(follower.poll)
+        except (UserError, OSError) as error:
+            yield event("gone", {"sentence": str(error)})
+            return
+        for one in events:
+            yield one
+        silent = 0.0 if events else silent + EVERY
+        if silent >= SILENCE:
+            silent = 0.0
+            yield b": still here\n\n"
+        await asyncio.sleep(EVERY)
