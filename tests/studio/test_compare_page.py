@@ -8,7 +8,7 @@ import pytest
 from drawing import judged, measured, metrics_of, until
 
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.studio.compare import measuring
+from latentarium.studio import processes
 from pages import IN_A_BROWSER, Served, drag, go, pixels, seen
 
 pytestmark = IN_A_BROWSER
@@ -188,15 +188,15 @@ pathlib.Path(sys.argv[1], "metrics.json").write_text(sys.argv[2])
 """
 
 
-def test_a_run_that_was_not_measured_can_be(page, served, monkeypatch):
+def test_a_run_that_was_not_measured_can_be(page, served, monkeypatch, tmp_path):
     run = served.gallery[VAE].run
     content = json.dumps(metrics_of(run, {"frechet": measured("Fréchet distance", 2, 1, 3)}))
 
-    def command(folder, data):
-        return [sys.executable, "-c", WORK, str(folder), content]
+    def command(evaluate, folder):
+        return [sys.executable, "-c", WORK, folder, content]
 
-    monkeypatch.setattr(measuring, "evaluate_command", command)
-    studio = Served(served.gallery)
+    monkeypatch.setattr(processes, "command", command)
+    studio = Served(served.gallery, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=1.2")
         place = page.get_by_test_id("measuring-1")

@@ -11,10 +11,12 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.metrics.report import Report
-from latentarium.studio.compare.measuring import Measuring, evaluate_command
+from latentarium.studio import processes
+from latentarium.studio.compare.measuring import Measuring
 from latentarium.studio.compare.table import table
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.processes import Processes
 from latentarium.studio.routes.comparison import report_of
 from latentarium.studio.server import make_app
 from latentarium.training.loop import train
@@ -109,16 +111,23 @@ def wait(measuring: Measuring) -> dict:
     return measuring.state()
 
 
-def python(lines: str) -> Measuring:
-    return Measuring(lambda folder, data: [sys.executable, "-c", lines, str(folder)])
+@pytest.fixture
+def measuring(tmp_path):
+    return Measuring(Processes(tmp_path / "processes"))
 
 
-def test_one_run_is_measured_at_a_time_with_progress(tmp_path):
+def instead(monkeypatch, lines):
+    """Other Python runs in place of the command line."""
+    monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-c", lines])
+
+
+def test_one_run_is_measured_at_a_time_with_progress(measuring, tmp_path, monkeypatch):
     stop = tmp_path / "stop"
-    measuring = python(
+    instead(
+        monkeypatch,
         "import sys, time, pathlib\n"
         "print('r: 2 of 7, about 12 s left  labels', file=sys.stderr, flush=True)\n"
-        f"while not pathlib.Path({str(stop)!r}).exists(): time.sleep(0.01)"
+        f"while not pathlib.Path({str(stop)!r}).exists(): time.sleep(0.01)",
     )
     assert measuring.state() == {"model": None, "running": False, "trouble": ""}
     measuring.start(1, tmp_path)
@@ -135,21 +144,25 @@ def test_one_run_is_measured_at_a_time_with_progress(tmp_path):
     assert wait(measuring)["model"] == 0
 
 
-def test_a_measurement_that_fails_says_why(tmp_path):
-    measuring = Measuring()
+def test_a_measurement_that_fails_says_why(measuring, tmp_path, monkeypatch):
     measuring.start(0, tmp_path / "nowhere")
     assert "is not a run folder" in wait(measuring)["trouble"]
-    silent = python("raise SystemExit(3)")
-    silent.start(0, tmp_path)
-    assert "ended: 3" in wait(silent)["trouble"]
+    instead(monkeypatch, "raise SystemExit(3)")
+    measuring.start(0, tmp_path)
+    assert "ended: 3" in wait(measuring)["trouble"]
 
 
-def test_what_measures_is_the_command_line(tmp_path):
-    command = evaluate_command(tmp_path, "photos/")
-    assert command[1:] == [
-        "-m", "latentarium", "evaluate", str(tmp_path), "--data", "photos/"
-    ]  # fmt: skip
-    assert "--data" not in evaluate_command(tmp_path, None)
+def test_what_measures_is_the_command_line(measuring, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        processes, "command", lambda *words: asked.append(words) or [sys.executable, "-c", "pass"]
+    )
+    measuring.start(0, tmp_path, "photos/")
+    wait(measuring)
+    measuring.start(0, tmp_path)
+    wait(measuring)
+    words = ("evaluate", str(tmp_path))
+    assert asked == [(*words, "--data", "photos/"), words]
 
 
 def test_models_of_the_package_are_not_measured_into(gallery):

@@ -94,15 +94,24 @@ class Processes:
         started = self.started(name)
         return started is not None and is_ours(started.pid)
 
-    def failure(self, name: str) -> str:
-        """The sentence with which a command failed; empty where it did not."""
+    def code(self, name: str) -> int | None:
+        """With what a command ended; None where it has not, or another server began it."""
+        child = self._children.get(name)
+        return None if child is None else child.poll()
+
+    def said(self, name: str) -> list[str]:
+        """The last lines of what a command printed."""
         try:
             with self._output(name).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS))
                 lines = file.read().decode(errors="replace").split("\n")
         except OSError:
-            return ""
-        said = [line.strip() for line in lines if line.strip()]
+            return []
+        return [line.strip() for line in lines if line.strip()]
+
+    def failure(self, name: str) -> str:
+        """The sentence with which a command failed; empty where it did not."""
+        said = self.said(name)
         if said and said[-1].startswith(SPOKEN):
             return said[-1].removeprefix(SPOKEN)
         if any(line.startswith("Traceback") for line in said):

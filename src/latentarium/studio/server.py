@@ -13,9 +13,11 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from latentarium.errors import UserError
+from latentarium.studio.compare.measuring import Measuring
 from latentarium.studio.frames import LARGEST, id_of, read_request, write_error, write_reply
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
+from latentarium.studio.processes import Processes
 from latentarium.studio.routes import (
     checkups,
     comparison,
@@ -64,9 +66,10 @@ def make_app(
     app.add_exception_handler(RequestValidationError, _misread)
     images = Uploads(runs / "uploads")
     trainings = Trainings(runs, gallery, images)
+    measuring = Measuring(Processes(runs / ".studio" / "measure"))
     routers = (
         models.router(gallery), explore.router(gallery), given.router(gallery),
-        samples.router(gallery), comparison.router(gallery), moments.router(gallery),
+        samples.router(gallery), comparison.router(gallery, measuring), moments.router(gallery),
         lab.router(), training.router(trainings), events.router(trainings),
         checkups.router(trainings), uploads.router(images),
     )  # fmt: skip

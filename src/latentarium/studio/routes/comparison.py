@@ -14,10 +14,9 @@ COLUMNS = 4
 PACKAGE = "shipped:"
 
 
-def router(gallery: Gallery, measuring: Measuring | None = None) -> APIRouter:
+def router(gallery: Gallery, at_work: Measuring) -> APIRouter:
     """The routes of measurements."""
     routes = APIRouter(prefix="/api")
-    at_work = measuring or Measuring()
 
     @routes.get("/comparison")
     def comparison(
