@@ -41,7 +41,7 @@ class Measuring:
         with self._lock:
             if self.processes.lives(NAME):
                 raise UserError("One run is measured at a time: wait for the one that runs.")
-            self.processes.start(NAME, folder, ["evaluate", str(folder), *moved])
+            self.processes.start(NAME, folder, ["evaluate", str(folder), *moved], low=True)
             self._model, self._began = model, time.monotonic()
 
     def state(self) -> dict[str, Any]:
