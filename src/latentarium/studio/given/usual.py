@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import torch
@@ -18,6 +17,7 @@ from latentarium.metrics.subject import scattered
 from latentarium.sampling import reconstruct
 from latentarium.shapes import PerPoint
 from latentarium.studio.maps.atlas import HELD_OUT, Atlas
+from latentarium.studio.once import once
 
 SEARCHED = 32
 """Held-out images that are searched, so that one more search can be held against them."""
@@ -33,11 +33,11 @@ class Usual:
     """
 
     def __init__(self, atlas: Atlas) -> None:
-        self._model, self._data, self._in_turn = atlas.model, atlas.data, atlas.in_turn
+        self._model, self._data, self._lock = atlas.model, atlas.data, atlas.in_turn
         self._found: PerPoint | None = None
         self._searching = threading.Lock()
 
-    @cached_property
+    @once
     def reconstruction(self) -> PerPoint:
         """Of their reconstructions, as `Inversion.error`."""
         held_out = scattered(self._data.validation, HELD_OUT)
@@ -52,7 +52,7 @@ class Usual:
             errors: list[PerPoint] = []
             for done, part in enumerate(parts := images.split(AT_ONCE)):
                 error = torch.empty(0)
-                for step in step_by_step(walk(self._model, part), self._in_turn):
+                for step in step_by_step(walk(self._model, part), self._lock):
                     yield (done + step.step / STEPS) / len(parts)
                     error = step.error
                 errors.append(error)

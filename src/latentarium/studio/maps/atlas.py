@@ -18,7 +18,6 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -41,6 +40,7 @@ from latentarium.sampling import decode, encode
 from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Points, SoftLabelSet
 from latentarium.studio.frames import TRUST, Kind, Request
 from latentarium.studio.maps.lattice import blended
+from latentarium.studio.once import once
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
@@ -93,17 +93,15 @@ class Atlas:
         """Whether images can be encoded, without their label."""
         return self.model.config.family == "autoencoder" and not self.model.decodes_label
 
-    @cached_property
+    @once
     def codes(self) -> LatentSet:
         """A draw from the posterior of each training image."""
-        with self._lock:
-            return encode(self.model, self.train, self.seed)
+        return encode(self.model, self.train, self.seed)
 
-    @cached_property
+    @once
     def held_out_codes(self) -> LatentSet:
         """The same of the validation images."""
-        with self._lock:
-            return encode(self.model, self.data.validation, self.seed)
+        return encode(self.model, self.data.validation, self.seed)
 
     @property
     def count(self) -> int:
@@ -134,7 +132,7 @@ class Atlas:
             return self.data.validation.images[number]
         return None
 
-    @cached_property
+    @once
     def plane(self) -> Plane:
         """Where the map lies in the latent space."""
         if self.model.latent_dim == 2:
@@ -157,7 +155,7 @@ class Atlas:
                 self.usual("distance")
                 self.usual("round_trip")
 
-    @cached_property
+    @once
     def gaussians(self) -> ClassGaussians | None:
         """The Gaussian of each class; None without labels, or where a class has too few images."""
         labels, names = self.train.labels, self.data.card.classes
@@ -277,7 +275,7 @@ class Atlas:
             )
         return self._usual_values[definition]
 
-    @cached_property
+    @once
     def judge(self) -> Judge | None:
         """The judge that ships, where the images are those that it knows."""
         judge = load_judge()
@@ -315,6 +313,6 @@ class Atlas:
             again = self.model.encode(images.to(self.model.device)).mean.cpu()
         return (again.double() - z.double()).norm(dim=1)
 
-    @cached_property
+    @once
     def _index(self) -> NearestNeighbors:
         return NearestNeighbors(n_neighbors=NEIGHBOUR).fit(self.codes.double().numpy())

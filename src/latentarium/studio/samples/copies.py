@@ -6,13 +6,13 @@ how near real images that the model never saw are to their nearest training imag
 
 import threading
 from dataclasses import dataclass
-from functools import cached_property
 
 from latentarium.data.dataset import Data, to_float
 from latentarium.latent.gaps import percentile_among
 from latentarium.metrics.memorization import nearest_images, pixel_distances
 from latentarium.metrics.subject import first
 from latentarium.shapes import Images, LabelSet, PerPoint
+from latentarium.studio.once import once
 
 USUAL = 1000
 """Held-out images that say what is usual, at most."""
@@ -37,9 +37,9 @@ class CopyCheck:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
-    @cached_property
+    @once
     def usual(self) -> PerPoint:
         """Distances of held-out images to their nearest training image."""
         return self._nearest(to_float(first(self.data.validation, USUAL).images))[1]

@@ -3,7 +3,6 @@ where real images lie (precision: Kynkäänniemi et al., 2019, https://arxiv.org
 
 import threading
 from dataclasses import dataclass
-from functools import cached_property
 
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from latentarium.metrics.extractors import Extractor, RandomConvolutions
 from latentarium.metrics.judge import SURE, Judge
 from latentarium.metrics.subject import first, scattered
 from latentarium.shapes import Features, Hits, Images, Labels, PerSample
+from latentarium.studio.once import once
 
 NEIGHBOUR = 3
 REAL = 2000
@@ -41,20 +41,20 @@ class Critic:
 
     def __init__(self, data: Data, judge: Judge | None) -> None:
         self.data, self.judge = data, judge
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.extractor: Extractor = judge or RandomConvolutions(data.card.image_shape)
 
-    @cached_property
+    @once
     def _real(self) -> Features:
         return self.extractor.features(scattered(self.data.train, REAL).images)
 
-    @cached_property
+    @once
     def usual(self) -> float:
         """The share of held-out real images that such a ball holds."""
         held_out = first(self.data.validation, REAL).images
         return float(self._within(self.extractor.features(held_out)).double().mean())
 
-    @cached_property
+    @once
     def usually_sure(self) -> float | None:
         """The share of held-out real images of whose class the judge is sure."""
         if self.judge is None:
