@@ -134,8 +134,8 @@ def test_what_breaks_off_or_is_too_much_leaves_nothing(folder, monkeypatch):
     with pytest.raises(UserError, match="came twice"):
         asyncio.run(images.take("a", "a.png", bits(b"other")))
     assert (folder / ".part-a" / "a.png").read_bytes() == b"12345"
-    monkeypatch.setattr(room, "MOST_FILES", 3)
-    with pytest.raises(UserError, match="more than 3 files"):
+    monkeypatch.setattr(room, "MOST_FILES", 1)
+    with pytest.raises(UserError, match="more than 1 files"):
         asyncio.run(images.take("a", "c.png", bits(b"1")))
     images.cancel("a")
     assert left(folder) == []
@@ -162,3 +162,70 @@ def test_names_are_plain_and_the_body_is_bounded(client, folder):
     assert left(folder) == []
     (folder / "left.json").write_text(json.dumps({}))  # what is not ours is left alone
     assert client.get("/api/uploads").json() == []
+
+
+def test_what_broke_off_may_come_again(folder, monkeypatch):
+    """And a zip that did is still one zip."""
+    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({}))
+    monkeypatch.setattr(room, "LARGEST_UPLOAD", 2000)
+    content = zipped({"1.png": picture(1)})
+    images = Uploads(folder)
+    images.begin("z")
+    with pytest.raises(UserError):
+        asyncio.run(images.take("z", "all.zip", bits(content, bytes(900), fails=True)))
+    asyncio.run(images.take("z", "all.zip", bits(content, bytes(900))))
+    assert images.end("z")["name"] == "z"
+    assert left(folder) == [".z.json", "z.zip"]
+
+
+def test_two_at_once_do_not_share_a_name(folder, monkeypatch):
+    images = Uploads(folder)
+    images.begin("a")
+    asyncio.run(images.take("a", "a.png", bits(b"1")))
+    with pytest.raises(UserError, match="coming already"):
+        images.begin("a")
+    assert left(folder / ".part-a") == ["a.png"]
+    monkeypatch.setattr(room, "IDLE", 0.0)  # whoever it was is gone
+    images.begin("a")
+    assert left(folder / ".part-a") == []
+
+
+def test_what_still_comes_is_not_taken_for_whole(folder):
+    images = Uploads(folder)
+    images.begin("a")
+
+    async def ends_too_soon():
+        yield b"1"
+        with pytest.raises(UserError, match="still coming"):
+            images.end("a")
+
+    asyncio.run(images.take("a", "a.png", ends_too_soon()))
+    assert left(folder) == []
+
+
+def test_damage_that_shows_only_in_a_picture_is_a_sentence(client, folder):
+    content = bytearray(zipped({f"{i}.png": picture(i) for i in range(12)}))
+    content[60:80] = bytes(20)  # within the first one
+    folder.mkdir(parents=True)
+    (folder / "z.zip").write_bytes(content)
+    (folder / ".z.json").write_text("{}")
+    assert client.get("/api/uploads/z/pictures/0").status_code == 404
+    assert client.get("/api/uploads/z/pictures/1").status_code == 200
+    (folder / "z.zip").write_bytes(b"no zip any more")
+    assert client.get("/api/uploads").json() == [{"name": "z", "pictures": 0}]
+
+
+def test_a_huge_picture_is_not_decoded_to_be_shown(client, folder, monkeypatch):
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "a.png").write_bytes(picture(1, size=20))
+    monkeypatch.setattr(room, "MOST_SHOWN_PIXELS", 399)
+    assert "too large" in client.get("/api/uploads/a/pictures/0").text
+
+
+def test_few_wait_to_be_looked_at_so_that_the_page_is_still_served(folder, monkeypatch):
+    images = Uploads(folder)
+    images._checking.acquire()
+    for _ in range(room.WAITING):
+        images._waiting.acquire()
+    with pytest.raises(UserError, match="being looked at"):
+        images._checked(folder)

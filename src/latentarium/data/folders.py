@@ -45,6 +45,10 @@ AHEAD = 4096
 """Pictures that are decoded before the first of them is put away."""
 QUIET_SECONDS = 2.0
 """Work that takes longer says how far it is."""
+UNREADABLE = (
+    BrokenImage, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a file raises that is gone, damaged, or no picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +259,7 @@ def _work(
             return work(item)
         except BrokenImage as error:
             return error
-        except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        except UNREADABLE as error:
             return BrokenImage(" ".join(str(error).split())[:80])
 
     began, bar, done = time.monotonic(), None, 0

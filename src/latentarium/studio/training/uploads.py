@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latentarium.data.decode import BrokenImage, decode
-from latentarium.data.folders import SUFFIXES, Item, list_folder, list_zip
+from latentarium.data.decode import decode, look
+from latentarium.data.folders import SUFFIXES, UNREADABLE, Item, list_folder, list_zip
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, write_atomic
 from latentarium.pictures import png_bytes
@@ -38,8 +38,14 @@ DEEPEST, LONGEST = 8, 200
 CHECK_SECONDS = 300.0
 LEFT = 3600.0
 """Seconds after which an upload without an end is thrown away."""
+IDLE = 60.0
+"""Seconds without a byte after which another upload may take the name."""
 SHOWN, SIDE = 12, 48
 """Pictures shown of an upload, and their side."""
+MOST_SHOWN_PIXELS = 1 << 25
+"""Of a picture that is shown: it is decoded in the server, and whole."""
+WAITING = 4
+"""Uploads that may wait to be looked at: each holds up a thread that serves the page."""
 
 
 @dataclass
@@ -49,6 +55,14 @@ class Coming:
     folder: Path
     files: int = 0
     taken: int = 0
+    open: int = 0
+    """Files that are on their way."""
+    heard: float = field(default_factory=time.monotonic)
+    """When a byte came last."""
+
+    def is_alive(self) -> bool:
+        """Whether somebody still sends it."""
+        return self.open > 0 or time.monotonic() - self.heard < IDLE
 
 
 class Uploads:
@@ -62,7 +76,8 @@ class Uploads:
         self.folder = folder
         self._coming: dict[str, Coming] = {}
         self._lock = threading.Lock()
-        self._checking = threading.Lock()
+        self._checking, self._waiting = threading.Lock(), threading.BoundedSemaphore(WAITING)
+        self._showing = threading.Lock()
 
     def begin(self, name: str) -> None:
         """Makes room for one.
@@ -76,13 +91,20 @@ class Uploads:
                 f"There are images called {name} already: remove them, or rename these."
             )
         part = self.folder / f".part-{name}"
+        with self._lock:
+            other = self._coming.get(name)
+            if other is not None and other.is_alive():
+                raise UserError(
+                    f"Images called {name} are coming already: wait for them, or rename these."
+                )
+            self._coming[name] = Coming(part)
         try:
             self._sweep(part)
             part.mkdir(parents=True)
         except OSError as error:
+            with self._lock:
+                self._coming.pop(name, None)
             raise cannot_write(part, error) from None
-        with self._lock:
-            self._coming[name] = Coming(part)
 
     async def take(self, name: str, path: str, content: AsyncIterator[bytes]) -> None:
         """Writes one file of it as it comes; one that breaks off leaves nothing.
@@ -96,12 +118,15 @@ class Uploads:
         if coming.files >= MOST_FILES:
             raise UserError(f"That is more than {MOST_FILES:,} files: send a part of them.")
         coming.files += 1
-        whole = False
+        coming.open += 1
+        whole, taken = False, 0
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 async for chunk in content:
+                    taken += len(chunk)
                     coming.taken += len(chunk)
+                    coming.heard = time.monotonic()
                     if coming.taken > LARGEST_UPLOAD:
                         raise UserError(
                             f"That is more than {LARGEST_UPLOAD >> 20} MiB in all: make the "
@@ -110,13 +135,18 @@ class Uploads:
                     file.write(chunk)
             whole = True
         except FileExistsError:
+            coming.files -= 1
             whole = True  # that of the one before it
             raise UserError(f"{path[:80]} came twice: send each file once.") from None
         except OSError as error:
             raise cannot_write(target, error) from None
         finally:
+            coming.open -= 1
             if not whole:
-                target.unlink(missing_ok=True)
+                coming.files -= 1  # it may be sent again
+                coming.taken -= taken
+                with suppress(OSError):
+                    target.unlink(missing_ok=True)
 
     def end(self, name: str) -> dict[str, Any]:
         """Looks at what has come, keeps it, and says what it is.
@@ -129,6 +159,8 @@ class Uploads:
         zips = [p for p in coming.folder.iterdir() if p.suffix.lower() == ".zip"]
         single = len(zips) == 1 and coming.files == 1
         try:
+            if coming.open:
+                raise UserError("Some files are still coming: drop them again, and wait for all.")
             if coming.files == 0:
                 raise UserError("Nothing has come: drop a folder of pictures, or a zip of it.")
             if zips and not single:
@@ -174,8 +206,11 @@ class Uploads:
         return found
 
     def pictures(self, name: str) -> int:
-        """How many of its pictures are shown."""
-        return min(SHOWN, len(self._items(name)))
+        """How many of its pictures are shown; 0 where it can't be read any more."""
+        try:
+            return min(SHOWN, len(self._items(name)))
+        except (UserError, OSError):
+            return 0
 
     def picture(self, name: str, number: int) -> bytes:
         """One of those, from all over it, as a PNG.
@@ -188,8 +223,13 @@ class Uploads:
         if not 0 <= number < count:
             raise Missing(f"There is no picture {number}: there are {count} to be shown.")
         try:
-            pixels = decode(items[number * len(items) // count].read(), False, (SIDE, SIDE))
-        except BrokenImage:
+            content = items[number * len(items) // count].read()
+            height, width = look(content)[0]
+            if height * width > MOST_SHOWN_PIXELS:
+                raise Missing("This picture is too large to be shown here; it is trained on.")
+            with self._showing:  # one at a time: it may take hundreds of megabytes
+                pixels = decode(content, False, (SIDE, SIDE))
+        except UNREADABLE:
             raise Missing("This picture is broken, and is left out.") from None
         return png_bytes(pixels.transpose(1, 2, 0))
 
@@ -220,8 +260,14 @@ class Uploads:
             return self._coming[name]
 
     def _checked(self, source: Path) -> dict[str, Any]:
-        if not self._checking.acquire(timeout=CHECK_SECONDS):
-            raise UserError("Other images are being looked at: drop these again in a while.")
+        busy = UserError("Other images are being looked at: drop these again in a while.")
+        if not self._waiting.acquire(blocking=False):
+            raise busy
+        try:
+            if not self._checking.acquire(timeout=CHECK_SECONDS):
+                raise busy
+        finally:
+            self._waiting.release()
         try:
             found = answer_of("data", "check", str(source), "--json", seconds=CHECK_SECONDS)
             return json.loads(found.splitlines()[-1])
@@ -231,7 +277,9 @@ class Uploads:
     def _sweep(self, part: Path) -> None:
         """Throws away what was left under this name, and what others left long ago."""
         shutil.rmtree(part, ignore_errors=True)
-        for other in self.folder.glob(".part-*") if self.folder.is_dir() else []:
+        with self._lock:
+            coming = {one.folder for one in self._coming.values() if one.is_alive()}
+        for other in set(self.folder.glob(".part-*")) - coming:
             if time.time() - other.stat().st_mtime > LEFT:
                 shutil.rmtree(other, ignore_errors=True)
 
