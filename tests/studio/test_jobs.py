@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -231,3 +233,32 @@ def test_a_follower_has_the_doctor_look_at_all_rows(tmp_path):
         file.write('{"step": 60, "torn')
     time.sleep(0.01)
     assert follower.poll() == []
+
+
+def test_the_folder_of_uploads_is_no_name_for_a_run(trainings):
+    with pytest.raises(UserError, match="call it uploads-2"):
+        trainings.start(wish(name="uploads"))
+
+
+def test_so_many_trainings_at_once_and_no_more(trainings, monkeypatch):
+    monkeypatch.setattr(trainings.processes, "names", lambda: ["a", "b", "c", "d"])
+    monkeypatch.setattr(trainings.processes, "lives", lambda name: name in "abcd")
+    with pytest.raises(UserError, match="4 trainings are going on"):
+        trainings.start(wish(name="fifth"))
+    assert not trainings.folder.exists()
+
+
+def test_a_number_that_another_command_has_got_since_is_not_told_to_end(trainings):
+    """Not even if that is one of latentarium, as this very server may be."""
+    words = [sys.executable, "-c", "input()", "latentarium", "studio"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as other:
+        note = {"folder": "r", "arguments": ["train", "vae_debug"], "pid": other.pid}
+        trainings.processes.folder.mkdir(parents=True)
+        (trainings.processes.folder / "a.json").write_text(json.dumps(note))
+        assert is_ours(other.pid)
+        assert is_ours(other.pid, ["studio"])
+        assert not trainings.processes.lives("a")
+        trainings.processes.end("a")
+        assert other.poll() is None
+        other.communicate(b"\n", timeout=20)
+        assert other.returncode == 0

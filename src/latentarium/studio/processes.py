@@ -92,7 +92,7 @@ class Processes:
         if child is not None:  # else it would stay as a zombie
             return child.poll() is None
         started = self.started(name)
-        return started is not None and is_ours(started.pid)
+        return started is not None and is_ours(started.pid, started.arguments)
 
     def code(self, name: str) -> int | None:
         """With what a command ended; None where it has not, or another server began it."""
@@ -166,11 +166,13 @@ def answer_of(*arguments: str, seconds: float) -> str:
     return found
 
 
-def is_ours(pid: int) -> bool:
-    """Whether a number is that of a process that runs latentarium, and not of one that has got
-    the number since."""
-    words = _words_of(pid)[:6]
-    return any(PurePath(word).name in ("latentarium", "latentarium.exe") for word in words)
+def is_ours(pid: int, arguments: Sequence[str] = ()) -> bool:
+    """Whether a number is that of a process that runs latentarium, with these arguments at its
+    end, and not of one that has got the number since."""
+    words = _words_of(pid)
+    named = any(PurePath(word).name in ("latentarium", "latentarium.exe") for word in words[:6])
+    told = " ".join(words).rstrip().endswith(" ".join(arguments))  # `ps` says no more
+    return pid > 0 and named and told
 
 
 def interrupt(pid: int) -> None:

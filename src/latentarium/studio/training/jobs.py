@@ -21,6 +21,10 @@ from latentarium.training.loop import finish
 NAMED = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
 """What can be trained on with no file of one's own."""
 SNAPSHOTS = 24
+RESERVED = ("uploads",)
+"""Names in the folder of runs that are taken by others."""
+MOST_AT_ONCE = 4
+"""Trainings begun from the page: more would all come to a stand."""
 STOP_SECONDS = 60.0
 """For a step in progress and its checkpoint."""
 
@@ -175,12 +179,21 @@ class Trainings:
             *self.command(wish), "--run", str(folder), "--train.snapshots", str(SNAPSHOTS),
         ]  # fmt: skip
         with self._steady:
-            if folder.exists() or self.processes.lives(key_of(folder)):
+            taken = folder.exists() or wish.name.lower() in RESERVED
+            if taken or self.processes.lives(key_of(folder)):
                 raise UserError(
                     f"There is a {wish.name} already: call it {self.proposal(wish.name)}."
                 )
+            self._require_room()
             self.processes.start(key_of(folder), folder, arguments)
         return next(n for n, f in self.folders().items() if f.resolve() == folder.resolve())
+
+    def _require_room(self) -> None:
+        if sum(map(self.processes.lives, self.processes.names())) >= MOST_AT_ONCE:
+            raise UserError(
+                f"{MOST_AT_ONCE} trainings are going on, as many as are begun from here: pause "
+                "one, or wait for it."
+            )
 
     def proposal(self, name: str) -> str:
         """The name with the first number after it that is free."""
@@ -227,6 +240,7 @@ class Trainings:
             started = self.processes.started(key)
             begun = Run.is_at(folder)
             again = ("resume", str(folder)) if begun or not started else started.arguments
+            self._require_room()
             self.processes.start(key, folder, again)
 
     def stop(self, name: str) -> None:
