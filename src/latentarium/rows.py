@@ -26,7 +26,7 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 def read_row(line: bytes) -> dict[str, Any] | None:
     """A row, which has a step; None for a torn one."""
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=lambda _: None)  # NaN is no JSON for a page
         return row if isinstance(row["step"], int) else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -12,6 +12,7 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
+from latentarium.studio import guard
 from latentarium.studio.gallery import Exhibit, Gallery, gallery_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.gap_layer import gap_grid
@@ -182,3 +183,41 @@ def test_code_loads_the_images_from_where_they_are_now(tmp_path, npz):
     gallery.data = None
     with pytest.raises(UserError):
         gallery.add(run.folder)
+
+
+def test_what_another_sites_page_embeds_is_refused_and_a_link_may_lead_here(client):
+    for site in ("cross-site", "same-site"):
+        image = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
+        assert client.get("/api/models/0/map", headers=image).status_code == 403
+        link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate"}
+        assert client.get("/", headers=link).status_code == 200
+    own = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
+    assert client.get("/api/models", headers=own).status_code == 200
+    assert client.get("/").headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("said", [{}, {"content-length": "2"}])
+def test_a_body_that_does_not_say_how_long_it_is_is_bounded_too(said, client, monkeypatch):
+    monkeypatch.setattr(guard, "LARGEST_BODY", 1000)
+    read = []
+
+    def body():
+        for _ in range(50):
+            read.append(1)
+            yield b"[" * 100
+
+    answer = client.post("/api/models/0/encode", content=body(), headers=said)
+    assert answer.status_code == 413
+    assert "send less" in answer.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"])
+def test_no_method_passes_the_guard(method, gallery):
+    app = make_app(gallery, host="192.168.0.7", token="secret")
+    with TestClient(app, base_url="http://192.168.0.7:8765") as client:
+        for path in ("/", "/api/runs", "/api/uploads/a", "/openapi.json", "/nothing"):
+            assert client.request(method, path).status_code == 401
+            strange = {"origin": "null"}
+            answer = client.request(method, f"{path}?token=secret", headers=strange)
+            assert answer.status_code == 403
+            assert "set-cookie" not in answer.headers

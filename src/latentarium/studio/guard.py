@@ -21,6 +21,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 LARGEST_BODY = 4 << 20
 """Bytes of a request that is no upload."""
@@ -61,18 +62,21 @@ class Guard:
             await refusal(scope, receive, send)
             return
         limit = LARGEST_UPLOAD if visitor.url.path.startswith("/api/uploads") else LARGEST_BODY
-        taken, begun = 0, False
+        taken, begun, over = 0, False, False
 
         async def bounded() -> Message:
-            nonlocal taken
+            nonlocal taken, over
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
+                over = True
                 raise TooLarge
             return message
 
         async def marked(message: Message) -> None:
             nonlocal begun
+            if over and not begun:  # what is said of the part that was read is of no interest
+                raise TooLarge
             if message["type"] == "http.response.start":
                 begun = True
                 headers = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
@@ -96,12 +100,16 @@ class Guard:
             await self.app(scope, bounded, marked)
         except TooLarge:
             if not begun:
+                over = False
                 await too_large(scope, receive, marked)
 
     def refusal(self, visitor: HTTPConnection) -> Response | None:
         """Why a visitor is turned away; None where it is not."""
         origin = visitor.headers.get("origin")
         reason = refuse(visitor.headers.get("host", ""), origin, self.host)
+        reason = reason or embedded(
+            visitor.headers.get("sec-fetch-site", ""), visitor.headers.get("sec-fetch-mode", "")
+        )
         if reason:
             return PlainTextResponse(reason, 403)
         given = visitor.query_params.get("token") or visitor.cookies.get("token", "")
@@ -125,6 +133,13 @@ def refuse(host_header: str, origin: str | None, host: str) -> str:
     if asks is not None and asks != host_header:
         return "Another site's page may not ask."
     return ""
+
+
+def embedded(site: str, mode: str) -> str:
+    """Why what another site's page embeds is not given, as the browser says of a request: an image
+    or a script has no Origin. A link may lead here."""
+    strange = site in ("cross-site", "same-site") and mode != "navigate"
+    return "Another site's page may not embed this." if strange else ""
 
 
 def knows(given: str, token: str) -> bool:
