@@ -33,6 +33,9 @@ class PageHook(BuildHookInterface):
         stamp = page / MADE_FROM
         if stamp.is_file() and stamp.read_text() == wanted and (page / "index.html").is_file():
             return
+        modules = sources / "node_modules"
+        if modules.is_symlink():
+            modules.unlink()  # `npm ci` would empty the folder that it leads to, another clone's
         for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
             run_npm(command, sources)
         if not (page / "index.html").is_file():
