@@ -1,14 +1,31 @@
 """Many at once: what is computed once, who waits for whom, and what is bounded."""
 
+import asyncio
+import shutil
 import threading
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from frames_by_hand import reply, request
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
+from latentarium.studio.frames import REQUEST
+from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.given.usual import usual_of
 from latentarium.studio.maps import atlas as atlas_module
+from latentarium.studio.maps import ways
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.gap_layer import gap_grid
+from latentarium.studio.routes import events as training
+from latentarium.studio.server import answer, is_quick, make_app
+from latentarium.studio.training.follow import Follower
 
 LONG = 20.0
 """Seconds after which something waits for ever."""
@@ -20,6 +37,12 @@ def trained(tmp_path_factory):
     return la.train(
         presets.get("vae_debug"), tmp_path_factory.mktemp("v") / "r", data
     ).load(), data
+
+
+def train_on(source, folder, **settings):
+    config = presets.get("vae_debug")
+    config = replace(config, train=replace(config.train, data=str(source), **settings))
+    la.train(config, folder, la.load_data(str(source)))
 
 
 def at_once(*works):
@@ -55,3 +78,147 @@ def test_what_many_ask_for_at_once_is_computed_once(trained, monkeypatch):
     atlas = Atlas(*trained)
     at_once(*[lambda: atlas.codes] * 12)
     assert len(encodes) == 1
+
+
+@pytest.mark.parametrize("definition", ["distance", "round_trip", "stretch"])
+def test_a_gap_layer_leaves_the_model_to_others_in_between(definition, trained, monkeypatch):
+    """No turn looks at more than a few images, not even the first, which learns what is usual."""
+    monkeypatch.setattr(atlas_module, "AT_ONCE", 8)
+    monkeypatch.setattr(atlas_module, "FEW", 8)
+    atlas, sizes = Atlas(*trained), []
+    real = atlas.unusual
+    monkeypatch.setattr(atlas, "unusual", lambda name, z: sizes.append(len(z)) or real(name, z))
+    grid = gap_grid(atlas, definition, (-1.0, 1.0, -1.0, 1.0), 8)
+    assert max(sizes) == 8
+    whole = Atlas(*trained)
+    whole.usual(definition)
+    np.testing.assert_array_equal(grid, gap_grid(whole, definition, (-1.0, 1.0, -1.0, 1.0), 8))
+
+
+def test_many_are_decoded_in_turns_as_they_are_at_once(trained, monkeypatch):
+    monkeypatch.setattr(atlas_module, "AT_ONCE", 8)
+    atlas = Atlas(*trained)
+    z = atlas.codes[:20]
+    turns, once = atlas.decoded_in_turns(z), atlas.decoded(z)
+    np.testing.assert_allclose(turns.pixels.astype(int), once.pixels.astype(int), atol=1)
+    np.testing.assert_allclose(turns.trust, once.trust, rtol=1e-3, atol=1e-4)
+
+
+def test_who_waits_for_a_map_holds_up_nobody_else(trained):
+    busy, free = Atlas(*trained), Atlas(*trained)
+    free.prepare()
+    gallery = Gallery([
+        Exhibit(name=name, folder=name, kind="VAE", atlas=atlas)
+        for name, atlas in (("busy", busy), ("free", free))
+    ])  # fmt: skip
+    app, host = make_app(gallery), {"host": "127.0.0.1:8765"}
+    done = threading.Event()
+
+    def work():
+        with (
+            TestClient(app, base_url="http://127.0.0.1:8765") as client,
+            client.websocket_connect("/decode", headers=host) as waits,
+            client.websocket_connect("/decode", headers=host) as other,
+        ):
+            with busy.in_turn:
+                waits.send_bytes(request([[0, 0]], model=0, number=1))
+                other.send_bytes(request([[0, 0]], model=1, number=2))
+                assert reply(other.receive_bytes())["id"] == 2
+            assert reply(waits.receive_bytes())["id"] == 1
+            done.set()
+
+    at_once(work)
+    assert done.is_set()
+
+
+def test_a_data_set_that_was_replaced_is_read_anew(tmp_path):
+    """Else a run on the new one is said to be of other images than lie there."""
+    images, labels = tiny_arrays(300)
+    gallery, path = Gallery(), tmp_path / "d.npz"
+    for i, content in enumerate((images, 255 - images)):
+        np.savez(path, images=content, labels=labels)
+        train_on(path, tmp_path / f"r{i}")
+        assert gallery.add(tmp_path / f"r{i}") == i
+
+
+def test_a_graph_is_built_once_for_all_who_wait_for_it(trained, monkeypatch):
+    built, real = [], ways.DataGraph
+    monkeypatch.setattr(ways, "DataGraph", lambda *a: built.append(a) or real(*a))
+    atlas = Atlas(*trained)
+    at_once(*[lambda: ways.through_data(atlas, atlas.codes[0], atlas.codes[9])] * 6)
+    assert len(built) == len(ways._graphs[atlas])
+
+
+def test_who_waits_for_anothers_search_can_leave(trained):
+    usual = usual_of(Atlas(*trained))
+    first, second = usual.search(), usual.search()
+    next(first)
+    assert next(second) == 0.0
+    for one in (first, second):
+        one.close()
+    assert next(share for share in usual.search() if share > 0)
+
+
+def test_so_many_follow_and_no_more(monkeypatch):
+    monkeypatch.setattr(training, "_followed", threading.BoundedSemaphore(1))
+
+    class Ends(Follower):
+        def poll(self):
+            return [b"x"]
+
+    ends = Ends(dict, Path("log"), lambda: None)
+
+    async def follow():
+        first = training.following(ends, lambda: False)
+        assert await anext(first) == b"x"
+        refused = [one async for one in training.following(ends, lambda: False)]
+        assert [one.split(b"\n")[0] for one in refused] == [b"event: gone"]
+        await first.aclose()
+        again = training.following(ends, lambda: False)
+        assert await anext(again) == b"x"
+        await again.aclose()
+
+    asyncio.run(follow())
+
+
+FRAMES = st.builds(
+    lambda number, model, kind, n, labelled, moment, rest: (
+        REQUEST.pack(number, model, kind, n, labelled, moment) + rest
+    ),
+    st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 4), st.integers(0, 3),
+    st.integers(0, 2), st.integers(0, 3), st.binary(max_size=6).map(lambda part: part * 4),
+)  # fmt: skip
+
+
+def test_any_frame_has_an_answer_and_none_is_a_fault_of_the_servers(trained, caplog):
+    model, data = trained
+    gallery = Gallery([Exhibit(name="v", folder="v", kind="VAE", atlas=Atlas(model, data))])
+
+    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @given(st.one_of(FRAMES, st.binary(max_size=40)))
+    def ask(content):
+        is_quick(gallery, content)
+        found = answer(gallery, content)
+        assert found[:4] == content[:4] or len(content) < 4
+        assert not caplog.records, caplog.text
+
+    ask()
+
+
+def test_a_run_whose_folder_is_gone_is_a_sentence(tmp_path):
+    images, labels = tiny_arrays(300)
+    np.savez(tmp_path / "d.npz", images=images, labels=labels)
+    train_on(tmp_path / "d.npz", tmp_path / "r", snapshots=3)
+    gallery = Gallery()
+    gallery.add(tmp_path / "r")
+    assert gallery[0].moments()
+    shutil.rmtree(tmp_path / "r")
+    frame = request([[0, 0]], number=3)[:10] + b"\x01\x00" + bytes(8)
+    assert not reply(answer(gallery, frame))["ok"]
+    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+        for path in (
+            "models", "models/0/map", "models/0/moments/1", "models/0/film", "comparison?model=0",
+            "models/0/witnesses", "runs", "runs/r", "models/0/map?moment=1", "measuring",
+        ):  # fmt: skip
+            assert client.get(f"/api/{path}").status_code in (200, 404, 422), path
+        assert client.post("/api/models/0/measuring").status_code < 500

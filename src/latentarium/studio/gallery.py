@@ -104,7 +104,7 @@ class Gallery:
         self.data = data
         self._loaded: dict[tuple[str, int], Data] = {}
         self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock, self._loading = threading.RLock(), threading.Lock()
 
     def __len__(self) -> int:
         return len(self._exhibits)
@@ -157,16 +157,32 @@ class Gallery:
         """
         settings = run.config.train
         where = (self.data or settings.data, settings.image_size)
-        with self._lock:
-            if where not in self._loaded:
-                self._loaded[where] = load_data(where[0], size=where[1])
-            images = self._loaded[where]
+        with self._loading:
+            images = self._loaded.get(where)
+            if images is None or images.card.fingerprint != run.data.fingerprint:
+                images = load_data(where[0], size=where[1])  # others may lie there now
+                self._loaded[where] = images
         if images.card.fingerprint != run.data.fingerprint:
             raise UserError(
                 f"{run.folder} was trained on other images than {where[0]} holds now: give them "
                 "with --data."
             )
         return images
+
+    def is_ready(self, index: int, moment: int = 0) -> bool:
+        """Whether a decode of it, or the answer that it is not there, waits for nothing that is
+        computed once."""
+        if index >= len(self):
+            return True
+        exhibit = self[index]
+        if moment == 0:
+            return exhibit.atlas.is_ready
+        history = exhibit.history
+        if history is None:
+            return True
+        with self._lock:
+            found = self._moments.get((history, moment))
+        return found is not None and found.is_ready
 
     def atlas(self, index: int, moment: int = 0) -> Atlas:
         """The map of a model: as it is, or as it was.

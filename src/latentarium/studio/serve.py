@@ -50,6 +50,7 @@ def serve(
         threading.Timer(0.5, webbrowser.open, [address]).start()
     settings = uvicorn.Config(
         app, log_level="warning", lifespan="off", ws_max_size=1 << 21,
+        ws_per_message_deflate=False,  # packing what one asked for holds up all others
         timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(settings)

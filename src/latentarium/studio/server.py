@@ -14,7 +14,14 @@ from fastapi.staticfiles import StaticFiles
 
 from latentarium.errors import UserError
 from latentarium.studio.compare.measuring import Measuring
-from latentarium.studio.frames import LARGEST, id_of, read_request, write_error, write_reply
+from latentarium.studio.frames import (
+    LARGEST,
+    REQUEST,
+    id_of,
+    read_request,
+    write_error,
+    write_reply,
+)
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
 from latentarium.studio.processes import Processes
@@ -88,8 +95,9 @@ def make_app(
 
 
 def decode_socket(gallery: Gallery) -> Callable[[WebSocket], object]:
-    """The socket over which the page decodes; one thread serves all visitors."""
-    worker = ThreadPoolExecutor(1, "decode")
+    """The socket over which the page decodes; one thread serves all visitors, and others those
+    who must wait for a map, so that nobody else does."""
+    quick, slow = ThreadPoolExecutor(1, "decode"), ThreadPoolExecutor(2, "first decode")
 
     async def decode(socket: WebSocket) -> None:
         await socket.accept()
@@ -103,12 +111,21 @@ def decode_socket(gallery: Gallery) -> Callable[[WebSocket], object]:
                 if content is None:
                     await socket.send_bytes(write_error(0, "Frames are binary: reload the page."))
                     continue
+                worker = quick if is_quick(gallery, content) else slow
                 reply = await loop.run_in_executor(worker, answer, gallery, content[: LARGEST + 1])
                 await socket.send_bytes(reply)
         except (WebSocketDisconnect, RuntimeError):
             return  # the page is gone
 
     return decode
+
+
+def is_quick(gallery: Gallery, content: bytes) -> bool:
+    """Whether a frame can be answered at once."""
+    if len(content) < REQUEST.size:
+        return True
+    _, model, *_, moment = REQUEST.unpack_from(content)
+    return gallery.is_ready(model, moment)
 
 
 def answer(gallery: Gallery, content: bytes) -> bytes:

@@ -52,6 +52,7 @@ def land(atlas: Atlas, image: Pixels, *, plane: Plane | None = None) -> Landing:
     if not atlas.has_map:
         raise UserError("This model has no encoder, so an image lands nowhere: search it instead.")
     x, plane = to_float(image), plane or atlas.plane
+    usual = usual_of(atlas).reconstruction  # before the turn, which would be long
     with atlas.in_turn, torch.no_grad():
         posterior = atlas.model.encode(x.to(atlas.model.device))
         z = posterior.mean.cpu()
@@ -67,7 +68,7 @@ def land(atlas: Atlas, image: Pixels, *, plane: Plane | None = None) -> Landing:
             else (),
             reconstruction=pixels,
             error=float(error),
-            error_rarity=float(percentile_among(error, usual_of(atlas).reconstruction)),
+            error_rarity=float(percentile_among(error, usual)),
             rarity=float(decoded.trust[0, 1]),
             neighbours=atlas.neighbours(z, NEIGHBOURS),
             classes=_classes(atlas, z),

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from weakref import WeakKeyDictionary
 
 import torch
 
-from latentarium.data.dataset import to_float
+from latentarium.data.dataset import Split, to_float
 from latentarium.errors import UserError
 from latentarium.latent.gaps import percentile_among
 from latentarium.latent.invert import STEPS, Inversion, walk
@@ -16,13 +16,15 @@ from latentarium.latent.starts import apart
 from latentarium.metrics.subject import scattered
 from latentarium.sampling import reconstruct
 from latentarium.shapes import PerPoint
-from latentarium.studio.maps.atlas import HELD_OUT, Atlas
-from latentarium.studio.once import once
+from latentarium.studio.maps.atlas import AT_ONCE as IN_TURN
+from latentarium.studio.maps.atlas import HELD_OUT, YIELD, Atlas
 
 SEARCHED = 32
 """Held-out images that are searched, so that one more search can be held against them."""
 AT_ONCE = 4
 """Few, so that a step is short: others wait for it."""
+PATIENCE = 0.2
+"""Seconds between two looks at whether another has ended its search."""
 
 
 class Usual:
@@ -35,17 +37,30 @@ class Usual:
     def __init__(self, atlas: Atlas) -> None:
         self._model, self._data, self._lock = atlas.model, atlas.data, atlas.in_turn
         self._found: PerPoint | None = None
+        self._rebuilt: PerPoint | None = None
         self._searching = threading.Lock()
 
-    @once
+    @property
     def reconstruction(self) -> PerPoint:
-        """Of their reconstructions, as `Inversion.error`."""
-        held_out = scattered(self._data.validation, HELD_OUT)
-        return apart(reconstruct(self._model, held_out), to_float(held_out.images))
+        """Of their reconstructions, as `Inversion.error`; the first time, others have their turns
+        with the model meanwhile, unless who asks has it."""
+        if self._rebuilt is None:
+            few = scattered(self._data.validation, HELD_OUT)
+            parts = []
+            for turn in torch.arange(len(few)).split(IN_TURN):
+                labels = None if few.labels is None else few.labels[turn]
+                part = Split(few.images[turn], labels)
+                with self._lock:
+                    parts.append(apart(reconstruct(self._model, part), to_float(part.images)))
+                time.sleep(YIELD)
+            self._rebuilt = torch.cat(parts)
+        return self._rebuilt
 
-    def search(self) -> Iterator[float]:
+    def search(self) -> Generator[float, None, None]:
         """Inverts held-out images, where that was not done yet; yields the share that is done."""
-        with self._searching:
+        while not self._searching.acquire(timeout=PATIENCE):
+            yield 0.0  # so that who waits and goes away is not kept here
+        try:
             if self._found is not None:
                 return
             images = scattered(self._data.validation, SEARCHED).images
@@ -57,6 +72,8 @@ class Usual:
                     error = step.error
                 errors.append(error)
             self._found = torch.cat(errors)
+        finally:
+            self._searching.release()
 
     def as_well_as(self, error: PerPoint) -> float:
         """The share of held-out images that are found no better than with this error.
@@ -91,5 +108,5 @@ def step_by_step(
             step = next(steps, None)
         if step is None:
             return
-        time.sleep(0.001)  # else this thread takes its turn again before any other wakes
+        time.sleep(YIELD)
         yield step

@@ -15,6 +15,7 @@ References:
 """
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -47,6 +48,13 @@ NEIGHBOUR = 5
 HELD_OUT = 2000
 """Images that say what is usual, at most."""
 SIGMAS = (1.0, 2.0)
+AT_ONCE = 64
+"""Images in one turn with the model, where there are many: who drags on the map waits for it."""
+FEW = 8
+"""Latents in one turn, where each takes a Jacobian."""
+YIELD = 0.001
+"""Seconds between two turns with the model: else a thread takes its turn again before any other
+wakes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +163,11 @@ class Atlas:
                 self.usual("distance")
                 self.usual("round_trip")
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether an answer waits for nothing that is computed once."""
+        return not self.has_map or {"distance", "round_trip"} <= self._usual_values.keys()
+
     @once
     def gaussians(self) -> ClassGaussians | None:
         """The Gaussian of each class; None without labels, or where a class has too few images."""
@@ -228,6 +241,17 @@ class Atlas:
             images = decode(self.model, z, labels)
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
+    def decoded_in_turns(self, z: LatentSet) -> Answer:
+        """The same of many, while others have their turns."""
+        answers = []
+        for part in z.split(AT_ONCE):
+            answers.append(self.decoded(part))
+            time.sleep(YIELD)
+        return Answer(
+            pixels=np.concatenate([one.pixels for one in answers]),
+            trust=np.concatenate([one.trust for one in answers]),
+        )
+
     def decode_at(
         self,
         x: float,
@@ -274,6 +298,22 @@ class Atlas:
                 definition, self.held_out_codes[:HELD_OUT]
             )
         return self._usual_values[definition]
+
+    def usual_in_turns(self, definition: str) -> PerPoint:
+        """As `usual`, while others have their turns."""
+        if definition not in self._usual_values:
+            held_out = self.held_out_codes[:HELD_OUT]
+            self._usual_values[definition] = self.unusual_in_turns(definition, held_out)
+        return self._usual_values[definition]
+
+    def unusual_in_turns(self, definition: str, z: LatentSet) -> PerPoint:
+        """As `_unusual`, while others have their turns."""
+        parts = []
+        for part in z.split(FEW if definition == "stretch" else AT_ONCE):
+            with self._lock:
+                parts.append(self.unusual(definition, part))
+            time.sleep(YIELD)
+        return torch.cat(parts)
 
     @once
     def judge(self) -> Judge | None:

@@ -79,7 +79,7 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
         sure; judged: of draws that it takes for the class. The last two are None where there is
         no judge, and `judged` where there is no class.
     """
-    drawn, held_out = atlas.decoded(z), atlas.held_out_codes[:HELD_OUT]
+    drawn, held_out = atlas.decoded_in_turns(z), atlas.held_out_codes[:HELD_OUT]
     rarity = drawn.trust[:, 1]
     of_draws = _shares(_judged(atlas, drawn.pixels), label)
     labels = atlas.data.validation.labels
@@ -87,7 +87,7 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
         held_out = held_out[labels[:HELD_OUT] == label]
     usual: dict[str, Any] = {"sure": None, "judged": None}
     if of_draws["sure"] and len(held_out):
-        usual = _shares(_judged(atlas, atlas.decoded(held_out).pixels), label)
+        usual = _shares(_judged(atlas, atlas.decoded_in_turns(held_out).pixels), label)
     return {
         "n": len(z),
         "farther": float(np.median(rarity)),
@@ -99,8 +99,7 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
 
 def _judged(atlas: Atlas, pixels: np.ndarray) -> Tensor | None:
     """Probabilities (n, K); None where no judge knows such images."""
-    with atlas.in_turn:
-        return atlas.judge and atlas.judge.probabilities(torch.from_numpy(pixels))
+    return atlas.judge and atlas.judge.probabilities(torch.from_numpy(pixels))
 
 
 def _shares(probabilities: Tensor | None, label: int | None) -> dict[str, Any]:

@@ -63,9 +63,10 @@ def gap_grid(
     grid = kept.get(key)
     if grid is None:
         grid = _computed(atlas, definition, box, cells, plane)
-        if len(kept) >= KEPT:
-            kept.pop(next(iter(kept)), None)
-        kept[key] = grid
+        with atlas.in_turn:
+            if len(kept) >= KEPT:
+                kept.pop(next(iter(kept)))
+            kept[key] = grid
     return grid
 
 
@@ -74,9 +75,9 @@ def _computed(atlas: Atlas, definition: str, box: Box, cells: int, plane: Plane)
     x = left + (right - left) * (np.arange(cells) + 0.5) / cells
     y = high - (high - low) * (np.arange(cells) + 0.5) / cells
     rows = []
-    for height in y:  # row by row, so that who drags on the map doesn't wait
+    atlas.usual_in_turns(definition)
+    for height in y:
         places = torch.from_numpy(np.stack([x, np.full_like(x, height)], 1))
-        with atlas.in_turn:
-            values = atlas.unusual(definition, plane.unproject(places).float())
-            rows.append(percentile_among(values, atlas.usual(definition)))
+        values = atlas.unusual_in_turns(definition, plane.unproject(places).float())
+        rows.append(percentile_among(values, atlas.usual(definition)))
     return torch.stack(rows).float().numpy()

@@ -5,6 +5,7 @@ spherical   slerp: keeps the length that draws from a wide N(0, I) have
 data        through the data: over a graph of codes, where the model has an encoder
 """
 
+import threading
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,6 +24,7 @@ NEIGHBOURS = (10, 40, 160)
 """Of each code: more where fewer leave islands."""
 _graphs: "WeakKeyDictionary[Atlas, dict[int, DataGraph]]" = WeakKeyDictionary()
 """Built once for many ways."""
+_building = threading.Lock()
 
 
 def ways_of(atlas: Atlas) -> tuple[str, ...]:
@@ -63,11 +65,12 @@ def through_data(atlas: Atlas, a: LatentVector, b: LatentVector, steps: int = 16
 
 
 def _graph(atlas: Atlas, k: int) -> DataGraph:
-    kept = _graphs.setdefault(atlas, {})
-    if k not in kept:
-        order = torch.from_numpy(fixed_permutation(len(atlas.codes))[:GRAPH_CODES])
-        kept[k] = DataGraph(atlas.codes[order], k)
-    return kept[k]
+    with _building:  # by one thread for all who wait for it
+        kept = _graphs.setdefault(atlas, {})
+        if k not in kept:
+            order = torch.from_numpy(fixed_permutation(len(atlas.codes))[:GRAPH_CODES])
+            kept[k] = DataGraph(atlas.codes[order], k)
+        return kept[k]
 
 
 def film(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> bytes:

@@ -1,7 +1,8 @@
 """Trainings as they go on: events that are sent until the run, the page or the server ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -15,6 +16,8 @@ from latentarium.studio.training.jobs import Trainings
 
 EVERY = 0.5
 """Seconds between two looks at a run."""
+FOLLOWERS = 64
+"""Pages that follow at once: each keeps a log in memory."""
 SILENCE = 15.0
 """Seconds after which a line without meaning keeps the connection."""
 
@@ -50,8 +53,22 @@ def router(trainings: Trainings) -> APIRouter:
     return routes
 
 
-async def following(follower: Follower, ends: Callable[[], bool]) -> AsyncIterator[bytes]:
+_followed = threading.BoundedSemaphore(FOLLOWERS)
+
+
+async def following(follower: Follower, ends: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
     """Events until the page has gone, or the run, or the server ends."""
+    if not _followed.acquire(blocking=False):
+        yield event("gone", {"sentence": f"{FOLLOWERS} pages follow already: close one of them."})
+        return
+    try:
+        async for one in _told(follower, ends):
+            yield one
+    finally:
+        _followed.release()
+
+
+async def _told(follower: Follower, ends: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
     silent = 0.0
     while not ends():
         try:
