@@ -1,5 +1,6 @@
 """The server: what it gives, and whom it refuses."""
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -221,3 +222,36 @@ def test_no_method_passes_the_guard(method, gallery):
             answer = client.request(method, f"{path}?token=secret", headers=strange)
             assert answer.status_code == 403
             assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"pixels":' * 10_000, b"\xff", b'{"a": '])
+def test_a_body_that_is_no_json_is_a_sentence(content, client):
+    headers = {"content-type": "application/json"}
+    answer = client.post("/api/models/0/encode", content=content, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert answer.text.endswith("eload the page.")
+
+
+def test_who_goes_away_in_the_middle_is_no_fault(gallery, tmp_path):
+    """Else each upload that is cancelled fills the terminal."""
+    app = make_app(gallery, runs=tmp_path)
+    messages = [{"type": "http.request", "body": b"1", "more_body": True},
+                {"type": "http.disconnect"}]  # fmt: skip
+    scope = {
+        "type": "http", "method": "PUT", "path": "/api/uploads/a/a.png", "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1:8765")], "http_version": "1.1", "scheme": "http",
+        "server": ("127.0.0.1", 8765), "root_path": "",
+    }  # fmt: skip
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        client.post("/api/uploads/a")
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent == []
+    assert list((tmp_path / "uploads" / ".part-a").iterdir()) == []

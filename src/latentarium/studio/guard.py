@@ -8,7 +8,7 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -98,6 +98,8 @@ class Guard:
             return
         try:
             await self.app(scope, bounded, marked)
+        except ClientDisconnect:
+            return  # in the middle of what was sent: nobody listens
         except TooLarge:
             if not begun:
                 over = False

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from latentarium.errors import UserError
 from latentarium.studio.compare.measuring import Measuring
@@ -71,6 +72,7 @@ def make_app(
     app.add_exception_handler(UserError, _sentence)
     app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(HTTPException, _refused)
     images = Uploads(runs / "uploads")
     trainings = Trainings(runs, gallery, images)
     measuring = Measuring(Processes(runs / ".studio" / "measure"))
@@ -154,6 +156,12 @@ def _disk(request: Request, error: Exception) -> PlainTextResponse:
     assert isinstance(error, OSError)
     what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
     return PlainTextResponse(f"{what} Mend that and try again.", 422)
+
+
+def _refused(request: Request, error: Exception) -> PlainTextResponse:
+    assert isinstance(error, HTTPException)
+    text = f"{error.detail}: reload the page."
+    return PlainTextResponse(text, error.status_code, error.headers)
 
 
 def _misread(request: Request, error: Exception) -> PlainTextResponse:
