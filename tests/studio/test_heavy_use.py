@@ -12,6 +12,7 @@ from frames_by_hand import reply, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import latentarium as la
 from conftest import tiny_arrays
@@ -179,6 +180,16 @@ def test_so_many_follow_and_no_more(monkeypatch):
         await again.aclose()
 
     asyncio.run(follow())
+
+
+def test_searches_for_neighbours_do_not_set_each_others_processors():
+    """Two at once, each of which limits BLAS and takes the limit back: it warns that it may hang
+    if there is a time at which it has more than one thread."""
+    with threadpool_limits(2, user_api="blas"):
+        make_app(Gallery())
+        used = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+    assert used
+    assert set(used) == {1}
 
 
 FRAMES = st.builds(

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from threadpoolctl import threadpool_limits
 
 from latentarium.errors import UserError
 from latentarium.studio.compare.measuring import Measuring
@@ -66,6 +67,9 @@ def make_app(
     """
     if host not in LOOPBACK and not token:
         raise UserError(f"{host} can be reached by others: give a token.")
+    # scikit-learn sets this for each of its searches, and sets it back while another one runs:
+    # then OpenBLAS "may hang", as it says
+    threadpool_limits(1, user_api="blas")
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
     app.state.ends = lambda: False  # who serves it knows better
     app.add_middleware(Guard, host=host, token=token)
