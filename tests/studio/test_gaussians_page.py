@@ -111,12 +111,8 @@ def test_ones_own_draws_cost_one_decode_and_are_those_of_the_python(page, served
     asked, frames = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda ws: ws.on("framesent", lambda frame: frames.append(frame)))
-    go(
-        page,
-        served,
-        VAE
-        + "&gauss.of=own&gauss.x=0.3&gauss.y=-0.2&gauss.major=0.7&gauss.minor=0.3&gauss.angle=0.6&gauss.t=0.7",
-    )
+    shape = "&gauss.x=0.3&gauss.y=-0.2&gauss.major=0.7&gauss.minor=0.3&gauss.angle=0.6"
+    go(page, served, f"{VAE}&gauss.of=own&gauss.t=0.7{shape}")
     drawn(page)
     asked.clear()
     page.get_by_test_id("own-centre").focus()
