@@ -81,6 +81,8 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     until(page, MOVED)
     page.get_by_role("button", name="Pause").click()
     state(page, "paused")
+    page.get_by_test_id("moment").wait_for()  # its snapshots can be looked at already
+    assert [one.step is None for one in served.gallery if one.name == "mine"] == [False]
     page.get_by_role("button", name="Stop, and keep").click()
     state(page, "stopped")
     page.get_by_role("button", name="Resume").click()

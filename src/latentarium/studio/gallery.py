@@ -48,6 +48,8 @@ class Exhibit:
     """None where the model was not read from a folder."""
     moved: str | None = None
     """Where its images are now; None: where the run found them."""
+    step: int | None = None
+    """Of the snapshot that is shown of a run that has no weights for use yet; None: those."""
 
     @cached_property
     def history(self) -> Moments | None:
@@ -57,6 +59,11 @@ class Exhibit:
     def moments(self) -> list[int]:
         """The steps of training whose weights were kept, from the first on."""
         return self.history.steps if self.history else []
+
+    def model_code(self) -> str:
+        """Python that loads it."""
+        folder = json.dumps(self.folder)
+        return f"la.load({folder})" if self.step is None else f"la.Run({folder}).load({self.step})"
 
     def data_code(self) -> str:
         """Python that loads the images that it was trained on."""
@@ -85,6 +92,8 @@ class Exhibit:
             "data": data.card.source,
             "data_code": self.data_code(),
             "moved": self.moved,
+            "model_code": self.model_code(),
+            "step": self.step,
             "moments": self.moments(),
             "trust": list(TRUST),
             "gaps": gaps_of(self.atlas),
@@ -118,17 +127,20 @@ class Gallery:
         return self._exhibits[index]
 
     def add(self, folder: Path, shown_as: str | None = None) -> int:
-        """Puts a run on show, and says its number; one that is there already is read anew.
+        """Puts a run on show, and says its number; one that is there already is read anew. While
+        it has no weights for use, its newest snapshot is shown.
 
         Arguments:
-            folder: Of a run with weights.
+            folder: Of a run with weights, or with a snapshot.
             shown_as: What the page calls the folder; None: its path.
 
         Raises:
-            UserError: A run without weights, or images that are not those it was trained on.
+            UserError: A run with neither, or images that are not those it was trained on.
         """
         run = Run(folder)
-        model = run.load()
+        kept = run.snapshots() if run.ends_at() is None else []
+        step = kept[-1] if kept else None
+        model = run.load(step)
         if min(model.image_shape[1:]) < 2:
             raise UserError(f"{folder} makes points in the plane: give a run that makes images.")
         exhibit = Exhibit(
@@ -138,6 +150,7 @@ class Gallery:
             atlas=Atlas(model, self.images_of(run)),
             run=run,
             moved=self.data,
+            step=step,
         )
         with self._lock:
             for index, one in enumerate(self._exhibits):

@@ -23,6 +23,7 @@ export const en = {
   at: "at",
   loading: "Encoding the images …",
   mapLabel: "Map of the latent space",
+  asAt: (step: string) => `as it was at step ${step}`,
 };
 
 export const zhTW: typeof en = {
@@ -49,4 +50,5 @@ export const zhTW: typeof en = {
   at: "位於",
   loading: "正在編碼影像……",
   mapLabel: "潛在空間地圖",
+  asAt: (step) => `第 ${step} 步時的模樣`,
 };
