@@ -5,7 +5,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -48,13 +48,15 @@ class Exhibit:
     """None where the model was not read from a folder."""
     moved: str | None = None
     """Where its images are now; None: where the run found them."""
+    past: Moments | None = None
+    """Its moments, where they are known from an earlier look at the run."""
     step: int | None = None
     """Of the snapshot that is shown of a run that has no weights for use yet; None: those."""
 
     @cached_property
     def history(self) -> Moments | None:
         """The moments of its training that were kept."""
-        return Moments(self.run, self.atlas.data) if self.run else None
+        return self.past or (Moments(self.run, self.atlas.data) if self.run else None)
 
     def moments(self) -> list[int]:
         """The steps of training whose weights were kept, from the first on."""
@@ -155,6 +157,8 @@ class Gallery:
         with self._lock:
             for index, one in enumerate(self._exhibits):
                 if one.folder == exhibit.folder:
+                    if one.history and one.history.grown():
+                        exhibit = replace(exhibit, past=one.history)
                     self._exhibits[index] = exhibit
                     return index
             if len(self._exhibits) >= MOST_MODELS:
