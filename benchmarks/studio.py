@@ -89,7 +89,8 @@ def main() -> None:
             began = time.perf_counter()
             page.goto(f"http://127.0.0.1:{port}/#model={index}&label=4")
             page.wait_for_selector("html[data-ready=yes]")
-            page.wait_for_function("document.querySelector('[data-testid=decoded]').width == 28")
+            while page.evaluate("document.querySelector('[data-testid=decoded]')?.width") != 28:
+                page.wait_for_timeout(5)  # the page forbids what wait_for_function does
             paint = time.perf_counter() - began
             page.wait_for_timeout(800)
             found[name] = {

@@ -133,13 +133,22 @@ def go(page, served, address=""):
     page.wait_for_timeout(150)
 
 
-def until(page, condition):
+def until(page, condition, seconds=10):
     """Waits for a condition in JavaScript, which `page.wait_for_function` can't: the page forbids
     the evaluation of text."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + seconds
     while not page.evaluate(condition):
         assert time.monotonic() < end, condition
         page.wait_for_timeout(20)
+
+
+def address(page):
+    """What the address says, once it is written: 150 ms after the last change. The page's own
+    timers come in their order, however slow the machine is."""
+    return page.evaluate(
+        """() => new Promise((done) => setTimeout(() =>
+             done(Object.fromEntries(new URLSearchParams(location.hash.slice(1)))), 160))"""
+    )
 
 
 def pixels(page, name="decoded"):

@@ -235,6 +235,10 @@ class Run:
         path = self.folder / "snapshots" / f"{step:09d}.safetensors"
         write_atomic(path, weights_to_bytes(model))
 
+    def begun(self) -> int:
+        """A mark of its beginning, which another run in the same folder would not have."""
+        return (self.folder / "config.json").stat().st_mtime_ns
+
     def snapshots(self) -> list[int]:
         """The steps of which weights were kept."""
         return sorted(int(p.stem) for p in (self.folder / "snapshots").glob("*.safetensors"))

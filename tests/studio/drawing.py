@@ -1,7 +1,5 @@
 """Tiny models whose images a judge knows, for tests of Generate and Compare."""
 
-import time
-
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.studio.gallery import Exhibit, Gallery, prepare
@@ -21,15 +19,6 @@ def judged(gallery) -> tuple[Gallery, Judge]:
     again = Gallery(found)
     prepare(again).join()
     return again, judge
-
-
-def until(page, expression: str) -> None:
-    """Waits until JavaScript is true; Playwright's own waiting evaluates strings in the page,
-    which its policy forbids."""
-    end = time.monotonic() + 10
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(20)
 
 
 def measured(name: str, value: float, low: float, high: float, **changed) -> dict:

@@ -5,11 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from drawing import judged, measured, metrics_of, until
+from drawing import judged, measured, metrics_of
 
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.studio import processes
-from pages import IN_A_BROWSER, Served, drag, go, pixels, seen
+from pages import IN_A_BROWSER, Served, address, drag, go, pixels, seen, until
 
 pytestmark = IN_A_BROWSER
 AE, VAE, GAN, CGAN = range(4)
@@ -26,11 +26,6 @@ def served(served):
 
 def shown(page, name):
     return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0].astype(int)
-
-
-def state(page):
-    page.wait_for_timeout(250)  # the address is written when the hand rests
-    return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
 
 
 def reconstruction(atlas, number):
@@ -65,7 +60,7 @@ def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
     place = circles.get_attribute("cx")
     assert seen(page)["painted"] > 50
     drag(page, [(0.3, 0.4), (0.45, 0.6)])
-    number = int(state(page)["c.image"])
+    number = int(address(page)["c.image"])
     for model, old in zip((AE, VAE), before, strict=True):
         atlas = served.gallery[model].atlas
         now = shown(page, f"decoded-{model}")
@@ -75,7 +70,7 @@ def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
     page.get_by_role("application").nth(1).focus()  # the other map, by keyboard
     for _ in range(6):
         page.keyboard.press("Shift+ArrowUp")
-    assert int(state(page)["c.image"]) != number
+    assert int(address(page)["c.image"]) != number
 
 
 def test_the_same_z_for_every_model(page, served):
@@ -90,7 +85,7 @@ def test_the_same_z_for_every_model(page, served):
     page.wait_for_timeout(200)
     assert not np.array_equal(shown(page, "decoded-3"), old)
     drag(page, [(0.7, 0.3)])
-    found = state(page)
+    found = address(page)
     assert (found["c.x"], found["c.y"]) != ("0.5", "0.25")
     assert f"decode_at({found['c.x']}, {found['c.y']}, label, seeds=True)" in (
         page.get_by_test_id("code-python").first.inner_text()
@@ -107,7 +102,7 @@ def test_models_are_chosen_two_to_four(page, served):
     page.get_by_role("checkbox", name="ae_debug", exact=True).check()
     page.wait_for_selector("html[data-ready=yes]")
     assert page.locator("article").count() == 3
-    assert state(page)["c.models"] == "0.1.3"
+    assert address(page)["c.models"] == "0.1.3"
     page.set_viewport_size({"width": 500, "height": 800})
     boxes = [page.locator("article").nth(i).bounding_box() for i in range(2)]
     assert boxes[1]["y"] > boxes[0]["y"] + 100  # they stack
@@ -138,7 +133,7 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
     np.testing.assert_array_equal(shown(page, "draw-3-15"), last)
     old = shown(page, "draw-0-0")
     page.get_by_role("button", name="New draw").click()
-    assert state(page)["c.seed"] == "8"
+    assert address(page)["c.seed"] == "8"
     assert not np.array_equal(shown(page, "draw-0-0"), old)
 
 
@@ -168,7 +163,7 @@ def test_measures_stand_below_with_intervals_and_only_what_compares_is_ranked(pa
         assert page.get_by_test_id("row-kernel").count() == 0
         page.get_by_role("button", name="All measures").click()
         assert page.get_by_test_id("row-kernel").count() == 1
-        assert state(page)["c.all"] == "1"
+        assert address(page)["c.all"] == "1"
         command = page.get_by_test_id("code-command").inner_text()
         assert command == "latentarium compare " + " ".join(
             served.gallery[i].folder for i in range(3)

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
+from latentarium.latent.gaussians import Ellipse
 from latentarium.sampling import decode
-from latentarium.studio.maps.draws import of_all, of_class
-from pages import IN_A_BROWSER, go, pixels
+from latentarium.studio.maps.draws import of_all, of_class, of_ellipse
+from pages import IN_A_BROWSER, address, go, pixels
 
 pytestmark = IN_A_BROWSER
 VAE = "#model=1&tool=gaussians"
@@ -33,12 +34,6 @@ def run(page, atlas):
     found = {"data": atlas.data}
     exec(code, found)
     return found["images"]
-
-
-def address(page):
-    """What the address says, once it is written."""
-    page.wait_for_timeout(250)
-    return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
 
 
 def test_a_click_on_a_class_draws_from_its_gaussian(page, served):
@@ -110,6 +105,28 @@ def test_ones_own_gaussian_follows_its_handles(page, served):
     assert same(shown, run(page, atlas))
     go(page, served, "#" + page.url.split("#")[1])  # it opens as it was
     assert np.array_equal(drawn(page), shown)
+
+
+def test_ones_own_draws_cost_one_decode_and_are_those_of_the_python(page, served):
+    asked, frames = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda ws: ws.on("framesent", lambda frame: frames.append(frame)))
+    shape = "&gauss.x=0.3&gauss.y=-0.2&gauss.major=0.7&gauss.minor=0.3&gauss.angle=0.6"
+    go(page, served, f"{VAE}&gauss.of=own&gauss.t=0.7{shape}")
+    drawn(page)
+    asked.clear()
+    page.get_by_test_id("own-centre").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    there = address(page)
+    assert [url for url in asked if "/api/" in url and "verdict" not in url] == []
+    x, y, major, minor, angle = (
+        float(there[f"gauss.{key}"]) for key in ("x", "y", "major", "minor", "angle")
+    )
+    own = Ellipse(centre=(x, y), major=major, minor=minor, angle=angle, sigmas=1.0)
+    z = of_ellipse(served.gallery[1].atlas, own, 0, 0.7)[:25].numpy()
+    sent = [f for f in frames if isinstance(f, bytes) and len(f) == 12 + z.nbytes]
+    np.testing.assert_array_equal(np.frombuffer(sent[-1][12:], "<f4").reshape(z.shape), z)
 
 
 def test_the_draw_under_the_pointer_is_shown_on_the_map(page, served):

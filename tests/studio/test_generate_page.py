@@ -4,12 +4,12 @@ import io
 
 import numpy as np
 import pytest
-from drawing import judged, until
+from drawing import judged
 from PIL import Image
 
 from latentarium.data.dataset import to_uint8
 from latentarium.pictures import grid_png
-from pages import IN_A_BROWSER, Served, go, pixels
+from pages import IN_A_BROWSER, Served, go, pixels, until
 
 pytestmark = IN_A_BROWSER
 AE, GAN, CGAN = 0, 2, 3

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
 import latentarium as la
 from conftest import tiny_data
@@ -167,6 +168,25 @@ def test_a_run_with_weights_is_shown_once(trainings, tmp_path, npz):
     begun(trainings.folder / "b")
     with pytest.raises(UserError, match="training has not ended"):
         trainings.show("b")
+
+
+def test_a_run_that_goes_on_is_shown_as_its_newest_snapshot(trainings, npz):
+    config = presets.vae_debug()
+    config = replace(config, train=replace(config.train, data=str(npz)))
+    run = la.train(config, trainings.folder / "a")
+    weights = (run.folder / "weights.safetensors").rename(run.folder.parent / "later")
+    exhibit = trainings.gallery[trainings.show("a")]
+    newest = run.snapshots()[-1]
+    assert exhibit.step == newest
+    found = {"la": la}
+    exec(f"model = {exhibit.model_code()}", found)
+    for name, tensor in run.load(newest).state_dict().items():
+        assert torch.equal(tensor, exhibit.atlas.model.state_dict()[name])
+        assert torch.equal(tensor, found["model"].state_dict()[name])
+    weights.rename(run.folder / "weights.safetensors")
+    exhibit = trainings.gallery[trainings.show("a")]
+    assert exhibit.step is None
+    assert exhibit.model_code() == f'la.load("{run.folder}")'
 
 
 # ---------------------------------------------------------------------------------- a growing log

@@ -14,7 +14,7 @@ def clock(page) -> int:
     return int(re.sub(r"\D", "", page.get_by_test_id("clock").inner_text().split("·")[0]))
 
 
-def until(page, step):
+def ticked(page, step):
     """Waits until the clock says so many steps or more."""
     for _ in range(400):
         if clock(page) >= step:
@@ -33,7 +33,7 @@ def test_three_models_learn_by_one_clock_and_what_is_copied_does_the_same(page, 
     before = [seen(page, name) for name in PANELS]
     assert all(one["painted"] > 5000 for one in before)
     button(page, "▶ Play").click()
-    until(page, 8)
+    ticked(page, 8)
     button(page, "❚❚ Pause").click()
     page.wait_for_timeout(150)
     button(page, "One step").click()
@@ -61,10 +61,10 @@ def test_three_models_learn_by_one_clock_and_what_is_copied_does_the_same(page, 
 def test_alone_only_the_gan_moves_and_layers_can_be_left_out(page, served):
     go(page, served, LAB)
     button(page, "One step").click()
-    until(page, 1)
+    ticked(page, 1)
     before = [seen(page, name) for name in PANELS]
     button(page, "D only").click()
-    until(page, 2)
+    ticked(page, 2)
     after = [seen(page, name) for name in PANELS]
     assert after[:2] == before[:2]
     assert after[2] != before[2]
@@ -108,7 +108,7 @@ def test_the_keyboard_plays_and_the_language_is_switched(page, served):
     go(page, served, f"{LAB}&l.name=gaussian&l.speed=fast&l.seed=7")
     assert "is the right model" in page.locator(".watch").inner_text()
     page.keyboard.press("Space")
-    until(page, 2)
+    ticked(page, 2)
     page.keyboard.press("Space")
     page.get_by_role("button", name="中文").click()
     assert "單一高斯就是對的模型" in page.locator(".watch").inner_text()
@@ -118,7 +118,7 @@ def test_the_keyboard_plays_and_the_language_is_switched(page, served):
 def test_a_lost_server_is_said_and_the_lab_begins_anew(page, served):
     go(page, served, LAB)
     button(page, "One step").click()
-    until(page, 1)
+    ticked(page, 1)
     served.stop()
     try:
         page.get_by_text("The server is gone").first.wait_for()
@@ -127,7 +127,7 @@ def test_a_lost_server_is_said_and_the_lab_begins_anew(page, served):
     page.get_by_text("began anew with the same seed").wait_for()
     page.get_by_test_id("clock").filter(has_text=re.compile("step 0$")).wait_for()
     button(page, "One step").click()
-    until(page, 1)
+    ticked(page, 1)
     said = ("ERR_CONNECTION_REFUSED", "WebSocket")
     assert [line for line in page.trouble if not any(word in line for word in said)] == []
     page.trouble.clear()

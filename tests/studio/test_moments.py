@@ -209,3 +209,28 @@ def test_a_snapshot_that_is_damaged_is_a_sentence(runs, data, tmp_path):
         # those before and after it are there
         assert client.get("/api/models/0/moments/3").status_code == 200
         assert client.get("/api/models/0/moments/1").status_code == 200
+
+
+def test_moments_that_come_later_follow_those_that_were_shown(data, tmp_path):
+    run = la.train(presets.vae_debug(), tmp_path / "r", data)
+    first, *_, last = run.snapshots()
+    later = [run.folder / "snapshots" / f"{step:09d}.safetensors" for step in run.snapshots()[1:]]
+    kept = [path.rename(tmp_path / path.name) for path in later]
+    moments = Moments(run, data)
+    before = moments.points(1)
+    assert before is not None
+    for path in kept:
+        path.rename(run.folder / "snapshots" / path.name)
+    assert moments.grown()
+    assert (moments.steps[0], moments.steps[-1]) == (first, last)
+    same = moments.points(1)
+    assert same is not None
+    assert torch.equal(same, before)
+    for one in range(2, len(moments) + 1):
+        atlas, beside = moments.atlas(one), moments.points(one - 1)
+        assert beside is not None
+        best = turned(principal_plane(atlas.codes), atlas.codes, beside)
+        torch.testing.assert_close(atlas.plane.axes, best.axes)
+    config = run.folder / "config.json"
+    config.write_bytes(config.read_bytes())
+    assert not moments.grown()  # another run may be there

@@ -15,11 +15,11 @@ from latentarium.config import GANConfig
 from latentarium.pictures import png_bytes
 from latentarium.run import Run
 from latentarium.studio.gallery import gallery_of
-from pages import IN_A_BROWSER, Served, go
+from pages import IN_A_BROWSER, Served, address, go, until
 
 pytestmark = IN_A_BROWSER
 
-MOVED = "() => !document.querySelector('[data-testid=progress]').innerText.startsWith('step 0 ')"
+MOVED = "!document.querySelector('[data-testid=progress]').innerText.startsWith('step 0 ')"
 WON = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0, "held_out": 0.01}
 
 
@@ -78,9 +78,11 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     begin.click()
     state(page, "training")
     page.locator("[data-testid=loss-autoencoder] path").first.wait_for()
-    page.wait_for_function(MOVED)
+    until(page, MOVED)
     page.get_by_role("button", name="Pause").click()
     state(page, "paused")
+    page.get_by_test_id("moment").wait_for()  # its snapshots can be looked at already
+    assert [one.step is None for one in served.gallery if one.name == "mine"] == [False]
     page.get_by_role("button", name="Stop, and keep").click()
     state(page, "stopped")
     page.get_by_role("button", name="Resume").click()
@@ -111,9 +113,9 @@ def test_a_run_of_the_command_line_shows_live(page, served, runs, npz):
         page.get_by_test_id("loss-generator").wait_for()
         slider = page.get_by_test_id("loss-generator")
         first = slider.get_attribute("aria-valuenow")
-        page.wait_for_function(
-            "(n) => document.querySelector('[data-testid=loss-generator]').ariaValueNow !== n",
-            arg=first,
+        until(
+            page,
+            f"document.querySelector('[data-testid=loss-generator]').ariaValueNow !== '{first}'",
         )
         page.get_by_role("button", name="Pause").click()
         state(page, "paused")
@@ -139,7 +141,7 @@ def test_a_step_is_chosen_by_click_and_by_key_and_kept_in_the_address(page, serv
     assert chart.get_attribute("aria-valuenow") == "10"
     page.keyboard.press("ArrowRight")
     assert chart.get_attribute("aria-valuenow") == "20"
-    page.wait_for_function("() => location.hash.includes('t.step=20')")
+    assert address(page)["t.step"] == "20"
     first = page.locator("[data-testid=histogram]").first.inner_html()
     page.get_by_role("button", name="step 40").click()
     assert chart.get_attribute("aria-valuenow") == "40"
@@ -204,7 +206,7 @@ def test_a_folder_of_pictures_is_sent_looked_at_and_removed(page, served, runs, 
     assert "24 images, 2 classes, 10 × 12" in kept.inner_text()
     assert "Fewer than 20" in kept.inner_text()
     assert "One file is no picture" in page.locator(".how").inner_text()
-    page.wait_for_function("() => document.querySelector('.pictures img').naturalWidth === 48")
+    until(page, "document.querySelector('.pictures img').naturalWidth === 48")
     chosen = page.get_by_role("radio", name="Your own: pets")
     assert chosen.get_attribute("aria-checked") == "true"
     assert f"--data {runs}/uploads/pets" in page.get_by_test_id("code-command").inner_text()

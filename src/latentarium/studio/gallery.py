@@ -5,7 +5,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -48,15 +48,24 @@ class Exhibit:
     """None where the model was not read from a folder."""
     moved: str | None = None
     """Where its images are now; None: where the run found them."""
+    past: Moments | None = None
+    """Its moments, where they are known from an earlier look at the run."""
+    step: int | None = None
+    """Of the snapshot that is shown of a run that has no weights for use yet; None: those."""
 
     @cached_property
     def history(self) -> Moments | None:
         """The moments of its training that were kept."""
-        return Moments(self.run, self.atlas.data) if self.run else None
+        return self.past or (Moments(self.run, self.atlas.data) if self.run else None)
 
     def moments(self) -> list[int]:
         """The steps of training whose weights were kept, from the first on."""
         return self.history.steps if self.history else []
+
+    def model_code(self) -> str:
+        """Python that loads it."""
+        folder = json.dumps(self.folder)
+        return f"la.load({folder})" if self.step is None else f"la.Run({folder}).load({self.step})"
 
     def data_code(self) -> str:
         """Python that loads the images that it was trained on."""
@@ -85,6 +94,8 @@ class Exhibit:
             "data": data.card.source,
             "data_code": self.data_code(),
             "moved": self.moved,
+            "model_code": self.model_code(),
+            "step": self.step,
             "moments": self.moments(),
             "trust": list(TRUST),
             "gaps": gaps_of(self.atlas),
@@ -118,17 +129,20 @@ class Gallery:
         return self._exhibits[index]
 
     def add(self, folder: Path, shown_as: str | None = None) -> int:
-        """Puts a run on show, and says its number; one that is there already is read anew.
+        """Puts a run on show, and says its number; one that is there already is read anew. While
+        it has no weights for use, its newest snapshot is shown.
 
         Arguments:
-            folder: Of a run with weights.
+            folder: Of a run with weights, or with a snapshot.
             shown_as: What the page calls the folder; None: its path.
 
         Raises:
-            UserError: A run without weights, or images that are not those it was trained on.
+            UserError: A run with neither, or images that are not those it was trained on.
         """
         run = Run(folder)
-        model = run.load()
+        kept = run.snapshots() if run.ends_at() is None else []
+        step = kept[-1] if kept else None
+        model = run.load(step)
         if min(model.image_shape[1:]) < 2:
             raise UserError(f"{folder} makes points in the plane: give a run that makes images.")
         exhibit = Exhibit(
@@ -138,10 +152,13 @@ class Gallery:
             atlas=Atlas(model, self.images_of(run)),
             run=run,
             moved=self.data,
+            step=step,
         )
         with self._lock:
             for index, one in enumerate(self._exhibits):
                 if one.folder == exhibit.folder:
+                    if one.history and one.history.grown():
+                        exhibit = replace(exhibit, past=one.history)
                     self._exhibits[index] = exhibit
                     return index
             if len(self._exhibits) >= MOST_MODELS:

@@ -8,9 +8,12 @@ const slices: { prefix: string; usual: Values; values: Values }[] = [];
 
 /** A part of the address as reactive values; what is there and makes no sense is as usual.
  *
- * @param prefix of its keys, unlike those of other slices
+ * @param prefix of its keys: no two slices may have a key in common
  * @param usual values that the address need not name */
 export function slice<T extends Values>(prefix: string, usual: T): T {
+  const taken = slices.flatMap((one) => Object.keys(one.usual).map((key) => one.prefix + key));
+  const twice = Object.keys(usual).find((key) => taken.includes(prefix + key));
+  if (twice) throw new Error(`Two parts of the page call something ${prefix}${twice} in the address.`);
   const given = new URLSearchParams(location.hash.slice(1));
   for (const key of Object.keys(usual)) {
     if (slices.some((other) => key in other.usual && other.prefix === prefix)) throw new Error(`${prefix}${key} stands for two things`);

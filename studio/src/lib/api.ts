@@ -22,6 +22,10 @@ export interface Model {
   data_code: string;
   /** where they are now, for the command line; null: where the run found them */
   moved: string | null;
+  /** Python that loads it */
+  model_code: string;
+  /** of the snapshot that is shown while its training has not ended; null: it has */
+  step: number | null;
   /** steps of its training whose weights were kept */
   moments: number[];
   gaps: string[];

@@ -2,7 +2,7 @@
 import type { Plane } from "./api";
 
 /** Places of the plane, x and y by turns, as latents, one after the other. */
-export function lift({ origin, axes }: Plane, points: Float32Array): Float32Array {
+export function lift({ origin, axes }: Plane, points: Float32Array | Float64Array): Float32Array {
   const found = new Float32Array((points.length / 2) * origin.length);
   for (let i = 0; i < found.length; i++) {
     const row = Math.floor(i / origin.length);

@@ -74,11 +74,20 @@ export class Splat {
 
 const STRENGTH = Uint8ClampedArray.from({ length: 32 }, (_, count) => 255 * (1 - Math.exp(-0.55 * count)));
 
-/** The view that holds nearly all points: not the few far out. */
+const ENOUGH = 10_000;
+
+/** The view that holds nearly all points: not the few far out. Of many points, evenly spaced ones
+ * say as much. */
 export function fit(points: Float32Array, width: number, height: number): View {
-  const n = points.length / 2;
-  const xs = Float32Array.from({ length: n }, (_, i) => points[2 * i]).sort();
-  const ys = Float32Array.from({ length: n }, (_, i) => points[2 * i + 1]).sort();
+  const step = Math.max(1, Math.floor(points.length / 2 / ENOUGH));
+  const n = Math.ceil(points.length / 2 / step);
+  const [xs, ys] = [new Float32Array(n), new Float32Array(n)];
+  for (let i = 0; i < n; i++) {
+    xs[i] = points[2 * step * i];
+    ys[i] = points[2 * step * i + 1];
+  }
+  xs.sort();
+  ys.sort();
   const low = Math.floor(0.002 * (n - 1));
   const high = Math.ceil(0.998 * (n - 1));
   const wide = Math.max(1e-6, xs[high] - xs[low]);

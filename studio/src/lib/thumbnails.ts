@@ -77,7 +77,8 @@ interface Shown {
 }
 
 export class Thumbnails {
-  private readonly grid: PointGrid;
+  /** made when the view first is so near that few points may be in it */
+  private grid: PointGrid | null = null;
   private readonly kept = new Map<number, HTMLCanvasElement>();
   private shown: Shown[] = [];
   private missing: number[] = [];
@@ -90,9 +91,7 @@ export class Thumbnails {
     private readonly map: PointMap,
     /** some images came: draw again */
     private readonly onready: () => void,
-  ) {
-    this.grid = new PointGrid(map.points);
-  }
+  ) {}
 
   draw(context: CanvasRenderingContext2D, view: View): void {
     const { width, height } = context.canvas;
@@ -101,7 +100,7 @@ export class Thumbnails {
     const halfY = height / 2 / scale;
     const [wide, tall] = this.size();
     const room = (COVERED * width * height) / (wide * tall);
-    const numbers = this.grid.within(x - halfX, x + halfX, y - halfY, y + halfY, Math.min(MOST, room)) ?? [];
+    const numbers = this.within(x - halfX, x + halfX, y - halfY, y + halfY, Math.min(MOST, room)) ?? [];
     const times = Math.max(1, Math.min(3, Math.floor(Math.sqrt(room / numbers.length))));
     this.shown = [];
     this.missing = [];
@@ -125,6 +124,24 @@ export class Thumbnails {
     }
     clearTimeout(this.due);
     if (this.missing.length) this.due = window.setTimeout(() => this.fetch(), WAIT);
+  }
+
+  private within(left: number, right: number, low: number, high: number, most: number): number[] | null {
+    if (!this.grid && this.crowded(left, right, low, high, most)) return null;
+    this.grid ??= new PointGrid(this.map.points);
+    return this.grid.within(left, right, low, high, most);
+  }
+
+  /** Whether a box surely holds too many points, from the first of them on: of a view of all, the
+   * first few say so. */
+  private crowded(left: number, right: number, low: number, high: number, most: number): boolean {
+    const { points } = this.map;
+    let inside = 0;
+    for (let i = 0; i < points.length && inside <= most; i += 2) {
+      const [x, y] = [points[i], points[i + 1]];
+      if (x >= left && x <= right && y >= low && y <= high) inside++;
+    }
+    return inside > most;
   }
 
   /** The topmost image at a place on the screen. */

@@ -20,7 +20,7 @@ from latentarium.latent.gaussians import SHRINKAGE, Ellipse, single_gaussian
 from latentarium.latent.project import Plane
 from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import SURE
-from latentarium.shapes import LatentSet
+from latentarium.shapes import LatentSet, Points
 from latentarium.studio.maps.atlas import HELD_OUT, Atlas
 
 DRAWN = 400
@@ -62,6 +62,12 @@ def of_ellipse(
     plane all lie at its origin."""
     points = ellipse.sample(n, noise_of(seed), temperature)
     return (plane or atlas.plane).unproject(points).float()
+
+
+def standard(seed: int, n: int = DRAWN) -> Points:
+    """The noise of a seed: what `of_ellipse` stretches, turns and moves."""
+    unit = Ellipse(centre=(0.0, 0.0), major=1.0, minor=1.0, angle=0.0, sigmas=1.0)
+    return unit.sample(n, noise_of(seed))
 
 
 def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, Any]:

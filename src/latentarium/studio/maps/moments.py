@@ -46,11 +46,23 @@ class Moments:
         self.run, self.data = run, data
         self.steps = run.snapshots()
         """Of training, of each moment."""
+        self._begun = run.begun()
+        self._anchor = len(self.steps)
+        """Maps of moments before it follow the one after them; of those after it, which came while
+        the run was on show, the one before: what was shown stays as it was."""
         self._points: dict[int, Points | None] = {}  # 40 kB each
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def grown(self) -> bool:
+        """Takes in the moments that have come since; False where another run took its place."""
+        steps = self.run.snapshots()
+        if self.run.begun() != self._begun or steps[: len(self.steps)] != self.steps:
+            return False
+        self.steps = steps
+        return True
 
     def atlas(self, moment: int) -> Atlas:
         """The map of a moment, of a stratified sample of the training images.
@@ -61,13 +73,16 @@ class Moments:
         if not 1 <= moment <= len(self):
             raise UserError(f"There is no moment {moment} here: there are {len(self)}, from 1 on.")
         model = self.run.load(self.steps[moment - 1])
-        return Atlas(model, self.data, points=POINTS, towards=lambda: self.points(moment + 1))
+        beside = moment + 1 if moment <= self._anchor else moment - 1
+        follows = None if moment == self._anchor else lambda: self.points(beside)
+        return Atlas(model, self.data, points=POINTS, towards=follows)
 
     def points(self, moment: int) -> Points | None:
-        """Where the images lie at a moment; None after the last one, and where weights ran away or
-        are damaged. What comes after it is looked at first, for a map follows the one after it."""
+        """Where the images lie at a moment; None where weights ran away or are damaged. What its
+        map follows is looked at first."""
+        way = -1 if moment <= self._anchor else 1
         with self._lock:
-            for one in range(len(self), moment - 1, -1):
+            for one in range(self._anchor, moment + way, way):
                 if one not in self._points:
                     self._points[one] = self._mapped(one)
             return self._points.get(moment)

@@ -38,7 +38,10 @@ def router(gallery: Gallery, at_work: Measuring) -> APIRouter:
     def measure(index: int) -> dict[str, Any]:
         exhibit = gallery[index]
         if not can_be_measured(exhibit) or exhibit.run is None:
-            raise UserError(f"{exhibit.name} can't be measured here: its folder is not yours.")
+            raise UserError(
+                f"{exhibit.name} can't be measured here: its training goes on, or its folder is "
+                "not yours."
+            )
         at_work.start(index, exhibit.run.folder, gallery.data)
         return at_work.state()
 
@@ -66,4 +69,5 @@ def report_of(exhibit: Exhibit) -> tuple[Report | None, str]:
 
 def can_be_measured(exhibit: Exhibit) -> bool:
     """Whether its measurements may be written beside it."""
-    return exhibit.run is not None and not exhibit.folder.startswith(PACKAGE)
+    ended = exhibit.run is not None and exhibit.step is None
+    return ended and not exhibit.folder.startswith(PACKAGE)

@@ -16,7 +16,7 @@ from latentarium.studio.frames import FARTHEST
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.maps.anchors import LONGEST, latent_of, plane_of
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.draws import of_all, of_class, of_ellipse, verdict
+from latentarium.studio.maps.draws import of_all, of_class, of_ellipse, standard, verdict
 from latentarium.studio.maps.ways import GRAPH_CODES, film, way, ways_of
 from latentarium.studio.routes.answers import binary, mapped
 
@@ -90,6 +90,13 @@ def router(gallery: Gallery) -> APIRouter:
     def draws(index: int, asked: Annotated[Draws, Query()]) -> Response:
         """Latents as float32, one after the other."""
         return binary(asked.latents(mapped(gallery, index)).numpy().astype("<f4").tobytes())
+
+    @routes.get("/draws/noise")
+    def noise(index: int, seed: Annotated[int, Query(ge=0, lt=2**32)] = 0) -> Response:
+        """What the draws of a seed are made of, as float64, x and y by turns: the page makes those
+        from an own Gaussian itself, as it is dragged."""
+        mapped(gallery, index)
+        return binary(standard(seed).numpy().astype("<f8").tobytes())
 
     @routes.get("/draws/verdict")
     def verdict_of(index: int, asked: Annotated[Draws, Query()]) -> dict[str, Any]:

@@ -107,20 +107,19 @@ export class Comparison {
   /** Python that makes the images under the cursor. */
   get cursorCode(): string {
     const head = ["import latentarium as la", "from latentarium.studio.maps.atlas import Atlas"];
-    const each = (model: Model): string => `    (${JSON.stringify(model.folder)}, ${model.data_code}, ${this.label(model)}),`;
+    const each = (model: Model): string => `    (${model.model_code}, ${model.data_code}, ${this.label(model)}),`;
     if (!this.byImage)
       return [
-        ...head, "", "for folder, data, label in [", ...this.models.map(each), "]:",
-        "    atlas = Atlas(la.load(folder), data)",
+        ...head, "", "for model, data, label in [", ...this.models.map(each), "]:",
+        "    atlas = Atlas(model, data)",
         `    image = atlas.decode_at(${exact(shown.x)}, ${exact(shown.y)}, label, seeds=True)`,
       ].join("\n");
     const first = this.models.find((model) => model.has_map)!;
-    const folders = this.models.filter((model) => this.sharesImages(model)).map((model) => JSON.stringify(model.folder));
+    const sharing = this.models.filter((model) => this.sharesImages(model)).map((model) => model.model_code);
     return [
       ...head, "from latentarium.data.dataset import to_float", "",
       `data = ${first.data_code}`,
-      `for folder in [${folders.join(", ")}]:`,
-      "    model = la.load(folder)",
+      `for model in [${sharing.join(", ")}]:`,
       `    image = model.reconstruct(to_float(Atlas(model, data).image(${this.image})[None]))`,
     ].join("\n");
   }
@@ -131,7 +130,7 @@ export class Comparison {
       "import latentarium as la", "",
       ...this.models.map((model) => {
         const turns = model.takes_class ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
-        return `images = la.load(${JSON.stringify(model.folder)}).sample(16, ${turns}seed=${seedOf()})`;
+        return `images = ${model.model_code}.sample(16, ${turns}seed=${seedOf()})`;
       }),
     ].join("\n");
   }

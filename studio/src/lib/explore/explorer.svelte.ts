@@ -163,7 +163,7 @@ export class Explorer {
       "import latentarium as la",
       ...needed.sort().map((one) => `from latentarium.${one}`),
       "",
-      `model = la.load(${JSON.stringify(model.folder)})`,
+      `model = ${model.model_code}`,
       `atlas = Atlas(model, ${model.data_code})`,
       ...(this.plane ? [`plane = plane_of(atlas, ${JSON.stringify(this.plane)})`] : []),
       ...calls,

@@ -5,6 +5,7 @@ import { Latest } from "../latest";
 import { shadows } from "../plane";
 import { LATENTS, type Answer, type DecodeSocket } from "../socket";
 import type { Explorer } from "./explorer.svelte";
+import { drawsOf, Noise } from "./own";
 
 export const SHOWN = 25;
 const SEEDS = 2 ** 32;
@@ -26,24 +27,30 @@ export interface Verdict {
   usual: { n: number; sure: Share | null; judged: Share | null };
 }
 
+/** A number as the server and Python read it from the decimal that they are given. */
+const sent = (value: number): number => Number(exact(value));
+
 /** `of`: the number of a class, all, or own; the ellipse at one standard deviation. */
 const chosen = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
 
 export class Gaussians {
-  z = $state.raw(new Float32Array());
+  z = $state.raw<Float32Array>(new Float32Array());
   answer = $state.raw<Answer | null>(null);
   verdict = $state.raw<Verdict | null>(null);
   trouble = $state("");
   /** the draw under the pointer */
   hot = $state(-1);
   private readonly latest = new Latest();
+  private readonly noise: Noise;
   private due = 0;
   private asked = "";
 
   constructor(
     private readonly here: Explorer,
     private readonly socket: DecodeSocket,
-  ) {}
+  ) {
+    this.noise = new Noise(here.model.id);
+  }
 
   get seed(): number {
     return chosen.seed;
@@ -71,7 +78,8 @@ export class Gaussians {
   /** One's own Gaussian at one standard deviation; null where another one is drawn from. */
   get ellipse(): Ellipse | null {
     const { x, y, major, minor, angle } = chosen;
-    return this.kind === "own" && major > 0 && minor > 0 ? { x, y, major, minor, angle } : null;
+    if (this.kind !== "own" || major <= 0 || minor <= 0) return null;
+    return { x: sent(x), y: sent(y), major: sent(major), minor: sent(minor), angle: sent(angle) };
   }
 
   /** Where the draws fall on the map. */
@@ -113,7 +121,7 @@ export class Gaussians {
   private async show(query: string): Promise<void> {
     const { model } = this.here;
     try {
-      const z = new Float32Array(await (await get(`/api/models/${model.id}/draws?${query}`)).arrayBuffer());
+      const z = await this.latents(query);
       const n = Math.min(SHOWN, z.length / model.latent_dim);
       const rows = z.slice(0, n * model.latent_dim);
       const found = await this.socket.ask({ model: model.id, kind: LATENTS, n, rows });
@@ -125,6 +133,15 @@ export class Gaussians {
     } catch (error) {
       this.trouble = (error as Error).message;
     }
+  }
+
+  private async latents(query: string): Promise<Float32Array> {
+    const { flat, model } = this.here;
+    if (this.ellipse && flat) {
+      const noise = await this.noise.of(chosen.seed);
+      if (this.ellipse) return drawsOf(this.ellipse, flat, noise, sent(chosen.t));
+    }
+    return new Float32Array(await (await get(`/api/models/${model.id}/draws?${query}`)).arrayBuffer());
   }
 
   private async judge(query: string): Promise<void> {

@@ -90,7 +90,7 @@ export class Generator {
 
   get python(): string {
     const { n, seed, truncation, way, label } = this.wish;
-    const load = `model = la.load(${JSON.stringify(this.model.folder)})`;
+    const load = `model = ${this.model.model_code}`;
     const settings = `seed=${seed}, truncation=${truncation}`;
     if (way === "gaussian")
       return [

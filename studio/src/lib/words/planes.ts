@@ -17,7 +17,7 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
-  pca: "變異最大的平面(PCA)",
+  pca: "變異最大的平面（PCA）",
   own: "通過三個錨點",
   choices: "地圖是什麼",
   meaning: "地圖是潛在空間的一個切面。請選擇它要通過的三個潛在向量。",
@@ -26,8 +26,8 @@ export const zhTW: typeof en = {
   imageNumber: "影像編號",
   meanOf: (name) => `${name} 的平均`,
   image: (number) => `影像 #${number}`,
-  caption: (names, share) => `通過${names}的平面:佔變異的 ${share}`,
+  caption: (names, share) => `通過${names}的平面：佔變異的 ${share}`,
   and: "、",
   holds: (share) => `它涵蓋資料變異的 ${share}。`,
-  off: (off, spread) => `半數影像離平面超過 ${off}(以 z 為單位),離平均值則超過 ${spread}。`,
+  off: (off, spread) => `半數影像離平面超過 ${off}（以 z 為單位），離平均值則超過 ${spread}。`,
 };
