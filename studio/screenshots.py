@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from latentarium.studio.gallery import SHIPPED, SHIPPED_NAMES, Gallery, prepare
 from latentarium.studio.server import make_app
 
 CHROMIUM = "/usr/bin/chromium"
-SIZE = {"width": 1280, "height": 800}
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 
 
 def rest(page: Page) -> None:
