@@ -4,12 +4,17 @@ and the small models that ship. Results in benchmarks/results/studio.json.
     pointer    from a pointer's move to the painted image
     redraw     of the map with all its points, from a turn of the wheel to the painted canvas
     paint      from the request of the page to the map and the first decoded image
+    blocked    the longest time for which the page answered nothing, in each part of it while it is
+               used (Chromium reports those over 50 ms)
     crowd      100 clients that decode at once for a minute
+
+With --tour, the trainings of `make tour` are opened too.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -21,7 +26,7 @@ from typing import Any
 
 import uvicorn
 import websockets
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from latentarium.machine import machine, versions
 from latentarium.studio.frames import REQUEST
@@ -30,6 +35,20 @@ from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"
 CHROMIUM = "/usr/bin/chromium"
+PARTS = {
+    "explore": "#model=1",
+    "gaps": "#model=0&gaps=distance",
+    "gaussians": "#model=1&tool=gaussians",
+    "path": "#model=0&tool=path",
+    "seeds": "#model=3",
+    "compare": "#tab=compare",
+    "generate": "#tab=generate&model=3&g.n=64",
+    "lab": "#tab=train&t.view=lab",
+}
+WATCH = """window.longest = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.longest.push(entry.duration);
+}).observe({ type: 'longtask', buffered: true });"""
 POINTER = """async () => {
   const map = document.querySelector('.map');
   const context = document.querySelector('[data-testid=decoded]').getContext('2d');
@@ -79,8 +98,9 @@ def main() -> None:
     """Measures all, prints it, and writes it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="of the crowd")
-    seconds = parser.parse_args().seconds
-    port = _serve()
+    parser.add_argument("--tour", type=Path, default=Path("tour"), help="what make tour made")
+    given = parser.parse_args()
+    port = _serve(given.tour)
     found: dict[str, Any] = {"machine": machine(), "versions": versions()}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -100,16 +120,59 @@ def main() -> None:
             if index < 2:
                 found[name]["redraw_ms"] = _times(page.evaluate(REDRAW))
             page.close()
+        found["blocked_ms"] = _blocked(browser, f"http://127.0.0.1:{port}/", given.tour)
         browser.close()
-    found["crowd"] = asyncio.run(_crowd(port, 100, seconds))
+    found["crowd"] = asyncio.run(_crowd(port, 100, given.seconds))
     OUT.write_text(json.dumps(found, indent=2) + "\n")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 
-def _serve() -> int:
+def _blocked(browser: Browser, address: str, tour: Path) -> dict[str, int]:
+    """The longest task of each part of the page, in milliseconds; 0: none over 50."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.add_init_script(WATCH)
+    views = PARTS | ({"train": "#tab=train&t.run=cgan"} if (tour / "cgan").is_dir() else {})
+    found = {}
+    for name, view in views.items():
+        page.goto("about:blank")
+        page.goto(address + view)
+        page.wait_for_selector("html[data-ready=yes]")
+        page.wait_for_timeout(3000)
+        if page.locator(".map").count():
+            page.locator(".map").first.evaluate("map => map.scrollIntoView({ block: 'center' })")
+            _use(page)
+        elif name == "lab":
+            page.get_by_role("button", name="Play").first.click()
+            page.wait_for_timeout(6000)
+        found[name] = round(page.evaluate("Math.max(0, ...window.longest)"))
+    page.close()
+    return found
+
+
+def _use(page: Page) -> None:
+    """Drags on a map, and turns the wheel there and back."""
+    box = page.locator(".map").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for i in range(40):
+        page.mouse.move(x + 0.3 * box["width"] * math.sin(i / 6), y + 80 * math.cos(i / 5))
+        page.wait_for_timeout(16)
+    page.mouse.up()
+    for turn in (-80, 80):
+        for _ in range(20):
+            page.mouse.wheel(0, turn)
+            page.wait_for_timeout(16)
+        page.wait_for_timeout(500)
+
+
+def _serve(tour: Path) -> int:
     gallery = gallery_of([])
     prepare(gallery).join()
-    settings = uvicorn.Config(make_app(gallery), port=0, log_level="warning", lifespan="off")
+    settings = uvicorn.Config(
+        make_app(gallery, runs=tour), port=0, log_level="warning", lifespan="off"
+    )
     server = uvicorn.Server(settings)
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
