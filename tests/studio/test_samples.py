@@ -19,6 +19,7 @@ from latentarium.sampling import encode
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.samples.copies import CopyCheck
+from latentarium.studio.samples.prior import as_generator
 from latentarium.studio.server import make_app
 
 AE, VAE, GAN, CGAN = range(4)
@@ -198,3 +199,37 @@ def test_the_socket_reconstructs_images_and_decodes_seeds(client, gallery):
     place = torch.tensor([[0.5, 2.25]], dtype=torch.float64)
     same = gallery[AE].atlas.model.latent_dim == atlas.model.latent_dim
     assert same == torch.equal(gallery[AE].atlas.lattice(place), atlas.lattice(place))
+
+
+def test_many_draws_say_whether_a_model_generates(client, gallery):
+    for model in (AE, GAN, CGAN):
+        atlas = gallery[model].atlas
+        found = client.get(f"/api/models/{model}/samples/prior?seed=3").json()
+        label = [i % 3 for i in range(400)] if model == CGAN else None
+        images = to_uint8(atlas.model.sample(400, label, seed=3))
+        most = atlas.judge.probabilities(images).max(1)
+        assert found["sure"]["share"] == pytest.approx(float((most.values >= 0.9).double().mean()))
+        assert found["sure"]["low"] <= found["sure"]["share"] <= found["sure"]["high"]
+        assert found["classes"] == len(most.indices.unique())
+        assert (found["gaps"] is None) == (found["distance"] is None) == (model != AE)
+    real = gallery[GAN].atlas.judge.probabilities(gallery[GAN].atlas.data.validation.images)
+    assert found["usual"]["share"] == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
+    assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
+
+
+def test_codes_far_from_the_prior_are_said_to_be(gallery):
+    """Codes that are draws of N(0, I) themselves leave no gaps; moved away, they leave all."""
+    shares, distances = [], []
+    for moved in (0.0, 9.0):
+        atlas = Atlas(gallery[AE].atlas.model, gallery[AE].atlas.data)
+        noise = torch.Generator().manual_seed(5)
+        size = atlas.model.latent_dim
+        atlas.__dict__["codes"] = torch.randn(3000, size, generator=noise) + moved
+        atlas.__dict__["held_out_codes"] = torch.randn(1000, size, generator=noise) + moved
+        found = as_generator(atlas, 0)
+        shares.append(found["gaps"])
+        distances.append(found["distance"])
+    assert shares[0]["low"] <= 0.02
+    assert shares[1]["low"] > 0.9
+    assert distances[0]["low"] <= distances[0]["floor_high"]
+    assert distances[1]["value"] == pytest.approx(9, rel=0.1)  # of 64 directions

@@ -36,10 +36,39 @@ export interface Copies {
   held_out: number;
 }
 
+export interface Share {
+  share: number;
+  /** ends of its 95 % interval */
+  low: number;
+  high: number;
+}
+
+/** What becomes of many draws from the prior; null: can't be known. */
+export interface Prior {
+  n: number;
+  seed: number;
+  /** draws farther from the data than 99 % of held-out images */
+  gaps: Share | null;
+  /** draws of whose class the judge is sure */
+  sure: Share | null;
+  /** the same of reconstructed held-out images; of the images themselves where nothing encodes */
+  usual: Share | null;
+  classes: number | null;
+  /** of held-out codes from the prior, and what the prior scores against itself */
+  distance: { value: number; low: number; high: number; floor: number; floor_high: number } | null;
+}
+
 /** The address of something that is made of drawn images. */
 export function drawnAt(model: Model, what: string, wish: Wish): string {
   const given = Object.entries(wish).map(([key, value]): [string, string] => [key, String(value)]);
   return `/api/models/${model.id}/samples/${what}?${new URLSearchParams(given)}`;
+}
+
+/** What a file of drawn images is called: the model, what was asked for, and the seed. */
+export function fileOf(model: Model, { label, way, seed, n }: Wish, ending: string): string {
+  const asked = label ? [way === "gaussian" ? `gaussian-${label}` : label] : [];
+  const parts = [model.name, ...asked, `seed${seed}`, `n${n}`];
+  return `${parts.join("-").replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${ending}`;
 }
 
 /** The images' pixels, row by row, channels last. */
@@ -55,6 +84,9 @@ export async function drawnLatents(model: Model, wish: Wish): Promise<Float32Arr
 
 export const opinionOf = async (model: Model, wish: Wish): Promise<Opinion> =>
   (await get(drawnAt(model, "opinion", wish))).json();
+
+export const priorOf = async (model: Model, seed: number): Promise<Prior> =>
+  (await get(`/api/models/${model.id}/samples/prior?seed=${seed}`)).json();
 
 export const copiesOf = async (model: Model, wish: Wish): Promise<Copies> =>
   (await get(drawnAt(model, "copies", wish))).json();

@@ -241,11 +241,12 @@ class Atlas:
             images = decode(self.model, z, labels)
             return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
 
-    def decoded_in_turns(self, z: LatentSet) -> Answer:
+    def decoded_in_turns(self, z: LatentSet, labels: SoftLabelSet | None = None) -> Answer:
         """The same of many, while others have their turns."""
         answers = []
-        for part in z.split(AT_ONCE):
-            answers.append(self.decoded(part))
+        for start in range(0, len(z), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            answers.append(self.decoded(z[part], None if labels is None else labels[part]))
             time.sleep(YIELD)
         return Answer(
             pixels=np.concatenate([one.pixels for one in answers]),

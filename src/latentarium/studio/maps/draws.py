@@ -97,7 +97,7 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
     return {
         "n": len(z),
         "farther": float(np.median(rarity)),
-        "gaps": _share(torch.from_numpy(rarity > GAP)),
+        "gaps": share(torch.from_numpy(rarity > GAP)),
         **of_draws,
         "usual": {"n": len(held_out), **usual},
     }
@@ -112,10 +112,11 @@ def _shares(probabilities: Tensor | None, label: int | None) -> dict[str, Any]:
     if probabilities is None:
         return {"sure": None, "judged": None}
     most = probabilities.max(1)
-    judged = None if label is None else _share(most.indices == label)
-    return {"sure": _share(most.values >= SURE), "judged": judged}
+    judged = None if label is None else share(most.indices == label)
+    return {"sure": share(most.values >= SURE), "judged": judged}
 
 
-def _share(hits: Tensor) -> dict[str, float]:
+def share(hits: Tensor) -> dict[str, float]:
+    """Of hits among all, with its 95 % interval."""
     low, high = wilson(int(hits.sum()), len(hits))
     return {"share": float(hits.double().mean()), "low": low, "high": high}

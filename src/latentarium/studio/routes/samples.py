@@ -15,6 +15,7 @@ from latentarium.studio.routes.answers import binary, pixel_bytes
 from latentarium.studio.samples.copies import CopyCheck
 from latentarium.studio.samples.critic import Critic
 from latentarium.studio.samples.draw import Draw, Way, draw
+from latentarium.studio.samples.prior import as_generator
 
 
 class Wish(BaseModel):
@@ -80,6 +81,11 @@ def router(gallery: Gallery) -> APIRouter:
             "usually_sure": critic.usually_sure,
             "rarity": rounded(atlas.rarity(drawn.z)) if atlas.has_map else None,
         }
+
+    @routes.get("/prior")
+    def prior(index: int, seed: Annotated[int, Query(ge=0, lt=2**32)] = 0) -> dict[str, Any]:
+        """What becomes of many draws from the prior; see `as_generator`."""
+        return as_generator(gallery.atlas(index), seed)
 
     @routes.get("/copies")
     def copies(index: int, wish: Asked) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 // What Compare shows: which models, and the one cursor that all of them share.
 import { plane, pointMap, realImages, type Ellipse, type Model, type PointMap } from "../api";
-import { exact, slice, toAddress } from "../address.svelte";
+import { slice, toAddress } from "../address.svelte";
+import type { Prior } from "../drawn";
+import { shadows } from "../plane";
 import { studio } from "../studio.svelte";
 import type { View } from "../splat";
 
@@ -16,6 +18,10 @@ export class Comparison {
   maps = $state.raw<Record<number, PointMap>>({});
   /** each class's Gaussian, at one standard deviation */
   classes = $state.raw<Record<number, Ellipse[]>>({});
+  /** where the shadow of N(0, I) lies: a circle of radius 1 for each standard deviation */
+  normals = $state.raw<Record<number, { x: number; y: number }>>({});
+  /** what becomes of many draws from each model's prior */
+  priors = $state.raw<Record<number, Prior>>({});
   private last: { of: string; image: Promise<Uint8Array> } | null = null;
 
   get models(): Model[] {
@@ -46,6 +52,8 @@ export class Comparison {
     try {
       const [found, flat] = await Promise.all([pointMap(model.id), plane(model.id)]);
       this.maps = { ...this.maps, [model.id]: found };
+      const [[x, y]] = shadows(flat, new Float32Array(model.latent_dim));
+      if (!model.takes_class) this.normals = { ...this.normals, [model.id]: { x, y } };
       this.classes = { ...this.classes, [model.id]: flat.ellipses[0] ?? [] };
     } catch (error) {
       this.trouble = (error as Error).message;
@@ -63,6 +71,21 @@ export class Comparison {
   placeOf(model: Model): { x: number; y: number } {
     const points = this.maps[model.id]?.points;
     return points ? { x: points[2 * this.image], y: points[2 * this.image + 1] } : { x: 0, y: 0 };
+  }
+
+  /** What became of the draws of the seed that is shown; null until that is known. */
+  priorOf(model: Model): Prior | null {
+    const found = this.priors[model.id];
+    return found?.seed === seedOf() ? found : null;
+  }
+
+  /** Which models with a map leave fewest draws in gaps, and which surely leave more. */
+  get generators(): { best: Model; rest: { model: Model; more: boolean }[] } | null {
+    const gaps = (model: Model) => this.priorOf(model)?.gaps;
+    const known = this.models.filter(gaps).sort((a, b) => gaps(a)!.share - gaps(b)!.share);
+    if (known.length < 2 || known.length < this.models.filter((model) => model.has_map).length) return null;
+    const [best, ...others] = known;
+    return { best, rest: others.map((model) => ({ model, more: gaps(model)!.low > gaps(best)!.high })) };
   }
 
   toggle(model: Model): void {
@@ -98,41 +121,6 @@ export class Comparison {
     shown.x = x;
     shown.y = y;
     toAddress();
-  }
-
-  label(model: Model): string {
-    return model.asks_class ? JSON.stringify(model.classes[Math.min(shown.label, model.classes.length - 1)]) : "None";
-  }
-
-  /** Python that makes the images under the cursor. */
-  get cursorCode(): string {
-    const head = ["import latentarium as la", "from latentarium.studio.maps.atlas import Atlas"];
-    const each = (model: Model): string => `    (${model.model_code}, ${model.data_code}, ${this.label(model)}),`;
-    if (!this.byImage)
-      return [
-        ...head, "", "for model, data, label in [", ...this.models.map(each), "]:",
-        "    atlas = Atlas(model, data)",
-        `    image = atlas.decode_at(${exact(shown.x)}, ${exact(shown.y)}, label, seeds=True)`,
-      ].join("\n");
-    const first = this.models.find((model) => model.has_map)!;
-    const sharing = this.models.filter((model) => this.sharesImages(model)).map((model) => model.model_code);
-    return [
-      ...head, "from latentarium.data.dataset import to_float", "",
-      `data = ${first.data_code}`,
-      `for model in [${sharing.join(", ")}]:`,
-      `    image = model.reconstruct(to_float(Atlas(model, data).image(${this.image})[None]))`,
-    ].join("\n");
-  }
-
-  /** Python that makes the draws. */
-  get drawsCode(): string {
-    return [
-      "import latentarium as la", "",
-      ...this.models.map((model) => {
-        const turns = model.takes_class ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
-        return `images = ${model.model_code}.sample(16, ${turns}seed=${seedOf()})`;
-      }),
-    ].join("\n");
   }
 }
 
