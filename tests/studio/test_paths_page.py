@@ -80,6 +80,24 @@ def test_a_frame_is_looked_at_and_played(page, served):
     assert "Step" not in page.locator("figcaption").first.inner_text()
 
 
+def test_a_strip_is_one_stop_with_arrows_within(page, served):
+    go(page, served, AE)
+    shown = frames(page, "straight")
+    section = page.get_by_test_id("way-straight")
+    assert section.locator(".frames button[tabindex='0']").count() == 1
+    section.get_by_role("button", name="Step 3 of 8").click()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(100)
+    assert pixels(page)[::4] == shown[3].tolist()
+    focused = "document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(focused) == "Step 4 of 8"
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")  # there is no more
+    assert page.evaluate(focused) == "Step 8 of 8"
+    page.keyboard.press("Tab")
+    assert not (page.evaluate(focused) or "").startswith("Step")
+
+
 def test_ends_are_dragged_and_put_by_keys(page, served):
     go(page, served, AE)
     before = frames(page, "straight")
