@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from drawing import judged, measured, metrics_of
 
+import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.studio import processes
+from latentarium.studio.samples.prior import as_generator
 from pages import IN_A_BROWSER, Served, address, drag, go, pixels, seen, until
 
 pytestmark = IN_A_BROWSER
@@ -33,7 +35,19 @@ def reconstruction(atlas, number):
     return to_uint8(again)[0, 0].numpy().astype(int)
 
 
-def test_one_real_image_goes_through_every_encoder(page, served):
+def the_code_makes_what_is_shown(page, served, monkeypatch):
+    """Of each of the four models, as one image under its folder."""
+    data = served.gallery[AE].atlas.data
+    monkeypatch.setattr(la, "load_data", lambda *_, **__: data)  # the models' own is in no file
+    ran: dict = {}
+    exec(page.get_by_test_id("code-python").first.inner_text(), ran)
+    assert list(ran["images"]) == [one.folder for one in served.gallery]
+    for model, image in enumerate(ran["images"].values()):
+        made = to_uint8(image.detach())[0, 0].numpy().astype(int)
+        assert np.abs(shown(page, f"decoded-{model}") - made).max() <= 1
+
+
+def test_one_real_image_goes_through_every_encoder(page, served, monkeypatch):
     go(page, served, "#tab=compare&c.image=17")
     for model in (AE, VAE):
         atlas = served.gallery[model].atlas
@@ -51,6 +65,9 @@ def test_one_real_image_goes_through_every_encoder(page, served):
         assert "data" in page.get_by_test_id(f"verdict-{model}").inner_text()
     for model in (GAN, CGAN):
         assert "Has no encoder" in page.get_by_test_id(f"pane-{model}").inner_text()
+    the_code_makes_what_is_shown(page, served, monkeypatch)
+    tops = [page.locator(".map").nth(i).bounding_box()["y"] for i in range(4)]
+    assert max(tops) - min(tops) < 1  # whatever their notes say
 
 
 def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
@@ -73,7 +90,7 @@ def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
     assert int(address(page)["c.image"]) != number
 
 
-def test_the_same_z_for_every_model(page, served):
+def test_the_same_z_for_every_model(page, served, monkeypatch):
     go(page, served, "#tab=compare&c.lock=z&c.x=0.5&c.y=0.25&c.label=1")
     for model in range(4):
         atlas = served.gallery[model].atlas
@@ -90,9 +107,20 @@ def test_the_same_z_for_every_model(page, served):
     assert f"decode_at({found['c.x']}, {found['c.y']}, label, seeds=True)" in (
         page.get_by_test_id("code-python").first.inner_text()
     )
+    the_code_makes_what_is_shown(page, served, monkeypatch)
     page.get_by_role("radio", name="the same image").click()
     page.wait_for_selector("html[data-ready=yes]")
     assert "reconstruct" in page.get_by_test_id("code-python").first.inner_text()
+
+
+def test_the_shadow_of_the_prior_lies_on_each_map(page, served):
+    go(page, served, "#tab=compare&c.models=0.1")
+    for model in (AE, VAE):
+        circles = page.get_by_test_id(f"normal-{model}").locator("circle")
+        assert circles.count() == 2
+        box, one = page.locator(".map").nth(model).bounding_box(), circles.nth(1).bounding_box()
+        assert box["x"] <= one["x"]
+        assert one["x"] + one["width"] <= box["x"] + box["width"]
 
 
 def test_models_are_chosen_two_to_four(page, served):
@@ -119,17 +147,22 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
         np.testing.assert_array_equal(
             shown(page, f"draw-{model}-15"), to_uint8(images)[15, 0].numpy()
         )
-    atlas = served.gallery[AE].atlas
-    rare = atlas.rarity(atlas.model.latents(16, seed=7)[0])
-    until(page, "document.querySelector('[data-testid=trust-0]').innerText.includes('gap')")
-    trust = page.get_by_test_id("trust-0").inner_text()
-    assert f"{int((rare > 0.99).sum())} of 16 in a gap" in trust
-    sure = atlas.judge.probabilities(atlas.model.sample(16, seed=7)).amax(1)
-    assert f"judge sure of {int((sure >= 0.9).sum())} of 16" in trust
-    page.get_by_test_id("trust-3").get_by_text("gaps are unknown").wait_for()
+    shares = {}
+    for model in (AE, VAE, GAN):
+        expected = as_generator(served.gallery[model].atlas, 7)
+        shares[model] = expected["gaps"] and expected["gaps"]["share"]
+        page.get_by_test_id(f"finding-{model}").wait_for()
+        trust = page.get_by_test_id(f"trust-{model}").inner_text()
+        assert f"{expected['classes']} of 3 classes" in trust
+        assert f"{100 * expected['sure']['share']:.0f} % [" in trust.replace("100.0", "100")
+    assert "gaps are unknown" in trust
+    least, most = sorted((AE, VAE), key=shares.__getitem__)
+    page.get_by_test_id("conclusion").get_by_text(served.gallery[least].name).wait_for()
+    said = page.get_by_test_id("conclusion").inner_text()
+    assert said.index(served.gallery[most].name) < said.index(served.gallery[least].name)
     ran: dict = {}
     exec(page.get_by_test_id("code-python").nth(1).inner_text(), ran)
-    last = to_uint8(ran["images"])[15, 0].numpy()
+    last = to_uint8(ran["images"][served.gallery[CGAN].folder])[15, 0].numpy()
     np.testing.assert_array_equal(shown(page, "draw-3-15"), last)
     old = shown(page, "draw-0-0")
     page.get_by_role("button", name="New draw").click()
@@ -208,6 +241,32 @@ def test_a_run_that_was_not_measured_can_be(page, served, monkeypatch, tmp_path)
     finally:
         studio.stop()
         (run.folder / "metrics.json").unlink(missing_ok=True)
+    page.trouble[:] = [line for line in page.trouble if not line.startswith(studio.address)]
+
+
+def test_all_that_was_not_measured_is_measured_by_one_button(page, served, monkeypatch, tmp_path):
+    rows = {"frechet": measured("Fréchet distance", 2, 1, 3)}
+    runs = [served.gallery[model].run for model in (AE, VAE)]
+    contents = {str(run.folder): json.dumps(metrics_of(run, rows)) for run in runs}
+
+    def command(evaluate, folder):
+        return [sys.executable, "-c", WORK, folder, contents[folder]]
+
+    monkeypatch.setattr(processes, "command", command)
+    studio = Served(served.gallery, runs=tmp_path)
+    try:
+        page.goto(studio.address + "#tab=compare&c.models=0.1")
+        page.get_by_role("button", name="Measure all 2 (about 2 min)").click()
+        page.get_by_text("Model 1 of 2").wait_for()
+        page.get_by_text("Model 2 of 2").wait_for()
+        cells = page.get_by_test_id("row-frechet").locator(".cell")
+        until(page, "document.querySelectorAll('[data-testid=row-frechet] b').length === 2")
+        assert all("[1, 3]" in text for text in cells.all_inner_texts())
+        assert page.get_by_test_id("measuring-all").count() == 0
+    finally:
+        studio.stop()
+        for run in runs:
+            (run.folder / "metrics.json").unlink(missing_ok=True)
     page.trouble[:] = [line for line in page.trouble if not line.startswith(studio.address)]
 
 
