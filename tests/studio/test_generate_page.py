@@ -9,6 +9,7 @@ from PIL import Image
 
 from latentarium.data.dataset import to_uint8
 from latentarium.pictures import grid_png
+from latentarium.studio.samples.critic import Critic
 from pages import IN_A_BROWSER, Served, go, pixels, until
 
 pytestmark = IN_A_BROWSER
@@ -54,6 +55,10 @@ def test_the_grid_is_what_sample_makes_and_each_image_is_judged(page, served):
         assert ("wrong" in (badge.get_attribute("class") or "")) == (judged_as != 1)
         if judged_as != 1:
             assert "✗" in badge.inner_text()
+    usual = Critic(atlas.data, atlas.judge).usual
+    legend = page.get_by_test_id("legend").inner_text()
+    assert "✓ what was asked for" in legend
+    assert f"as are {100 * (1 - usual):.0f} % of real ones" in legend.replace(".0 %", " %")
 
 
 def test_seed_count_truncation_and_class_change_the_images_and_the_address(page, served):
@@ -114,6 +119,7 @@ def test_under_the_pointer_the_nearest_training_image_says_whether_it_is_a_copy(
     np.testing.assert_array_equal(shown(page, "closer-image"), image)
     nearest = ((train - image) ** 2).sum((1, 2)).argmin()
     assert f"#{nearest}" in closer.inner_text()
+    assert "Euclidean distance" in closer.inner_text()
     np.testing.assert_array_equal(shown(page, "training-image"), train[nearest])
     page.get_by_role("button", name="Image 6").focus()
     page.keyboard.press("ArrowRight")
@@ -132,6 +138,7 @@ def test_the_pad_blends_classes_at_one_z(page, served):
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     assert box is not None
+    assert box["height"] < 60  # a slider
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 0.5 * box["height"], steps=4)
@@ -146,6 +153,7 @@ def test_the_pad_blends_classes_at_one_z(page, served):
     group = page.get_by_role("group", name="Two or three classes")
     group.get_by_role("button", name="1", exact=True).click()  # a triangle now
     assert blended.inner_text().count("%") == 3
+    assert pad.bounding_box()["height"] > 150
     pad.focus()
     page.keyboard.press("Shift+ArrowUp")
     until(page, "location.hash.includes('g.blend=')")
@@ -168,11 +176,13 @@ def test_png_and_npz_are_downloaded(page, served):
     images = served.gallery[CGAN].atlas.model.sample(16, "2", seed=4)
     with page.expect_download() as png:
         page.get_by_role("link", name="PNG").click()
+    assert png.value.suggested_filename == "cgan_debug-2-seed4-n16.png"
     content = png.value.path().read_bytes()
     assert content == grid_png(images)
     assert Image.open(io.BytesIO(content)).size[0] > 40
     with page.expect_download() as npz:
         page.get_by_role("link", name="npz").click()
+    assert npz.value.suggested_filename == "cgan_debug-2-seed4-n16.npz"
     with np.load(npz.value.path()) as arrays:
         np.testing.assert_array_equal(arrays["images"], to_uint8(images).numpy())
 

@@ -4,10 +4,10 @@ import { nameOf } from "../drawn";
 
 /** Images of one blend, each of its own z. */
 export const BLENDS = 6;
-/** Of the pad, in its own units. */
-export const SIDE = { width: 260, height: 216 };
+/** Of the pad, in its own units: a line between two classes, a triangle between three. */
+export const sizeOf = (count: number): { width: number; height: number } => ({ width: 260, height: count === 2 ? 44 : 216 });
 const CORNERS: Record<number, { x: number; y: number }[]> = {
-  2: [{ x: 18, y: 108 }, { x: 242, y: 108 }],
+  2: [{ x: 18, y: 22 }, { x: 242, y: 22 }],
   3: [{ x: 130, y: 18 }, { x: 18, y: 198 }, { x: 242, y: 198 }],
 };
 

@@ -79,7 +79,8 @@ export class Generator {
     }
   }
 
-  /** What is thought of an image: refused where it is not what was asked for, or looks false. */
+  /** What is thought of an image: wrong where it is not what was asked for, false where it lies as
+   * few real images do. */
   verdict(i: number): "right" | "wrong" | "false" | "judged" | "unknown" {
     const { opinion } = this;
     if (!opinion || i >= opinion.real.length) return "unknown";
