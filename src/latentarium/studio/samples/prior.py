@@ -5,6 +5,7 @@ the same, and what its decoder makes of draws that lie elsewhere, is measured he
 """
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -13,9 +14,13 @@ from torch.nn.functional import one_hot
 from latentarium.metrics.judge import SURE
 from latentarium.metrics.prior_gap import prior_sliced_distance
 from latentarium.metrics.subject import first
-from latentarium.shapes import Labels, LatentSet, Pixels
+from latentarium.shapes import Labels, LatentSet
 from latentarium.studio.maps.atlas import HELD_OUT, Atlas
 from latentarium.studio.maps.draws import DRAWN, GAP, share
+
+Numbers = dict[str, float]
+_kept: "WeakKeyDictionary[Atlas, tuple[Numbers | None, Numbers | None]]" = WeakKeyDictionary()
+"""What doesn't depend on the draws: `usual` and `distance`."""
 
 
 def as_generator(atlas: Atlas, seed: int, n: int = DRAWN) -> dict[str, Any]:
@@ -39,16 +44,17 @@ def as_generator(atlas: Atlas, seed: int, n: int = DRAWN) -> dict[str, Any]:
     if atlas.model.decodes_label and labels is not None:
         weights = one_hot(labels.cpu(), atlas.model.num_classes).float()
     drawn = atlas.decoded_in_turns(z, weights)
-    sure, classes, usual = None, None, None
-    judge = atlas.judge
-    if judge is not None:
-        most = judge.probabilities(torch.from_numpy(drawn.pixels)).max(1)
+    sure, classes = None, None
+    if atlas.judge is not None:
+        most = atlas.judge.probabilities(torch.from_numpy(drawn.pixels)).max(1)
         sure, classes = share(most.values >= SURE), len(most.indices.unique())
-        usual = share(judge.probabilities(_usual(atlas)).amax(1) >= SURE)
     gaps = share(torch.from_numpy(drawn.trust[:, 1] > GAP)) if atlas.has_map else None
+    if atlas not in _kept:
+        _kept[atlas] = _usual(atlas), _distance(atlas)
+    usual, distance = _kept[atlas]
     return {
         "n": n, "seed": seed, "gaps": gaps, "sure": sure, "usual": usual, "classes": classes,
-        "distance": _distance(atlas) if atlas.has_map else None,
+        "distance": distance,
     }  # fmt: skip
 
 
@@ -60,15 +66,21 @@ def _prior(atlas: Atlas, n: int, seed: int) -> tuple[LatentSet, Labels | None]:
     return z.cpu(), labels
 
 
-def _usual(atlas: Atlas) -> Pixels:
-    """Held-out images as the model rebuilds them; as they are where it can't."""
+def _usual(atlas: Atlas) -> Numbers | None:
+    """Of held-out images as the model rebuilds them; as they are where it can't."""
+    if atlas.judge is None:
+        return None
+    images = first(atlas.data.validation, HELD_OUT).images
+    if atlas.has_map:
+        again = atlas.decoded_in_turns(atlas.held_out_codes[:HELD_OUT])
+        images = torch.from_numpy(again.pixels)
+    return share(atlas.judge.probabilities(images).amax(1) >= SURE)
+
+
+def _distance(atlas: Atlas) -> Numbers | None:
     if not atlas.has_map:
-        return first(atlas.data.validation, HELD_OUT).images
-    again = atlas.decoded_in_turns(atlas.held_out_codes[:HELD_OUT])
-    return torch.from_numpy(again.pixels)
+        return None
 
-
-def _distance(atlas: Atlas) -> dict[str, float]:
     def draw(n: int, generator: torch.Generator) -> Tensor:
         return _prior(atlas, n, int(torch.randint(2**31, (), generator=generator)))[0]
 
