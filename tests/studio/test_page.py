@@ -1,6 +1,12 @@
 """Explore in a browser: what a person does, and what they then see."""
 
+import colorsys
+import re
 import time
+
+import numpy as np
+import pytest
+import torch
 
 from pages import IN_A_BROWSER, benchmark, drag, go, pixels, seen
 
@@ -23,8 +29,9 @@ def test_dragging_decodes_under_the_pointer(page, served):
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
-def test_trust_says_where_the_data_are_and_where_they_are_not(page, served):
+def test_trust_says_where_the_data_are_and_where_they_are_not(page, served, monkeypatch):
     atlas = served.gallery[0].atlas
+    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
     rare = atlas.points()[0]
     go(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
     ring = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
@@ -32,7 +39,57 @@ def test_trust_says_where_the_data_are_and_where_they_are_not(page, served):
     go(page, served, "#model=0&x=400&y=400")
     assert "Off the data" in page.get_by_test_id("verdict").inner_text()
     assert page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor") != ring
-    assert "100.0 %" in page.locator("dl").inner_text()
+    assert "100.0 %" in page.get_by_test_id("rarity").inner_text()
+    assert page.locator(".worst").count() == 1
+    page.get_by_test_id("rarity").get_by_text("the worst").wait_for()  # the first of equals
+    assert page.get_by_test_id("doubtRarity").count() == 0  # no judge knows these images
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "hues", "words"),
+    [(0.89, (100, 141), "keep 89 % of what varies"), (0.2, (26, 47), "hardly anything yet"),
+     (-0.5, (4, 5), "keep 0 % of what varies")],
+)  # fmt: skip
+def test_a_model_that_has_learned_little_is_not_trusted_anywhere(
+    page, served, monkeypatch, fidelity, hues, words
+):
+    atlas = served.gallery[0].atlas
+    monkeypatch.setitem(atlas.__dict__, "fidelity", fidelity)
+    x, y = atlas.points()[level(atlas).argmax()]
+    go(page, served, f"#model=0&x={x}&y={y}")
+    page.get_by_test_id("verdict").get_by_text(words).wait_for()
+    assert "Among the data" in page.get_by_test_id("verdict").inner_text()
+    assert hues[0] <= hue(page) < hues[1]
+
+
+def test_the_ring_says_what_the_words_say(page, served, monkeypatch):
+    atlas = served.gallery[0].atlas
+    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
+    bands = {"Among": (100, 141), "twice": (26, 47), "Off|Not": (4, 5)}
+    levels, met = level(atlas), set()
+    for wanted in (0.8, 0.11, 0.09, 0.02, 0.0):
+        i = int(np.abs(levels - wanted).argmin())
+        x, y = atlas.points()[i] if wanted else (60, 60)
+        go(page, served, f"#model=0&x={x}&y={y}")
+        said = page.get_by_test_id("verdict").inner_text()
+        (word,) = [word for word in bands if re.search(word, said)]
+        assert bands[word][0] <= hue(page) < bands[word][1]
+        met.add(word)
+    assert len(met) == 3
+
+
+def level(atlas):
+    """By Bonferroni over both measures, where each image lies on the map."""
+    z = atlas.plane.unproject(torch.from_numpy(atlas.points()).double()).float()
+    trust = atlas.decoded_in_turns(z).trust
+    return np.minimum(1, 2 * (1 - trust[:, [1, 3]].max(1)))
+
+
+def hue(page):
+    """Of the ring around what is decoded."""
+    text = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
+    red, green, blue = (int(one) / 255 for one in re.findall(r"\d+", text)[:3])
+    return round(360 * colorsys.rgb_to_hls(red, green, blue)[0])
 
 
 def test_the_map_shows_points_and_each_class_its_gaussian(page, served):

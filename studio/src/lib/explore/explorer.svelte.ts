@@ -1,11 +1,11 @@
 // What Explore knows of one model, shared by its map and its tools.
 import { gapGrid, plane, pointMap, type Box, type GapGrid, type Model, type Plane, type PointMap } from "../api";
 import { pythonFloat, slice, toAddress } from "../address.svelte";
-import { trustColour } from "../palette";
 import { lift } from "../plane";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type Answer, type Ask } from "../socket";
 import { fit, type View } from "../splat";
+import { levelOf, trustColour } from "../trust";
 
 /** The part of the address that Explore has. */
 export const shown = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
@@ -26,14 +26,9 @@ export class Explorer {
 
   constructor(readonly model: Model) {}
 
-  /** How much of the trust is left at the cursor; null where the model can't say. */
-  get level(): number | null {
-    const trust = this.answer?.trust[0];
-    return trust && !Number.isNaN(trust.rarity) ? 1 - trust.rarity : null;
-  }
-
   get ring(): string {
-    return this.level === null ? "var(--accent)" : trustColour(this.level);
+    const level = levelOf(this.answer?.trust[0]);
+    return level === null ? "var(--accent)" : trustColour(level, this.flat?.fidelity);
   }
 
   /** The name of the plane that a person chose; none: the map's own. */
