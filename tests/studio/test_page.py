@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pages import IN_A_BROWSER, benchmark, drag, go, pixels, seen
+from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, seen
 
 pytestmark = IN_A_BROWSER
 
@@ -130,6 +130,22 @@ def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
     assert page.get_by_test_id("gaps").is_hidden()
 
 
+def test_a_gap_layer_is_gone_while_another_is_computed(page, served):
+    go(page, served)
+    page.get_by_label("Gaps").select_option("distance")
+    page.get_by_test_id("gaps").wait_for()
+    held = []
+    page.route("**/gaps/round_trip*", lambda route: held.append(route))
+    page.get_by_label("Gaps").select_option("round_trip")
+    page.get_by_role("status").get_by_text("computing").wait_for()
+    assert page.get_by_test_id("gaps").is_hidden()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    page.get_by_test_id("gaps").wait_for()
+    assert page.get_by_role("status").inner_text() == ""
+
+
 def test_the_keyboard_reaches_everything(page, served):
     go(page, served)
     before = pixels(page)
@@ -183,7 +199,29 @@ def test_the_address_is_the_state(page, served):
     assert "(1.25, -0.50)" in page.locator("figcaption").first.inner_text()
     assert page.locator("svg ellipse").count() == 0
     go(page, served, "#model=77&x=nonsense")  # no state of ours
+    assert "not on show" in page.get_by_role("alert").inner_text()
     assert "(0.00, 0.00)" in page.locator("figcaption").first.inner_text()
+
+
+def test_the_part_of_the_map_that_is_seen_is_in_the_address(page, served):
+    for model in (0, 2):
+        go(page, served, f"#model={model}")
+        assert not [key for key in address(page) if key.startswith("v.")]  # the whole map
+        whole = seen(page)
+        page.locator(".map").hover(position={"x": 300, "y": 200})
+        page.mouse.wheel(0, -300)
+        there = address(page)
+        assert float(there["v.s"]) > 0
+        page.wait_for_timeout(300)
+        zoomed = seen(page)
+        assert zoomed != whole
+        page.reload()
+        page.wait_for_selector("html[data-ready=yes]")
+        page.wait_for_timeout(500)
+        assert seen(page) == zoomed
+        assert address(page) == there
+        page.get_by_role("button", name="Whole map").click()
+        assert not [key for key in address(page) if key.startswith("v.")]
 
 
 def test_light_and_dark_and_two_languages(page, served):
