@@ -130,6 +130,36 @@ def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
     assert page.get_by_test_id("gaps").is_hidden()
 
 
+def test_two_fingers_zoom_and_move_the_map(page, served):
+    go(page, served)
+    box = page.locator(".map").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    device = page.context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": middle[0] + x, "y": middle[1] + y, "id": i} for i, (x, y) in places]
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(80)  # it comes with the next frame
+
+    touch("touchStart", (0, (-50, 0)))
+    cursor = address(page)
+    touch("touchStart", (0, (-50, 0)), (1, (50, 0)))
+    touch("touchMove", (0, (-75, 20)), (1, (75, 20)))
+    one = address(page)
+    touch("touchMove", (0, (-150, 20)), (1, (150, 20)))
+    two = address(page)
+    touch("touchEnd", (0, (-150, 20)))
+    touch("touchMove", (0, (-10, -60)))
+    touch("touchEnd")
+    assert float(two["v.s"]) == pytest.approx(2 * float(one["v.s"]), rel=0.01)
+    last = address(page)
+    assert last == two
+    assert (last["x"], last["y"]) == (cursor["x"], cursor["y"])  # the first finger put it there
+    touch("touchStart", (0, (80, 80)))  # alone again, it moves the cursor
+    touch("touchEnd")
+    assert address(page)["x"] != cursor["x"]
+
+
 def test_a_gap_layer_is_gone_while_another_is_computed(page, served):
     go(page, served)
     page.get_by_label("Gaps").select_option("distance")
