@@ -19,5 +19,5 @@ def reply(content: bytes) -> dict:
         return {"id": number, "ok": False, "sentence": content[16:].decode()}
     size = n * height * width * channels
     pixels = np.frombuffer(content, np.uint8, size, 16).reshape(n, height, width, channels)
-    trust = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 5)
+    trust = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 6)
     return {"id": number, "ok": True, "kind": kind, "pixels": pixels, "trust": trust}

@@ -8,8 +8,9 @@ from frames_by_hand import request
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.data.dataset import to_uint8
+from latentarium.data.dataset import to_float, to_uint8
 from latentarium.errors import UserError
+from latentarium.metrics.judge import as_pixels
 from latentarium.sampling import decode
 from latentarium.studio.frames import read_request
 from latentarium.studio.maps import gap_layer
@@ -156,3 +157,48 @@ def test_a_gap_layer_that_means_nothing_is_a_sentence(atlases):
     for i in range(40):
         gap_layer.gap_grid(atlas, "distance", (0.0, 1.0 + i, 0.0, 1.0), 2)
     assert len(gap_layer._kept[atlas]) <= 16
+
+
+class Torn:
+    """In the more doubt, the darker an image is."""
+
+    def probabilities(self, images):
+        sure = 0.5 + as_pixels(images).flatten(1).double().mean(1) / 512
+        return torch.stack([sure, 1 - sure], 1)
+
+
+def test_a_judge_says_how_much_it_doubts_beside_decoded_held_out_images(atlases, monkeypatch):
+    atlas = atlases["ae_debug"]
+    assert np.isnan(ask(atlas, [[0, 0]]).trust[:, 5]).all()  # none knows these images
+    judged = Atlas(atlas.model, atlas.data)
+    monkeypatch.setitem(judged.__dict__, "judge", Torn())
+    assert not judged.is_ready
+    judged.prepare()
+    assert judged.is_ready
+    usual = to_uint8(decode(atlas.model, judged.held_out_codes)).double().flatten(1).mean(1)
+    found = ask(judged, judged.points()[:64])
+    light = torch.from_numpy(found.pixels).double().flatten(1).mean(1)
+    lighter = (usual[None] > light[:, None]).double().mean(1)
+    assert found.trust[:, 5] == pytest.approx(lighter.numpy(), abs=1e-6)
+    assert np.ptp(found.trust[:, 5]) > 0.3
+
+
+def test_fidelity_is_the_share_of_what_varies_that_reconstructions_keep(
+    atlases, data, monkeypatch
+):
+    atlas = Atlas(atlases["ae_debug"].model, data)
+    found = atlas.fidelity
+    assert found is not None
+    assert found < 1
+    real = to_float(data.validation.images)
+    where = "latentarium.studio.maps.fidelity"
+    for rebuilt, kept in ((real, 1.0), (real.mean(0).expand_as(real), 0.0), (-real * 9, None)):
+        fresh = Atlas(atlas.model, data)
+        monkeypatch.setattr(f"{where}.reconstruct", lambda *_, x=rebuilt: x)
+        monkeypatch.setattr(f"{where}.scattered", lambda split, _: split)
+        if kept is None:
+            assert fresh.fidelity is not None
+            assert fresh.fidelity < 0  # worse than one image for all
+        else:
+            assert fresh.fidelity == pytest.approx(kept, abs=1e-5)
+    assert atlases["gan_debug"].fidelity is None

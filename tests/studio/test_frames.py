@@ -31,7 +31,7 @@ def test_what_is_written_is_read():
 @pytest.mark.parametrize("shape", [(1, 1, 28, 28), (3, 3, 5, 7), (2, 1, 3, 3)])
 def test_a_reply_holds_pixels_as_a_canvas_takes_them_and_trust(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    trust = np.random.default_rng(1).random((shape[0], 5)).astype(np.float32)
+    trust = np.random.default_rng(1).random((shape[0], 6)).astype(np.float32)
     asked = read(request(np.zeros((shape[0], 2))))
     found = reply(write_reply(asked, pixels, trust))
     assert (found["id"], found["ok"]) == (7, True)

@@ -69,7 +69,7 @@ def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
     x, y = float(place["m.x"]), float(place["m.y"])
     expected = to_uint8(served.gallery.atlas(0, 2).decode_at(x, y)).flatten()
     assert np.abs(np.array(pixels(page)[::4]) - expected.numpy()).max() <= 1
-    assert "of held-out images" in page.locator(".place").inner_text()
+    assert "Of held-out images" in page.locator(".place").inner_text()
     names: dict = {}
     code = page.get_by_test_id("code-python").inner_text()
     assert "run.load(1)" in code

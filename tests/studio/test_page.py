@@ -1,8 +1,14 @@
 """Explore in a browser: what a person does, and what they then see."""
 
+import colorsys
+import re
 import time
 
-from pages import IN_A_BROWSER, benchmark, drag, go, pixels, seen
+import numpy as np
+import pytest
+import torch
+
+from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, seen
 
 pytestmark = IN_A_BROWSER
 
@@ -23,8 +29,9 @@ def test_dragging_decodes_under_the_pointer(page, served):
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
-def test_trust_says_where_the_data_are_and_where_they_are_not(page, served):
+def test_trust_says_where_the_data_are_and_where_they_are_not(page, served, monkeypatch):
     atlas = served.gallery[0].atlas
+    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
     rare = atlas.points()[0]
     go(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
     ring = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
@@ -32,7 +39,57 @@ def test_trust_says_where_the_data_are_and_where_they_are_not(page, served):
     go(page, served, "#model=0&x=400&y=400")
     assert "Off the data" in page.get_by_test_id("verdict").inner_text()
     assert page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor") != ring
-    assert "100.0 %" in page.locator("dl").inner_text()
+    assert "100.0 %" in page.get_by_test_id("rarity").inner_text()
+    assert page.locator(".worst").count() == 1
+    page.get_by_test_id("rarity").get_by_text("the worst").wait_for()  # the first of equals
+    assert page.get_by_test_id("doubtRarity").count() == 0  # no judge knows these images
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "hues", "words"),
+    [(0.89, (100, 141), "keep 89 % of what varies"), (0.2, (26, 47), "hardly anything yet"),
+     (-0.5, (4, 5), "keep 0 % of what varies")],
+)  # fmt: skip
+def test_a_model_that_has_learned_little_is_not_trusted_anywhere(
+    page, served, monkeypatch, fidelity, hues, words
+):
+    atlas = served.gallery[0].atlas
+    monkeypatch.setitem(atlas.__dict__, "fidelity", fidelity)
+    x, y = atlas.points()[level(atlas).argmax()]
+    go(page, served, f"#model=0&x={x}&y={y}")
+    page.get_by_test_id("verdict").get_by_text(words).wait_for()
+    assert "Among the data" in page.get_by_test_id("verdict").inner_text()
+    assert hues[0] <= hue(page) < hues[1]
+
+
+def test_the_ring_says_what_the_words_say(page, served, monkeypatch):
+    atlas = served.gallery[0].atlas
+    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
+    bands = {"Among": (100, 141), "twice": (26, 47), "Off|Not": (4, 5)}
+    levels, met = level(atlas), set()
+    for wanted in (0.8, 0.11, 0.09, 0.02, 0.0):
+        i = int(np.abs(levels - wanted).argmin())
+        x, y = atlas.points()[i] if wanted else (60, 60)
+        go(page, served, f"#model=0&x={x}&y={y}")
+        said = page.get_by_test_id("verdict").inner_text()
+        (word,) = [word for word in bands if re.search(word, said)]
+        assert bands[word][0] <= hue(page) < bands[word][1]
+        met.add(word)
+    assert len(met) == 3
+
+
+def level(atlas):
+    """By Bonferroni over both measures, where each image lies on the map."""
+    z = atlas.plane.unproject(torch.from_numpy(atlas.points()).double()).float()
+    trust = atlas.decoded_in_turns(z).trust
+    return np.minimum(1, 2 * (1 - trust[:, [1, 3]].max(1)))
+
+
+def hue(page):
+    """Of the ring around what is decoded."""
+    text = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
+    red, green, blue = (int(one) / 255 for one in re.findall(r"\d+", text)[:3])
+    return round(360 * colorsys.rgb_to_hls(red, green, blue)[0])
 
 
 def test_the_map_shows_points_and_each_class_its_gaussian(page, served):
@@ -71,6 +128,52 @@ def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
     assert "gaps=stretch" in page.url
     page.get_by_label("Gaps").select_option("none")
     assert page.get_by_test_id("gaps").is_hidden()
+
+
+def test_two_fingers_zoom_and_move_the_map(page, served):
+    go(page, served)
+    box = page.locator(".map").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    device = page.context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": middle[0] + x, "y": middle[1] + y, "id": i} for i, (x, y) in places]
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(80)  # it comes with the next frame
+
+    touch("touchStart", (0, (-50, 0)))
+    cursor = address(page)
+    touch("touchStart", (0, (-50, 0)), (1, (50, 0)))
+    touch("touchMove", (0, (-75, 20)), (1, (75, 20)))
+    one = address(page)
+    touch("touchMove", (0, (-150, 20)), (1, (150, 20)))
+    two = address(page)
+    touch("touchEnd", (0, (-150, 20)))
+    touch("touchMove", (0, (-10, -60)))
+    touch("touchEnd")
+    assert float(two["v.s"]) == pytest.approx(2 * float(one["v.s"]), rel=0.01)
+    last = address(page)
+    assert last == two
+    assert (last["x"], last["y"]) == (cursor["x"], cursor["y"])  # the first finger put it there
+    touch("touchStart", (0, (80, 80)))  # alone again, it moves the cursor
+    touch("touchEnd")
+    assert address(page)["x"] != cursor["x"]
+
+
+def test_a_gap_layer_is_gone_while_another_is_computed(page, served):
+    go(page, served)
+    page.get_by_label("Gaps").select_option("distance")
+    page.get_by_test_id("gaps").wait_for()
+    held = []
+    page.route("**/gaps/round_trip*", lambda route: held.append(route))
+    page.get_by_label("Gaps").select_option("round_trip")
+    page.get_by_role("status").get_by_text("computing").wait_for()
+    assert page.get_by_test_id("gaps").is_hidden()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    page.get_by_test_id("gaps").wait_for()
+    assert page.get_by_role("status").inner_text() == ""
 
 
 def test_the_keyboard_reaches_everything(page, served):
@@ -126,7 +229,29 @@ def test_the_address_is_the_state(page, served):
     assert "(1.25, -0.50)" in page.locator("figcaption").first.inner_text()
     assert page.locator("svg ellipse").count() == 0
     go(page, served, "#model=77&x=nonsense")  # no state of ours
+    assert "not on show" in page.get_by_role("alert").inner_text()
     assert "(0.00, 0.00)" in page.locator("figcaption").first.inner_text()
+
+
+def test_the_part_of_the_map_that_is_seen_is_in_the_address(page, served):
+    for model in (0, 2):
+        go(page, served, f"#model={model}")
+        assert not [key for key in address(page) if key.startswith("v.")]  # the whole map
+        whole = seen(page)
+        page.locator(".map").hover(position={"x": 300, "y": 200})
+        page.mouse.wheel(0, -300)
+        there = address(page)
+        assert float(there["v.s"]) > 0
+        page.wait_for_timeout(300)
+        zoomed = seen(page)
+        assert zoomed != whole
+        page.reload()
+        page.wait_for_selector("html[data-ready=yes]")
+        page.wait_for_timeout(500)
+        assert seen(page) == zoomed
+        assert address(page) == there
+        page.get_by_role("button", name="Whole map").click()
+        assert not [key for key in address(page) if key.startswith("v.")]
 
 
 def test_light_and_dark_and_two_languages(page, served):

@@ -41,6 +41,8 @@ export interface Ellipse {
 
 export interface Plane {
   variance_share: number;
+  /** the share of what varies between held-out images that the model's reconstructions keep; null: unknown */
+  fidelity: number | null;
   /** a latent, and two directions of length 1 */
   origin: number[];
   axes: [number[], number[]];

@@ -11,10 +11,3 @@ export const rgb = Float32Array.from({ length: 3 * 256 }, (_, i) => {
   if (i >= 3 * 255) return 127;
   return (parseInt(colour(Math.floor(i / 3)).slice(1), 16) >> (16 - 8 * (i % 3))) & 255;
 });
-
-/** From green (as near to the data as most real images) through amber (as one in 25) to red (as one
- * in 200, or none). */
-export function trustColour(trust: number): string {
-  const part = Math.log(Math.max(trust, 0.005) / 0.005) / Math.log(0.3 / 0.005);
-  return `hsl(${4 + 136 * Math.min(1, part)} 68% 42%)`;
-}

@@ -9,7 +9,7 @@ export const IMAGES = 2;
 export const SEEDS = 3;
 const HEADER = 12;
 const REPLY_HEADER = 16;
-const TRUST_COLUMNS = 5;
+const TRUST_COLUMNS = 6;
 
 export interface Ask {
   model: number;
@@ -23,12 +23,15 @@ export interface Ask {
   moment?: number;
 }
 
+/** Rarities are shares of held-out images: nearer, better recognized by the encoder, or clearer to the judge. */
 export interface Trust {
   distance: number;
   rarity: number;
   roundTrip: number;
   roundTripRarity: number;
   nearest: number;
+  /** NaN where no judge knows such images */
+  doubtRarity: number;
 }
 
 export interface Answer {
@@ -166,11 +169,11 @@ function read(content: ArrayBuffer, ask: Ask): Outcome {
   const values = new Float32Array(content, REPLY_HEADER + size + ((4 - (size % 4)) % 4));
   const trust: Trust[] = [];
   for (let i = 0; i < n; i++) {
-    const [distance, rarity, roundTrip, roundTripRarity, nearest] = values.subarray(
+    const [distance, rarity, roundTrip, roundTripRarity, nearest, doubtRarity] = values.subarray(
       TRUST_COLUMNS * i,
       TRUST_COLUMNS * (i + 1),
     );
-    trust.push({ distance, rarity, roundTrip, roundTripRarity, nearest });
+    trust.push({ distance, rarity, roundTrip, roundTripRarity, nearest, doubtRarity });
   }
   return { ask, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER, size), trust };
 }

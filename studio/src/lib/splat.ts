@@ -2,6 +2,9 @@
 // A pixel's colour is the mean of its points' class colours, and its strength grows with their
 // number, whatever order they are drawn in.
 
+/** Pixels of a unit, at least and at most. */
+export const NEAREST = [2, 20_000] as const;
+
 export interface View {
   /** the middle, in units of the map */
   x: number;

@@ -3,7 +3,7 @@ import { models, type Model } from "./api";
 import { shared } from "./address.svelte";
 import { DecodeSocket } from "./socket";
 
-export const studio = $state({ models: [] as Model[], connected: true, trouble: "" });
+export const studio = $state({ models: [] as Model[], connected: true, trouble: "", gone: false });
 
 const scheme = location.protocol === "https:" ? "wss" : "ws";
 const address = `${scheme}://${location.host}/decode`;
@@ -22,7 +22,10 @@ export const ownSocket = (): DecodeSocket => new DecodeSocket(address, () => {})
 export async function refresh(): Promise<void> {
   try {
     studio.models = await models();
-    if (!(shared.model in studio.models)) shared.model = 0;
+    if (!(shared.model in studio.models)) {
+      studio.gone = studio.models.length > 0;
+      shared.model = 0;
+    }
     studio.trouble = "";
   } catch (error) {
     studio.trouble = (error as Error).message;

@@ -3,8 +3,9 @@
     points      the encoded images on a plane: the latent space itself if it has two dimensions,
                 else the plane of most variance, which says how much of it that is
     ellipses    each class's Gaussian on the plane
-    trust       of a latent: how far it is from the data, and what the encoder makes of its
-                decode, both beside held-out images
+    trust       of a latent: how far it is from the data, what the encoder makes of its decode,
+                and how much a judge is in doubt of it, each beside held-out images
+    fidelity    how much of what varies between images the model keeps
 
 A model without encoder has a seed lattice in place of a map: z at whole numbers is drawn from the
 prior, and between them it is blended so that its length stays that of a draw.
@@ -38,8 +39,9 @@ from latentarium.models.base import LatentModel
 from latentarium.models.labels import resolve_labels
 from latentarium.random import Noise
 from latentarium.sampling import decode, encode
-from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Points, SoftLabelSet
+from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Pixels, Points, SoftLabelSet
 from latentarium.studio.frames import TRUST, Kind, Request
+from latentarium.studio.maps.fidelity import kept_share
 from latentarium.studio.maps.lattice import blended
 from latentarium.studio.once import once
 
@@ -47,6 +49,7 @@ NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
 HELD_OUT = 2000
 """Images that say what is usual, at most."""
+TRUSTED_BY = ("distance", "round_trip", "doubt")
 SIGMAS = (1.0, 2.0)
 AT_ONCE = 64
 """Images in one turn with the model, where there are many: who drags on the map waits for it."""
@@ -64,7 +67,7 @@ class Answer:
     pixels: np.ndarray
     """uint8 (n, channels, height, width)."""
     trust: np.ndarray
-    """float32 (n, 5), the columns of `frames.TRUST`."""
+    """float32 (n, 6), the columns of `frames.TRUST`."""
 
 
 class Atlas:
@@ -160,13 +163,17 @@ class Atlas:
         with self._lock:
             if self.has_map:
                 self.points()
-                self.usual("distance")
-                self.usual("round_trip")
+                for definition in self._trusted_by:
+                    self.usual(definition)
+                _ = self.fidelity
 
     @property
     def is_ready(self) -> bool:
         """Whether an answer waits for nothing that is computed once."""
-        return not self.has_map or {"distance", "round_trip"} <= self._usual_values.keys()
+        if not self.has_map:
+            return True
+        asked = "judge" in vars(self)  # else to ask for it waits for who has the model
+        return asked and set(self._trusted_by) <= self._usual_values.keys()
 
     @once
     def gaussians(self) -> ClassGaussians | None:
@@ -239,7 +246,8 @@ class Atlas:
         """The images of latents, and how far to trust them."""
         with self._lock:
             images = decode(self.model, z, labels)
-            return Answer(pixels=to_uint8(images).numpy(), trust=self._trust(z, images))
+            pixels = to_uint8(images)
+            return Answer(pixels=pixels.numpy(), trust=self._trust(z, images, pixels))
 
     def decoded_in_turns(self, z: LatentSet, labels: SoftLabelSet | None = None) -> Answer:
         """The same of many, while others have their turns."""
@@ -323,12 +331,23 @@ class Atlas:
         known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint
         return judge if known else None
 
+    @property
+    def _trusted_by(self) -> tuple[str, ...]:
+        """What an answer's trust is made of."""
+        return ("distance", "round_trip") if self.judge is None else TRUSTED_BY
+
+    @once
+    def fidelity(self) -> float | None:
+        """The share of what varies between held-out images that reconstructions keep; None where
+        it is unknown."""
+        return kept_share(self.model, self.data.validation) if self.has_map else None
+
     def rarity(self, z: LatentSet) -> PerPoint:
         """The share of held-out images that lie nearer to the data than each latent."""
         with self._lock:
             return percentile_among(self._near(z)[0], self.usual("distance"))
 
-    def _trust(self, z: LatentSet, images: Images) -> np.ndarray:
+    def _trust(self, z: LatentSet, images: Images, pixels: Pixels) -> np.ndarray:
         if not self.has_map:
             return np.full((len(z), len(TRUST)), np.nan, np.float32)
         distance, nearest = self._near(z)
@@ -336,7 +355,14 @@ class Atlas:
         return torch.stack([
             distance, percentile_among(distance, self.usual("distance")),
             error, percentile_among(error, self.usual("round_trip")), nearest.double(),
+            self._doubt_rarity(pixels),
         ], 1).float().numpy()  # fmt: skip
+
+    def _doubt_rarity(self, pixels: Pixels) -> PerPoint:
+        if self.judge is None:
+            return torch.full((len(pixels),), torch.nan, dtype=torch.float64)
+        doubt = judge_entropy(self.judge.probabilities(pixels))
+        return percentile_among(doubt, self.usual("doubt"))
 
     def _near(self, z: LatentSet) -> tuple[PerPoint, LabelSet]:
         """The distance to the data, and the number of the nearest training image."""

@@ -37,11 +37,12 @@ def router(gallery: Gallery) -> APIRouter:
     @routes.get("/{index}/plane")
     def describe_plane(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         """Where the map lies; `off`: how far from it half of the data lie at most, `spread`: from
-        their mean."""
+        their mean; `fidelity`: as of `Atlas`."""
         atlas = mapped(gallery, index, moment)
         found, codes = plane_of(atlas, plane), atlas.codes.double()
         return {
             "variance_share": found.variance_share,
+            "fidelity": atlas.fidelity,
             "origin": found.origin.tolist(),
             "axes": found.axes.tolist(),
             "anchors": [latent_of(atlas, one).tolist() for one in plane.split("_") if one],

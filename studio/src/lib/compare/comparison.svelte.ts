@@ -22,6 +22,8 @@ export class Comparison {
   normals = $state.raw<Record<number, { x: number; y: number }>>({});
   /** what becomes of many draws from each model's prior */
   priors = $state.raw<Record<number, Prior>>({});
+  /** of each model, as of `Plane` */
+  fidelities = $state.raw<Record<number, number | null>>({});
   private last: { of: string; image: Promise<Uint8Array> } | null = null;
 
   get models(): Model[] {
@@ -55,6 +57,7 @@ export class Comparison {
       const [[x, y]] = shadows(flat, new Float32Array(model.latent_dim));
       if (!model.takes_class) this.normals = { ...this.normals, [model.id]: { x, y } };
       this.classes = { ...this.classes, [model.id]: flat.ellipses[0] ?? [] };
+      this.fidelities = { ...this.fidelities, [model.id]: flat.fidelity };
     } catch (error) {
       this.trouble = (error as Error).message;
     }

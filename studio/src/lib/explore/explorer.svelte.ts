@@ -1,21 +1,27 @@
 // What Explore knows of one model, shared by its map and its tools.
 import { gapGrid, plane, pointMap, type Box, type GapGrid, type Model, type Plane, type PointMap } from "../api";
 import { pythonFloat, slice, toAddress } from "../address.svelte";
-import { trustColour } from "../palette";
 import { lift } from "../plane";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type Answer, type Ask } from "../socket";
-import { fit, type View } from "../splat";
+import { fit, NEAREST, type View } from "../splat";
+import { levelOf, trustColour } from "../trust";
 
 /** The part of the address that Explore has. */
 export const shown = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
+
+/** What part of the map is seen, where that is not all of it: the middle, and pixels of a unit. */
+export const seen = slice("v.", { x: 0, y: 0, s: 0 });
+const LATTICE: View = { x: 0, y: 0, scale: 80 };
 
 export class Explorer {
   points = $state.raw<PointMap | null>(null);
   flat = $state.raw<Plane | null>(null);
   grid = $state.raw<GapGrid | null>(null);
   answer = $state.raw<Answer | null>(null);
-  view = $state<View>({ x: 0, y: 0, scale: 80 });
+  /** is being computed */
+  layering = $state(false);
+  view = $state<View>(LATTICE);
   trouble = $state("");
   /** why a map could not be shown */
   refused = $state("");
@@ -24,16 +30,27 @@ export class Explorer {
   private fitted: View | null = null;
   private ends: Box | null = null;
 
-  constructor(readonly model: Model) {}
+  constructor(readonly model: Model) {
+    this.look();
+  }
 
-  /** How much of the trust is left at the cursor; null where the model can't say. */
-  get level(): number | null {
-    const trust = this.answer?.trust[0];
-    return trust && !Number.isNaN(trust.rarity) ? 1 - trust.rarity : null;
+  /** Shows the part of the map that the address names. */
+  private look(): void {
+    if (seen.s >= NEAREST[0] && seen.s <= NEAREST[1]) this.view = { x: seen.x, y: seen.y, scale: seen.s };
+  }
+
+  /** Names the part of the map that is seen in the address. */
+  keepView({ x, y, scale }: View): void {
+    if (this.model.has_map && !this.points) return; // the address may name one that is not shown yet
+    const all = this.fitted ?? LATTICE;
+    const whole = x === all.x && y === all.y && scale === all.scale;
+    Object.assign(seen, whole ? { x: 0, y: 0, s: 0 } : { x, y, s: scale });
+    toAddress();
   }
 
   get ring(): string {
-    return this.level === null ? "var(--accent)" : trustColour(this.level);
+    const level = levelOf(this.answer?.trust[0]);
+    return level === null ? "var(--accent)" : trustColour(level, this.flat?.fidelity);
   }
 
   /** The name of the plane that a person chose; none: the map's own. */
@@ -61,9 +78,11 @@ export class Explorer {
 
   private async show(name: string): Promise<boolean> {
     const { id } = this.model;
+    let first = false;
     try {
       const [points, flat] = await Promise.all([pointMap(id, 0, name), plane(id, 0, name)]);
       if (name !== this.plane) shown.plane = name;
+      first = this.points === null;
       this.grid = null;
       this.points = points;
       this.flat = flat;
@@ -73,6 +92,7 @@ export class Explorer {
       return false;
     }
     this.whole();
+    if (first) this.look();
     this.showGaps();
     if (name) this.decode();
     return true;
@@ -91,7 +111,7 @@ export class Explorer {
 
   whole(): void {
     const { width, height } = this.size;
-    this.view = this.points ? fit(this.points.points, width, height) : { x: 0, y: 0, scale: 80 };
+    this.view = this.points ? fit(this.points.points, width, height) : LATTICE;
     this.fitted = { ...this.view };
     const half = { x: (0.62 * width) / this.view.scale, y: (0.62 * height) / this.view.scale };
     const { x, y } = this.view;
@@ -103,14 +123,20 @@ export class Explorer {
     toAddress();
     if (!this.ends || !this.model.gaps.includes(definition)) {
       this.grid = null;
+      this.layering = false;
       return;
     }
+    const [ends, plane] = [this.ends, this.plane];
+    const wanted = (): boolean => shown.gaps === definition && this.ends === ends && this.plane === plane;
+    this.grid = null; // what it shows is not what is named
+    this.layering = true;
     try {
-      const found = await gapGrid(this.model.id, definition, this.ends, this.plane);
-      if (shown.gaps === definition) this.grid = found;
+      const found = await gapGrid(this.model.id, definition, ends, plane);
+      if (wanted()) this.grid = found;
     } catch (error) {
-      this.trouble = (error as Error).message;
+      if (wanted()) this.trouble = (error as Error).message;
     }
+    if (wanted()) this.layering = false;
   }
 
   /** The class asked for, for n images; nothing for a model that is not asked. */

@@ -4,6 +4,7 @@ import { exact, slice, toAddress } from "../address.svelte";
 import { Latest } from "../latest";
 import { shadows } from "../plane";
 import { LATENTS, oneHot, pixelsOf, type Answer, type DecodeSocket } from "../socket";
+import { levelOf, OFF } from "../trust";
 import { shown, type Explorer } from "./explorer.svelte";
 
 export type End = "a" | "b";
@@ -20,8 +21,6 @@ interface Found {
 }
 
 export const STEPS = [8, 12, 16, 24];
-/** Below this trust a step is off the data: one held-out image in a hundred lies farther out. */
-const OFF = 0.01;
 
 /** An end is an image, as i17, or a place of the map, as 0.5,-1.25. */
 const chosen = slice("p.", { a: "", b: "", steps: 16, way: "straight", at: 0 });
@@ -148,10 +147,15 @@ export class Paths {
     return `/api/models/${this.here.model.id}/ways/${name}.gif?${this.query}`;
   }
 
-  /** How many held-out images lie farther out than each step; null without encoder. */
+  get fidelity(): number | null {
+    return this.here.flat?.fidelity ?? null;
+  }
+
+  /** How far each step can be trusted, as `levelOf`; null without encoder. */
   profile(row: number): number[] | null {
     const trust = this.answer?.trust.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
-    return trust.length && !Number.isNaN(trust[0].rarity) ? trust.map((one) => 1 - one.rarity) : null;
+    const levels = trust.map(levelOf);
+    return levels.length && levels.every((one) => one !== null) ? levels : null;
   }
 
   /** Steps of what is on the screen, which may be a moment older than what is asked for. */
@@ -163,7 +167,7 @@ export class Paths {
   static off(profile: number[]): string {
     const spans: [number, number][] = [];
     profile.forEach((trust, i) => {
-      if (trust > OFF) return;
+      if (trust >= OFF) return;
       if (spans.length && spans[spans.length - 1][1] === i) spans[spans.length - 1][1] = i + 1;
       else spans.push([i + 1, i + 1]);
     });

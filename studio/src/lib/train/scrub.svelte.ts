@@ -1,10 +1,10 @@
 // Where the slider of the time machine stands, and what is shown for it.
 import { exact, slice, toAddress } from "../address.svelte";
 import type { Model } from "../api";
-import { trustColour } from "../palette";
 import { oneHot, POINTS, type Answer } from "../socket";
 import { fit, type View } from "../splat";
 import { socket } from "../studio.svelte";
+import { levelOf, trustColour } from "../trust";
 import { between, History, type Moment, type Shown } from "./history.svelte";
 
 /** The part of the address that the time machine has; moment 0 is the last one. */
@@ -49,8 +49,8 @@ export class Scrub {
   }
 
   get ring(): string {
-    const rarity = this.answer?.trust[0]?.rarity ?? NaN;
-    return Number.isNaN(rarity) ? "var(--accent)" : trustColour(1 - rarity);
+    const level = levelOf(this.answer?.trust[0]);
+    return level === null ? "var(--accent)" : trustColour(level, this.moment?.flat?.fidelity);
   }
 
   end(): void {

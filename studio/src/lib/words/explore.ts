@@ -16,6 +16,7 @@ export const en = {
     stretch: "decoder stretches",
     doubt: "judge in doubt",
   } as Record<string, string>,
+  layering: "computing …",
   gapMeaning: "Red: more so than 99 % of held-out images; amber: than 90 %.",
   tools: {
     look: "Look", gaussians: "Gaussians", draw: "Draw", find: "Find", path: "Path", plane: "Plane",
@@ -40,6 +41,7 @@ export const zhTW: typeof en = {
     stretch: "解碼器拉伸",
     doubt: "評判者猶豫",
   },
+  layering: "計算中……",
   gapMeaning: "紅色：超過 99 % 的保留影像；琥珀色：超過 90 %。",
   tools: { look: "觀看", gaussians: "高斯", draw: "手繪", find: "尋找", path: "路徑", plane: "平面" },
   toolList: "工具",
