@@ -91,10 +91,19 @@ def test_runs_have_names_that_hold_no_path(done, trainings, tmp_path):
     elsewhere.parent.mkdir()
     elsewhere.symlink_to(done.folder)
     assert list(trainings.folders()) == ["broken", "gan"]
-    assert [info["id"] for info in trainings.infos()] == ["gan"]
+    assert [info["id"] for info in trainings.infos()] == ["broken", "gan"]
     for name in ("other", "..", "", "gan/../gan", "x" * 900):
         with pytest.raises(Missing):
             trainings.info(name)
+
+
+def test_a_run_that_can_not_be_read_is_listed_with_why(trainings):
+    folder = trainings.folder / "broken"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    (found,) = trainings.infos()
+    assert (found["name"], found["state"], found["steps"]) == ("broken", "failed", 0)
+    assert "config.json" in found["failure"]
 
 
 def test_what_is_wished_for_must_be_possible(trainings):
