@@ -21,8 +21,13 @@ PATIENCE = 0.3
 """Seconds that a holder waits: who only looks whether a file is held has it for an instant."""
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Writes a file so that a reader sees the old content or the new, and never a part.
+
+    Arguments:
+        path: Of the file.
+        content: Of the file.
+        lasting: Waits until a power cut can't undo it; False for what is written often.
 
     Raises:
         UserError: The disk is full or the folder can't be written; what was there is intact.
@@ -33,9 +38,11 @@ def write_atomic(path: Path, content: bytes) -> None:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _flush_folder(path.parent)
+        if lasting:
+            _flush_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):  # where nothing could be written nothing is left
             temporary.unlink(missing_ok=True)

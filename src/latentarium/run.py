@@ -4,6 +4,7 @@
     weights.safetensors    for use: the moving average where there is one
     checkpoints/           all that resuming needs, with checksums; the last two are kept
     log.jsonl              one row per logged step, append-only
+    progress.json          how far training is: a step and its seconds, every second or so
     samples/               fixed-z sample grids
     snapshots/             weights of all players at steps spaced evenly in log(step)
     metrics.json, gap.json, README.md
@@ -142,7 +143,7 @@ class Run:
                     f"Another process is training {self.folder}: wait for it, stop it, or choose "
                     "another folder."
                 )
-            for place in (".weights.*", "samples/.*", "snapshots/.*"):
+            for place in (".weights.*", ".progress.*", "samples/.*", "snapshots/.*"):
                 for leftover in filter(is_temporary, self.folder.glob(place)):
                     leftover.unlink()
             yield
@@ -285,6 +286,20 @@ class Run:
     def log_path(self) -> Path:
         """Where the log's rows are, a line each, for who follows them as they come."""
         return self.folder / "log.jsonl"
+
+    def save_progress(self, step: int, seconds: float) -> None:
+        """Writes how far training is, for who looks between two rows of the log."""
+        content = to_json({"step": step, "seconds": round(seconds, 3)})
+        write_atomic(self.folder / "progress.json", content, lasting=False)
+
+    def progress(self) -> tuple[int, float] | None:
+        """The step and the seconds that training was at a second ago at most; None where no
+        process has said so."""
+        try:
+            content = json.loads((self.folder / "progress.json").read_text())
+            return int(content["step"]), float(content["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def append_log(self, row: dict[str, Any]) -> None:
         """Adds a row to log.jsonl."""

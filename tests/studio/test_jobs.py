@@ -70,6 +70,18 @@ def test_the_time_left_is_that_of_the_last_rows(tmp_path):
     assert [row["step"] for row in last_rows(run.log_path)] == [25]
 
 
+def test_how_far_it_is_is_known_before_the_first_row_and_after_a_pause(tmp_path):
+    run = begun(tmp_path / "r")
+    assert progress_of(run, "training") == {
+        "step": 0, "steps": 40, "seconds": 0.0, "seconds_left": None
+    }  # fmt: skip
+    run.save_progress(4, 8.0)
+    assert progress_of(run, "training")["seconds_left"] == pytest.approx(72.0)
+    assert progress_of(run, "paused")["seconds"] == 8.0
+    (run.folder / "progress.json").write_text('{"step": 4')  # of another hand
+    assert progress_of(run, "training")["step"] == 0
+
+
 def test_runs_have_names_that_hold_no_path(done, trainings, tmp_path):
     begun(trainings.folder / "gan")
     (trainings.folder / "other").mkdir()
@@ -79,10 +91,19 @@ def test_runs_have_names_that_hold_no_path(done, trainings, tmp_path):
     elsewhere.parent.mkdir()
     elsewhere.symlink_to(done.folder)
     assert list(trainings.folders()) == ["broken", "gan"]
-    assert [info["id"] for info in trainings.infos()] == ["gan"]
+    assert [info["id"] for info in trainings.infos()] == ["broken", "gan"]
     for name in ("other", "..", "", "gan/../gan", "x" * 900):
         with pytest.raises(Missing):
             trainings.info(name)
+
+
+def test_a_run_that_can_not_be_read_is_listed_with_why(trainings):
+    folder = trainings.folder / "broken"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    (found,) = trainings.infos()
+    assert (found["name"], found["state"], found["steps"]) == ("broken", "failed", 0)
+    assert "config.json" in found["failure"]
 
 
 def test_what_is_wished_for_must_be_possible(trainings):
@@ -232,6 +253,11 @@ def test_a_follower_says_what_is_new_and_goes_on_where_it_was(done):
     assert one.poll() == []
     assert [row["step"] for row in told(follower(3).poll())[0][1]] == [40]
     assert [name for name, *_ in told(follower(4).poll())] == ["state", "doctor"]
+    steps = iter([1, 1, 2])
+    moving = Follower(lambda: {"step": next(steps)}, done.log_path, lambda: done.config, 4)
+    moving.poll()
+    assert moving.poll() == []
+    assert told(moving.poll()) == [("state", {"step": 2}, None)]  # with no row of the log
     # the page has seen more than there is: another run has taken the name
     name, _, number = told(follower(9).poll())[0]
     assert (name, number) == ("over", "0")

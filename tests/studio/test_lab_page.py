@@ -30,6 +30,7 @@ def button(page, name):
 def test_three_models_learn_by_one_clock_and_what_is_copied_does_the_same(page, served):
     go(page, served, LAB)
     assert clock(page) == 0
+    assert "Press play" in page.locator(".watch").inner_text()  # nothing is claimed yet
     before = [seen(page, name) for name in PANELS]
     assert all(one["painted"] > 5000 for one in before)
     button(page, "▶ Play").click()
@@ -53,6 +54,9 @@ def test_three_models_learn_by_one_clock_and_what_is_copied_does_the_same(page, 
     for name, share in zip(PANELS, shares, strict=True):
         said = page.get_by_test_id(f"{name}-numbers").inner_text()
         assert abs(float(said.split(" %")[0]) - 100 * share) <= 0.51
+    worst = min(zip(shares, ("One Gaussian", "VAE", "GAN"), strict=True))
+    watch = page.locator(".watch").inner_text()
+    assert f"between the modes: {worst[1]}, {100 * (1 - worst[0]):.0f} %" in watch
     losses = page.locator(".panel").nth(2).inner_text()
     assert "equilibrium 1.39" in losses
     assert "equilibrium 0.69" in losses

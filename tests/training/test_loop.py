@@ -7,7 +7,10 @@ import torch
 
 from conftest import tiny_data
 from latentarium import presets
+from latentarium.errors import UserError
+from latentarium.run import Run
 from latentarium.training import loop
+from latentarium.training.log import Heartbeat
 from latentarium.training.schedule import learning_rate
 
 
@@ -60,3 +63,23 @@ def test_no_two_moves_share_their_noise_or_their_images(moves):
     once = [{image.numpy().tobytes() for image in epoch} for epoch in epochs]
     assert once[0] == once[1]
     assert len(once[0]) == 160
+
+
+def test_a_heart_beats_once_a_second_at_most_and_a_full_disk_does_not_stop_it(
+    tmp_path, monkeypatch
+):
+    run = Run.start(tmp_path / "r", presets.vae_debug(), tiny_data().card)
+    heart = Heartbeat(run)
+    told = []
+    for step, seconds in ((1, 5.0), (2, 5.5), (3, 6.1), (4, 6.2)):
+        heart.beat(step, seconds)
+        told.append(run.progress())
+    assert told == [(1, 5.0), (1, 5.0), (3, 6.1), (3, 6.1)]
+    heart.beat(4, 6.2, now=True)
+    assert run.progress() == (4, 6.2)
+
+    def full(*_: object) -> None:
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr(run, "save_progress", full)
+    heart.beat(5, 9.0)

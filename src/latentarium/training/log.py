@@ -1,5 +1,6 @@
 """What a run says of itself while it trains."""
 
+import contextlib
 import math
 from typing import Any
 
@@ -7,8 +8,9 @@ import torch
 from torch import Tensor
 
 from latentarium.config import Config
-from latentarium.errors import NotFinite
+from latentarium.errors import NotFinite, UserError
 from latentarium.models.game import Loss
+from latentarium.run import Run
 from latentarium.training.world import World
 
 Kept = Tensor | float
@@ -99,6 +101,24 @@ class Record:
 def losses_of(row: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Of a row of the log, what it says of each player, by their names."""
     return {name: part for name, part in row.items() if isinstance(part, dict) and "total" in part}
+
+
+class Heartbeat:
+    """Says in the run's folder how far training is, at most once a second: the first row of the
+    log may be minutes away."""
+
+    EVERY = 1.0
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._last = run, -math.inf
+
+    def beat(self, step: int, seconds: float, *, now: bool = False) -> None:
+        """After a step; `now` even if it was said just before. A disk that is full is for
+        checkpoints to tell."""
+        if now or not 0 <= seconds - self._last < self.EVERY:
+            self._last = seconds
+            with contextlib.suppress(UserError):
+                self._run.save_progress(step, seconds)
 
 
 class Reporter:

@@ -18,7 +18,7 @@ from latentarium.run import Checkpoint, Run
 from latentarium.sampling import fixed_grid
 from latentarium.training.card import model_card
 from latentarium.training.held_out import HeldOut
-from latentarium.training.log import Record, Reporter
+from latentarium.training.log import Heartbeat, Record, Reporter
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.state import State
 from latentarium.training.stop import Stop, stoppable
@@ -121,11 +121,14 @@ class Trainer:
         keep = snapshot_steps(settings.steps, settings.snapshots)
         reporter.start(self.config, state.step)
         clock = time.monotonic() - state.seconds
+        heart = Heartbeat(run)
+        heart.beat(state.step, state.seconds)
         if state.step == 0 and 0 in keep:
             run.save_snapshot(0, state.model)
         while state.step < settings.steps:
             self.step()
             state.seconds = time.monotonic() - clock
+            heart.beat(state.step, state.seconds)
             done = state.step == settings.steps
             if self.logs_at(state.step):
                 row = self.row()
@@ -140,6 +143,7 @@ class Trainer:
                 self.record.check()
                 state.check()
                 run.save_checkpoint(Checkpoint(state.step, state.seconds, state.tensors()))
+                heart.beat(state.step, state.seconds, now=True)
             if stopped and not done:
                 raise Stopped(stop.signal or 15)
         run.save_weights(state.use())

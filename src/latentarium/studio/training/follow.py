@@ -14,8 +14,6 @@ BATCH = 400
 """Rows of one event."""
 CHUNK = 64 << 20
 """Bytes that are read at once."""
-UNSTEADY = ("seconds", "seconds_left", "step")
-"""What changes with each row, and needs no event of its own."""
 
 
 class Tail:
@@ -107,9 +105,8 @@ class Follower:
     def _changed(self, more: bool) -> list[bytes]:
         """Of its state and of its health."""
         events, now = [], self._look()
-        steady = {k: v for k, v in now.items() if k not in UNSTEADY}
-        if more or steady != self._state:
-            self._state = steady
+        if now != self._state:
+            self._state = now
             events.append(event("state", now))
         settings = self._settings()
         if settings is not None and (more or self._findings is None):

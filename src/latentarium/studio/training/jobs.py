@@ -108,7 +108,7 @@ class Trainings:
         return Run(folder)
 
     def infos(self) -> list[dict[str, Any]]:
-        """All of them, as the page must know them; those that can't be read are left out."""
+        """All of them, as the page must know them; those that are gone meanwhile are left out."""
         found = []
         for name, folder in self.folders().items():
             try:
@@ -125,7 +125,10 @@ class Trainings:
         begun = {"id": name, "name": name, "folder": str(folder), "failure": failure}
         if not Run.is_at(folder):
             return begun | self._not_yet(key, lives)
-        run = Run(folder)
+        try:
+            run = Run(folder)
+        except UserError as error:  # it is listed all the same, and says why
+            return begun | self._not_yet(key, lives) | {"state": "failed", "failure": str(error)}
         state = state_of(run, lives=lives, failure=failure)
         return {
             **begun,

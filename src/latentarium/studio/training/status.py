@@ -45,13 +45,14 @@ def progress_of(run: Run, state: State) -> dict[str, Any]:
     steps = run.config.train.steps
     rows = last_rows(run.log_path)
     kept = run.checkpoints()
-    step, seconds = (rows[-1]["step"], rows[-1]["seconds"]) if rows else (0, 0.0)
+    logged = (rows[-1]["step"], rows[-1]["seconds"]) if rows else (0, 0.0)
+    step, seconds = run.progress() or logged  # older versions only log
     left = None
-    if state == "training" and rows:
-        first = rows[0]
-        moved, took = step - first["step"], seconds - first["seconds"]
-        rate = took / moved if moved > 0 else seconds / max(1, step)
-        left = rate * (steps - step)
+    if state == "training" and step > 0:
+        moved = logged[0] - rows[0]["step"] if rows else 0
+        took = logged[1] - rows[0]["seconds"] if rows else 0.0
+        rate = took / moved if moved > 0 else seconds / step
+        left = rate * max(0, steps - step)
     if state != "training" and kept:
         step = kept[-1]  # from where it would go on
     return {"step": step, "steps": steps, "seconds": seconds, "seconds_left": left}

@@ -153,6 +153,9 @@ export const eventsOf = (id: string): string => `${at(id)}/events`;
 export const sampleOf = (id: string, step: number): string => `${at(id)}/samples/${step}`;
 export const pictureOf = (name: string, number: number): string => `/api/uploads/${name}/pictures/${number}`;
 
+/** Seconds that runs begun from this page should take, by their id. */
+export const foreseen = new Map<string, number>();
+
 /** What a row says of a player; NaN where it does not. */
 export function value(row: Row, player: string, name: string): number {
   const part = row[player] as Record<string, number | null> | undefined;

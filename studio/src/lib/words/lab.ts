@@ -14,7 +14,12 @@ export const en = {
   reset: "Begin anew",
   clock: (step: string) => `step ${step}`,
   rate: (rate: string) => `${rate} steps/s`,
-  watch: "Watch the middle: one Gaussian puts its mass between the modes, the VAE leaves bridges, the GAN finds the modes.",
+  press: "Press play: all three start from noise.",
+  watch: (worst: string, share: string, modes: number, counts: string[]) =>
+    `Most mass between the modes: ${worst}, ${share}. Found of ${modes} modes: ${counts.join(", ")}.`,
+  modesMean: "A mode is found where at least a quarter of the samples that are due to it lie within 3 σ of it.",
+  nllMeans: (best: string) =>
+    `Surprise at held-out points, in nats: the negative log-likelihood, the lower the better${best && `; at best ${best}`}.`,
   watchCurve: "Watch where no data are: one Gaussian puts its mass there, the VAE leaves bridges, the GAN folds its grid around them.",
   watchOne: "Here one Gaussian is the right model, and neither of the others gets closer.",
   nothing: "Draw something, and the three begin to learn it.",
@@ -70,7 +75,11 @@ export const zhTW: typeof en = {
   reset: "重新開始",
   clock: (step) => `第 ${step} 步`,
   rate: (rate) => `每秒 ${rate} 步`,
-  watch: "看中間：單一高斯把機率放在群與群之間，VAE 會留下橋樑，GAN 則找得到各個群。",
+  press: "按下播放：三個模型都從雜訊開始。",
+  watch: (worst, share, modes, counts) =>
+    `放最多機率在群與群之間的是${worst}（${share}）。${modes} 群中找到的數目：${counts.join("、")}。`,
+  modesMean: "一群要分得應有樣本數的四分之一以上落在 3 σ 內，才算找到。",
+  nllMeans: (best) => `對保留資料的意外程度（負對數概似，單位 nats），越低越好${best && `；最佳 ${best}`}。`,
   watchCurve: "看沒有資料的地方：單一高斯把機率放在那裡，VAE 會留下橋樑，GAN 則把格網繞過去。",
   watchOne: "這裡單一高斯就是對的模型，另外兩個都不會更接近。",
   nothing: "畫點什麼，三個模型就會開始學。",
