@@ -296,8 +296,10 @@ def test_so_many_trainings_at_once_and_no_more(trainings, monkeypatch):
 
 def test_a_number_that_another_command_has_got_since_is_not_told_to_end(trainings):
     """Not even if that is one of latentarium, as this very server may be."""
-    words = [sys.executable, "-c", "input()", "latentarium", "studio"]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as other:
+    words = [sys.executable, "-c", "print('up', flush=True); input()", "latentarium", "studio"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()  # before it is up, it has no command line
         note = {"folder": "r", "arguments": ["train", "vae_debug"], "pid": other.pid}
         trainings.processes.folder.mkdir(parents=True)
         (trainings.processes.folder / "a.json").write_text(json.dumps(note))

@@ -293,3 +293,18 @@ def test_the_pointer_is_answered_at_once(page, served):
     go(page, served)
     times = sorted(page.evaluate(benchmark().POINTER))
     assert times[int(0.95 * len(times))] < 250  # loosely, as machines differ; the bar is 33 ms
+
+
+def test_a_sheet_says_all_keys_in_both_languages(page, served):
+    go(page, served)
+    page.keyboard.press("?")
+    sheet = page.get_by_test_id("keys")
+    assert "enlarge and reduce the map" in sheet.inner_text()
+    sheet.get_by_role("button", name="Close").click()
+    assert not sheet.is_visible()
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("button", name="按鍵").click()
+    assert "放大、縮小地圖" in sheet.inner_text()
+    page.keyboard.press("Escape")
+    assert not sheet.is_visible()
+    assert "自編碼器" in page.get_by_role("radiogroup", name="模型").inner_text()

@@ -139,25 +139,29 @@ def test_a_run_goes_on_with_another_number_of_processes(alone, tmp_path):
     train(config("gan_debug"), tmp_path / "r", tiny_data())  # and on one
 
 
-def refuse(rank: int, folder: Path) -> None:
-    with pytest.raises(UserError, match="other files"):
-        train(config("ae_debug"), folder, tiny_data())
-    odd = config("ae_debug")
-    odd = replace(odd, train=replace(odd.train, batch_size=15))
-    with pytest.raises(UserError, match="multiple of 2"):
-        train(odd, folder.parent / "odd", tiny_data())
-    batch = config("gan_debug")
+def mistaken(name: str):
+    """A configuration that two processes can't train, or a folder that is taken."""
+    odd, batch = config("ae_debug"), config("gan_debug")
     assert isinstance(batch.model, GANConfig)
     norm = replace(batch.model.generator, norm="batch")
-    batch = replace(batch, model=replace(batch.model, generator=norm))
-    with pytest.raises(UserError, match="whole batch"):
-        train(batch, folder.parent / "batch", tiny_data())
+    return {
+        "full": (config("ae_debug"), "other files"),
+        "odd": (replace(odd, train=replace(odd.train, batch_size=15)), "multiple of 2"),
+        "batch": (replace(batch, model=replace(batch.model, generator=norm)), "whole batch"),
+    }[name]
 
 
-def test_a_mistake_is_said_in_every_process_and_none_waits(tmp_path):
+def refuse(rank: int, folder: Path) -> None:
+    settings, sentence = mistaken(folder.name)
+    with pytest.raises(UserError, match=sentence):
+        train(settings, folder, tiny_data())
+
+
+@pytest.mark.parametrize("name", ["full", "odd", "batch"])
+def test_a_mistake_is_said_in_every_process_and_none_waits(name, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    together(2, refuse, tmp_path / "full")
+    together(2, refuse, tmp_path / name)  # each meets anew: who ends first takes the address along
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["full"]  # nothing was begun
 

@@ -35,3 +35,6 @@ export function switchTheme(): void {
 
 /** A share as people read it: 41 %, but 99.7 %. */
 export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)} %`;
+
+/** What kind of model it is, in the visitor's language. */
+export const kindOf = (model: { kind: string }): string => words().kinds[model.kind] ?? model.kind;
