@@ -3,7 +3,7 @@
 import re
 
 from latentarium.studio.lab.lab import Lab
-from pages import IN_A_BROWSER, go, seen
+from pages import IN_A_BROWSER, address, go, seen
 
 pytestmark = IN_A_BROWSER
 PANELS = ("lab-gaussian", "lab-vae", "lab-gan")
@@ -119,7 +119,17 @@ def test_the_keyboard_plays_and_the_language_is_switched(page, served):
     assert 'Lab("gaussian", seed=7)' in page.get_by_test_id("code-python").inner_text()
 
 
-def test_a_lost_server_is_said_and_the_lab_begins_anew(page, served):
+def test_the_address_says_what_was_done_and_it_is_done_again(page, served):
+    go(page, served, f"{LAB}&l.did=60_d1_3")
+    page.get_by_test_id("clock").filter(has_text=re.compile("step 6[34]$")).wait_for()
+    code = page.get_by_test_id("code-python").inner_text()
+    assert re.findall(r"lab.advance\((.*)\)", code) == ["60", '1, only="discriminator"', "3"]
+    button(page, "Begin anew").click()
+    page.get_by_test_id("clock").filter(has_text=re.compile("step 0$")).wait_for()
+    assert "l.did" not in address(page)
+
+
+def test_a_lost_server_is_said_and_what_was_done_is_done_again(page, served):
     go(page, served, LAB)
     button(page, "One step").click()
     ticked(page, 1)
@@ -128,10 +138,10 @@ def test_a_lost_server_is_said_and_the_lab_begins_anew(page, served):
         page.get_by_text("The server is gone").first.wait_for()
     finally:
         served.start()
-    page.get_by_text("began anew with the same seed").wait_for()
-    page.get_by_test_id("clock").filter(has_text=re.compile("step 0$")).wait_for()
+    page.get_by_text("The server is gone").wait_for(state="detached")
+    page.get_by_test_id("clock").filter(has_text=re.compile("step 1$")).wait_for()
     button(page, "One step").click()
-    ticked(page, 1)
+    ticked(page, 2)
     said = ("ERR_CONNECTION_REFUSED", "WebSocket")
     assert [line for line in page.trouble if not any(word in line for word in said)] == []
     page.trouble.clear()

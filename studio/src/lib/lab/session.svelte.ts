@@ -4,7 +4,7 @@ import { slice, toAddress } from "../address.svelte";
 
 /** The part of the address that the lab has. */
 export const chosen = slice("l.", {
-  name: "ring", drawing: "", seed: 0, speed: "normal", field: true, push: true, mesh: true,
+  name: "ring", drawing: "", seed: 0, speed: "normal", field: true, push: true, mesh: true, did: "",
 });
 
 export interface Learned {
@@ -43,6 +43,21 @@ const SPEEDS: Record<string, { most: number; may: number; must: number }> = {
 };
 export const SPEED_NAMES = Object.keys(SPEEDS);
 const KEPT = 300;
+/** Steps of one request, where what was done is done again. */
+const AT_ONCE = 50;
+
+interface Done {
+  steps: number;
+  only: Solo;
+}
+
+/** What was done, as the address has it: 300_d1_g2, 300 steps of all, then of one player. */
+const written = (done: Done[]): string => done.map(({ steps, only }) => `${only.slice(0, 1)}${steps}`).join("_");
+
+function read(text: string): Done[] {
+  const players: Record<string, Solo> = { d: "discriminator", g: "generator" };
+  return [...text.matchAll(/([dg]?)(\d{1,5})(?=_|$)/g)].map((one) => ({ steps: Number(one[2]), only: players[one[1]] ?? "" }));
+}
 
 export class Session {
   real = $state.raw<Real | null>(null);
@@ -51,12 +66,12 @@ export class Session {
   curves = $state.raw<{ step: number; losses: Record<Name, Record<string, number | null>> }[]>([]);
   playing = $state(false);
   connected = $state(false);
-  /** the server was lost, and the lab began anew */
-  anew = $state(false);
+  /** steps that are done again: the server was lost, or the address names them; 0: none */
+  again = $state(0);
   trouble = $state("");
   rate = $state(0);
   /** what was done since the start: so many steps of all, or of one player */
-  private done: { steps: number; only: Solo }[] = [];
+  private done: Done[] = [];
   private socket: WebSocket | null = null;
   private reply: ((found: Reply | null) => void) | null = null;
   private busy: Promise<unknown> = Promise.resolve();
@@ -89,6 +104,8 @@ export class Session {
     const found = await this.say({ start: { name, seed, drawing: name === "drawn" ? drawing : "" } });
     if (!found || number !== this.starts) return;
     this.done = [];
+    chosen.did = "";
+    toAddress();
     this.curves = [];
     this.rate = 0;
     this.take(found);
@@ -102,13 +119,32 @@ export class Session {
       const last = this.done[this.done.length - 1];
       if (last?.only === only) last.steps += steps;
       else this.done.push({ steps, only });
+      chosen.did = written(this.done);
+      toAddress();
     }
     this.take(found);
   }
 
+  /** Begins, and does again what was done: the same seed and steps give the same models. */
+  private async resume(): Promise<void> {
+    const whole = chosen.did;
+    const steps = read(whole).flatMap(({ steps, only }) =>
+      Array.from({ length: Math.ceil(steps / AT_ONCE) }, (_, i) => ({ steps: Math.min(AT_ONCE, steps - i * AT_ONCE), only })),
+    );
+    this.again = steps.reduce((sum, one) => sum + one.steps, 0);
+    await this.start();
+    const number = this.starts;
+    for (const one of steps) {
+      if (!this.connected) chosen.did = whole; // lost once more: it is done again after that
+      if (!this.connected || number !== this.starts || this.trouble) break;
+      await this.step(one.steps, one.only);
+    }
+    if (!this.connected) chosen.did = whole;
+    this.again = 0;
+  }
+
   toggle(): void {
     this.playing = !this.playing;
-    this.anew = false;
     if (this.playing) this.play();
   }
 
@@ -118,7 +154,7 @@ export class Session {
       const begun = performance.now();
       const { most, may, must } = SPEEDS[chosen.speed] ?? SPEEDS.normal;
       const steps = Math.max(1, Math.min(most, Math.floor(may / cost)));
-      if (this.connected && this.frame) await this.step(steps);
+      if (this.connected && this.frame && !this.again) await this.step(steps);
       cost = 0.7 * cost + (0.3 * (performance.now() - begun)) / steps;
       await new Promise((done) => setTimeout(done, Math.max(0, begun + must - performance.now())));
       if (document.hidden) await new Promise(requestAnimationFrame); // a tab that nobody sees rests
@@ -163,7 +199,7 @@ export class Session {
       this.delay = 250;
       this.socket = socket;
       this.connected = true;
-      this.start();
+      this.resume();
     };
     socket.onmessage = (event) => {
       this.reply?.(JSON.parse(event.data as string) as Reply);
@@ -174,7 +210,6 @@ export class Session {
       this.reply?.(null);
       this.reply = null;
       if (this.ended) return;
-      if (this.connected && this.frame) this.anew = true;
       this.connected = false;
       setTimeout(() => this.ended || this.connect(), this.delay);
       this.delay = Math.min(4000, 2 * this.delay);

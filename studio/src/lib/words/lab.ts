@@ -57,8 +57,7 @@ export const en = {
   takenMade: "taken for generated; clear: it can't tell",
   meshMeaning: "a grid of the prior through the generator: darker is denser",
   pushMeaning: "where the generator is told to move a point",
-  lost: "The server is gone. It is looked for again.",
-  anew: "The server was gone, so the lab began anew with the same seed: the same steps give the same pictures.",
+  again: (steps: string) => `Does the ${steps} steps again, with the same seed …`,
 };
 
 export const zhTW: typeof en = {
@@ -117,6 +116,5 @@ export const zhTW: typeof en = {
   takenMade: "認為是生成的；透明處無法分辨",
   meshMeaning: "先驗的方格經過生成器：越深越密",
   pushMeaning: "生成器被要求把點移往何處",
-  lost: "伺服器不見了，正在重新連線。",
-  anew: "伺服器曾中斷，實驗室已用同一個種子重新開始：同樣的步數會得到同樣的畫面。",
+  again: (steps) => `用同一個種子重做 ${steps} 步……`,
 };
