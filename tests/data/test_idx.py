@@ -33,10 +33,10 @@ def test_every_type_is_read_back(tmp_path, code, packed):
         (b"", "not an IDX file (it begins with nothing)"),
         (b"\x89PNG" + CONTENT, "not an IDX file (it begins with 89504e47)"),
         (b"\0\0\x07\x01" + CONTENT, "not an IDX file"),
-        (gzip.compress(CONTENT)[:-20], "gzip data is cut off or corrupt"),
-        (gzip.compress(CONTENT)[:5], "gzip data is cut off or corrupt"),
-        (gzip.compress(CONTENT) + b"garbage", "gzip data is cut off or corrupt"),
-        (gzip.compress(CONTENT[:-7]), "cut off: its header"),
+        (gzip.compress(CONTENT, mtime=0)[:-20], "gzip data is cut off or corrupt"),
+        (gzip.compress(CONTENT, mtime=0)[:5], "gzip data is cut off or corrupt"),
+        (gzip.compress(CONTENT, mtime=0) + b"garbage", "gzip data is cut off or corrupt"),
+        (gzip.compress(CONTENT[:-7], mtime=0), "cut off: its header"),
     ],
 )
 def test_damage_is_one_sentence_that_names_the_file(tmp_path, content, says):

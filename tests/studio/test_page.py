@@ -308,3 +308,13 @@ def test_a_sheet_says_all_keys_in_both_languages(page, served):
     page.keyboard.press("Escape")
     assert not sheet.is_visible()
     assert "自編碼器" in page.get_by_role("radiogroup", name="模型").inner_text()
+
+
+def test_the_address_names_the_model_by_its_folder(page, served):
+    third = served.gallery[2]
+    go(page, served, f"#model=0&of={third.folder}")  # it has had another number
+    assert page.get_by_role("radio", name=third.name).first.get_attribute("aria-checked") == "true"
+    page.get_by_role("radio", name="vae_debug").click()
+    assert address(page)["of"] == served.gallery[1].folder
+    go(page, served, "#model=1&of=runs/gone")
+    assert "not on show" in page.get_by_role("alert").inner_text()

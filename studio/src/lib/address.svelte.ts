@@ -68,5 +68,5 @@ export function toAddress(): void {
 // an address that a person changed by hand is opened anew
 addEventListener("hashchange", () => location.reload());
 
-/** What all parts share. */
-export const shared = slice("", { tab: "explore", model: 0 });
+/** What all parts share; `of` is the folder of the model, whose number may be another's tomorrow. */
+export const shared = slice("", { tab: "explore", model: 0, of: "" });

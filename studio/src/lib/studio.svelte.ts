@@ -18,14 +18,20 @@ export const tiles = new DecodeSocket(address, () => {});
 /** A socket for one part of the page, which closes it in the end. */
 export const ownSocket = (): DecodeSocket => new DecodeSocket(address, () => {});
 
+/** Puts a model in the middle of the page. */
+export function choose(index: number): void {
+  shared.model = index;
+  shared.of = studio.models[index]?.folder ?? "";
+}
+
 /** Asks anew which models there are: one may have joined. */
 export async function refresh(): Promise<void> {
   try {
     studio.models = await models();
-    if (!(shared.model in studio.models)) {
-      studio.gone = studio.models.length > 0;
-      shared.model = 0;
-    }
+    const named = studio.models.findIndex((model) => model.folder === shared.of);
+    const there = shared.of ? named >= 0 : shared.model in studio.models;
+    studio.gone = !there && studio.models.length > 0;
+    choose(there ? (shared.of ? named : shared.model) : 0);
     studio.trouble = "";
   } catch (error) {
     studio.trouble = (error as Error).message;
