@@ -143,11 +143,11 @@ def until(page, condition, seconds=10):
 
 
 def address(page):
-    """What the address says, once it is written: 150 ms after the last change. The page's own
+    """What the address says once it is written, at most 310 ms after a change. The page's own
     timers come in their order, however slow the machine is."""
     return page.evaluate(
         """() => new Promise((done) => setTimeout(() =>
-             done(Object.fromEntries(new URLSearchParams(location.hash.slice(1)))), 160))"""
+             done(Object.fromEntries(new URLSearchParams(location.hash.slice(1)))), 330))"""
     )
 
 

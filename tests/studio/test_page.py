@@ -318,3 +318,17 @@ def test_the_address_names_the_model_by_its_folder(page, served):
     assert address(page)["of"] == served.gallery[1].folder
     go(page, served, "#model=1&of=runs/gone")
     assert "not on show" in page.get_by_role("alert").inner_text()
+
+
+def test_who_leaves_at_once_finds_the_page_as_it_was(page, served):
+    go(page, served, "#model=0")
+    address(page)  # nothing is left to write
+    page.get_by_role("radio", name="vae_debug").click()
+    page.evaluate("new Promise((done) => setTimeout(done))")
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.get_by_role("radio", name="vae_debug").first.get_attribute("aria-checked") == "true"
+    page.get_by_role("radio", name="cgan_debug").click()
+    page.evaluate("void setTimeout(() => (location.hash = 'model=0'))")  # by hand
+    page.wait_for_timeout(500)
+    assert page.get_by_role("radio", name="ae_debug").first.get_attribute("aria-checked") == "true"

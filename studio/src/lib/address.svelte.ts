@@ -53,20 +53,32 @@ function write(value: Value): string {
   return Number.isInteger(value) ? String(value) : exact(value);
 }
 
+/** Milliseconds between two writes: Safari allows a hundred in 30 s. */
+const APART = 310;
 let due = 0;
-/** Writes the state into the address, not more often than browsers allow. */
+let last = -APART;
+
+/** Writes the state into the address: at once, so that who leaves then finds it again, or as soon
+ * after the last time as browsers allow. */
 export function toAddress(): void {
-  clearTimeout(due);
-  due = window.setTimeout(() => {
-    const words = new URLSearchParams();
-    for (const { prefix, usual, values } of slices)
-      for (const [key, value] of Object.entries(values)) if (value !== usual[key]) words.set(prefix + key, write(value));
-    history.replaceState(null, "", `#${words}`);
-  }, 150);
+  if (due) return;
+  due = window.setTimeout(writeNow, Math.max(0, last + APART - performance.now()));
 }
 
-// an address that a person changed by hand is opened anew
-addEventListener("hashchange", () => location.reload());
+function writeNow(): void {
+  due = 0;
+  last = performance.now();
+  const words = new URLSearchParams();
+  for (const { prefix, usual, values } of slices)
+    for (const [key, value] of Object.entries(values)) if (value !== usual[key]) words.set(prefix + key, write(value));
+  history.replaceState(null, "", `#${words}`);
+}
+
+// an address that a person changed by hand is opened anew, and not written over
+addEventListener("hashchange", () => {
+  clearTimeout(due);
+  location.reload();
+});
 
 /** What all parts share; `of` is the folder of the model, whose number may be another's tomorrow. */
 export const shared = slice("", { tab: "explore", model: 0, of: "" });
