@@ -327,7 +327,9 @@ def test_who_leaves_at_once_finds_the_page_as_it_was(page, served):
     page.evaluate("new Promise((done) => setTimeout(done))")
     page.reload()
     page.wait_for_selector("html[data-ready=yes]")
-    assert page.get_by_role("radio", name="vae_debug").first.get_attribute("aria-checked") == "true"
+    assert (
+        page.get_by_role("radio", name="vae_debug").first.get_attribute("aria-checked") == "true"
+    )
     page.get_by_role("radio", name="cgan_debug").click()
     page.evaluate("void setTimeout(() => (location.hash = 'model=0'))")  # by hand
     page.wait_for_timeout(500)
