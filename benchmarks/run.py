@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from page import page
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -260,68 +261,6 @@ PARTS = {
 }
 
 
-def page(found: dict[str, Any]) -> str:
-    """The results as a page."""
-    lines = [
-        "# Benchmarks", "",
-        f"Made by `make bench` on {found['cpu']} ({found['machine']}), torch "
-        f"{found['versions']['torch']}. Medians, with the smallest and the largest in brackets; "
-        "the sides of a comparison run by turns, in processes of their own. Raw numbers: "
-        "`benchmarks/results/speed.json`.", "",
-    ]  # fmt: skip
-    if "fits" in found:
-        lines += [
-            "## A whole fit", "",
-            "The same VAE (784 - 512 - 16 - 512 - 784, Bernoulli, Adam, batches of 128), five "
-            "passes over 50,000 images of MNIST, with everything that each side does between "
-            "steps. The bare loop does nothing but train. pythae evaluates its 10,000 held-out "
-            "images after each pass, as its pipeline does; latentarium looks at one held-out "
-            "batch at each row of its log. The last ratio adds to its time what the same "
-            "evaluation would take.",
-            "", "| | images per second | ELBO of held-out images, nats |", "|---|---|---|",
-        ]  # fmt: skip
-        elbos = found["fits"].get("elbo", {})
-        for name, value in found["fits"].items():
-            if name == "elbo":
-                continue
-            learned = _say(elbos[name], 1) if name in elbos else ""
-            lines.append(f"| {name} | {_say(value, 2 if 'over' in name else 0)} | {learned} |")
-    if "share_of_matmul" in found:
-        lines += [
-            "", "## Share of the matrix-multiply rate", "",
-            "FLOPs of a step (counted by torch) over its time, over the best rate of a square "
-            "float32 product of 512, 1,024 or 2,048, measured beside it.", "",
-            "| step | share | ms | GFLOP/s of the product |", "|---|---|---|---|",
-        ]  # fmt: skip
-        lines += [
-            f"| {name} | {_say(v['share'], 3)} | {v['step_ms']} | {v['matmul_gflops']} |"
-            for name, v in found["share_of_matmul"].items()
-        ]
-    if "time_to_quality" in found:
-        lines += [
-            "", "## Time to quality", "", "Over seeds.", "",
-            "| until | seconds of training | steps |", "|---|---|---|",
-        ]  # fmt: skip
-        for what, goals in found["time_to_quality"].items():
-            lines += [
-                f"| {what}: {float(goal):g} | {_say(v['seconds'], 1)} | {_say(v['steps'], 0)} |"
-                for goal, v in goals.items()
-            ]
-    if "speed_of_use" in found:
-        lines += ["", "## Use", "", "| | |", "|---|---|"]
-        lines += [
-            f"| {name} | {_say(v, 2 if v['median'] < 100 else 0)} |"
-            for name, v in found["speed_of_use"].items()
-        ]
-    if "growth" in found:
-        lines += ["", "## Growth", "", "| training | ms a step | peak MiB |", "|---|---|---|"]
-        lines += [
-            f"| {name} | {v['step_ms']} | {v['peak_mib']:,} |"
-            for name, v in found["growth"].items()
-        ]
-    return "\n".join(lines) + "\n"
-
-
 def _trainer(config: Config, data: Data) -> Trainer:
     return Trainer(_with(config, log_every=10**9), data, World(0, 1, CPU))
 
@@ -358,11 +297,6 @@ def _call(command: list[str]) -> str:
 def _spread(values: list[float]) -> dict[str, Any]:
     rounded = sorted(float(f"{v:.4g}") for v in values)
     return {"median": float(f"{statistics.median(values):.4g}"), "all": rounded}
-
-
-def _say(value: dict[str, Any], digits: int) -> str:
-    low, high = value["all"][0], value["all"][-1]
-    return f"**{value['median']:,.{digits}f}** [{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
 def _used_by_others(seconds: float = 2.0) -> float:
