@@ -18,13 +18,9 @@ from prdc import compute_prdc
 
 from latentarium.errors import UserError
 from latentarium.metrics import inception
-from latentarium.metrics.distances import (
-    density_coverage,
-    frechet,
-    kernel_distance,
-    precision_recall,
-)
+from latentarium.metrics.distances import frechet, kernel_distance
 from latentarium.metrics.extractors import Extractor
+from latentarium.metrics.fidelity import density_coverage, precision_recall
 from latentarium.metrics.inception import Inception
 
 

@@ -5,14 +5,13 @@ from latentarium.errors import UserError
 from latentarium.metrics import balls
 from latentarium.metrics.distances import (
     FeatureStatistics,
-    density_coverage,
     frechet,
     frechet_distance,
     frechet_floor,
     frechet_interval,
     kernel_distance,
-    precision_recall,
 )
+from latentarium.metrics.fidelity import density_coverage, precision_recall
 
 
 def normal(*shape, seed=0):

@@ -10,15 +10,9 @@ import torch
 
 import latentarium as la
 from latentarium import presets
-from latentarium.metrics.distances import (
-    density_coverage,
-    frechet,
-    frechet_floor,
-    frechet_interval,
-    kernel_distance,
-    precision_recall,
-)
+from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval, kernel_distance
 from latentarium.metrics.evaluate import evaluate
+from latentarium.metrics.fidelity import density_coverage, precision_recall
 
 
 def test_ten_thousand_images_are_compared_in_twenty_seconds():
@@ -38,7 +32,7 @@ def test_ten_thousand_images_are_compared_in_twenty_seconds():
 def test_fifty_thousand_images_fit_into_four_gibibytes():
     program = """
 import resource, torch
-from latentarium.metrics.distances import density_coverage, precision_recall
+from latentarium.metrics.fidelity import density_coverage, precision_recall
 from latentarium.metrics.memorization import memorization
 a, b = torch.randn(50_000, 128), 0.9 * torch.randn(50_000, 128)
 precision_recall(a, b), density_coverage(a, b)

@@ -3,7 +3,7 @@ import torch
 
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import class_manifold, confusion, expected_coverage
-from latentarium.metrics.distances import density_coverage
+from latentarium.metrics.fidelity import density_coverage
 
 
 def classes(per_class, seed, spread=0.5):

@@ -10,7 +10,8 @@ from latentarium.data.toy import ring
 from latentarium.latent.gaps import distance_to_data, gap_share, judge_entropy
 from latentarium.metrics.conditional import wrong_label_auc
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
-from latentarium.metrics.distances import kernel_distance, precision_recall
+from latentarium.metrics.distances import kernel_distance
+from latentarium.metrics.fidelity import precision_recall
 from latentarium.metrics.likelihood import active_units, elbo, importance_nll
 from latentarium.metrics.parzen import parzen
 from latentarium.metrics.reconstruction import reconstruction

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
-from latentarium.metrics.distances import DensityCoverage, density_coverage
+from latentarium.metrics.fidelity import DensityCoverage, density_coverage
 from latentarium.metrics.intervals import Interval, normal_quantile, wilson
 from latentarium.shapes import (
     ClassCounts,

@@ -13,15 +13,9 @@ from latentarium.latent.gaussians import mixture, single_gaussian
 from latentarium.metrics.conditional import class_manifold, confusion, label_histogram
 from latentarium.metrics.conditional import wrong_label_auc as refusal
 from latentarium.metrics.coverage import mixture_quality
-from latentarium.metrics.distances import (
-    density_coverage,
-    frechet,
-    frechet_floor,
-    frechet_interval,
-    kernel_distance,
-    precision_recall,
-)
+from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval, kernel_distance
 from latentarium.metrics.extractors import Extractor, RandomConvolutions, describe
+from latentarium.metrics.fidelity import density_coverage, precision_recall
 from latentarium.metrics.game import exploitability
 from latentarium.metrics.gan_train import gan_train
 from latentarium.metrics.judge import Judge

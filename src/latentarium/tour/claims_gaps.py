@@ -5,7 +5,7 @@ from torch import Tensor
 
 from latentarium import charts
 from latentarium.latent.gaps import distance_to_data, gap_share, quality_by_distance
-from latentarium.metrics.distances import precision_recall
+from latentarium.metrics.fidelity import precision_recall
 from latentarium.metrics.intervals import bootstrap
 from latentarium.metrics.judge import SURE
 from latentarium.metrics.measurement import Measurement

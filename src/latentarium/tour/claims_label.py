@@ -6,7 +6,7 @@ import torch
 from latentarium import charts
 from latentarium.data.dataset import to_float
 from latentarium.metrics.conditional import confusion, label_histogram, wrong_label_auc
-from latentarium.metrics.distances import density_coverage
+from latentarium.metrics.fidelity import density_coverage
 from latentarium.metrics.measurement import Measurement
 from latentarium.models.gan import GAN
 from latentarium.tour.claim import Claim, Condition, Figure
