@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     ["errors"],
     ["config", "memory", "shapes", "files", "random", "progress", "tables", "machine"],
-    ["distributions", "nn", "data", "presets", "weights", "rows"],
+    ["distributions", "nn", "data", "presets", "weights", "checkpoints", "rows"],
     ["objectives"],
     ["models"],
     ["sampling"],

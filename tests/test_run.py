@@ -8,9 +8,10 @@ import torch
 
 from conftest import tiny_data
 from latentarium import presets
+from latentarium.checkpoints import Checkpoint
 from latentarium.config import DataCard, from_dict
 from latentarium.errors import UserError
-from latentarium.run import Checkpoint, Run, load
+from latentarium.run import Run, load
 from latentarium.training.loop import train
 
 

@@ -12,9 +12,7 @@
 `load(folder)` needs no data, no GPU and no configuration.
 """
 
-import dataclasses
 import json
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
@@ -23,11 +21,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from safetensors.torch import save as tensors_to_bytes
-from torch import Tensor
 
 import latentarium
+from latentarium import checkpoints
+from latentarium.checkpoints import Checkpoint
 from latentarium.config import Config, DataCard, flat, from_dict, to_dict
 from latentarium.errors import UserError
 from latentarium.files import (
@@ -49,18 +46,8 @@ from latentarium.rows import append_row, read_row
 from latentarium.weights import weights_from_bytes, weights_to_bytes
 
 FORMAT = 1
-KEPT_CHECKPOINTS = 2
 SHIPPED = "shipped:"
 LOCK = ".lock"
-
-
-@dataclasses.dataclass(frozen=True)
-class Checkpoint:
-    """All that resuming needs."""
-
-    step: int
-    seconds: float
-    tensors: dict[str, Tensor]
 
 
 class Run:
@@ -159,21 +146,8 @@ class Run:
     # ------------------------------------------------------------------ checkpoints and weights
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Adds a checkpoint, then drops the oldest ones; a failure leaves the others as they
-        are."""
-        folder = self.folder / "checkpoints"
-        content = tensors_to_bytes({k: t.contiguous() for k, t in checkpoint.tensors.items()})
-        stem = f"{checkpoint.step:09d}"
-        write_atomic(folder / f"{stem}.safetensors", content)
-        card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
-        write_atomic(folder / f"{stem}.json", to_json(card))
-        for old in sorted(folder.glob("*.json"))[:-KEPT_CHECKPOINTS]:
-            old.unlink()
-            old.with_suffix(".safetensors").unlink(missing_ok=True)
-        kept = {p.stem for p in folder.glob("*.json")}
-        for orphan in folder.iterdir():  # left by a kill in the middle of a write
-            if orphan.stem not in kept:
-                orphan.unlink()
+        """Adds a checkpoint, then drops the oldest ones."""
+        checkpoints.add(self.folder / "checkpoints", checkpoint)
 
     def latest_checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint that is whole; a damaged one is passed over with a warning.
@@ -181,32 +155,11 @@ class Run:
         Raises:
             UserError: There are checkpoints, but all of them are damaged.
         """
-        cards = sorted((self.folder / "checkpoints").glob("*.json"), reverse=True)
-        for path in cards:
-            weights = path.with_suffix(".safetensors")
-            try:
-                card = json.loads(path.read_text())
-                content = weights.read_bytes()
-                if sha256(content) != card["sha256"]:
-                    raise ValueError("its checksum is wrong")
-                if card["step"] != int(path.stem):
-                    raise ValueError("its step is not that of its name")
-                return Checkpoint(card["step"], card["seconds"], tensors_from_bytes(content))
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-                warnings.warn(
-                    f"The checkpoint {weights} is damaged ({error}); the one before it is tried.",
-                    stacklevel=2,
-                )
-        if cards:
-            raise UserError(
-                f"All checkpoints in {self.folder} are damaged: restore them from a copy, or "
-                "train into a new folder."
-            )
-        return None
+        return checkpoints.latest(self.folder / "checkpoints")
 
     def checkpoints(self) -> list[int]:
         """The steps of the checkpoints that are kept."""
-        return sorted(int(p.stem) for p in (self.folder / "checkpoints").glob("*.json"))
+        return checkpoints.steps(self.folder / "checkpoints")
 
     def ends_at(self) -> int | None:
         """The step of the weights for use, which are those of the newest checkpoint; None where

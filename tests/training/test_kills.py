@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import tiny_data
-from latentarium import files, presets, run
+from latentarium import checkpoints, files, presets, run
 from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
 from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
@@ -87,7 +87,7 @@ def before_the_rename(count):
 
 
 def between_weights_and_card(count):
-    run.write_atomic = die_at(count, run.write_atomic, when="checkpoints/0000000")
+    checkpoints.write_atomic = die_at(count, checkpoints.write_atomic, when="checkpoints/0000000")
 
 
 def while_dropping_old_ones(count):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from latentarium.checkpoints import Checkpoint
 from latentarium.config import Config
 from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Data, Split
@@ -14,7 +15,7 @@ from latentarium.errors import NotFinite, Stopped, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.game import Loss, Player, changes, copy_parameters, lengths, move
 from latentarium.random import Noise
-from latentarium.run import Checkpoint, Run
+from latentarium.run import Run
 from latentarium.sampling import fixed_grid
 from latentarium.training.card import model_card
 from latentarium.training.held_out import HeldOut
