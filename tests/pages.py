@@ -35,6 +35,60 @@ IN_A_BROWSER = [
 ]
 
 
+# Of a page: what it asked for and has not got yet. A pause of less than half a second before it
+# asks counts too; what comes again and again (a clock, a feed) does not.
+COUNT_WHAT_IS_DUE = """(() => {
+  const counts = new Map();
+  const count = (what, by) => counts.set(what, (counts.get(what) ?? 0) + by);
+  const counted = (what, promised) => async function (...given) {
+    count(what, 1);
+    try { return await promised.apply(this, given); } finally { count(what, -1); }
+  };
+  window.fetch = counted("fetch", window.fetch);
+  window.createImageBitmap = counted("picture", window.createImageBitmap);
+  for (const kind of ["json", "text", "blob", "arrayBuffer"])
+    Response.prototype[kind] = counted(kind, Response.prototype[kind]);
+
+  const { setTimeout, clearTimeout } = window, timers = new Set();
+  window.setTimeout = (work, delay = 0) => {
+    const id = setTimeout(() => { timers.delete(id); work(); }, delay);
+    if (delay < 500) timers.add(id);
+    return id;
+  };
+  window.clearTimeout = (id) => { timers.delete(id); clearTimeout(id); };
+
+  window.WebSocket = class extends WebSocket {
+    due = 1;  // the connection itself; then an answer for each message
+    change(by) { this.due += by; count("socket", by); }
+    constructor(...given) {
+      super(...given);
+      count("socket", 1);
+      for (const kind of ["open", "message"]) this.addEventListener(kind, () => this.change(-1));
+      this.addEventListener("close", () => this.change(-this.due));
+    }
+    send(content) { this.change(1); super.send(content); }
+  };
+  window.due = () => [
+    ...[...counts].filter(([, n]) => n > 0).map(([what]) => what),
+    ...(timers.size ? ["timer"] : []),
+    ...([...document.images].every((image) => image.complete) ? [] : ["image"]),
+  ];
+})()"""
+
+QUIET = """(seconds) => new Promise((done, failed) => {
+  const end = performance.now() + 1000 * seconds;
+  let frames = 0;
+  const look = () => {
+    const due = window.due();
+    frames = due.length ? 0 : frames + 1;
+    if (frames > 2) done();
+    else if (performance.now() > end) failed(new Error(`waited in vain for ${due}`));
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
 class Served:
     """A studio in a thread, which can go away and come back."""
 
@@ -96,7 +150,7 @@ def page(browser, served):
     context = browser.new_context(
         viewport={"width": 1280, "height": 800}, reduced_motion="reduce", locale="en-GB"
     )
-    page = context.new_page()
+    page = watched(context)
     trouble: list[str] = []
     page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: trouble.append(str(error)))
@@ -110,6 +164,13 @@ def page(browser, served):
     yield page
     context.close()
     assert trouble == []
+
+
+def watched(context):
+    """A page that counts what it waits for."""
+    page = context.new_page()
+    page.add_init_script(COUNT_WHAT_IS_DUE)
+    return page
 
 
 def benchmark():
@@ -127,10 +188,22 @@ def go(page, served, address=""):
     """Opens an address, and waits until its part of the page says that it is ready."""
     page.goto("about:blank")
     page.goto(served.address + address)
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     if "tab=" not in address:
         until(page, "document.querySelector('[data-testid=decoded]')?.width > 0")
-    page.wait_for_timeout(150)
+
+
+def ready(page):
+    """Waits until the part of the page that is open says that it is ready, and all that it asked
+    for has come."""
+    page.wait_for_selector("html[data-ready=yes]")
+    quiet(page)
+
+
+def quiet(page, seconds=10):
+    """Waits until all that the page asked for has come and is painted, however long that takes.
+    Not for a page that plays."""
+    page.evaluate(QUIET, seconds)
 
 
 def until(page, condition, seconds=10):
@@ -143,12 +216,9 @@ def until(page, condition, seconds=10):
 
 
 def address(page):
-    """What the address says once it is written, at most 310 ms after a change. The page's own
-    timers come in their order, however slow the machine is."""
-    return page.evaluate(
-        """() => new Promise((done) => setTimeout(() =>
-             done(Object.fromEntries(new URLSearchParams(location.hash.slice(1)))), 330))"""
-    )
+    """What the address says once it is written."""
+    quiet(page)
+    return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
 
 
 def pixels(page, name="decoded"):
@@ -180,6 +250,6 @@ def drag(page, steps):
     page.mouse.down()
     for x, y in steps:
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        page.wait_for_timeout(60)
+        quiet(page)
     page.mouse.up()
-    page.wait_for_timeout(200)
+    quiet(page)

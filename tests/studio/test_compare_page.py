@@ -11,7 +11,7 @@ import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.studio import processes
 from latentarium.studio.samples.prior import as_generator
-from pages import IN_A_BROWSER, Served, address, drag, go, pixels, seen, until
+from pages import IN_A_BROWSER, Served, address, drag, go, pixels, quiet, ready, seen, until
 
 pytestmark = IN_A_BROWSER
 AE, VAE, GAN, CGAN = range(4)
@@ -62,7 +62,7 @@ def test_one_real_image_goes_through_every_encoder(page, served, monkeypatch):
         error = (((expected - real) / 255) ** 2).mean()
         said = float(page.get_by_test_id(f"error-{model}").inner_text().split()[-1])
         assert said == pytest.approx(error, abs=2e-3)
-        assert "data" in page.get_by_test_id(f"verdict-{model}").inner_text()
+        page.get_by_test_id(f"verdict-{model}").get_by_text("data").first.wait_for()
     for model in (GAN, CGAN):
         assert "Has no encoder" in page.get_by_test_id(f"pane-{model}").inner_text()
     the_code_makes_what_is_shown(page, served, monkeypatch)
@@ -99,7 +99,7 @@ def test_the_same_z_for_every_model(page, served, monkeypatch):
         assert np.abs(shown(page, f"decoded-{model}") - expected).max() <= 1
     old = shown(page, "decoded-3")
     page.get_by_role("radio", name="2", exact=True).click()
-    page.wait_for_timeout(200)
+    quiet(page)
     assert not np.array_equal(shown(page, "decoded-3"), old)
     drag(page, [(0.7, 0.3)])
     found = address(page)
@@ -109,7 +109,7 @@ def test_the_same_z_for_every_model(page, served, monkeypatch):
     )
     the_code_makes_what_is_shown(page, served, monkeypatch)
     page.get_by_role("radio", name="the same image").click()
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     assert "reconstruct" in page.get_by_test_id("code-python").first.inner_text()
 
 
@@ -128,7 +128,7 @@ def test_models_are_chosen_two_to_four(page, served):
     assert page.locator("article").count() == 2
     assert page.get_by_role("checkbox", name="vae_debug").is_disabled()  # one alone is none
     page.get_by_role("checkbox", name="ae_debug", exact=True).check()
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     assert page.locator("article").count() == 3
     assert address(page)["c.models"] == "0.1.3"
     page.set_viewport_size({"width": 500, "height": 800})
@@ -166,7 +166,7 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
     np.testing.assert_array_equal(shown(page, "draw-3-15"), last)
     old = shown(page, "draw-0-0")
     page.get_by_role("button", name="New draw").click()
-    assert address(page)["c.seed"] == "8"
+    assert address(page)["c.seed"] == "8"  # which waits for the images too
     assert not np.array_equal(shown(page, "draw-0-0"), old)
 
 
@@ -195,7 +195,7 @@ def test_measures_stand_below_with_intervals_and_only_what_compares_is_ranked(pa
         assert "can't be compared" in page.get_by_test_id("refusal").inner_text()
         assert page.get_by_test_id("row-kernel").count() == 0
         page.get_by_role("button", name="All measures").click()
-        assert page.get_by_test_id("row-kernel").count() == 1
+        page.get_by_test_id("row-kernel").wait_for()
         assert address(page)["c.all"] == "1"
         command = page.get_by_test_id("code-command").inner_text()
         assert command == "latentarium compare " + " ".join(

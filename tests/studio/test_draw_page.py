@@ -18,7 +18,7 @@ from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.given import search, usual
 from latentarium.studio.given.landing import land
 from latentarium.studio.maps.atlas import Atlas
-from pages import IN_A_BROWSER, Served, go, pixels, seen
+from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, seen, watched
 
 pytestmark = IN_A_BROWSER
 
@@ -52,20 +52,18 @@ def grey(page, name):
 
 
 def landed(page):
-    """Where the mark is, once it is there."""
+    """Where the mark is."""
+    quiet(page)
     mark = page.get_by_test_id("landing")
-    mark.wait_for(state="attached")
     return float(mark.get_attribute("data-x")), float(mark.get_attribute("data-y"))
 
 
 def settled(page, atlas):
     """Where the mark is, once it is that of the image that is seen."""
-    for _ in range(100):
-        found = land(atlas, grey(page, "seen"))
-        if landed(page) == pytest.approx(found.place, abs=1e-4):
-            return found
-        page.wait_for_timeout(30)
-    raise AssertionError("the mark never is where the image lands")
+    quiet(page)
+    found = land(atlas, grey(page, "seen"))
+    assert landed(page) == pytest.approx(found.place, abs=1e-4)
+    return found
 
 
 def test_a_drawing_lands_comes_back_and_has_neighbours(page, served):
@@ -86,7 +84,7 @@ def test_a_drawing_lands_comes_back_and_has_neighbours(page, served):
     stroke(page, POST)
     second = settled(page, atlas)
     assert second.place != first.place
-    page.wait_for_timeout(250)
+    quiet(page)
     page.reload()  # the drawing is in the address
     assert settled(page, atlas).place == second.place
     page.get_by_role("button", name="Undo").click()
@@ -101,12 +99,9 @@ def test_an_autoencoder_says_that_it_has_no_posterior(page, served):
     landed(page)
     assert "a point, no posterior" in page.locator("aside").inner_text()
     assert page.get_by_test_id("landing").locator("ellipse").count() == 0
-    page.get_by_role("button", name="Cursor there").click()
     x, _ = landed(page)
-    page.wait_for_timeout(250)
-    assert float(page.evaluate("new URLSearchParams(location.hash.slice(1)).get('x')")) == (
-        pytest.approx(x, abs=1e-4)
-    )
+    page.get_by_role("button", name="Cursor there").click()
+    assert float(address(page)["x"]) == pytest.approx(x, abs=1e-4)
 
 
 def test_a_real_image_is_what_the_copied_code_has(page, served):
@@ -138,7 +133,7 @@ def test_the_pad_is_drawn_on_by_keyboard(page, served):
     page.get_by_role("button", name="Erase").click()
     before = int(grey(page, "seen").long().sum())
     stroke(page, [(0.1, 0.6), (0.9, 0.6)])
-    page.wait_for_timeout(50)
+    quiet(page)
     assert int(grey(page, "seen").long().sum()) < before
 
 
@@ -162,9 +157,10 @@ def test_a_file_is_read_here_and_what_is_none_is_a_sentence(page, served):
         in page.get_by_test_id("code-python").inner_text()
     )
     page.get_by_role("button", name="Negative").click()
+    quiet(page)
     assert torch.equal(grey(page, "seen")[0, 0], 255 - torch.from_numpy(values))
     chooser.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
-    assert "choose a PNG or JPEG" in page.get_by_role("alert").inner_text()
+    page.get_by_role("alert").get_by_text("choose a PNG or JPEG").wait_for()
 
 
 def test_an_image_is_found_and_the_walk_is_seen(page, served):
@@ -184,7 +180,7 @@ def test_an_image_is_found_and_the_walk_is_seen(page, served):
     assert "found = invert(model, image, seed=3)" in code
     end = grey(page, "found")
     page.get_by_label("Walk").fill("0")
-    page.wait_for_timeout(50)
+    quiet(page)
     assert not torch.equal(grey(page, "found"), end)
     page.get_by_label("Ask for", exact=True).and_(page.locator("select")).select_option("2")
     page.get_by_role("button", name="Find this image").click()
@@ -199,7 +195,7 @@ def test_a_search_leaves_its_way_on_the_map(page, served):
     assert page.get_by_test_id("way").locator("circle").count() == 2
     x = float(page.get_by_test_id("way").locator("circle").last.get_attribute("cx"))
     page.get_by_role("button", name="Cursor there").click()
-    page.wait_for_timeout(100)
+    quiet(page)
     ring = float(page.locator("circle.cursor").get_attribute("cx"))
     assert ring == pytest.approx(x, abs=0.5)
 
@@ -250,13 +246,13 @@ def test_who_goes_away_ends_the_search(page, served, monkeypatch):
 
 def test_near_enough_the_images_are_seen(page, served):
     go(page, served, "#tab=explore&model=0&ellipses=0")
-    page.wait_for_timeout(300)
+    quiet(page)
     far = seen(page)
     box = page.locator(".map").bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.move(*middle)
     page.mouse.wheel(0, -400)
-    page.wait_for_timeout(500)
+    quiet(page)
     assert seen(page)["shades"] > far["shades"] + 50  # grey values of images
     said = page.get_by_test_id("hovered")
     number, place = None, (0, 0)
@@ -305,7 +301,7 @@ def in_colour(tmp_path_factory):
 
 
 def test_in_colour_and_without_labels(browser, in_colour):
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page = watched(browser.new_context(viewport={"width": 1280, "height": 800}))
     go(page, in_colour, "#tab=explore&tool=draw")
     page.get_by_label("Brush").fill("#ff2000")
     page.get_by_label("Paper").fill("#0000c0")
@@ -325,4 +321,4 @@ def test_in_colour_and_without_labels(browser, in_colour):
     page.get_by_role("radio", name="Find").click()
     page.get_by_role("button", name="Find this image").click()
     page.get_by_text(re.compile("held-out real images")).wait_for()
-    page.close()
+    page.context.close()

@@ -6,7 +6,7 @@ import torch
 from latentarium.latent.gaussians import Ellipse
 from latentarium.sampling import decode
 from latentarium.studio.maps.draws import of_all, of_class, of_ellipse
-from pages import IN_A_BROWSER, address, go, pixels
+from pages import IN_A_BROWSER, address, go, pixels, quiet
 
 pytestmark = IN_A_BROWSER
 VAE = "#model=1&tool=gaussians"
@@ -14,6 +14,7 @@ VAE = "#model=1&tool=gaussians"
 
 def drawn(page):
     """The grid's images, one row of grey values each; waits for the draws' numbers first."""
+    quiet(page)
     page.get_by_test_id("draws-verdict").get_by_text("Of 400 draws").wait_for()
     return np.array([pixels(page, f"draw-{i}")[::4] for i in range(25)])
 

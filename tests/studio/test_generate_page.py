@@ -10,7 +10,7 @@ from PIL import Image
 from latentarium.data.dataset import to_uint8
 from latentarium.pictures import grid_png
 from latentarium.studio.samples.critic import Critic
-from pages import IN_A_BROWSER, Served, go, pixels, until
+from pages import IN_A_BROWSER, Served, go, pixels, quiet, until
 
 pytestmark = IN_A_BROWSER
 AE, GAN, CGAN = 0, 2, 3
@@ -145,7 +145,7 @@ def test_the_pad_blends_classes_at_one_z(page, served):
     page.mouse.up()
     assert blended.inner_text() == "0 % 0 + 100 % 2"
     two = made(served, CGAN, 6, "2", seed=3)
-    page.wait_for_timeout(300)
+    quiet(page)
     assert np.abs(shown(page, "blend-0").astype(int) - two[0]).max() <= 1
     pad.focus()
     page.keyboard.press("ArrowLeft")

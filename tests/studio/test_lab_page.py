@@ -3,7 +3,7 @@
 import re
 
 from latentarium.studio.lab.lab import Lab
-from pages import IN_A_BROWSER, address, go, seen
+from pages import IN_A_BROWSER, address, go, quiet, seen
 
 pytestmark = IN_A_BROWSER
 PANELS = ("lab-gaussian", "lab-vae", "lab-gan")
@@ -36,12 +36,12 @@ def test_three_models_learn_by_one_clock_and_what_is_copied_does_the_same(page, 
     button(page, "▶ Play").click()
     ticked(page, 8)
     button(page, "❚❚ Pause").click()
-    page.wait_for_timeout(150)
+    quiet(page)
     button(page, "One step").click()
     button(page, "D only").click()
     button(page, "G only").click()
     button(page, "G only").click()
-    page.wait_for_timeout(300)
+    quiet(page)
     done = clock(page)
     assert all(seen(page, name) != one for name, one in zip(PANELS, before, strict=True))
     code = page.get_by_test_id("code-python").inner_text()
@@ -66,18 +66,20 @@ def test_alone_only_the_gan_moves_and_layers_can_be_left_out(page, served):
     go(page, served, LAB)
     button(page, "One step").click()
     ticked(page, 1)
+    quiet(page)
     before = [seen(page, name) for name in PANELS]
     button(page, "D only").click()
     ticked(page, 2)
+    quiet(page)
     after = [seen(page, name) for name in PANELS]
     assert after[:2] == before[:2]
     assert after[2] != before[2]
     page.get_by_label("Field").uncheck()
     page.get_by_label("Grid").uncheck()
     page.get_by_label("Pushes").uncheck()
+    quiet(page)
     assert seen(page, "lab-gan")["painted"] < after[2]["painted"] / 2
-    page.wait_for_timeout(250)
-    assert "l.field=0" in page.url
+    assert address(page)["l.field"] == "0"
 
 
 def test_a_distribution_is_drawn_by_hand_and_the_address_keeps_it(page, served):
@@ -92,9 +94,7 @@ def test_a_distribution_is_drawn_by_hand_and_the_address_keeps_it(page, served):
     page.get_by_test_id("lab-gan").wait_for()
     painted = seen(page, "brush")["painted"]
     assert painted > 5
-    drawing = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('l.drawing')")
-    page.wait_for_timeout(250)
-    drawing = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('l.drawing')")
+    drawing = address(page)["l.drawing"]
     points = Lab("drawn", drawing=drawing).real()["points"]
     assert max(points[::2]) < 0  # to the left, and above
     assert min(points[1::2]) > 0.5
@@ -102,9 +102,10 @@ def test_a_distribution_is_drawn_by_hand_and_the_address_keeps_it(page, served):
     assert seen(page, "brush")["painted"] == painted
     page.get_by_test_id("lab-gan").wait_for()
     button(page, "Random blobs").click()
-    page.wait_for_timeout(300)
+    quiet(page)
     assert seen(page, "brush")["painted"] != 0
     button(page, "Clear").click()
+    quiet(page)
     assert seen(page, "brush")["painted"] == 0
 
 

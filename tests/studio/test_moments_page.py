@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from latentarium.data.dataset import to_uint8
-from pages import IN_A_BROWSER, drag, go, pixels, seen
+from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, seen, watched
 
 pytestmark = IN_A_BROWSER
 
@@ -19,17 +19,12 @@ def rewind(page, served, index, address=""):
     go(page, served, f"#tab=train&t.run={RUNS[index]}{address}")
     page.get_by_test_id("loaded").filter(has_text="3 of 3 moments").wait_for()
     page.locator(".map").evaluate("map => map.scrollIntoView({ block: 'center' })")
-    page.wait_for_timeout(150)
-
-
-def step_of(page):
-    """The step of the training that all of the page looks at."""
-    return page.evaluate("new URLSearchParams(location.hash.slice(1)).get('t.step')")
+    quiet(page)
 
 
 def slide(page, moment):
     page.get_by_label("Moment of the training").fill(str(moment))
-    page.wait_for_timeout(250)
+    quiet(page)
 
 
 def test_one_slider_scrubs_the_map_the_samples_and_the_step(page, served):
@@ -39,7 +34,7 @@ def test_one_slider_scrubs_the_map_the_samples_and_the_step(page, served):
     for moment, step in ((3, 40), (2, 1), (1, 0)):
         slide(page, moment)
         assert page.get_by_test_id("moment").inner_text().startswith(f"step {step} ")
-        assert step_of(page) == str(step)
+        assert address(page)["t.step"] == str(step)
         shown.append([seen(page), *(pixels(page, n) for n in ("samples", "rebuilt", "decoded"))])
     for one, two in ((0, 1), (0, 2)):
         assert all(a != b for a, b in zip(shown[one], shown[two], strict=True))
@@ -55,17 +50,15 @@ def test_a_step_that_is_set_elsewhere_puts_the_slider_at_the_nearest_moment(page
     page.get_by_test_id("loss-autoencoder").focus()
     page.keyboard.press("Home")
     page.get_by_test_id("moment").filter(has_text="step 40").wait_for()
-    page.wait_for_timeout(250)
-    assert step_of(page) == "10"  # which stays where it was put
+    assert address(page)["t.step"] == "10"  # which stays where it was put
 
 
 def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
     rewind(page, served, 0, "&m.at=2")
     before = pixels(page)
     drag(page, [(0.3, 0.4), (0.35, 0.3)])
-    page.wait_for_timeout(250)
     assert pixels(page) != before
-    place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
+    place = address(page)
     x, y = float(place["m.x"]), float(place["m.y"])
     expected = to_uint8(served.gallery.atlas(0, 2).decode_at(x, y)).flatten()
     assert np.abs(np.array(pixels(page)[::4]) - expected.numpy()).max() <= 1
@@ -83,9 +76,9 @@ def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
 def test_it_plays_and_keys_step(page, served):
     rewind(page, served, 1, "&m.speed=4")
     page.keyboard.press("[")
-    assert page.get_by_test_id("moment").inner_text().startswith("step 1 ")
+    page.get_by_test_id("moment").filter(has_text="step 1 ").wait_for()
     page.keyboard.press("]")
-    assert page.get_by_test_id("moment").inner_text().startswith("step 40 ")
+    page.get_by_test_id("moment").filter(has_text="step 40 ").wait_for()
     page.keyboard.press("Space")
     page.get_by_test_id("moment").filter(has_text="step 0").wait_for()
     page.get_by_test_id("moment").filter(has_text="step 40").wait_for()
@@ -95,21 +88,21 @@ def test_it_plays_and_keys_step(page, served):
 def test_a_conditional_gan_shows_its_seeds_at_each_moment(page, served):
     rewind(page, served, 3, "&m.label=1")
     assert "a column for each class" in page.locator(".scene").inner_text()
-    page.wait_for_timeout(300)
+    quiet(page)
     last = [seen(page), pixels(page, "samples"), pixels(page, "decoded")]
     slide(page, 2)
-    page.wait_for_timeout(300)
+    quiet(page)
     first = [seen(page), pixels(page, "samples"), pixels(page, "decoded")]
     assert all(a != b for a, b in zip(first, last, strict=True))
     page.get_by_role("radio", name="2", exact=True).click()
-    page.wait_for_timeout(200)
+    quiet(page)
     assert pixels(page, "decoded") != first[2]
     assert 'label="2"' in page.get_by_test_id("code-python").inner_text()
 
 
 def test_points_swim_unless_motion_is_reduced(browser, served):
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
+    page = watched(context)
     rewind(page, served, 1)
     count = """() => new Promise((done) => {
       const canvas = document.querySelector('[data-testid=map]');
@@ -153,4 +146,4 @@ def test_a_model_without_moments_says_how_to_get_them(page, served):
         "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"moments": []}])
     )
     go(page, served, "#tab=train&t.run=r")
-    page.locator("article").get_by_text("--train.snapshots 24").wait_for()
+    assert "--train.snapshots 24" in page.locator("article").inner_text()

@@ -2,13 +2,12 @@
 
 import colorsys
 import re
-import time
 
 import numpy as np
 import pytest
 import torch
 
-from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, seen
+from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, quiet, ready, seen
 
 pytestmark = IN_A_BROWSER
 
@@ -21,7 +20,7 @@ def test_dragging_decodes_under_the_pointer(page, served):
     drag(page, [(0.3, 0.4), (0.35, 0.3)])
     assert pixels(page) != before
     # the image is that of the place in the address
-    page.wait_for_timeout(300)
+    quiet(page)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
     image = served.gallery[0].atlas.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
@@ -102,10 +101,10 @@ def test_the_map_shows_points_and_each_class_its_gaussian(page, served):
     before = seen(page)
     page.locator(".map").hover()
     page.mouse.wheel(0, -600)
-    page.wait_for_timeout(100)
+    quiet(page)
     assert seen(page) != before
     page.get_by_role("button", name="Whole map").click()
-    page.wait_for_timeout(100)
+    quiet(page)
     assert seen(page) == before
     assert "of the variance · 360 encoded images" in page.locator(".bar").inner_text()
 
@@ -117,16 +116,15 @@ def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
     for definition in ("distance", "round_trip", "stretch"):
         page.get_by_label("Gaps").select_option(definition)
         page.get_by_test_id("gaps").wait_for()
-        end = time.monotonic() + 20
-        while seen(page, "gaps")["hash"] in [0, *painted] and time.monotonic() < end:
-            page.wait_for_timeout(100)
+        quiet(page, 20)
         painted.append(seen(page, "gaps")["hash"])
         assert seen(page, "gaps")["painted"] > 20
     assert len(set(painted)) == 3
     assert "99 % of held-out images" in page.locator(".hint").inner_text()
-    page.wait_for_timeout(200)
+    quiet(page)
     assert "gaps=stretch" in page.url
     page.get_by_label("Gaps").select_option("none")
+    quiet(page)
     assert page.get_by_test_id("gaps").is_hidden()
 
 
@@ -139,7 +137,7 @@ def test_two_fingers_zoom_and_move_the_map(page, served):
     def touch(kind, *places):
         points = [{"x": middle[0] + x, "y": middle[1] + y, "id": i} for i, (x, y) in places]
         device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        page.wait_for_timeout(80)  # it comes with the next frame
+        quiet(page)
 
     touch("touchStart", (0, (-50, 0)))
     cursor = address(page)
@@ -173,6 +171,7 @@ def test_a_gap_layer_is_gone_while_another_is_computed(page, served):
         page.wait_for_timeout(20)
     held[0].continue_()
     page.get_by_test_id("gaps").wait_for()
+    quiet(page)
     assert page.get_by_role("status").inner_text() == ""
 
 
@@ -182,11 +181,11 @@ def test_the_keyboard_reaches_everything(page, served):
     page.locator(".map").focus()
     for _ in range(12):
         page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(400)
+    quiet(page)
     assert pixels(page) != before
     assert float(page.evaluate("new URLSearchParams(location.hash.slice(1)).get('x')")) > 0
     page.keyboard.press("4")
-    page.wait_for_timeout(300)
+    quiet(page)
     assert page.get_by_role("radio", name="cgan_debug").get_attribute("aria-checked") == "true"
 
 
@@ -194,17 +193,17 @@ def test_a_conditional_gan_makes_what_it_is_asked_for(page, served):
     go(page, served, "#model=3&x=0.5&y=0.25&label=1")
     one = pixels(page)
     page.get_by_role("radio", name="2", exact=True).click()
-    page.wait_for_timeout(200)
+    quiet(page)
     assert pixels(page) != one
     page.get_by_role("radio", name="1", exact=True).click()
-    page.wait_for_timeout(200)
+    quiet(page)
     assert pixels(page) == one
     assert "can't say how far" in page.get_by_test_id("verdict").inner_text()
 
 
 def test_a_model_without_encoder_shows_its_seeds(page, served):
     go(page, served, "#model=2")
-    page.wait_for_timeout(500)
+    quiet(page)
     tiles = seen(page)
     assert tiles["shades"] > 20  # grey values of images
     assert tiles["painted"] > 20_000
@@ -212,7 +211,7 @@ def test_a_model_without_encoder_shows_its_seeds(page, served):
     page.keyboard.down("Shift")
     drag(page, [(0.7, 0.6)])
     page.keyboard.up("Shift")
-    page.wait_for_timeout(500)
+    quiet(page)
     assert seen(page) != tiles
 
 
@@ -242,12 +241,11 @@ def test_the_part_of_the_map_that_is_seen_is_in_the_address(page, served):
         page.mouse.wheel(0, -300)
         there = address(page)
         assert float(there["v.s"]) > 0
-        page.wait_for_timeout(300)
+        quiet(page)
         zoomed = seen(page)
         assert zoomed != whole
         page.reload()
-        page.wait_for_selector("html[data-ready=yes]")
-        page.wait_for_timeout(500)
+        ready(page)
         assert seen(page) == zoomed
         assert address(page) == there
         page.get_by_role("button", name="Whole map").click()
@@ -264,7 +262,7 @@ def test_light_and_dark_and_two_languages(page, served):
     assert "整張地圖" in page.locator(".bar").inner_text()
     assert page.evaluate("document.documentElement.lang") == "zh-TW"
     page.reload()
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     assert "整張地圖" in page.locator(".bar").inner_text()  # it is remembered
 
 
@@ -281,7 +279,7 @@ def test_a_lost_server_is_said_and_nothing_is_lost(page, served):
     finally:
         served.start()
     page.get_by_role("alert").wait_for(state="detached")
-    page.wait_for_timeout(300)
+    quiet(page)
     assert pixels(page) != before
     # the browser itself reports the refused connections
     said = ("ERR_CONNECTION_REFUSED", "WebSocket")
@@ -301,12 +299,12 @@ def test_a_sheet_says_all_keys_in_both_languages(page, served):
     sheet = page.get_by_test_id("keys")
     assert "enlarge and reduce the map" in sheet.inner_text()
     sheet.get_by_role("button", name="Close").click()
-    assert not sheet.is_visible()
+    sheet.wait_for(state="hidden")
     page.get_by_role("button", name="中文").click()
     page.get_by_role("button", name="按鍵").click()
     assert "放大、縮小地圖" in sheet.inner_text()
     page.keyboard.press("Escape")
-    assert not sheet.is_visible()
+    sheet.wait_for(state="hidden")
     assert "自編碼器" in page.get_by_role("radiogroup", name="模型").inner_text()
 
 
@@ -322,15 +320,17 @@ def test_the_address_names_the_model_by_its_folder(page, served):
 
 def test_who_leaves_at_once_finds_the_page_as_it_was(page, served):
     go(page, served, "#model=0")
-    address(page)  # nothing is left to write
+    quiet(page)
+    page.wait_for_timeout(320)  # browsers allow no second write of the address before
     page.get_by_role("radio", name="vae_debug").click()
     page.evaluate("new Promise((done) => setTimeout(done))")
     page.reload()
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     assert (
         page.get_by_role("radio", name="vae_debug").first.get_attribute("aria-checked") == "true"
     )
     page.get_by_role("radio", name="cgan_debug").click()
-    page.evaluate("void setTimeout(() => (location.hash = 'model=0'))")  # by hand
-    page.wait_for_timeout(500)
+    with page.expect_event("load"):
+        page.evaluate("void setTimeout(() => (location.hash = 'model=0'))")  # by hand
+    ready(page)
     assert page.get_by_role("radio", name="ae_debug").first.get_attribute("aria-checked") == "true"

@@ -10,7 +10,7 @@ from test_gaussians_page import address, run, same
 from latentarium.sampling import decode
 from latentarium.studio.maps.anchors import latent_of, plane_of
 from latentarium.studio.maps.ways import way
-from pages import IN_A_BROWSER, drag, go, pixels, seen, until
+from pages import IN_A_BROWSER, drag, go, pixels, quiet, seen, until
 
 pytestmark = IN_A_BROWSER
 AE = "#model=0&tool=path&p.a=i3&p.b=0.5,-1.25&p.steps=8"
@@ -18,7 +18,7 @@ AE = "#model=0&tool=path&p.a=i3&p.b=0.5,-1.25&p.steps=8"
 
 def frames(page, name, steps=8):
     until(page, f"document.querySelector('[data-testid=frame-{name}-0]')?.width > 0")
-    page.wait_for_timeout(100)
+    quiet(page)
     return np.array([pixels(page, f"frame-{name}-{i}")[::4] for i in range(steps)])
 
 
@@ -69,7 +69,7 @@ def test_a_frame_is_looked_at_and_played(page, served):
     shown = frames(page, "spherical")
     section = page.get_by_test_id("way-spherical")
     section.get_by_role("button", name="Step 5 of 8").click()
-    page.wait_for_timeout(100)
+    quiet(page)
     assert pixels(page)[::4] == shown[4].tolist()
     assert "Step 5 of 8" in page.locator("figcaption").first.inner_text()
     assert (address(page)["p.way"], address(page)["p.at"]) == ("spherical", "4")
@@ -87,7 +87,7 @@ def test_a_strip_is_one_stop_with_arrows_within(page, served):
     assert section.locator(".frames button[tabindex='0']").count() == 1
     section.get_by_role("button", name="Step 3 of 8").click()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(100)
+    quiet(page)
     assert pixels(page)[::4] == shown[3].tolist()
     focused = "document.activeElement.getAttribute('aria-label')"
     assert page.evaluate(focused) == "Step 4 of 8"
@@ -106,7 +106,7 @@ def test_ends_are_dragged_and_put_by_keys(page, served):
     page.mouse.down()
     page.mouse.move(box["x"] + 50, box["y"] + 30, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(300)
+    quiet(page)
     assert not np.array_equal(frames(page, "straight")[0], before[0])
     assert "," in address(page)["p.a"]
     page.locator(".map").focus()
@@ -143,7 +143,7 @@ def test_a_gan_goes_by_whole_latents_and_has_no_profile(page, served):
     assert page.get_by_test_id("leaves").count() == 0
     assert "The spherical way keeps it" in page.locator("aside").inner_text()
     page.get_by_role("radio", name="2", exact=True).click()
-    page.wait_for_timeout(300)
+    quiet(page)
     assert not np.array_equal(frames(page, "spherical"), shown)
 
 
@@ -158,7 +158,7 @@ def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
     page.get_by_role("radio", name="Through three anchors").click()
     page.get_by_text("Plane through mean of 0, mean of 1, mean of 2").wait_for()
     assert page.get_by_test_id("anchor-mark").all_text_contents() == ["1", "2", "3"]
-    page.wait_for_timeout(200)
+    quiet(page)
     assert seen(page) != before
     page.get_by_role("button", name="Nearest image to the cursor").nth(1).click()
     page.get_by_text("Plane through mean of 0, image #").wait_for()
@@ -166,7 +166,7 @@ def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
     share = 100 * plane_of(atlas, name).variance_share
     assert f"{share:.0f} % of the variance" in page.locator(".bar").inner_text()
     drag(page, [(0.6, 0.4)])
-    page.wait_for_timeout(200)
+    quiet(page)
     now = address(page)
     plane = plane_of(atlas, now["plane"])
     image = atlas.decode_at(float(now["x"]), float(now["y"]), plane=plane)

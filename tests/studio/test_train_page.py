@@ -15,7 +15,7 @@ from latentarium.config import GANConfig
 from latentarium.pictures import png_bytes
 from latentarium.run import Run
 from latentarium.studio.gallery import gallery_of
-from pages import IN_A_BROWSER, Served, address, go, until
+from pages import IN_A_BROWSER, Served, address, go, ready, until
 
 pytestmark = IN_A_BROWSER
 
@@ -95,7 +95,7 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     for name, tensor in whole.load().state_dict().items():
         assert torch.equal(tensor, mine.load().state_dict()[name]), name
     page.get_by_role("button", name="Explore it").click()
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     radio = page.get_by_role("radio", name="mine VAE")
     assert radio.get_attribute("aria-checked") == "true"
 
@@ -126,7 +126,7 @@ def test_a_run_of_the_command_line_shows_live(page, served, runs, npz):
     # a page that comes later shows each row once
     rows = Run(folder).log()
     page.reload()
-    page.wait_for_selector("html[data-ready=yes]")
+    ready(page)
     page.get_by_test_id("loss-generator").wait_for()
     assert page.get_by_test_id("loss-generator").get_attribute("aria-valuenow") == str(
         rows[-1]["step"]
