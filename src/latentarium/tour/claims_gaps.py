@@ -1,57 +1,24 @@
 """The claims about gaps in a latent space."""
 
 import torch
-from torch import Tensor
 
 from latentarium import charts
-from latentarium.latent.gaps import distance_to_data, gap_share, quality_by_distance
-from latentarium.metrics.fidelity import precision_recall
-from latentarium.metrics.intervals import bootstrap
-from latentarium.metrics.judge import SURE
+from latentarium.latent.gaps import distance_to_data, gap_share
 from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.prior_gap import prior_sliced_distance
 from latentarium.random import Noise
-from latentarium.shapes import PerSample
+from latentarium.shapes import LatentSet
 from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import Evidence
+from latentarium.tour.ladder import NEAR
 
 SHOWN = 10
-EDGES = (0.0, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 1e9)
-"""Of the bins of distance, in units of the farthest hundredth of held-out data."""
-
-
-def _gap_evidence(e: Evidence, name: str) -> tuple[Tensor, PerSample, Tensor, Tensor]:
-    """Latents along a ladder away from data, how far each lies (1: as the farthest hundredth of
-    held-out data), whether its decode lies among real images (improved precision), and whether
-    the judge is sure of it."""
-    codes = e.codes[name]
-    noise = Noise("gaps", e.seed)
-    held = distance_to_data(codes["train"], codes["test"])
-    unit = held.quantile(0.99)
-    count = min(4000, len(codes["test"]))
-    start = codes["test"][:count]
-    end = codes["test"][torch.randperm(len(codes["test"]), generator=noise.generator)[:count]]
-    away = 2.2 * noise.uniform(count, 1)  # between two data points, and beyond the second
-    z = start + away * (end - start)
-    distance = distance_to_data(codes["train"], z) / unit
-    decoded = e.decode(name, z)
-    features = e.judge.features(decoded)
-    sure = e.judge.probabilities(decoded).max(1).values > SURE
-    among = precision_recall(e.test_features[:5000], features).precise
-    return z, distance, among.double(), sure.double()
 
 
 def ae_gaps(e: Evidence) -> Claim:
     """Quality against distance from data, and samples from a Gaussian around all latents."""
-    z, distance, real, sure = _gap_evidence(e, "ae")
-    curve = quality_by_distance(distance, real, EDGES, seed=e.seed)
-    near, far = distance <= 0.6, distance > 1.25
-    drop = float(real[near].mean() - real[far].mean())
-    interval = _difference_interval(real[near], real[far], e.seed)
+    found = e.ladders["ae"]
     one, mixed = e.distance["ae"], e.distance["ae_mixture"]
-    pick = torch.randperm(len(distance), generator=Noise("shown", e.seed).generator)
-    best = pick[near[pick]][: 3 * SHOWN]
-    worst = pick[(distance > 1.5)[pick]][: 3 * SHOWN]
     return Claim(
         id="ae-gaps",
         title="The latent has gaps, and what is decoded from a gap is bad",
@@ -63,7 +30,8 @@ def ae_gaps(e: Evidence) -> Claim:
             Condition(
                 number=Measurement(
                     name="Decodes that lie among real images: near data less far from it",
-                    value=drop, interval=interval, unit="share", n=len(distance),
+                    value=found.drop(found.real), interval=found.drop_interval(found.real),
+                    unit="share", n=len(found.z),
                 ),
                 relation=">=", bar=0.2,
             ),
@@ -78,7 +46,7 @@ def ae_gaps(e: Evidence) -> Claim:
         ),
         evidence=(
             Measurement(name="The same by the judge's certainty (above 0.9) instead", unit="share",
-                        value=float(sure[near].mean() - sure[far].mean()), n=len(distance),
+                        value=found.drop(found.sure), n=len(found.z),
                         note="a classifier is overconfident far from what it learned"),
             one, mixed, e.distance["vae"],
         ),
@@ -94,46 +62,52 @@ def ae_gaps(e: Evidence) -> Claim:
             "One Gaussian around everything also covers the gaps, so many draws fall into them. A "
             "mixture that follows the data avoids most."
         ),
-        figures=(
-            Figure(
-                caption="How many decodes lie among real images, against how far from data they "
-                "come from (1: the farthest hundredth of held-out data).",
-                alt="A falling curve.",
-                content=_curves({"ae": curve}),
-            ),
-            Figure(
-                caption="Decoded near data.",
-                alt="Thirty clear digits.",
-                content=charts.pixels(e.decode("ae", z[best]), SHOWN),
-            ),
-            Figure(
-                caption="Decoded from gaps.",
-                alt="Thirty blots that are no digits.",
-                content=charts.pixels(e.decode("ae", z[worst]), SHOWN),
-            ),
-            Figure(
-                caption="Drawn from one Gaussian around all latents.",
-                alt="Thirty samples, many broken.",
-                content=charts.pixels(e.samples["ae"][:30], SHOWN),
-            ),
-            Figure(
-                caption="Drawn from a mixture of 50 Gaussians fitted to the latents.",
-                alt="Thirty samples, most of them digits.",
-                content=charts.pixels(e.samples["ae_mixture"][:30], SHOWN),
-            ),
-        ),
+        figures=_from_data_into_gaps(e),
     )  # fmt: skip
+
+
+def _from_data_into_gaps(e: Evidence) -> tuple[Figure, ...]:
+    found = e.ladders["ae"]
+    pick = torch.randperm(len(found.z), generator=Noise("shown", e.seed).generator)
+    best = pick[(found.distance <= NEAR)[pick]][: 3 * SHOWN]
+    worst = pick[(found.distance > 1.5)[pick]][: 3 * SHOWN]
+    return (
+        Figure(
+            caption="How many decodes lie among real images, against how far from data they "
+            "come from (1: the farthest hundredth of held-out data).",
+            alt="A falling curve.",
+            content=_curves({"ae": found.curve()}),
+        ),
+        Figure(
+            caption="Decoded near data.",
+            alt="Thirty clear digits.",
+            content=charts.pixels(e.decode("ae", found.z[best]), SHOWN),
+        ),
+        Figure(
+            caption="Decoded from gaps.",
+            alt="Thirty blots that are no digits.",
+            content=charts.pixels(e.decode("ae", found.z[worst]), SHOWN),
+        ),
+        Figure(
+            caption="Drawn from one Gaussian around all latents.",
+            alt="Thirty samples, many broken.",
+            content=charts.pixels(e.samples["ae"][:30], SHOWN),
+        ),
+        Figure(
+            caption="Drawn from a mixture of 50 Gaussians fitted to the latents.",
+            alt="Thirty samples, most of them digits.",
+            content=charts.pixels(e.samples["ae_mixture"][:30], SHOWN),
+        ),
+    )
 
 
 def vae_continuous(e: Evidence) -> Claim:
     """The share of prior mass in gaps, the same curve, aggregate posterior against prior."""
-    curves, shares, drops = {}, {}, {}
+    shares, drops = {}, {}
     n = 4000
     eps = Noise("standard normal", e.seed).normal(n, e.models["vae"].latent_dim)
     for name in ("ae", "vae"):
-        _, distance, real, _ = _gap_evidence(e, name)
-        drops[name] = float(real[distance <= 0.6].mean() - real[distance > 1.25].mean())
-        curves[name] = quality_by_distance(distance, real, EDGES, seed=e.seed)
+        drops[name] = e.ladders[name].drop(e.ladders[name].real)
         codes = e.codes[name]
         held = distance_to_data(codes["train"], codes["test"])
         shares[name] = gap_share(distance_to_data(codes["train"], eps), held)
@@ -197,25 +171,29 @@ def vae_continuous(e: Evidence) -> Claim:
             "far its gaps really close is a matter of degree, and the first number says it. "
             "The price is blur, for each point must serve all images whose Gaussians cover it."
         ),
-        figures=(
-            Figure(
-                caption="How many decodes lie among real images, against how far from data they "
-                "come from: AE and VAE.",
-                alt="Two curves; the VAE has few points far out.",
-                content=_curves(curves),
-            ),
-            Figure(
-                caption="Drawn from N(0, I) and decoded by the VAE.",
-                alt="Thirty samples of the VAE.",
-                content=charts.pixels(e.samples["vae"][:30], SHOWN),
-            ),
-            Figure(
-                caption="The same random numbers decoded by the autoencoder: far from its data.",
-                alt="Thirty blots.",
-                content=charts.pixels(e.decode("ae", eps[:30]), SHOWN),
-            ),
-        ),
+        figures=_from_the_prior(e, eps),
     )  # fmt: skip
+
+
+def _from_the_prior(e: Evidence, eps: LatentSet) -> tuple[Figure, ...]:
+    return (
+        Figure(
+            caption="How many decodes lie among real images, against how far from data they "
+            "come from: AE and VAE.",
+            alt="Two curves; the VAE has few points far out.",
+            content=_curves({name: found.curve() for name, found in e.ladders.items()}),
+        ),
+        Figure(
+            caption="Drawn from N(0, I) and decoded by the VAE.",
+            alt="Thirty samples of the VAE.",
+            content=charts.pixels(e.samples["vae"][:30], SHOWN),
+        ),
+        Figure(
+            caption="The same random numbers decoded by the autoencoder: far from its data.",
+            alt="Thirty blots.",
+            content=charts.pixels(e.decode("ae", eps[:30]), SHOWN),
+        ),
+    )
 
 
 def _curves(curves: dict[str, tuple]) -> str:
@@ -230,10 +208,3 @@ def _curves(curves: dict[str, tuple]) -> str:
             )
         )  # fmt: skip
     return charts.lines(drawn, "distance from data", "% among real images", y_from_zero=True)
-
-
-def _difference_interval(a: Tensor, b: Tensor, seed: int) -> tuple[float, float]:
-    """95 % of mean(a) - mean(b), a conservative sum of both ends."""
-    low_a, high_a = bootstrap(a, seed=seed)
-    low_b, high_b = bootstrap(b, seed=seed)
-    return low_a - high_b, high_a - low_b

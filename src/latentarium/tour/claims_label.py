@@ -5,7 +5,13 @@ import torch
 
 from latentarium import charts
 from latentarium.data.dataset import to_float
-from latentarium.metrics.conditional import confusion, label_histogram, wrong_label_auc
+from latentarium.metrics.conditional import (
+    Confusion,
+    LabelHistogram,
+    confusion,
+    label_histogram,
+    wrong_label_auc,
+)
 from latentarium.metrics.fidelity import density_coverage
 from latentarium.metrics.measurement import Measurement
 from latentarium.models.gan import GAN
@@ -22,8 +28,6 @@ def label_control(e: Evidence) -> Claim:
     worst = obeyed.worst_class
     worst_share = obeyed.shares[worst]
     assert worst_share is not None
-    table = 100 * np.asarray(obeyed.table.double() / obeyed.table.sum(1, keepdim=True))
-    columns = torch.cat([e.samples["cgan"][e.asked == c][:10] for c in range(classes)])
     return Claim(
         id="label-control",
         title="A GAN can't be told which digit; a CGAN can",
@@ -87,34 +91,43 @@ def label_control(e: Evidence) -> Claim:
             "In the table a row is what was asked for, a column what the judge sees; all off the "
             "diagonal are refusals."
         ),
-        figures=(
-            Figure(
-                caption="What the GAN happens to make (shaded: 5 % to 20 %).",
-                alt="Ten bars, one for each digit, all between 5 and 20 percent.",
-                content=charts.bars(
-                    e.data.card.classes, [100 * s for s in histogram.shares],
-                    [charts.SYSTEM["gan"]] * classes, "% of samples",
-                    intervals=[(100 * a, 100 * b) for a, b in histogram.intervals],
-                    band=(5, 20, "neither dropped nor favoured"), show="{:.1f}",
-                ),
+        figures=_asked_and_made(e, histogram, obeyed),
+    )  # fmt: skip
+
+
+def _asked_and_made(
+    e: Evidence, histogram: LabelHistogram, obeyed: Confusion
+) -> tuple[Figure, ...]:
+    classes = e.data.card.classes
+    table = 100 * np.asarray(obeyed.table.double() / obeyed.table.sum(1, keepdim=True))
+    columns = torch.cat([e.samples["cgan"][e.asked == c][:10] for c in range(len(classes))])
+    return (
+        Figure(
+            caption="What the GAN happens to make (shaded: 5 % to 20 %).",
+            alt="Ten bars, one for each digit, all between 5 and 20 percent.",
+            content=charts.bars(
+                classes, [100 * s for s in histogram.shares],
+                [charts.SYSTEM["gan"]] * len(classes), "% of samples",
+                intervals=[(100 * a, 100 * b) for a, b in histogram.intervals],
+                band=(5, 20, "neither dropped nor favoured"), show="{:.1f}",
             ),
-            Figure(
-                caption="CGAN: asked for (row) against judged (column), in percent of the row.",
-                alt="A ten by ten table with nearly all on the diagonal.",
-                content=charts.table(
-                    _blank_zeros(table), "asked for", "judged", show="{:.1f}", high=100.0
-                ),
+        ),
+        Figure(
+            caption="CGAN: asked for (row) against judged (column), in percent of the row.",
+            alt="A ten by ten table with nearly all on the diagonal.",
+            content=charts.table(
+                _blank_zeros(table), "asked for", "judged", show="{:.1f}", high=100.0
             ),
-            Figure(
-                caption="CGAN: one row for each digit asked for.",
-                alt="Ten rows of ten digits, in order.",
-                content=charts.pixels(columns, 10),
-            ),
-            Figure(
-                caption="GAN: what comes comes.",
-                alt="A hundred digits in no order.",
-                content=charts.pixels(e.samples["gan"][:100], 10),
-            ),
+        ),
+        Figure(
+            caption="CGAN: one row for each digit asked for.",
+            alt="Ten rows of ten digits, in order.",
+            content=charts.pixels(columns, 10),
+        ),
+        Figure(
+            caption="GAN: what comes comes.",
+            alt="A hundred digits in no order.",
+            content=charts.pixels(e.samples["gan"][:100], 10),
         ),
     )  # fmt: skip
 
@@ -241,30 +254,34 @@ def realism(e: Evidence) -> Claim:
             "Smaller is better; the floor is what real images against other real images give, so "
             "nothing can be expected below it."
         ),
-        figures=(
-            Figure(
-                caption="Fréchet distance to real test images (smaller is better). The floor, "
-                f"real against real, is {gan.floor:.1f}.",
-                alt="Five bars; GAN and CGAN are the lowest.",
-                content=charts.bars(
-                    [TITLES[name].replace(", ", ",\n") for name in e.distance],
-                    [number.value for number in e.distance.values()],
-                    [charts.SYSTEM[name.split("_")[0]] for name in e.distance],
-                    "Fréchet distance",
-                    intervals=[number.interval for number in e.distance.values()],
-                    show="{:.1f}",
-                ),
+        figures=_how_near(e),
+    )  # fmt: skip
+
+
+def _how_near(e: Evidence) -> tuple[Figure, ...]:
+    return (
+        Figure(
+            caption="Fréchet distance to real test images (smaller is better). The floor, "
+            f"real against real, is {e.distance['gan'].floor:.1f}.",
+            alt="Five bars; GAN and CGAN are the lowest.",
+            content=charts.bars(
+                [TITLES[name].replace(", ", ",\n") for name in e.distance],
+                [number.value for number in e.distance.values()],
+                [charts.SYSTEM[name.split("_")[0]] for name in e.distance],
+                "Fréchet distance",
+                intervals=[number.interval for number in e.distance.values()],
+                show="{:.1f}",
             ),
-            Figure(
-                caption="Real test images.",
-                alt="Sixty real digits.",
-                content=charts.pixels(to_float(e.data.test.images[:60]), 10),
-            ),
-            Figure(
-                caption="CGAN.",
-                alt="Sixty generated digits.",
-                content=charts.pixels(e.samples["cgan"][:60], 10),
-            ),
+        ),
+        Figure(
+            caption="Real test images.",
+            alt="Sixty real digits.",
+            content=charts.pixels(to_float(e.data.test.images[:60]), 10),
+        ),
+        Figure(
+            caption="CGAN.",
+            alt="Sixty generated digits.",
+            content=charts.pixels(e.samples["cgan"][:60], 10),
         ),
     )  # fmt: skip
 

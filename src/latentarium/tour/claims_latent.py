@@ -11,7 +11,7 @@ from latentarium.latent.gaussians import ClassGaussians
 from latentarium.latent.neighbours import knn_accuracy, nearest
 from latentarium.latent.paths import lerp
 from latentarium.latent.project import linear_discriminant_plane
-from latentarium.metrics.conditional import confusion
+from latentarium.metrics.conditional import Confusion, confusion
 from latentarium.metrics.measurement import Measurement
 from latentarium.random import Noise
 from latentarium.sampling import reconstruct
@@ -100,22 +100,6 @@ def latent_useful(e: Evidence) -> Claim:
         to_float(train.images).flatten(1), train.labels,
         to_float(test.images[:pixels]).flatten(1), test.labels[:pixels],
     )  # fmt: skip
-    queries = _one_of_each(test.labels, SHOWN)[:5]
-    near = nearest(codes["train"], codes["test"][queries], 9).index
-    strips = torch.cat(
-        [
-            torch.cat([test.images[q : q + 1], train.images[row]])
-            for q, row in zip(queries, near, strict=True)
-        ]
-    )
-    ends = _one_of_each(test.labels, SHOWN)
-    paths = [(3, 8), (4, 9), (1, 7)]
-    walks = torch.cat(
-        [
-            e.decode("ae", lerp(codes["test"][ends[a]], codes["test"][ends[b]], 10))
-            for a, b in paths
-        ]
-    )
     return Claim(
         id="latent-useful",
         title="No label was used, yet the latent is good for many things",
@@ -143,19 +127,36 @@ def latent_useful(e: Evidence) -> Claim:
             "Search, grouping, finding odd ones out, walking from one image to another: all of "
             "them work in the latent, because near means alike there."
         ),
-        figures=(
-            Figure(
-                caption="First column: a test digit. Right of it: the nine training images "
-                "whose latents are nearest.",
-                alt="Five rows; each shows a digit and nine similar ones.",
-                content=charts.pixels(to_float(strips), 10), wide=True,
-            ),
-            Figure(
-                caption="Straight walks through the latent: 3 to 8, 4 to 9, 1 to 7. In the "
-                "middle the path may cross a gap.",
-                alt="Three rows of ten images that turn one digit into another.",
-                content=charts.pixels(walks, 10), wide=True,
-            ),
+        figures=_neighbours_and_walks(e),
+    )  # fmt: skip
+
+
+def _neighbours_and_walks(e: Evidence) -> tuple[Figure, ...]:
+    train, test, codes = e.data.train, e.data.test, e.codes["ae"]
+    firsts = _one_of_each(test.labels, SHOWN)
+    near = nearest(codes["train"], codes["test"][firsts[:5]], 9).index
+    strips = torch.cat(
+        [
+            torch.cat([test.images[q : q + 1], train.images[row]])
+            for q, row in zip(firsts[:5], near, strict=True)
+        ]
+    )
+    ends = codes["test"][firsts]
+    walks = torch.cat(
+        [e.decode("ae", lerp(ends[a], ends[b], 10)) for a, b in ((3, 8), (4, 9), (1, 7))]
+    )
+    return (
+        Figure(
+            caption="First column: a test digit. Right of it: the nine training images "
+            "whose latents are nearest.",
+            alt="Five rows; each shows a digit and nine similar ones.",
+            content=charts.pixels(to_float(strips), 10), wide=True,
+        ),
+        Figure(
+            caption="Straight walks through the latent: 3 to 8, 4 to 9, 1 to 7. In the "
+            "middle the path may cross a gap.",
+            alt="Three rows of ten images that turn one digit into another.",
+            content=charts.pixels(walks, 10), wide=True,
         ),
     )  # fmt: skip
 
@@ -180,12 +181,6 @@ def class_gaussian(e: Evidence) -> Claim:
     best = max(ways, key=lambda way: ways[way].adherence)
     config = e.models["vae_class"].config
     assert isinstance(config, AutoencoderConfig)
-    codes = e.codes["vae_class"]["train"][:6000]
-    plane = linear_discriminant_plane(codes, labels[:6000])
-    fitted = ClassGaussians.fit(e.codes["vae_class"]["train"], labels, len(classes))
-    ovals = [fitted.ellipses(plane, sigmas) for sigmas in (1.0, 2.0)]
-    points = plane.project(codes).numpy()
-    ten = torch.cat([rows[best][asked == c][:SHOWN] for c in range(len(classes))])
     return Claim(
         id="class-gaussian",
         title="Each digit has its own Gaussian",
@@ -219,33 +214,47 @@ def class_gaussian(e: Evidence) -> Claim:
             "Labels are used only to say which latents belong together. That is enough to choose "
             "what is generated, with no conditional network at all."
         ),
-        figures=(
-            Figure(
-                caption="The class VAE's latent in the plane that separates the digits best, with "
-                "each digit's Gaussian at 1 and 2 standard deviations.",
-                alt="Ten coloured clouds with their ellipses.",
-                content=charts.latent_map(
-                    points, labels[:6000].numpy(), classes, ovals,
-                    "first discriminant direction", "second discriminant direction",
-                ),
+        figures=_clouds_and_draws(e, best, rows[best], ways),
+    )  # fmt: skip
+
+
+def _clouds_and_draws(
+    e: Evidence, best: str, images: Images, ways: dict[str, Confusion]
+) -> tuple[Figure, ...]:
+    classes, labels = e.data.card.classes, e.data.train.labels
+    assert labels is not None
+    codes = e.codes["vae_class"]["train"]
+    fitted = ClassGaussians.fit(codes, labels, len(classes))
+    plane = linear_discriminant_plane(codes[:6000], labels[:6000])
+    ovals = [fitted.ellipses(plane, sigmas) for sigmas in (1.0, 2.0)]
+    points = plane.project(codes[:6000]).numpy()
+    ten = torch.cat([images[e.asked == c][:SHOWN] for c in range(len(classes))])
+    return (
+        Figure(
+            caption="The class VAE's latent in the plane that separates the digits best, with "
+            "each digit's Gaussian at 1 and 2 standard deviations.",
+            alt="Ten coloured clouds with their ellipses.",
+            content=charts.latent_map(
+                points, labels[:6000].numpy(), classes, ovals,
+                "first discriminant direction", "second discriminant direction",
             ),
-            Figure(
-                caption=f"One row for each digit's Gaussian ({best}).",
-                alt="Ten rows of ten samples, one digit a row.",
-                content=charts.pixels(ten, SHOWN),
-            ),
-            Figure(
-                caption="How many samples are judged to be their digit, by the way the Gaussians "
-                "were found (vertical lines: 95 %).",
-                alt="Four bars.",
-                content=charts.bars(
-                    [way.replace(", ", ",\n") for way in ways],
-                    [100 * c.adherence for c in ways.values()],
-                    [charts.SYSTEM["ae"]] + [charts.SYSTEM["vae"]] * 3, "% judged right",
-                    intervals=[(100 * c.adherence_interval[0], 100 * c.adherence_interval[1])
-                               for c in ways.values()],
-                    show="{:.1f}",
-                ),
+        ),
+        Figure(
+            caption=f"One row for each digit's Gaussian ({best}).",
+            alt="Ten rows of ten samples, one digit a row.",
+            content=charts.pixels(ten, SHOWN),
+        ),
+        Figure(
+            caption="How many samples are judged to be their digit, by the way the Gaussians "
+            "were found (vertical lines: 95 %).",
+            alt="Four bars.",
+            content=charts.bars(
+                [way.replace(", ", ",\n") for way in ways],
+                [100 * c.adherence for c in ways.values()],
+                [charts.SYSTEM["ae"]] + [charts.SYSTEM["vae"]] * 3, "% judged right",
+                intervals=[(100 * c.adherence_interval[0], 100 * c.adherence_interval[1])
+                           for c in ways.values()],
+                show="{:.1f}",
             ),
         ),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from latentarium.random import Noise
 from latentarium.run import Run
 from latentarium.sampling import decode
 from latentarium.shapes import Images, LatentSet
+from latentarium.tour.ladder import Ladder, ladder
 
 
 @dataclass
@@ -64,6 +65,14 @@ class Evidence:
             name: {"train": subject.train_codes, "test": subject.test_codes}
             for name, subject in self.subjects.items()
             if subject.encodes
+        }
+
+    @cached_property
+    def ladders(self) -> dict[str, Ladder]:
+        """Latents from data into the gaps, and how real their decodes are."""
+        return {
+            name: ladder(self.subjects[name], self.judge, self.test_features)
+            for name in ("ae", "vae")
         }
 
     @cached_property

@@ -15,7 +15,14 @@ from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.subject import shuffle_test
 from latentarium.progress import Display
 from latentarium.run import Run
-from latentarium.tour import claims_game, claims_gaps, claims_label, claims_latent, page
+from latentarium.tour import (
+    claims_game,
+    claims_gaps,
+    claims_label,
+    claims_latent,
+    claims_modes,
+    page,
+)
 from latentarium.tour.claim import Claim, Figure, System, TourReport
 from latentarium.tour.evidence import Evidence
 from latentarium.training.log import Reporter
@@ -90,7 +97,7 @@ def tour(
     )
     clock = time.monotonic()
     claims: list[Claim] = []
-    measures = _measures(5 if quick else 60)
+    measures = _measures(*(5, 3) if quick else (60, 15))
     bar = shown.bar("measures the claims", len(measures))
     for measure in measures:
         claims.append(measure(evidence))
@@ -111,16 +118,16 @@ def tour(
     return report
 
 
-def _measures(response_steps: int) -> list[Callable[[Evidence], Claim]]:
+def _measures(response_steps: int, num_batches: int) -> list[Callable[[Evidence], Claim]]:
     return [
         claims_latent.ae_compresses,
         claims_latent.latent_useful,
         claims_gaps.ae_gaps,
         claims_gaps.vae_continuous,
         claims_latent.class_gaussian,
-        claims_game.one_gaussian_fails,
+        claims_modes.one_gaussian_fails,
         claims_game.own_parameters,
-        lambda e: claims_game.equilibrium(e, response_steps),
+        lambda e: claims_game.equilibrium(e, response_steps, num_batches),
         claims_label.label_control,
         claims_label.wrong_label_refused,
         claims_label.realism,
