@@ -6,6 +6,8 @@ import pytest
 
 from latentarium.cli import main
 
+pytestmark = pytest.mark.usefixtures("short_of_training")
+
 
 def call(capsys, *arguments):
     capsys.readouterr()
@@ -97,7 +99,7 @@ def test_an_extractor_of_ones_choice(runs, capsys, extractor):
 
 
 def test_mistakes_are_one_sentence(runs, capsys, tmp_path, npz):
-    assert "no run folder" in refuse(capsys, "evaluate", tmp_path) or True
+    assert "is not a run folder" in refuse(capsys, "evaluate", tmp_path)
     assert "config.json" in refuse(capsys, "evaluate", tmp_path / "nothing")
     assert "same kind" in refuse(capsys, "evaluate", runs / "ae", "--data", "mnist")
     assert "two runs" in refuse(capsys, "compare", runs / "ae")

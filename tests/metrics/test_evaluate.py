@@ -15,6 +15,7 @@ from latentarium.metrics.evaluate import evaluate, sections_of
 from latentarium.metrics.judge_training import train_judge
 from latentarium.metrics.report import Report
 
+pytestmark = pytest.mark.usefixtures("short_of_training")
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 LABELS = {"gan_test", "gan_test.worst", "gan_train", "coverage.worst"}
 ENCODES = {"mse", "psnr", "ssim", "gaps", "round_trip", "neighbours", "frechet.gaussian"}
@@ -175,9 +176,8 @@ def test_a_section_that_cannot_speak_does_not_silence_the_others(
     report = evaluate(run.load(), data, judge=judge, n=200)
     assert report.left_out == {"memorization": "nothing to be said."}
     assert "frechet" in report.measurements
-    every = ("samples", "labels", "game")
-    for name in every:
-        monkeypatch.setattr(f"latentarium.metrics.sections.{name}", silent)
+    for place in ("sections.samples", "sections_labels.labels", "sections.game"):
+        monkeypatch.setattr(f"latentarium.metrics.{place}", silent)
     with pytest.raises(UserError, match="nothing to be said"):
         evaluate(run.load(), data, judge=judge, n=200)
 

@@ -11,7 +11,7 @@ from latentarium.bench.protocol import Column, Protocol, Watch
 from latentarium.data.dataset import Data, to_float
 from latentarium.data.stacked import MODES, stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE
-from latentarium.metrics import sections
+from latentarium.metrics import sections, sections_labels
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.metrics.extractors import describe
 from latentarium.metrics.judge import Judge, load_judge
@@ -131,7 +131,7 @@ def measure_cgan(
     subject = Subject(model, shuffle_test(data), judge, judge, n, seed)
     found = sections.samples(subject, {})
     watch(1, 3)
-    found |= sections.labels(subject, {})
+    found |= sections_labels.labels(subject, {})
     kept = ("gan_test", "gan_test.worst", "gan_train", "coverage.worst", "wrong_label", "frechet")
     return {key: found[key] for key in kept}
 

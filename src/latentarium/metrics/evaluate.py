@@ -20,7 +20,7 @@ from typing import Any, Literal
 from latentarium.config import require_seed
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.metrics import sections, sections_latent
+from latentarium.metrics import sections, sections_labels, sections_latent
 from latentarium.metrics.extractors import Extractor, RandomConvolutions, judge_for
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.measurement import Measurement
@@ -48,7 +48,7 @@ def sections_of(model: LatentModel, data: Data, judged: bool) -> dict[str, Secti
     gaussian = config.family == "autoencoder" and config.posterior == "gaussian"
     fits: dict[str, tuple[bool, Section]] = {
         "samples": (True, sections.samples),
-        "labels": (judged, sections.labels),
+        "labels": (judged, sections_labels.labels),
         "reconstruction": (encodes, sections_latent.reconstruction_errors),
         "likelihood": (gaussian, sections_latent.likelihood),
         "latent": (encodes, sections_latent.latent),

@@ -6,11 +6,12 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import latentarium
 from latentarium.data.batches import Batches
@@ -61,23 +62,10 @@ def train_judge(
         torch.manual_seed(derive_seed("judge", seed))
         judge = Judge(card.image_shape, card.classes, source=card.source).to(device)
     batch_size = min(batch_size, len(data.train))
-    batches = Batches(data.train, batch_size, derive_seed("judge", seed), device)
-    optimizer = torch.optim.Adam(judge.parameters(), lr=learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=steps, pct_start=0.15
-    )
+    losses = _losses(judge, data, seed, steps, batch_size, learning_rate)
     best, best_state = -1, judge.state_dict()
     marks = {steps * (i + 1) // checks for i in range(checks)}
-    judge.train()
-    for step in range(1, steps + 1):
-        batch = batches.draw(step - 1)
-        x = augment(batch.x, Noise("judge", seed, step, device=device))
-        assert batch.y is not None  # the judge found classes
-        loss = nn.functional.cross_entropy(judge(x), batch.y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    for step, loss in enumerate(losses, 1):
         if step not in marks:
             continue
         if not torch.isfinite(loss):
@@ -117,6 +105,37 @@ def train_judge(
             "shift": SHIFT,
         },
         "seconds": round(time.perf_counter() - start, 1),
+        **_machine(),
+    }
+    return judge
+
+
+def _losses(
+    judge: Judge, data: Data, seed: int, steps: int, batch_size: int, learning_rate: float
+) -> Iterator[Tensor]:
+    """Trains as it is asked for the loss of a step."""
+    device = judge.head.weight.device
+    batches = Batches(data.train, batch_size, derive_seed("judge", seed), device)
+    optimizer = torch.optim.Adam(judge.parameters(), lr=learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=0.15
+    )
+    judge.train()
+    for step in range(1, steps + 1):
+        batch = batches.draw(step - 1)
+        x = augment(batch.x, Noise("judge", seed, step, device=device))
+        assert batch.y is not None  # the judge found classes
+        loss = nn.functional.cross_entropy(judge(x), batch.y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        yield loss
+
+
+def _machine() -> dict[str, Any]:
+    """On and with what a judge was trained."""
+    return {
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
@@ -124,7 +143,6 @@ def train_judge(
             "latentarium": latentarium.__version__,
         },
     }
-    return judge
 
 
 def augment(x: Images, noise: Noise) -> Images:
