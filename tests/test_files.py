@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -91,3 +92,15 @@ def test_a_lock_is_seen_by_many_at_once_and_by_none_of_those_who_only_look(tmp_p
     assert holder(path) is None
     path.with_suffix(".pid").write_text("7 another.machine")
     assert holder(path) is None
+
+
+def test_a_lock_is_seen_where_there_is_no_fcntl(tmp_path, monkeypatch):
+    """As on Windows."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    path = tmp_path / ".lock"
+    path.touch()
+    assert not is_held(path)
+    with hold(path) as mine:
+        assert mine
+        assert is_held(path)
+    assert not is_held(path)

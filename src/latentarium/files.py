@@ -126,18 +126,23 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        if os.name == "posix":
-            import fcntl
-
-            with path.open("rb") as file:  # a shared lock, so that who only looks sees no other
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return False
-        with FileLock(path, timeout=PATIENCE / 10):
-            return False
+        _touch_lock(path)
     except (BlockingIOError, Timeout):
         return True
     except OSError:  # it may not be looked at
         return False
+    return False
+
+
+def _touch_lock(path: Path) -> None:
+    """Takes a lock for an instant, which fails where it is held."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where two who look at once may see each other
+        with FileLock(path, timeout=PATIENCE / 10):
+            return
+    with path.open("rb") as file:  # a shared lock, so that who only looks sees no other
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def holder(path: Path) -> int | None:

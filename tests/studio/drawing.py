@@ -1,9 +1,28 @@
-"""Tiny models whose images a judge knows, for tests of Generate and Compare."""
+"""Tiny models on show, and a judge who knows their images."""
 
+import numpy as np
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
 from latentarium.metrics.judge import Judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.studio.gallery import Exhibit, Gallery, prepare
 from latentarium.studio.maps.atlas import Atlas
+from pages import Served, pixels
+
+KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
+
+
+def on_show(make_folder, n: int, *names: str) -> list[Exhibit]:
+    """Models of so many tiny images, trained for an instant."""
+    data = la.load_data(*tiny_arrays(n))
+    found = []
+    for name in names:
+        run = la.train(presets.get(name), make_folder(name) / "r", data)
+        atlas = Atlas(run.load(), data)
+        found.append(Exhibit(name=name, folder="r", kind=KINDS[name], atlas=atlas, run=run))
+    return found
 
 
 def judged(gallery) -> tuple[Gallery, Judge]:
@@ -19,6 +38,18 @@ def judged(gallery) -> tuple[Gallery, Judge]:
     again = Gallery(found)
     prepare(again).join()
     return again, judge
+
+
+def judged_studio(served):
+    """A fixture: the same models on a page, with a judge."""
+    studio = Served(judged(served.gallery)[0])
+    yield studio
+    studio.stop()
+
+
+def shown(page, name):
+    """An image on the page, (12, 10)."""
+    return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0].astype(int)
 
 
 def measured(name: str, value: float, low: float, high: float, **changed) -> dict:

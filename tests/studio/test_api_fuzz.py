@@ -5,15 +5,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import schemathesis
+from drawing import on_show
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import latentarium as la
-from conftest import tiny_arrays
-from latentarium import presets
 from latentarium.studio import processes
-from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.gallery import Gallery
 from latentarium.studio.server import make_app
 
 ADDRESS = "http://127.0.0.1:8765"
@@ -23,13 +20,7 @@ ENDLESS = ("/events",)
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    images, labels = tiny_arrays(200)
-    data = la.load_data(images, labels)
-    found = []
-    for name, kind in (("vae_debug", "VAE"), ("cgan_debug", "conditional GAN")):
-        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
-        atlas = Atlas(run.load(), data)
-        found.append(Exhibit(name=name, folder="r", kind=kind, atlas=atlas, run=run))
+    found = on_show(tmp_path_factory.mktemp, 200, "vae_debug", "cgan_debug")
     runs, host = tmp_path_factory.mktemp("runs"), {"host": urlsplit(ADDRESS).netloc}
     real = processes.command
 

@@ -5,29 +5,17 @@ import sys
 
 import numpy as np
 import pytest
-from drawing import judged, measured, metrics_of
+from drawing import judged_studio, measured, metrics_of, shown
 
 import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.studio import processes
 from latentarium.studio.samples.prior import as_generator
-from pages import IN_A_BROWSER, Served, address, drag, go, pixels, quiet, ready, seen, until
+from pages import IN_A_BROWSER, Served, address, drag, go, quiet, ready, seen, until
 
 pytestmark = IN_A_BROWSER
 AE, VAE, GAN, CGAN = range(4)
-
-
-@pytest.fixture(scope="module")
-def served(served):
-    """The same models with a judge of their images."""
-    gallery, _ = judged(served.gallery)
-    studio = Served(gallery)
-    yield studio
-    studio.stop()
-
-
-def shown(page, name):
-    return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0].astype(int)
+served = pytest.fixture(judged_studio, scope="module")
 
 
 def reconstruction(atlas, number):

@@ -4,29 +4,17 @@ import io
 
 import numpy as np
 import pytest
-from drawing import judged
+from drawing import judged_studio, shown
 from PIL import Image
 
 from latentarium.data.dataset import to_uint8
 from latentarium.pictures import grid_png
 from latentarium.studio.samples.critic import Critic
-from pages import IN_A_BROWSER, Served, go, pixels, quiet, until
+from pages import IN_A_BROWSER, go, quiet, until
 
 pytestmark = IN_A_BROWSER
 AE, GAN, CGAN = 0, 2, 3
-
-
-@pytest.fixture(scope="module")
-def served(served):
-    """The same models with a judge of their images."""
-    gallery, _ = judged(served.gallery)
-    studio = Served(gallery)
-    yield studio
-    studio.stop()
-
-
-def shown(page, name):
-    return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0]
+served = pytest.fixture(judged_studio, scope="module")
 
 
 def made(served, model, n, label=None, **settings):
@@ -133,7 +121,7 @@ def test_the_pad_blends_classes_at_one_z(page, served):
     until(page, "document.querySelector('[data-testid=blend-5]').width > 0")
     expected = made(served, CGAN, 6, "0:0.6,2:0.4", seed=3)
     for i in range(6):
-        assert np.abs(shown(page, f"blend-{i}").astype(int) - expected[i]).max() <= 1
+        assert np.abs(shown(page, f"blend-{i}") - expected[i]).max() <= 1
     pad = page.get_by_test_id("pad")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -146,7 +134,7 @@ def test_the_pad_blends_classes_at_one_z(page, served):
     assert blended.inner_text() == "0 % 0 + 100 % 2"
     two = made(served, CGAN, 6, "2", seed=3)
     quiet(page)
-    assert np.abs(shown(page, "blend-0").astype(int) - two[0]).max() <= 1
+    assert np.abs(shown(page, "blend-0") - two[0]).max() <= 1
     pad.focus()
     page.keyboard.press("ArrowLeft")
     assert blended.inner_text() == "4 % 0 + 96 % 2"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawing import on_show
 from frames_by_hand import reply, request
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -14,8 +15,7 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.studio import guard
-from latentarium.studio.gallery import Exhibit, Gallery, gallery_of
-from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.gallery import Gallery, gallery_of
 from latentarium.studio.maps.gap_layer import gap_grid
 from latentarium.studio.server import make_app
 
@@ -24,13 +24,7 @@ HOST = {"host": "127.0.0.1:8765"}
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    images, labels = tiny_arrays(300)
-    data = la.load_data(images, labels)
-    found = []
-    for name, kind in (("ae_debug", "autoencoder"), ("cgan_debug", "conditional GAN")):
-        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
-        found.append(Exhibit(name=name, folder="r", kind=kind, atlas=Atlas(run.load(), data)))
-    return Gallery(found)
+    return Gallery(on_show(tmp_path_factory.mktemp, 300, "ae_debug", "cgan_debug"))
 
 
 @pytest.fixture
