@@ -173,7 +173,7 @@ if __name__ == "__main__":
     side, source = sys.argv[1:3]
     torch.set_num_threads(int(sys.argv[3]) if len(sys.argv) > 3 else torch.get_num_threads())
     if len(sys.argv) > 4:  # a smoke test
-        EPOCHS, IMAGES = 1, int(sys.argv[4])
+        EPOCHS, IMAGES, HELD_OUT = 1, int(sys.argv[4]), 1000
     found = {"ours": ours, "bare": bare, "pythae": pythae}[side](
         np.load(source)[: IMAGES + HELD_OUT]
     )
