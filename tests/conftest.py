@@ -12,6 +12,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
 
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests begin
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch has not looked yet
 
 pytest_plugins = ["pages"]

@@ -18,7 +18,7 @@ from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.given import search, usual
 from latentarium.studio.given.landing import land
 from latentarium.studio.maps.atlas import Atlas
-from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, seen, watched
+from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, seen, watched
 
 pytestmark = IN_A_BROWSER
 
@@ -86,6 +86,7 @@ def test_a_drawing_lands_comes_back_and_has_neighbours(page, served):
     assert second.place != first.place
     quiet(page)
     page.reload()  # the drawing is in the address
+    ready(page)
     assert settled(page, atlas).place == second.place
     page.get_by_role("button", name="Undo").click()
     assert settled(page, atlas).place == first.place

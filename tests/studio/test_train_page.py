@@ -43,11 +43,6 @@ def served(runs):
     studio.stop()
 
 
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
 def drop(page, path):
     """Lets go of a folder over the page, as from a file manager."""
     box = page.locator(".zone").bounding_box()
