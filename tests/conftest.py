@@ -50,6 +50,20 @@ def npz(tmp_path):
     return path
 
 
+def refused(capsys, *arguments: object) -> str:
+    """Runs the command line, which must end by a sentence of refusal; with what it said before."""
+    from latentarium import cli
+
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(a) for a in arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err.strip()
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].startswith("latentarium: ")
+    return error
+
+
 @pytest.fixture(scope="module")
 def short_of_training():
     """Where measuring trains something, it does so for less long: the numbers are worse, and as

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from conftest import refused
 from latentarium.cli import main
 
 pytestmark = pytest.mark.usefixtures("short_of_training")
@@ -13,16 +14,6 @@ def call(capsys, *arguments):
     capsys.readouterr()
     main([str(a) for a in arguments])
     return capsys.readouterr().out
-
-
-def refuse(capsys, *arguments):
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as end:
-        main([str(a) for a in arguments])
-    assert end.value.code == 2
-    error = capsys.readouterr().err
-    assert "Traceback" not in error
-    return " ".join(error.split())
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +67,7 @@ def test_compare_evaluates_what_is_missing_and_sets_models_side_by_side(runs, ca
 def test_compare_refuses_unlike_protocols_and_says_which(runs, capsys):
     call(capsys, "evaluate", runs / "ae")
     call(capsys, "evaluate", runs / "gan", "--n", 150)
-    sentence = refuse(capsys, "compare", runs / "ae", runs / "gan")
+    sentence = refused(capsys, "compare", runs / "ae", runs / "gan")
     assert "n 160 against 150" in sentence
     assert "Fréchet distance" in sentence
 
@@ -99,17 +90,17 @@ def test_an_extractor_of_ones_choice(runs, capsys, extractor):
 
 
 def test_mistakes_are_one_sentence(runs, capsys, tmp_path, npz):
-    assert "is not a run folder" in refuse(capsys, "evaluate", tmp_path)
-    assert "config.json" in refuse(capsys, "evaluate", tmp_path / "nothing")
-    assert "same kind" in refuse(capsys, "evaluate", runs / "ae", "--data", "mnist")
-    assert "two runs" in refuse(capsys, "compare", runs / "ae")
-    assert "too few" in refuse(capsys, "evaluate", runs / "ae", "--n", "3")
-    assert "grid" in refuse(capsys, "bench", "gird")
-    assert "number of steps" in refuse(capsys, "bench", "ring", "--budget", "huge")
-    assert "at least 1" in refuse(capsys, "bench", "ring", "--seeds", "0")
+    assert "is not a run folder" in refused(capsys, "evaluate", tmp_path)
+    assert "config.json" in refused(capsys, "evaluate", tmp_path / "nothing")
+    assert "same kind" in refused(capsys, "evaluate", runs / "ae", "--data", "mnist")
+    assert "two runs" in refused(capsys, "compare", runs / "ae")
+    assert "too few" in refused(capsys, "evaluate", runs / "ae", "--n", "3")
+    assert "grid" in refused(capsys, "bench", "gird")
+    assert "number of steps" in refused(capsys, "bench", "ring", "--budget", "huge")
+    assert "at least 1" in refused(capsys, "bench", "ring", "--seeds", "0")
     weights = tmp_path / "w.pth"
     weights.write_bytes(b"no weights")
-    sentence = refuse(capsys, "evaluate", runs / "ae", "--inception-weights", weights)
+    sentence = refused(capsys, "evaluate", runs / "ae", "--inception-weights", weights)
     assert str(weights) in sentence
 
 
@@ -123,7 +114,7 @@ def test_data_that_changed_is_noticed(runs, capsys, npz, tmp_path):
     before = npz.read_bytes()
     npz.write_bytes(changed.read_bytes())
     try:
-        assert "no longer holds" in refuse(capsys, "evaluate", runs / "ae")
+        assert "no longer holds" in refused(capsys, "evaluate", runs / "ae")
     finally:
         npz.write_bytes(before)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import conftest
 from conftest import tiny_data
 from latentarium import cli, files, presets
 from latentarium.errors import UserError
@@ -25,13 +26,8 @@ def run(tmp_path):
 
 
 def refused(capsys, *arguments: object) -> str:
-    """Runs the command line, which must refuse with one sentence."""
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err.strip()
-    assert "Traceback" not in error
-    assert error.startswith("latentarium: ")
+    """The sentence alone: nothing was begun."""
+    error = conftest.refused(capsys, *arguments)
     assert len(error.splitlines()) == 1
     return error
 

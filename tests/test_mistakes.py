@@ -13,23 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import tiny_data
+from conftest import refused, tiny_data
 from latentarium import cli, presets
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.training.log import Reporter
 from latentarium.training.loop import train
-
-
-def refused(capsys, *arguments: object) -> str:
-    """Runs the command line, which must refuse with one sentence."""
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err.strip()
-    assert "Traceback" not in error
-    assert error.splitlines()[-1].startswith("latentarium: ")
-    return error
 
 
 @pytest.fixture
