@@ -15,7 +15,9 @@ from latentarium.training.rehearsal import rehearse
 
 def test_it_foretells_the_training(tmp_path):
     config = presets.gan_debug()
-    settings = dataclasses.replace(config.train, steps=300, sample_every=0, snapshots=0)
+    settings = dataclasses.replace(
+        config.train, steps=300, sample_every=0, snapshots=0, checkpoint_every=300
+    )  # steps, and no waiting for a disk
     config = dataclasses.replace(config, train=settings)
     data = tiny_data()
     found = rehearse(config, data)
