@@ -18,14 +18,14 @@ from latentarium.metrics.fidelity import density_coverage, precision_recall
 def test_ten_thousand_images_are_compared_in_twenty_seconds():
     """All distances with their intervals; one thread, 4 s on two cores when nothing else runs."""
     real, fake = torch.randn(10_000, 128), 0.9 * torch.randn(10_000, 128)
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else this machine does
     frechet(real, fake)
     frechet_interval(real, fake, resamples=20)
     frechet_floor(real, 10_000)
     kernel_distance(real, fake)
     precision_recall(real, fake)
     density_coverage(real, fake)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def drop(page, path):
 
 def state(page, words):
     """Waits until the run that is shown says so of itself."""
-    page.locator("article header .chip").get_by_text(words, exact=True).wait_for(timeout=60_000)
+    page.locator("article header .chip").get_by_text(words, exact=True).wait_for(timeout=120_000)
 
 
 def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
@@ -66,7 +66,7 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     begin = page.get_by_role("button", name="Start training")
     assert begin.is_disabled()  # not before it is known what it takes
     page.get_by_role("button", name="What will it take?").click()
-    page.get_by_test_id("takes").wait_for(timeout=60_000)
+    page.get_by_test_id("takes").wait_for(timeout=120_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
     assert "--train.steps 600" in page.get_by_test_id("code-command").inner_text()
     assert not (runs / "mine").exists()
@@ -104,7 +104,7 @@ def test_a_run_of_the_command_line_shows_live(page, served, runs, npz):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        page.get_by_role("button", name="elsewhere").click(timeout=60_000)
+        page.get_by_role("button", name="elsewhere").click(timeout=120_000)
         page.get_by_test_id("loss-generator").wait_for()
         slider = page.get_by_test_id("loss-generator")
         first = slider.get_attribute("aria-valuenow")
@@ -197,7 +197,7 @@ def test_a_folder_of_pictures_is_sent_looked_at_and_removed(page, served, runs, 
     go(page, served, "#tab=train")
     drop(page, tmp_path / "pets")
     kept = page.get_by_test_id("upload")
-    kept.wait_for(timeout=60_000)
+    kept.wait_for(timeout=120_000)
     assert "24 images, 2 classes, 10 × 12" in kept.inner_text()
     assert "Fewer than 20" in kept.inner_text()
     assert "One file is no picture" in page.locator(".how").inner_text()
