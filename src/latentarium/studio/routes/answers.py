@@ -1,8 +1,14 @@
 """What routes ask for and answer with, in one form for all of them."""
 
-from typing import Annotated
+import json
+from collections.abc import AsyncIterator, Generator
+from itertools import chain
+from typing import Annotated, Any
 
+import numpy as np
 from fastapi import Query, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
 
 from latentarium.latent.gaussians import Ellipse
 from latentarium.shapes import Pixels
@@ -10,6 +16,7 @@ from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.anchors import LONGEST
 from latentarium.studio.maps.atlas import Atlas
 
+Lines = Generator[dict[str, Any], None, None]
 PlaneName = Annotated[str, Query(max_length=LONGEST)]
 
 
@@ -39,3 +46,23 @@ def plain(one: Ellipse) -> dict[str, float]:
     """An ellipse as the page takes it."""
     x, y = one.centre
     return {"x": x, "y": y, "major": one.major, "minor": one.minor, "angle": one.angle}
+
+
+def trust_rows(trust: np.ndarray) -> list[list[float | None]]:
+    """Rows of `TRUST` as JSON has them, which knows no nan."""
+    return [[None if value != value else value for value in row] for row in trust.tolist()]
+
+
+def streamed(lines: Lines) -> StreamingResponse:
+    """JSON objects, one a line, each told when it is known. What can't be begun is said before the
+    answer begins; whoever asked and went away ends it."""
+    first = next(lines)
+    return StreamingResponse(_told(first, lines), media_type="application/x-ndjson")
+
+
+async def _told(first: dict[str, Any], lines: Lines) -> AsyncIterator[str]:
+    try:
+        async for one in iterate_in_threadpool(chain([first], lines)):
+            yield json.dumps(one) + "\n"
+    finally:
+        lines.close()

@@ -1,15 +1,11 @@
 """What the page asks about an image that it sends: where it lands, and what latent makes it."""
 
-import json
 import threading
-from collections.abc import AsyncIterator, Generator
-from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import Field
-from starlette.concurrency import iterate_in_threadpool
 
 from latentarium.errors import UserError
 from latentarium.latent.project import Plane
@@ -20,13 +16,10 @@ from latentarium.studio.given.landing import land
 from latentarium.studio.given.search import search
 from latentarium.studio.maps.anchors import plane_of
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.routes.answers import PlaneName, plain
+from latentarium.studio.routes.answers import Lines, PlaneName, plain, streamed, trust_rows
 
 SEARCHES = 2
 """At once, of all visitors."""
-
-
-Lines = Generator[dict[str, Any], None, None]
 
 
 class Wanted(Given):
@@ -56,8 +49,7 @@ def router(gallery: Gallery) -> APIRouter:
             "ellipses": [plain(one) for one in found.ellipses],
             "reconstruction": as_text(found.reconstruction),
             "error": found.error,
-            "error_rarity": found.error_rarity,
-            "rarity": found.rarity,
+            "trust": trust_rows(found.trust)[0],
             "neighbours": [
                 {"number": n, "distance": d, "label": None if labels is None else int(labels[n])}
                 for n, d in zip(near.index[0].tolist(), near.distance[0].tolist(), strict=True)
@@ -82,18 +74,6 @@ def router(gallery: Gallery) -> APIRouter:
         image = wanted.image(atlas.model.image_shape)
         where = plane_of(atlas, plane) if atlas.has_map else None
         steps = taking_a_place(atlas, image, wanted, where)
-        first = next(steps)  # what can't be searched is said before the answer begins
-        return StreamingResponse(_lines(first, steps), media_type="application/x-ndjson")
+        return streamed(steps)
 
     return routes
-
-
-async def _lines(
-    first: dict[str, Any], steps: Generator[dict[str, Any], None, None]
-) -> AsyncIterator[str]:
-    """Whoever asked and went away ends the search."""
-    try:
-        async for step in iterate_in_threadpool(chain([first], steps)):
-            yield json.dumps(step) + "\n"
-    finally:
-        steps.close()
