@@ -20,11 +20,12 @@ export interface Share {
 }
 export interface Verdict {
   n: number;
-  farther: number;
-  gaps: Share;
+  /** half of the draws are rarer than this share of held-out images */
+  rarer: number;
+  off: Share;
   sure: Share | null;
   judged: Share | null;
-  usual: { n: number; sure: Share | null; judged: Share | null };
+  usual: { n: number; off: Share | null; sure: Share | null; judged: Share | null };
 }
 
 /** A number as the server and Python read it from the decimal that they are given. */
