@@ -80,7 +80,8 @@ class Atlas(Measured):
         """
         labels = self._asked(request)
         if request.kind == Kind.IMAGES:
-            return self.reconstructed(self._images(torch.from_numpy(request.rows[:, 0]).long()))
+            numbers = torch.from_numpy(request.rows[:, 0].astype(np.int64))
+            return self.reconstructed(self._images(numbers))
         with self._lock:  # one at a time: the processors are shared with training
             return self.decoded(self.latents(request), labels)
 

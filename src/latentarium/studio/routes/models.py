@@ -28,7 +28,7 @@ def router(gallery: Gallery) -> APIRouter:
 
     @routes.get("")
     def models() -> list[dict[str, Any]]:
-        return [one.describe(i) for i, one in enumerate(gallery)]
+        return gallery.describe()
 
     @routes.get("/{index}/map")
     def map_of(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
