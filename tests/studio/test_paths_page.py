@@ -9,6 +9,7 @@ from test_gaussians_page import address, run, same
 
 from latentarium.sampling import decode
 from latentarium.studio.maps.anchors import latent_of, plane_of
+from latentarium.studio.maps.trust import levels_of
 from latentarium.studio.maps.ways import way
 from pages import IN_A_BROWSER, drag, go, pixels, quiet, seen, until
 
@@ -54,7 +55,7 @@ def test_where_a_way_leaves_the_data_is_said(page, served):
     go(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "straight")
     trust = served.gallery[0].atlas.decoded(latent_of(served.gallery[0].atlas, "300,300")[None])
-    assert trust.trust[0, 1] == 1  # as far out as nothing held out
+    assert float(levels_of(trust.trust)) == 0  # as far out as nothing held out
     said = page.get_by_test_id("way-straight").get_by_test_id("leaves").inner_text()
     assert said.startswith("off the data at")
     assert said.endswith("8")

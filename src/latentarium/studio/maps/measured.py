@@ -59,7 +59,8 @@ class Measured(Encoded):
         nothing encodes, of those images themselves."""
         held_out = first(self.data.validation, HELD_OUT).images
         if not self.has_map:
-            return Usual(self._look(torch.empty(0, 0), to_float(held_out), held_out))
+            nowhere = torch.empty(len(held_out), 0)
+            return Usual(self._look(nowhere, to_float(held_out), held_out))
         z = self.held_out_codes[:HELD_OUT]
         images = decode(self.model, z)
         return Usual(self._look(z, images, to_uint8(images)))

@@ -110,6 +110,12 @@ export class Explorer {
     if (fitted && fitted.x === view.x && fitted.y === view.y && fitted.scale === view.scale) this.whole();
   }
 
+  /** Whether a place of the map is on the screen. */
+  sees(x: number, y: number): boolean {
+    const { view, size } = this;
+    return Math.abs(x - view.x) * view.scale <= size.width / 2 && Math.abs(y - view.y) * view.scale <= size.height / 2;
+  }
+
   whole(): void {
     const { width, height } = this.size;
     this.view = this.points ? fit(this.points.points, width, height) : LATTICE;

@@ -84,6 +84,7 @@ export const en = {
   loading: "Encoding the images …",
   secondsLeft: (n: number) => `about ${n} s left`,
   mapLabel: "Map of the latent space",
+  toCursor: "The cursor is out of sight: go to it",
   asAt: (step: string) => `as it was at step ${step}`,
 };
 
@@ -174,5 +175,6 @@ export const zhTW: typeof en = {
   loading: "正在編碼影像……",
   secondsLeft: (n) => `約剩 ${n} 秒`,
   mapLabel: "潛在空間地圖",
+  toCursor: "游標在畫面外：移到那裡",
   asAt: (step) => `第 ${step} 步時的模樣`,
 };

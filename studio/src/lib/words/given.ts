@@ -16,6 +16,8 @@ export const en = {
   paper: "Paper",
   seen: "As the model sees it",
   cannotRead: "This file is no picture that the browser can read: choose a PNG or JPEG.",
+  cannotRestore: "The image in the address can't be read, or is none of this model's shape: open the file again.",
+  unkept: "This image is too large for the address: who opens the address elsewhere won't see it.",
   save: "Save image.png",
   realNumber: (n: string) => `Real image #${n}`,
   // where it lands
@@ -68,6 +70,8 @@ export const zhTW: typeof en = {
   paper: "底色",
   seen: "模型看到的樣子",
   cannotRead: "瀏覽器無法讀取這個檔案，請選擇 PNG 或 JPEG。",
+  cannotRestore: "網址裡的影像無法讀取，或尺寸與這個模型不同：請重新開啟檔案。",
+  unkept: "這張影像太大，放不進網址：用同一網址在別處開啟時不會出現。",
   save: "儲存 image.png",
   realNumber: (n) => `真實影像 #${n}`,
   reconstruction: "重建",
