@@ -155,7 +155,7 @@ def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
     atlas = served.gallery[0].atlas
     go(page, served, "#model=0&tool=plane")
     before = seen(page)
-    assert "PCA plane" in page.locator(".bar").inner_text()
+    assert "PCA plane" in page.get_by_test_id("caption").inner_text()
     page.get_by_role("radio", name="Through three anchors").click()
     page.get_by_text("Plane through mean of 0, mean of 1, mean of 2").wait_for()
     assert page.get_by_test_id("anchor-mark").all_text_contents() == ["1", "2", "3"]
@@ -165,7 +165,7 @@ def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
     page.get_by_text("Plane through mean of 0, image #").wait_for()
     name = address(page)["plane"]
     share = 100 * plane_of(atlas, name).variance_share
-    assert f"{share:.0f} % of the variance" in page.locator(".bar").inner_text()
+    assert f"{share:.0f} % of the variance" in page.get_by_test_id("caption").inner_text()
     drag(page, [(0.6, 0.4)])
     quiet(page)
     now = address(page)
