@@ -9,7 +9,7 @@ from test_gaussians_page import address, run, same
 
 from latentarium.sampling import decode
 from latentarium.studio.maps.anchors import latent_of, plane_of
-from latentarium.studio.maps.trust import levels_of
+from latentarium.studio.maps.trust import OFF, levels_of
 from latentarium.studio.maps.ways import way
 from pages import IN_A_BROWSER, drag, go, pixels, quiet, seen, until
 
@@ -132,7 +132,7 @@ def test_a_way_is_saved_as_a_film(page, served):
     assert film.n_frames == 14
 
 
-def test_a_gan_goes_by_whole_latents_and_has_no_profile(page, served):
+def test_a_gan_goes_by_whole_latents_and_is_judged_by_its_images(page, served):
     atlas = served.gallery[3].atlas
     go(page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.way=spherical")
     shown = frames(page, "spherical")
@@ -141,7 +141,15 @@ def test_a_gan_goes_by_whole_latents_and_has_no_profile(page, served):
     assert same(shown, decode(atlas.model, way(atlas, "spherical", *ends, 8), labels))
     assert same(shown, run(page, atlas))
     assert page.get_by_test_id("way-data").count() == 0
-    assert page.get_by_test_id("leaves").count() == 0
+    steps = way(atlas, "spherical", *ends, 8)
+    levels = levels_of(atlas.decoded(steps, torch.nn.functional.one_hot(labels, 3).float()).trust)
+    off = [str(i + 1) for i, level in enumerate(levels.tolist()) if level < OFF]
+    said = page.get_by_test_id("way-spherical").get_by_test_id("leaves").inner_text()
+    if not off:
+        assert said == "like real images all along"
+    else:
+        assert said.startswith("unlike real images at")
+        assert (said.count("–") > 0) or said.split(" at ")[1].split(", ") == off
     assert "The spherical way keeps it" in page.locator("aside").inner_text()
     page.get_by_role("radio", name="2", exact=True).click()
     quiet(page)
