@@ -83,8 +83,7 @@ def test_the_whole_map_lies_on_the_plane(client, atlas):
 def test_gaps_on_the_plane_are_not_those_of_the_map(client, atlas):
     box = {"left": -1, "right": 1, "low": -1, "high": 1}
     one, other = (
-        layer(get(client, "gaps/distance", **box, **more).text)
-        for more in ({"plane": "c0_c1_c2"}, {})
+        layer(get(client, "gaps/distance", plane=plane, **box).text) for plane in ("c0_c1_c2", "")
     )
     expected = gap_grid(
         atlas, "distance", (-1.0, 1.0, -1.0, 1.0), plane=plane_of(atlas, "c0_c1_c2")
@@ -146,7 +145,7 @@ def test_a_classs_draws_are_of_that_class_and_those_of_one_gaussian_lie_in_gaps(
     assert one > 0.95
 
 
-def test_the_judge_counts_the_draws_that_it_takes_for_the_class(atlas):
+def test_the_judge_counts_the_draws_that_it_takes_for_the_class(atlas, monkeypatch):
     def probabilities(images):
         """Sure that the first half of any images are 1, and in doubt of the rest."""
         doubt = torch.tensor([0.3, 0.3, 0.4]).repeat(len(images), 1)
@@ -154,7 +153,7 @@ def test_the_judge_counts_the_draws_that_it_takes_for_the_class(atlas):
         return doubt
 
     atlas = Atlas(atlas.model, atlas.data)
-    atlas.judge = SimpleNamespace(probabilities=probabilities)
+    monkeypatch.setattr(atlas, "judge", SimpleNamespace(probabilities=probabilities))
     found = verdict(atlas, of_class(atlas, 1), 1)
     assert found["judged"]["share"] == found["sure"]["share"] == 0.5
     assert found["judged"]["low"] < 0.5 < found["judged"]["high"]

@@ -116,7 +116,8 @@ def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
     for definition in ("trust", "round_trip", "stretch"):
         page.get_by_label("Gaps").select_option(definition)
         page.get_by_test_id("gaps").wait_for()
-        quiet(page, 20)
+        page.get_by_role("status").locator("progress").wait_for(state="detached")
+        quiet(page)
         painted.append(seen(page, "gaps")["hash"])
         assert seen(page, "gaps")["painted"] > 20
     assert len(set(painted)) == 3

@@ -82,8 +82,9 @@ def test_the_page_draws_the_same_lines_and_reads_the_same_columns():
     script = (PAGE / "trust.ts").read_text()
     said = {name: float(value) for name, value in re.findall(r"const (\w+) = ([\d.]+);", script)}
     assert (said["EDGE"], said["OFF"]) == (EDGE, OFF)
-    names = re.search(r"MEASURES = \[(.*?)\]", script)[1]
-    measures = re.findall(r'"(\w+)"', names)
+    names = re.search(r"MEASURES = \[(.*?)\]", script)
+    assert names
+    measures = re.findall(r'"(\w+)"', names[1])
     assert tuple(measures) == MEASURES
     assert TRUST[4:] == tuple(f"{name}_rarity" for name in measures)
     assert TRUST[:4] == ("level", "nearest", "distance", "round_trip")
