@@ -24,7 +24,7 @@ PATIENCE = 0.2
 """Seconds between two looks at whether another has ended its search."""
 
 
-class Usual:
+class UsualSearch:
     """Errors of searches for held-out images, computed once.
 
     Arguments:
@@ -71,12 +71,12 @@ class Usual:
         return 0 if self._found is None else len(self._found)
 
 
-_KNOWN: WeakKeyDictionary[Atlas, Usual] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Atlas, UsualSearch] = WeakKeyDictionary()
 
 
-def usual_of(atlas: Atlas) -> Usual:
+def usual_of(atlas: Atlas) -> UsualSearch:
     """What is usual for a model, as long as its map lives."""
-    return _KNOWN.setdefault(atlas, Usual(atlas))
+    return _KNOWN.setdefault(atlas, UsualSearch(atlas))
 
 
 def step_by_step(

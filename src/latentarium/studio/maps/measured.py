@@ -11,14 +11,12 @@ from latentarium.latent.starts import apart
 from latentarium.metrics.judge import Judge, load_judge
 from latentarium.metrics.subject import first
 from latentarium.sampling import decode
-from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Pixels
+from latentarium.shapes import Images, LatentSet, Pixels
 from latentarium.studio.maps.encoded import Encoded
 from latentarium.studio.maps.likeness import Likeness, likeness_of
-from latentarium.studio.maps.trust import Looks, Usual
+from latentarium.studio.maps.trust import HELD_OUT, Looks, Usual
 from latentarium.studio.once import once
 
-HELD_OUT = 2000
-"""Images that say what is usual, at most."""
 AT_ONCE = 64
 """Images in one turn with the model, where there are many: who drags on the map waits for it."""
 YIELD = 0.001
@@ -57,10 +55,8 @@ class Measured(Encoded):
     def usual(self) -> Usual:
         """What is usual: of held-out images, drawn from their posteriors and decoded; where
         nothing encodes, of those images themselves."""
-        held_out = first(self.data.validation, HELD_OUT).images
         if not self.has_map:
-            nowhere = torch.empty(len(held_out), 0)
-            return Usual(self._look(nowhere, to_float(held_out), held_out))
+            return self._likeness.usual
         z = self.held_out_codes[:HELD_OUT]
         images = decode(self.model, z)
         return Usual(self._look(z, images, to_uint8(images)))
@@ -84,29 +80,22 @@ class Measured(Encoded):
     def _look(
         self, z: LatentSet, images: Images, pixels: Pixels, real: Images | None = None
     ) -> Looks:
-        values: dict[str, PerPoint] = {}
-        if self.has_map:
-            values["distance"], nearest = self._near(z)
-            values["round_trip"] = self._round_trip(z, images)
-        else:
-            values["strange"], nearest = self._likeness(pixels)
+        if not self.has_map:
+            return self._likeness.look(pixels)
+        near = self.neighbours(z)
+        values = {
+            "distance": near.distance[:, -1].contiguous(),
+            "round_trip": (self.means(images).double() - z.double()).norm(dim=1),
+        }
         probabilities = None
         if self.judge is not None:
             probabilities = self.judge.probabilities(pixels)
             values["doubt"] = judge_entropy(probabilities)
         if real is not None:
             values["error"] = apart(to_float(pixels), real).double()
+        nearest = near.index[:, 0].contiguous()
         return Looks(values=values, nearest=nearest, probabilities=probabilities)
 
     @once
     def _likeness(self) -> Likeness:
         return likeness_of(self.data, self.judge)
-
-    def _near(self, z: LatentSet) -> tuple[PerPoint, LabelSet]:
-        """The distance to the data, and the number of the nearest training image."""
-        found = self.neighbours(z)
-        return found.distance[:, -1].contiguous(), found.index[:, 0].contiguous()
-
-    def _round_trip(self, z: LatentSet, images: Images) -> PerPoint:
-        """|E(x) - z| of images that were decoded from z."""
-        return (self.means(images).double() - z.double()).norm(dim=1)

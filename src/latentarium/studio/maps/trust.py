@@ -29,6 +29,8 @@ from latentarium.shapes import ClassScores, LabelSet, PerPoint
 from latentarium.studio.frames import TRUST
 
 MEASURES = ("distance", "round_trip", "doubt", "strange", "error")
+HELD_OUT = 2000
+"""Images that say what is usual, at most."""
 EDGE, OFF = 0.1, 0.01
 """Below these levels an image is at the edge of the data, and off them."""
 

@@ -15,8 +15,7 @@ from latentarium.metrics.prior_gap import prior_sliced_distance
 from latentarium.shapes import Labels, LatentSet
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.draws import DRAWN
-from latentarium.studio.maps.measured import HELD_OUT
-from latentarium.studio.maps.trust import levels_of, off, share
+from latentarium.studio.maps.trust import HELD_OUT, levels_of, off, share
 from latentarium.studio.samples.draw import weights_of
 
 Numbers = dict[str, float]
