@@ -127,7 +127,8 @@ class Atlas(Measured):
         answers = []
         for start in range(0, len(z), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            answers.append(self.decoded(z[part], None if labels is None else labels[part]))
+            with self.in_turn:
+                answers.append(self.decoded(z[part], None if labels is None else labels[part]))
             time.sleep(YIELD)
         return Answer(
             pixels=np.concatenate([one.pixels for one in answers]),

@@ -147,7 +147,8 @@ def _trusts(atlas: Atlas, z: LatentSet) -> Looks:
     """All measures of trust at once: who asks for one will ask for the others."""
     done = 0
     for part in z.split(AT_ONCE):
-        trust = atlas.decoded(part).trust
+        with atlas.in_turn:
+            trust = atlas.decoded(part).trust
         trust[:, _column("trust")] = 1 - levels_of(trust).numpy()
         done += len(part)
         yield trust, done, len(z)
