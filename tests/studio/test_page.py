@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from latentarium.studio.maps import gap_layer
 from latentarium.studio.maps.trust import levels_of
 from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, quiet, ready, seen
 
@@ -109,7 +110,9 @@ def test_the_map_shows_points_and_each_class_its_gaussian(page, served):
     assert "of the variance · 360 encoded images" in page.get_by_test_id("caption").inner_text()
 
 
-def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served):
+def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served, monkeypatch):
+    for turn in ("AT_ONCE", "FEW"):
+        monkeypatch.setattr(gap_layer, turn, 512)  # nobody else waits
     go(page, served)
     assert page.get_by_test_id("gaps").is_hidden()
     painted = []
