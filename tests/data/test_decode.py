@@ -162,3 +162,22 @@ def test_floats_are_from_0_to_1_or_refused(low, high, fits):
         return
     with pytest.raises(BrokenImage, match="floats outside 0 to 1"):
         decode(content, grey=True)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "I;16", "F", "1"])
+def test_a_large_picture_is_turned_strip_by_strip_into_the_same(mode, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (50, 40, 4), np.uint8)
+    image = Image.fromarray(noise).convert("L" if mode in ("I;16", "F") else mode)
+    options = {}
+    if mode == "P":
+        options["transparency"] = bytes(range(0, 256, 2))
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., :2].copy().view("<u2")[..., 0])
+    if mode == "F":
+        image = Image.fromarray(noise[..., 0].astype(np.float32) / 255)
+    content = file_of(image, "TIFF" if mode == "F" else "PNG", **options)
+    for grey in (False, True):
+        at_once = decode(content, grey)
+        with monkeypatch.context() as patch:
+            patch.setattr(m, "STRIP", 40 * 7)
+            np.testing.assert_array_equal(decode(content, grey), at_once)

@@ -3,7 +3,9 @@
 import io
 import os
 import stat
+import struct
 import sys
+import tracemalloc
 import warnings
 import zipfile
 from types import ModuleType, SimpleNamespace
@@ -20,6 +22,7 @@ from latentarium.data.check import check
 from latentarium.data.dataset import fingerprint
 from latentarium.data.folders import list_folder, natural, read_pictures
 from latentarium.data.sources import load_data
+from latentarium.data.zips import list_zip
 from latentarium.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -163,11 +166,11 @@ def test_a_bomb_is_refused_before_it_unpacks(tmp_path):
         load_data(bomb)
 
 
-def test_a_zip_of_too_much_is_refused(tmp_path, monkeypatch):
+def test_a_zip_of_too_much_is_refused(tmp_path):
     path = zipped(tmp_path / "z.zip", {f"{i}.png": png() for i in range(12)})
-    monkeypatch.setattr(folders, "MOST_FILES", 11)
+    assert len(list_zip(path, most_files=12)) == 12
     with pytest.raises(UserError, match="more than"):
-        load_data(path)
+        list_zip(path, most_files=11)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no zip at all"])
@@ -176,6 +179,73 @@ def test_no_zip_is_a_sentence(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(UserError, match="no zip or damaged"):
         load_data(path)
+
+
+def patched(path, where: bytes, offset: int, value: bytes):
+    """A file in which something else follows each time that these bytes come."""
+    content, at = bytearray(path.read_bytes()), 0
+    while (at := content.find(where, at)) >= 0:
+        content[at + offset : at + offset + len(value)] = value
+        at += 4
+    path.write_bytes(content)
+    return path
+
+
+LOCAL, ENTRY, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+"""How parts of a zip begin."""
+
+
+def test_what_lies_about_its_size_is_not_unpacked_beyond_it(tmp_path):
+    said = struct.pack("<L", 1000)
+    path = zipped(tmp_path / "z.zip", {"a.png": b"\0" * (1 << 25)})
+    (item,) = list_zip(patched(patched(path, ENTRY, 24, said), LOCAL, 22, said))
+    tracemalloc.start()
+    try:
+        with pytest.raises(zipfile.BadZipFile):
+            item.read()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_method_that_unpacks_all_at_once_is_refused(tmp_path):
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "z.zip", "w", method) as archive:
+            archive.writestr("a.png", png())
+        with pytest.raises(UserError, match="pack it anew"):
+            list_zip(tmp_path / "z.zip")
+
+
+def test_a_directory_is_not_even_read_that_could_list_far_more(tmp_path):
+    path = zipped(tmp_path / "z.zip", {f"{i}/{'x' * 200}.png": png() for i in range(2000)})
+    patched(path, END, 8, struct.pack("<HH", 1, 1))  # it says that it holds one
+    assert len(list_zip(path, most_files=2000)) == 2000
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="more than"):
+            list_zip(path, most_files=1000)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 18
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("where", "offset", "value"),
+    [(ENTRY, 46, b"\xff\xfe"), (ENTRY, 6, b"\xff\0"), (END, 12, b"\xff" * 3)],
+    ids=["a name that is no text", "a version to come", "a directory that begins before"],
+)
+def test_a_damaged_directory_is_a_sentence(where, offset, value, tmp_path):
+    path = zipped(tmp_path / "z.zip", {"\u8c93.png": png()})
+    with pytest.raises(UserError, match="no zip or damaged"):
+        list_zip(patched(path, where, offset, value))
+
+
+def test_a_name_inside_that_is_no_text_is_one_broken_picture(tmp_path):
+    path = zipped(tmp_path / "z.zip", {f"\u8c93{i:02d}.png": png() for i in range(30)})
+    content = bytearray(path.read_bytes())
+    content[30:32] = b"\xff\xfe"
+    path.write_bytes(content)
+    assert sum(map(len, load_data(path).splits().values())) == 29
 
 
 def test_a_flipped_byte_in_a_zip_is_one_broken_picture(tmp_path):
@@ -195,6 +265,8 @@ def test_links_are_not_followed(tmp_path):
     outside = fill(tmp_path / "out", ["secret.png"])
     os.symlink(outside / "secret.png", root / "link.png")
     os.symlink(outside, root / "folder")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(root / "pipe.png")  # to read it would never end
     assert len(list_folder(root)) == 12
 
 

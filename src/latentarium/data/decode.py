@@ -17,6 +17,11 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What is decoded, whatever a file is called: PostScript, for one, would start a program."""
 MOST_PIXELS = 1 << 27
 """A picture of more is taken for an attack: 134 million."""
+PIXEL_BYTES = 14
+"""Memory that decoding takes for each pixel at most: 4 as it is, 4 as it becomes, and 6 for what a
+progressive JPEG gathers before."""
+STRIP = 1 << 22
+"""Pixels that are turned at once from a kind that takes more than that."""
 GREY = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 DAMAGE = (
     OSError,
@@ -76,8 +81,10 @@ def decode(content: bytes, grey: bool, size: tuple[int, int] | None = None) -> n
 
 def fitted(image: Image.Image, grey: bool, size: tuple[int, int] | None) -> np.ndarray:
     """An open picture as pixels (C, H, W); see `decode`."""
-    image = ImageOps.exif_transpose(image)
-    flat = _on_background(_eight_bits(image)).convert("L" if grey else "RGB")
+    image.load()
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    flat = _flat(image, "L" if grey else "RGB")
     if size is not None and flat.size != (size[1], size[0]):
         flat = ImageOps.fit(flat, (size[1], size[0]), Image.Resampling.LANCZOS)
     pixels = np.asarray(flat)
@@ -96,6 +103,18 @@ def _opened(content: bytes) -> Image.Image:
     if image.width * image.height > MOST_PIXELS:
         raise BrokenImage(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS:,}")
     return image
+
+
+def _flat(image: Image.Image, mode: str) -> Image.Image:
+    """Opaque, of 8 bits: strip by strip, since what is deep or transparent is copied often."""
+    rows = max(1, STRIP // image.width)
+    if rows >= image.height:
+        return _on_background(_eight_bits(image)).convert(mode)
+    flat = Image.new(mode, image.size)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        flat.paste(_on_background(_eight_bits(strip)).convert(mode), (0, top))
+    return flat
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

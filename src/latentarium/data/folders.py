@@ -25,11 +25,12 @@ from typing import TypeVar
 import numpy as np
 
 from latentarium.data.arrays import SPLITS, Raw
-from latentarium.data.decode import BrokenImage, decode, look
-from latentarium.data.room import first_channel, is_grey, room
+from latentarium.data.decode import PIXEL_BYTES, BrokenImage, decode, look
+from latentarium.data.room import Allowance, first_channel, is_grey, room
 from latentarium.errors import UserError
 from latentarium.progress import display
 
+S = TypeVar("S")
 T = TypeVar("T")
 SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
@@ -37,16 +38,18 @@ SUFFIXES = {
 MIXED_SIZE = 64
 MOST_BROKEN = 0.05
 """Share of files that may be broken before loading stops."""
-LARGEST_FILE, LARGEST_ZIP, HIGHEST_RATIO = 1 << 28, 1 << 36, 200
-"""Bytes that a file in a zip, and all of them, may unpack to; and how much denser than the zip a
-large one may be."""
+LARGEST_FILE = 1 << 28
+"""Bytes of one in a zip or shard."""
 MOST_FILES = 5_000_000
+AT_ONCE = 1 << 30
+"""Bytes that all threads together may read and decode at a time."""
 AHEAD = 4096
 """Pictures that are decoded before the first of them is put away."""
 QUIET_SECONDS = 2.0
 """Work that takes longer says how far it is."""
 UNREADABLE = (
-    BrokenImage, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error,
+    BrokenImage, OSError, EOFError, ValueError, OverflowError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What a file raises that is gone, damaged, or no picture."""
 
@@ -59,11 +62,14 @@ class Item:
     """Its path in the source, with slashes."""
     version: str
     """Changes when its content does."""
+    size: int
+    """Bytes that are read at most."""
     read: Callable[[], bytes]
 
 
 def list_folder(folder: Path) -> list[Item]:
-    """All picture files below a folder; hidden ones and what links lead to are left out."""
+    """All picture files below a folder; hidden ones, what links lead to, and what
+    is no plain file are left out."""
     items = []
     for place, below, names in os.walk(folder):
         below[:] = [name for name in below if not name.startswith(".")]
@@ -74,60 +80,16 @@ def list_folder(folder: Path) -> list[Item]:
             if path.is_symlink():
                 continue
             status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                continue  # a pipe never ends
             items.append(
                 Item(
                     name=path.relative_to(folder).as_posix(),
                     version=f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}",
+                    size=status.st_size,
                     read=path.read_bytes,
                 )
             )
-    return sorted(items, key=lambda item: item.name)
-
-
-def list_zip(path: Path) -> list[Item]:
-    """All picture files in a zip. Nothing is unpacked to the disk, and what would unpack to far
-    more than it is, is refused.
-
-    Raises:
-        UserError: It is damaged, encrypted, or made to do harm.
-    """
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path} is no zip or damaged ({error}): fetch it again.") from None
-    infos = [info for info in archive.infolist() if not info.is_dir()]
-    if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > LARGEST_ZIP:
-        raise UserError(
-            f"{path} would unpack to more than {LARGEST_ZIP >> 30} GiB or {MOST_FILES:,} files: "
-            "unpack it yourself if you trust it, and give the folder."
-        )
-    items = []
-    for info in infos:
-        parts = PurePosixPath(info.filename.replace("\\", "/")).parts
-        if ".." in parts or info.filename.startswith("/"):
-            raise UserError(
-                f"{path} holds {info.filename!r}, which leads out of it: don't trust this file."
-            )
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-        is_link = stat.S_ISLNK(info.external_attr >> 16)
-        picture = PurePosixPath(info.filename).suffix.lower() in SUFFIXES
-        if hidden or is_link or not picture:
-            continue
-        dense = info.file_size > 1 << 22 and info.file_size > HIGHEST_RATIO * info.compress_size
-        if info.file_size > LARGEST_FILE or dense:
-            raise UserError(
-                f"{path} holds {info.filename!r}, which would unpack from {info.compress_size:,} "
-                f"to {info.file_size:,} bytes: don't trust this file."
-            )
-        if info.flag_bits & 1:
-            raise UserError(f"{path} is encrypted: unpack it and give the folder.")
-        items.append(
-            Item(
-                name="/".join(parts),
-                version=f"{info.file_size} {info.CRC:08x}",
-                read=lambda info=info: archive.read(info),
-            )
-        )
     return sorted(items, key=lambda item: item.name)
 
 
@@ -150,7 +112,13 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
     items = sorted(items, key=lambda item: natural(item.name))
     places = _places([item.name for item in items])
     _require_clear([label for _, label in places], source)
-    heads = list(_work(items, lambda item: look(item.read()), f"{source}: looks"))
+    allowed = Allowance(AT_ONCE)
+
+    def head_of(item: Item) -> tuple[tuple[int, int], bool]:
+        with allowed.take(item.size):
+            return look(item.read())
+
+    heads = list(_work(items, head_of, f"{source}: looks"))
     broken = {i: str(head) for i, head in enumerate(heads) if isinstance(head, BrokenImage)}
     found = [head for head in heads if not isinstance(head, BrokenImage)]
     _require_enough(broken, items, source)
@@ -164,11 +132,14 @@ def read_pictures(items: Sequence[Item], source: str, size: int = 0) -> Raw:
     names = sorted({label for _, label in places if label}, key=natural)
     labels: dict[str, list[int]] = {}
     filled: Counter[str] = Counter()
-    decoded = _work(
-        [items[i] for i in whole],
-        lambda item: decode(item.read(), grey, target),
-        f"{source}: decodes",
-    )
+
+    def pixels_of(task: tuple[Item, tuple[int, int]]) -> np.ndarray:
+        item, shape = task
+        with allowed.take(item.size + PIXEL_BYTES * _area(shape)):
+            return decode(item.read(), grey, target)
+
+    tasks = [(items[i], shape) for i, shape in zip(whole, (s for s, _ in found), strict=True)]
+    decoded = _work(tasks, pixels_of, f"{source}: decodes")
     for i, part in zip(whole, decoded, strict=True):
         if isinstance(part, BrokenImage):
             broken[i] = str(part)
@@ -248,13 +219,11 @@ def _require_enough(broken: dict[int, str], items: Sequence[Item], source: str) 
         )
 
 
-def _work(
-    items: Sequence[Item], work: Callable[[Item], T], title: str
-) -> Iterator[T | BrokenImage]:
+def _work(items: Sequence[S], work: Callable[[S], T], title: str) -> Iterator[T | BrokenImage]:
     """The work on each item, in order, in threads: Pillow decodes without holding the others. A
     few are ahead of who takes them, so that results don't pile up."""
 
-    def safely(item: Item) -> T | BrokenImage:
+    def safely(item: S) -> T | BrokenImage:
         try:
             return work(item)
         except BrokenImage as error:

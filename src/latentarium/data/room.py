@@ -6,6 +6,9 @@ system keeps in memory what is used of it, and frees the disk when nobody holds 
 
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -15,6 +18,28 @@ MAPPED_SHARE = 0.25
 """Arrays above this share of the machine's memory are mapped."""
 BLOCK = 1 << 26
 """Bytes copied at once."""
+
+
+class Allowance:
+    """Bytes that threads may use together; who needs more than all of them works alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._left = size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, size: int) -> Iterator[None]:
+        """Waits until so many are free, and holds them for the time of the block."""
+        size = min(size, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= size)
+            self._left -= size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += size
+                self._changed.notify_all()
 
 
 def is_large(size: int) -> bool:

@@ -94,6 +94,7 @@ def _list(path: Path, split: str | None) -> list[Item]:
             Item(
                 name="/".join([*([split] if split else []), *folders, name]),
                 version=f"{version} {member.offset_data} {member.size}",
+                size=member.size,
                 read=lambda start=member.offset_data, size=member.size: _read(path, start, size),
             )
         )

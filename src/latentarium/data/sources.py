@@ -18,13 +18,14 @@ from latentarium.data import cache, fashion
 from latentarium.data.arrays import SMALLEST_SIDE, SPLITS, Raw, to_data
 from latentarium.data.binarized import ROWS, dynamic_mnist, read_static_mnist, static_file
 from latentarium.data.dataset import Data
-from latentarium.data.folders import Item, list_folder, list_zip, read_pictures
+from latentarium.data.folders import Item, list_folder, read_pictures
 from latentarium.data.hugging_face import read_hugging_face
 from latentarium.data.idx import is_idx, parse_idx, read_bytes, read_idx
 from latentarium.data.mnist_data import load_mnist
 from latentarium.data.shards import find_shards, list_shards
 from latentarium.data.stacked import stacked_mnist
 from latentarium.data.toy import grid, ring, toy_data
+from latentarium.data.zips import list_zip
 from latentarium.errors import UserError, did_you_mean
 
 NAMED = {

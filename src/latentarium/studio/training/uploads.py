@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from latentarium.data.decode import decode, look
-from latentarium.data.folders import SUFFIXES, UNREADABLE, Item, list_folder, list_zip
+from latentarium.data.folders import SUFFIXES, UNREADABLE, Item, list_folder
+from latentarium.data.zips import list_zip
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, write_atomic
 from latentarium.pictures import png_bytes
