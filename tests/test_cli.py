@@ -74,8 +74,11 @@ def test_settings_reach_the_run(capsys, npz, tmp_path):
     assert load(tmp_path / "r").latent_dim == 3
 
 
-def test_data_check(capsys, npz):
+def test_data_check(capsys, npz, tmp_path):
     call("data", "check", npz)
     assert "images" in capsys.readouterr().out
-    call("data", "check", npz, "--json")
+    call("data", "check", npz, "--json", "--pictures", tmp_path / "few")
     assert capsys.readouterr().out.startswith("{")
+    assert len(list((tmp_path / "few").glob("*.png"))) == 12
+    call("data", "check", tmp_path / "few", "--untrusted")
+    assert "train 10" in capsys.readouterr().out

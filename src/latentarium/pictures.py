@@ -4,11 +4,13 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from latentarium.data.dataset import to_uint8
+from latentarium.data.dataset import to_float, to_uint8
 from latentarium.sampling import grid
+
+RESAMPLED = Image.Resampling.LANCZOS
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
@@ -16,6 +18,17 @@ def png_bytes(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def thumbnails(images: Tensor, count: int, side: int) -> list[bytes]:
+    """A few of many images (N, C, H, W), from all over them, as squares, as PNG."""
+    count = min(count, len(images))
+    few = to_uint8(to_float(images[[i * len(images) // count for i in range(count)]]))
+    pixels = few[:, :3].permute(0, 2, 3, 1).squeeze(-1).numpy()
+    return [
+        png_bytes(np.asarray(ImageOps.fit(Image.fromarray(one), (side, side), RESAMPLED)))
+        for one in pixels
+    ]
 
 
 def npz_bytes(**arrays: np.ndarray) -> bytes:

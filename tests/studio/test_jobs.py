@@ -16,7 +16,7 @@ from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.processes import is_ours
+from latentarium.studio.processes import answer_of, command, is_ours
 from latentarium.studio.training.follow import Follower, Tail
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
 from latentarium.studio.training.status import last_rows, progress_of, state_of
@@ -310,3 +310,11 @@ def test_a_number_that_another_command_has_got_since_is_not_told_to_end(training
         assert other.poll() is None
         other.communicate(b"\n", timeout=20)
         assert other.returncode == 0
+
+
+def test_what_lies_in_the_working_folder_is_not_run(tmp_path, monkeypatch):
+    for name in ("random.py", "tyro.py", "latentarium.py"):
+        (tmp_path / name).write_text("raise SystemExit('code of a stranger')")
+    monkeypatch.chdir(tmp_path)
+    assert answer_of("--version", seconds=60.0).startswith("latentarium ")
+    assert "latentarium" in command()[:6]  # so far in is it looked for among processes

@@ -88,14 +88,28 @@ def studio(
 def data_check(
     source: Annotated[str, tyro.conf.Positional],
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    untrusted: bool = False,
+    pictures: Path | None = None,
 ) -> None:
     """Says what would be loaded from a source, and what is wrong with it.
 
     Args:
         source: As for training: mnist, a folder of pictures, a .zip of it, a .npz file, ...
         as_json: Print JSON for a machine to read.
+        untrusted: Refuse pictures of a stranger that would take more memory than usual ones do.
+        pictures: A folder to write a few of the training images to, small.
     """
     from latentarium.data.check import check
+    from latentarium.data.sources import load_data
+    from latentarium.data.untrusted import require_modest
+    from latentarium.files import write_atomic
+    from latentarium.pictures import thumbnails
 
-    report = check(source)
+    if untrusted:
+        require_modest(Path(source))
+    data = load_data(source)
+    report = check(data)
+    if pictures is not None:
+        for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
+            write_atomic(pictures / f"{number}.png", content)
     say(json.dumps(report.to_dict()) if as_json else "\n".join(report.lines()))

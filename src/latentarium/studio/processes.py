@@ -135,8 +135,8 @@ class Processes:
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line of this very installation."""
-    return [sys.executable, "-m", "latentarium", *arguments]
+    """The command line of this very installation; -P: whatever lies in the working folder."""
+    return [sys.executable, "-P", "-m", "latentarium", *arguments]
 
 
 def answer_of(*arguments: str, seconds: float) -> str:

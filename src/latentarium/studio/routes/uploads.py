@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi import Path as InPath
+from fastapi.responses import FileResponse
 
 from latentarium.studio.training.uploads import Uploads
 
@@ -16,7 +17,7 @@ def router(uploads: Uploads) -> APIRouter:
 
     @routes.get("")
     def kept() -> list[dict[str, Any]]:
-        return [{**one, "pictures": uploads.pictures(one["name"])} for one in uploads.kept()]
+        return uploads.kept()
 
     @routes.post("/{name}")
     def begin(name: Name) -> None:
@@ -30,8 +31,7 @@ def router(uploads: Uploads) -> APIRouter:
     @routes.post("/{name}/end")
     def end(name: Name) -> dict[str, Any]:
         """All has come: what is it?"""
-        report = uploads.end(name)
-        return {**report, "pictures": uploads.pictures(name)}
+        return uploads.end(name)
 
     @routes.delete("/{name}/part")
     def cancel(name: Name) -> None:
@@ -42,8 +42,8 @@ def router(uploads: Uploads) -> APIRouter:
         uploads.remove(name)
 
     @routes.get("/{name}/pictures/{number}")
-    def picture(name: Name, number: int) -> Response:
+    def picture(name: Name, number: Annotated[int, InPath(ge=0, lt=100)]) -> FileResponse:
         """One of a few that are shown."""
-        return Response(uploads.picture(name, number), media_type="image/png")
+        return FileResponse(uploads.picture(name, number), media_type="image/png")
 
     return routes

@@ -3,10 +3,10 @@
     uploads/NAME/...        a folder of pictures
     uploads/NAME.zip        a zip of it
     uploads/.NAME.json      what `data check` said of it
+    uploads/.shown-NAME/    a few of its pictures, small
     uploads/.part-NAME/     one that has not come to its end
 
-Nothing that comes is unpacked, run or unpickled; what is looked at is looked at in a process of
-its own.
+Nothing that comes is unpacked, run or unpickled; it is opened in a process of its own alone.
 """
 
 import json
@@ -20,12 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latentarium.data.decode import decode, look
-from latentarium.data.folders import SUFFIXES, UNREADABLE, Item, list_folder
-from latentarium.data.zips import list_zip
+from latentarium.data.folders import SUFFIXES
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, write_atomic
-from latentarium.pictures import png_bytes
 from latentarium.studio.gallery import Missing
 from latentarium.studio.guard import LARGEST_UPLOAD
 from latentarium.studio.processes import answer_of
@@ -33,6 +30,8 @@ from latentarium.studio.processes import answer_of
 UPLOAD = "upload:"
 """How the page names images of the visitor's own."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever they end with."""
 MOST_FILES = 20_000
 DEEPEST, LONGEST = 8, 200
 """Folders in one another, and bytes of one name."""
@@ -41,10 +40,10 @@ LEFT = 3600.0
 """Seconds after which an upload without an end is thrown away."""
 IDLE = 60.0
 """Seconds without a byte after which another upload may take the name."""
-SHOWN, SIDE = 12, 48
-"""Pictures shown of an upload, and their side."""
-MOST_SHOWN_PIXELS = 1 << 25
-"""Of a picture that is shown: it is decoded in the server, and whole."""
+MOST, LARGEST_OF_ALL = 64, 4 << 30
+"""Uploads that are kept, and their bytes with those that are coming."""
+KEPT_FREE = 512 << 20
+"""Bytes of the disk that are left for others."""
 WAITING = 4
 """Uploads that may wait to be looked at: each holds up a thread that serves the page."""
 
@@ -78,13 +77,12 @@ class Uploads:
         self._coming: dict[str, Coming] = {}
         self._lock = threading.Lock()
         self._checking, self._waiting = threading.Lock(), threading.BoundedSemaphore(WAITING)
-        self._showing = threading.Lock()
 
     def begin(self, name: str) -> None:
         """Makes room for one.
 
         Raises:
-            UserError: The name is none or taken, or nothing can be written.
+            UserError: The name is none or taken, there is no room, or nothing can be written.
         """
         require_plain(name)
         if self._place(name) is not None:
@@ -98,6 +96,8 @@ class Uploads:
                 raise UserError(
                     f"Images called {name} are coming already: wait for them, or rename these."
                 )
+            alive = sum(one.is_alive() for one in self._coming.values())
+            self._require_room(LARGEST_UPLOAD * (1 + alive))
             self._coming[name] = Coming(part)
         try:
             self._sweep(part)
@@ -133,6 +133,11 @@ class Uploads:
                             f"That is more than {LARGEST_UPLOAD >> 20} MiB in all: make the "
                             "pictures smaller, or train on their folder from the command line."
                         )
+                    if shutil.disk_usage(target.parent).free < KEPT_FREE:
+                        raise UserError(
+                            f"Less than {KEPT_FREE >> 20} MiB of the disk are free: free some "
+                            "space, and drop these again."
+                        )
                     file.write(chunk)
             whole = True
         except FileExistsError:
@@ -166,13 +171,15 @@ class Uploads:
                 raise UserError("Nothing has come: drop a folder of pictures, or a zip of it.")
             if zips and not single:
                 raise UserError("Send either one zip or pictures, not both.")
+            self._require_room(coming.taken)
             source = self.folder / (f"{name}.zip" if single else name)
             (zips[0] if single else coming.folder).replace(source)
             try:
-                report = self._checked(source)
+                report = {**self._checked(source, self._shown(name)), "bytes": coming.taken}
                 write_atomic(self.folder / f".{name}.json", json.dumps(report).encode())
             except UserError:
                 _remove(source)
+                _remove(self._shown(name))
                 raise
         finally:
             self.cancel(name)
@@ -190,9 +197,10 @@ class Uploads:
         found = []
         for path in sorted(self.folder.glob(".*.json")) if self.folder.is_dir() else []:
             name = path.stem.removeprefix(".")
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, TypeError, RecursionError):
                 if self._place(name) is not None:
-                    found.append({"name": name, **json.loads(path.read_text())})
+                    said = json.loads(path.read_text())
+                    found.append({"name": name, "pictures": 0, "bytes": 0, **said})
         return found
 
     def source(self, name: str) -> Path:
@@ -206,33 +214,17 @@ class Uploads:
             raise Missing(f"There are no images called {name[:80]}: reload the page.")
         return found
 
-    def pictures(self, name: str) -> int:
-        """How many of its pictures are shown; 0 where it can't be read any more."""
-        try:
-            return min(SHOWN, len(self._items(name)))
-        except (UserError, OSError):
-            return 0
-
-    def picture(self, name: str, number: int) -> bytes:
-        """One of those, from all over it, as a PNG.
+    def picture(self, name: str, number: int) -> Path:
+        """One of a few of its pictures, small, as a PNG.
 
         Raises:
             Missing: There is no such picture.
         """
-        items = self._items(name)
-        count = min(SHOWN, len(items))
-        if not 0 <= number < count:
-            raise Missing(f"There is no picture {number}: there are {count} to be shown.")
-        try:
-            content = items[number * len(items) // count].read()
-            height, width = look(content)[0]
-            if height * width > MOST_SHOWN_PIXELS:
-                raise Missing("This picture is too large to be shown here; it is trained on.")
-            with self._showing:  # one at a time: it may take hundreds of megabytes
-                pixels = decode(content, False, (SIDE, SIDE))
-        except UNREADABLE:
-            raise Missing("This picture is broken, and is left out.") from None
-        return png_bytes(pixels.transpose(1, 2, 0))
+        self.source(name)
+        path = self._shown(name) / f"{number}.png"
+        if not path.is_file():
+            raise Missing(f"There is no picture {number} of {name}: reload the page.")
+        return path
 
     def remove(self, name: str) -> None:
         """Removes one.
@@ -240,13 +232,20 @@ class Uploads:
         Raises:
             Missing: There is none of that name.
         """
-        source = self.source(name)
-        _remove(source)
+        _remove(self.source(name))
+        _remove(self._shown(name))
         (self.folder / f".{name}.json").unlink(missing_ok=True)
 
-    def _items(self, name: str) -> list[Item]:
-        source = self.source(name)
-        return list_zip(source) if source.suffix == ".zip" else list_folder(source)
+    def _require_room(self, size: int) -> None:
+        kept = self.kept()
+        if len(kept) >= MOST or sum(one["bytes"] for one in kept) + size > LARGEST_OF_ALL:
+            raise UserError(
+                f"No more than {MOST} sets of images and {LARGEST_OF_ALL >> 30} GiB are kept: "
+                "remove some, or wait for those that are coming."
+            )
+
+    def _shown(self, name: str) -> Path:
+        return self.folder / f".shown-{name}"
 
     def _place(self, name: str) -> Path | None:
         for path in (self.folder / name, self.folder / f"{name}.zip"):
@@ -260,7 +259,7 @@ class Uploads:
                 raise Missing(f"No upload {name[:80]} was begun: drop the files again.")
             return self._coming[name]
 
-    def _checked(self, source: Path) -> dict[str, Any]:
+    def _checked(self, source: Path, shown: Path) -> dict[str, Any]:
         busy = UserError("Other images are being looked at: drop these again in a while.")
         if not self._waiting.acquire(blocking=False):
             raise busy
@@ -270,8 +269,13 @@ class Uploads:
         finally:
             self._waiting.release()
         try:
-            found = answer_of("data", "check", str(source), "--json", seconds=CHECK_SECONDS)
-            return json.loads(found.splitlines()[-1])
+            _remove(shown)
+            found = answer_of(
+                "data", "check", str(source), "--json", "--untrusted", "--pictures", str(shown),
+                seconds=CHECK_SECONDS,
+            )  # fmt: skip
+            count = len(list(shown.glob("*.png")))
+            return {**json.loads(found.splitlines()[-1]), "pictures": count}
         finally:
             self._checking.release()
 
@@ -291,7 +295,7 @@ def require_plain(name: str) -> None:
     Raises:
         UserError: It can't.
     """
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or DEVICE.fullmatch(name):
         raise UserError(
             "A name has letters, digits, - and _, 64 at most, and begins with a letter or a "
             "digit: change it."
@@ -307,7 +311,8 @@ def safe(path: str) -> Path:
     parts = PurePosixPath(path).parts
     plain = all(
         part.isprintable() and len(part.encode()) <= LONGEST and not part.startswith(".")
-        and "\\" not in part and ":" not in part
+        and not part.endswith((".", " ")) and "\\" not in part and ":" not in part
+        and not DEVICE.fullmatch(part)
         for part in parts
     )  # fmt: skip
     if not parts or not plain or path.startswith("/") or len(parts) > DEEPEST:
