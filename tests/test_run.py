@@ -57,6 +57,20 @@ def test_weights_without_their_card_are_no_checkpoint_and_are_swept(tmp_path):
     assert [n for n in names(run) if "20" in n] == []
 
 
+def test_what_another_hand_put_among_checkpoints_stays_and_is_none(tmp_path):
+    run = fresh(tmp_path / "r")
+    run.save_checkpoint(numbered(10))
+    place = run.folder / "checkpoints"
+    (place / "000000010 copy.json").write_text("{}")
+    (place / "best.safetensors").write_text("")
+    (place / "notes").mkdir()
+    for step in (20, 30):
+        run.save_checkpoint(numbered(step))
+    assert run.checkpoints() == [20, 30]
+    assert run.last_good().startswith("The last good checkpoint is that of step 30")
+    assert {"000000010 copy.json", "best.safetensors", "notes"} < set(names(run))
+
+
 def test_a_card_that_lies_about_its_step_is_passed_over(tmp_path):
     """The checksum guards the tensors; the name guards the step."""
     run = fresh(tmp_path / "r")

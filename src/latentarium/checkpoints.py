@@ -1,7 +1,6 @@
 """A folder of checkpoints: of each its tensors, and a card with their checksum. The last two are
 kept, and a kill or a damaged file costs no more than the newest."""
 
-import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,15 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from latentarium.errors import UserError
-from latentarium.files import sha256, to_json, write_atomic
+from latentarium.files import (
+    from_json,
+    is_temporary,
+    numbered,
+    read_plain,
+    sha256,
+    to_json,
+    write_atomic,
+)
 
 KEPT = 2
 
@@ -33,13 +40,16 @@ def add(folder: Path, checkpoint: Checkpoint) -> None:
     write_atomic(folder / f"{stem}.safetensors", content)
     card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
     write_atomic(folder / f"{stem}.json", to_json(card))
-    for old in sorted(folder.glob("*.json"))[:-KEPT]:
-        old.unlink()
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
-    kept = {p.stem for p in folder.glob("*.json")}
-    for orphan in folder.iterdir():  # left by a kill in the middle of a write
-        if orphan.stem not in kept:
-            orphan.unlink()
+    cards = numbered(folder, ".json")
+    kept = list(cards)[-KEPT:]
+    for step, old in cards.items():
+        if step not in kept:
+            old.unlink()
+    for step, old in numbered(folder, ".safetensors").items():
+        if step not in kept:
+            old.unlink()
+    for left in filter(is_temporary, folder.iterdir()):  # by a kill in the middle of a write
+        left.unlink()
 
 
 def latest(folder: Path) -> Checkpoint | None:
@@ -48,8 +58,8 @@ def latest(folder: Path) -> Checkpoint | None:
     Raises:
         UserError: There are checkpoints, but all of them are damaged.
     """
-    cards = sorted(folder.glob("*.json"), reverse=True)
-    for path in cards:
+    cards = numbered(folder, ".json")
+    for path in reversed(cards.values()):
         try:
             return _read(path)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -68,12 +78,12 @@ def latest(folder: Path) -> Checkpoint | None:
 
 def steps(folder: Path) -> list[int]:
     """The steps of the checkpoints that are kept."""
-    return sorted(int(p.stem) for p in folder.glob("*.json"))
+    return list(numbered(folder, ".json"))
 
 
 def _read(card_path: Path) -> Checkpoint:
-    card = json.loads(card_path.read_text())
-    content = card_path.with_suffix(".safetensors").read_bytes()
+    card = from_json(read_plain(card_path))
+    content = read_plain(card_path.with_suffix(".safetensors"))
     if sha256(content) != card["sha256"]:
         raise ValueError("its checksum is wrong")
     if card["step"] != int(card_path.stem):

@@ -4,8 +4,10 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -123,7 +125,7 @@ def hold(path: Path) -> Iterator[bool]:
 
 def is_held(path: Path) -> bool:
     """Whether a process, of any machine that shares the disk, holds a lock file."""
-    if not path.exists():
+    if not path.is_file():
         return False
     try:
         _touch_lock(path)
@@ -148,7 +150,7 @@ def _touch_lock(path: Path) -> None:
 def holder(path: Path) -> int | None:
     """The process of this machine that holds a lock file, as it said itself."""
     try:
-        pid, _, machine = path.with_suffix(".pid").read_text().partition(" ")
+        pid, _, machine = read_plain(path.with_suffix(".pid")).decode().partition(" ")
         return int(pid) if machine == platform.node() else None
     except (OSError, ValueError):
         return None
@@ -168,6 +170,50 @@ def to_json(content: object) -> bytes:
     return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 
+def from_json(content: bytes) -> dict[str, Any]:
+    """A dict as JSON, of whoever wrote it; numbers are finite.
+
+    Raises:
+        ValueError: It is none, holds other numbers, or is as deep as nobody writes it.
+    """
+    try:
+        found = json.loads(content, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError("it is not what latentarium writes")
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text} is no number")
+    return float(text)
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a file. A pipe has none: who reads it may wait for ever.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "It is no plain file", str(path))
+    return path.read_bytes()
+
+
+def numbered(folder: Path, suffix: str) -> dict[int, Path]:
+    """The files of a folder that are named by a number of nine digits and this suffix, in order;
+    what else lies there is of another hand."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return {}
+    pattern = re.compile(rf"[0-9]{{9,}}{re.escape(suffix)}")
+    return {int(Path(n).stem): folder / n for n in names if pattern.fullmatch(n)}
+
+
 def read_json(path: Path, missing: str) -> dict[str, Any]:
     """What `to_json` wrote of a dict.
 
@@ -175,11 +221,8 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
         UserError: There is no such file, as `missing` says, or it is damaged.
     """
     try:
-        content = json.loads(path.read_text())
+        return from_json(read_plain(path))
     except FileNotFoundError:
         raise UserError(f"{missing} Give the folder of a run.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read ({error}): restore it or train again.") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is not what latentarium writes: restore it or train again.")
-    return content

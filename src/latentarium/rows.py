@@ -2,10 +2,14 @@
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from latentarium.files import cannot_write
+
+OF_ANOTHER_HAND = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What rows raise, where they are used, that we did not write."""
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
@@ -24,12 +28,18 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:
-    """A row, which has a step; None for a torn one."""
+    """A row, which has a step; None for a torn one. What is no finite number, as the loss of a
+    training that went astray, is None: there is no JSON for it."""
     try:
-        row = json.loads(line, parse_constant=lambda _: None)  # NaN is no JSON for a page
+        row = json.loads(line, parse_constant=lambda _: None, parse_float=_finite)
         return row if isinstance(row["step"], int) else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _ends_line(path: Path) -> bool:

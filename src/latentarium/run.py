@@ -12,7 +12,7 @@
 `load(folder)` needs no data, no GPU and no configuration.
 """
 
-import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
@@ -29,11 +29,14 @@ from latentarium.config import Config, DataCard, flat, from_dict, to_dict
 from latentarium.errors import UserError
 from latentarium.files import (
     cannot_write,
+    from_json,
     hold,
     holder,
     is_held,
     is_temporary,
+    numbered,
     read_json,
+    read_plain,
     sha256,
     to_json,
     write_atomic,
@@ -75,7 +78,7 @@ class Run:
     @staticmethod
     def is_at(folder: Path) -> bool:
         """Whether a folder holds a run."""
-        return (folder / "config.json").is_file()
+        return os.path.isfile(folder / "config.json")  # one that may not be read is none
 
     @classmethod
     def start(cls, folder: str | Path, config: Config, data: DataCard) -> "Run":
@@ -165,7 +168,7 @@ class Run:
         """The step of the weights for use, which are those of the newest checkpoint; None where
         there are none, or training has gone on since."""
         weights = self.folder / "weights.safetensors"
-        if not weights.exists():
+        if not weights.is_file():
             return None
         kept = self.checkpoints()
         if not kept or kept[-1] == self.config.train.steps:
@@ -175,10 +178,11 @@ class Run:
 
     def last_good(self) -> str:
         """Where the newest checkpoint is, in words."""
-        kept = sorted((self.folder / "checkpoints").glob("*.safetensors"))
+        kept = numbered(self.folder / "checkpoints", ".safetensors")
         if not kept:
             return "There is no checkpoint yet"
-        return f"The last good checkpoint is that of step {int(kept[-1].stem):,}, {kept[-1]}"
+        step = max(kept)
+        return f"The last good checkpoint is that of step {step:,}, {kept[step]}"
 
     def save_weights(self, model: LatentModel) -> None:
         """Writes the weights for use."""
@@ -195,7 +199,7 @@ class Run:
 
     def snapshots(self) -> list[int]:
         """The steps of which weights were kept."""
-        return sorted(int(p.stem) for p in (self.folder / "snapshots").glob("*.safetensors"))
+        return list(numbered(self.folder / "snapshots", ".safetensors"))
 
     def load(self, snapshot: int | None = None) -> LatentModel:
         """The model for use, in evaluation mode, on the CPU; or as it was at a snapshot."""
@@ -213,7 +217,7 @@ class Run:
     def _weights_path(self, snapshot: int | None = None) -> Path:
         name = "weights" if snapshot is None else f"snapshots/{snapshot:09d}"
         path = self.folder / f"{name}.safetensors"
-        if path.exists():
+        if path.is_file():
             return path
         if snapshot is not None:
             kept = ", ".join(map(str, self.snapshots())) or "none"
@@ -249,7 +253,7 @@ class Run:
         """The step and the seconds that training was at a second ago at most; None where no
         process has said so."""
         try:
-            content = json.loads((self.folder / "progress.json").read_text())
+            content = from_json(read_plain(self.folder / "progress.json"))
             return int(content["step"]), float(content["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -261,7 +265,7 @@ class Run:
     def log(self) -> list[dict[str, Any]]:
         """The rows in order of steps; of rows logged twice by a resumed run, the later one."""
         path = self.log_path
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        lines = read_plain(path).splitlines() if path.exists() else []
         rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
         return [rows[step] for step in sorted(rows)]
 
@@ -271,7 +275,7 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """The pictures of sample grids, by their step."""
-        return {int(p.stem): p for p in sorted((self.folder / "samples").glob("[0-9]*.png"))}
+        return numbered(self.folder / "samples", ".png")
 
     def save_gap(self, gap: dict[str, Any]) -> None:
         """Writes gap.json: how far the game was from its equilibrium, over its training."""

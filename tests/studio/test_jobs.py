@@ -312,6 +312,60 @@ def test_a_number_that_another_command_has_got_since_is_not_told_to_end(training
         assert other.returncode == 0
 
 
+DEEP = "[" * 100_000
+ODD = {
+    "snapshots/best.safetensors": "", "checkpoints/000000100 copy.json": "{}",
+    "samples/000100-old.png": "", "samples/1.png": "", "snapshots/\u00b2.safetensors": "",
+    "progress.json": '{"step": Infinity, "seconds": 1}', "./progress.json": DEEP,
+    "././progress.json": '{"step": 1, "seconds": 1e999}', "config.json": DEEP,
+    "./config.json": '{"format": 1, "config": [], "data": 3}', "././config.json": "\xff",
+    "log.jsonl": DEEP, "./log.jsonl": '{"step": 1, "seconds": 1e999}\n{"step": 2, "a": NaN}',
+    "././log.jsonl": f'{{"step": 1, "seconds": 1}}\n{{"step": 2, "seconds": 1{"0" * 400}}}\n',
+}  # fmt: skip
+"""What people, other programs and crashes leave in the folder of a run."""
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_run_with_an_odd_file_is_listed_and_hides_no_other(name, trainings):
+    for run in ("fine", "odd"):
+        begun(trainings.folder / run, rows=2)
+    path = trainings.folder / "odd" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(ODD[name], encoding="latin-1" if ODD[name] == "\xff" else None)
+    infos = trainings.infos()
+    assert [info["name"] for info in infos] == ["fine", "odd"]
+    assert infos[0]["state"] == "paused"
+    assert infos[1]["failure"] or infos[1]["state"] == "paused"
+    assert infos[1]["moments"] == infos[1]["samples"] == []
+    json.dumps(infos, allow_nan=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes")
+@pytest.mark.parametrize("name", ["log.jsonl", "progress.json", ".lock", "config.json",
+                                  "weights.safetensors", "samples/000000001.png"])  # fmt: skip
+def test_a_pipe_in_a_run_is_not_waited_for(name, trainings):
+    run = begun(trainings.folder / "odd")
+    path = run.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    for info in trainings.infos():
+        assert (info["state"], info["samples"]) == ("paused", [])
+    assert Tail(path).read() == (False, [])
+
+
+def test_what_is_no_number_in_a_log_is_none_on_the_page(trainings):
+    """The loss of a training that went astray: JSON has no word for it, and the page goes on."""
+    run = begun(trainings.folder / "r", rows=1)
+    with run.log_path.open("a") as file:
+        file.write('{"step": 20, "seconds": 4.0, "autoencoder": {"total": NaN, "kl": 1e999}}\n')
+    events = Follower(lambda: {}, run.log_path, lambda: run.config).poll()
+    data = next(one for one in events if b"event: rows" in one).split(b"data: ")[1]
+    found = json.loads(data, parse_constant=lambda word: pytest.fail(word))
+    assert found[1]["autoencoder"] == {"total": None, "kl": None}
+    assert found[1]["step"] == 20
+
+
 def test_what_lies_in_the_working_folder_is_not_run(tmp_path, monkeypatch):
     for name in ("random.py", "tyro.py", "latentarium.py"):
         (tmp_path / name).write_text("raise SystemExit('code of a stranger')")

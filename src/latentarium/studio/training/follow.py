@@ -1,6 +1,7 @@
 """A run as it goes on: events for the page, read from the run's folder."""
 
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from latentarium.config import Config
 from latentarium.doctor.log_rules import examine_log
 from latentarium.errors import UserError
-from latentarium.rows import read_row
+from latentarium.rows import OF_ANOTHER_HAND, read_row
 
 BATCH = 400
 """Rows of one event."""
@@ -33,6 +34,8 @@ class Tail:
         try:
             status = self.path.stat()
         except OSError:
+            status = None
+        if status is None or not stat.S_ISREG(status.st_mode):  # a pipe would never end
             over = self.lines > 0
             self._begin(0)
             return over, []
@@ -120,7 +123,7 @@ class Follower:
         rows = [self._rows[step] for step in sorted(self._rows)]
         try:
             return [finding.to_dict() for finding in examine_log(settings, rows)]
-        except (UserError, KeyError, TypeError, ValueError):  # rows of another hand
+        except (UserError, *OF_ANOTHER_HAND):
             return []
 
 

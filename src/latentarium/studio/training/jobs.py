@@ -11,6 +11,7 @@ from typing import Any
 
 from latentarium import presets
 from latentarium.errors import UserError
+from latentarium.rows import OF_ANOTHER_HAND
 from latentarium.run import Run
 from latentarium.studio.gallery import SHIPPED, Gallery, Missing
 from latentarium.studio.processes import Processes, interrupt, is_ours
@@ -126,12 +127,18 @@ class Trainings:
         if not Run.is_at(folder):
             return begun | self._not_yet(key, lives)
         try:
-            run = Run(folder)
+            return begun | self._read(folder, lives, failure)
         except UserError as error:  # it is listed all the same, and says why
-            return begun | self._not_yet(key, lives) | {"state": "failed", "failure": str(error)}
+            reason = str(error)
+        except OF_ANOTHER_HAND as error:
+            reason = f"{folder} holds what latentarium did not write ({error}): move that away."
+        return begun | self._not_yet(key, lives) | {"state": "failed", "failure": reason}
+
+    def _read(self, folder: Path, lives: bool, failure: str) -> dict[str, Any]:
+        """Of a training that has a folder."""
+        run = Run(folder)
         state = state_of(run, lives=lives, failure=failure)
         return {
-            **begun,
             "failure": "" if state in ("training", "waiting", "done") else failure,
             **about(run),
             "state": state,

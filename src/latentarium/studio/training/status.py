@@ -74,6 +74,8 @@ def about(run: Run) -> dict[str, Any]:
 
 def last_rows(path: Path) -> list[dict[str, Any]]:
     """The last rows of a log in the order of steps, of the newest stretch where it was resumed."""
+    if not path.is_file():
+        return []
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
