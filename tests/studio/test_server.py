@@ -89,11 +89,24 @@ def test_what_is_not_there_is_not_found(path, client):
     assert client.get(path).status_code == 404
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(client):
-    for path in ("/api/models", "/"):
-        policy = client.get(path).headers["content-security-policy"]
-        assert "default-src 'self'" in policy
-        assert "http" not in policy
+def test_every_answer_forbids_what_the_page_does_not_need(client, gallery, monkeypatch):
+    monkeypatch.setattr(gallery[0].atlas, "plane", None)  # a fault
+    with TestClient(
+        client.app, base_url="http://127.0.0.1:8765", raise_server_exceptions=False
+    ) as patient:
+        for path, headers, status in (
+            ("/api/models", {}, 200), ("/", {}, 200), ("/nothing", {}, 404),
+            ("/", {"origin": "null"}, 403), ("/", {"host": "[::1"}, 403),
+            ("/api/models/0/plane", {}, 500),
+        ):  # fmt: skip
+            answer = patient.get(path, headers=headers)
+            assert answer.status_code == status
+            policy = answer.headers["content-security-policy"]
+            for words in ("default-src 'self'", "base-uri 'none'", "form-action 'none'"):
+                assert words in policy
+            assert "http" not in policy
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.text
 
 
 def test_a_decode_and_after_a_bad_frame_another(client):
@@ -157,11 +170,36 @@ def test_where_others_reach_it_a_token_is_needed(gallery):
             client.websocket_connect("/decode", headers=headers),
         ):
             pass
-        assert client.get("/api/models?token=secret").status_code == 200
-        assert client.get("/api/models").status_code == 200  # the cookie knows it now
+        known = client.get("/api/models?token=secret")
+        assert known.status_code == 200
+        assert known.headers["cache-control"] == "private"
+        assert client.get("/api/models").status_code == 401  # a program says it each time
         with client.websocket_connect("/decode?token=secret", headers=headers) as socket:
             socket.send_bytes(request([[0, 0]]))
             assert reply(socket.receive_bytes())["ok"]
+
+
+def test_the_token_stays_in_no_address(gallery):
+    """An address is copied, and kept by the browser; ports of a host share its cookies."""
+    app = make_app(gallery, host="192.168.0.7", token="secret")
+    with TestClient(app, base_url="http://192.168.0.7:8765", follow_redirects=False) as client:
+        assert client.get("/?token=wrong").status_code == 401
+        client.cookies.set("latentarium-9999", "of another studio")
+        link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate",
+                "sec-fetch-dest": "document"}  # fmt: skip
+        answer = client.get("http://192.168.0.7:8765//evil.example/?token=secret", headers=link)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/evil.example/")
+        answer = client.get("/?token=secret", headers=link)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        said = answer.headers["set-cookie"]
+        assert said.startswith("latentarium-8765=secret;")
+        assert "HttpOnly" in said
+        assert client.get("/").status_code == 200
+        answer = client.get("/api/models?token=of-yesterday")  # the cookie is good
+        assert answer.status_code == 200
+        assert "set-cookie" not in answer.headers
+        client.cookies.clear()
+        assert "set-cookie" not in client.get("/").headers
 
 
 def test_runs_that_cannot_be_shown_are_a_sentence(tmp_path, npz):
@@ -192,7 +230,12 @@ def test_what_another_sites_page_embeds_is_refused_and_a_link_may_lead_here(clie
         image = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
         assert client.get("/api/models/0/map", headers=image).status_code == 403
         link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate"}
-        assert client.get("/", headers=link).status_code == 200
+        for path, dest, status in (
+            ("/", "document", 200), ("/", "iframe", 403), ("/api/models", "document", 403),
+            ("/api/models", "iframe", 403),
+        ):  # fmt: skip
+            headers = link | {"sec-fetch-dest": dest}
+            assert client.get(path, headers=headers).status_code == status
     own = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
     assert client.get("/api/models", headers=own).status_code == 200
     assert client.get("/").headers["cross-origin-resource-policy"] == "same-origin"

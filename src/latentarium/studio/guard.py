@@ -9,13 +9,14 @@ import secrets
 from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -23,6 +24,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+API = "/api"
+FAULT = "The studio has failed here: what it printed in its terminal says how."
 LARGEST_BODY = 4 << 20
 """Bytes of a request that is no upload."""
 LARGEST_UPLOAD = 256 << 20
@@ -58,10 +61,7 @@ class Guard:
                 return
             await self.app(scope, receive, send)
             return
-        if refusal:
-            await refusal(scope, receive, send)
-            return
-        limit = LARGEST_UPLOAD if visitor.url.path.startswith("/api/uploads") else LARGEST_BODY
+        limit = LARGEST_UPLOAD if scope["path"].startswith(f"{API}/uploads") else LARGEST_BODY
         taken, begun, over = 0, False, False
 
         async def bounded() -> Message:
@@ -81,11 +81,14 @@ class Guard:
                 begun = True
                 headers = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
                 if self.token:
-                    cookie = f"token={self.token}; HttpOnly; Path=/; SameSite=strict"
-                    headers.append((b"set-cookie", cookie.encode()))
+                    headers.append((b"cache-control", b"private"))
                 message["headers"] = [*message.get("headers", []), *headers]
             await send(message)
 
+        answer = refusal or self.welcome(visitor)
+        if answer:
+            await answer(scope, receive, marked)
+            return
         too_large = PlainTextResponse(
             f"That is more than the {limit >> 20} MiB that are taken: send less.", 413
         )
@@ -104,21 +107,38 @@ class Guard:
             if not begun:
                 over = False
                 await too_large(scope, receive, marked)
+        except Exception:
+            if not begun:
+                await PlainTextResponse(FAULT, 500)(scope, receive, marked)
+            raise  # to who writes it down
 
     def refusal(self, visitor: HTTPConnection) -> Response | None:
         """Why a visitor is turned away; None where it is not."""
         origin = visitor.headers.get("origin")
         reason = refuse(visitor.headers.get("host", ""), origin, self.host)
         reason = reason or embedded(
-            visitor.headers.get("sec-fetch-site", ""), visitor.headers.get("sec-fetch-mode", "")
-        )
+            visitor.headers.get("sec-fetch-site", ""), visitor.headers.get("sec-fetch-mode", ""),
+            visitor.headers.get("sec-fetch-dest", ""), visitor.scope["path"],
+        )  # fmt: skip
         if reason:
             return PlainTextResponse(reason, 403)
-        given = visitor.query_params.get("token") or visitor.cookies.get("token", "")
-        if not knows(given, self.token):
+        given = (visitor.query_params.get("token", ""), visitor.cookies.get(cookie(visitor), ""))
+        if not any(knows(one, self.token) for one in given):
             text = "Open the address that the command line printed, token and all."
             return PlainTextResponse(text, 401)
         return None
+
+    def welcome(self, visitor: HTTPConnection) -> Response | None:
+        """Whoever comes to the page with the token in its address keeps it as a cookie, and goes
+        on to the bare address, which may be copied; None for all others."""
+        path, given = visitor.scope["path"], visitor.query_params.get("token", "")
+        reads = visitor.scope["method"] in ("GET", "HEAD") and not path.startswith(API)
+        if not (self.token and reads and knows(given, self.token)):
+            return None
+        answer = RedirectResponse(f"/{path.lstrip('/')}", 303)
+        # not "strict": a link in a mail to this page is followed to the bare address too
+        answer.set_cookie(cookie(visitor), self.token, httponly=True, samesite="lax")
+        return answer
 
 
 def refuse(host_header: str, origin: str | None, host: str) -> str:
@@ -137,11 +157,19 @@ def refuse(host_header: str, origin: str | None, host: str) -> str:
     return ""
 
 
-def embedded(site: str, mode: str) -> str:
+def embedded(site: str, mode: str, dest: str, path: str) -> str:
     """Why what another site's page embeds is not given, as the browser says of a request: an image
-    or a script has no Origin. A link may lead here."""
-    strange = site in ("cross-site", "same-site") and mode != "navigate"
+    or a frame has no Origin. A link may lead to the page."""
+    link = mode == "navigate" and dest == "document" and not path.startswith(API)
+    strange = site in ("cross-site", "same-site") and not link
     return "Another site's page may not embed this." if strange else ""
+
+
+def cookie(visitor: HTTPConnection) -> str:
+    """What the token's cookie is called: all servers of a host, whatever their ports, share its
+    cookies."""
+    port = visitor.headers.get("host", "").rpartition(":")[2]
+    return f"latentarium-{port if port.isascii() and port.isdigit() else 80}"
 
 
 def knows(given: str, token: str) -> bool:
