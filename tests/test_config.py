@@ -51,6 +51,13 @@ def test_a_wrong_type_is_an_error(key, value, words):
         from_dict(Config, values)
 
 
+def test_a_number_that_no_float_holds_is_an_error():
+    values = to_dict(presets.ae_debug())
+    values["optimizer"]["beta1"] = 10**400
+    with pytest.raises(UserError, match="must be a float"):
+        from_dict(Config, values)
+
+
 def test_a_missing_model_and_an_unknown_family_are_errors():
     with pytest.raises(UserError, match="incomplete"):
         from_dict(Config, {"name": "x"})

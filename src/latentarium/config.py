@@ -5,6 +5,7 @@ below it; a value that can't work raises a `UserError` that says the mend.
 """
 
 import dataclasses
+import sys
 import types
 import typing
 from dataclasses import dataclass, field
@@ -302,7 +303,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON ha
         return tuple(_convert(arguments[0], v, where) for v in value)
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type, hint), value, where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if hint is float and whole and abs(value) <= sys.float_info.max:
         return float(value)
     fits = isinstance(value, hint) and not (hint is not bool and isinstance(value, bool))
     _require(fits, f"{where} must be a {hint.__name__}, not {value!r}.")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, write_atomic
+from latentarium.files import cannot_write, from_json, read_plain, write_atomic
 
 SPOKEN = "latentarium: "
 """How the command line begins the sentence with which it fails."""
@@ -73,7 +73,7 @@ class Processes:
     def started(self, name: str) -> Started | None:
         """How a command was begun; None where it never was."""
         try:
-            content = json.loads(self._output(name).with_suffix(".json").read_text())
+            content = from_json(read_plain(self._output(name).with_suffix(".json")))
             return Started(
                 folder=Path(content["folder"]),
                 arguments=tuple(map(str, content["arguments"])),

@@ -22,7 +22,7 @@ from typing import Any
 
 from latentarium.data.folders import SUFFIXES
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, write_atomic
+from latentarium.files import cannot_write, from_json, read_plain, write_atomic
 from latentarium.studio.gallery import Missing
 from latentarium.studio.guard import LARGEST_UPLOAD
 from latentarium.studio.processes import answer_of
@@ -197,9 +197,9 @@ class Uploads:
         found = []
         for path in sorted(self.folder.glob(".*.json")) if self.folder.is_dir() else []:
             name = path.stem.removeprefix(".")
-            with suppress(OSError, ValueError, TypeError, RecursionError):
+            with suppress(OSError, ValueError):
                 if self._place(name) is not None:
-                    said = json.loads(path.read_text())
+                    said = from_json(read_plain(path))
                     found.append({"name": name, "pictures": 0, "bytes": 0, **said})
         return found
 
