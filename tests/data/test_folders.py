@@ -17,13 +17,14 @@ from data_files import labels_of
 from PIL import Image
 
 from conftest import tiny_data
-from latentarium.data import folders, room
+from latentarium.data import cache, folders, room
 from latentarium.data.check import check
 from latentarium.data.dataset import fingerprint
 from latentarium.data.folders import list_folder, natural, read_pictures
 from latentarium.data.sources import load_data
 from latentarium.data.zips import list_zip
 from latentarium.errors import UserError
+from latentarium.files import cache_folder
 
 RNG = np.random.default_rng(0)
 
@@ -330,6 +331,14 @@ def test_a_cache_that_can_not_be_written_is_a_warning(tmp_path, monkeypatch):
     monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path / "file"))
     with pytest.warns(UserWarning, match="can't be kept"):
         assert len(load_data(root).train) == 14
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_others(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", CLASSES)
+    monkeypatch.setattr(cache, "LEFT_FREE", 1 << 62)
+    with pytest.warns(UserWarning, match="nearly full"):
+        load_data(root)
+    assert list(cache_folder("data").iterdir()) == []
 
 
 # ------------------------------------------------------------------------------ other sources

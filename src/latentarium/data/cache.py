@@ -7,8 +7,10 @@ larger than a quarter of the memory are mapped: then only what is used takes mem
 read, and held against their fingerprint.
 """
 
+import errno
 import hashlib
 import json
+import shutil
 import warnings
 from collections.abc import Sequence
 
@@ -22,6 +24,8 @@ from latentarium.data.room import is_large
 from latentarium.files import cache_folder, folder_atomic
 
 FORMAT = 1
+LEFT_FREE = 1 << 30
+"""Bytes of the disk that are left for what can't be made again."""
 
 
 def key_of(items: Sequence[Item], source: str, size: int) -> str:
@@ -63,6 +67,9 @@ def keep(key: str, data: Data) -> None:
     folder = cache_folder("data") / key
     try:
         with folder_atomic(folder) as made:
+            size = sum(split.images.nbytes for split in data.splits().values())
+            if shutil.disk_usage(made).free < size + LEFT_FREE:
+                raise OSError(errno.ENOSPC, "the disk is nearly full")
             names = []
             for name, split in data.splits().items():
                 for end, part in (("", split.images), ("_labels", split.labels)):
