@@ -85,10 +85,7 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), *headers]
             await send(message)
 
-        answer = refusal or self.welcome(visitor)
-        if answer:
-            await answer(scope, receive, marked)
-            return
+        app = refusal or self.welcome(visitor) or self.app
         too_large = PlainTextResponse(
             f"That is more than the {limit >> 20} MiB that are taken: send less.", 413
         )
@@ -96,11 +93,11 @@ class Guard:
             said = int(visitor.headers.get("content-length", "0"))
         except ValueError:
             said = 0
-        if said > limit:
+        if app is self.app and said > limit:
             await too_large(scope, receive, marked)
             return
         try:
-            await self.app(scope, bounded, marked)
+            await app(scope, bounded, marked)
         except ClientDisconnect:
             return  # in the middle of what was sent: nobody listens
         except TooLarge:
