@@ -8,9 +8,10 @@ from typing import Any
 from latentarium.config import Config, require_seed
 from latentarium.data.dataset import Data
 from latentarium.doctor.collapse import mode_collapse
-from latentarium.doctor.finding import Disease, Finding, diseases_of, listed
+from latentarium.doctor.finding import Disease, Finding, diseases_of
 from latentarium.doctor.learned import copies, overfit, posterior_collapse
 from latentarium.doctor.log_rules import examine_log, not_shown
+from latentarium.doctor.words import Said, listed, why
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
@@ -32,7 +33,7 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     looked_for: tuple[Disease, ...]
-    not_looked_for: dict[str, str]
+    not_looked_for: dict[Disease, Said]
     """Diseases that could not be looked for, and why."""
     n: int
     seed: int
@@ -45,7 +46,9 @@ class Diagnosis:
             text.append(f"Healthy: nothing found; looked for {listed(others)}.")
         elif others:
             text.append(f"Nothing else found; looked for {listed(others)} too.")
-        text += [f"Not looked for: {name} ({why})" for name, why in self.not_looked_for.items()]
+        text += [
+            f"Not looked for: {name} ({reason})" for name, reason in self.not_looked_for.items()
+        ]
         return text
 
     def to_json(self) -> bytes:
@@ -53,7 +56,8 @@ class Diagnosis:
         content: dict[str, Any] = {
             "findings": [finding.to_dict() for finding in self.findings],
             "looked_for": list(self.looked_for),
-            "not_looked_for": self.not_looked_for,
+            "not_looked_for": {name: str(said) for name, said in self.not_looked_for.items()},
+            "reasons": {name: said.to_dict() for name, said in self.not_looked_for.items()},
             "n": self.n,
             "seed": self.seed,
         }
@@ -106,7 +110,8 @@ def diagnose(
     """As `examine`, of parts that need not lie in a folder; the model is in evaluation mode."""
     found = {finding.disease: finding for finding in examine_log(config, rows)}
     possible = diseases_of(config.model)
-    why_not = {name: why for name, why in not_shown(config, rows).items() if name not in RULES}
+    not_in_log = not_shown(config, rows).items()
+    why_not: dict[Disease, Said] = {name: said for name, said in not_in_log if name not in RULES}
     for done, disease in enumerate(possible):
         if progress:
             progress(done, disease)
@@ -115,14 +120,14 @@ def diagnose(
         try:
             finding = RULES[disease](config, model, data, n, seed)
         except UserError as error:
-            why_not[disease] = str(error)
+            why_not[disease] = why(error)
             continue
         if finding is not None:  # the model says more than the log
             found[disease] = finding
     return Diagnosis(
         findings=tuple(found[disease] for disease in possible if disease in found),
         looked_for=tuple(name for name in possible if name in found or name not in why_not),
-        not_looked_for={name: why for name, why in why_not.items() if name not in found},
+        not_looked_for={name: said for name, said in why_not.items() if name not in found},
         n=n,
         seed=seed,
     )

@@ -3,15 +3,19 @@ its health at the end. All of it in processes of their own, behind whatever else
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Generator
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.studio.processes import Processes, answer_of
+from latentarium.studio.processes import Processes, working
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
+
+Lines = Generator[dict[str, Any], None, None]
+"""How far something is (done, of, left in seconds, note), then what was found, or why nothing."""
 
 MOST_SECONDS = 600.0
 """For a rehearsal or an examination."""
@@ -28,28 +32,34 @@ class Measurements:
         self.trainings = trainings
         self.gaps = Processes(trainings.folder / ".studio" / "gap")
         self._busy, self._steady = threading.Lock(), threading.Lock()
+        self._took: dict[str, float] = {}
 
-    def estimate(self, wish: Wish) -> dict[str, Any]:
+    def estimate(self, wish: Wish) -> Lines:
         """What a training would cost on this machine, from a few steps of it.
 
         Raises:
             UserError: It can't work, or something else is being measured.
         """
         arguments = [*self.trainings.command(wish), "--dry-run", "--json"]
-        with self._alone():
-            return json.loads(answer_of(*arguments, seconds=MOST_SECONDS).splitlines()[-1])
+        printed = yield from self._alone(*arguments)
+        yield {"found": json.loads(printed.splitlines()[-1])}
 
-    def examine(self, name: str) -> dict[str, Any]:
+    def examine(self, name: str) -> Lines:
         """What the doctor finds in a run's log and in its model.
 
         Raises:
             UserError: It has no weights yet, or something else is being measured.
         """
         folder = self.trainings.run(name).folder
-        with self._alone(), TemporaryDirectory() as place:
+        with TemporaryDirectory() as place:
             path = Path(place) / "doctor.json"
-            answer_of("doctor", str(folder), "--json", str(path), seconds=MOST_SECONDS)
-            return json.loads(path.read_text())
+            yield from self._alone("doctor", str(folder), "--json", str(path))
+            yield {"found": json.loads(path.read_text())}
+
+    def _at_start(self, kind: str, begun: float) -> dict[str, Any]:
+        took = self._took.get(kind)
+        left = None if took is None else max(0.0, begun + took - time.monotonic())
+        return {"done": 0, "of": 0, "left": left, "note": ""}
 
     def gap(self, name: str) -> dict[str, Any]:
         """What is known of a run's duality gap, and whether more is being measured."""
@@ -78,12 +88,22 @@ class Measurements:
         """Ends the measurement; what was measured is kept."""
         self.gaps.end(key_of(self.trainings.run(name).folder))
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One at a time: others are told so at once, as waiting would hold up the server."""
+    def _alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
+        """Runs a command, and says how far it is: by its own words, and before it has any, by how
+        long the last one of its kind took. One at a time: others are told so at once, as waiting
+        would hold up the server."""
         if not self._busy.acquire(blocking=False):
             raise UserError("Something else is being measured: try again in a while.")
+        kind, begun = arguments[0], time.monotonic()
+        work = working(*arguments, seconds=MOST_SECONDS)
         try:
-            yield
+            while True:
+                try:
+                    reached = next(work)
+                except StopIteration as end:
+                    self._took[kind] = time.monotonic() - begun
+                    return end.value
+                yield asdict(reached) if reached else self._at_start(kind, begun)
         finally:
+            work.close()
             self._busy.release()

@@ -28,9 +28,14 @@ export class Scrub {
   private swim = 0;
   private beat = 0;
 
-  /** @param onstep is told the step of training at which the slider was put */
-  constructor(readonly model: Model, private readonly onstep: (step: number) => void) {
+  /** @param onstep is told the step of training at which the slider was put; -1: the last one, also
+   * when there are more */
+  constructor(model: Model, private readonly onstep: (step: number) => void) {
     this.history = new History(model);
+  }
+
+  get model(): Model {
+    return this.history.model;
   }
 
   /** The moment that is asked for: it may not be there yet. */
@@ -61,18 +66,19 @@ export class Scrub {
 
   go(moment: number): void {
     const to = Math.max(1, Math.min(this.history.count, moment));
-    this.put(to);
-    this.onstep(this.step);
+    this.put(to === this.history.count ? 0 : to);
+    this.onstep(chosen.at ? this.step : -1);
   }
 
-  /** Goes to the moment that is nearest to a step: they are spaced evenly in its logarithm. */
+  /** Goes to the moment that is nearest to a step, and stays there: they are spaced evenly in its
+   * logarithm. */
   near(step: number): void {
     const far = this.model.moments.map((kept) => Math.abs(Math.log1p(kept) - Math.log1p(Math.max(0, step))));
     this.put(far.indexOf(Math.min(...far)) + 1);
   }
 
   private put(moment: number): void {
-    chosen.at = moment === this.history.count ? 0 : moment;
+    chosen.at = moment;
     toAddress();
     this.follow();
   }
