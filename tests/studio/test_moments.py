@@ -21,7 +21,8 @@ from latentarium.run import Run
 from latentarium.sampling import decode, fixed_samples, reconstruct
 from latentarium.studio.gallery import KEPT_MOMENTS, Exhibit, Gallery
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.moments import Moments, film, witnesses
+from latentarium.studio.maps.film import film
+from latentarium.studio.maps.moments import Moments, witnesses
 from latentarium.studio.server import make_app
 
 FAMILIES = (("vae_debug", "VAE"), ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN"))
