@@ -91,6 +91,8 @@ def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
         answer = send(client, "bad", {"x.zip": content})
         assert answer.status_code == 422
         assert words in answer.text
+        assert "x.zip" in answer.text  # as its owner calls it
+        assert str(folder) not in answer.text
         assert left(folder) == []
 
 
@@ -228,4 +230,4 @@ def test_few_wait_to_be_looked_at_so_that_the_page_is_still_served(folder, monke
     for _ in range(room.WAITING):
         images._waiting.acquire()
     with pytest.raises(UserError, match="being looked at"):
-        images._checked(folder)
+        images._checked(folder, "pets")

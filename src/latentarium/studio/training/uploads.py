@@ -168,7 +168,7 @@ class Uploads:
             source = self.folder / (f"{name}.zip" if single else name)
             (zips[0] if single else coming.folder).replace(source)
             try:
-                report = self._checked(source)
+                report = self._checked(source, zips[0].name if single else name)
                 write_atomic(self.folder / f".{name}.json", json.dumps(report).encode())
             except UserError:
                 _remove(source)
@@ -259,7 +259,8 @@ class Uploads:
                 raise Missing(f"No upload {name[:80]} was begun: drop the files again.")
             return self._coming[name]
 
-    def _checked(self, source: Path) -> dict[str, Any]:
+    def _checked(self, source: Path, given: str) -> dict[str, Any]:
+        """What they are; sentences name them as they were `given`, not by where they lie here."""
         busy = UserError("Other images are being looked at: drop these again in a while.")
         if not self._waiting.acquire(blocking=False):
             raise busy
@@ -270,9 +271,14 @@ class Uploads:
             self._waiting.release()
         try:
             found = answer_of("data", "check", str(source), "--json", seconds=CHECK_SECONDS)
-            return json.loads(found.splitlines()[-1])
+            report = json.loads(found.splitlines()[-1])
+        except UserError as error:
+            raise UserError(str(error).replace(str(source), given)) from None
         finally:
             self._checking.release()
+        for kind in ("notes", "problems"):
+            report[kind] = [line.replace(str(source), given) for line in report.get(kind, ())]
+        return report
 
     def _sweep(self, part: Path) -> None:
         """Throws away what was left under this name, and what others left long ago."""

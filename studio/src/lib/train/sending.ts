@@ -1,5 +1,6 @@
 // Pictures of the visitor's own on their way to the server: one request for each file, a few at once.
 import { get } from "../api";
+import { words } from "../face.svelte";
 import type { Upload } from "./runs";
 
 export interface Picked {
@@ -90,7 +91,7 @@ function put(address: string, file: File, onprogress: (bytes: number) => void, s
     const request = new XMLHttpRequest();
     request.upload.onprogress = (event) => onprogress(event.loaded);
     request.onload = () => (request.status === 200 ? done() : fail(new Error(request.responseText)));
-    request.onerror = () => fail(new Error("The connection broke off: drop the files again."));
+    request.onerror = () => fail(new Error(words().train.broken));
     request.onabort = () => fail(new DOMException("", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.open("PUT", address);
