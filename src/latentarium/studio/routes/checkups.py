@@ -31,12 +31,10 @@ def router(trainings: Trainings) -> APIRouter:
 
     @routes.post("/runs/{name}/gap")
     def measure_gap(name: str) -> dict[str, Any]:
-        measured.measure_gap(name)
-        return measured.gap(name)
+        return measured.measure_gap(name)
 
     @routes.delete("/runs/{name}/gap")
     def leave_gap(name: str) -> dict[str, Any]:
-        measured.leave_gap(name)
-        return measured.gap(name)
+        return measured.leave_gap(name)
 
     return routes

@@ -70,8 +70,8 @@ class Measurements:
         failure = "" if measuring else self.gaps.failure(key)
         return {**known, "measuring": measuring, "failure": failure}
 
-    def measure_gap(self, name: str) -> None:
-        """Begins to measure it.
+    def measure_gap(self, name: str) -> dict[str, Any]:
+        """Begins to measure it, and says what is known.
 
         Raises:
             UserError: Another one is being measured, or the run kept no weights on its way.
@@ -83,10 +83,12 @@ class Measurements:
             if any(self.gaps.lives(key) for key in self.gaps.names()):
                 raise UserError("Another gap is being measured: wait for it.")
             self.gaps.start(key_of(run.folder), run.folder, ["gap", str(run.folder)], low=True)
+        return self.gap(name)
 
-    def leave_gap(self, name: str) -> None:
-        """Ends the measurement; what was measured is kept."""
+    def leave_gap(self, name: str) -> dict[str, Any]:
+        """Ends the measurement, and says what is known: all that was measured is kept."""
         self.gaps.end(key_of(self.trainings.run(name).folder))
+        return self.gap(name)
 
     def _alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
         """Runs a command, and says how far it is: by its own words, and before it has any, by how

@@ -30,6 +30,14 @@ export interface RunInfo {
   failure: string;
 }
 
+/** What all that is drawn over a run's steps must know. */
+export interface Looking {
+  run: RunInfo;
+  /** the step that is looked at; below 0: the last one */
+  step: number;
+  onstep: (step: number) => void;
+}
+
 export interface Scores {
   low: number;
   high: number;

@@ -6,6 +6,7 @@ import { fit, type View } from "../splat";
 import { socket } from "../studio.svelte";
 import { levelOf, trustColour } from "../trust";
 import { between, History, type Moment, type Shown } from "./history.svelte";
+import { nearest } from "./scale";
 
 /** The part of the address that the time machine has; moment 0 is the last one. */
 export const chosen = slice("m.", { at: 0, x: 0, y: 0, label: 0, speed: 1 });
@@ -73,8 +74,7 @@ export class Scrub {
   /** Goes to the moment that is nearest to a step, and stays there: they are spaced evenly in its
    * logarithm. */
   near(step: number): void {
-    const far = this.model.moments.map((kept) => Math.abs(Math.log1p(kept) - Math.log1p(Math.max(0, step))));
-    this.put(far.indexOf(Math.min(...far)) + 1);
+    this.put(nearest(this.model.moments, step, Math.log1p) + 1);
   }
 
   private put(moment: number): void {

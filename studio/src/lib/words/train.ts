@@ -8,7 +8,7 @@ export const en = {
   runList: "Runs",
   noRuns: "No runs yet.",
   noRun: (name: string) =>
-    `There is no run ${name} here (it was removed, or lies elsewhere): choose one from the list, or open its folder with \`latentarium studio FOLDER\`.`,
+    `There is no run ${name} here (it was removed, or lies elsewhere): choose one from the list, or open its folder with latentarium studio FOLDER.`,
   states: {
     waiting: "starting", training: "training", paused: "paused", stopped: "stopped", done: "done", failed: "failed",
   } as Record<RunState, string>,
@@ -134,7 +134,7 @@ export const zhTW: typeof en = {
   newRun: "新的訓練",
   runList: "訓練紀錄",
   noRuns: "還沒有任何訓練。",
-  noRun: (name) => `這裡沒有名為 ${name} 的訓練（可能已移除，或在別處）：請從清單中選一個，或用 \`latentarium studio 資料夾\` 開啟它。`,
+  noRun: (name) => `這裡沒有名為 ${name} 的訓練（可能已移除，或在別處）：請從清單中選一個，或用 latentarium studio 資料夾 來開啟。`,
   states: { waiting: "啟動中", training: "訓練中", paused: "已暫停", stopped: "已停止", done: "完成", failed: "失敗" },
   stepOf: (step, steps) => `第 ${step} 步，共 ${steps} 步`,
   stepAt: (step) => `第 ${step} 步`,
