@@ -19,10 +19,11 @@ from rich.progress import (
 )
 
 OFTEN = "LATENTARIUM_PLAIN_SECONDS"
-"""The variable by which a program that reads plain lines asks for more of them."""
+"""The variable by which a program that reads plain lines asks for more of them, and for one at
+the start."""
 PLAIN_SECONDS = float(os.environ.get(OFTEN, 10.0))
 """Time between two plain lines."""
-_PLAIN = re.compile(r": (\d+) of (\d+), about (.+?) left(?:  (.*))?$")
+_PLAIN = re.compile(r": (\d+) of (\d+)(?:, about (.+?) left)?(?:  (.*))?$")
 
 
 class Bar:
@@ -51,6 +52,8 @@ class Bar:
             self._spoke = now
             left = (now - self._began) * (self.total - done) / (done - self.first)
             _line(f"{self.title}: {done} of {self.total}, about {duration(left)} left  {note}")
+        elif done == self.first and OFTEN in os.environ:
+            _line(f"{self.title}: {done} of {self.total}  {note}")
 
     def end(self, note: str = "") -> None:
         """Says that it is done."""
@@ -104,8 +107,8 @@ class Reached:
 
     done: int
     of: int
-    left: float
-    """Seconds, about."""
+    left: float | None
+    """Seconds, about; None: it has only begun."""
     note: str
 
     @classmethod
@@ -115,7 +118,7 @@ class Reached:
         if found is None:
             return None
         done, of, left, note = found.groups()
-        return cls(int(done), int(of), _seconds(left), note or "")
+        return cls(int(done), int(of), _seconds(left) if left else None, note or "")
 
 
 def duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from latentarium.config import Config, require_seed
+from latentarium.config import Config, ModelConfig, require_seed
 from latentarium.data.dataset import Data
 from latentarium.doctor.collapse import mode_collapse
 from latentarium.doctor.finding import Disease, Finding, diseases_of
@@ -25,6 +25,11 @@ RULES: dict[Disease, Rule] = {
     "memorization": copies,
 }
 """Those that look at the model itself, beside its data; the others show in the log alone."""
+
+
+def rules_of(config: ModelConfig) -> tuple[Disease, ...]:
+    """What is looked for in a model of this kind itself."""
+    return tuple(disease for disease in diseases_of(config) if disease in RULES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ def examine(
         data: What it was trained on.
         n: Samples.
         seed: Of every draw.
-        progress: Told how many rules are done, and which is next.
+        progress: Told how many of `rules_of` are done, and which is next.
 
     Raises:
         UserError: The run has no weights yet, or was trained on other data.
@@ -112,11 +117,9 @@ def diagnose(
     possible = diseases_of(config.model)
     not_in_log = not_shown(config, rows).items()
     why_not: dict[Disease, Said] = {name: said for name, said in not_in_log if name not in RULES}
-    for done, disease in enumerate(possible):
+    for done, disease in enumerate(rules_of(config.model)):
         if progress:
             progress(done, disease)
-        if disease not in RULES:
-            continue
         try:
             finding = RULES[disease](config, model, data, n, seed)
         except UserError as error:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
+from latentarium.progress import Reached
 from latentarium.studio.processes import Processes, working
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
 
@@ -56,11 +57,6 @@ class Measurements:
             yield from self._alone("doctor", str(folder), "--json", str(path))
             yield {"found": json.loads(path.read_text())}
 
-    def _at_start(self, kind: str, begun: float) -> dict[str, Any]:
-        took = self._took.get(kind)
-        left = None if took is None else max(0.0, begun + took - time.monotonic())
-        return {"done": 0, "of": 0, "left": left, "note": ""}
-
     def gap(self, name: str) -> dict[str, Any]:
         """What is known of a run's duality gap, and whether more is being measured."""
         run = self.trainings.run(name)
@@ -91,21 +87,44 @@ class Measurements:
         return self.gap(name)
 
     def _alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
-        """Runs a command, and says how far it is: by its own words, and before it has any, by how
-        long the last one of its kind took. One at a time: others are told so at once, as waiting
-        would hold up the server."""
+        """Runs a command, and says how far it is. One at a time: others are told so at once, as
+        waiting would hold up the server."""
         if not self._busy.acquire(blocking=False):
             raise UserError("Something else is being measured: try again in a while.")
-        kind, begun = arguments[0], time.monotonic()
+        clock = _Clock(self._took.get(arguments[0]))
         work = working(*arguments, seconds=MOST_SECONDS)
         try:
             while True:
                 try:
-                    reached = next(work)
+                    yield clock.line(next(work))
                 except StopIteration as end:
-                    self._took[kind] = time.monotonic() - begun
+                    self._took[arguments[0]] = clock.seconds
                     return end.value
-                yield asdict(reached) if reached else self._at_start(kind, begun)
         finally:
             work.close()
             self._busy.release()
+
+
+class _Clock:
+    """Says how much longer something takes: as it says itself, and before it does, by how long
+    the last one of its kind `took`."""
+
+    def __init__(self, took: float | None) -> None:
+        self._begun = self._told = time.monotonic()
+        self._took, self._last = took, Reached(0, 0, None, "")
+
+    @property
+    def seconds(self) -> float:
+        """Since its beginning."""
+        return time.monotonic() - self._begun
+
+    def line(self, reached: Reached | None) -> dict[str, Any]:
+        """How far it is now."""
+        if reached is not None and reached != self._last:
+            self._last, self._told = reached, time.monotonic()
+        left, since = self._last.left, self._told
+        if left is None:
+            left, since = self._took, self._begun
+        if left is not None:
+            left = max(0.0, since + left - time.monotonic())
+        return asdict(self._last) | {"left": left}
