@@ -116,7 +116,7 @@ export const en = {
   noMoments: "No weights were kept on its way, so the gap can't be measured afterwards: train with snapshots.",
   // the doctor
   doctor: "The doctor",
-  healthy: "Nothing is wrong so far, as the log tells.",
+  healthy: (examined: boolean): string => (examined ? "Nothing is wrong, as its log and the model itself tell." : "Nothing is wrong so far, as the log tells."),
   tooEarly: "Too early to say.",
   evidence: "Evidence",
   cure: "Cure",
@@ -126,6 +126,7 @@ export const en = {
   lookedFor: (names: string) => `Looked for: ${names}.`,
   notLookedFor: (name: string) => `Not looked for: ${name}.`,
   comma: ", ",
+  colon: ": ",
 };
 
 export const zhTW: typeof en = {
@@ -232,7 +233,7 @@ export const zhTW: typeof en = {
   one: "間隙",
   noMoments: "訓練途中沒有保留權重，事後無法測量間隙：訓練時請保留快照。",
   doctor: "診斷",
-  healthy: "就紀錄來看，目前一切正常。",
+  healthy: (examined) => (examined ? "從紀錄與模型本身來看，一切正常。" : "就紀錄來看，目前一切正常。"),
   tooEarly: "現在下結論還太早。",
   evidence: "依據",
   cure: "處方",
@@ -242,4 +243,5 @@ export const zhTW: typeof en = {
   lookedFor: (names) => `檢查過：${names}。`,
   notLookedFor: (name) => `未檢查：${name}。`,
   comma: "、",
+  colon: "：",
 };
