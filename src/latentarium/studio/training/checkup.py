@@ -3,20 +3,15 @@ its health at the end. All of it in processes of their own, behind whatever else
 
 import json
 import threading
-import time
 from collections.abc import Generator
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.progress import Reached
-from latentarium.studio.processes import Processes, working
+from latentarium.studio.processes import Processes
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
-
-Lines = Generator[dict[str, Any], None, None]
-"""How far something is (done, of, left in seconds, note), then what was found, or why nothing."""
+from latentarium.studio.training.waits import Lines, Waits
 
 MOST_SECONDS = 600.0
 """For a rehearsal or an examination."""
@@ -33,7 +28,7 @@ class Measurements:
         self.trainings = trainings
         self.gaps = Processes(trainings.folder / ".studio" / "gap")
         self._busy, self._steady = threading.Lock(), threading.Lock()
-        self._took: dict[str, float] = {}
+        self.waits = Waits()
 
     def estimate(self, wish: Wish) -> Lines:
         """What a training would cost on this machine, from a few steps of it.
@@ -91,40 +86,7 @@ class Measurements:
         waiting would hold up the server."""
         if not self._busy.acquire(blocking=False):
             raise UserError("Something else is being measured: try again in a while.")
-        clock = _Clock(self._took.get(arguments[0]))
-        work = working(*arguments, seconds=MOST_SECONDS)
         try:
-            while True:
-                try:
-                    yield clock.line(next(work))
-                except StopIteration as end:
-                    self._took[arguments[0]] = clock.seconds
-                    return end.value
+            return (yield from self.waits.told(*arguments, seconds=MOST_SECONDS))
         finally:
-            work.close()
             self._busy.release()
-
-
-class _Clock:
-    """Says how much longer something takes: as it says itself, and before it does, by how long
-    the last one of its kind `took`."""
-
-    def __init__(self, took: float | None) -> None:
-        self._begun = self._told = time.monotonic()
-        self._took, self._last = took, Reached(0, 0, None, "")
-
-    @property
-    def seconds(self) -> float:
-        """Since its beginning."""
-        return time.monotonic() - self._begun
-
-    def line(self, reached: Reached | None) -> dict[str, Any]:
-        """How far it is now."""
-        if reached is not None and reached != self._last:
-            self._last, self._told = reached, time.monotonic()
-        left, since = self._last.left, self._told
-        if left is None:
-            left, since = self._took, self._begun
-        if left is not None:
-            left = max(0.0, since + left - time.monotonic())
-        return asdict(self._last) | {"left": left}

@@ -56,13 +56,15 @@ export function nameFor(files: Picked[], taken: string[]): string {
   return free;
 }
 
-/** Sends them, and says what they are.
+/** Sends them, and says what they are; null where that was not to be found out.
  *
+ * @param look has them looked at, by an address
  * @param onprogress is told how many bytes have gone
  * @param signal ends it; then nothing is left on the server */
 export async function send(
-  name: string, files: Picked[], onprogress: (bytes: number) => void, signal: AbortSignal,
-): Promise<Upload> {
+  name: string, files: Picked[], look: (path: string) => Promise<Upload | null>, onprogress: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<Upload | null> {
   await get(`/api/uploads/${name}`, { method: "POST" });
   const gone = new Map<Picked, number>();
   const waiting = [...files];
@@ -77,7 +79,7 @@ export async function send(
   };
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return await (await get(`/api/uploads/${name}/end`, { method: "POST", signal })).json();
+    return await look(`/api/uploads/${name}/end`);
   } catch (error) {
     waiting.length = 0;
     await fetch(`/api/uploads/${name}/part`, { method: "DELETE" });

@@ -179,7 +179,7 @@ export const zhTW: typeof en = {
   remove: "移除",
   leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片，已略過。`,
   nothing: "裡面沒有圖片：請拖放圖片資料夾或其 zip。",
-  found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"},${size}`,
+  found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"}，${size}`,
   noProblems: "沒有發現問題。",
   pause: "暫停",
   resume: "繼續",
