@@ -1,6 +1,7 @@
 """The time machine as a film: the map on the left, samples of the same latents on the right, and
 the step of the training over them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,15 +10,14 @@ from PIL import Image, ImageDraw, ImageFont
 from latentarium.errors import UserError
 from latentarium.pictures import gif_bytes
 from latentarium.sampling import fixed_samples, grid
-from latentarium.shapes import LabelSet, Points
+from latentarium.shapes import Images, LabelSet, Points
 from latentarium.studio.maps.moments import Moments
 
 FRAME_MS = 500
 LAST_MS = 2500
-WIDTH = 560
-"""Of the samples, about, in pixels: each of an image's pixels becomes a square."""
-LEAST_SIDE = 280
-"""Of the map, which is as high as the samples."""
+MOST_SIDE, LEAST_SIDE = 560, 280
+"""Pixels of the samples at most, where one of an image's pixels may be a square of several; and of
+the map at least, which is as high as the samples."""
 GAP, HEAD = 10, 30
 MOST_NAMES = 12
 """Classes that are named on the map."""
@@ -39,14 +39,13 @@ def film(moments: Moments) -> bytes:
     """
     if not moments.steps:
         raise UserError("This run kept no moments: train with --train.snapshots 24.")
-    width = moments.run.data.image_shape[2]
     mapped = moments.run.config.model.family != "gan"
     maps = [moments.points(at) if mapped else None for at in range(1, len(moments) + 1)]
     window = Window.around([points for points in maps if points is not None])
     frames = []
     for step, points in zip(moments.steps, maps, strict=True):
         images, columns = fixed_samples(moments.run.load(step))
-        sheet = _rgb(grid(images, columns, scale=max(1, WIDTH // (columns * width))))
+        sheet = _rgb(grid(images, columns, scale=_scale(images, columns)))
         parts = [sheet]
         if window is not None and points is not None:
             side = max(LEAST_SIDE, len(sheet))
@@ -112,6 +111,11 @@ def draw_map(
                     tuple(middle[0]), name, INK, font, "mm", stroke_width=2, stroke_fill="white"
                 )
     return np.asarray(picture)
+
+
+def _scale(images: Images, columns: int) -> int:
+    rows = math.ceil(len(images) / columns)
+    return max(1, MOST_SIDE // max(rows * images.shape[2], columns * images.shape[3]))
 
 
 def _colours(classed: bool) -> np.ndarray:
