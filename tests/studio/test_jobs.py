@@ -18,7 +18,7 @@ from latentarium.progress import Reached
 from latentarium.run import Run
 from latentarium.studio import processes
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.processes import answer_of, is_ours, working
+from latentarium.studio.processes import is_ours, working
 from latentarium.studio.training.checkup import Measurements
 from latentarium.studio.training.follow import Follower, Tail
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
@@ -290,6 +290,11 @@ def fake(monkeypatch, code):
     monkeypatch.setattr(processes, "command", lambda *arguments: words)
 
 
+def whole(work):
+    """All that it says, and what it gives."""
+    yield (yield from work)
+
+
 def test_a_command_says_how_far_it_is_and_then_what_it_printed(monkeypatch):
     monkeypatch.setattr(processes, "LOOK", 0.01)
     says = "r: 2 of 6, about 1 min 05 s left  memorization"
@@ -299,11 +304,11 @@ def test_a_command_says_how_far_it_is_and_then_what_it_printed(monkeypatch):
     while reached[-1] is None:
         reached.append(next(work))
     assert reached[-1] == Reached(done=2, of=6, left=65.0, note="memorization")
-    work.close()
-    assert answer_of("doctor", "r", seconds=60.0) == "7\n"
+    *_, end = whole(work)
+    assert end == "7\n"
     fake(monkeypatch, "print('latentarium: No: mend.', file=sys.stderr); sys.exit(2)")
     with pytest.raises(UserError, match=r"^No: mend\.$"):
-        answer_of("doctor", "r", seconds=60.0)
+        list(working("doctor", "r", seconds=60.0))
 
 
 def test_who_goes_no_further_ends_the_command(monkeypatch, trainings, tmp_path):

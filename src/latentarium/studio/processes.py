@@ -14,8 +14,7 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from tempfile import TemporaryFile
-from typing import IO
+from tempfile import TemporaryDirectory
 
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, write_atomic
@@ -153,11 +152,13 @@ def working(*arguments: str, seconds: float) -> Generator[Reached | None, None, 
     Raises:
         UserError: It failed, with its own sentence, or took too long.
     """
-    with TemporaryFile() as printed, TemporaryFile() as said:
-        child = subprocess.Popen(
-            command(*arguments), stdin=subprocess.DEVNULL, stdout=printed, stderr=said,
-            env={**os.environ, OFTEN: str(LOOK)},
-        )  # fmt: skip
+    with TemporaryDirectory() as place:
+        printed, said = Path(place) / "printed", Path(place) / "said"
+        with printed.open("wb") as output, said.open("wb") as errors:
+            child = subprocess.Popen(
+                command(*arguments), stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                env={**os.environ, OFTEN: str(LOOK)},
+            )  # fmt: skip
         lower(child.pid)
         until = time.monotonic() + seconds
         try:
@@ -181,27 +182,11 @@ def working(*arguments: str, seconds: float) -> Generator[Reached | None, None, 
             raise UserError(
                 lines[-1].removeprefix(SPOKEN)[:500] if lines else f"code {child.returncode}"
             )
-        printed.seek(0)
-        return printed.read().decode(errors="replace")
+        return printed.read_text(errors="replace")
 
 
-def answer_of(*arguments: str, seconds: float) -> str:
-    """Runs a command to its end, behind whatever else is at work, and says what it printed.
-
-    Raises:
-        UserError: It failed, with its own sentence, or took too long.
-    """
-    work = working(*arguments, seconds=seconds)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-
-
-def _lines_of(said: IO[bytes]) -> list[str]:
-    said.seek(0)
-    return [line for line in said.read().decode(errors="replace").splitlines() if line.strip()]
+def _lines_of(path: Path) -> list[str]:
+    return [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
 
 
 def is_ours(pid: int, arguments: Sequence[str] = ()) -> bool:
