@@ -24,8 +24,7 @@ export class Working<Found> {
     Object.assign(this, { busy: true, reached: null, trouble: "" });
     try {
       const answer = await post(path, content, { signal: stopper.signal });
-      for await (const text of linesOf(answer)) {
-        const line = JSON.parse(text) as Line<Found>;
+      for await (const line of linesOf<Line<Found>>(answer)) {
         if ("found" in line) return line.found;
         if ("trouble" in line) throw new Error(line.trouble);
         this.reached = line;
