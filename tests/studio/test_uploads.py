@@ -47,7 +47,19 @@ def send(client, name, files):
     for path, content in files.items():
         answer = client.put(f"/api/uploads/{name}/{path}", content=content)
         assert answer.status_code == 200, answer.text
-    return client.post(f"/api/uploads/{name}/end")
+    answer = client.post(f"/api/uploads/{name}/end")
+    assert answer.status_code == 200
+    return json.loads(answer.text.splitlines()[-1])
+
+
+def looked_at(monkeypatch):
+    """Nothing is looked at; what is said of it is what was asked."""
+
+    def told(self, *words, seconds):
+        yield {"done": 0, "of": 0, "left": None, "note": ""}
+        return json.dumps({"asked": words})
+
+    monkeypatch.setattr(room.Waits, "told", told)
 
 
 def left(folder):
@@ -57,7 +69,7 @@ def left(folder):
 def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
     files = {f"{kind}/{i}.png": picture(10 * len(kind) + i)
              for kind in ("cats", "dogs") for i in range(6)}  # fmt: skip
-    report = send(client, "pets", files).json()
+    report = send(client, "pets", files)["found"]
     assert sum(report["counts"].values()) == 12
     assert report["pictures"] == report["counts"]["train"] == 10
     assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
@@ -74,10 +86,10 @@ def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
 
 
 def test_a_zip_stays_a_zip(client, folder, monkeypatch):
-    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({"asked": words}))
+    looked_at(monkeypatch)
     report = send(client, "z", {"all.zip": zipped({f"{i}.png": picture(i) for i in range(10)})})
-    assert report.json()["asked"][:4] == ["data", "check", str(folder / "z.zip"), "--json"]
-    assert "--untrusted" in report.json()["asked"]
+    assert report["found"]["asked"][:4] == ["data", "check", str(folder / "z.zip"), "--json"]
+    assert "--untrusted" in report["found"]["asked"]
     assert left(folder) == [".z.json", "z.zip"]
 
 
@@ -89,9 +101,10 @@ def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
         "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
     }
     for words, content in hostile.items():
-        answer = send(client, "bad", {"x.zip": content})
-        assert answer.status_code == 422
-        assert words in answer.text
+        trouble = send(client, "bad", {"x.zip": content})["trouble"]
+        assert words in trouble
+        assert "x.zip" in trouble  # as its owner calls it
+        assert str(folder) not in trouble
         assert left(folder) == []
 
 
@@ -168,7 +181,7 @@ def test_names_are_plain_and_the_body_is_bounded(client, folder):
 
 def test_what_broke_off_may_come_again(folder, monkeypatch):
     """And a zip that did is still one zip."""
-    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({}))
+    looked_at(monkeypatch)
     monkeypatch.setattr(room, "LARGEST_UPLOAD", 2000)
     content = zipped({"1.png": picture(1)})
     images = Uploads(folder)
@@ -176,8 +189,20 @@ def test_what_broke_off_may_come_again(folder, monkeypatch):
     with pytest.raises(UserError):
         asyncio.run(images.take("z", "all.zip", bits(content, bytes(900), fails=True)))
     asyncio.run(images.take("z", "all.zip", bits(content, bytes(900))))
-    assert images.end("z")["name"] == "z"
+    assert list(images.end("z"))[-1]["found"]["name"] == "z"
     assert left(folder) == [".z.json", "z.zip"]
+
+
+def test_who_does_not_wait_until_they_are_looked_at_leaves_nothing(folder, monkeypatch):
+    looked_at(monkeypatch)
+    images = Uploads(folder)
+    images.begin("a")
+    asyncio.run(images.take("a", "a.png", bits(b"1")))
+    lines = images.end("a")
+    assert next(lines)["of"] == 0
+    lines.close()
+    assert left(folder) == []
+    assert images.kept() == []
 
 
 def test_two_at_once_do_not_share_a_name(folder, monkeypatch):
@@ -199,7 +224,7 @@ def test_what_still_comes_is_not_taken_for_whole(folder):
     async def ends_too_soon():
         yield b"1"
         with pytest.raises(UserError, match="still coming"):
-            images.end("a")
+            next(images.end("a"))
 
     asyncio.run(images.take("a", "a.png", ends_too_soon()))
     assert left(folder) == []
@@ -208,7 +233,7 @@ def test_what_still_comes_is_not_taken_for_whole(folder):
 def test_the_server_itself_opens_nothing_that_came(client, folder, monkeypatch):
     """Its pictures are those that the process wrote which looked at it."""
     files = {f"{i:02d}.png": picture(i) for i in range(30)}
-    assert send(client, "z", {"all.zip": zipped(files)}).json()["pictures"] == 12
+    assert send(client, "z", {"all.zip": zipped(files)})["found"]["pictures"] == 12
     monkeypatch.setattr(zipfile, "ZipFile", None)
     (folder / "z.zip").write_bytes(b"no zip any more")
     assert client.get("/api/uploads").json()[0]["pictures"] == 12
@@ -231,14 +256,14 @@ def test_the_disk_is_not_filled(folder, monkeypatch):
     images = Uploads(folder)
     monkeypatch.setattr(room, "LARGEST_UPLOAD", 10)
     monkeypatch.setattr(room, "LARGEST_OF_ALL", 25)
-    monkeypatch.setattr(room, "answer_of", lambda *words, **_: "{}")
+    looked_at(monkeypatch)
     for name in ("a", "b"):
         images.begin(name)
         asyncio.run(images.take(name, "a.png", bits(b"12345678")))
     with pytest.raises(UserError, match="remove some"):
         images.begin("c")
-    images.end("a")
-    images.end("b")
+    for name in ("a", "b"):
+        list(images.end(name))
     assert [one["bytes"] for one in images.kept()] == [8, 8]
     with pytest.raises(UserError, match="remove some"):
         images.begin("c")
@@ -247,7 +272,7 @@ def test_the_disk_is_not_filled(folder, monkeypatch):
     monkeypatch.setattr(room, "LARGEST_OF_ALL", 12)
     asyncio.run(images.take("c", "a.png", bits(b"12345678")))
     with pytest.raises(UserError, match="remove some"):
-        images.end("c")
+        list(images.end("c"))
     assert left(folder) == [".b.json", "b"]
     monkeypatch.setattr(room, "LARGEST_OF_ALL", 99)
     images.begin("d")
@@ -263,4 +288,4 @@ def test_few_wait_to_be_looked_at_so_that_the_page_is_still_served(folder, monke
     for _ in range(room.WAITING):
         images._waiting.acquire()
     with pytest.raises(UserError, match="being looked at"):
-        images._checked(folder, folder / "shown")
+        next(images._checked(folder, "pets"))

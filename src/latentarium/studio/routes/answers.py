@@ -10,6 +10,7 @@ from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 
+from latentarium.errors import UserError
 from latentarium.latent.gaussians import Ellipse
 from latentarium.shapes import Pixels
 from latentarium.studio.gallery import Gallery, Missing
@@ -55,7 +56,7 @@ def trust_rows(trust: np.ndarray) -> list[list[float | None]]:
 
 def streamed(lines: Lines) -> StreamingResponse:
     """JSON objects, one a line, each told when it is known. What can't be begun is said before the
-    answer begins; whoever asked and went away ends it."""
+    answer begins, what fails later in a last line; whoever asked and went away ends it."""
     first = next(lines)
     return StreamingResponse(_told(first, lines), media_type="application/x-ndjson")
 
@@ -64,5 +65,7 @@ async def _told(first: dict[str, Any], lines: Lines) -> AsyncIterator[str]:
     try:
         async for one in iterate_in_threadpool(chain([first], lines)):
             yield json.dumps(one) + "\n"
+    except UserError as error:
+        yield json.dumps({"trouble": str(error)}) + "\n"
     finally:
         lines.close()

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi import Path as InPath
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
+from latentarium.studio.routes.answers import streamed
 from latentarium.studio.training.uploads import Uploads
 
 Name = Annotated[str, InPath(max_length=64)]
@@ -29,9 +30,9 @@ def router(uploads: Uploads) -> APIRouter:
         await uploads.take(name, path, request.stream())
 
     @routes.post("/{name}/end")
-    def end(name: Name) -> dict[str, Any]:
+    def end(name: Name) -> StreamingResponse:
         """All has come: what is it?"""
-        return uploads.end(name)
+        return streamed(uploads.end(name))
 
     @routes.delete("/{name}/part")
     def cancel(name: Name) -> None:

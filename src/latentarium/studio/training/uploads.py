@@ -14,7 +14,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ from latentarium.errors import UserError
 from latentarium.files import cannot_write, from_json, read_plain, write_atomic
 from latentarium.studio.gallery import Missing
 from latentarium.studio.guard import LARGEST_UPLOAD
-from latentarium.studio.processes import answer_of
+from latentarium.studio.training.waits import Lines, Waits
 
 UPLOAD = "upload:"
 """How the page names images of the visitor's own."""
@@ -77,6 +77,7 @@ class Uploads:
         self._coming: dict[str, Coming] = {}
         self._lock = threading.Lock()
         self._checking, self._waiting = threading.Lock(), threading.BoundedSemaphore(WAITING)
+        self.waits = Waits()
 
     def begin(self, name: str) -> None:
         """Makes room for one.
@@ -154,8 +155,9 @@ class Uploads:
                 with suppress(OSError):
                     target.unlink(missing_ok=True)
 
-    def end(self, name: str) -> dict[str, Any]:
-        """Looks at what has come, keeps it, and says what it is.
+    def end(self, name: str) -> Lines:
+        """Looks at what has come, keeps it, and says what it is. Who goes no further leaves
+        nothing.
 
         Raises:
             Missing: It was not begun.
@@ -174,16 +176,19 @@ class Uploads:
             self._require_room(coming.taken)
             source = self.folder / (f"{name}.zip" if single else name)
             (zips[0] if single else coming.folder).replace(source)
+            kept = False
             try:
-                report = {**self._checked(source, self._shown(name)), "bytes": coming.taken}
+                report = yield from self._checked(source, zips[0].name if single else name)
+                report["bytes"] = coming.taken
                 write_atomic(self.folder / f".{name}.json", json.dumps(report).encode())
-            except UserError:
-                _remove(source)
-                _remove(self._shown(name))
-                raise
+                kept = True
+            finally:
+                if not kept:
+                    _remove(source)
+                    _remove(self._shown(name))
         finally:
             self.cancel(name)
-        return {"name": name, **report}
+        yield {"found": {"name": name, **report}}
 
     def cancel(self, name: str) -> None:
         """Throws away what has come of one that has not come to its end."""
@@ -259,7 +264,10 @@ class Uploads:
                 raise Missing(f"No upload {name[:80]} was begun: drop the files again.")
             return self._coming[name]
 
-    def _checked(self, source: Path, shown: Path) -> dict[str, Any]:
+    def _checked(
+        self, source: Path, given: str
+    ) -> Generator[dict[str, Any], None, dict[str, Any]]:
+        """What they are; sentences name them as they were `given`, not by where they lie here."""
         busy = UserError("Other images are being looked at: drop these again in a while.")
         if not self._waiting.acquire(blocking=False):
             raise busy
@@ -269,15 +277,21 @@ class Uploads:
         finally:
             self._waiting.release()
         try:
+            shown = self._shown(source.stem)
             _remove(shown)
-            found = answer_of(
+            found = yield from self.waits.told(
                 "data", "check", str(source), "--json", "--untrusted", "--pictures", str(shown),
                 seconds=CHECK_SECONDS,
             )  # fmt: skip
-            count = len(list(shown.glob("*.png")))
-            return {**json.loads(found.splitlines()[-1]), "pictures": count}
+            report = json.loads(found.splitlines()[-1])
+            report["pictures"] = len(list(shown.glob("*.png")))
+        except UserError as error:
+            raise UserError(str(error).replace(str(source), given)) from None
         finally:
             self._checking.release()
+        for kind in ("notes", "problems"):
+            report[kind] = [line.replace(str(source), given) for line in report.get(kind, ())]
+        return report
 
     def _sweep(self, part: Path) -> None:
         """Throws away what was left under this name, and what others left long ago."""

@@ -85,6 +85,7 @@ export const en = {
   secondsLeft: (n: number) => `about ${n} s left`,
   mapLabel: "Map of the latent space",
   toCursor: "The cursor is out of sight: go to it",
+  latticeLabel: "Lattice of seeds",
   asAt: (step: string) => `as it was at step ${step}`,
 };
 
@@ -176,5 +177,6 @@ export const zhTW: typeof en = {
   secondsLeft: (n) => `約剩 ${n} 秒`,
   mapLabel: "潛在空間地圖",
   toCursor: "游標在畫面外：移到那裡",
+  latticeLabel: "種子格點",
   asAt: (step) => `第 ${step} 步時的模樣`,
 };

@@ -1,6 +1,7 @@
 // Words of Explore.
 export const en = {
   dragHint: "Drag on the map: the image follows. Wheel: zoom. Shift + drag: move the map. Arrows: nudge.",
+  dragHintLattice: "Drag on the lattice: the image follows. Wheel: zoom. Shift + drag: move the lattice. Arrows: nudge.",
   plane2: "The latent space itself, two dimensions",
   planePca: (share: string) => `PCA plane: ${share} of the variance`,
   lattice: "No encoder, so no map of images: a lattice of seeds. Each crossing is a draw from the prior.",
@@ -8,6 +9,7 @@ export const en = {
   ellipses: "Each class's Gaussian",
   sigmas: "1 and 2 σ",
   reset: "Whole map",
+  resetLattice: "Back to the middle",
   drawn: "Random place",
   gapLayer: "Gaps",
   gapNames: {
@@ -27,7 +29,8 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
-  dragHint: "在圖上拖曳：影像會跟著走。滾輪縮放，Shift + 拖曳移動地圖，方向鍵微調。",
+  dragHint: "在地圖上拖曳：影像會跟著走。滾輪縮放，Shift + 拖曳移動地圖，方向鍵微調。",
+  dragHintLattice: "在種子格點上拖曳：影像會跟著走。滾輪縮放，Shift + 拖曳移動格點，方向鍵微調。",
   plane2: "潛在空間本身，共兩維",
   planePca: (share) => `PCA 平面：佔變異的 ${share}`,
   lattice: "沒有編碼器，因此沒有影像地圖：這是種子格點，每個交點都是先驗分布的一次抽樣。",
@@ -35,6 +38,7 @@ export const zhTW: typeof en = {
   ellipses: "各類別的高斯分布",
   sigmas: "1 與 2 σ",
   reset: "整張地圖",
+  resetLattice: "回到中央",
   drawn: "隨機位置",
   gapLayer: "空隙",
   gapNames: {

@@ -1,6 +1,7 @@
 // Words of Explore's paths.
 export const en = {
   hint: "Drag A and B on the map. With the map focused, the keys a and b put them at the cursor.",
+  hintLattice: "Drag A and B on the lattice. With it focused, the keys a and b put them at the cursor.",
   here: (end: string) => `${end} here`,
   nearest: (end: string) => `${end}: nearest image`,
   ends: { a: "Start of the ways", b: "End of the ways" },
@@ -24,7 +25,8 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
-  hint: "在圖上拖曳 A 與 B。地圖取得焦點時，按 a、b 鍵可把端點放到游標處。",
+  hint: "在地圖上拖曳 A 與 B。地圖取得焦點時，按 a、b 鍵可把端點放到游標處。",
+  hintLattice: "在種子格點上拖曳 A 與 B。格點取得焦點時，按 a、b 鍵可把端點放到游標處。",
   here: (end) => `${end} 放這裡`,
   nearest: (end) => `${end}：最近的影像`,
   ends: { a: "路徑起點", b: "路徑終點" },
