@@ -11,9 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
+from latentarium.latent.gaps import decoder_stretch
 from latentarium.metrics.subject import kind_of
 from latentarium.run import Run
 from latentarium.studio.frames import TRUST
@@ -261,6 +264,9 @@ def prepare(gallery: Gallery) -> threading.Thread:
     def work() -> None:
         for one in gallery:
             one.atlas.prepare()
+        for model in [one.atlas.model for one in gallery if one.atlas.has_map][:1]:
+            # torch builds what derivatives need when it is first asked, which holds up all threads
+            decoder_stretch(model.decode, torch.zeros(1, model.latent_dim))
 
     thread = threading.Thread(target=work, name="prepare", daemon=True)
     thread.start()

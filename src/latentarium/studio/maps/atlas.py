@@ -44,6 +44,7 @@ from latentarium.studio.frames import TRUST, Kind, Request
 from latentarium.studio.maps.fidelity import kept_share
 from latentarium.studio.maps.lattice import blended
 from latentarium.studio.once import once
+from latentarium.studio.turns import Turns
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
@@ -97,6 +98,7 @@ class Atlas:
         self._towards = towards
         self._shows_held_out = not points
         self._lock = threading.RLock()
+        self._turns = Turns(self._lock)
         self._usual_values: dict[str, Tensor] = {}
 
     @property
@@ -195,7 +197,7 @@ class Atlas:
     @property
     def in_turn(self) -> AbstractContextManager[object]:
         """For who uses the model: one at a time, since the processors are shared."""
-        return self._lock
+        return self._turns
 
     def columns(self) -> tuple[int, ...]:
         """How many numbers a row of each kind of request has."""
@@ -254,7 +256,8 @@ class Atlas:
         answers = []
         for start in range(0, len(z), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            answers.append(self.decoded(z[part], None if labels is None else labels[part]))
+            with self.in_turn:
+                answers.append(self.decoded(z[part], None if labels is None else labels[part]))
             time.sleep(YIELD)
         return Answer(
             pixels=np.concatenate([one.pixels for one in answers]),
@@ -319,7 +322,7 @@ class Atlas:
         """As `_unusual`, while others have their turns."""
         parts = []
         for part in z.split(FEW if definition == "stretch" else AT_ONCE):
-            with self._lock:
+            with self.in_turn:
                 parts.append(self.unusual(definition, part))
             time.sleep(YIELD)
         return torch.cat(parts)

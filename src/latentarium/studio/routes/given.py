@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import Field
-from starlette.concurrency import iterate_in_threadpool
 
 from latentarium.errors import UserError
 from latentarium.latent.project import Plane
@@ -21,6 +20,7 @@ from latentarium.studio.given.search import search
 from latentarium.studio.maps.anchors import plane_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes.answers import PlaneName, plain
+from latentarium.studio.routes.line import in_line, step_in_line
 
 SEARCHES = 2
 """At once, of all visitors."""
@@ -43,6 +43,7 @@ def router(gallery: Gallery) -> APIRouter:
     places = threading.BoundedSemaphore(SEARCHES)
 
     @routes.post("/{index}/encode")
+    @in_line
     def encode(index: int, given: Given, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         atlas = gallery.atlas(index, moment)
         image = given.image(atlas.model.image_shape)
@@ -93,7 +94,7 @@ async def _lines(
 ) -> AsyncIterator[str]:
     """Whoever asked and went away ends the search."""
     try:
-        async for step in iterate_in_threadpool(chain([first], steps)):
+        async for step in step_in_line(chain([first], steps)):
             yield json.dumps(step) + "\n"
     finally:
         steps.close()

@@ -16,6 +16,7 @@ from latentarium.studio.routes.answers import (
     pixel_bytes,
     plain,
 )
+from latentarium.studio.routes.line import in_line
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -27,6 +28,7 @@ def router(gallery: Gallery) -> APIRouter:
         return [one.describe(i) for i, one in enumerate(gallery)]
 
     @routes.get("/{index}/map")
+    @in_line
     def map_of(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
         """u32 n, n rows of float32 x and y, n bytes of class numbers (255: none)."""
         atlas = mapped(gallery, index, moment)
@@ -35,6 +37,7 @@ def router(gallery: Gallery) -> APIRouter:
         return binary(content + atlas.shown_classes().tobytes())
 
     @routes.get("/{index}/plane")
+    @in_line
     def describe_plane(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         """Where the map lies; `off`: how far from it half of the data lie at most, `spread`: from
         their mean; `fidelity`: as of `Atlas`."""
@@ -52,6 +55,7 @@ def router(gallery: Gallery) -> APIRouter:
         }
 
     @routes.get("/{index}/gaps/{definition}")
+    @in_line
     def gaps_of(
         index: int,
         definition: str,
