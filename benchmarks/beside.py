@@ -1,5 +1,6 @@
 """What a pointer waits for while somebody else keeps the studio at work: `python
-benchmarks/beside.py`, after `make tour`. Results in benchmarks/results/studio.json, `beside`.
+benchmarks/beside.py`, after `make tour`. Results in benchmarks/results/studio.json: `beside`, and
+`memory`, what the server holds after each round in which all of it was asked for at once.
 
 One client follows a pointer: it asks for a decode 60 times a second. Another one asks for one
 heavy thing after the other. The server is a process of its own, as people start it.
@@ -21,6 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +79,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=6, help="of each")
     parser.add_argument("--tour", type=Path, default=Path("tour"), help="what make tour made")
+    parser.add_argument("--rounds", type=int, default=12, help="of all at once")
     parser.add_argument("--only", default="", help="what is asked for begins so")
     given = parser.parse_args()
     found = json.loads(OUT.read_text())
-    with tempfile.TemporaryDirectory() as place, served(Path(place), given.tour) as port:
+    with tempfile.TemporaryDirectory() as place, served(Path(place), given.tour) as (port, pid):
         names = [name for name in [*heavy(0), TOGETHER] if name.startswith(given.only)]
         found["beside"] = {name: beside(port, name, given.seconds) for name in names}
+        found["memory"] = memory(port, pid, given.rounds)
     if not given.only:
         OUT.write_text(json.dumps(found, indent=2) + "\n")
 
 
 @contextlib.contextmanager
-def served(place: Path, tour: Path) -> Iterator[int]:
-    """A studio that shows copies of a tour's runs; its port."""
+def served(place: Path, tour: Path) -> Iterator[tuple[int, int]]:
+    """A studio that shows copies of a tour's runs; its port and its process."""
     for name in ("vae", "gan", "ae"):
         shutil.copytree(tour / name, place / name)
     shown = [str(place / name) for name in ("vae", "gan", "ae")]
@@ -104,7 +108,7 @@ def served(place: Path, tour: Path) -> Iterator[int]:
         port = int(said.split("127.0.0.1:")[1].split("/")[0])
         for model in (VAE, GAN, AE):
             asyncio.run(pointer(port, model, 0.5))  # its map is computed once
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait()
@@ -143,6 +147,20 @@ def beside(port: int, name: str, seconds: float) -> dict[str, float]:
     sys.stdout.write(f"{name:26} {found}\n")
     sys.stdout.flush()
     return found
+
+
+def memory(port: int, pid: int, rounds: int) -> dict[str, Any]:
+    """MiB that the server holds after each round."""
+    held = []
+    for i in range(rounds):
+        asked = [one for name in list(heavy(0))[1:-1] for one in heavy(10 * i)[name]]
+        with ThreadPoolExecutor(len(asked)) as clients:
+            list(clients.map(lambda one: fetch(port, *one), asked))
+        status = Path(f"/proc/{pid}/status").read_text()
+        held.append(round(int(status.split("VmRSS:")[1].split()[0]) / 1024))
+        sys.stdout.write(f"round {i + 1}: {held[-1]} MiB\n")
+        sys.stdout.flush()
+    return {"asked_at_once": len(asked), "held_mib": held}
 
 
 def fetch(port: int, path: str, content: dict[str, Any] | None) -> None:

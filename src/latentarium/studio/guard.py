@@ -4,6 +4,7 @@ It answers this machine only, unless told otherwise; then a token is needed. Hos
 checked, so that no other page can speak to it through the visitor's browser.
 """
 
+import asyncio
 import hmac
 import secrets
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ HEADERS = {
 LARGEST_BODY = 4 << 20
 """Bytes of a request that is no upload."""
 LARGEST_UPLOAD = 256 << 20
+SLOWEST = 30.0
+"""Seconds in which a visitor takes a part of an answer, or goes: others may wait for its place."""
 
 
 class TooLarge(Exception):
@@ -84,7 +87,11 @@ class Guard:
                     cookie = f"token={self.token}; HttpOnly; Path=/; SameSite=strict"
                     headers.append((b"set-cookie", cookie.encode()))
                 message["headers"] = [*message.get("headers", []), *headers]
-            await send(message)
+            try:
+                async with asyncio.timeout(SLOWEST):
+                    await send(message)
+            except TimeoutError:
+                raise ClientDisconnect from None
 
         too_large = PlainTextResponse(
             f"That is more than the {limit >> 20} MiB that are taken: send less.", 413

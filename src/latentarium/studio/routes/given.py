@@ -2,12 +2,11 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from latentarium.errors import UserError
@@ -20,7 +19,7 @@ from latentarium.studio.given.search import search
 from latentarium.studio.maps.anchors import plane_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes.answers import PlaneName, plain
-from latentarium.studio.routes.line import in_line, step_in_line
+from latentarium.studio.routes.line import Streamed, in_line, step_in_line
 
 SEARCHES = 2
 """At once, of all visitors."""
@@ -75,23 +74,21 @@ def router(gallery: Gallery) -> APIRouter:
             places.release()
 
     @routes.post("/{index}/invert")
-    def invert(
-        index: int, wanted: Wanted, moment: int = 0, plane: PlaneName = ""
-    ) -> StreamingResponse:
+    def invert(index: int, wanted: Wanted, moment: int = 0, plane: PlaneName = "") -> Streamed:
         """A JSON object a line, as `search` yields them."""
         atlas = gallery.atlas(index, moment)
         image = wanted.image(atlas.model.image_shape)
         where = plane_of(atlas, plane) if atlas.has_map else None
         steps = taking_a_place(atlas, image, wanted, where)
         first = next(steps)  # what can't be searched is said before the answer begins
-        return StreamingResponse(_lines(first, steps), media_type="application/x-ndjson")
+        return Streamed(_lines(first, steps), "application/x-ndjson")
 
     return routes
 
 
 async def _lines(
     first: dict[str, Any], steps: Generator[dict[str, Any], None, None]
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Whoever asked and went away ends the search."""
     try:
         async for step in step_in_line(chain([first], steps)):
