@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,16 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 def read_row(line: bytes) -> dict[str, Any] | None:
     """A row, which has a step; None for a torn one."""
     try:
-        row = json.loads(line, parse_constant=lambda _: None)  # NaN is no JSON for a page
+        # what is not finite is no JSON for a page
+        row = json.loads(line, parse_constant=lambda _: None, parse_float=_finite)
         return row if isinstance(row["step"], int) else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _ends_line(path: Path) -> bool:

@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -116,7 +117,8 @@ class Gallery:
     def __init__(self, exhibits: Sequence[Exhibit] = (), data: str | None = None) -> None:
         self._exhibits = list(exhibits)
         self.data = data
-        self._loaded: dict[tuple[str, int], Data] = {}
+        self._loaded: WeakValueDictionary[tuple[str, int], Data] = WeakValueDictionary()
+        """As long as a model on show was trained on them."""
         self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
         self._lock, self._loading = threading.RLock(), threading.Lock()
 
