@@ -151,7 +151,7 @@ def beside(port: int, name: str, seconds: float) -> dict[str, float]:
 
 def memory(port: int, pid: int, rounds: int) -> dict[str, Any]:
     """MiB that the server holds after each round."""
-    held = []
+    held, asked = [], []
     for i in range(rounds):
         asked = [one for name in list(heavy(0))[1:-1] for one in heavy(10 * i)[name]]
         with ThreadPoolExecutor(len(asked)) as clients:

@@ -128,7 +128,8 @@ def test_a_run_with_torn_weights_is_not_shown_and_harms_nobody(client, runs, npz
     weights.write_bytes(weights.read_bytes()[:200])
     answer = client.post("/api/runs/torn/show")
     assert answer.json()["model"] is None
-    assert "torn" in answer.json()["why"]
+    assert "runs/torn" in answer.json()["why"]
+    assert "private" not in answer.json()["why"]
     assert [one["name"] for one in client.get("/api/runs").json()] == ["torn"]
 
 

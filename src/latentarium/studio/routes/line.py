@@ -1,11 +1,11 @@
 """What takes the processors for long waits in a line, and holds no thread meanwhile: else a few
 who ask for much would take all threads, and nobody else would be answered."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from functools import partial, wraps
 from itertools import islice
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 _line = CapacityLimiter(PLACES)
 
 
-def in_line(route: Callable[Given, Found]) -> Callable[Given, Awaitable[Found]]:
+def in_line(route: Callable[Given, Found]) -> Callable[Given, Coroutine[Any, Any, Found]]:
     """A route that waits until it has a place."""
 
     @wraps(route)

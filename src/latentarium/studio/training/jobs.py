@@ -13,6 +13,7 @@ from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.studio.gallery import SHIPPED, Gallery, Missing
+from latentarium.studio.places import brief
 from latentarium.studio.processes import Processes, interrupt, is_ours
 from latentarium.studio.training.status import State, about, progress_of, state_of
 from latentarium.studio.training.uploads import UPLOAD, Uploads, require_plain
@@ -121,14 +122,16 @@ class Trainings:
         """One of them, as the page must know it."""
         folder = self.folder_of(name) if folder is None else folder
         key = key_of(folder)
-        lives, failure = self.processes.lives(key), self.processes.failure(key)
+        lives = self.processes.lives(key)
+        failure = brief(self.processes.failure(key), self.gallery, self.folder)
         begun = {"id": name, "name": name, "folder": str(folder), "failure": failure}
         if not Run.is_at(folder):
             return begun | self._not_yet(key, lives)
         try:
             run = Run(folder)
         except UserError as error:  # it is listed all the same, and says why
-            return begun | self._not_yet(key, lives) | {"state": "failed", "failure": str(error)}
+            why = brief(str(error), self.gallery, self.folder)
+            return begun | self._not_yet(key, lives) | {"state": "failed", "failure": why}
         state = state_of(run, lives=lives, failure=failure)
         return {
             **begun,
