@@ -1,9 +1,12 @@
 """Progress for people: a bar with the time left on a terminal, plain lines elsewhere."""
 
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -15,8 +18,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-PLAIN_SECONDS = 10.0
+OFTEN = "LATENTARIUM_PLAIN_SECONDS"
+"""The variable by which a program that reads plain lines asks for more of them, and for one at
+the start."""
+PLAIN_SECONDS = float(os.environ.get(OFTEN, 10.0))
 """Time between two plain lines."""
+_PLAIN = re.compile(r": (\d+) of (\d+)(?:, about (.+?) left)?(?:  (.*))?$")
 
 
 class Bar:
@@ -45,6 +52,8 @@ class Bar:
             self._spoke = now
             left = (now - self._began) * (self.total - done) / (done - self.first)
             _line(f"{self.title}: {done} of {self.total}, about {duration(left)} left  {note}")
+        elif done == self.first and OFTEN in os.environ:
+            _line(f"{self.title}: {done} of {self.total}  {note}")
 
     def end(self, note: str = "") -> None:
         """Says that it is done."""
@@ -92,6 +101,26 @@ def display() -> Iterator[Display]:
         yield Display(progress)
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far a piece of work is, as a plain line says."""
+
+    done: int
+    of: int
+    left: float | None
+    """Seconds, about; None: it has only begun."""
+    note: str
+
+    @classmethod
+    def read(cls, line: str) -> "Reached | None":
+        """What a line says; None for one that says something else."""
+        found = _PLAIN.search(line.rstrip())
+        if found is None:
+            return None
+        done, of, left, note = found.groups()
+        return cls(int(done), int(of), _seconds(left) if left else None, note or "")
+
+
 def duration(seconds: float) -> str:
     """A time as a person says it: 42 s, 3 min 05 s, 2 h 10 min."""
     whole = round(seconds)
@@ -100,6 +129,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _seconds(text: str) -> float:
+    """The time that `duration` said."""
+    units = {"s": 1, "min": 60, "h": 3600}
+    return float(sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+) (s|min|h)\b", text)))
 
 
 def _line(text: str) -> None:

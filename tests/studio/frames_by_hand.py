@@ -1,5 +1,7 @@
 """Frames as the page makes them, written from the protocol's words alone."""
 
+import base64
+import json
 import struct
 
 import numpy as np
@@ -19,5 +21,11 @@ def reply(content: bytes) -> dict:
         return {"id": number, "ok": False, "sentence": content[16:].decode()}
     size = n * height * width * channels
     pixels = np.frombuffer(content, np.uint8, size, 16).reshape(n, height, width, channels)
-    trust = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 6)
+    trust = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 9)
     return {"id": number, "ok": True, "kind": kind, "pixels": pixels, "trust": trust}
+
+
+def layer(text: str) -> np.ndarray:
+    """The values of a layer of gaps, in the order in which they came."""
+    values = [base64.b64decode(json.loads(line)["values"]) for line in text.splitlines()]
+    return np.frombuffer(b"".join(values), "<f4")

@@ -12,7 +12,7 @@ from latentarium.data.dataset import to_float, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.judge import as_pixels
 from latentarium.sampling import decode
-from latentarium.studio.frames import read_request
+from latentarium.studio.frames import TRUST, read_request
 from latentarium.studio.maps import gap_layer
 from latentarium.studio.maps.atlas import Atlas
 
@@ -32,6 +32,10 @@ def atlases(data, tmp_path_factory):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         found[name] = Atlas(run.load(), data)
     return found
+
+
+def column(found, name):
+    return found.trust[:, TRUST.index(name)]
 
 
 def ask(atlas, rows, **given):
@@ -67,32 +71,37 @@ def test_what_is_decoded_is_what_the_model_decodes(atlases):
 def test_trust_falls_from_the_data_outwards_and_the_nearest_is_the_nearest(atlases):
     atlas = atlases["ae_debug"]
     codes = atlas.codes
-    inside = ask(atlas, codes[:40], kind=0).trust
-    assert np.array_equal(inside[:, 4], np.arange(40))  # each image is its own nearest
+    inside = ask(atlas, codes[:40], kind=0)
+    assert np.array_equal(column(inside, "nearest"), np.arange(40))  # each is its own nearest
     away = codes[:40] + 30 * torch.ones(codes.shape[1])
-    outside = ask(atlas, away, kind=0).trust
-    assert inside[:, 1].mean() < 0.7
-    assert np.all(outside[:, 1] == 1)
-    assert np.all(outside[:, 0] > inside[:, 0])
+    outside = ask(atlas, away, kind=0)
+    assert column(inside, "distance_rarity").mean() < 0.7
+    assert column(inside, "level").mean() > 0.3
+    assert np.all(column(outside, "distance_rarity") == 1)
+    assert np.all(column(outside, "level") == 0)
+    assert np.all(column(outside, "distance") > column(inside, "distance"))
     distance = torch.cdist(away.double(), codes.double()).sort(1)
-    np.testing.assert_allclose(outside[:, 0], distance.values[:, 4], rtol=1e-5)
-    assert np.array_equal(outside[:, 4], distance.indices[:, 0])
+    np.testing.assert_allclose(column(outside, "distance"), distance.values[:, 4], rtol=1e-5)
+    assert np.array_equal(column(outside, "nearest"), distance.indices[:, 0])
 
 
 def test_held_out_images_are_as_rare_as_held_out_images(atlases, data):
     from latentarium.sampling import encode
 
     atlas = atlases["vae_debug"]
-    rarity = ask(atlas, encode(atlas.model, data.validation, 0), kind=0).trust[:, 1]
-    assert rarity.mean() == pytest.approx(0.5, abs=0.05)
+    found = ask(atlas, encode(atlas.model, data.validation, 0), kind=0)
+    assert column(found, "distance_rarity").mean() == pytest.approx(0.5, abs=0.05)
+    assert column(found, "level").mean() == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["gan_debug", "cgan_debug"])
-def test_without_an_encoder_there_is_a_lattice_of_draws_and_no_trust(name, atlases):
+def test_without_an_encoder_there_is_a_lattice_of_draws(name, atlases):
     atlas = atlases[name]
     labels = [[0, 1, 0]] * 2 if name == "cgan_debug" else None
     found = ask(atlas, [[0, 0], [0.5, 0.5]], labels=labels)
-    assert np.isnan(found.trust).all()
+    for measure in ("distance", "round_trip", "doubt_rarity", "error_rarity"):
+        assert np.isnan(column(found, measure)).all()
+    assert np.isfinite(column(found, "level")).all()
     # at every place of the lattice, between its crossings too, z is a draw from the prior
     places = torch.rand(4000, 2, dtype=torch.float64) * 400
     z = atlas.lattice(places)
@@ -126,7 +135,7 @@ def test_the_line_that_is_copied_gives_the_image_that_is_shown(atlases):
         atlases["cgan_debug"].decode_at(0.0, 0.0, "nine")
 
 
-@pytest.mark.parametrize("definition", ["distance", "round_trip", "stretch"])
+@pytest.mark.parametrize("definition", ["trust", "distance", "round_trip", "stretch"])
 def test_a_gap_layer_is_the_measure_at_each_place(definition, atlases):
     atlas = atlases["ae_debug"]
     grid = gap_layer.gap_grid(atlas, definition, (-2.0, 2.0, -1.0, 3.0), 8)
@@ -134,9 +143,11 @@ def test_a_gap_layer_is_the_measure_at_each_place(definition, atlases):
     assert 0 <= grid.min() <= grid.max() <= 1
     # the cell of the third row from above and the sixth column
     place = [[-2 + 4 * 5.5 / 8, 3 - 4 * 2.5 / 8]]
-    if definition != "stretch":
-        column = {"distance": 1, "round_trip": 3}[definition]
-        assert grid[2, 5] == pytest.approx(ask(atlas, place).trust[0, column], abs=1e-6)
+    found = ask(atlas, place)
+    if definition == "trust":
+        assert grid[2, 5] == pytest.approx(1 - column(found, "level")[0], abs=1e-6)
+    elif definition != "stretch":
+        assert grid[2, 5] == pytest.approx(column(found, f"{definition}_rarity")[0], abs=1e-6)
     far = gap_layer.gap_grid(atlas, definition, (500.0, 501.0, 500.0, 501.0), 2)
     if definition != "stretch":
         assert np.all(far == 1)
@@ -169,7 +180,7 @@ class Torn:
 
 def test_a_judge_says_how_much_it_doubts_beside_decoded_held_out_images(atlases, monkeypatch):
     atlas = atlases["ae_debug"]
-    assert np.isnan(ask(atlas, [[0, 0]]).trust[:, 5]).all()  # none knows these images
+    assert np.isnan(column(ask(atlas, [[0, 0]]), "doubt_rarity")).all()  # none knows these images
     judged = Atlas(atlas.model, atlas.data)
     monkeypatch.setitem(judged.__dict__, "judge", Torn())
     assert not judged.is_ready
@@ -179,8 +190,8 @@ def test_a_judge_says_how_much_it_doubts_beside_decoded_held_out_images(atlases,
     found = ask(judged, judged.points()[:64])
     light = torch.from_numpy(found.pixels).double().flatten(1).mean(1)
     lighter = (usual[None] > light[:, None]).double().mean(1)
-    assert found.trust[:, 5] == pytest.approx(lighter.numpy(), abs=1e-6)
-    assert np.ptp(found.trust[:, 5]) > 0.3
+    assert column(found, "doubt_rarity") == pytest.approx(lighter.numpy(), abs=1e-6)
+    assert np.ptp(column(found, "doubt_rarity")) > 0.3
 
 
 def test_fidelity_is_the_share_of_what_varies_that_reconstructions_keep(

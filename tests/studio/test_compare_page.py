@@ -10,6 +10,7 @@ from drawing import judged_studio, measured, metrics_of, shown
 import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.studio import processes
+from latentarium.studio.maps.trust import levels_of
 from latentarium.studio.samples.prior import as_generator
 from pages import IN_A_BROWSER, Served, address, drag, go, quiet, ready, seen, until
 
@@ -50,7 +51,10 @@ def test_one_real_image_goes_through_every_encoder(page, served, monkeypatch):
         error = (((expected - real) / 255) ** 2).mean()
         said = float(page.get_by_test_id(f"error-{model}").inner_text().split()[-1])
         assert said == pytest.approx(error, abs=2e-3)
-        page.get_by_test_id(f"verdict-{model}").get_by_text("data").first.wait_for()
+        level = float(levels_of(atlas.reconstructed(atlas.image(17)[None]).trust))
+        page.get_by_test_id(f"verdict-{model}").get_by_text("rarer than").wait_for()
+        said = page.get_by_test_id(f"verdict-{model}").inner_text()
+        assert f"rarer than {100 * (1 - level):.0f} % of real images" in said.replace(".0 %", " %")
     for model in (GAN, CGAN):
         assert "Has no encoder" in page.get_by_test_id(f"pane-{model}").inner_text()
     the_code_makes_what_is_shown(page, served, monkeypatch)
@@ -125,6 +129,9 @@ def test_models_are_chosen_two_to_four(page, served):
     assert page.evaluate("document.documentElement.scrollWidth") <= 500
 
 
+OFF_ROW = ("Draws off the data", "Draws off the data", "Draws unlike real images")
+
+
 def test_the_same_draws_by_every_model_with_their_trust(page, served):
     go(page, served, "#tab=compare&c.seed=7")
     turns = [i % 3 for i in range(16)]
@@ -138,16 +145,19 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
     shares = {}
     for model in (AE, VAE, GAN):
         expected = as_generator(served.gallery[model].atlas, 7)
-        shares[model] = expected["gaps"] and expected["gaps"]["share"]
+        shares[model] = expected["off"]["share"]
         page.get_by_test_id(f"finding-{model}").wait_for()
         trust = page.get_by_test_id(f"trust-{model}").inner_text()
         assert f"{expected['classes']} of 3 classes" in trust
         assert f"{100 * expected['sure']['share']:.0f} % [" in trust.replace("100.0", "100")
-    assert "gaps are unknown" in trust
+        first = float(trust.split("\n")[trust.split("\n").index(OFF_ROW[model]) + 1].split()[0])
+        assert first == pytest.approx(100 * shares[model], abs=0.51)
+    assert "unlike real images" in trust  # nothing encodes
     least, most = sorted((AE, VAE), key=shares.__getitem__)
     page.get_by_test_id("conclusion").get_by_text(served.gallery[least].name).wait_for()
     said = page.get_by_test_id("conclusion").inner_text()
-    assert said.index(served.gallery[most].name) < said.index(served.gallery[least].name)
+    if "more often" in said:
+        assert said.index(served.gallery[most].name) < said.index(served.gallery[least].name)
     ran: dict = {}
     exec(page.get_by_test_id("code-python").nth(1).inner_text(), ran)
     last = to_uint8(ran["images"][served.gallery[CGAN].folder])[15, 0].numpy()

@@ -50,7 +50,7 @@ def test_a_click_on_a_class_draws_from_its_gaussian(page, served):
     assert same(shown, decode(atlas.model, of_class(atlas, 2)[:25]))
     assert same(shown, run(page, atlas))
     assert "2's Gaussian" in page.locator("aside").inner_text()
-    assert "in gaps" in page.get_by_test_id("draws-verdict").inner_text()
+    assert "off the data" in page.get_by_test_id("draws-verdict").inner_text()
     assert address(page)["gauss.of"] == "2"
 
 

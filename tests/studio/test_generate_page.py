@@ -9,7 +9,9 @@ from PIL import Image
 
 from latentarium.data.dataset import to_uint8
 from latentarium.pictures import grid_png
-from latentarium.studio.samples.critic import Critic
+from latentarium.studio.maps.trust import OFF, levels_of
+from latentarium.studio.samples.critic import opinion_of
+from latentarium.studio.samples.draw import Draw, draw
 from pages import IN_A_BROWSER, go, quiet, until
 
 pytestmark = IN_A_BROWSER
@@ -43,10 +45,13 @@ def test_the_grid_is_what_sample_makes_and_each_image_is_judged(page, served):
         assert ("wrong" in (badge.get_attribute("class") or "")) == (judged_as != 1)
         if judged_as != 1:
             assert "✗" in badge.inner_text()
-    usual = Critic(atlas.data, atlas.judge).usual
+    drawn = draw(atlas, Draw(n=16, seed=5, truncation=0.5, label="1"))
+    said = opinion_of(atlas, drawn)
     legend = page.get_by_test_id("legend").inner_text()
     assert "✓ what was asked for" in legend
-    assert f"as are {100 * (1 - usual):.0f} % of real ones" in legend.replace(".0 %", " %")
+    assert f"as are {100 * said.usually_off:.0f} % of held-out" in legend.replace(".0 %", " %")
+    alike = int((levels_of(said.trust) >= OFF).sum())
+    assert f"{alike} are like real images" in page.get_by_test_id("summary").inner_text()
 
 
 def test_seed_count_truncation_and_class_change_the_images_and_the_address(page, served):

@@ -14,9 +14,12 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
+from latentarium.progress import Reached
 from latentarium.run import Run
+from latentarium.studio import processes
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.processes import is_ours
+from latentarium.studio.processes import is_ours, working
+from latentarium.studio.training.checkup import Measurements
 from latentarium.studio.training.follow import Follower, Tail
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
 from latentarium.studio.training.status import last_rows, progress_of, state_of
@@ -279,6 +282,51 @@ def test_a_follower_has_the_doctor_look_at_all_rows(tmp_path):
         file.write('{"step": 60, "torn')
     time.sleep(0.01)
     assert follower.poll() == []
+
+
+def fake(monkeypatch, code):
+    """Commands are a line of Python."""
+    words = [sys.executable, "-c", f"import sys, time\n{code}"]
+    monkeypatch.setattr(processes, "command", lambda *arguments: words)
+
+
+def whole(work):
+    """All that it says, and what it gives."""
+    yield (yield from work)
+
+
+def test_a_command_says_how_far_it_is_and_then_what_it_printed(monkeypatch):
+    monkeypatch.setattr(processes, "LOOK", 0.01)
+    says = "r: 2 of 6, about 1 min 05 s left  memorization"
+    fake(monkeypatch, f"print({says!r}, file=sys.stderr, flush=True); time.sleep(0.5); print(7)")
+    work = working("doctor", "r", seconds=60.0)
+    reached = [next(work)]
+    while reached[-1] is None:
+        reached.append(next(work))
+    assert reached[-1] == Reached(done=2, of=6, left=65.0, note="memorization")
+    *_, end = whole(work)
+    assert end == "7\n"
+    fake(monkeypatch, "print('latentarium: No: mend.', file=sys.stderr); sys.exit(2)")
+    with pytest.raises(UserError, match=r"^No: mend\.$"):
+        list(working("doctor", "r", seconds=60.0))
+
+
+def test_who_goes_no_further_ends_the_command(monkeypatch, trainings, tmp_path):
+    fake(monkeypatch, f"open({str(tmp_path / 'pid')!r}, 'w').write('up'); time.sleep(60)")
+    measured = Measurements(trainings)
+    lines = measured.estimate(wish())
+    assert next(lines) == {"done": 0, "of": 0, "left": None, "note": ""}
+    with pytest.raises(UserError, match="Something else is being measured"):
+        next(measured.estimate(wish()))
+    begun = time.monotonic()
+    lines.close()
+    assert time.monotonic() - begun < 10  # and another one may be asked for
+    fake(monkeypatch, "print('{\"steps\": 3}')")
+    assert list(measured.estimate(wish()))[-1] == {"found": {"steps": 3}}
+    again = measured.estimate(wish())
+    left = next(again)["left"]  # as the one before took, until it says something itself
+    assert 0 < left < 10
+    again.close()
 
 
 def test_the_folder_of_uploads_is_no_name_for_a_run(trainings):

@@ -86,12 +86,15 @@ def test_a_distribution_is_drawn_by_hand_and_the_address_keeps_it(page, served):
     go(page, served, LAB)
     page.get_by_role("radio", name="Draw your own").click()
     assert "Draw something" in page.locator(".watch").inner_text()
+    invitation = page.get_by_text("Draw here where the data shall lie")
+    assert invitation.is_visible()
     box = page.get_by_test_id("brush").bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + 60, box["y"] + 20, steps=5)
     page.mouse.up()
     page.get_by_test_id("lab-gan").wait_for()
+    assert invitation.count() == 0
     painted = seen(page, "brush")["painted"]
     assert painted > 5
     drawing = address(page)["l.drawing"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 from starlette.testclient import TestClient
 
 import latentarium as la
@@ -21,7 +21,17 @@ from latentarium.run import Run
 from latentarium.sampling import decode, fixed_samples, reconstruct
 from latentarium.studio.gallery import KEPT_MOMENTS, Exhibit, Gallery
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.moments import Moments, film, witnesses
+from latentarium.studio.maps.film import (
+    DOT,
+    FILLED,
+    GAP,
+    HEAD,
+    LEAST_SIDE,
+    Window,
+    draw_map,
+    film,
+)
+from latentarium.studio.maps.moments import Moments, witnesses
 from latentarium.studio.server import make_app
 
 FAMILIES = (("vae_debug", "VAE"), ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN"))
@@ -170,6 +180,40 @@ def test_the_film_has_a_frame_for_each_moment(client, runs, data):
     assert content == film(Moments(runs[1], data))
     picture = Image.open(io.BytesIO(content))
     assert (picture.format, getattr(picture, "n_frames", 1)) == ("GIF", 3)
+
+
+def test_the_film_shows_the_map_beside_the_samples_and_says_the_step(runs, data):
+    moments = Moments(runs[0], data)
+    frames = ImageSequence.Iterator(Image.open(io.BytesIO(film(moments))))
+    shown = [np.asarray(frame.convert("RGB")).astype(int) for frame in frames]
+    side = max(LEAST_SIDE, shown[0].shape[0] - HEAD - GAP)
+    maps = [one[HEAD : HEAD + side, GAP : GAP + side] for one in shown]
+    samples = [one[HEAD:, 2 * GAP + side :] for one in shown]
+    assert all((np.ptp(one, axis=2) > 40).sum() > 500 for one in maps)  # classes have colours
+    assert all(np.ptp(one, axis=2).max() < 20 for one in samples)  # these images have none
+    for first, *_, last in (maps, samples, [one[:HEAD] for one in shown]):
+        assert (first != last).any()
+
+
+def test_points_of_a_map_lie_where_they_are_and_mix_their_colours():
+    places = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    window = Window(left=-0.5, low=-0.5, size=2.0)
+    labels = torch.tensor([0, 1, 1])
+    names = tuple(str(i) for i in range(20))  # too many to be named
+    picture = draw_map(places, labels, names, window, 100).astype(int)
+    (left, low), _, (right, high) = window.pixels(places.numpy(), 100).astype(int)
+    assert (left, low, right, high) == (25, 75, 75, 25)
+    single, both = 255 - picture[high, right], 255 - picture[low, left]
+    blue, red = (255 - np.array(hue) for hue in ((0x44, 0x77, 0xAA), (0xEE, 0x66, 0x77)))
+    np.testing.assert_allclose(single, (1 - np.exp(-FILLED)) * red, atol=1)
+    np.testing.assert_allclose(both, (1 - np.exp(-2 * FILLED)) * (blue + red) / 2, atol=1)
+    assert (picture < 255).any(2).sum() == 2 * DOT**2
+    around = Window.around([places, 3 * places])
+    assert around is not None
+    assert around.left < 0
+    assert around.left + around.size > 2.9
+    grey = draw_map(places, None, (), window, 100)
+    assert np.ptp(grey.astype(int), axis=2).max() == 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from test_gaussians_page import address, run, same
 
 from latentarium.sampling import decode
 from latentarium.studio.maps.anchors import latent_of, plane_of
+from latentarium.studio.maps.trust import OFF, levels_of
 from latentarium.studio.maps.ways import way
 from pages import IN_A_BROWSER, drag, go, pixels, quiet, seen, until
 
@@ -54,7 +55,7 @@ def test_where_a_way_leaves_the_data_is_said(page, served):
     go(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "straight")
     trust = served.gallery[0].atlas.decoded(latent_of(served.gallery[0].atlas, "300,300")[None])
-    assert trust.trust[0, 1] == 1  # as far out as nothing held out
+    assert float(levels_of(trust.trust)) == 0  # as far out as nothing held out
     said = page.get_by_test_id("way-straight").get_by_test_id("leaves").inner_text()
     assert said.startswith("off the data at")
     assert said.endswith("8")
@@ -131,7 +132,7 @@ def test_a_way_is_saved_as_a_film(page, served):
     assert film.n_frames == 14
 
 
-def test_a_gan_goes_by_whole_latents_and_has_no_profile(page, served):
+def test_a_gan_goes_by_whole_latents_and_is_judged_by_its_images(page, served):
     atlas = served.gallery[3].atlas
     go(page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.way=spherical")
     shown = frames(page, "spherical")
@@ -140,7 +141,15 @@ def test_a_gan_goes_by_whole_latents_and_has_no_profile(page, served):
     assert same(shown, decode(atlas.model, way(atlas, "spherical", *ends, 8), labels))
     assert same(shown, run(page, atlas))
     assert page.get_by_test_id("way-data").count() == 0
-    assert page.get_by_test_id("leaves").count() == 0
+    steps = way(atlas, "spherical", *ends, 8)
+    levels = levels_of(atlas.decoded(steps, torch.nn.functional.one_hot(labels, 3).float()).trust)
+    off = [str(i + 1) for i, level in enumerate(levels.tolist()) if level < OFF]
+    said = page.get_by_test_id("way-spherical").get_by_test_id("leaves").inner_text()
+    if not off:
+        assert said == "like real images all along"
+    else:
+        assert said.startswith("unlike real images at")
+        assert (said.count("–") > 0) or said.split(" at ")[1].split(", ") == off
     assert "The spherical way keeps it" in page.locator("aside").inner_text()
     page.get_by_role("radio", name="2", exact=True).click()
     quiet(page)
@@ -154,7 +163,7 @@ def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
     atlas = served.gallery[0].atlas
     go(page, served, "#model=0&tool=plane")
     before = seen(page)
-    assert "PCA plane" in page.locator(".bar").inner_text()
+    assert "PCA plane" in page.get_by_test_id("caption").inner_text()
     page.get_by_role("radio", name="Through three anchors").click()
     page.get_by_text("Plane through mean of 0, mean of 1, mean of 2").wait_for()
     assert page.get_by_test_id("anchor-mark").all_text_contents() == ["1", "2", "3"]
@@ -164,7 +173,7 @@ def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
     page.get_by_text("Plane through mean of 0, image #").wait_for()
     name = address(page)["plane"]
     share = 100 * plane_of(atlas, name).variance_share
-    assert f"{share:.0f} % of the variance" in page.locator(".bar").inner_text()
+    assert f"{share:.0f} % of the variance" in page.get_by_test_id("caption").inner_text()
     drag(page, [(0.6, 0.4)])
     quiet(page)
     now = address(page)

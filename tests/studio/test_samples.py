@@ -16,6 +16,7 @@ from latentarium import cli, presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.class_draws import class_gaussian, sample_gaussian
 from latentarium.sampling import encode
+from latentarium.studio.frames import TRUST
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.samples.copies import CopyCheck
@@ -119,6 +120,11 @@ def test_a_label_and_a_gaussian_are_not_asked_for_together(gallery, tmp_path, ca
     assert "ask by label" in capsys.readouterr().err
 
 
+def atlas_latents(atlas, n, seed):
+    z, labels = atlas.model.latents(n, seed=seed)
+    return z, torch.nn.functional.one_hot(labels, 3).float()
+
+
 def test_an_opinion_says_what_the_judge_says(client, gallery):
     said = drawn(client, CGAN, "opinion", n=16, seed=2).json()
     atlas = gallery[CGAN].atlas
@@ -127,13 +133,15 @@ def test_an_opinion_says_what_the_judge_says(client, gallery):
     np.testing.assert_allclose(said["sure"], sure, atol=1e-4)
     asked = atlas.model.latents(16, seed=2)[1]
     assert said["asked"] == asked.tolist()  # what chance chose
-    assert said["rarity"] is None
-    assert 0.5 < said["usual"] <= 1
+    assert 0 <= said["usually_off"] <= 0.05
     assert 0 <= said["usually_sure"] <= 1
+    trust = atlas.decoded(*atlas_latents(atlas, 16, 2)).trust
+    np.testing.assert_allclose(np.array(said["trust"], float), trust, rtol=1e-3, atol=1e-4)
+    assert said["trust"][0][TRUST.index("distance")] is None  # nothing encodes
     blended = drawn(client, CGAN, "opinion", n=4, label="0:0.5,1:0.5").json()
     assert blended["asked"] is None  # no one class was asked for
     ae = drawn(client, AE, "opinion", n=16).json()
-    assert len(ae["rarity"]) == 16
+    assert len(ae["trust"]) == 16
     assert ae["asked"] is None
 
 
@@ -211,9 +219,12 @@ def test_many_draws_say_whether_a_model_generates(client, gallery):
         assert found["sure"]["share"] == pytest.approx(float((most.values >= 0.9).double().mean()))
         assert found["sure"]["low"] <= found["sure"]["share"] <= found["sure"]["high"]
         assert found["classes"] == len(most.indices.unique())
-        assert (found["gaps"] is None) == (found["distance"] is None) == (model != AE)
+        assert (found["distance"] is None) == (model != AE)
+        assert found["off"]["low"] <= found["off"]["share"] <= found["off"]["high"]
+        assert found["usual"]["off"]["share"] <= 0.05  # of held-out images, few
     real = gallery[GAN].atlas.judge.probabilities(gallery[GAN].atlas.data.validation.images)
-    assert found["usual"]["share"] == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
+    usual = found["usual"]["sure"]["share"]
+    assert usual == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
     assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
 
 
@@ -227,7 +238,7 @@ def test_codes_far_from_the_prior_are_said_to_be(gallery):
         atlas.__dict__["codes"] = torch.randn(3000, size, generator=noise) + moved
         atlas.__dict__["held_out_codes"] = torch.randn(1000, size, generator=noise) + moved
         found = as_generator(atlas, 0)
-        shares.append(found["gaps"])
+        shares.append(found["off"])
         distances.append(found["distance"])
     assert shares[0]["low"] <= 0.02
     assert shares[1]["low"] > 0.9

@@ -1,12 +1,13 @@
 """The server: what it gives, and whom it refuses."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from drawing import on_show
-from frames_by_hand import reply, request
+from frames_by_hand import layer, reply, request
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -15,8 +16,8 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.studio import guard
-from latentarium.studio.gallery import Gallery, gallery_of
-from latentarium.studio.maps.gap_layer import gap_grid
+from latentarium.studio.gallery import Gallery, gallery_of, shortest_ends
+from latentarium.studio.maps.gap_layer import coarse_to_fine, gap_grid
 from latentarium.studio.server import make_app
 
 HOST = {"host": "127.0.0.1:8765"}
@@ -57,10 +58,16 @@ def test_the_map_is_points_and_classes(client, gallery):
 
 def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery):
     box = {"left": -1, "right": 2, "low": 0, "high": 1.5}
-    content = client.get("/api/models/0/gaps/distance", params=box).content
-    grid = np.frombuffer(content, "<f4", offset=4).reshape(64, 64)
+    answer = client.get("/api/models/0/gaps/distance", params=box)
     expected = gap_grid(gallery[0].atlas, "distance", (-1.0, 2.0, 0.0, 1.5))
-    np.testing.assert_array_equal(grid, expected)
+    rows, columns = coarse_to_fine(64).T
+    np.testing.assert_array_equal(layer(answer.text), expected[rows, columns])
+    cells = set(zip(rows.tolist(), columns.tolist(), strict=True))
+    assert len(cells) == 64**2
+    assert set(range(8, 64, 16)) == set(rows[:16].tolist())  # at first, all over the box
+    shares = [json.loads(line) for line in answer.text.splitlines()]
+    assert [one["done"] for one in shares] == sorted(one["done"] for one in shares)
+    assert shares[-1]["done"] == shares[-1]["of"]
     for changed in ({"right": -2}, {"left": "nan"}, {"high": 1e300}, {"low": "word"}):
         answer = client.get("/api/models/0/gaps/distance", params=box | changed)
         assert answer.status_code == 422
@@ -249,3 +256,21 @@ def test_who_goes_away_in_the_middle_is_no_fault(gallery, tmp_path):
     asyncio.run(app(scope, receive, send))
     assert sent == []
     assert list((tmp_path / "uploads" / ".part-a").iterdir()) == []
+
+
+def test_models_of_one_name_are_told_apart_by_the_shortest_end_of_their_path(gallery):
+    paths = [("work", "tour", "ae"), ("work", "other", "ae"), ("work", "tour", "vae"),
+             ("home", "a", "x", "gan"), ("home", "b", "x", "gan"), ("shipped:", "ae")]  # fmt: skip
+    assert shortest_ends(paths) == [
+        "tour/ae",
+        "other/ae",
+        "vae",
+        "a/x/gan",
+        "b/x/gan",
+        "shipped:ae",
+    ]
+    assert shortest_ends([("r", "ae"), ("r", "ae")]) == ["ae", "ae"]
+    shown = Gallery([
+        replace(gallery[0], name="ae", folder=folder) for folder in ("tour/ae", "tour/../other/ae")
+    ])  # fmt: skip
+    assert [one["name"] for one in shown.describe()] == ["tour/ae", "other/ae"]

@@ -1,6 +1,7 @@
 """Train in a browser: from an estimate to a model to explore, and pictures of one's own."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ from latentarium.config import GANConfig
 from latentarium.pictures import png_bytes
 from latentarium.run import Run
 from latentarium.studio.gallery import gallery_of
-from pages import IN_A_BROWSER, Served, address, go, ready, until
+from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, until
 
 pytestmark = IN_A_BROWSER
 
@@ -66,6 +67,10 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     begin = page.get_by_role("button", name="Start training")
     assert begin.is_disabled()  # not before it is known what it takes
     page.get_by_role("button", name="What will it take?").click()
+    waiting = page.get_by_test_id("waiting")
+    waiting.get_by_text("Starts the program").wait_for()
+    left = waiting.get_by_text(re.compile(r"Takes a few steps.* · about \d+ s left"))
+    left.wait_for(timeout=120_000)
     page.get_by_test_id("takes").wait_for(timeout=120_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
     assert "--train.steps 600" in page.get_by_test_id("code-command").inner_text()
@@ -128,6 +133,48 @@ def test_a_run_of_the_command_line_shows_live(page, served, runs, npz):
     )
 
 
+def test_the_slider_grows_while_it_trains_and_moves_nobody(page, served, runs, npz, tmp_path):
+    config = presets.vae_debug()
+    settings = replace(config.train, data=str(npz), snapshots=4)
+    run = la.train(replace(config, train=settings), runs / "live")
+    for path in ("weights.safetensors", "checkpoints"):  # as while it trains
+        (run.folder / path).rename(tmp_path / path)
+    kept = run.folder / "snapshots"
+    *early, later, last = sorted(kept.iterdir())
+    for path in (later, last):
+        path.rename(tmp_path / path.name)
+    with run.lock():
+        go(page, served, "#tab=train&t.run=live")
+        state(page, "training")
+        slider = page.get_by_label("Moment of the training")
+        page.get_by_test_id("loaded").filter(has_text=f"{len(early)} of {len(early)}").wait_for()
+        slider.fill("1")
+        page.get_by_test_id("moment").filter(has_text="step 0 ").wait_for()
+        quiet(page)
+        seen = pixels(page, "samples")
+        (tmp_path / later.name).rename(later)
+        page.get_by_test_id("loaded").filter(has_text="3 of 3").wait_for()
+        assert (slider.get_attribute("max"), slider.input_value()) == ("3", "1")
+        assert page.get_by_test_id("moment").inner_text().startswith("step 0 ")
+        assert pixels(page, "samples") == seen
+        slider.fill("3")  # who stands at the end goes on with it
+        (tmp_path / last.name).rename(last)
+        page.get_by_test_id("loaded").filter(has_text="4 of 4").wait_for()
+        assert slider.input_value() == "4"
+        page.get_by_test_id("moment").filter(has_text=f"step {int(last.stem)} ").wait_for()
+        quiet(page)
+        assert pixels(page, "samples") != seen
+
+
+def test_a_run_that_is_not_there_is_said(page, served):
+    go(page, served, "#tab=train&t.run=long-gone")
+    assert "There is no run long-gone here" in page.get_by_test_id("no-run").inner_text()
+    assert "choose one from the list" in page.get_by_test_id("no-run").inner_text()
+    page.get_by_role("button", name="pairs").click()
+    page.get_by_test_id("loss-generator").wait_for()
+    assert page.get_by_test_id("no-run").count() == 0
+
+
 def test_a_step_is_chosen_by_click_and_by_key_and_kept_in_the_address(page, served):
     go(page, served, "#tab=train&t.run=pairs")
     chart = page.get_by_test_id("loss-discriminator")
@@ -182,8 +229,12 @@ def test_the_doctor_speaks_while_it_trains_and_the_gap_is_drawn(page, served, ru
                         "generator": {"total": 9.0}})  # fmt: skip
     doctor.get_by_text("Discriminator has won").wait_for()
     assert "--model.r1" in doctor.inner_text()
+    page.get_by_test_id("ill").get_by_text("discriminator has won").wait_for()
     page.get_by_role("button", name="中文").click()
     assert "診斷" in doctor.inner_text()
+    assert "判別器幾乎認得出每一張生成影像" in doctor.inner_text()
+    assert "重新訓練：--model.r1" in doctor.inner_text()
+    assert doctor.locator("[lang=en]").count() == 0
     page.get_by_role("button", name="English").click()
 
 

@@ -47,7 +47,19 @@ def send(client, name, files):
     for path, content in files.items():
         answer = client.put(f"/api/uploads/{name}/{path}", content=content)
         assert answer.status_code == 200, answer.text
-    return client.post(f"/api/uploads/{name}/end")
+    answer = client.post(f"/api/uploads/{name}/end")
+    assert answer.status_code == 200
+    return json.loads(answer.text.splitlines()[-1])
+
+
+def looked_at(monkeypatch):
+    """Nothing is looked at; what is said of it is what was asked."""
+
+    def told(self, *words, seconds):
+        yield {"done": 0, "of": 0, "left": None, "note": ""}
+        return json.dumps({"asked": words})
+
+    monkeypatch.setattr(room.Waits, "told", told)
 
 
 def left(folder):
@@ -57,7 +69,7 @@ def left(folder):
 def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
     files = {f"{kind}/{i}.png": picture(10 * len(kind) + i)
              for kind in ("cats", "dogs") for i in range(6)}  # fmt: skip
-    report = send(client, "pets", files).json()
+    report = send(client, "pets", files)["found"]
     assert sum(report["counts"].values()) == report["pictures"] == 12
     assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
     assert report["image_shape"] == [3, 9, 9]
@@ -73,9 +85,9 @@ def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
 
 
 def test_a_zip_stays_a_zip(client, folder, monkeypatch):
-    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({"asked": words}))
+    looked_at(monkeypatch)
     report = send(client, "z", {"all.zip": zipped({f"{i}.png": picture(i) for i in range(10)})})
-    assert report.json()["asked"] == ["data", "check", str(folder / "z.zip"), "--json"]
+    assert report["found"]["asked"] == ["data", "check", str(folder / "z.zip"), "--json"]
     assert left(folder) == [".z.json", "z.zip"]
     assert client.get("/api/uploads/z/pictures/0").headers["content-type"] == "image/png"
 
@@ -88,9 +100,10 @@ def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
         "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
     }
     for words, content in hostile.items():
-        answer = send(client, "bad", {"x.zip": content})
-        assert answer.status_code == 422
-        assert words in answer.text
+        trouble = send(client, "bad", {"x.zip": content})["trouble"]
+        assert words in trouble
+        assert "x.zip" in trouble  # as its owner calls it
+        assert str(folder) not in trouble
         assert left(folder) == []
 
 
@@ -166,7 +179,7 @@ def test_names_are_plain_and_the_body_is_bounded(client, folder):
 
 def test_what_broke_off_may_come_again(folder, monkeypatch):
     """And a zip that did is still one zip."""
-    monkeypatch.setattr(room, "answer_of", lambda *words, **_: json.dumps({}))
+    looked_at(monkeypatch)
     monkeypatch.setattr(room, "LARGEST_UPLOAD", 2000)
     content = zipped({"1.png": picture(1)})
     images = Uploads(folder)
@@ -174,8 +187,20 @@ def test_what_broke_off_may_come_again(folder, monkeypatch):
     with pytest.raises(UserError):
         asyncio.run(images.take("z", "all.zip", bits(content, bytes(900), fails=True)))
     asyncio.run(images.take("z", "all.zip", bits(content, bytes(900))))
-    assert images.end("z")["name"] == "z"
+    assert list(images.end("z"))[-1]["found"]["name"] == "z"
     assert left(folder) == [".z.json", "z.zip"]
+
+
+def test_who_does_not_wait_until_they_are_looked_at_leaves_nothing(folder, monkeypatch):
+    looked_at(monkeypatch)
+    images = Uploads(folder)
+    images.begin("a")
+    asyncio.run(images.take("a", "a.png", bits(b"1")))
+    lines = images.end("a")
+    assert next(lines)["of"] == 0
+    lines.close()
+    assert left(folder) == []
+    assert images.kept() == []
 
 
 def test_two_at_once_do_not_share_a_name(folder, monkeypatch):
@@ -197,7 +222,7 @@ def test_what_still_comes_is_not_taken_for_whole(folder):
     async def ends_too_soon():
         yield b"1"
         with pytest.raises(UserError, match="still coming"):
-            images.end("a")
+            next(images.end("a"))
 
     asyncio.run(images.take("a", "a.png", ends_too_soon()))
     assert left(folder) == []
@@ -228,4 +253,4 @@ def test_few_wait_to_be_looked_at_so_that_the_page_is_still_served(folder, monke
     for _ in range(room.WAITING):
         images._waiting.acquire()
     with pytest.raises(UserError, match="being looked at"):
-        images._checked(folder)
+        next(images._checked(folder, "pets"))

@@ -201,8 +201,7 @@ def doctor(
         as_json: A file to write the same to, for a machine to read.
     """
     from latentarium.data.sources import load_data
-    from latentarium.doctor.examine import examine
-    from latentarium.doctor.finding import diseases_of
+    from latentarium.doctor.examine import examine, rules_of
     from latentarium.files import write_atomic
     from latentarium.progress import display
     from latentarium.run import Run
@@ -210,7 +209,7 @@ def doctor(
     patient = Run(run)
     images = load_data(data or patient.config.train.data, size=patient.config.train.image_size)
     with display() as shown:
-        bar = shown.bar(str(run), len(diseases_of(patient.config.model)))
+        bar = shown.bar(str(run), len(rules_of(patient.config.model)))
         found = examine(patient, images, n=n, seed=seed, progress=bar.update)
         bar.end()
     say("\n".join(found.lines()))

@@ -61,9 +61,12 @@ def train_preset(name: str, arguments: list[str]) -> None:
     config = Config(name=name, model=options.model, optimizer=options.optimizer, train=settings)
     folder = options.run or Path("runs") / name
     if options.dry_run:
+        from latentarium.progress import display
         from latentarium.training.rehearsal import rehearse
 
-        found = rehearse(config)
+        with display() as shown:
+            bar = shown.bar("A few steps", 100)
+            found = rehearse(config, progress=lambda share: bar.update(round(100 * share)))
         text = "\n".join([*found.lines(), "Nothing was written."])
         say(json.dumps(found.to_dict()) if options.as_json else text)
         return

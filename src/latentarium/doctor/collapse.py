@@ -15,8 +15,8 @@ from torch import Tensor
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
 from latentarium.doctor.cures import more_diverse
-from latentarium.doctor.finding import Finding, listed
-from latentarium.errors import UserError
+from latentarium.doctor.finding import Finding
+from latentarium.doctor.words import Evidence, NotShown, Said
 from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.measurement import Real
@@ -70,38 +70,36 @@ def mode_collapse(
     small = [name for name in groups if name not in spreads]
     if small:  # what by itself has too few images is looked at with the others
         if min(len(samples), len(real.images)) < FEWEST:
-            raise UserError(
-                f"{len(samples)} samples beside {len(real.images)} images show no spread: give at "
-                f"least {FEWEST} of each."
+            raise NotShown(
+                "few samples", samples=len(samples), images=len(real.images), least=FEWEST
             )
         spreads[""] = spread(samples, to_float(real.images))
     ill = {name: s for name, s in spreads.items() if s.variance < ALIKE or s.nearest < REPEATED}
-    evidence: dict[str, Real] = {}
-    sentences = []
+    evidence: dict[Evidence, Real] = {}
+    signs: list[Said] = []
     if ill:
         worst = min(ill.values(), key=lambda s: min(s.variance, s.nearest))
         named = [name for name in ill if name]
-        where = f" of {_classes(named)}" if named else ""
-        how = "are nearly all alike" if worst.variance < ALIKE else "repeat a few images"
-        sentences.append(f"the samples{where} {how}, whatever z is")
+        how = "alike" if worst.variance < ALIKE else "repeated"
+        signs.append(Said(f"{how} within", {"classes": named}) if named else Said(how, {}))
         evidence["variance of samples over that of real images"] = worst.variance
         evidence["distance to the nearest other sample, over that of real images"] = worst.nearest
     missing, shares = ({}, 0.0) if asked is not None else _missing(samples, data)
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        sentences.append(f"{_classes(list(missing))} {verb} hardly ever made")
+        code = "missing one" if len(missing) == 1 else "missing"
+        signs.append(Said(code, {"classes": list(missing)}))
         evidence["classes missing"] = len(missing)
         evidence["largest share of one of them"] = max(missing.values())
         evidence["share right of the classifier that says so"] = shares
-    if not sentences:
+    if not signs:
         return None
     whole = bool(ill) and len(ill) == len(spreads)
     many = 2 * max(len(missing), len(ill)) >= max(1, len(data.card.classes))
     return Finding(
         disease="mode collapse",
-        sentence=", and ".join(sentences) + ".",
+        signs=tuple(signs),
         evidence={**evidence, "samples": len(samples)},
-        cure=more_diverse(config),
+        remedy=more_diverse(config),
         severity="severe" if whole or many else "mild",
     )
 
@@ -154,8 +152,3 @@ def _missing(samples: Tensor, data: Data) -> tuple[dict[str, float], float]:
 
 def _pixels(images: Tensor) -> np.ndarray:
     return to_float(images).flatten(1).numpy()
-
-
-def _classes(names: list[str]) -> str:
-    shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]
-    return ("class " if len(names) == 1 else "classes ") + listed(shown)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from latentarium.config import Config, require_seed
+from latentarium.config import Config, ModelConfig, require_seed
 from latentarium.data.dataset import Data
 from latentarium.doctor.collapse import mode_collapse
-from latentarium.doctor.finding import Disease, Finding, diseases_of, listed
+from latentarium.doctor.finding import Disease, Finding, diseases_of
 from latentarium.doctor.learned import copies, overfit, posterior_collapse
 from latentarium.doctor.log_rules import examine_log, not_shown
+from latentarium.doctor.words import Said, listed, why
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
@@ -26,13 +27,18 @@ RULES: dict[Disease, Rule] = {
 """Those that look at the model itself, beside its data; the others show in the log alone."""
 
 
+def rules_of(config: ModelConfig) -> tuple[Disease, ...]:
+    """What is looked for in a model of this kind itself."""
+    return tuple(disease for disease in diseases_of(config) if disease in RULES)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """All that the doctor says of a run."""
 
     findings: tuple[Finding, ...]
     looked_for: tuple[Disease, ...]
-    not_looked_for: dict[str, str]
+    not_looked_for: dict[Disease, Said]
     """Diseases that could not be looked for, and why."""
     n: int
     seed: int
@@ -45,7 +51,9 @@ class Diagnosis:
             text.append(f"Healthy: nothing found; looked for {listed(others)}.")
         elif others:
             text.append(f"Nothing else found; looked for {listed(others)} too.")
-        text += [f"Not looked for: {name} ({why})" for name, why in self.not_looked_for.items()]
+        text += [
+            f"Not looked for: {name} ({reason})" for name, reason in self.not_looked_for.items()
+        ]
         return text
 
     def to_json(self) -> bytes:
@@ -53,7 +61,8 @@ class Diagnosis:
         content: dict[str, Any] = {
             "findings": [finding.to_dict() for finding in self.findings],
             "looked_for": list(self.looked_for),
-            "not_looked_for": self.not_looked_for,
+            "not_looked_for": {name: str(said) for name, said in self.not_looked_for.items()},
+            "reasons": {name: said.to_dict() for name, said in self.not_looked_for.items()},
             "n": self.n,
             "seed": self.seed,
         }
@@ -78,7 +87,7 @@ def examine(
         data: What it was trained on.
         n: Samples.
         seed: Of every draw.
-        progress: Told how many rules are done, and which is next.
+        progress: Told how many of `rules_of` are done, and which is next.
 
     Raises:
         UserError: The run has no weights yet, or was trained on other data.
@@ -106,23 +115,22 @@ def diagnose(
     """As `examine`, of parts that need not lie in a folder; the model is in evaluation mode."""
     found = {finding.disease: finding for finding in examine_log(config, rows)}
     possible = diseases_of(config.model)
-    why_not = {name: why for name, why in not_shown(config, rows).items() if name not in RULES}
-    for done, disease in enumerate(possible):
+    not_in_log = not_shown(config, rows).items()
+    why_not: dict[Disease, Said] = {name: said for name, said in not_in_log if name not in RULES}
+    for done, disease in enumerate(rules_of(config.model)):
         if progress:
             progress(done, disease)
-        if disease not in RULES:
-            continue
         try:
             finding = RULES[disease](config, model, data, n, seed)
         except UserError as error:
-            why_not[disease] = str(error)
+            why_not[disease] = why(error)
             continue
         if finding is not None:  # the model says more than the log
             found[disease] = finding
     return Diagnosis(
         findings=tuple(found[disease] for disease in possible if disease in found),
         looked_for=tuple(name for name in possible if name in found or name not in why_not),
-        not_looked_for={name: why for name, why in why_not.items() if name not in found},
+        not_looked_for={name: said for name, said in why_not.items() if name not in found},
         n=n,
         seed=seed,
     )

@@ -1,10 +1,11 @@
 """What the doctor finds: a disease by name, the numbers that show it, and its usual cure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from latentarium.config import AutoencoderConfig, ModelConfig
+from latentarium.doctor.words import Evidence, Said
 from latentarium.metrics.measurement import Real, digits
 
 Disease = Literal[
@@ -20,23 +21,31 @@ Disease = Literal[
 Severity = Literal["mild", "severe"]
 """severe: what the run made is of little use; mild: it works, and could work better."""
 
-AGAIN = "Train again into a new folder with"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One disease of one run."""
 
     disease: Disease
-    sentence: str
-    """What is wrong, in plain words."""
-    evidence: dict[str, Real]
+    signs: tuple[Said, ...]
+    """What is wrong."""
+    evidence: dict[Evidence, Real]
     """The numbers that show it, by what they are."""
-    cure: str
+    remedy: Said
     """The change that usually helps, as a setting."""
     severity: Severity
     step: int | None = None
     """The step at which the log shows it; None where the finished model does."""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in plain words."""
+        return ", and ".join(map(str, self.signs)) + "."
+
+    @property
+    def cure(self) -> str:
+        """What usually helps, in plain words."""
+        return str(self.remedy)
 
     def lines(self) -> list[str]:
         """For a person to read."""
@@ -50,8 +59,10 @@ class Finding:
             "disease": self.disease,
             "severity": self.severity,
             "sentence": self.sentence,
+            "signs": [sign.to_dict() for sign in self.signs],
             "evidence": dict(self.evidence),
             "cure": self.cure,
+            "remedy": self.remedy.to_dict(),
             "step": self.step,
         }
 
@@ -79,8 +90,3 @@ def settings(changes: Mapping[str, float | int | str]) -> str:
         said = f"{value:.3g}" if isinstance(value, float) else str(value)
         words.append(f"--{name.replace('_', '-')} {said}")
     return " ".join(words)
-
-
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -8,10 +8,10 @@ from latentarium.config import AutoencoderConfig, Config, GANConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split, to_float
 from latentarium.distributions import Bernoulli
-from latentarium.doctor.cures import less_capacity, smaller_beta
-from latentarium.doctor.finding import Finding, settings
+from latentarium.doctor.cures import fewer_dimensions, less_capacity, smaller_beta
+from latentarium.doctor.finding import Finding
 from latentarium.doctor.log_rules import NO_RATE, OVERFIT, OVERFIT_GAME
-from latentarium.errors import UserError
+from latentarium.doctor.words import Evidence, NotShown, Said
 from latentarium.metrics.game import held_out_losses
 from latentarium.metrics.intervals import normal_quantile
 from latentarium.metrics.likelihood import active_units
@@ -52,23 +52,20 @@ def posterior_collapse(
     if not nothing and dead <= MOSTLY_DEAD * total:
         return None
     assert isinstance(config.model, AutoencoderConfig)
-    if nothing:
-        sentence = "the latent tells the decoder nothing of the image"
-        cure = smaller_beta(config)
-    else:
-        sentence = f"{dead} of the {total} numbers in the latent are not used"
-        fewer = settings({"model.latent_dim": units.count})
-        cure = f"None is needed, as unused numbers do no harm; {fewer} does without them."
     return Finding(
         disease="posterior collapse",
-        sentence=f"{sentence}.",
+        signs=(
+            Said("no rate", {})
+            if nothing
+            else Said("units unused", {"dead": dead, "total": total}),
+        ),
         evidence={
             "units in use": units.count,
             "of": total,
             "rate in nats": rate,
             "beta": config.model.beta,
         },
-        cure=cure,
+        remedy=smaller_beta(config) if nothing else fewer_dimensions(units.count),
         severity="severe" if nothing else "mild",
     )
 
@@ -79,7 +76,7 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
     player = model.players()[0]
     fewest = min(len(data.train), len(data.validation))
     if fewest < FEWEST:
-        raise UserError(f"{fewest} images tell no spread: give at least {FEWEST} in either split.")
+        raise NotShown("few images", images=fewest, least=FEWEST)
     size = min(BATCH, fewest // FEWEST)
     seen, unseen = (
         held_out_losses(player, model, batches, range(min(BATCHES, batches.per_epoch)), seed)
@@ -94,22 +91,21 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
         learned, limit = EQUILIBRIUM[config.model.loss]["discriminator"], OVERFIT_GAME
     if learned <= 0 or (gap - normal_quantile(0.95) * error) / learned <= limit:
         return None
-    beside = (
+    beside: Evidence = (
         "loss of guessing"
         if game
         else "gain on training images over always answering with their mean"
     )
     return Finding(
         disease="overfit",
-        sentence=f"the {player.name} does much better on the images that it trained on than on "
-        "images that it never saw.",
+        signs=(Said("overfit", {"player": player.name}),),
         evidence={
             "training loss": float(seen.mean()),
             "held-out loss": float(unseen.mean()),
             "95 % error of the difference": normal_quantile(0.95) * error,
             beside: learned,
         },
-        cure=less_capacity(config),
+        remedy=less_capacity(config),
         severity="mild" if gap < 2 * limit * learned else "severe",
     )
 
@@ -124,10 +120,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
     held_out = torch.cat([data.validation.images, data.test.images])
     held_out = scattered(Split(held_out, None), UNKNOWN).images
     if len(held_out) < REACH * len(train):
-        raise UserError(
-            f"beside {len(train):,} training images, {len(held_out):,} held-out ones are too few "
-            "to tell."
-        )
+        raise NotShown("few held out", train=len(train), held_out=len(held_out))
     found = memorization(
         model.sample(n, seed=seed), scattered(data.train, KNOWN).images, held_out, seed=seed
     )
@@ -137,8 +130,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
     compared = min(1.0, KNOWN / len(train))
     return Finding(
         disease="memorization",
-        sentence="many samples are near-copies of training images: the model replays what it was "
-        "trained on.",
+        signs=(Said("copies", {}),),
         evidence={
             "share of near-copies": found.near_copies,
             "the same of real images": found.near_copies_floor,
@@ -146,7 +138,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
             "at most without memory": found.null_interval[1],
             "samples": found.n,
         },
-        cure=less_capacity(config),
+        remedy=less_capacity(config),
         severity="severe" if found.near_copies > 0.5 * compared else "mild",
     )
 

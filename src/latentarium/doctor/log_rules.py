@@ -19,6 +19,8 @@ from latentarium.doctor.cures import (
     smaller_beta,
 )
 from latentarium.doctor.finding import Disease, Finding, diseases_of
+from latentarium.doctor.words import Evidence, Said
+from latentarium.metrics.measurement import Real
 from latentarium.objectives.adversarial import EQUILIBRIUM
 
 Row = dict[str, Any]
@@ -82,18 +84,16 @@ def examine_log(config: Config, rows: Sequence[Row]) -> tuple[Finding, ...]:
     return tuple(finding for finding in found if finding is not None)
 
 
-def not_shown(config: Config, rows: Sequence[Row]) -> dict[Disease, str]:
+def not_shown(config: Config, rows: Sequence[Row]) -> dict[Disease, Said]:
     """Diseases that these rows can't show, and why."""
     if len(rows) < WINDOW:
-        why = f"it takes {WINDOW} rows of the log to see, and there are {len(rows)}"
-        return dict.fromkeys(diseases_of(config.model), why)
+        few = Said("few rows", {"needed": WINDOW, "rows": len(rows)})
+        return dict.fromkeys(diseases_of(config.model), few)
     if rows[-1]["step"] < _began(config):
-        why = f"the log shows them from step {_began(config):,.0f} on, after the warm-up"
-        return dict.fromkeys(diseases_of(config.model), why)
+        early = Said("warm-up", {"step": round(_began(config))})
+        return dict.fromkeys(diseases_of(config.model), early)
     if isinstance(config.model, GANConfig) and _now(rows, "generator", "gradient") is None:
-        return {
-            "vanishing generator gradient": "an older version made this log, without gradients"
-        }
+        return {"vanishing generator gradient": Said("old log", {})}
     return {}
 
 
@@ -106,16 +106,17 @@ def _won(config: Config, rows: Sequence[Row]) -> Finding | None:
     game = _now(rows, "discriminator", "adversarial")
     if game is None or game / _guessing(config) >= WON:
         return None
-    evidence = {"discriminator's loss over that of guessing": game / _guessing(config)}
+    evidence: dict[Evidence, Real] = {
+        "discriminator's loss over that of guessing": game / _guessing(config)
+    }
     told = _now(rows, "discriminator", "told_apart")
     if told is not None:
         evidence["share of pairs told apart"] = told
     return Finding(
         disease="discriminator has won",
-        sentence="the discriminator tells nearly every generated image from a real one and is "
-        "sure of it, so the generator hears only that it is wrong, not how to get better.",
+        signs=(Said("won", {}),),
         evidence=evidence,
-        cure=higher_penalty(config),
+        remedy=higher_penalty(config),
         severity="severe",
         step=rows[-1]["step"],
     )
@@ -134,14 +135,13 @@ def _exploding(config: Config, rows: Sequence[Row]) -> Finding | None:
         return None
     return Finding(
         disease="exploding penalty",
-        sentence="the discriminator has become so steep that its gradient penalty drowns the "
-        "game, or soon will.",
+        signs=(Said("exploding", {}),),
         evidence={
             "penalty over the loss of guessing": share,
             "squared gradient on real images": r1,
             "times its first value": grown,
         },
-        cure=lower_rate(config),
+        remedy=lower_rate(config),
         severity="severe",
         step=rows[-1]["step"],
     )
@@ -158,17 +158,12 @@ def _vanishing(config: Config, rows: Sequence[Row]) -> Finding | None:
     squared = _now(rows, "discriminator", "r2")
     game = _now(rows, "discriminator", "adversarial") or 0.0
     flat = squared is not None and _gan(config).r2 > 0 and game > 0.9 * _guessing(config)
-    why = (
-        "the penalties hold the discriminator so flat that it says nothing"
-        if flat
-        else "its output is saturated"
-    )
+    percent = f"{max(reach, 0.001):.1g}"
     return Finding(
         disease="vanishing generator gradient",
-        sentence=f"the generator hardly feels which way to go ({why}): turning all its weights "
-        f"by 1 % would change its loss by less than {max(reach, 0.001):.1g} %.",
+        signs=(Said("flat" if flat else "saturated", {"percent": percent}),),
         evidence={"generator's gradient": gradient, "generator's weights": weights},
-        cure=lower_penalty(config) if flat else lower_rate(config),
+        remedy=lower_penalty(config) if flat else lower_rate(config),
         severity="severe",
         step=rows[-1]["step"],
     )
@@ -180,9 +175,9 @@ def _all_alike(config: Config, rows: Sequence[Row]) -> Finding | None:
         return None
     return Finding(
         disease="mode collapse",
-        sentence="the samples are nearly all alike, whatever z is.",
+        signs=(Said("alike", {}),),
         evidence={"variance of samples over that of real images": diversity},
-        cure=more_diverse(config),
+        remedy=more_diverse(config),
         severity="severe",
         step=rows[-1]["step"],
     )
@@ -196,10 +191,9 @@ def _no_information(config: Config, rows: Sequence[Row]) -> Finding | None:
         return None
     return Finding(
         disease="posterior collapse",
-        sentence="the latent tells the decoder nothing of the image, so every image gets the same "
-        "latent distribution.",
+        signs=(Said("no rate", {}),),
         evidence={"rate in nats": rate, "beta": config.model.beta},
-        cure=smaller_beta(config),
+        remedy=smaller_beta(config),
         severity="severe",
         step=rows[-1]["step"],
     )
@@ -218,18 +212,17 @@ def _overfit(config: Config, rows: Sequence[Row]) -> Finding | None:
     best = None if game else _turned(seen, unseen, learned)
     if (learned <= 0 or gap / learned <= limit) and best is None:
         return None
-    evidence = {"training loss": mean(seen[-WINDOW:]), "held-out loss": mean(unseen[-WINDOW:])}
+    evidence: dict[Evidence, Real] = {
+        "training loss": mean(seen[-WINDOW:]),
+        "held-out loss": mean(unseen[-WINDOW:]),
+    }
     if best is not None:
         evidence["step of the best held-out loss"] = rows[best]["step"]
     return Finding(
         disease="overfit",
-        sentence=f"the {player} does much better on the images that it trains on than on images "
-        "that it never saw."
-        if best is None
-        else f"the {player} still improves on the images that it trains on, but on images that it "
-        "never saw it was at its best before, and has worsened since.",
+        signs=(Said("overfit" if best is None else "overfit since", {"player": player}),),
         evidence=evidence,
-        cure=less_capacity(config, stop=None if best is None else rows[best]["step"]),
+        remedy=less_capacity(config, stop=None if best is None else rows[best]["step"]),
         severity="mild" if gap < 2 * limit * learned else "severe",
         step=rows[-1]["step"],
     )

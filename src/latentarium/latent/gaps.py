@@ -28,6 +28,8 @@ from latentarium.metrics.intervals import Interval, bootstrap, wilson
 from latentarium.shapes import ClassScores, LatentSet, OtherLatentSet, PerOther, PerPoint
 
 RESAMPLES = 1000
+IMAGES = 1024
+"""Derivatives of images at once: memory, not meaning."""
 
 
 def distance_to_data(codes: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
@@ -141,7 +143,7 @@ def round_trip_error(
 
 
 def decoder_stretch(
-    decode: Callable[[Tensor], Tensor], z: LatentSet, *, batch_size: int = 200
+    decode: Callable[[Tensor], Tensor], z: LatentSet, *, batch_size: int = 64
 ) -> PerPoint:
     """sqrt det J^T J of the decoder at z, the product of J's singular values: units of image
     distance over units of z, to the power Z. 0 where the decoder is flat in some direction.
@@ -150,24 +152,32 @@ def decoder_stretch(
         decode: From latents to anything of one row each, every row by itself: a decoder in
             evaluation mode, not one that normalizes over the batch.
         z: Where to look.
-        batch_size: Latents at once; each holds an image per latent dimension.
+        batch_size: Latents at once: memory, not meaning.
     """
-    dimensions = z.shape[1]
     found = []
     for part in z.detach().split(batch_size):
-        # rows don't interact, so one forward-mode pass per direction serves the whole batch
-        columns = []
-        for direction in torch.eye(dimensions, dtype=part.dtype, device=part.device):
-            tangent = direction.expand_as(part).contiguous()
-            column = torch.func.jvp(decode, (part,), (tangent,))[1]
-            columns.append(column.detach().flatten(1).double())
-        jacobian = torch.stack(columns, dim=2)
-        if jacobian.shape[1] < dimensions:  # fewer outputs than latents: some direction is lost
+        columns = _columns(decode, part)
+        if columns.shape[2] < columns.shape[1]:  # fewer outputs than latents: a direction is lost
             found.append(torch.zeros(len(part), dtype=torch.float64, device=part.device))
             continue
-        r = torch.linalg.qr(jacobian, mode="r").R
-        found.append(r.diagonal(dim1=1, dim2=2).prod(1).abs())
+        gram = columns @ columns.transpose(1, 2)
+        found.append((0.5 * torch.linalg.slogdet(gram).logabsdet).exp())
     return torch.cat(found)
+
+
+def _columns(decode: Callable[[Tensor], Tensor], z: LatentSet) -> Tensor:
+    """The columns of the Jacobian at each latent, float64 (N, Z, outputs), some directions in one
+    forward-mode pass: rows don't interact, so a direction serves the whole batch, and what all
+    directions share is computed once for them."""
+    directions = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+
+    def along(direction: Tensor) -> Tensor:
+        return torch.func.jvp(decode, (z,), (direction.expand_as(z),))[1]
+
+    with torch.no_grad():
+        together = max(1, IMAGES // len(z))
+        columns = torch.func.vmap(along, chunk_size=together)(directions)
+    return columns.flatten(2).transpose(0, 1).double()
 
 
 def judge_entropy(probabilities: ClassScores) -> PerPoint:

@@ -19,7 +19,7 @@ References:
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from latentarium.shapes import Images, LabelSet, Latents, LatentSet, PerPoint, P
 
 AT_ONCE = 256
 """Starts of all images together that `invert` moves in one batch."""
+RESTARTS = 8
 STEPS = 150
 PATIENCE = 30
 """Steps without gain after which a search ends."""
@@ -63,16 +64,23 @@ class Inversion:
     step: int
 
 
+class How(TypedDict, total=False):
+    """How to search; what is left out is as in `walk`."""
+
+    seed: int
+    """Of the draws."""
+    restarts: int
+    """Starts for each image; of each class one at least, where all are tried."""
+    steps: int
+    """At most."""
+    pull: float
+    """Weight of the prior."""
+    rate: float
+    """Of the first steps, in deviations of the prior."""
+
+
 def invert(
-    model: LatentModel,
-    images: Tensor | np.ndarray,
-    label: object = None,
-    *,
-    seed: int = 0,
-    restarts: int = 8,
-    steps: int = STEPS,
-    pull: float = 1e-3,
-    rate: float = 0.1,
+    model: LatentModel, images: Tensor | np.ndarray, label: object = None, **how: Unpack[How]
 ) -> Inversion:
     """Finds the latents from which a model makes images; any number of them, batch by batch.
 
@@ -81,11 +89,7 @@ def invert(
         images: (N, C, H, W), float in [-1, 1] or uint8.
         label: For a model that takes one: a class for all or one for each; None: the best of all
             classes.
-        seed: Of the draws.
-        restarts: Starts for each image; of each class one at least, where all are tried.
-        steps: At most.
-        pull: Weight of the prior.
-        rate: Of the first steps, in deviations of the prior.
+        how: As of `How`.
 
     Raises:
         UserError: Images of another shape or with values that are not finite or outside [-1, 1], a
@@ -93,14 +97,12 @@ def invert(
     """
     x = _checked(model, images)
     choices = _choices(model, label, len(x))
-    size = max(1, AT_ONCE // max(1, rows_of_each(choices, restarts)))
+    size = max(1, AT_ONCE // max(1, rows_of_each(choices, how.get("restarts", RESTARTS))))
     parts = []
     for start in range(0, len(x), size):
         part = slice(start, start + size)
         asked = None if label is None or choices is None else choices[part, 0]
-        *_, last = walk(
-            model, x[part], asked, seed=seed, restarts=restarts, steps=steps, pull=pull, rate=rate
-        )
+        *_, last = walk(model, x[part], asked, **how)
         parts.append(last)
     labels = [part.label for part in parts if part.label is not None]
     return Inversion(
@@ -119,7 +121,7 @@ def walk(
     label: object = None,
     *,
     seed: int = 0,
-    restarts: int = 8,
+    restarts: int = RESTARTS,
     steps: int = STEPS,
     pull: float = 1e-3,
     rate: float = 0.1,

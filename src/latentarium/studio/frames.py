@@ -28,11 +28,13 @@ FARTHEST = 1e6
 """Of any number: farther out, networks overflow."""
 LARGEST = 1 << 20
 """Bytes of a request."""
-TRUST = ("distance", "rarity", "round_trip", "round_trip_rarity", "nearest", "doubt_rarity")
-"""Columns of a reply's trust: the distance to the data in units of z; the share of held-out images
-that lie nearer; |E(D(z)) - z|; the share of held-out images with a smaller one; the number of the
-nearest training image; the share of decoded held-out images of which a judge is in less doubt, nan
-where none knows such images. All nan where the model has no encoder."""
+TRUST = (
+    "level", "nearest", "distance", "round_trip", "distance_rarity", "round_trip_rarity",
+    "doubt_rarity", "strange_rarity", "error_rarity",
+)  # fmt: skip
+"""Columns of a reply's trust: the judgement, as of `maps.trust`; the number of the nearest
+training image; the distance to the data in units of z; |E(D(z)) - z|; and by each measure the
+share of held-out images that are less unusual. What is unknown is nan."""
 
 
 class Kind(IntEnum):

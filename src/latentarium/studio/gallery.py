@@ -27,6 +27,8 @@ from latentarium.studio.maps.moments import Moments
 
 SHIPPED = Path(str(files("latentarium.studio") / "shipped"))
 SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
+PACKAGE = "shipped:"
+"""Before the name of a model that ships."""
 KEPT_MOMENTS = 24
 """Models of moments in memory at once, of all runs together."""
 MOST_MODELS = 255
@@ -78,6 +80,12 @@ class Exhibit:
         settings = self.run.config.train
         size = f", size={settings.image_size}" if settings.image_size else ""
         return f"la.load_data({json.dumps(self.moved or settings.data)}{size})"
+
+    def path(self) -> tuple[str, ...]:
+        """Its name, and before it the folders that it lies in."""
+        if self.folder.startswith(PACKAGE):
+            return PACKAGE, self.name
+        return *Path(self.folder).resolve().parts[:-1], self.name
 
     def describe(self, index: int) -> dict[str, Any]:
         """What the page must know of it."""
@@ -132,6 +140,16 @@ class Gallery:
         if not 0 <= index < len(self._exhibits):
             raise Missing(f"There is no model {index} here: reload the page.")
         return self._exhibits[index]
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What the page must know of all, each called by the shortest end of its path that tells
+        it from the others."""
+        shown = list(self)
+        names = shortest_ends([one.path() for one in shown])
+        return [
+            {**one.describe(i), "name": name}
+            for i, (one, name) in enumerate(zip(shown, names, strict=True))
+        ]
 
     def add(self, folder: Path, shown_as: str | None = None) -> int:
         """Puts a run on show, and says its number; one that is there already is read anew. While
@@ -236,6 +254,18 @@ class Gallery:
         return kept
 
 
+def shortest_ends(paths: Sequence[tuple[str, ...]]) -> list[str]:
+    """Of each path the shortest end that no other has; its last part where all ends are shared."""
+
+    def end(path: tuple[str, ...]) -> str:
+        for k in range(1, len(path) + 1):
+            if sum(other[-k:] == path[-k:] for other in paths) == 1:
+                return "/".join(path[-k:]).replace(f"{PACKAGE}/", PACKAGE)
+        return path[-1]
+
+    return [end(path) for path in paths]
+
+
 def gallery_of(folders: Sequence[Path], data: str | None = None) -> Gallery:
     """Loads runs with the images that they were trained on.
 
@@ -251,7 +281,7 @@ def gallery_of(folders: Sequence[Path], data: str | None = None) -> Gallery:
         gallery.add(folder)
     if not folders:
         for name in SHIPPED_NAMES:
-            gallery.add(SHIPPED / name, f"shipped:{name}")
+            gallery.add(SHIPPED / name, f"{PACKAGE}{name}")
     return gallery
 
 

@@ -10,17 +10,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, write_atomic
+from latentarium.progress import OFTEN, Reached
 
 SPOKEN = "latentarium: "
 """How the command line begins the sentence with which it fails."""
 LAST_WORDS = 1 << 14
 """Bytes of the output that are read for it."""
+LOOK = 0.2
+"""Seconds between two looks at a command that is waited for."""
 LOW = 10
 """Niceness of what must not slow down who looks at the page."""
 
@@ -145,31 +150,49 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "latentarium", *arguments]
 
 
-def answer_of(*arguments: str, seconds: float) -> str:
-    """Runs a command to its end, behind whatever else is at work, and says what it printed.
+def working(*arguments: str, seconds: float) -> Generator[Reached | None, None, str]:
+    """Runs a command to its end, behind whatever else is at work, and gives what it printed; on
+    the way says every now and then how far it is, None before that is known. Who goes no further
+    ends it.
 
     Raises:
         UserError: It failed, with its own sentence, or took too long.
     """
-    child = subprocess.Popen(
-        command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, errors="replace",
-    )  # fmt: skip
-    lower(child.pid)
-    try:
-        found, said = child.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        raise UserError(
-            f"That took more than {seconds:.0f} s: run `latentarium {' '.join(arguments)}` in a "
-            "terminal."
-        ) from None
-    if child.returncode:
-        lines = [line for line in said.splitlines() if line.strip()]
-        sentence = lines[-1].removeprefix(SPOKEN)[:500] if lines else f"code {child.returncode}"
-        raise UserError(sentence)
-    return found
+    with TemporaryDirectory() as place:
+        printed, said = Path(place) / "printed", Path(place) / "said"
+        with printed.open("wb") as output, said.open("wb") as errors:
+            child = subprocess.Popen(
+                command(*arguments), stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                env={**os.environ, OFTEN: str(LOOK)},
+            )  # fmt: skip
+        lower(child.pid)
+        until = time.monotonic() + seconds
+        try:
+            yield None
+            while child.poll() is None:
+                if time.monotonic() > until:
+                    raise UserError(
+                        f"That took more than {seconds:.0f} s: run `latentarium "
+                        f"{' '.join(arguments)}` in a terminal."
+                    )
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(LOOK)
+                lines = _lines_of(said)
+                yield next(filter(None, map(Reached.read, reversed(lines))), None)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        if child.returncode:
+            lines = _lines_of(said)
+            raise UserError(
+                lines[-1].removeprefix(SPOKEN)[:500] if lines else f"code {child.returncode}"
+            )
+        return printed.read_text(errors="replace")
+
+
+def _lines_of(path: Path) -> list[str]:
+    return [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
 
 
 def is_ours(pid: int, arguments: Sequence[str] = ()) -> bool:

@@ -4,6 +4,7 @@ import re
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,12 @@ class Rehearsal:
 
     def lines(self) -> list[str]:
         """In words."""
+        often = f"{self.passes:,.1f}" if self.passes >= 1 else f"{self.passes:.2g}"
         millions = ", ".join(f"{name} {n:,}" for name, n in self.parameters.items())
         return [
             f"Parameters: {millions}.",
             f"Data: {self.images:,} images to train on, {self.data_bytes / 2**20:,.0f} MiB with "
-            f"what is held out; each is seen {self.passes:,.1f} times.",
+            f"what is held out; each is seen {often} times on average.",
             f"Memory: {self.peak_bytes / 2**20:,.0f} MiB at the most, all included.",
             f"A step: {1000 * self.step_seconds:.3g} ms on {self.device} (median of {self.timed}, "
             f"slowest {1000 * self.slowest:.3g}).",
@@ -70,8 +72,18 @@ class Rehearsal:
         ]
 
 
-def rehearse(config: Config, data: Data | None = None) -> Rehearsal:
+def rehearse(
+    config: Config,
+    data: Data | None = None,
+    *,
+    progress: Callable[[float], object] | None = None,
+) -> Rehearsal:
     """Plays a few rounds of the game, which are lost, and measures them.
+
+    Arguments:
+        config: Of the training.
+        data: What it says; None: it is loaded.
+        progress: Told which share of the rounds is played.
 
     Raises:
         UserError: As `train`, for settings or data that can't work.
@@ -90,6 +102,8 @@ def rehearse(config: Config, data: Data | None = None) -> Rehearsal:
             trainer.step()
             _wait(world.device)
             times.append(time.perf_counter() - began)
+            if progress:
+                progress(min(1.0, len(times) / TIMED, sum(times) / LEAST_SECONDS))
         median = statistics.median(times)
         splits = data.splits().values()
         return Rehearsal(

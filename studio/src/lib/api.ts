@@ -112,12 +112,31 @@ export interface GapGrid {
   values: Float32Array;
 }
 
-export async function gapGrid(id: number, definition: string, box: Box, name = ""): Promise<GapGrid> {
+export interface GapPart {
+  /** float32 as base64, from coarse to fine; none while it is learned what is usual */
+  values: string;
+  done: number;
+  of: number;
+}
+
+/** A layer of gaps, part by part. */
+export async function* gapParts(id: number, definition: string, box: Box, name: string, signal: AbortSignal): AsyncGenerator<GapPart> {
   const ends = new URLSearchParams(Object.entries(box).map(([end, value]) => [end, value.toFixed(3)]));
   ends.set("plane", name);
-  const content = await (await get(`/api/models/${id}/gaps/${definition}?${ends}`)).arrayBuffer();
-  const cells = new DataView(content).getUint32(0, true);
-  return { box, cells, values: new Float32Array(content, 4) };
+  yield* linesOf<GapPart>(await get(`/api/models/${id}/gaps/${definition}?${ends}`, { signal }));
+}
+
+/** JSON objects, one a line, each as it comes. */
+export async function* linesOf<T>(answer: Response): AsyncGenerator<T> {
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop()!;
+    for (const part of parts) yield JSON.parse(part) as T;
+  }
 }
 
 /** Images on the map by their numbers, 256 at most: pixels row by row, channels last. */

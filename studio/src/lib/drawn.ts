@@ -1,5 +1,6 @@
 // Images that a model draws, as `sample` makes them, and what the server says of them.
 import { get, type Model } from "./api";
+import { trustOf, type Trust } from "./trust";
 
 export interface Wish {
   n: number;
@@ -17,14 +18,11 @@ export interface Opinion {
   /** null where no judge knows such images */
   judged: number[] | null;
   sure: number[] | null;
-  /** whether each lies where real images lie */
-  real: boolean[];
-  /** the share of held-out real images that do */
-  usual: number;
-  /** the share of held-out real images of which the judge is sure, by 90 % or more */
+  trust: Trust[];
+  /** the share of held-out images that are off the data by the same measures */
+  usually_off: number;
+  /** the share of them of which the judge is sure, by 90 % or more */
   usually_sure: number | null;
-  /** the share of held-out images that lie nearer to the data; null without encoder */
-  rarity: number[] | null;
 }
 
 export interface Copies {
@@ -47,12 +45,12 @@ export interface Share {
 export interface Prior {
   n: number;
   seed: number;
-  /** draws farther from the data than 99 % of held-out images */
-  gaps: Share | null;
+  /** draws off the data */
+  off: Share;
   /** draws of whose class the judge is sure */
   sure: Share | null;
-  /** the same of reconstructed held-out images; of the images themselves where nothing encodes */
-  usual: Share | null;
+  /** the same of held-out images, decoded from their latents; as they are where nothing encodes */
+  usual: { off: Share; sure: Share | null };
   classes: number | null;
   /** of held-out codes from the prior, and what the prior scores against itself */
   distance: { value: number; low: number; high: number; floor: number; floor_high: number } | null;
@@ -82,8 +80,10 @@ export async function drawnLatents(model: Model, wish: Wish): Promise<Float32Arr
   return new Float32Array(await (await get(drawnAt(model, "latents", wish))).arrayBuffer());
 }
 
-export const opinionOf = async (model: Model, wish: Wish): Promise<Opinion> =>
-  (await get(drawnAt(model, "opinion", wish))).json();
+export async function opinionOf(model: Model, wish: Wish): Promise<Opinion> {
+  const said: Omit<Opinion, "trust"> & { trust: (number | null)[][] } = await (await get(drawnAt(model, "opinion", wish))).json();
+  return { ...said, trust: said.trust.map(trustOf) };
+}
 
 export const priorOf = async (model: Model, seed: number): Promise<Prior> =>
   (await get(`/api/models/${model.id}/samples/prior?seed=${seed}`)).json();

@@ -1,5 +1,6 @@
 // The decode socket: one request in flight and one waiting; a newer one takes the waiting one's
 // place, so what is shown is never behind the pointer by more than one answer.
+import { COLUMNS, trustOf, type Trust } from "./trust";
 
 export const LATENTS = 0;
 export const POINTS = 1;
@@ -9,7 +10,6 @@ export const IMAGES = 2;
 export const SEEDS = 3;
 const HEADER = 12;
 const REPLY_HEADER = 16;
-const TRUST_COLUMNS = 6;
 
 export interface Ask {
   model: number;
@@ -21,17 +21,6 @@ export interface Ask {
   labels?: Float32Array;
   /** 0 or none: as it is; else the number, from 1, of a moment of its training */
   moment?: number;
-}
-
-/** Rarities are shares of held-out images: nearer, better recognized by the encoder, or clearer to the judge. */
-export interface Trust {
-  distance: number;
-  rarity: number;
-  roundTrip: number;
-  roundTripRarity: number;
-  nearest: number;
-  /** NaN where no judge knows such images */
-  doubtRarity: number;
 }
 
 export interface Answer {
@@ -174,12 +163,6 @@ function read(content: ArrayBuffer, ask: Ask): Outcome {
   const size = n * height * width * channels;
   const values = new Float32Array(content, REPLY_HEADER + size + ((4 - (size % 4)) % 4));
   const trust: Trust[] = [];
-  for (let i = 0; i < n; i++) {
-    const [distance, rarity, roundTrip, roundTripRarity, nearest, doubtRarity] = values.subarray(
-      TRUST_COLUMNS * i,
-      TRUST_COLUMNS * (i + 1),
-    );
-    trust.push({ distance, rarity, roundTrip, roundTripRarity, nearest, doubtRarity });
-  }
+  for (let i = 0; i < n; i++) trust.push(trustOf(values.subarray(COLUMNS * i, COLUMNS * (i + 1))));
   return { ask, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER, size), trust };
 }

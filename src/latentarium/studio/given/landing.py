@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from latentarium.data.dataset import to_float
 from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
-from latentarium.latent.gaps import percentile_among
 from latentarium.latent.gaussians import Ellipse, FittedGaussian
 from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.project import Plane
 from latentarium.latent.starts import apart
 from latentarium.shapes import ClassWeights, LatentSet, Pixels
-from latentarium.studio.given.usual import usual_of
-from latentarium.studio.maps.atlas import SIGMAS, Atlas
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.encoded import SIGMAS
 
 NEIGHBOURS = 8
 
@@ -33,10 +33,8 @@ class Landing:
     reconstruction: Pixels
     error: float
     """Mean over pixels of (reconstruction - image)^2, both in [-1, 1]."""
-    error_rarity: float
-    """The share of held-out images with a smaller one."""
-    rarity: float
-    """The share of held-out images that lie nearer to the data."""
+    trust: np.ndarray
+    """How far to trust the reconstruction, (1, columns of `frames.TRUST`)."""
     neighbours: Neighbours
     """Training images."""
     classes: ClassWeights
@@ -52,13 +50,11 @@ def land(atlas: Atlas, image: Pixels, *, plane: Plane | None = None) -> Landing:
     if not atlas.has_map:
         raise UserError("This model has no encoder, so an image lands nowhere: search it instead.")
     x, plane = to_float(image), plane or atlas.plane
-    usual = usual_of(atlas).reconstruction  # before the turn, which would be long
     with atlas.in_turn, torch.no_grad():
         posterior = atlas.model.encode(x.to(atlas.model.device))
         z = posterior.mean.cpu()
-        decoded = atlas.decoded(z)
-        pixels = torch.from_numpy(decoded.pixels)
-        error = apart(to_float(pixels), x)
+        again = atlas.decoded(z, real=x)
+        pixels = torch.from_numpy(again.pixels)
         return Landing(
             z=z,
             place=tuple(plane.project(z)[0].tolist()),
@@ -67,9 +63,8 @@ def land(atlas: Atlas, image: Pixels, *, plane: Plane | None = None) -> Landing:
             if isinstance(posterior, DiagonalGaussian)
             else (),
             reconstruction=pixels,
-            error=float(error),
-            error_rarity=float(percentile_among(error, usual)),
-            rarity=float(decoded.trust[0, 1]),
+            error=float(apart(to_float(pixels), x)),
+            trust=again.trust,
             neighbours=atlas.neighbours(z, NEIGHBOURS),
             classes=_classes(atlas, z),
         )

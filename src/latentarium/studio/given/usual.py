@@ -1,4 +1,4 @@
-"""What a model usually reaches: how near it comes to real images that it never saw."""
+"""What a search usually reaches: how near a model comes to real images that it never saw."""
 
 import threading
 import time
@@ -8,16 +8,13 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from latentarium.data.dataset import Split, to_float
 from latentarium.errors import UserError
 from latentarium.latent.gaps import percentile_among
 from latentarium.latent.invert import STEPS, Inversion, walk
-from latentarium.latent.starts import apart
 from latentarium.metrics.subject import scattered
-from latentarium.sampling import reconstruct
 from latentarium.shapes import PerPoint
-from latentarium.studio.maps.atlas import AT_ONCE as IN_TURN
-from latentarium.studio.maps.atlas import HELD_OUT, YIELD, Atlas
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.measured import YIELD
 
 SEARCHED = 32
 """Held-out images that are searched, so that one more search can be held against them."""
@@ -27,8 +24,8 @@ PATIENCE = 0.2
 """Seconds between two looks at whether another has ended its search."""
 
 
-class Usual:
-    """Errors on held-out images of a model, each kind computed once.
+class UsualSearch:
+    """Errors of searches for held-out images, computed once.
 
     Arguments:
         atlas: Of the model.
@@ -37,24 +34,7 @@ class Usual:
     def __init__(self, atlas: Atlas) -> None:
         self._model, self._data, self._lock = atlas.model, atlas.data, atlas.in_turn
         self._found: PerPoint | None = None
-        self._rebuilt: PerPoint | None = None
         self._searching = threading.Lock()
-
-    @property
-    def reconstruction(self) -> PerPoint:
-        """Of their reconstructions, as `Inversion.error`; the first time, others have their turns
-        with the model meanwhile, unless who asks has it."""
-        if self._rebuilt is None:
-            few = scattered(self._data.validation, HELD_OUT)
-            parts = []
-            for turn in torch.arange(len(few)).split(IN_TURN):
-                labels = None if few.labels is None else few.labels[turn]
-                part = Split(few.images[turn], labels)
-                with self._lock:
-                    parts.append(apart(reconstruct(self._model, part), to_float(part.images)))
-                time.sleep(YIELD)
-            self._rebuilt = torch.cat(parts)
-        return self._rebuilt
 
     def search(self) -> Generator[float, None, None]:
         """Inverts held-out images, where that was not done yet; yields the share that is done."""
@@ -91,12 +71,12 @@ class Usual:
         return 0 if self._found is None else len(self._found)
 
 
-_KNOWN: WeakKeyDictionary[Atlas, Usual] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Atlas, UsualSearch] = WeakKeyDictionary()
 
 
-def usual_of(atlas: Atlas) -> Usual:
+def usual_of(atlas: Atlas) -> UsualSearch:
     """What is usual for a model, as long as its map lives."""
-    return _KNOWN.setdefault(atlas, Usual(atlas))
+    return _KNOWN.setdefault(atlas, UsualSearch(atlas))
 
 
 def step_by_step(

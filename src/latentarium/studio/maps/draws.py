@@ -10,7 +10,6 @@ The same seed gives the same noise to all of them: what is dragged moves smoothl
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,15 +17,13 @@ from latentarium.errors import UserError
 from latentarium.latent.class_draws import gaussian_latents, noise_of
 from latentarium.latent.gaussians import SHRINKAGE, Ellipse, single_gaussian
 from latentarium.latent.project import Plane
-from latentarium.metrics.intervals import wilson
 from latentarium.metrics.judge import SURE
 from latentarium.shapes import LatentSet, Points
-from latentarium.studio.maps.atlas import HELD_OUT, Atlas
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.trust import levels_of, off, share
 
 DRAWN = 400
 """Draws that numbers speak of; the page shows the images of the first."""
-GAP = 0.99
-"""A draw lies in a gap if it is farther from the data than this share of held-out images."""
 
 
 def of_class(
@@ -72,7 +69,7 @@ def standard(seed: int, n: int = DRAWN) -> Points:
 
 def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, Any]:
     """How many draws are what they should be, each share with its 95 % interval, and beside it
-    that of reconstructed held-out images.
+    that of held-out images, decoded from their latents.
 
     Arguments:
         atlas: The model's map.
@@ -80,43 +77,32 @@ def verdict(atlas: Atlas, z: LatentSet, label: int | None = None) -> dict[str, A
         label: The class that they are of; None: any.
 
     Returns:
-        n; farther: the median draw is farther from the data than this share of held-out images;
-        gaps: the share of draws farther than 99 % of them; sure: of draws of which the judge is
-        sure; judged: of draws that it takes for the class. The last two are None where there is
-        no judge, and `judged` where there is no class.
+        n; rarer: the median draw is rarer than this share of held-out images; off: the share of
+        draws off the data; sure: of draws of which the judge is sure; judged: of draws that it
+        takes for the class. The last two are None where there is no judge, and `judged` where
+        there is no class.
     """
-    drawn, held_out = atlas.decoded_in_turns(z), atlas.held_out_codes[:HELD_OUT]
-    rarity = drawn.trust[:, 1]
-    of_draws = _shares(_judged(atlas, drawn.pixels), label)
+    drawn = atlas.decoded_in_turns(z)
+    levels, usual = levels_of(drawn.trust), atlas.usual
+    judged = atlas.judge and atlas.judge.probabilities(torch.from_numpy(drawn.pixels))
     labels = atlas.data.validation.labels
+    alike = torch.ones(len(usual.levels), dtype=torch.bool)
     if label is not None and labels is not None:
-        held_out = held_out[labels[:HELD_OUT] == label]
-    usual: dict[str, Any] = {"sure": None, "judged": None}
-    if of_draws["sure"] and len(held_out):
-        usual = _shares(_judged(atlas, atlas.decoded_in_turns(held_out).pixels), label)
+        alike = labels[: len(alike)] == label
+    said = None if usual.probabilities is None else usual.probabilities[alike]
     return {
         "n": len(z),
-        "farther": float(np.median(rarity)),
-        "gaps": share(torch.from_numpy(rarity > GAP)),
-        **of_draws,
-        "usual": {"n": len(held_out), **usual},
+        "rarer": 1 - float(levels.median()),
+        **_shares(levels, judged, label),
+        "usual": {"n": int(alike.sum()), **_shares(usual.levels[alike], said, label)},
     }
 
 
-def _judged(atlas: Atlas, pixels: np.ndarray) -> Tensor | None:
-    """Probabilities (n, K); None where no judge knows such images."""
-    return atlas.judge and atlas.judge.probabilities(torch.from_numpy(pixels))
-
-
-def _shares(probabilities: Tensor | None, label: int | None) -> dict[str, Any]:
+def _shares(levels: Tensor, probabilities: Tensor | None, label: int | None) -> dict[str, Any]:
+    if not len(levels):  # no held-out image of the class
+        return {"off": None, "sure": None, "judged": None}
     if probabilities is None:
-        return {"sure": None, "judged": None}
+        return {"off": off(levels), "sure": None, "judged": None}
     most = probabilities.max(1)
     judged = None if label is None else share(most.indices == label)
-    return {"sure": share(most.values >= SURE), "judged": judged}
-
-
-def share(hits: Tensor) -> dict[str, float]:
-    """Of hits among all, with its 95 % interval."""
-    low, high = wilson(int(hits.sum()), len(hits))
-    return {"share": float(hits.double().mean()), "low": low, "high": high}
+    return {"off": off(levels), "sure": share(most.values >= SURE), "judged": judged}

@@ -10,6 +10,7 @@ average, so the last moment and the model differ a little.
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -17,10 +18,9 @@ from latentarium.data.dataset import Data, Split
 from latentarium.errors import UserError
 from latentarium.metrics.subject import stratified
 from latentarium.models.base import LatentModel
-from latentarium.pictures import gif_bytes
 from latentarium.run import Run
-from latentarium.sampling import fixed_samples, grid, reconstruct
-from latentarium.shapes import Images, ImageSet, Points
+from latentarium.sampling import fixed_samples, reconstruct
+from latentarium.shapes import Images, ImageSet, LabelSet, Points
 from latentarium.studio.maps.atlas import Atlas
 
 POINTS = 5000
@@ -28,10 +28,6 @@ POINTS = 5000
 WITNESSES = 12
 """Held-out images whose reconstructions are watched."""
 DRAWS = 32
-FRAME_MS = 500
-LAST_MS = 2500
-FILM_WIDTH = 480
-"""Pixels, about: each of an image's pixels becomes a square."""
 
 
 class Moments:
@@ -87,6 +83,11 @@ class Moments:
                     self._points[one] = self._mapped(one)
             return self._points.get(moment)
 
+    @cached_property
+    def labels(self) -> LabelSet | None:
+        """Of the images on the maps."""
+        return stratified(self.data.train, POINTS).labels
+
     def _mapped(self, moment: int) -> Points | None:
         try:
             return torch.from_numpy(self.atlas(moment).points())
@@ -121,20 +122,3 @@ def witnesses(data: Data) -> Split:
         return few
     order = few.labels.argsort(stable=True)
     return Split(few.images[order], few.labels[order])
-
-
-def film(moments: Moments) -> bytes:
-    """The samples of all moments as a GIF that stays longest at its end.
-
-    Raises:
-        UserError: There is no moment.
-    """
-    if not moments.steps:
-        raise UserError("This run kept no moments: train with --train.snapshots 24.")
-    width = moments.run.data.image_shape[2]
-    frames = []
-    for step in moments.steps:
-        images, columns = fixed_samples(moments.run.load(step))
-        scale = max(1, FILM_WIDTH // (columns * width))
-        frames.append(grid(images, columns, scale=scale))
-    return gif_bytes(frames, [FRAME_MS] * (len(frames) - 1) + [LAST_MS])

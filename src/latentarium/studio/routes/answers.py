@@ -1,15 +1,24 @@
 """What routes ask for and answer with, in one form for all of them."""
 
-from typing import Annotated
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from itertools import chain
+from typing import Annotated, Any
 
+import numpy as np
 from fastapi import Query, Response
+from starlette.concurrency import iterate_in_threadpool
 
+from latentarium.errors import UserError
 from latentarium.latent.gaussians import Ellipse
 from latentarium.shapes import Pixels
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.anchors import LONGEST
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.routes.line import Streamed
 
+Lines = Generator[dict[str, Any], None, None]
+Each = Callable[[Iterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]]
 PlaneName = Annotated[str, Query(max_length=LONGEST)]
 
 
@@ -39,3 +48,30 @@ def plain(one: Ellipse) -> dict[str, float]:
     """An ellipse as the page takes it."""
     x, y = one.centre
     return {"x": x, "y": y, "major": one.major, "minor": one.minor, "angle": one.angle}
+
+
+def trust_rows(trust: np.ndarray) -> list[list[float | None]]:
+    """Rows of `TRUST` as JSON has them, which knows no nan."""
+    return [[None if value != value else value for value in row] for row in trust.tolist()]
+
+
+def streamed(lines: Lines, each: Each = iterate_in_threadpool) -> Streamed:
+    """JSON objects, one a line, each told when it is known. What can't be begun is said before the
+    answer begins, what fails later in a last line; whoever asked and went away ends it.
+
+    Arguments:
+        lines: The objects.
+        each: Asks for one after the other: `step_in_line` where they take the processors.
+    """
+    first = next(lines)
+    return Streamed(_told(each(chain([first], lines)), lines), "application/x-ndjson")
+
+
+async def _told(objects: AsyncIterator[dict[str, Any]], lines: Lines) -> AsyncGenerator[str, None]:
+    try:
+        async for one in objects:
+            yield json.dumps(one) + "\n"
+    except UserError as error:
+        yield json.dumps({"trouble": str(error)}) + "\n"
+    finally:
+        lines.close()

@@ -3,7 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
+from latentarium.studio.routes.answers import streamed
 from latentarium.studio.routes.training import Asked
 from latentarium.studio.training.checkup import Measurements
 from latentarium.studio.training.jobs import Trainings
@@ -15,13 +17,13 @@ def router(trainings: Trainings) -> APIRouter:
     measured = Measurements(trainings)
 
     @routes.post("/estimate")
-    def estimate(asked: Asked) -> dict[str, Any]:
+    def estimate(asked: Asked) -> StreamingResponse:
         """A few steps are taken, and nothing is written."""
-        return measured.estimate(asked.wish())
+        return streamed(measured.estimate(asked.wish()))
 
     @routes.post("/runs/{name}/doctor")
-    def examine(name: str) -> dict[str, Any]:
-        return measured.examine(name)
+    def examine(name: str) -> StreamingResponse:
+        return streamed(measured.examine(name))
 
     @routes.get("/runs/{name}/gap")
     def gap(name: str) -> dict[str, Any]:
@@ -29,12 +31,10 @@ def router(trainings: Trainings) -> APIRouter:
 
     @routes.post("/runs/{name}/gap")
     def measure_gap(name: str) -> dict[str, Any]:
-        measured.measure_gap(name)
-        return measured.gap(name)
+        return measured.measure_gap(name)
 
     @routes.delete("/runs/{name}/gap")
     def leave_gap(name: str) -> dict[str, Any]:
-        measured.leave_gap(name)
-        return measured.gap(name)
+        return measured.leave_gap(name)
 
     return routes

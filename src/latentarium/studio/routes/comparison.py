@@ -8,10 +8,9 @@ from latentarium.errors import UserError
 from latentarium.metrics.report import Report
 from latentarium.studio.compare.measuring import Measuring
 from latentarium.studio.compare.table import table
-from latentarium.studio.gallery import Exhibit, Gallery
+from latentarium.studio.gallery import PACKAGE, Exhibit, Gallery
 
 COLUMNS = 4
-PACKAGE = "shipped:"
 
 
 def router(gallery: Gallery, at_work: Measuring) -> APIRouter:

@@ -1,9 +1,6 @@
 """What the page asks about an image that it sends: where it lands, and what latent makes it."""
 
-import json
 import threading
-from collections.abc import AsyncGenerator, Generator
-from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -18,14 +15,11 @@ from latentarium.studio.given.landing import land
 from latentarium.studio.given.search import search
 from latentarium.studio.maps.anchors import plane_of
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.routes.answers import PlaneName, plain
+from latentarium.studio.routes.answers import Lines, PlaneName, plain, streamed, trust_rows
 from latentarium.studio.routes.line import Streamed, in_line, step_in_line
 
 SEARCHES = 2
 """At once, of all visitors."""
-
-
-Lines = Generator[dict[str, Any], None, None]
 
 
 class Wanted(Given):
@@ -56,8 +50,7 @@ def router(gallery: Gallery) -> APIRouter:
             "ellipses": [plain(one) for one in found.ellipses],
             "reconstruction": as_text(found.reconstruction),
             "error": found.error,
-            "error_rarity": found.error_rarity,
-            "rarity": found.rarity,
+            "trust": trust_rows(found.trust)[0],
             "neighbours": [
                 {"number": n, "distance": d, "label": None if labels is None else int(labels[n])}
                 for n, d in zip(near.index[0].tolist(), near.distance[0].tolist(), strict=True)
@@ -80,18 +73,6 @@ def router(gallery: Gallery) -> APIRouter:
         image = wanted.image(atlas.model.image_shape)
         where = plane_of(atlas, plane) if atlas.has_map else None
         steps = taking_a_place(atlas, image, wanted, where)
-        first = next(steps)  # what can't be searched is said before the answer begins
-        return Streamed(_lines(first, steps), "application/x-ndjson")
+        return streamed(steps, step_in_line)
 
     return routes
-
-
-async def _lines(
-    first: dict[str, Any], steps: Generator[dict[str, Any], None, None]
-) -> AsyncGenerator[str, None]:
-    """Whoever asked and went away ends the search."""
-    try:
-        async for step in step_in_line(chain([first], steps)):
-            yield json.dumps(step) + "\n"
-    finally:
-        steps.close()

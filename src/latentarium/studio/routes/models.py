@@ -1,22 +1,26 @@
 """What models there are, and what lies on their maps."""
 
+import base64
 from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.anchors import latent_of, plane_of
-from latentarium.studio.maps.gap_layer import gap_grid
+from latentarium.studio.maps.gap_layer import Parts, gap_parts
 from latentarium.studio.routes.answers import (
+    Lines,
     PlaneName,
     binary,
     mapped,
     pixel_bytes,
     plain,
+    streamed,
 )
-from latentarium.studio.routes.line import in_line
+from latentarium.studio.routes.line import in_line, step_in_line
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -25,7 +29,7 @@ def router(gallery: Gallery) -> APIRouter:
 
     @routes.get("")
     def models() -> list[dict[str, Any]]:
-        return [one.describe(i) for i, one in enumerate(gallery)]
+        return gallery.describe()
 
     @routes.get("/{index}/map")
     @in_line
@@ -65,12 +69,12 @@ def router(gallery: Gallery) -> APIRouter:
         high: float,
         moment: int = 0,
         plane: PlaneName = "",
-    ) -> Response:
-        """u32 cells of a side, then the grid as float32, the topmost row first."""
+    ) -> StreamingResponse:
+        """A JSON object a line: parts of a grid, `values` as base64 of float32."""
         atlas = gallery.atlas(index, moment)
         where = plane_of(atlas, plane) if plane else None
-        grid = gap_grid(atlas, definition, (left, right, low, high), plane=where)
-        return binary(len(grid).to_bytes(4, "little") + grid.astype("<f4").tobytes())
+        parts = gap_parts(atlas, definition, (left, right, low, high), plane=where)
+        return streamed(gap_lines(parts), step_in_line)
 
     @routes.get("/{index}/images")
     def images_of(
@@ -86,3 +90,10 @@ def router(gallery: Gallery) -> APIRouter:
         return binary(pixel_bytes(torch.stack([image for image in found if image is not None])))
 
     return routes
+
+
+def gap_lines(parts: Parts) -> Lines:
+    """Parts of a layer as the page takes them."""
+    for part in parts:
+        values = base64.b64encode(part.values.astype("<f4").tobytes()).decode()
+        yield {"values": values, "done": part.done, "of": part.of}

@@ -5,7 +5,8 @@ from fastapi import APIRouter, Response
 
 from latentarium.data.dataset import to_uint8
 from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.maps.moments import film, scene, witnesses
+from latentarium.studio.maps.film import film
+from latentarium.studio.maps.moments import scene, witnesses
 from latentarium.studio.routes.answers import binary, pixel_bytes
 from latentarium.studio.routes.line import in_line
 
@@ -40,7 +41,7 @@ def router(gallery: Gallery) -> APIRouter:
     @routes.get("/film")
     @in_line
     def film_of(index: int) -> Response:
-        """The samples of all moments as a GIF."""
+        """All moments as a GIF."""
         history = gallery[index].history
         if history is None or not len(history):
             raise Missing("This model kept no moments of its training.")

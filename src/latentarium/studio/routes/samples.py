@@ -6,15 +6,14 @@ import torch
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from latentarium.data.dataset import Data, to_uint8
+from latentarium.data.dataset import to_uint8
 from latentarium.pictures import grid_npz, grid_png
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery
-from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.routes.answers import binary, pixel_bytes
+from latentarium.studio.routes.answers import binary, pixel_bytes, trust_rows
 from latentarium.studio.routes.line import in_line
 from latentarium.studio.samples.copies import CopyCheck
-from latentarium.studio.samples.critic import Critic
+from latentarium.studio.samples.critic import opinion_of
 from latentarium.studio.samples.draw import Draw, Way, draw
 from latentarium.studio.samples.prior import as_generator
 
@@ -32,27 +31,10 @@ class Wish(BaseModel):
 Asked = Annotated[Wish, Query()]
 
 
-class Experts:
-    """A copy check and a critic for each data set, made when they are first asked."""
-
-    def __init__(self) -> None:
-        self._checks: dict[str, CopyCheck] = {}
-        self._critics: dict[str, Critic] = {}
-
-    def copies(self, data: Data) -> CopyCheck:
-        return self._checks.setdefault(data.card.fingerprint, CopyCheck(data))
-
-    def critic(self, atlas: Atlas) -> Critic:
-        known = self._critics.get(atlas.data.card.fingerprint)
-        return known or self._critics.setdefault(
-            atlas.data.card.fingerprint, Critic(atlas.data, atlas.judge)
-        )
-
-
 def router(gallery: Gallery) -> APIRouter:
     """The routes of drawn images."""
     routes = APIRouter(prefix="/api/models/{index}/samples")
-    experts = Experts()
+    checks: dict[str, CopyCheck] = {}
 
     @routes.get("/pixels")
     @in_line
@@ -70,19 +52,19 @@ def router(gallery: Gallery) -> APIRouter:
     @routes.get("/opinion")
     @in_line
     def opinion(index: int, wish: Asked) -> dict[str, Any]:
-        """What was asked for, what a judge sees, and whether it looks real."""
+        """What was asked for, what a judge sees, and how far to trust each image: rows of
+        `TRUST`, None where a measure is unknown."""
         atlas = gallery.atlas(index)
-        drawn, critic = draw(atlas, Draw(**wish.model_dump())), experts.critic(atlas)
-        said = critic(drawn.images)
+        drawn = draw(atlas, Draw(**wish.model_dump()))
+        said = opinion_of(atlas, drawn)
         hard = drawn.asked is not None and not drawn.asked.dtype.is_floating_point
         return {
             "asked": drawn.asked.tolist() if hard and drawn.asked is not None else None,
             "judged": None if said.judged is None else said.judged.tolist(),
             "sure": None if said.sure is None else rounded(said.sure),
-            "real": said.real.tolist(),
-            "usual": critic.usual,
-            "usually_sure": critic.usually_sure,
-            "rarity": rounded(atlas.rarity(drawn.z)) if atlas.has_map else None,
+            "trust": trust_rows(said.trust),
+            "usually_off": said.usually_off,
+            "usually_sure": said.usually_sure,
         }
 
     @routes.get("/prior")
@@ -96,7 +78,7 @@ def router(gallery: Gallery) -> APIRouter:
     def copies(index: int, wish: Asked) -> dict[str, Any]:
         """The nearest training image of each, by its number on the map."""
         atlas = gallery.atlas(index)
-        check = experts.copies(atlas.data)
+        check = checks.setdefault(atlas.data.card.fingerprint, CopyCheck(atlas.data))
         found = check(draw(atlas, Draw(**wish.model_dump())).images)
         return {
             "number": found.number.tolist(),

@@ -1,5 +1,6 @@
 """Trainings: which there are, what becomes of them, and them as they go on."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -58,20 +59,16 @@ def router(trainings: Trainings) -> APIRouter:
     def forget(name: str) -> None:
         trainings.forget(name)
 
-    @routes.post("/runs/{name}/pause")
-    def pause(name: str) -> dict[str, Any]:
-        trainings.pause(name)
-        return trainings.info(name)
+    def add(act: Callable[[str], None]) -> None:
+        """A route that does something with a run, and says how it then is."""
 
-    @routes.post("/runs/{name}/resume")
-    def resume(name: str) -> dict[str, Any]:
-        trainings.resume(name)
-        return trainings.info(name)
+        @routes.post(f"/runs/{{name}}/{act.__name__}", name=act.__name__)
+        def done(name: str) -> dict[str, Any]:
+            act(name)
+            return trainings.info(name)
 
-    @routes.post("/runs/{name}/stop")
-    def stop(name: str) -> dict[str, Any]:
-        trainings.stop(name)
-        return trainings.info(name)
+    for act in (trainings.pause, trainings.resume, trainings.stop):
+        add(act)
 
     @routes.post("/runs/{name}/show")
     def show(name: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
+from fastapi.responses import StreamingResponse
 
+from latentarium.studio.routes.answers import streamed
 from latentarium.studio.training.uploads import Uploads
 
 Name = Annotated[str, InPath(max_length=64)]
@@ -28,10 +30,9 @@ def router(uploads: Uploads) -> APIRouter:
         await uploads.take(name, path, request.stream())
 
     @routes.post("/{name}/end")
-    def end(name: Name) -> dict[str, Any]:
+    def end(name: Name) -> StreamingResponse:
         """All has come: what is it?"""
-        report = uploads.end(name)
-        return {**report, "pictures": uploads.pictures(name)}
+        return streamed(uploads.end(name))
 
     @routes.delete("/{name}/part")
     def cancel(name: Name) -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch.nn.functional import one_hot
 
 from latentarium.latent.class_draws import class_gaussian, gaussian_latents
+from latentarium.models.base import LatentModel
 from latentarium.models.labels import class_index
 from latentarium.sampling import decode
-from latentarium.shapes import Images, Labels, Latents, SoftLabels
+from latentarium.shapes import Images, Labels, Latents, SoftLabels, SoftLabelSet
 from latentarium.studio.maps.atlas import Atlas
 
 Way = Literal["prior", "gaussian", "turn"]
@@ -59,3 +61,14 @@ def draw(atlas: Atlas, wish: Draw) -> Drawn:
             label = turns
         z, asked = model.latents(wish.n, label, **settings)
         return Drawn(images=model.sample(wish.n, label, **settings), z=z.cpu(), asked=asked)
+
+
+def weights_of(model: LatentModel, asked: Labels | SoftLabels | None) -> SoftLabelSet | None:
+    """What a model's decoder is told of the classes asked for; None where it is told nothing."""
+    if asked is None or not model.decodes_label:
+        return None
+    return (
+        asked.cpu()
+        if asked.is_floating_point()
+        else one_hot(asked.cpu(), model.num_classes).float()
+    )

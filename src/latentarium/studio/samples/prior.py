@@ -9,18 +9,18 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from latentarium.metrics.judge import SURE
 from latentarium.metrics.prior_gap import prior_sliced_distance
-from latentarium.metrics.subject import first
 from latentarium.shapes import Labels, LatentSet
-from latentarium.studio.maps.atlas import HELD_OUT, Atlas
-from latentarium.studio.maps.draws import DRAWN, GAP, share
+from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.draws import DRAWN
+from latentarium.studio.maps.trust import HELD_OUT, levels_of, off, share
+from latentarium.studio.samples.draw import weights_of
 
 Numbers = dict[str, float]
-_kept: "WeakKeyDictionary[Atlas, tuple[Numbers | None, Numbers | None]]" = WeakKeyDictionary()
-"""What doesn't depend on the draws: `usual` and `distance`."""
+_kept: "WeakKeyDictionary[Atlas, Numbers | None]" = WeakKeyDictionary()
+"""`distance`, which doesn't depend on the draws."""
 
 
 def as_generator(atlas: Atlas, seed: int, n: int = DRAWN) -> dict[str, Any]:
@@ -33,29 +33,30 @@ def as_generator(atlas: Atlas, seed: int, n: int = DRAWN) -> dict[str, Any]:
         n: Draws.
 
     Returns:
-        n; seed; gaps: of draws farther from the data than 99 % of held-out images; sure: of draws
-        of whose class the judge is sure; usual: the same of reconstructed held-out images, or of
-        the images themselves where nothing encodes; classes: how many classes the judge sees;
-        distance: of held-out codes from the prior (sliced 2-Wasserstein, in units of z), and what
-        the prior scores against itself. What can't be known is None.
+        n; seed; off: of draws off the data; sure: of draws of whose class the judge is sure;
+        usual: both of held-out images, decoded from their latents, or as they are where nothing
+        encodes; classes: how many classes the judge sees; distance: of held-out codes from the
+        prior (sliced 2-Wasserstein, in units of z), and what the prior scores against itself.
+        What can't be known is None.
     """
     z, labels = _prior(atlas, n, seed)
-    weights = None
-    if atlas.model.decodes_label and labels is not None:
-        weights = one_hot(labels.cpu(), atlas.model.num_classes).float()
-    drawn = atlas.decoded_in_turns(z, weights)
-    sure, classes = None, None
-    if atlas.judge is not None:
-        most = atlas.judge.probabilities(torch.from_numpy(drawn.pixels)).max(1)
-        sure, classes = share(most.values >= SURE), len(most.indices.unique())
-    gaps = share(torch.from_numpy(drawn.trust[:, 1] > GAP)) if atlas.has_map else None
+    drawn = atlas.decoded_in_turns(z, weights_of(atlas.model, labels))
+    judged = atlas.judge and atlas.judge.probabilities(torch.from_numpy(drawn.pixels))
     if atlas not in _kept:
-        _kept[atlas] = _usual(atlas), _distance(atlas)
-    usual, distance = _kept[atlas]
+        _kept[atlas] = _distance(atlas)
     return {
-        "n": n, "seed": seed, "gaps": gaps, "sure": sure, "usual": usual, "classes": classes,
-        "distance": distance,
-    }  # fmt: skip
+        "n": n,
+        "seed": seed,
+        **_shares(levels_of(drawn.trust), judged),
+        "usual": _shares(atlas.usual.levels, atlas.usual.probabilities),
+        "classes": None if judged is None else len(judged.argmax(1).unique()),
+        "distance": _kept[atlas],
+    }
+
+
+def _shares(levels: Tensor, probabilities: Tensor | None) -> dict[str, Numbers | None]:
+    sure = None if probabilities is None else share(probabilities.amax(1) >= SURE)
+    return {"off": off(levels), "sure": sure}
 
 
 def _prior(atlas: Atlas, n: int, seed: int) -> tuple[LatentSet, Labels | None]:
@@ -64,17 +65,6 @@ def _prior(atlas: Atlas, n: int, seed: int) -> tuple[LatentSet, Labels | None]:
     with atlas.in_turn:
         z, labels = model.latents(n, turns, seed=seed)
     return z.cpu(), labels
-
-
-def _usual(atlas: Atlas) -> Numbers | None:
-    """Of held-out images as the model rebuilds them; as they are where it can't."""
-    if atlas.judge is None:
-        return None
-    images = first(atlas.data.validation, HELD_OUT).images
-    if atlas.has_map:
-        again = atlas.decoded_in_turns(atlas.held_out_codes[:HELD_OUT])
-        images = torch.from_numpy(again.pixels)
-    return share(atlas.judge.probabilities(images).amax(1) >= SURE)
 
 
 def _distance(atlas: Atlas) -> Numbers | None:

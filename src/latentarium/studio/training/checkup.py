@@ -3,15 +3,15 @@ its health at the end. All of it in processes of their own, behind whatever else
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.studio.processes import Processes, answer_of
+from latentarium.studio.processes import Processes
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
+from latentarium.studio.training.waits import Lines, Waits
 
 MOST_SECONDS = 600.0
 """For a rehearsal or an examination."""
@@ -28,28 +28,29 @@ class Measurements:
         self.trainings = trainings
         self.gaps = Processes(trainings.folder / ".studio" / "gap")
         self._busy, self._steady = threading.Lock(), threading.Lock()
+        self.waits = Waits()
 
-    def estimate(self, wish: Wish) -> dict[str, Any]:
+    def estimate(self, wish: Wish) -> Lines:
         """What a training would cost on this machine, from a few steps of it.
 
         Raises:
             UserError: It can't work, or something else is being measured.
         """
         arguments = [*self.trainings.command(wish), "--dry-run", "--json"]
-        with self._alone():
-            return json.loads(answer_of(*arguments, seconds=MOST_SECONDS).splitlines()[-1])
+        printed = yield from self._alone(*arguments)
+        yield {"found": json.loads(printed.splitlines()[-1])}
 
-    def examine(self, name: str) -> dict[str, Any]:
+    def examine(self, name: str) -> Lines:
         """What the doctor finds in a run's log and in its model.
 
         Raises:
             UserError: It has no weights yet, or something else is being measured.
         """
         folder = self.trainings.run(name).folder
-        with self._alone(), TemporaryDirectory() as place:
+        with TemporaryDirectory() as place:
             path = Path(place) / "doctor.json"
-            answer_of("doctor", str(folder), "--json", str(path), seconds=MOST_SECONDS)
-            return json.loads(path.read_text())
+            yield from self._alone("doctor", str(folder), "--json", str(path))
+            yield {"found": json.loads(path.read_text())}
 
     def gap(self, name: str) -> dict[str, Any]:
         """What is known of a run's duality gap, and whether more is being measured."""
@@ -60,8 +61,8 @@ class Measurements:
         failure = "" if measuring else self.gaps.failure(key)
         return {**known, "measuring": measuring, "failure": failure}
 
-    def measure_gap(self, name: str) -> None:
-        """Begins to measure it.
+    def measure_gap(self, name: str) -> dict[str, Any]:
+        """Begins to measure it, and says what is known.
 
         Raises:
             UserError: Another one is being measured, or the run kept no weights on its way.
@@ -73,17 +74,19 @@ class Measurements:
             if any(self.gaps.lives(key) for key in self.gaps.names()):
                 raise UserError("Another gap is being measured: wait for it.")
             self.gaps.start(key_of(run.folder), run.folder, ["gap", str(run.folder)], low=True)
+        return self.gap(name)
 
-    def leave_gap(self, name: str) -> None:
-        """Ends the measurement; what was measured is kept."""
+    def leave_gap(self, name: str) -> dict[str, Any]:
+        """Ends the measurement, and says what is known: all that was measured is kept."""
         self.gaps.end(key_of(self.trainings.run(name).folder))
+        return self.gap(name)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One at a time: others are told so at once, as waiting would hold up the server."""
+    def _alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
+        """Runs a command, and says how far it is. One at a time: others are told so at once, as
+        waiting would hold up the server."""
         if not self._busy.acquire(blocking=False):
             raise UserError("Something else is being measured: try again in a while.")
         try:
-            yield
+            return (yield from self.waits.told(*arguments, seconds=MOST_SECONDS))
         finally:
             self._busy.release()

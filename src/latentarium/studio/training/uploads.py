@@ -14,7 +14,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -27,7 +27,7 @@ from latentarium.files import cannot_write, write_atomic
 from latentarium.pictures import png_bytes
 from latentarium.studio.gallery import Missing
 from latentarium.studio.guard import LARGEST_UPLOAD
-from latentarium.studio.processes import answer_of
+from latentarium.studio.training.waits import Lines, Waits
 
 UPLOAD = "upload:"
 """How the page names images of the visitor's own."""
@@ -82,6 +82,7 @@ class Uploads:
         self._lock = threading.Lock()
         self._checking, self._waiting = threading.Lock(), threading.BoundedSemaphore(WAITING)
         self._showing = threading.Lock()
+        self.waits = Waits()
 
     def begin(self, name: str) -> None:
         """Makes room for one.
@@ -152,8 +153,9 @@ class Uploads:
                 with suppress(OSError):
                     target.unlink(missing_ok=True)
 
-    def end(self, name: str) -> dict[str, Any]:
-        """Looks at what has come, keeps it, and says what it is.
+    def end(self, name: str) -> Lines:
+        """Looks at what has come, keeps it, and says what it is. Who goes no further leaves
+        nothing.
 
         Raises:
             Missing: It was not begun.
@@ -171,15 +173,17 @@ class Uploads:
                 raise UserError("Send either one zip or pictures, not both.")
             source = self.folder / (f"{name}.zip" if single else name)
             (zips[0] if single else coming.folder).replace(source)
+            kept = False
             try:
-                report = self._checked(source)
+                report = yield from self._checked(source, zips[0].name if single else name)
                 write_atomic(self.folder / f".{name}.json", json.dumps(report).encode())
-            except Exception:  # nothing is left of what is not known to be whole
-                _remove(source)
-                raise
+                kept = True
+            finally:
+                if not kept:
+                    _remove(source)
         finally:
             self.cancel(name)
-        return {"name": name, **report}
+        yield {"found": {"name": name, **report, "pictures": self.pictures(name)}}
 
     def cancel(self, name: str) -> None:
         """Throws away what has come of one that has not come to its end."""
@@ -263,7 +267,10 @@ class Uploads:
                 raise Missing(f"No upload {name[:80]} was begun: drop the files again.")
             return self._coming[name]
 
-    def _checked(self, source: Path) -> dict[str, Any]:
+    def _checked(
+        self, source: Path, given: str
+    ) -> Generator[dict[str, Any], None, dict[str, Any]]:
+        """What they are; sentences name them as they were `given`, not by where they lie here."""
         busy = UserError("Other images are being looked at: drop these again in a while.")
         if not self._waiting.acquire(blocking=False):
             raise busy
@@ -273,10 +280,16 @@ class Uploads:
         finally:
             self._waiting.release()
         try:
-            found = answer_of("data", "check", str(source), "--json", seconds=CHECK_SECONDS)
-            return json.loads(found.splitlines()[-1])
+            words = ("data", "check", str(source), "--json")
+            found = yield from self.waits.told(*words, seconds=CHECK_SECONDS)
+            report = json.loads(found.splitlines()[-1])
+        except UserError as error:
+            raise UserError(str(error).replace(str(source), given)) from None
         finally:
             self._checking.release()
+        for kind in ("notes", "problems"):
+            report[kind] = [line.replace(str(source), given) for line in report.get(kind, ())]
+        return report
 
     def _sweep(self, part: Path) -> None:
         """Throws away what was left under this name, and what others left long ago."""

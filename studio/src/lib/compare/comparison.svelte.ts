@@ -86,13 +86,15 @@ export class Comparison {
     return found?.seed === seedOf() ? found : null;
   }
 
-  /** Which models with a map leave fewest draws in gaps, and which surely leave more. */
+  /** Of the models with a map, which are judged by the same measures: whose draws are least often
+   * off the data, and whose surely more often. */
   get generators(): { best: Model; rest: { model: Model; more: boolean }[] } | null {
-    const gaps = (model: Model) => this.priorOf(model)?.gaps;
-    const known = this.models.filter(gaps).sort((a, b) => gaps(a)!.share - gaps(b)!.share);
-    if (known.length < 2 || known.length < this.models.filter((model) => model.has_map).length) return null;
+    const off = (model: Model) => this.priorOf(model)?.off;
+    const mapped = this.models.filter((model) => model.has_map);
+    const known = mapped.filter(off).sort((a, b) => off(a)!.share - off(b)!.share);
+    if (known.length < 2 || known.length < mapped.length) return null;
     const [best, ...others] = known;
-    return { best, rest: others.map((model) => ({ model, more: gaps(model)!.low > gaps(best)!.high })) };
+    return { best, rest: others.map((model) => ({ model, more: off(model)!.low > off(best)!.high })) };
   }
 
   toggle(model: Model): void {

@@ -3,6 +3,7 @@ import { post, realImages, type Ellipse } from "../api";
 import { base64 } from "../base64";
 import { Latest } from "../latest";
 import type { View } from "../splat";
+import { trustOf, type Trust } from "../trust";
 import type { Explorer } from "./explorer.svelte";
 
 export interface Landing {
@@ -14,9 +15,8 @@ export interface Landing {
   ellipses: Ellipse[];
   reconstruction: string;
   error: number;
-  /** shares of held-out images: reconstructed better, and nearer to the data */
-  error_rarity: number;
-  rarity: number;
+  /** of the reconstruction */
+  trust: Trust;
   neighbours: { number: number; distance: number; label: number | null }[];
   /** of each class; none without labels */
   classes: number[];
@@ -44,7 +44,8 @@ export class Landings {
     const { id } = this.here.model;
     try {
       const answer = await post(`/api/models/${id}/encode?plane=${plane}`, { pixels: base64(pixels) });
-      const landing: Landing = await answer.json();
+      const found: Omit<Landing, "trust"> & { trust: (number | null)[] } = await answer.json();
+      const landing = { ...found, trust: trustOf(found.trust) };
       this.images = await realImages(id, landing.neighbours.map((one) => one.number));
       this.landing = landing;
       this.trouble = "";

@@ -1,11 +1,12 @@
 // What Explore knows of one model, shared by its map and its tools.
-import { gapGrid, plane, pointMap, type Box, type GapGrid, type Model, type Plane, type PointMap } from "../api";
+import { plane, pointMap, type Box, type Model, type Plane, type PointMap } from "../api";
 import { pythonFloat, slice, toAddress } from "../address.svelte";
 import { lift } from "../plane";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type Answer, type Ask } from "../socket";
 import { fit, NEAREST, type View } from "../splat";
 import { levelOf, trustColour } from "../trust";
+import { Layer } from "./layer.svelte";
 
 /** The part of the address that Explore has. */
 export const shown = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
@@ -17,10 +18,7 @@ const LATTICE: View = { x: 0, y: 0, scale: 80 };
 export class Explorer {
   points = $state.raw<PointMap | null>(null);
   flat = $state.raw<Plane | null>(null);
-  grid = $state.raw<GapGrid | null>(null);
   answer = $state.raw<Answer | null>(null);
-  /** is being computed */
-  layering = $state(false);
   view = $state<View>(LATTICE);
   trouble = $state("");
   /** why a map could not be shown */
@@ -30,7 +28,10 @@ export class Explorer {
   private fitted: View | null = null;
   private ends: Box | null = null;
 
+  readonly layer: Layer;
+
   constructor(readonly model: Model) {
+    this.layer = new Layer(model);
     this.look();
   }
 
@@ -83,7 +84,7 @@ export class Explorer {
       const [points, flat] = await Promise.all([pointMap(id, 0, name), plane(id, 0, name)]);
       if (name !== this.plane) shown.plane = name;
       first = this.points === null;
-      this.grid = null;
+      this.layer.clear();
       this.points = points;
       this.flat = flat;
       this.refused = "";
@@ -109,6 +110,12 @@ export class Explorer {
     if (fitted && fitted.x === view.x && fitted.y === view.y && fitted.scale === view.scale) this.whole();
   }
 
+  /** Whether a place of the map is on the screen. */
+  sees(x: number, y: number): boolean {
+    const { view, size } = this;
+    return Math.abs(x - view.x) * view.scale <= size.width / 2 && Math.abs(y - view.y) * view.scale <= size.height / 2;
+  }
+
   whole(): void {
     const { width, height } = this.size;
     this.view = this.points ? fit(this.points.points, width, height) : LATTICE;
@@ -118,25 +125,10 @@ export class Explorer {
     this.ends = { left: x - half.x, right: x + half.x, low: y - half.y, high: y + half.y };
   }
 
-  async showGaps(): Promise<void> {
-    const definition = shown.gaps;
+  showGaps(): void {
     toAddress();
-    if (!this.ends || !this.model.gaps.includes(definition)) {
-      this.grid = null;
-      this.layering = false;
-      return;
-    }
-    const [ends, plane] = [this.ends, this.plane];
-    const wanted = (): boolean => shown.gaps === definition && this.ends === ends && this.plane === plane;
-    this.grid = null; // what it shows is not what is named
-    this.layering = true;
-    try {
-      const found = await gapGrid(this.model.id, definition, ends, plane);
-      if (wanted()) this.grid = found;
-    } catch (error) {
-      if (wanted()) this.trouble = (error as Error).message;
-    }
-    if (wanted()) this.layering = false;
+    if (this.ends && this.model.gaps.includes(shown.gaps)) this.layer.show(shown.gaps, this.ends, this.plane);
+    else this.layer.clear();
   }
 
   /** The class asked for, for n images; nothing for a model that is not asked. */

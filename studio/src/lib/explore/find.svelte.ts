@@ -1,7 +1,8 @@
 // The search for the latent that makes a given image, as the server walks it.
-import { post } from "../api";
+import { linesOf, post } from "../api";
 import { slice } from "../address.svelte";
 import { base64 } from "../base64";
+import { Remaining } from "../remaining.svelte";
 import type { Explorer } from "./explorer.svelte";
 
 /** What the address knows of a search: a class, or -1 for the best of all. */
@@ -39,10 +40,8 @@ export class Search {
   /** the plane on which the steps' places are */
   plane = $state("");
   trouble = $state("");
-  secondsLeft = $state<number | null>(null);
+  readonly left = new Remaining();
   private stopper: AbortController | null = null;
-  /** where what is going on began: when, and with which share done */
-  private began = { at: 0, share: 0 };
 
   constructor(private readonly here: Explorer) {}
 
@@ -54,15 +53,15 @@ export class Search {
   async start(pixels: Uint8Array, lost: string): Promise<void> {
     this.stop();
     const stopper = (this.stopper = new AbortController());
-    Object.assign(this, { steps: [], at: 0, verdict: null, compared: null, running: true, trouble: "", secondsLeft: null });
-    this.began = { at: performance.now(), share: 0 };
+    Object.assign(this, { steps: [], at: 0, verdict: null, compared: null, running: true, trouble: "" });
+    this.left.begin();
     const { model, plane } = this.here;
     this.plane = plane;
     const label = model.takes_class && sought.label >= 0 ? sought.label : null;
     const content = { pixels: base64(pixels), label, seed: sought.seed };
     try {
       const answer = await post(`/api/models/${model.id}/invert?plane=${plane}`, content, { signal: stopper.signal });
-      for await (const line of linesOf(answer)) this.take(JSON.parse(line) as Line);
+      for await (const line of linesOf<Line>(answer)) this.take(line);
       if (!this.verdict) this.trouble = lost;
     } catch (error) {
       if (!stopper.signal.aborted) this.trouble = error instanceof TypeError ? lost : (error as Error).message;
@@ -78,35 +77,15 @@ export class Search {
 
   private take(line: Line): void {
     if ("compared" in line) {
-      if (this.compared === null) this.began = { at: performance.now(), share: line.compared };
+      if (this.compared === null) this.left.begin(line.compared);
       this.compared = line.compared;
-      this.estimate(line.compared);
+      this.left.tell(line.compared);
     } else if ("step" in line) {
       this.steps = [...this.steps, line];
       this.at = this.steps.length - 1;
-      this.estimate(line.step / line.of);
+      this.left.tell(line.step / line.of);
     } else {
       this.verdict = line;
-      this.secondsLeft = null;
     }
-  }
-
-  private estimate(share: number): void {
-    const done = share - this.began.share;
-    this.secondsLeft = null;
-    if (done < 0.03) return; // too early to tell
-    this.secondsLeft = Math.ceil(((performance.now() - this.began.at) * (1 - share)) / done / 1000);
-  }
-}
-
-async function* linesOf(answer: Response): AsyncGenerator<string> {
-  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n");
-    rest = parts.pop()!;
-    yield* parts;
   }
 }

@@ -8,6 +8,8 @@ import type { Explorer } from "./explorer.svelte";
 import { drawsOf, Noise } from "./own";
 
 export const SHOWN = 25;
+/** Handles lie at two standard deviations, where there is room for them. */
+export const REACH = 2;
 const SEEDS = 2 ** 32;
 /** Milliseconds without a change before the judge is asked: it takes longer than the images. */
 const PAUSE = 250;
@@ -20,11 +22,12 @@ export interface Share {
 }
 export interface Verdict {
   n: number;
-  farther: number;
-  gaps: Share;
+  /** half of the draws are rarer than this share of held-out images */
+  rarer: number;
+  off: Share;
   sure: Share | null;
   judged: Share | null;
-  usual: { n: number; sure: Share | null; judged: Share | null };
+  usual: { n: number; off: Share | null; sure: Share | null; judged: Share | null };
 }
 
 /** A number as the server and Python read it from the decimal that they are given. */
@@ -88,7 +91,8 @@ export class Gaussians {
   }
 
   choose(of: string): void {
-    if (of === "own" && chosen.major <= 0) this.shape(this.beginning());
+    const begins = of === "own" && !(chosen.major > 0 && this.here.sees(chosen.x, chosen.y));
+    if (begins) this.shape(this.beginning());
     chosen.of = of;
     toAddress();
   }
@@ -164,11 +168,14 @@ export class Gaussians {
     return new URLSearchParams(words).toString();
   }
 
-  /** The class that was shown, as the beginning of one's own; else what is in the middle of the map. */
+  /** The class that was shown, as the beginning of one's own, if all of it is seen; else one in the
+   * middle of what is. */
   private beginning(): Ellipse {
     const of = this.label === null ? undefined : this.here.flat?.ellipses[0]?.[this.label];
     const { x, y, scale } = this.here.view;
-    return of ? { ...of } : { x, y, major: 60 / scale, minor: 40 / scale, angle: 0 };
+    const reach = of ? REACH * of.major : 0;
+    const whole = of && [-1, 1].every((side) => this.here.sees(of.x + side * reach, of.y + side * reach));
+    return of && whole ? { ...of } : { x, y, major: 60 / scale, minor: 40 / scale, angle: 0 };
   }
 
   /** Python that makes the images of the grid. */

@@ -2,10 +2,15 @@
 // except for the studio's own server. Strokes go over whatever lies beneath.
 import { slice, toAddress } from "../address.svelte";
 import { paint, realImages, type Model } from "../api";
+import { words } from "../face.svelte";
+import { pack, unpack } from "./packed";
 import { averaged, centred, ink, read, sayable, sheet, write, type Stroke } from "./ink";
 
-/** What the address knows: a file can't be in it. */
-export const given = slice("pad.", { ink: "", real: -1, centre: true, brush: "#ffffff", paper: "#000000" });
+/** What the address knows; `image`: what a file is to the model, as of `pack`. */
+export const given = slice("pad.", { ink: "", real: -1, image: "", centre: true, brush: "#ffffff", paper: "#000000" });
+
+/** What a file without a name is called. */
+const FILE = "image";
 
 export class Given {
   strokes = $state.raw<Stroke[]>([]);
@@ -15,6 +20,8 @@ export class Given {
   beneath = $state.raw<Uint8Array | null>(null);
   file = $state("");
   trouble = $state("");
+  /** whether the image is too large for the address */
+  unkept = $state(false);
   /** grey, 28 pixels square */
   readonly looksLikeDigits: boolean;
 
@@ -23,7 +30,28 @@ export class Given {
     this.looksLikeDigits = channels === 1 && height === 28 && width === 28;
     this.strokes = read(given.ink);
     if (given.real >= 0 && given.real < model.images) this.real(given.real, this.strokes);
+    else if (given.image) this.restore(given.image);
     else this.settle();
+  }
+
+  /** Puts the image of the address there. */
+  private async restore(text: string): Promise<void> {
+    const pixels = await unpack(text, this.model.image_shape);
+    if (given.image !== text || given.real >= 0) return; // something else was put there meanwhile
+    if (pixels) {
+      this.beneath = pixels;
+      this.file = FILE;
+    } else this.trouble = words().given.cannotRestore;
+    this.settle();
+  }
+
+  /** Puts the image into the address. */
+  private async keep(pixels: Uint8Array): Promise<void> {
+    const text = await pack(pixels, this.model.image_shape);
+    if (this.beneath !== pixels) return;
+    this.unkept = text === null;
+    given.image = text ?? "";
+    toAddress();
   }
 
   get empty(): boolean {
@@ -56,7 +84,8 @@ export class Given {
     this.strokes = [];
     this.beneath = null;
     this.file = "";
-    this.trouble = "";
+    this.trouble = given.image = "";
+    this.unkept = false;
     given.real = -1;
     this.settle();
   }
@@ -67,6 +96,7 @@ export class Given {
     const first = seen < images ? seen : 0;
     const wanted = number ?? first + Math.floor(Math.random() * (images - first));
     given.real = wanted;
+    given.image = "";
     try {
       const [pixels] = await realImages(id, [wanted]);
       if (given.real === wanted && pixels.length === image_shape[0] * image_shape[1] * image_shape[2]) this.put(pixels, "", strokes);
@@ -89,7 +119,7 @@ export class Given {
       context.drawImage(picture, (width - wide) / 2, (height - tall) / 2, wide, tall);
       picture.close();
       given.real = -1;
-      this.put(averaged(context, image_shape), file.name ?? "");
+      this.put(averaged(context, image_shape), file.name || FILE);
     } catch {
       this.trouble = cannot;
     }
@@ -99,15 +129,17 @@ export class Given {
   negative(): void {
     if (!this.beneath) return;
     given.real = -1;
-    this.put(this.beneath.map((value) => 255 - value), this.file || " ", this.strokes);
+    this.put(this.beneath.map((value) => 255 - value), this.file, this.strokes);
   }
 
   private put(pixels: Uint8Array, file: string, strokes: Stroke[] = []): void {
     this.beneath = pixels;
     this.file = file;
     this.trouble = "";
+    this.unkept = false;
     this.strokes = strokes;
     this.settle();
+    if (file) this.keep(pixels);
   }
 
   /** Paints it on a canvas: what is beneath in squares, the strokes as they were made. */

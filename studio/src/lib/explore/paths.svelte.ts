@@ -151,7 +151,7 @@ export class Paths {
     return this.here.flat?.fidelity ?? null;
   }
 
-  /** How far each step can be trusted, as `levelOf`; null without encoder. */
+  /** How far each step can be trusted, as `levelOf`; null where it is unknown. */
   profile(row: number): number[] | null {
     const trust = this.answer?.trust.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
     const levels = trust.map(levelOf);

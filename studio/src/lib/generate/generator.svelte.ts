@@ -1,7 +1,8 @@
 // What Generate draws from one model, and what is known of each image.
-import type { Model } from "../api";
+import { plane, type Model } from "../api";
 import { slice, toAddress } from "../address.svelte";
 import { copiesOf, drawnPixels, nameOf, opinionOf, quoted, type Copies, type Opinion, type Wish } from "../drawn";
+import { gradeOf, type Trust } from "../trust";
 
 /** The part of the address that Generate has. */
 export const shown = slice("g.", { n: 36, seed: 0, truncation: 1, label: "", at: 0, blend: "", rows: 4 });
@@ -16,10 +17,14 @@ export class Generator {
   opinion = $state.raw<Opinion | null>(null);
   copies = $state.raw<Copies | null>(null);
   trouble = $state("");
+  /** of the model, as of `Plane`; null: unknown */
+  fidelity = $state<number | null>(null);
   private turn = 0;
   private rest = 0;
 
-  constructor(readonly model: Model) {}
+  constructor(readonly model: Model) {
+    if (model.has_map) plane(model.id).then((flat) => (this.fidelity = flat.fidelity), () => {});
+  }
 
   /** Whether a class can be asked for: by its label, or from its Gaussian in the latent space. */
   get way(): "label" | "gaussian" | "none" {
@@ -79,14 +84,25 @@ export class Generator {
     }
   }
 
-  /** What is thought of an image: wrong where it is not what was asked for, false where it lies as
-   * few real images do. */
-  verdict(i: number): "right" | "wrong" | "false" | "judged" | "unknown" {
-    const { opinion } = this;
-    if (!opinion || i >= opinion.real.length) return "unknown";
-    if (opinion.asked && opinion.judged && opinion.asked[i] !== opinion.judged[i]) return "wrong";
-    if (!opinion.real[i]) return "false";
-    return opinion.judged ? (opinion.asked ? "right" : "judged") : "unknown";
+  /** How far to trust an image; null until it is known. */
+  trust(i: number): Trust | null {
+    return this.opinion?.trust[i] ?? null;
+  }
+
+  /** Whether an image is what was asked for; null where that is unknown. */
+  obeys(i: number): boolean | null {
+    const { asked, judged } = this.opinion ?? {};
+    return asked && judged && i < judged.length ? asked[i] === judged[i] : null;
+  }
+
+  /** What is thought of an image: wrong where it is not what was asked for, false where it is off
+   * the data. */
+  verdict(i: number): "right" | "wrong" | "false" | "unknown" {
+    const trust = this.trust(i);
+    if (!trust) return "unknown";
+    if (this.obeys(i) === false) return "wrong";
+    if (gradeOf(trust.level) === "off") return "false";
+    return this.obeys(i) ? "right" : "unknown";
   }
 
   get python(): string {

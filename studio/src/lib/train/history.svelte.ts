@@ -1,5 +1,5 @@
 // The moments of a run: fetched one after the other, the last one first, for a map follows the one
-// after it; and what the screen shows between two of them.
+// after it; those that come while it trains, too; and what the screen shows between two of them.
 import { SvelteMap } from "svelte/reactivity";
 import { get, plane, pointMap, type Ellipse, type Model, type Plane, type PointMap } from "../api";
 
@@ -15,31 +15,60 @@ export interface Moment {
 }
 
 export class History {
+  /** of which these are the moments; it may have more of them by and by */
+  model = $state.raw() as Model;
   readonly moments = new SvelteMap<number, Moment>();
   /** how many were asked for: one that is damaged is left out */
   done = $state(0);
   trouble = $state("");
   seconds = $state<number | null>(null);
+  private readonly asked = new Set<number>();
+  private busy = false;
   private ended = false;
 
-  constructor(readonly model: Model) {}
+  constructor(model: Model) {
+    this.model = model;
+  }
 
   get count(): number {
     return this.model.moments.length;
   }
 
-  /** Fetches all moments; who is shown something else meanwhile does not wait. */
+  /** The training has gone on: what was fetched stays, unless another run took its place. */
+  grow(model: Model): void {
+    const same = this.model.moments.every((step, i) => model.moments[i] === step);
+    if (!same) {
+      this.moments.clear();
+      this.asked.clear();
+      this.done = 0;
+    }
+    this.model = model;
+    this.load();
+  }
+
+  /** Fetches all moments that are not there; who is shown something else meanwhile does not wait. */
   async load(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
     const begun = performance.now();
-    for (let at = this.count; at > 0 && !this.ended; at--) {
+    for (let n = 1, at = this.next(); at && !this.ended; n++, at = this.next()) {
+      this.asked.add(at);
       try {
         this.moments.set(at, await this.fetch(at));
       } catch (error) {
         this.trouble = (error as Error).message;
       }
-      this.done = this.count - at + 1;
-      this.seconds = Math.ceil((((performance.now() - begun) / this.done) * (at - 1)) / 1000);
+      this.done = this.asked.size;
+      this.seconds = Math.ceil((((performance.now() - begun) / n) * (this.count - this.done)) / 1000);
     }
+    this.busy = false;
+  }
+
+  /** The last one that was not asked for; 0: there is none. */
+  private next(): number {
+    let at = this.count;
+    while (this.asked.has(at)) at--;
+    return at;
   }
 
   end(): void {

@@ -30,6 +30,14 @@ export interface RunInfo {
   failure: string;
 }
 
+/** What all that is drawn over a run's steps must know. */
+export interface Looking {
+  run: RunInfo;
+  /** the step that is looked at; below 0: the last one */
+  step: number;
+  onstep: (step: number) => void;
+}
+
 export interface Scores {
   low: number;
   high: number;
@@ -47,11 +55,21 @@ export interface Row {
   [player: string]: unknown;
 }
 
+/** A sentence, or a part of one, by its code, with what stands in it; an array: names of classes. */
+export interface Said {
+  code: string;
+  values: Record<string, number | string | string[]>;
+}
+
 export interface Finding {
   disease: string;
   severity: "mild" | "severe";
+  signs: Said[];
+  /** the same in English */
   sentence: string;
   evidence: Record<string, number>;
+  remedy: Said;
+  /** the same in English */
   cure: string;
   step: number | null;
 }
@@ -59,7 +77,9 @@ export interface Finding {
 export interface Diagnosis {
   findings: Finding[];
   looked_for: string[];
+  /** why, in English, by disease */
   not_looked_for: Record<string, string>;
+  reasons: Record<string, Said>;
 }
 
 export interface Preset {
@@ -134,7 +154,7 @@ const at = (id: string): string => `/api/runs/${encodeURIComponent(id)}`;
 
 export const runs = async (): Promise<RunInfo[]> => (await get("/api/runs")).json();
 export const choices = async (): Promise<Choices> => (await get("/api/choices")).json();
-export const estimate = async (wish: Wish): Promise<Estimate> => (await post("/api/estimate", wish)).json();
+export const ESTIMATE = "/api/estimate";
 export const start = async (wish: Wish): Promise<RunInfo> => (await post("/api/runs", wish)).json();
 export const act = async (id: string, what: "pause" | "resume" | "stop"): Promise<RunInfo> =>
   (await post(`${at(id)}/${what}`, {})).json();
@@ -142,7 +162,7 @@ export const forget = async (id: string): Promise<Response> => get(at(id), { met
 /** Puts its model on show, if that is possible. */
 export const show = async (id: string): Promise<{ model: number | null; why: string }> =>
   (await post(`${at(id)}/show`, {})).json();
-export const examine = async (id: string): Promise<Diagnosis> => (await post(`${at(id)}/doctor`, {})).json();
+export const doctorOf = (id: string): string => `${at(id)}/doctor`;
 export const gap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`)).json();
 export const measureGap = async (id: string): Promise<Gap> => (await post(`${at(id)}/gap`, {})).json();
 export const leaveGap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`, { method: "DELETE" })).json();

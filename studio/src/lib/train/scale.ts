@@ -28,6 +28,16 @@ export function ticks(low: number, high: number, count = 4): number[] {
   return found;
 }
 
+/** Of values, the number of that which is nearest to another; of two as near, the later one.
+ *
+ * @param bend how they are laid out: evenly in what it makes of them */
+export function nearest(values: number[], to: number, bend: (value: number) => number = (v) => v): number {
+  const far = (value: number): number => Math.abs(bend(value) - bend(to));
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (far(values[i]) <= far(values[best])) best = i;
+  return best;
+}
+
 /** Powers of ten, for an axis in log(1 + value). */
 export function decades(high: number): number[] {
   const found = [0];

@@ -6,6 +6,7 @@ import { fit, type View } from "../splat";
 import { socket } from "../studio.svelte";
 import { levelOf, trustColour } from "../trust";
 import { between, History, type Moment, type Shown } from "./history.svelte";
+import { nearest } from "./scale";
 
 /** The part of the address that the time machine has; moment 0 is the last one. */
 export const chosen = slice("m.", { at: 0, x: 0, y: 0, label: 0, speed: 1 });
@@ -28,9 +29,14 @@ export class Scrub {
   private swim = 0;
   private beat = 0;
 
-  /** @param onstep is told the step of training at which the slider was put */
-  constructor(readonly model: Model, private readonly onstep: (step: number) => void) {
+  /** @param onstep is told the step of training at which the slider was put; -1: the last one, also
+   * when there are more */
+  constructor(model: Model, private readonly onstep: (step: number) => void) {
     this.history = new History(model);
+  }
+
+  get model(): Model {
+    return this.history.model;
   }
 
   /** The moment that is asked for: it may not be there yet. */
@@ -61,18 +67,18 @@ export class Scrub {
 
   go(moment: number): void {
     const to = Math.max(1, Math.min(this.history.count, moment));
-    this.put(to);
-    this.onstep(this.step);
+    this.put(to === this.history.count ? 0 : to);
+    this.onstep(chosen.at ? this.step : -1);
   }
 
-  /** Goes to the moment that is nearest to a step: they are spaced evenly in its logarithm. */
+  /** Goes to the moment that is nearest to a step, and stays there: they are spaced evenly in its
+   * logarithm. */
   near(step: number): void {
-    const far = this.model.moments.map((kept) => Math.abs(Math.log1p(kept) - Math.log1p(Math.max(0, step))));
-    this.put(far.indexOf(Math.min(...far)) + 1);
+    this.put(nearest(this.model.moments, step, Math.log1p) + 1);
   }
 
   private put(moment: number): void {
-    chosen.at = moment === this.history.count ? 0 : moment;
+    chosen.at = moment;
     toAddress();
     this.follow();
   }

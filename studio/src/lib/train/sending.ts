@@ -58,13 +58,15 @@ export function nameFor(files: Picked[], taken: string[]): string {
   return free;
 }
 
-/** Sends them, and says what they are.
+/** Sends them, and says what they are; null where that was not to be found out.
  *
+ * @param look has them looked at, by an address
  * @param onprogress is told how many bytes have gone
  * @param signal ends it; then nothing is left on the server */
 export async function send(
-  name: string, files: Picked[], onprogress: (bytes: number) => void, signal: AbortSignal,
-): Promise<Upload> {
+  name: string, files: Picked[], look: (path: string) => Promise<Upload | null>, onprogress: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<Upload | null> {
   if (files.length > MOST) throw new Error(words().train.tooMany(files.length, MOST));
   await get(`/api/uploads/${name}`, { method: "POST" });
   const gone = new Map<Picked, number>();
@@ -82,7 +84,7 @@ export async function send(
   };
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return await (await get(`/api/uploads/${name}/end`, { method: "POST", signal })).json();
+    return await look(`/api/uploads/${name}/end`);
   } catch (error) {
     waiting.length = 0;
     await fetch(`/api/uploads/${name}/part`, { method: "DELETE" });
@@ -96,7 +98,7 @@ function put(address: string, file: File, onprogress: (bytes: number) => void, s
     const request = new XMLHttpRequest();
     request.upload.onprogress = (event) => onprogress(event.loaded);
     request.onload = () => (request.status === 200 ? done() : fail(new Error(request.responseText)));
-    request.onerror = () => fail(new Error("The connection broke off: drop the files again."));
+    request.onerror = () => fail(new Error(words().train.broken));
     request.onabort = () => fail(new DOMException("", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.open("PUT", address);

@@ -1,16 +1,20 @@
 // Words of Explore.
 export const en = {
   dragHint: "Drag on the map: the image follows. Wheel: zoom. Shift + drag: move the map. Arrows: nudge.",
+  dragHintLattice: "Drag on the lattice: the image follows. Wheel: zoom. Shift + drag: move the lattice. Arrows: nudge.",
   plane2: "The latent space itself, two dimensions",
   planePca: (share: string) => `PCA plane: ${share} of the variance`,
   lattice: "No encoder, so no map of images: a lattice of seeds. Each crossing is a draw from the prior.",
   points: (n: string, data: string) => `${n} encoded images of ${data}`,
-  ellipses: "Each class's Gaussian (1 and 2 σ)",
+  ellipses: "Each class's Gaussian",
+  sigmas: "1 and 2 σ",
   reset: "Whole map",
+  resetLattice: "Back to the middle",
   drawn: "Random place",
   gapLayer: "Gaps",
   gapNames: {
     none: "not shown",
+    trust: "off the data, by any measure",
     distance: "far from the data",
     round_trip: "not recognized (round trip)",
     stretch: "decoder stretches",
@@ -25,17 +29,21 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
-  dragHint: "在圖上拖曳：影像會跟著走。滾輪縮放，Shift + 拖曳移動地圖，方向鍵微調。",
+  dragHint: "在地圖上拖曳：影像會跟著走。滾輪縮放，Shift + 拖曳移動地圖，方向鍵微調。",
+  dragHintLattice: "在種子格點上拖曳：影像會跟著走。滾輪縮放，Shift + 拖曳移動格點，方向鍵微調。",
   plane2: "潛在空間本身，共兩維",
   planePca: (share) => `PCA 平面：佔變異的 ${share}`,
   lattice: "沒有編碼器，因此沒有影像地圖：這是種子格點，每個交點都是先驗分布的一次抽樣。",
   points: (n, data) => `${data} 的 ${n} 張影像經過編碼`,
-  ellipses: "各類別的高斯分布（1 與 2 σ）",
+  ellipses: "各類別的高斯分布",
+  sigmas: "1 與 2 σ",
   reset: "整張地圖",
+  resetLattice: "回到中央",
   drawn: "隨機位置",
   gapLayer: "空隙",
   gapNames: {
     none: "不顯示",
+    trust: "離開資料（任一項）",
     distance: "離資料遠",
     round_trip: "認不出來（往返）",
     stretch: "解碼器拉伸",
