@@ -129,27 +129,51 @@ def test_one_run_is_measured_at_a_time_with_progress(measuring, tmp_path, monkey
         "print('r: 2 of 7, about 12 s left  labels', file=sys.stderr, flush=True)\n"
         f"while not pathlib.Path({str(stop)!r}).exists(): time.sleep(0.01)",
     )
-    assert measuring.state() == {"model": None, "running": False, "trouble": ""}
+    assert measuring.state()["model"] is None
+    assert not measuring.state()["running"]
     measuring.start(1, tmp_path)
-    with pytest.raises(UserError, match="at a time"):
-        measuring.start(0, tmp_path)
+    for model in (0, 2, 0, 1):
+        measuring.start(model, tmp_path)
     end = time.monotonic() + 20
     while not measuring.state()["of"] and time.monotonic() < end:
         time.sleep(0.02)
     found = measuring.state()
     assert (found["model"], found["done"], found["of"], found["left"]) == (1, 2, 7, "12 s")
+    assert (found["waiting"], found["finished"]) == ([0, 2], 0)
+    monkeypatch.setattr("latentarium.studio.compare.measuring.MOST", 3)
+    with pytest.raises(UserError, match="wait to be measured"):
+        measuring.start(3, tmp_path)
     stop.touch()
-    assert wait(measuring)["trouble"] == ""
-    measuring.start(0, tmp_path)  # now another may be
-    assert wait(measuring)["model"] == 0
+    found = wait(measuring)  # nobody asks for the next one
+    assert (found["model"], found["finished"], found["troubles"]) == (2, 3, {})
+
+
+def test_what_waits_can_be_left(measuring, tmp_path, monkeypatch):
+    stop = tmp_path / "stop"
+    instead(
+        monkeypatch,
+        f"import time, pathlib\nwhile not pathlib.Path({str(stop)!r}).exists(): time.sleep(0.01)",
+    )
+    for model in range(3):
+        measuring.start(model, tmp_path)
+    measuring.leave()
+    assert measuring.state()["waiting"] == []
+    stop.touch()
+    assert wait(measuring)["finished"] == 1
 
 
 def test_a_measurement_that_fails_says_why(measuring, tmp_path, monkeypatch):
     measuring.start(0, tmp_path / "nowhere")
-    assert "is not a run folder" in wait(measuring)["trouble"]
+    assert "is not a run folder" in wait(measuring)["troubles"][0]
     instead(monkeypatch, "raise SystemExit(3)")
     measuring.start(0, tmp_path)
-    assert "ended: 3" in wait(measuring)["trouble"]
+    measuring.start(1, tmp_path)
+    assert [*wait(measuring)["troubles"]] == [0, 1]  # the others are measured all the same
+    assert "ended: 3" in measuring.state()["troubles"][1]
+    measuring.processes.folder = tmp_path / "d.txt"
+    measuring.processes.folder.touch()  # no folder
+    measuring.start(0, tmp_path)
+    assert "Can't write" in wait(measuring)["troubles"][0]
 
 
 def test_what_measures_is_the_command_line(measuring, tmp_path, monkeypatch):

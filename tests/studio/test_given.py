@@ -1,5 +1,6 @@
 """Images that the page sends: where they land, and the search for them."""
 
+import asyncio
 import base64
 import json
 
@@ -14,6 +15,7 @@ from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.invert import invert
 from latentarium.metrics.subject import scattered
+from latentarium.studio import guard
 from latentarium.studio.frames import TRUST
 from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.given import usual
@@ -225,3 +227,39 @@ def test_what_is_no_image_is_a_sentence(client, content, says):
     assert says in answer.text
     if "label" not in content and "seed" not in content:
         assert client.post("/api/models/0/encode", json=content).status_code == 422
+
+
+def test_who_asks_for_a_search_and_reads_nothing_makes_room(gallery, monkeypatch):
+    monkeypatch.setattr(guard, "SLOWEST", 0.1)
+    app = make_app(gallery)
+    body = json.dumps({"pixels": text(noise()), "label": 0}).encode()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+        "scheme": "http", "path": f"/api/models/{CGAN}/invert", "raw_path": b"", "root_path": "",
+        "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8765),
+        "headers": [(b"host", b"127.0.0.1:8765"), (b"content-type", b"application/json")],
+    }  # fmt: skip
+
+    async def ask(reads: bool) -> list[dict]:
+        said, came = [], [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive():
+            if not came:
+                await asyncio.sleep(60)
+            return came.pop()
+
+        async def send(message):
+            said.append(message)
+            if not reads and message.get("body"):
+                await asyncio.sleep(60)
+
+        await app(dict(scope), receive, send)
+        return said
+
+    async def many():
+        for _ in range(2 * given.SEARCHES):
+            assert (await ask(reads=False))[0]["status"] == 200
+            await asyncio.sleep(0.05)
+        assert b"z" in b"".join(one.get("body", b"") for one in await ask(reads=True))
+
+    asyncio.run(asyncio.wait_for(many(), 20))

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from frames_by_hand import reply, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -26,8 +28,10 @@ from latentarium.studio.maps import gap_layer, ways
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.gap_layer import gap_grid
 from latentarium.studio.routes import events as training
+from latentarium.studio.routes.line import PLACES, in_line, step_in_line
 from latentarium.studio.server import answer, is_quick, make_app
 from latentarium.studio.training.follow import Follower
+from latentarium.studio.turns import Turns
 
 LONG = 20.0
 """Seconds after which something waits for ever."""
@@ -95,6 +99,56 @@ def test_a_gap_layer_leaves_the_model_to_others_in_between(definition, trained, 
     monkeypatch.setattr(where, name, lambda *given: sizes.append(len(given[-1])) or real(*given))
     np.testing.assert_allclose(gap_grid(atlas, definition, box, 8), expected, atol=0.02)
     assert max(sizes) == 8
+
+
+def test_who_needs_the_model_at_once_waits_for_few_turns_of_many():
+    lock, over = threading.RLock(), threading.Event()
+    turns, taken = Turns(lock), []
+
+    def work():
+        while not over.is_set():
+            with turns, turns:  # who has a turn may take it again
+                taken.append(1)
+                time.sleep(0.002)
+            time.sleep(0.0005)
+
+    def pointer():
+        try:
+            for _ in range(30):
+                before = len(taken)
+                with lock, turns:
+                    waited.append(len(taken) - before)
+                time.sleep(0.003)
+        finally:
+            over.set()
+
+    waited: list[int] = []
+    at_once(pointer, *[work] * 12)
+    assert len(waited) == 30
+    assert sum(waited) / 30 < 4  # of twelve that work
+
+
+def test_what_takes_long_waits_in_a_line_and_holds_no_thread():
+    at_work, most, free = [], [], threading.Event()
+
+    def long(number):
+        at_work.append(number)
+        most.append(len(at_work))
+        assert free.wait(LONG)
+        at_work.remove(number)
+        return number
+
+    async def ask():
+        asked = [asyncio.create_task(in_line(long)(i)) for i in range(50)]
+        while len(at_work) < PLACES:
+            await asyncio.sleep(0.01)
+        assert await run_in_threadpool(lambda: "others") == "others"
+        assert len(at_work) == PLACES
+        free.set()
+        return await asyncio.gather(*asked), [one async for one in step_in_line(iter("ab"))]
+
+    assert asyncio.run(ask()) == (list(range(50)), ["a", "b"])
+    assert max(most) <= PLACES
 
 
 def test_many_are_decoded_in_turns_as_they_are_at_once(trained, monkeypatch):

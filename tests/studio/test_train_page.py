@@ -259,3 +259,15 @@ def test_a_folder_of_pictures_is_sent_looked_at_and_removed(page, served, runs, 
     kept.get_by_role("button", name="Remove").click()
     kept.wait_for(state="detached")
     assert not (runs / "uploads" / "pets").exists()
+
+
+def test_a_folder_of_too_many_files_is_refused_at_once_with_the_mend(page, served):
+    go(page, served, "#tab=train")
+    page.get_by_test_id("folder").evaluate(
+        """(input) => {
+           const value = Array(20001).fill(new File(["x"], "a.png"));
+           Object.defineProperty(input, "files", { value });
+           input.dispatchEvent(new Event("change", { bubbles: true })); }"""
+    )
+    page.get_by_text("drop one zip of them").wait_for()
+    assert "20,001 files" in page.get_by_role("alert").inner_text()

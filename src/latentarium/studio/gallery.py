@@ -10,10 +10,14 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
 
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
+from latentarium.latent.gaps import decoder_stretch
 from latentarium.metrics.subject import kind_of
 from latentarium.run import Run
 from latentarium.studio.frames import TRUST
@@ -121,7 +125,8 @@ class Gallery:
     def __init__(self, exhibits: Sequence[Exhibit] = (), data: str | None = None) -> None:
         self._exhibits = list(exhibits)
         self.data = data
-        self._loaded: dict[tuple[str, int], Data] = {}
+        self._loaded: WeakValueDictionary[tuple[str, int], Data] = WeakValueDictionary()
+        """As long as a model on show was trained on them."""
         self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
         self._lock, self._loading = threading.RLock(), threading.Lock()
 
@@ -291,6 +296,9 @@ def prepare(gallery: Gallery) -> threading.Thread:
     def work() -> None:
         for one in gallery:
             one.atlas.prepare()
+        for model in [one.atlas.model for one in gallery if one.atlas.has_map][:1]:
+            # torch builds what derivatives need when it is first asked, which holds up all threads
+            decoder_stretch(model.decode, torch.zeros(1, model.latent_dim))
 
     thread = threading.Thread(target=work, name="prepare", daemon=True)
     thread.start()

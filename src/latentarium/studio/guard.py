@@ -4,6 +4,7 @@ It answers this machine only, unless told otherwise; then a token is needed. Hos
 checked, so that no other page can speak to it through the visitor's browser.
 """
 
+import asyncio
 import hmac
 import secrets
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ FAULT = "The studio has failed here: what it printed in its terminal says how."
 LARGEST_BODY = 4 << 20
 """Bytes of a request that is no upload."""
 LARGEST_UPLOAD = 256 << 20
+SLOWEST = 30.0
+"""Seconds in which a visitor takes a part of an answer, or goes: others may wait for its place."""
 
 
 class TooLarge(Exception):
@@ -83,7 +86,11 @@ class Guard:
                 if self.token:
                     headers.append((b"cache-control", b"private"))
                 message["headers"] = [*message.get("headers", []), *headers]
-            await send(message)
+            try:
+                async with asyncio.timeout(SLOWEST):
+                    await send(message)
+            except TimeoutError:
+                raise ClientDisconnect from None
 
         app = refusal or self.welcome(visitor) or self.app
         too_large = PlainTextResponse(

@@ -73,7 +73,13 @@ class Processes:
         if low:
             lower(child.pid)
         content = {"folder": str(folder), "arguments": list(arguments), "pid": child.pid}
-        write_atomic(path.with_suffix(".json"), json.dumps(content).encode())
+        try:
+            write_atomic(path.with_suffix(".json"), json.dumps(content).encode())
+        except UserError:  # nobody could tell it to end later
+            child.kill()
+            child.wait()
+            self.forget(name)
+            raise
 
     def started(self, name: str) -> Started | None:
         """How a command was begun; None where it never was."""

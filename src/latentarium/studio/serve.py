@@ -6,11 +6,13 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 import uvicorn
 
 from latentarium.errors import UserError
 from latentarium.studio.gallery import Gallery, prepare
 from latentarium.studio.guard import LOOPBACK, new_token
+from latentarium.studio.routes.line import PLACES
 from latentarium.studio.server import make_app
 
 TRIES = 20
@@ -39,6 +41,8 @@ def serve(
         UserError: The address can't be had.
     """
     token = "" if host in LOOPBACK else new_token()
+    # those at work share the processors; with more threads than those, each waits for the others
+    torch.set_num_threads(max(1, torch.get_num_threads() // PLACES))
     app = make_app(gallery, host=host, token=token, runs=runs)
     listener = _listener(host, port)
     port = listener.getsockname()[1]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
@@ -26,6 +26,7 @@ from latentarium.studio.frames import (
 )
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.guard import LOOPBACK, Guard
+from latentarium.studio.places import brief
 from latentarium.studio.processes import Processes
 from latentarium.studio.routes import (
     checkups,
@@ -73,8 +74,8 @@ def make_app(
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
     app.state.ends = lambda: False  # who serves it knows better
     app.add_middleware(Guard, host=host, token=token)
-    app.add_exception_handler(UserError, _sentence)
-    app.add_exception_handler(OSError, _disk)
+    app.add_exception_handler(UserError, _sentence(gallery, runs))
+    app.add_exception_handler(OSError, _disk(gallery, runs))
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _refused)
     images = Uploads(runs / "uploads")
@@ -151,15 +152,25 @@ def answer(gallery: Gallery, content: bytes) -> bytes:
     return write_reply(request, found.pixels, found.trust)
 
 
-def _sentence(request: Request, error: Exception) -> PlainTextResponse:
+def _sentence(gallery: Gallery, runs: Path) -> Callable[[Request, Exception], Response]:
     """What a person can mend, said as text."""
-    return PlainTextResponse(str(error), 404 if isinstance(error, Missing) else 422)
+
+    def said(request: Request, error: Exception) -> PlainTextResponse:
+        code = 404 if isinstance(error, Missing) else 422
+        return PlainTextResponse(brief(str(error), gallery, runs), code)
+
+    return said
 
 
-def _disk(request: Request, error: Exception) -> PlainTextResponse:
-    assert isinstance(error, OSError)
-    what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
-    return PlainTextResponse(f"{what} Mend that and try again.", 422)
+def _disk(gallery: Gallery, runs: Path) -> Callable[[Request, Exception], Response]:
+    """A disk that fails."""
+
+    def said(request: Request, error: Exception) -> PlainTextResponse:
+        assert isinstance(error, OSError)
+        what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
+        return PlainTextResponse(brief(f"{what} Mend that and try again.", gallery, runs), 422)
+
+    return said
 
 
 def _refused(request: Request, error: Exception) -> PlainTextResponse:

@@ -1,3 +1,4 @@
+import { again } from "./connection";
 import { words } from "./face.svelte";
 
 export interface Model {
@@ -60,21 +61,23 @@ export interface PointMap {
   classes: Uint8Array;
 }
 
-/** Asks the server; what it refuses is an error with its sentence. A server that is gone is waited
- * for, unless something would be sent twice. */
+/** Asks the server; what it refuses is an error with its sentence. */
+export async function ask(path: string, given: RequestInit = {}): Promise<Response> {
+  const answer = await fetch(path, given);
+  if (!answer.ok) throw new Error((await answer.text()) || `${path}: ${answer.status}`);
+  return answer;
+}
+
+/** The same; a server that is gone is waited for, unless something would be sent twice. */
 export async function get(path: string, given: RequestInit = {}): Promise<Response> {
-  for (let delay = 250; ; delay = Math.min(4000, 2 * delay)) {
-    let answer: Response;
+  for (;;) {
     try {
-      answer = await fetch(path, given);
+      return await ask(path, given);
     } catch (error) {
-      if (given.signal?.aborted) throw error;
+      if (!(error instanceof TypeError)) throw error; // it was refused, or is no longer wanted
       if ((given.method ?? "GET") !== "GET") throw new Error(words().lost);
-      await new Promise((done) => setTimeout(done, delay));
-      continue;
+      await again();
     }
-    if (!answer.ok) throw new Error((await answer.text()) || `${path}: ${answer.status}`);
-    return answer;
   }
 }
 
@@ -84,7 +87,6 @@ export async function post(path: string, content: unknown, given: RequestInit = 
   return get(path, { method: "POST", body: JSON.stringify(content), headers, ...given });
 }
 
-export const models = async (): Promise<Model[]> => (await get("/api/models")).json();
 /** A plane by its name, as i17_c3_i40; without: the map's own. */
 export const plane = async (id: number, moment = 0, name = ""): Promise<Plane> =>
   (await get(`/api/models/${id}/plane?moment=${moment}&plane=${encodeURIComponent(name)}`)).json();

@@ -42,15 +42,18 @@ interface Waiting {
 
 export class DecodeSocket {
   private socket: WebSocket | null = null;
+  private ready = false;
   private flying: (Waiting & { id: number }) | null = null;
   private waiting: Waiting | null = null;
   private id = 0;
-  private delay = 250;
   private ended = false;
 
+  /** @param opened it is connected: waits until it may ask
+   * @param closed the connection is lost: waits until it may try again */
   constructor(
     private readonly address: string,
-    private readonly onState: (connected: boolean) => void,
+    private readonly opened: () => Promise<void>,
+    private readonly closed: () => Promise<void>,
   ) {
     this.connect();
   }
@@ -71,37 +74,40 @@ export class DecodeSocket {
   }
 
   private connect(): void {
-    const socket = new WebSocket(this.address);
+    if (this.ended) return;
+    const socket = (this.socket = new WebSocket(this.address));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
-      this.delay = 250;
-      this.socket = socket;
-      this.onState(true);
+    socket.onopen = async () => {
+      try {
+        await this.opened();
+      } catch {
+        socket.close(); // it answers nothing: once more
+      }
+      this.ready = socket.readyState === WebSocket.OPEN;
       this.send();
     };
     socket.onmessage = (event) => this.receive(event.data as ArrayBuffer);
-    socket.onclose = () => {
-      this.socket = null;
-      if (this.ended) return;
-      this.onState(false);
+    socket.onclose = async () => {
+      this.ready = false;
       // what was asked is asked again, unless something newer waits
       if (this.flying) {
         if (this.waiting) this.flying.done(null);
         else this.waiting = this.flying;
         this.flying = null;
       }
-      setTimeout(() => this.connect(), this.delay);
-      this.delay = Math.min(4000, 2 * this.delay);
+      if (this.ended) return;
+      await this.closed();
+      this.connect();
     };
   }
 
   private send(): void {
-    if (!this.socket || this.flying || !this.waiting) return;
+    if (!this.ready || this.flying || !this.waiting) return;
     const { ask, done } = this.waiting;
     this.waiting = null;
     this.id = (this.id + 1) >>> 0;
     this.flying = { ask, done, id: this.id };
-    this.socket.send(frame(this.id, ask));
+    this.socket!.send(frame(this.id, ask));
   }
 
   private receive(content: ArrayBuffer): void {

@@ -27,6 +27,7 @@ from latentarium.sampling import encode
 from latentarium.shapes import LatentSet, Points
 from latentarium.studio.maps.fidelity import kept_share
 from latentarium.studio.once import once
+from latentarium.studio.turns import Turns
 
 NEIGHBOUR = 5
 """As in the gap share: the distance to the data is that to the 5th nearest latent."""
@@ -60,11 +61,12 @@ class Encoded:
         self._towards = towards
         self._shows_held_out = not points
         self._lock = threading.RLock()
+        self._turns = Turns(self._lock)
 
     @property
     def in_turn(self) -> AbstractContextManager[object]:
         """For who uses the model: one at a time, since the processors are shared."""
-        return self._lock
+        return self._turns
 
     @property
     def has_map(self) -> bool:

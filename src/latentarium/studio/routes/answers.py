@@ -1,13 +1,12 @@
 """What routes ask for and answer with, in one form for all of them."""
 
 import json
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from itertools import chain
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Query, Response
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 
 from latentarium.errors import UserError
@@ -16,8 +15,10 @@ from latentarium.shapes import Pixels
 from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.anchors import LONGEST
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.routes.line import Streamed
 
 Lines = Generator[dict[str, Any], None, None]
+Each = Callable[[Iterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]]
 PlaneName = Annotated[str, Query(max_length=LONGEST)]
 
 
@@ -54,16 +55,21 @@ def trust_rows(trust: np.ndarray) -> list[list[float | None]]:
     return [[None if value != value else value for value in row] for row in trust.tolist()]
 
 
-def streamed(lines: Lines) -> StreamingResponse:
+def streamed(lines: Lines, each: Each = iterate_in_threadpool) -> Streamed:
     """JSON objects, one a line, each told when it is known. What can't be begun is said before the
-    answer begins, what fails later in a last line; whoever asked and went away ends it."""
+    answer begins, what fails later in a last line; whoever asked and went away ends it.
+
+    Arguments:
+        lines: The objects.
+        each: Asks for one after the other: `step_in_line` where they take the processors.
+    """
     first = next(lines)
-    return StreamingResponse(_told(first, lines), media_type="application/x-ndjson")
+    return Streamed(_told(each(chain([first], lines)), lines), "application/x-ndjson")
 
 
-async def _told(first: dict[str, Any], lines: Lines) -> AsyncIterator[str]:
+async def _told(objects: AsyncIterator[dict[str, Any]], lines: Lines) -> AsyncGenerator[str, None]:
     try:
-        async for one in iterate_in_threadpool(chain([first], lines)):
+        async for one in objects:
             yield json.dumps(one) + "\n"
     except UserError as error:
         yield json.dumps({"trouble": str(error)}) + "\n"

@@ -48,6 +48,12 @@ def router(gallery: Gallery, at_work: Measuring) -> APIRouter:
     def state() -> dict[str, Any]:
         return at_work.state()
 
+    @routes.delete("/measuring")
+    def leave() -> dict[str, Any]:
+        """Those that wait are not measured."""
+        at_work.leave()
+        return at_work.state()
+
     return routes
 
 

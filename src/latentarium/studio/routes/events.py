@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
 
 from latentarium.config import Config
 from latentarium.errors import UserError
+from latentarium.studio.routes.line import Streamed
 from latentarium.studio.training.follow import Follower, event
 from latentarium.studio.training.jobs import Trainings
 
@@ -29,7 +29,7 @@ def router(trainings: Trainings) -> APIRouter:
     @routes.get("/runs/{name}/events")
     def events(
         request: Request, name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
-    ) -> StreamingResponse:
+    ) -> Streamed:
         """The run as it goes on; after a break, from the line that was seen last."""
         seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
         folder = trainings.folder_of(name)
@@ -44,11 +44,8 @@ def router(trainings: Trainings) -> APIRouter:
             lambda: trainings.info(name, folder), folder / "log.jsonl", settings, seen
         )
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            following(follower, request.app.state.ends),
-            media_type="text/event-stream",
-            headers=headers,
-        )
+        events = following(follower, request.app.state.ends)
+        return Streamed(events, "text/event-stream", headers)
 
     return routes
 

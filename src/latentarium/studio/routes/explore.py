@@ -19,6 +19,7 @@ from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.draws import of_all, of_class, of_ellipse, standard, verdict
 from latentarium.studio.maps.ways import GRAPH_CODES, film, way, ways_of
 from latentarium.studio.routes.answers import binary, mapped
+from latentarium.studio.routes.line import in_line
 
 MOST_STEPS = 64
 Name = Annotated[str, Field(max_length=LONGEST)]
@@ -87,6 +88,7 @@ def router(gallery: Gallery) -> APIRouter:
     routes = APIRouter(prefix="/api/models/{index}")
 
     @routes.get("/draws")
+    @in_line
     def draws(index: int, asked: Annotated[Draws, Query()]) -> Response:
         """Latents as float32, one after the other."""
         return binary(asked.latents(mapped(gallery, index)).numpy().astype("<f4").tobytes())
@@ -99,12 +101,14 @@ def router(gallery: Gallery) -> APIRouter:
         return binary(standard(seed).numpy().astype("<f8").tobytes())
 
     @routes.get("/draws/verdict")
+    @in_line
     def verdict_of(index: int, asked: Annotated[Draws, Query()]) -> dict[str, Any]:
         """What becomes of them; see `draws.verdict`."""
         atlas = mapped(gallery, index)
         return verdict(atlas, asked.latents(atlas), asked.label if asked.of == "class" else None)
 
     @routes.get("/ways")
+    @in_line
     def ways(index: int, ends: Annotated[Ends, Query()]) -> dict[str, Any]:
         """Of each way its latents, or a sentence where there is none."""
         atlas = gallery[index].atlas
@@ -119,6 +123,7 @@ def router(gallery: Gallery) -> APIRouter:
         return {"ways": found, "ends": [a.tolist(), b.tolist()], "graph_codes": codes}
 
     @routes.get("/ways/{name}.gif")
+    @in_line
     def film_of(index: int, name: str, ends: Annotated[Ends, Query()]) -> Response:
         """A way as a film, to be kept."""
         exhibit = gallery[index]

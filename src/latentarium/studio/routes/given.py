@@ -4,7 +4,6 @@ import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from latentarium.errors import UserError
@@ -17,6 +16,7 @@ from latentarium.studio.given.search import search
 from latentarium.studio.maps.anchors import plane_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.routes.answers import Lines, PlaneName, plain, streamed, trust_rows
+from latentarium.studio.routes.line import Streamed, in_line, step_in_line
 
 SEARCHES = 2
 """At once, of all visitors."""
@@ -36,6 +36,7 @@ def router(gallery: Gallery) -> APIRouter:
     places = threading.BoundedSemaphore(SEARCHES)
 
     @routes.post("/{index}/encode")
+    @in_line
     def encode(index: int, given: Given, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         atlas = gallery.atlas(index, moment)
         image = given.image(atlas.model.image_shape)
@@ -66,14 +67,12 @@ def router(gallery: Gallery) -> APIRouter:
             places.release()
 
     @routes.post("/{index}/invert")
-    def invert(
-        index: int, wanted: Wanted, moment: int = 0, plane: PlaneName = ""
-    ) -> StreamingResponse:
+    def invert(index: int, wanted: Wanted, moment: int = 0, plane: PlaneName = "") -> Streamed:
         """A JSON object a line, as `search` yields them."""
         atlas = gallery.atlas(index, moment)
         image = wanted.image(atlas.model.image_shape)
         where = plane_of(atlas, plane) if atlas.has_map else None
         steps = taking_a_place(atlas, image, wanted, where)
-        return streamed(steps)
+        return streamed(steps, step_in_line)
 
     return routes

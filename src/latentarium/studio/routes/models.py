@@ -20,6 +20,7 @@ from latentarium.studio.routes.answers import (
     plain,
     streamed,
 )
+from latentarium.studio.routes.line import in_line, step_in_line
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -31,6 +32,7 @@ def router(gallery: Gallery) -> APIRouter:
         return gallery.describe()
 
     @routes.get("/{index}/map")
+    @in_line
     def map_of(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
         """u32 n, n rows of float32 x and y, n bytes of class numbers (255: none)."""
         atlas = mapped(gallery, index, moment)
@@ -39,6 +41,7 @@ def router(gallery: Gallery) -> APIRouter:
         return binary(content + atlas.shown_classes().tobytes())
 
     @routes.get("/{index}/plane")
+    @in_line
     def describe_plane(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         """Where the map lies; `off`: how far from it half of the data lie at most, `spread`: from
         their mean; `fidelity`: as of `Atlas`."""
@@ -56,6 +59,7 @@ def router(gallery: Gallery) -> APIRouter:
         }
 
     @routes.get("/{index}/gaps/{definition}")
+    @in_line
     def gaps_of(
         index: int,
         definition: str,
@@ -70,7 +74,7 @@ def router(gallery: Gallery) -> APIRouter:
         atlas = gallery.atlas(index, moment)
         where = plane_of(atlas, plane) if plane else None
         parts = gap_parts(atlas, definition, (left, right, low, high), plane=where)
-        return streamed(gap_lines(parts))
+        return streamed(gap_lines(parts), step_in_line)
 
     @routes.get("/{index}/images")
     def images_of(

@@ -8,6 +8,7 @@ from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.maps.film import film
 from latentarium.studio.maps.moments import scene, witnesses
 from latentarium.studio.routes.answers import binary, pixel_bytes
+from latentarium.studio.routes.line import in_line
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -15,6 +16,7 @@ def router(gallery: Gallery) -> APIRouter:
     routes = APIRouter(prefix="/api/models/{index}")
 
     @routes.get("/moments/{moment}")
+    @in_line
     def moment_of(index: int, moment: int) -> Response:
         """u32 samples, u32 columns, u32 reconstructions, then the pixels of all of them: uint8,
         row by row, channels last. After it, the moment's decodes and map answer at once."""
@@ -37,6 +39,7 @@ def router(gallery: Gallery) -> APIRouter:
         return binary(pixel_bytes(witnesses(gallery[index].atlas.data).images))
 
     @routes.get("/film")
+    @in_line
     def film_of(index: int) -> Response:
         """All moments as a GIF."""
         history = gallery[index].history

@@ -11,6 +11,7 @@ from latentarium.pictures import grid_npz, grid_png
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.routes.answers import binary, pixel_bytes, trust_rows
+from latentarium.studio.routes.line import in_line
 from latentarium.studio.samples.copies import CopyCheck
 from latentarium.studio.samples.critic import opinion_of
 from latentarium.studio.samples.draw import Draw, Way, draw
@@ -36,6 +37,7 @@ def router(gallery: Gallery) -> APIRouter:
     checks: dict[str, CopyCheck] = {}
 
     @routes.get("/pixels")
+    @in_line
     def pixels(index: int, wish: Asked) -> Response:
         """uint8, image after image, row by row, channels last."""
         images = to_uint8(draw(gallery.atlas(index), Draw(**wish.model_dump())).images)
@@ -48,6 +50,7 @@ def router(gallery: Gallery) -> APIRouter:
         return binary(z.numpy().astype("<f4").tobytes())
 
     @routes.get("/opinion")
+    @in_line
     def opinion(index: int, wish: Asked) -> dict[str, Any]:
         """What was asked for, what a judge sees, and how far to trust each image: rows of
         `TRUST`, None where a measure is unknown."""
@@ -65,11 +68,13 @@ def router(gallery: Gallery) -> APIRouter:
         }
 
     @routes.get("/prior")
+    @in_line
     def prior(index: int, seed: Annotated[int, Query(ge=0, lt=2**32)] = 0) -> dict[str, Any]:
         """What becomes of many draws from the prior; see `as_generator`."""
         return as_generator(gallery.atlas(index), seed)
 
     @routes.get("/copies")
+    @in_line
     def copies(index: int, wish: Asked) -> dict[str, Any]:
         """The nearest training image of each, by its number on the map."""
         atlas = gallery.atlas(index)
@@ -83,11 +88,13 @@ def router(gallery: Gallery) -> APIRouter:
         }
 
     @routes.get("/grid.png")
+    @in_line
     def picture(index: int, wish: Asked) -> Response:
         images = draw(gallery.atlas(index), Draw(**wish.model_dump())).images
         return Response(grid_png(images), media_type="image/png")
 
     @routes.get("/images.npz")
+    @in_line
     def arrays(index: int, wish: Asked) -> Response:
         return binary(grid_npz(draw(gallery.atlas(index), Draw(**wish.model_dump())).images))
 

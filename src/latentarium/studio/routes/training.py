@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.studio.gallery import Missing
+from latentarium.studio.places import brief
 from latentarium.studio.training.jobs import NAMED, Trainings, Wish
 from latentarium.studio.training.uploads import UPLOAD
 
@@ -77,7 +78,8 @@ def router(trainings: Trainings) -> APIRouter:
         try:
             return {"model": trainings.show(name), "why": ""}
         except UserError as error:
-            return {"model": None, "why": str(error)}
+            why = brief(str(error), trainings.gallery, trainings.folder)
+            return {"model": None, "why": why}
 
     @routes.get("/runs/{name}/samples/{step}")
     def sample(name: str, step: int) -> Response:

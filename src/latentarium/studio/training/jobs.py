@@ -14,6 +14,7 @@ from latentarium.errors import UserError
 from latentarium.rows import OF_ANOTHER_HAND
 from latentarium.run import Run
 from latentarium.studio.gallery import SHIPPED, Gallery, Missing
+from latentarium.studio.places import brief
 from latentarium.studio.processes import Processes, interrupt, is_ours
 from latentarium.studio.training.status import State, about, progress_of, state_of
 from latentarium.studio.training.uploads import UPLOAD, Uploads, require_plain
@@ -122,7 +123,8 @@ class Trainings:
         """One of them, as the page must know it."""
         folder = self.folder_of(name) if folder is None else folder
         key = key_of(folder)
-        lives, failure = self.processes.lives(key), self.processes.failure(key)
+        lives = self.processes.lives(key)
+        failure = brief(self.processes.failure(key), self.gallery, self.folder)
         begun = {"id": name, "name": name, "folder": str(folder), "failure": failure}
         if not Run.is_at(folder):
             return begun | self._not_yet(key, lives)
@@ -132,7 +134,8 @@ class Trainings:
             reason = str(error)
         except OF_ANOTHER_HAND as error:
             reason = f"{folder} holds what latentarium did not write ({error}): move that away."
-        return begun | self._not_yet(key, lives) | {"state": "failed", "failure": reason}
+        why = brief(reason, self.gallery, self.folder)
+        return begun | self._not_yet(key, lives) | {"state": "failed", "failure": why}
 
     def _read(self, folder: Path, lives: bool, failure: str) -> dict[str, Any]:
         """Of a training that has a folder."""

@@ -62,7 +62,11 @@ class Coming:
 
     def is_alive(self) -> bool:
         """Whether somebody still sends it."""
-        return self.open > 0 or time.monotonic() - self.heard < IDLE
+        return self.is_kept(IDLE)
+
+    def is_kept(self, seconds: float = LEFT) -> bool:
+        """Whether more may come, as far as so many seconds of silence tell."""
+        return self.open > 0 or time.monotonic() - self.heard < seconds
 
 
 class Uploads:
@@ -118,7 +122,7 @@ class Uploads:
         coming = self._begun(name)
         target = coming.folder / safe(path)
         if coming.files >= MOST_FILES:
-            raise UserError(f"That is more than {MOST_FILES:,} files: send a part of them.")
+            raise UserError(f"That is more than {MOST_FILES:,} files: send one zip of them.")
         coming.files += 1
         coming.open += 1
         whole, taken = False, 0
@@ -297,7 +301,8 @@ class Uploads:
         """Throws away what was left under this name, and what others left long ago."""
         shutil.rmtree(part, ignore_errors=True)
         with self._lock:
-            coming = {one.folder for one in self._coming.values() if one.is_alive()}
+            self._coming = {n: one for n, one in self._coming.items() if one.is_kept()}
+            coming = {one.folder for one in self._coming.values()}
         for other in set(self.folder.glob(".part-*")) - coming:
             if time.time() - other.stat().st_mtime > LEFT:
                 shutil.rmtree(other, ignore_errors=True)

@@ -4,6 +4,7 @@ import { slice, toAddress } from "../address.svelte";
 import type { Prior } from "../drawn";
 import { shadows } from "../plane";
 import { studio } from "../studio.svelte";
+import { name, named } from "./named";
 import type { View } from "../splat";
 
 /** The part of the address that Compare has. */
@@ -27,7 +28,10 @@ export class Comparison {
   private last: { of: string; image: Promise<Uint8Array> } | null = null;
 
   get models(): Model[] {
-    const wanted = shown.models.split(".").filter(Boolean).map(Number);
+    const folders = named();
+    const wanted = folders.length
+      ? folders.map((folder) => studio.models.findIndex((model) => model.folder === folder))
+      : shown.models.split(".").filter(Boolean).map(Number);
     const found = [...new Set(wanted)].flatMap((id) => studio.models[id] ?? []);
     return (found.length >= 2 ? found : studio.models).slice(0, MOST);
   }
@@ -98,6 +102,7 @@ export class Comparison {
     const next = ids.includes(model.id) ? ids.filter((id) => id !== model.id) : [...ids, model.id].sort((a, b) => a - b);
     if (next.length < 2 || next.length > MOST) return;
     shown.models = next.join(".");
+    name(next.map((id) => studio.models[id].folder));
     toAddress();
   }
 

@@ -40,19 +40,26 @@ export interface Table {
 }
 
 export interface Measuring {
+  /** that is measured, or was last */
   model: number | null;
   running: boolean;
-  trouble: string;
-  seconds?: number;
-  done?: number;
-  of?: number;
-  left?: string;
+  /** models that are measured after it, and how many were before it */
+  waiting: number[];
+  finished: number;
+  seconds: number;
+  done: number;
+  of: number;
+  left: string;
+  /** what went wrong, by model */
+  troubles: Record<number, string>;
 }
 
 export const tableOf = async (models: number[]): Promise<Table> =>
   (await get(`/api/comparison?${models.map((id) => `model=${id}`).join("&")}`)).json();
 export const measuringNow = async (): Promise<Measuring> => (await get("/api/measuring")).json();
 export const measure = async (model: number): Promise<Measuring> => (await post(`/api/models/${model}/measuring`, {})).json();
+/** Measures no more than what is at work. */
+export const leaveWaiting = async (): Promise<Measuring> => (await get("/api/measuring", { method: "DELETE" })).json();
 
 const FIRST = /^(frechet|precision|recall|coverage|gan_test|mse|nll|gaps|near_copies|game\.gap\..*)$/;
 /** What most people ask first. */

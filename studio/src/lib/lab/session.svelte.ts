@@ -1,6 +1,7 @@
 // The lab as the page sees it: what is learned, the last frame, and the clock. The next frame is
 // asked for when the last one has come, so nothing queues.
 import { slice, toAddress } from "../address.svelte";
+import { again } from "../connection";
 
 /** The part of the address that the lab has. */
 export const chosen = slice("l.", {
@@ -76,7 +77,6 @@ export class Session {
   private reply: ((found: Reply | null) => void) | null = null;
   private busy: Promise<unknown> = Promise.resolve();
   private ended = false;
-  private delay = 250;
   private starts = 0;
 
   constructor() {
@@ -196,7 +196,6 @@ export class Session {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/lab`);
     socket.onopen = () => {
-      this.delay = 250;
       this.socket = socket;
       this.connected = true;
       this.resume();
@@ -211,8 +210,7 @@ export class Session {
       this.reply = null;
       if (this.ended) return;
       this.connected = false;
-      setTimeout(() => this.ended || this.connect(), this.delay);
-      this.delay = Math.min(4000, 2 * this.delay);
+      again().then(() => this.ended || this.connect());
     };
   }
 

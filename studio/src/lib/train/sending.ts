@@ -11,6 +11,8 @@ export interface Picked {
 
 const PICTURES = /\.(png|jpe?g|bmp|gif|webp|tiff?|ppm|pgm|pbm|zip)$/i;
 const AT_ONCE = 4;
+/** Files that the server takes one by one; a zip may hold more. */
+const MOST = 20_000;
 
 /** What there is to send of all files: pictures, or a zip; hidden ones are left out. */
 export function sendable(all: Picked[]): Picked[] {
@@ -65,15 +67,18 @@ export async function send(
   name: string, files: Picked[], look: (path: string) => Promise<Upload | null>, onprogress: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<Upload | null> {
+  if (files.length > MOST) throw new Error(words().train.tooMany(files.length, MOST));
   await get(`/api/uploads/${name}`, { method: "POST" });
   const gone = new Map<Picked, number>();
+  let all = 0;
   const waiting = [...files];
   const work = async (): Promise<void> => {
     for (let one = waiting.shift(); one; one = waiting.shift()) {
       const file = one;
       await put(`/api/uploads/${name}/${file.path.split("/").map(encodeURIComponent).join("/")}`, file.file, (bytes) => {
+        all += bytes - (gone.get(file) ?? 0);
         gone.set(file, bytes);
-        onprogress([...gone.values()].reduce((a, b) => a + b, 0));
+        onprogress(all);
       }, signal);
     }
   };

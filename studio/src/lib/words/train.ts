@@ -55,6 +55,8 @@ export const en = {
   looking: "Looks at the pictures …",
   cancel: "Cancel",
   remove: "Remove",
+  tooMany: (n: number, most: number) =>
+    `These are ${n.toLocaleString("en")} files, and ${most.toLocaleString("en")} at most are taken one by one: drop one zip of them.`,
   leftOut: (n: number) =>
     n === 1 ? "One file is no picture and was left out." : `${n.toLocaleString("en")} files are no pictures and were left out.`,
   nothing: "There are no pictures in that: drop a folder of pictures, or a zip of it.",
@@ -177,6 +179,8 @@ export const zhTW: typeof en = {
   looking: "正在檢查圖片……",
   cancel: "取消",
   remove: "移除",
+  tooMany: (n, most) =>
+    `共有 ${n.toLocaleString("en")} 個檔案，逐一上傳最多 ${most.toLocaleString("en")} 個：請改拖入一個包含全部檔案的 zip。`,
   leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片，已略過。`,
   nothing: "裡面沒有圖片：請拖放圖片資料夾或其 zip。",
   found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"}，${size}`,
