@@ -19,8 +19,8 @@ from latentarium import presets
 from latentarium.studio.gallery import Gallery
 from latentarium.studio.places import brief
 from latentarium.studio.server import make_app
-from latentarium.studio.training import uploads
 from latentarium.studio.training.follow import Follower
+from latentarium.studio.training.waits import Waits
 
 WISH = {"preset": "ae_debug", "data": "mnist", "name": "mine", "steps": 100_000}
 
@@ -61,7 +61,11 @@ def refused(answer, word: str) -> None:
 
 
 def test_an_upload_that_finds_no_room_leaves_nothing_and_may_come_again(client, runs, monkeypatch):
-    monkeypatch.setattr(uploads, "answer_of", lambda *_, **__: json.dumps({"notes": ["x" * 999]}))
+    def look(*_, **__):
+        yield {"done": 0}
+        return json.dumps({"notes": ["x" * 999]})
+
+    monkeypatch.setattr(Waits, "told", look)
     content = bytes(50_000)
     client.post("/api/uploads/u")
     with room_for(10_000):
@@ -69,7 +73,10 @@ def test_an_upload_that_finds_no_room_leaves_nothing_and_may_come_again(client, 
     assert left(runs) == []
     assert client.put("/api/uploads/u/a.png", content=content).status_code == 200
     with room_for(100):  # for what was sent, and not for what is said of it
-        refused(client.post("/api/uploads/u/end"), "Can't write")
+        said = client.post("/api/uploads/u/end").text.splitlines()[-1]
+    trouble = json.loads(said)["trouble"]
+    assert "Can't write" in trouble
+    assert "private" not in trouble
     assert left(runs) == []
     client.post("/api/uploads/u")
     client.put("/api/uploads/u/a.png", content=content)

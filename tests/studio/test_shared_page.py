@@ -11,7 +11,7 @@ from PIL import Image
 
 from latentarium.studio.maps import gap_layer
 from latentarium.studio.maps.measured import AT_ONCE
-from pages import IN_A_BROWSER, address, drag, go, pixels, until, watched
+from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, until, watched
 
 pytestmark = IN_A_BROWSER
 DRAW = "#tab=explore&model=1&tool=draw"
@@ -28,6 +28,7 @@ def picture(seed=0, size=(40, 40)):
 
 def landed(page):
     """Where, next to whom, and what the model sees."""
+    quiet(page)
     page.get_by_test_id("landing").wait_for(state="attached")
     mark = page.get_by_test_id("landing")
     neighbours = page.get_by_test_id("neighbours").locator("li").all()

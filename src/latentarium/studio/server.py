@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
@@ -74,8 +74,9 @@ def make_app(
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
     app.state.ends = lambda: False  # who serves it knows better
     app.add_middleware(Guard, host=host, token=token)
-    app.add_exception_handler(UserError, _sentence(gallery, runs))
-    app.add_exception_handler(OSError, _disk(gallery, runs))
+    app.state.sentence = _sentences(gallery, runs)
+    app.add_exception_handler(UserError, _said)
+    app.add_exception_handler(OSError, _said)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _refused)
     images = Uploads(runs / "uploads")
@@ -152,25 +153,22 @@ def answer(gallery: Gallery, content: bytes) -> bytes:
     return write_reply(request, found.pixels, found.trust)
 
 
-def _sentence(gallery: Gallery, runs: Path) -> Callable[[Request, Exception], Response]:
-    """What a person can mend, said as text."""
+def _sentences(gallery: Gallery, runs: Path) -> Callable[[Exception], str]:
+    """What a person can mend, or a disk that fails, as one sentence."""
 
-    def said(request: Request, error: Exception) -> PlainTextResponse:
-        code = 404 if isinstance(error, Missing) else 422
-        return PlainTextResponse(brief(str(error), gallery, runs), code)
+    def sentence(error: Exception) -> str:
+        said = str(error)
+        if isinstance(error, OSError):
+            what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
+            said = f"{what} Mend that and try again."
+        return brief(said, gallery, runs)
 
-    return said
+    return sentence
 
 
-def _disk(gallery: Gallery, runs: Path) -> Callable[[Request, Exception], Response]:
-    """A disk that fails."""
-
-    def said(request: Request, error: Exception) -> PlainTextResponse:
-        assert isinstance(error, OSError)
-        what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
-        return PlainTextResponse(brief(f"{what} Mend that and try again.", gallery, runs), 422)
-
-    return said
+def _said(request: Request, error: Exception) -> PlainTextResponse:
+    code = 404 if isinstance(error, Missing) else 422
+    return PlainTextResponse(request.app.state.sentence(error), code)
 
 
 def _refused(request: Request, error: Exception) -> PlainTextResponse:

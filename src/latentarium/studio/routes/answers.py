@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import Query, Response
 from starlette.concurrency import iterate_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from latentarium.errors import UserError
 from latentarium.latent.gaussians import Ellipse
@@ -63,15 +64,26 @@ def streamed(lines: Lines, each: Each = iterate_in_threadpool) -> Streamed:
         lines: The objects.
         each: Asks for one after the other: `step_in_line` where they take the processors.
     """
-    first = next(lines)
-    return Streamed(_told(each(chain([first], lines)), lines), "application/x-ndjson")
+    return _Told(next(lines), lines, each)
 
 
-async def _told(objects: AsyncIterator[dict[str, Any]], lines: Lines) -> AsyncGenerator[str, None]:
-    try:
-        async for one in objects:
-            yield json.dumps(one) + "\n"
-    except UserError as error:
-        yield json.dumps({"trouble": str(error)}) + "\n"
-    finally:
-        lines.close()
+class _Told(Streamed):
+    def __init__(self, first: dict[str, Any], lines: Lines, each: Each) -> None:
+        self._sentence: Callable[[Exception], str] = str
+        objects = each(chain([first], lines))
+        super().__init__(self._text(objects, lines), "application/x-ndjson")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._sentence = scope["app"].state.sentence
+        await super().__call__(scope, receive, send)
+
+    async def _text(
+        self, objects: AsyncIterator[dict[str, Any]], lines: Lines
+    ) -> AsyncGenerator[str, None]:
+        try:
+            async for one in objects:
+                yield json.dumps(one) + "\n"
+        except (UserError, OSError) as error:
+            yield json.dumps({"trouble": self._sentence(error)}) + "\n"
+        finally:
+            lines.close()
