@@ -9,6 +9,7 @@ from latentarium.metrics.judge import Judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.studio.gallery import Exhibit, Gallery, prepare
 from latentarium.studio.maps.atlas import Atlas
+from latentarium.studio.maps.gap_layer import coarse_to_fine, gap_parts
 from pages import Served, pixels
 
 KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
@@ -69,3 +70,11 @@ def metrics_of(run, measurements: dict, fingerprint: str = "f") -> dict:
         "fingerprint": fingerprint, "seed": 0, "measurements": measurements, "tables": {},
         "left_out": {}, "seconds": {},
     }  # fmt: skip
+
+
+def gap_grid(atlas, definition, box, cells=64, *, plane=None) -> np.ndarray:
+    """A layer as a grid, float32 (cells, cells), the topmost row first."""
+    parts = [part.values for part in gap_parts(atlas, definition, box, cells, plane=plane)]
+    grid = np.empty((cells, cells), np.float32)
+    grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
+    return grid

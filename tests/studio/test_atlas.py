@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from drawing import gap_grid
 from frames_by_hand import request
 
 import latentarium as la
@@ -138,7 +139,7 @@ def test_the_line_that_is_copied_gives_the_image_that_is_shown(atlases):
 @pytest.mark.parametrize("definition", ["trust", "distance", "round_trip", "stretch"])
 def test_a_gap_layer_is_the_measure_at_each_place(definition, atlases):
     atlas = atlases["ae_debug"]
-    grid = gap_layer.gap_grid(atlas, definition, (-2.0, 2.0, -1.0, 3.0), 8)
+    grid = gap_grid(atlas, definition, (-2.0, 2.0, -1.0, 3.0), 8)
     assert grid.shape == (8, 8)
     assert 0 <= grid.min() <= grid.max() <= 1
     # the cell of the third row from above and the sixth column
@@ -148,7 +149,7 @@ def test_a_gap_layer_is_the_measure_at_each_place(definition, atlases):
         assert grid[2, 5] == pytest.approx(1 - column(found, "level")[0], abs=1e-6)
     elif definition != "stretch":
         assert grid[2, 5] == pytest.approx(column(found, f"{definition}_rarity")[0], abs=1e-6)
-    far = gap_layer.gap_grid(atlas, definition, (500.0, 501.0, 500.0, 501.0), 2)
+    far = gap_grid(atlas, definition, (500.0, 501.0, 500.0, 501.0), 2)
     if definition != "stretch":
         assert np.all(far == 1)
 
@@ -162,11 +163,11 @@ def test_a_gap_layer_that_means_nothing_is_a_sentence(atlases):
         ("distance", (0.0, float("nan"), 0.0, 1.0)),
     ):
         with pytest.raises(UserError):
-            gap_layer.gap_grid(atlas, definition, box)
+            gap_grid(atlas, definition, box)
     with pytest.raises(UserError, match="no encoder"):
-        gap_layer.gap_grid(atlases["gan_debug"], "distance", (0.0, 1.0, 0.0, 1.0))
+        gap_grid(atlases["gan_debug"], "distance", (0.0, 1.0, 0.0, 1.0))
     for i in range(40):
-        gap_layer.gap_grid(atlas, "distance", (0.0, 1.0 + i, 0.0, 1.0), 2)
+        gap_grid(atlas, "distance", (0.0, 1.0 + i, 0.0, 1.0), 2)
     assert len(gap_layer._kept[atlas]) <= 16
 
 

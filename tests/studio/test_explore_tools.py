@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from drawing import gap_grid
 from frames_by_hand import layer
 from PIL.GifImagePlugin import GifImageFile
 from starlette.testclient import TestClient
@@ -19,7 +20,7 @@ from latentarium.studio.gallery import Exhibit, Gallery
 from latentarium.studio.maps.anchors import latent_of, plane_of
 from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.maps.draws import of_all, of_class, verdict
-from latentarium.studio.maps.gap_layer import coarse_to_fine, gap_grid
+from latentarium.studio.maps.gap_layer import coarse_to_fine
 from latentarium.studio.maps.ways import film, through_data
 from latentarium.studio.server import make_app
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawing import gap_grid
 from frames_by_hand import reply, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,6 @@ from latentarium.studio.maps import atlas as atlas_module
 from latentarium.studio.maps import encoded as encoded_module
 from latentarium.studio.maps import gap_layer, ways
 from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.gap_layer import gap_grid
 from latentarium.studio.routes import events as training
 from latentarium.studio.routes.line import PLACES, in_line, step_in_line
 from latentarium.studio.server import answer, is_quick, make_app

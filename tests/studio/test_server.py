@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawing import on_show
+from drawing import gap_grid, on_show
 from frames_by_hand import layer, reply, request
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -17,7 +17,7 @@ from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.studio import guard
 from latentarium.studio.gallery import Gallery, gallery_of, shortest_ends
-from latentarium.studio.maps.gap_layer import coarse_to_fine, gap_grid
+from latentarium.studio.maps.gap_layer import coarse_to_fine
 from latentarium.studio.server import make_app
 
 HOST = {"host": "127.0.0.1:8765"}

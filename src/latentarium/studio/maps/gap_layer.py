@@ -103,16 +103,6 @@ def gap_parts(
         kept[key] = np.concatenate(found)
 
 
-def gap_grid(
-    atlas: Atlas, definition: str, box: Box, cells: int = 64, *, plane: Plane | None = None
-) -> np.ndarray:
-    """The same as a grid, float32 (cells, cells), the topmost row first."""
-    parts = [part.values for part in gap_parts(atlas, definition, box, cells, plane=plane)]
-    grid = np.empty((cells, cells), np.float32)
-    grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
-    return grid
-
-
 def coarse_to_fine(cells: int) -> np.ndarray:
     """All cells of a grid as (row, column), each once: the middles of large squares, then those of
     squares half as large, and at the end all that are left."""

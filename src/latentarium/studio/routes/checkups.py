@@ -3,9 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 
 from latentarium.studio.routes.answers import streamed
+from latentarium.studio.routes.line import Streamed
 from latentarium.studio.routes.training import Asked
 from latentarium.studio.training.checkup import Measurements
 from latentarium.studio.training.jobs import Trainings
@@ -17,12 +17,12 @@ def router(trainings: Trainings) -> APIRouter:
     measured = Measurements(trainings)
 
     @routes.post("/estimate")
-    def estimate(asked: Asked) -> StreamingResponse:
+    def estimate(asked: Asked) -> Streamed:
         """A few steps are taken, and nothing is written."""
         return streamed(measured.estimate(asked.wish()))
 
     @routes.post("/runs/{name}/doctor")
-    def examine(name: str) -> StreamingResponse:
+    def examine(name: str) -> Streamed:
         return streamed(measured.examine(name))
 
     @routes.get("/runs/{name}/gap")

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
 
 from latentarium.studio.frames import MOST
 from latentarium.studio.gallery import Gallery, Missing
@@ -20,7 +19,7 @@ from latentarium.studio.routes.answers import (
     plain,
     streamed,
 )
-from latentarium.studio.routes.line import in_line, step_in_line
+from latentarium.studio.routes.line import Streamed, in_line, step_in_line
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -69,7 +68,7 @@ def router(gallery: Gallery) -> APIRouter:
         high: float,
         moment: int = 0,
         plane: PlaneName = "",
-    ) -> StreamingResponse:
+    ) -> Streamed:
         """A JSON object a line: parts of a grid, `values` as base64 of float32."""
         atlas = gallery.atlas(index, moment)
         where = plane_of(atlas, plane) if plane else None

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi import Path as InPath
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 
 from latentarium.studio.routes.answers import streamed
+from latentarium.studio.routes.line import Streamed
 from latentarium.studio.training.uploads import Uploads
 
 Name = Annotated[str, InPath(max_length=64)]
@@ -30,7 +31,7 @@ def router(uploads: Uploads) -> APIRouter:
         await uploads.take(name, path, request.stream())
 
     @routes.post("/{name}/end")
-    def end(name: Name) -> StreamingResponse:
+    def end(name: Name) -> Streamed:
         """All has come: what is it?"""
         return streamed(uploads.end(name))
 
