@@ -1,7 +1,7 @@
-"""Mistakes that a person can mend.
+"""Errors that the user can fix.
 
-A `UserError` carries one plain sentence that says what is wrong and how to mend it. The command
-line prints the sentence and exits with code 2; in Python it is an ordinary `ValueError`.
+The command line prints a `UserError` as one message and exits with code 2. In Python it is an
+ordinary `ValueError`.
 """
 
 import difflib
@@ -9,36 +9,46 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Something in the call, the configuration or a file is wrong, and the text says the mend."""
-
-
-class NotFinite(UserError):
-    """Training ran away.
+    """A mistake in a call, a configuration or a file that the user can fix.
 
     Arguments:
-        what: Whose loss or parameters, and at which step.
-        mend: What usually helps.
+        message: What is wrong, with the offending value, and what to do.
+        code: A stable identifier in kebab-case for this kind of mistake. Tests and clients of the
+            studio's API use it in place of the wording.
     """
 
-    def __init__(self, what: str, mend: str) -> None:
-        super().__init__(f"{what}: {mend}.")
-        self.what, self.mend = what, mend
+    def __init__(self, message: str = "", *, code: str = "invalid") -> None:
+        super().__init__(message)
+        self.code = code
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal ended the work after a step, and what was done is saved.
+class NonFiniteError(UserError):
+    """A loss or a parameter became infinite or NaN during training.
 
     Arguments:
-        number: Of the signal.
+        what: The player and the step, for instance "The generator's loss is not finite at step 7".
+        fix: What usually helps, as an imperative without a full stop.
     """
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by signal {number}")
-        self.number = number
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(f"{what}: {fix}.", code="not-finite")
+        self.what, self.fix = what, fix
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal ended the training after a complete step, and a checkpoint was saved.
+
+    Arguments:
+        signal_number: The signal, for instance `signal.SIGTERM`.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by signal {signal_number}")
+        self.signal_number = signal_number
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns " Did you mean 'x'?" for the known word closest to `word`, or the list of them."""
+    """Return " Did you mean 'x'?" for the closest known word, or else a list of all of them."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:

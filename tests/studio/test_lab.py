@@ -8,7 +8,7 @@ import torch
 from starlette.testclient import TestClient
 
 from latentarium.data.batches import Batch
-from latentarium.errors import NotFinite, UserError
+from latentarium.errors import NonFiniteError, UserError
 from latentarium.latent.gaussians import single_gaussian
 from latentarium.metrics.coverage import mixture_quality
 from latentarium.models.game import copy_parameters
@@ -177,7 +177,7 @@ def test_what_runs_away_says_so():
     lab = Lab("ring")
     with torch.no_grad():
         next(lab.vae.parameters()).fill_(float("nan"))
-    with pytest.raises(NotFinite, match="vae"):
+    with pytest.raises(NonFiniteError, match="vae"):
         lab.advance()
     json.dumps(lab.frame(), allow_nan=False)  # what is shown meanwhile has words for it
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.errors import Stopped, UserError
+from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
 from latentarium.training.loop import Trainer, finish, train
 
@@ -24,7 +24,7 @@ def ended_at(step, folder, data):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "step", stopping)
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             train(presets.vae_debug(), folder, data)
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.errors import Stopped, UserError
+from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
 from latentarium.training.loop import Trainer, train
 from latentarium.training.stop import stoppable
@@ -83,7 +83,7 @@ def test_a_signal_ends_the_step_in_progress_saves_and_loses_nothing(number, tmp_
         patch.setattr(Trainer, "step", step)
         with pytest.raises(KeyboardInterrupt) as caught:
             train(config, tmp_path / "r", data)
-    assert isinstance(caught.value, Stopped)
+    assert isinstance(caught.value, StoppedError)
     assert caught.value.number == number
     assert signal.getsignal(number) is signal.default_int_handler
     saved = Run(tmp_path / "r").latest_checkpoint()

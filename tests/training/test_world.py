@@ -108,7 +108,7 @@ def train_one(rank: int, folder: Path, steps: int) -> None:
 
 def stop_at_20(rank: int, folder: Path) -> None:
     """The second process alone is told to stop; both do."""
-    from latentarium.errors import Stopped
+    from latentarium.errors import StoppedError
     from latentarium.training import loop
 
     original = loop.Trainer.step
@@ -123,7 +123,7 @@ def stop_at_20(rank: int, folder: Path) -> None:
     loop.Trainer.step = step
     try:
         train(config("gan_debug"), folder, tiny_data())
-    except Stopped:
+    except StoppedError:
         return
     raise AssertionError("it was told to stop")
 

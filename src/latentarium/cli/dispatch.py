@@ -17,7 +17,7 @@ from latentarium.cli.measure import bench, compare, doctor, evaluate, gap, tour
 from latentarium.cli.say import PROG, fail, is_first, one_line, say
 from latentarium.cli.show import data_check, sample, studio
 from latentarium.cli.train import finish, preset_list, resume, train, train_preset
-from latentarium.errors import Stopped, UserError
+from latentarium.errors import StoppedError, UserError
 
 DESCRIPTION = (
     "An observatory for latent space: train, measure, explore and ship autoencoders, VAEs, GANs "
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as error:
         if is_first():
             sys.stderr.write("\nStopped. The same command resumes.\n")
-        sys.exit(128 + (error.number if isinstance(error, Stopped) else signal.SIGINT))
+        sys.exit(128 + (error.signal_number if isinstance(error, StoppedError) else signal.SIGINT))
     finally:
         warnings.formatwarning = usual
 

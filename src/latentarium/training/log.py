@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentarium.config import Config
-from latentarium.errors import NotFinite, UserError
+from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.game import Loss
 from latentarium.run import Run
 from latentarium.training.world import World
@@ -56,13 +56,13 @@ class Record:
         """Stops at the first loss that is not finite.
 
         Raises:
-            NotFinite: It names the player and the step.
+            NonFiniteError: It names the player and the step.
         """
         for player, totals in self._totals.items():
             bad = (~torch.isfinite(_together(totals))).nonzero()
             if len(bad):
                 step = self._steps[int(bad[0])]
-                raise NotFinite(
+                raise NonFiniteError(
                     f"The {player}'s loss is not finite at step {step + 1}",
                     "lower the learning rate"
                     + (" or raise r1 and r2" if player in ("discriminator", "generator") else "")
@@ -90,7 +90,7 @@ class Record:
         for player in self._totals:
             if row[player]["total"] is None:
                 self.check()
-                raise NotFinite(
+                raise NonFiniteError(
                     f"The {player}'s loss is not finite before step {step} in another process",
                     "lower the learning rate and train into a new folder",
                 )

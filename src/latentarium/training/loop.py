@@ -11,7 +11,7 @@ from latentarium.config import Config
 from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
-from latentarium.errors import NotFinite, Stopped, UserError
+from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.game import Loss, Player, changes, copy_parameters, lengths, move
 from latentarium.random import Noise
@@ -49,7 +49,7 @@ def train(
     Raises:
         UserError: The folder holds another run, the data don't fit the model, a loss is not
             finite, or a file can't be written.
-        Stopped: A signal ended it; a `KeyboardInterrupt`.
+        StoppedError: A signal ended it; a `KeyboardInterrupt`.
     """
     settings = config.train
     data = load_data(settings.data, size=settings.image_size) if data is None else data
@@ -64,8 +64,8 @@ def train(
         with run.lock(), stoppable() as stop:
             try:
                 trainer.lead(run, reporter or Reporter(), stop)
-            except NotFinite as error:
-                raise UserError(f"{error.what}. {run.last_good()}; {error.mend}.") from None
+            except NonFiniteError as error:
+                raise UserError(f"{error.what}. {run.last_good()}; {error.fix}.") from None
     return run
 
 
@@ -146,7 +146,7 @@ class Trainer:
                 run.save_checkpoint(Checkpoint(state.step, state.seconds, state.tensors()))
                 heart.beat(state.step, state.seconds, now=True)
             if stopped and not done:
-                raise Stopped(stop.signal or 15)
+                raise StoppedError(stop.signal or 15)
         run.save_weights(state.use())
         run.save_card(model_card(run, state.use(), state.step))
         reporter.end(state.seconds)
@@ -162,7 +162,7 @@ class Trainer:
                     self.record.flush(self.world, state.step, 0, 0.0)
                 stopped = self.world.any(bool(stop), state.step)
                 if stopped and state.step < self.settings.steps:
-                    raise Stopped(stop.signal or 15)
+                    raise StoppedError(stop.signal or 15)
 
     def restore(self, run: Run | None) -> None:
         """Goes on from the newest checkpoint, which the first process reads for all."""

@@ -8,7 +8,7 @@ from torch.optim import Adam
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from latentarium.config import Config, DataCard
-from latentarium.errors import NotFinite, UserError
+from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.models.game import Player
@@ -45,11 +45,11 @@ class State:
         """Stops where parameters are not finite: a loss tells of it only one step later.
 
         Raises:
-            NotFinite: It names the player and the step.
+            NonFiniteError: It names the player and the step.
         """
         for player in self.players:
             if not all(bool(p.isfinite().all()) for p in player.part.parameters()):
-                raise NotFinite(
+                raise NonFiniteError(
                     f"The {player.name}'s parameters are not finite after step {self.step}",
                     "lower the learning rate and train into a new folder",
                 )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from latentarium.data.batches import Batches
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS
-from latentarium.errors import NotFinite, UserError
+from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
@@ -101,7 +101,7 @@ class Lab:
 
         Raises:
             UserError: Other steps or another player.
-            NotFinite: A model ran away.
+            NonFiniteError: A model ran away.
         """
         if steps < 1:
             raise UserError(f"The lab goes forwards: give 1 step or more, not {steps}.")
@@ -115,7 +115,7 @@ class Lab:
             self.step += 1
         for name, learner in self.learners.items():
             if not all(bool(p.isfinite().all()) for p in learner.model.parameters()):
-                raise NotFinite(
+                raise NonFiniteError(
                     f"The {name}'s parameters are not finite after step {self.step}",
                     "begin anew, with another seed",
                 )
