@@ -28,7 +28,7 @@ from typing import Any
 
 import websockets
 
-from latentarium.studio.frames import REQUEST
+from latentarium.studio.protocol import REQUEST
 
 OUT = Path(__file__).parent / "results" / "studio.json"
 VAE, GAN, AE = 0, 1, 2

@@ -39,8 +39,8 @@ def ours(pixels: np.ndarray) -> dict[str, float]:
     from latentarium.data.batches import Batches
     from latentarium.distributions import DiagonalGaussian
     from latentarium.models.autoencoder import Autoencoder
-    from latentarium.random import Noise
-    from latentarium.training.loop import train
+    from latentarium.rng import Noise
+    from latentarium.training.train import train
 
     data = to_data(
         Raw(

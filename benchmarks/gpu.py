@@ -23,14 +23,14 @@ import torch
 
 import latentarium as la
 from latentarium import presets
+from latentarium.classifier.classifier import load_judge
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
 from latentarium.machine import machine, versions
-from latentarium.metrics.judge import load_judge
 from latentarium.models.base import LatentModel
+from latentarium.models.inference import reconstruct
 from latentarium.run import Run
-from latentarium.sampling import reconstruct
-from latentarium.training.rehearsal import rehearse
+from latentarium.training.estimate import rehearse
 
 OUT = Path(__file__).parent / "results" / "gpu.json"
 SYSTEMS = ("ae_mnist", "vae_mnist", "gan_mnist", "cgan_mnist")

@@ -23,14 +23,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from latentarium import presets
+from latentarium.classifier.classifier import load_judge
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
+from latentarium.evaluation.likelihood import elbo
 from latentarium.machine import machine, versions
-from latentarium.metrics.judge import load_judge
-from latentarium.metrics.likelihood import elbo
-from latentarium.training.loop import Trainer
-from latentarium.training.world import World
+from latentarium.training.distributed import World
+from latentarium.training.train import Trainer
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -239,7 +239,7 @@ def growth(rounds: int, quick: bool) -> dict[str, Any]:
     )[: 2 if quick else None]:  # fmt: skip
         code = (
             "import json, numpy as np, dataclasses as d, latentarium as la\n"
-            "from latentarium.training.rehearsal import rehearse\n"
+            "from latentarium.training.estimate import rehearse\n"
             f"x = np.random.default_rng(0).integers(0, 256, ({n}, {channels}, {side}, {side}))\n"
             f"c = la.presets.get('{preset}')\n"
             f"c = d.replace(c, train=d.replace(c.train, batch_size={batch_size}))\n"

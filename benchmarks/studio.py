@@ -29,8 +29,8 @@ import websockets
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from latentarium.machine import machine, versions
-from latentarium.studio.frames import REQUEST
-from latentarium.studio.gallery import gallery_of, prepare
+from latentarium.studio.protocol import REQUEST
+from latentarium.studio.registry import gallery_of, prepare
 from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"

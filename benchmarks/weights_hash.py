@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import latentarium as la
+from latentarium.data.dataset import Data
 
 STEPS = 100
 NUM_IMAGES, NUM_CLASSES, SIDE = 600, 3, 64
@@ -57,7 +58,7 @@ def weights_hash(name: str) -> str:
     return digest.hexdigest()
 
 
-def generated_images() -> object:
+def generated_images() -> Data:
     """Return labelled colour images: one random background per class, under noise."""
     rng = np.random.default_rng(0)
     labels = np.arange(NUM_IMAGES) % NUM_CLASSES

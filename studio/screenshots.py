@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from latentarium.studio.gallery import SHIPPED, SHIPPED_NAMES, Gallery, prepare
+from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES, Gallery, prepare
 from latentarium.studio.server import make_app
 
 CHROMIUM = "/usr/bin/chromium"

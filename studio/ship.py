@@ -10,8 +10,8 @@ from pathlib import Path
 from latentarium import presets
 from latentarium.evaluation import evaluate_run
 from latentarium.progress import display
-from latentarium.studio.gallery import SHIPPED, SHIPPED_NAMES
-from latentarium.training.loop import train
+from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES
+from latentarium.training.train import train
 
 
 def main(runs: Path) -> None:

@@ -69,8 +69,8 @@ def short_of_training():
     """Where measuring trains something, it does so for less long: the numbers are worse, and as
     many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentarium.metrics.sections_labels.GAN_TRAIN_STEPS", 40)
-        patch.setattr("latentarium.metrics.sections.RESPONSE_STEPS", 10)
+        patch.setattr("latentarium.evaluation.sections_labels.GAN_TRAIN_STEPS", 40)
+        patch.setattr("latentarium.evaluation.sections.RESPONSE_STEPS", 10)
         patch.setattr("latentarium.metrics.extractors.MOST", 100)
         yield
 

@@ -13,8 +13,8 @@ import uvicorn
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio.gallery import Exhibit, Gallery, prepare
-from latentarium.studio.maps.atlas import Atlas
+from latentarium.latent.latent_map import Atlas
+from latentarium.studio.registry import Exhibit, Gallery, prepare
 from latentarium.studio.server import STATIC, make_app
 
 CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from latentarium.config import Config
     from latentarium.data.sources import load_data
     from latentarium.errors import UserError
-    from latentarium.metrics.evaluate import evaluate
-    from latentarium.metrics.report import compare
+    from latentarium.evaluation.evaluate import evaluate
+    from latentarium.evaluation.report import compare
     from latentarium.run import Run, load
-    from latentarium.training.loop import train
+    from latentarium.training.train import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,11 +30,11 @@ _HOMES = {
     "Config": "config",
     "Run": "run",
     "UserError": "errors",
-    "compare": "metrics.report",
-    "evaluate": "metrics.evaluate",
+    "compare": "evaluation.report",
+    "evaluate": "evaluation.evaluate",
     "load": "run",
     "load_data": "data.sources",
-    "train": "training.loop",
+    "train": "training.train",
 }
 
 

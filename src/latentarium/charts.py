@@ -17,11 +17,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.patches import Ellipse as Oval
 
+from latentarium.image_files import png_bytes
 from latentarium.latent.gaussians import Ellipse
-from latentarium.metrics.measurement import Interval, Real
-from latentarium.pictures import png_bytes
-from latentarium.sampling import grid
+from latentarium.models.inference import grid
 from latentarium.shapes import Images
+from latentarium.stats.measurement import Interval, Real
 
 INK = "#7f7e7d"
 """Stands for the page's text colour; no data may use it."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from latentarium.errors import UserError
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
 
 LOG_2PI = math.log(2 * math.pi)

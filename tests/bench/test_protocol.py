@@ -7,7 +7,7 @@ from latentarium import presets
 from latentarium.bench.protocol import Column, Protocol, Summary
 from latentarium.bench.published import GRID, NLL_DYNAMIC, PARZEN, RING, SOURCES, STACKED
 from latentarium.errors import UserError
-from latentarium.metrics.measurement import Measurement
+from latentarium.stats.measurement import Measurement
 
 
 def summary(*values):

@@ -11,8 +11,8 @@ from latentarium.data.dataset import Data, Split, to_float
 from latentarium.data.sources import load_data
 from latentarium.data.stacked import stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE, grid, toy_scale
-from latentarium.metrics.likelihood import elbo
-from latentarium.models.build import build
+from latentarium.evaluation.likelihood import elbo
+from latentarium.models.registry import build
 
 
 class Perfect(Mute):

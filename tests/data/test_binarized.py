@@ -22,7 +22,7 @@ from latentarium.data.mnist_data import load_mnist
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 RNG = np.random.default_rng(0)
 SMALL = {"train": 12, "valid": 4, "test": 5}

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from latentarium.classifier.classifier import load_judge
 from latentarium.data.mnist_data import load_mnist
 from latentarium.data.stacked import MODES, stacked_mnist
 from latentarium.errors import UserError
-from latentarium.metrics.judge import load_judge
 
 
 def rows(images):

@@ -16,7 +16,7 @@ from latentarium.latent.gaps import (
     quality_by_distance,
     round_trip_error,
 )
-from latentarium.metrics.intervals import wilson
+from latentarium.stats.intervals import wilson
 
 
 def normal(*shape, seed=0):

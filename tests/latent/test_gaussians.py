@@ -6,7 +6,7 @@ from torch.distributions import MultivariateNormal
 
 from latentarium.errors import UserError
 from latentarium.latent.gaussians import ClassGaussians, mixture, single_gaussian
-from latentarium.latent.project import Plane
+from latentarium.latent.planes import Plane
 
 MEANS = torch.tensor([[0.0, 0.0, 1.0], [3.0, -1.0, 0.0]], dtype=torch.float64)
 FACTORS = torch.tensor(

@@ -3,7 +3,7 @@ import torch
 
 from latentarium.errors import UserError
 from latentarium.latent.neighbours import knn_accuracy, nearest
-from latentarium.metrics.intervals import wilson
+from latentarium.stats.intervals import wilson
 
 
 def normal(*shape, seed=0):

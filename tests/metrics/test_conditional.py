@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion, label_histogram, wrong_label_auc
-from latentarium.metrics.intervals import wilson
+from latentarium.stats.intervals import wilson
 
 N, K = 120, 3
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from latentarium.classifier.classifier import Judge, load_judge
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
@@ -17,7 +18,6 @@ from latentarium.metrics.extractors import (
     describe,
     judge_for,
 )
-from latentarium.metrics.judge import Judge, load_judge
 
 SHAPE = (3, 12, 10)
 
@@ -227,7 +227,7 @@ def test_training_is_twenty_passes_within_bounds(steps, tmp_path, trained, monke
     assert trained == [pytest.approx(expected, rel=0.15)] if n == 6400 else [expected]
 
 
-@pytest.mark.parametrize("name", ["judge.json", "judge.safetensors"])
+@pytest.mark.parametrize("name", ["classifier.json", "classifier.safetensors"])
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
 def test_a_damaged_judge_is_trained_again_with_a_warning(tmp_path, trained, name, content):
     first = judge_for(labelled(), cache=tmp_path)

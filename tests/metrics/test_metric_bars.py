@@ -10,8 +10,8 @@ import torch
 
 import latentarium as la
 from latentarium import presets
+from latentarium.evaluation.evaluate import evaluate
 from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval, kernel_distance
-from latentarium.metrics.evaluate import evaluate
 from latentarium.metrics.fidelity import density_coverage, precision_recall
 
 

@@ -14,13 +14,13 @@ from conftest import Mute, tiny_arrays, tiny_data
 from latentarium import presets
 from latentarium.config import DataCard, OptimizerConfig
 from latentarium.data.dataset import to_float, to_uint8
+from latentarium.evaluation import gan_train as module
+from latentarium.evaluation.duality_gap import exploitability
+from latentarium.evaluation.likelihood import active_units
 from latentarium.latent.gaps import distance_to_data, gap_share
-from latentarium.metrics import gan_train as module
 from latentarium.metrics.coverage import mode_coverage
-from latentarium.metrics.game import exploitability
-from latentarium.metrics.likelihood import active_units
-from latentarium.models.build import build
 from latentarium.models.game import Loss, Player
+from latentarium.models.registry import build
 
 
 def draw(*shape, seed=0):

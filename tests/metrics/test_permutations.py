@@ -7,16 +7,16 @@ from latentarium import presets
 from latentarium.config import DataCard
 from latentarium.data.dataset import Split
 from latentarium.data.toy import ring
+from latentarium.evaluation.likelihood import active_units, elbo, importance_nll
+from latentarium.evaluation.subject import scattered
 from latentarium.latent.gaps import distance_to_data, gap_share, judge_entropy
 from latentarium.metrics.conditional import wrong_label_auc
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
 from latentarium.metrics.distances import kernel_distance
 from latentarium.metrics.fidelity import precision_recall
-from latentarium.metrics.likelihood import active_units, elbo, importance_nll
 from latentarium.metrics.parzen import parzen
 from latentarium.metrics.reconstruction import reconstruction
-from latentarium.metrics.subject import scattered
-from latentarium.models.build import build
+from latentarium.models.registry import build
 
 
 def draw(*shape, seed=0):

@@ -11,9 +11,9 @@ from latentarium.config import AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batches
 from latentarium.errors import UserError
 from latentarium.models import game
-from latentarium.models.build import build
 from latentarium.models.game import changes, copy_parameters, move, only
-from latentarium.random import Noise
+from latentarium.models.registry import build
+from latentarium.rng import Noise
 
 
 def families():

@@ -9,9 +9,9 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.batches import Batches
-from latentarium.models.build import build
 from latentarium.models.game import changes, copy_parameters, move, only
-from latentarium.random import Noise
+from latentarium.models.registry import build
+from latentarium.rng import Noise
 
 
 @pytest.mark.parametrize("mover", [0, 1])

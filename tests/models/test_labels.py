@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from latentarium.errors import UserError
 from latentarium.models.labels import class_index, resolve_labels
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 CLASSES = ("cat", "dog", "7")
 

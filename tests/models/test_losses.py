@@ -13,11 +13,11 @@ from latentarium.data.batches import Batch, Batches
 from latentarium.distributions import ClassGaussian, DiagonalGaussian, Point
 from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.build import build
 from latentarium.models.gan import GAN
+from latentarium.models.registry import build
 from latentarium.nn.trunks import EncoderTrunk
 from latentarium.objectives.adversarial import EQUILIBRIUM, generator_loss
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 
 def one_batch(shape=(1, 12, 10)) -> Batch:

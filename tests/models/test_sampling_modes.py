@@ -9,7 +9,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.errors import UserError
-from latentarium.models.build import build
+from latentarium.models.registry import build
 
 
 def test_sampling_leaves_mode_statistics_and_random_state_alone():

@@ -7,7 +7,7 @@ import torch
 
 from latentarium.config import NetConfig
 from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk, Fourier, stage_sizes
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 SHAPES = [(1, 8, 8), (3, 9, 13), (1, 28, 28), (4, 29, 31), (3, 32, 48), (3, 64, 64)]
 

@@ -9,7 +9,7 @@ from latentarium.objectives.adversarial import (
     generator_loss,
     squared_gradient,
 )
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 KINDS = list(EQUILIBRIUM)
 

@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import schemathesis
-from drawing import on_show
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latentarium.studio import processes
-from latentarium.studio.gallery import Gallery
+from latentarium.studio.registry import Gallery
 from latentarium.studio.server import make_app
+from support.drawing import on_show
 
 ADDRESS = "http://127.0.0.1:8765"
 ENDLESS = ("/events",)

@@ -5,14 +5,14 @@ import sys
 
 import numpy as np
 import pytest
-from drawing import judged_studio, measured, metrics_of, shown
 
 import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
+from latentarium.latent.calibration import levels_of
+from latentarium.latent.prior_check import as_generator
 from latentarium.studio import processes
-from latentarium.studio.maps.trust import levels_of
-from latentarium.studio.samples.prior import as_generator
 from pages import IN_A_BROWSER, Served, address, drag, go, quiet, ready, seen, until
+from support.drawing import judged_studio, measured, metrics_of, shown
 
 pytestmark = IN_A_BROWSER
 AE, VAE, GAN, CGAN = range(4)

@@ -4,22 +4,22 @@ import sys
 import time
 
 import pytest
-from drawing import measured, metrics_of
 from starlette.testclient import TestClient
 
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.metrics.report import Report
+from latentarium.evaluation.report import Report
+from latentarium.latent.latent_map import Atlas
 from latentarium.studio import processes
 from latentarium.studio.compare.measuring import Measuring
 from latentarium.studio.compare.table import table
-from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.maps.atlas import Atlas
 from latentarium.studio.processes import Processes
+from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.routes.comparison import report_of
 from latentarium.studio.server import make_app
-from latentarium.training.loop import train
+from latentarium.training.train import train
+from support.drawing import measured, metrics_of
 
 
 def report(fingerprint="f", **measurements) -> Report:

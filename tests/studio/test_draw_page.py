@@ -13,11 +13,12 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_uint8
-from latentarium.latent.invert import invert
-from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.given import search, usual
-from latentarium.studio.given.landing import land
-from latentarium.studio.maps.atlas import Atlas
+from latentarium.latent import inversion_baseline as usual
+from latentarium.latent.inversion import invert
+from latentarium.latent.latent_map import Atlas
+from latentarium.studio.query import search
+from latentarium.studio.query.locate import land
+from latentarium.studio.registry import Exhibit, Gallery
 from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, seen, watched
 
 pytestmark = IN_A_BROWSER

@@ -6,8 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from drawing import gap_grid
-from frames_by_hand import layer
 from PIL.GifImagePlugin import GifImageFile
 from starlette.testclient import TestClient
 
@@ -15,14 +13,16 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
+from latentarium.latent.anchors import latent_of, plane_of
+from latentarium.latent.gap_layer import coarse_to_fine
+from latentarium.latent.gaussian_samples import of_all, of_class, verdict
+from latentarium.latent.interpolation import film, through_data
+from latentarium.latent.latent_map import Atlas
 from latentarium.latent.paths import lerp, slerp
-from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.maps.anchors import latent_of, plane_of
-from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.draws import of_all, of_class, verdict
-from latentarium.studio.maps.gap_layer import coarse_to_fine
-from latentarium.studio.maps.ways import film, through_data
+from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.server import make_app
+from support.drawing import gap_grid
+from support.frames import layer
 
 GAN = 1
 

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
+from latentarium.latent.gaussian_samples import of_all, of_class, of_ellipse
 from latentarium.latent.gaussians import Ellipse
-from latentarium.sampling import decode
-from latentarium.studio.maps.draws import of_all, of_class, of_ellipse
+from latentarium.models.inference import decode
 from pages import IN_A_BROWSER, address, go, pixels, quiet
 
 pytestmark = IN_A_BROWSER

@@ -4,15 +4,15 @@ import io
 
 import numpy as np
 import pytest
-from drawing import judged_studio, shown
 from PIL import Image
 
 from latentarium.data.dataset import to_uint8
-from latentarium.pictures import grid_png
-from latentarium.studio.maps.trust import OFF, levels_of
+from latentarium.image_files import grid_png
+from latentarium.latent.calibration import OFF, levels_of
 from latentarium.studio.samples.critic import opinion_of
 from latentarium.studio.samples.draw import Draw, draw
 from pages import IN_A_BROWSER, go, quiet, until
+from support.drawing import judged_studio, shown
 
 pytestmark = IN_A_BROWSER
 AE, GAN, CGAN = 0, 2, 3

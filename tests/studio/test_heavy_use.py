@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawing import gap_grid
-from frames_by_hand import reply, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.concurrency import run_in_threadpool
@@ -20,18 +18,21 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio.frames import REQUEST
-from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.given.usual import usual_of
-from latentarium.studio.maps import atlas as atlas_module
-from latentarium.studio.maps import encoded as encoded_module
-from latentarium.studio.maps import gap_layer, ways
-from latentarium.studio.maps.atlas import Atlas
+from latentarium.latent import encoded as encoded_module
+from latentarium.latent import gap_layer
+from latentarium.latent import interpolation as ways
+from latentarium.latent import latent_map as atlas_module
+from latentarium.latent.inversion_baseline import usual_of
+from latentarium.latent.latent_map import Atlas
+from latentarium.latent.priority_lock import Turns
+from latentarium.studio.limiter import PLACES, in_line, step_in_line
+from latentarium.studio.protocol import REQUEST
+from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.routes import events as training
-from latentarium.studio.routes.line import PLACES, in_line, step_in_line
 from latentarium.studio.server import answer, is_quick, make_app
 from latentarium.studio.training.follow import Follower
-from latentarium.studio.turns import Turns
+from support.drawing import gap_grid
+from support.frames import reply, request
 
 LONG = 20.0
 """Seconds after which something waits for ever."""

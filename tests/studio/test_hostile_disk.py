@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio.gallery import Gallery
-from latentarium.studio.places import brief
+from latentarium.studio.redact import brief
+from latentarium.studio.registry import Gallery
 from latentarium.studio.server import make_app
+from latentarium.studio.training.eta import Waits
 from latentarium.studio.training.follow import Follower
-from latentarium.studio.training.waits import Waits
 
 WISH = {"preset": "ae_debug", "data": "mnist", "name": "mine", "steps": 100_000}
 

@@ -17,8 +17,8 @@ from latentarium.errors import UserError
 from latentarium.progress import Reached
 from latentarium.run import Run
 from latentarium.studio import processes
-from latentarium.studio.gallery import Gallery, Missing
 from latentarium.studio.processes import command, is_ours, working
+from latentarium.studio.registry import Gallery, Missing
 from latentarium.studio.training.checkup import Measurements
 from latentarium.studio.training.follow import Follower, Tail
 from latentarium.studio.training.jobs import Trainings, Wish, key_of

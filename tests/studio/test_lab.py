@@ -12,11 +12,11 @@ from latentarium.errors import NonFiniteError, UserError
 from latentarium.latent.gaussians import single_gaussian
 from latentarium.metrics.coverage import mixture_quality
 from latentarium.models.game import copy_parameters
-from latentarium.random import Noise
-from latentarium.studio.gallery import Gallery
+from latentarium.rng import Noise
 from latentarium.studio.lab.lab import FIELD, MESH, SHOWN, Lab
 from latentarium.studio.lab.learners import PATIENCE, RATES, Gaussian, Learner
 from latentarium.studio.lab.targets import CELLS, MIXTURES, NAMES, Drawing, target
+from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.lab import LONGEST, MOST_SESSIONS, MOST_STEPS
 from latentarium.studio.server import make_app
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from latentarium.studio.maps import gap_layer
-from latentarium.studio.maps.trust import levels_of
+from latentarium.latent import gap_layer
+from latentarium.latent.calibration import levels_of
 from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, quiet, ready, seen
 
 pytestmark = IN_A_BROWSER

@@ -7,10 +7,10 @@ import torch
 from PIL.GifImagePlugin import GifImageFile
 from test_gaussians_page import address, run, same
 
-from latentarium.sampling import decode
-from latentarium.studio.maps.anchors import latent_of, plane_of
-from latentarium.studio.maps.trust import OFF, levels_of
-from latentarium.studio.maps.ways import way
+from latentarium.latent.anchors import latent_of, plane_of
+from latentarium.latent.calibration import OFF, levels_of
+from latentarium.latent.interpolation import way
+from latentarium.models.inference import decode
 from pages import IN_A_BROWSER, drag, go, pixels, quiet, seen, until
 
 pytestmark = IN_A_BROWSER

@@ -11,7 +11,7 @@ import pytest
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio.gallery import gallery_of
+from latentarium.studio.registry import gallery_of
 from pages import IN_A_BROWSER, Served, address, go, pixels
 
 pytestmark = IN_A_BROWSER

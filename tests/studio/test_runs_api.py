@@ -11,7 +11,7 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
-from latentarium.studio.gallery import Gallery
+from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.events import following
 from latentarium.studio.server import make_app
 from latentarium.studio.training.follow import Follower

@@ -6,22 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from drawing import judged
-from frames_by_hand import reply, request
 from starlette.testclient import TestClient
 
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import cli, presets
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.latent.class_draws import class_gaussian, sample_gaussian
-from latentarium.sampling import encode
-from latentarium.studio.frames import TRUST
-from latentarium.studio.gallery import Exhibit, Gallery
-from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.samples.copies import CopyCheck
-from latentarium.studio.samples.prior import as_generator
+from latentarium.latent.class_samples import class_gaussian, sample_gaussian
+from latentarium.latent.copies import CopyCheck
+from latentarium.latent.latent_map import Atlas
+from latentarium.latent.prior_check import as_generator
+from latentarium.models.inference import encode
+from latentarium.studio.protocol import TRUST
+from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.server import make_app
+from support.drawing import judged
+from support.frames import reply, request
 
 AE, VAE, GAN, CGAN = range(4)
 

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawing import gap_grid, on_show
-from frames_by_hand import layer, reply, request
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -15,10 +13,12 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.studio import guard
-from latentarium.studio.gallery import Gallery, gallery_of, shortest_ends
-from latentarium.studio.maps.gap_layer import coarse_to_fine
+from latentarium.latent.gap_layer import coarse_to_fine
+from latentarium.studio import security as guard
+from latentarium.studio.registry import Gallery, gallery_of, shortest_ends
 from latentarium.studio.server import make_app
+from support.drawing import gap_grid, on_show
+from support.frames import layer, reply, request
 
 HOST = {"host": "127.0.0.1:8765"}
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentarium.studio.maps import gap_layer
-from latentarium.studio.maps.measured import AT_ONCE
+from latentarium.latent import gap_layer
+from latentarium.latent.scores import AT_ONCE
 from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, until, watched
 
 pytestmark = IN_A_BROWSER

@@ -7,13 +7,13 @@ import torch
 
 import latentarium as la
 from latentarium import presets
+from latentarium.classifier.classifier import load_judge
 from latentarium.config import to_dict
 from latentarium.data.dataset import to_float
-from latentarium.metrics.judge import load_judge
-from latentarium.metrics.report import Report
+from latentarium.evaluation.report import Report
+from latentarium.models.inference import reconstruct
 from latentarium.run import Run
-from latentarium.sampling import reconstruct
-from latentarium.studio.gallery import SHIPPED_NAMES, gallery_of, shipped
+from latentarium.studio.registry import SHIPPED_NAMES, gallery_of, shipped
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
-from latentarium.pictures import png_bytes
+from latentarium.image_files import png_bytes
 from latentarium.run import Run
-from latentarium.studio.gallery import gallery_of
+from latentarium.studio.registry import gallery_of
 from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, until
 
 pytestmark = IN_A_BROWSER

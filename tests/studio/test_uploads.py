@@ -11,8 +11,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from latentarium.errors import UserError
-from latentarium.pictures import png_bytes
-from latentarium.studio.gallery import Gallery, Missing
+from latentarium.image_files import png_bytes
+from latentarium.studio.registry import Gallery, Missing
 from latentarium.studio.server import make_app
 from latentarium.studio.training import uploads as room
 from latentarium.studio.training.uploads import Uploads, safe

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 from latentarium import presets
-from latentarium.doctor.finding import Disease, diseases_of
-from latentarium.doctor.words import CURES, REASONS, SIGNS, Evidence, NotShown, Said, why
+from latentarium.diagnostics.issue import Disease, diseases_of
+from latentarium.diagnostics.messages import CURES, REASONS, SIGNS, Evidence, NotShown, Said, why
 from latentarium.errors import UserError
 
 WORDS = Path(__file__).parents[2] / "studio" / "src" / "lib" / "words"

@@ -11,7 +11,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
-from latentarium.training.loop import Trainer, finish, train
+from latentarium.training.train import Trainer, finish, train
 
 
 def ended_at(step, folder, data):

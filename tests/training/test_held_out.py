@@ -11,10 +11,10 @@ from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split, to_float
-from latentarium.models.build import build
 from latentarium.models.game import lengths, loss_unmoved, move
-from latentarium.random import Noise
-from latentarium.training import loop
+from latentarium.models.registry import build
+from latentarium.rng import Noise
+from latentarium.training import train as loop
 from latentarium.training.held_out import HeldOut
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")

@@ -19,13 +19,13 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import tiny_data
-from latentarium import checkpoints, files, presets, run
+from latentarium import files, presets
 from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
 from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.gan import GAN
-from latentarium.run import Run
-from latentarium.training import loop
+from latentarium.run import Run, checkpoints, folder
+from latentarium.training import train as loop
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")
 
@@ -99,7 +99,7 @@ def before_the_first_file(count):
 
 
 def before_the_weights_for_use(count):
-    run.write_atomic = die_at(count, run.write_atomic, when="weights.safetensors")
+    folder.write_atomic = die_at(count, folder.write_atomic, when="weights.safetensors")
 
 
 DEATHS = {

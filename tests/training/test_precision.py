@@ -11,10 +11,10 @@ from latentarium import presets
 from latentarium.config import Config, from_dict, to_dict
 from latentarium.data import batches
 from latentarium.errors import UserError
-from latentarium.random import Noise
-from latentarium.training.log import Reporter
-from latentarium.training.loop import Trainer
-from latentarium.training.world import World
+from latentarium.rng import Noise
+from latentarium.training.distributed import World
+from latentarium.training.logging import Reporter
+from latentarium.training.train import Trainer
 
 CPU = torch.device("cpu")
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")

@@ -12,8 +12,8 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
-from latentarium.training.loop import Trainer, train
-from latentarium.training.stop import stoppable
+from latentarium.training.signals import stoppable
+from latentarium.training.train import Trainer, train
 
 
 def test_a_run_that_has_ended_is_left_as_it_is(tmp_path):
@@ -84,7 +84,7 @@ def test_a_signal_ends_the_step_in_progress_saves_and_loses_nothing(number, tmp_
         with pytest.raises(KeyboardInterrupt) as caught:
             train(config, tmp_path / "r", data)
     assert isinstance(caught.value, StoppedError)
-    assert caught.value.number == number
+    assert caught.value.signal_number == number
     assert signal.getsignal(number) is signal.default_int_handler
     saved = Run(tmp_path / "r").latest_checkpoint()
     assert saved is not None

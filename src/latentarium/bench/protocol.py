@@ -11,8 +11,8 @@ from latentarium import presets
 from latentarium.bench.published import Published
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError, did_you_mean
-from latentarium.metrics.measurement import Interval, Measurement
 from latentarium.models.base import LatentModel
+from latentarium.stats.measurement import Interval, Measurement
 
 Watch = Callable[[int, int], object]
 """Told how much of how much is measured."""

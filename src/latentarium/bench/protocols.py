@@ -8,19 +8,19 @@ from torch import Tensor
 
 from latentarium.bench import published
 from latentarium.bench.protocol import Column, Protocol, Watch
+from latentarium.classifier.classifier import Judge, load_judge
 from latentarium.data.dataset import Data, to_float
 from latentarium.data.stacked import MODES, stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE
-from latentarium.metrics import sections, sections_labels
+from latentarium.evaluation import sections, sections_labels
+from latentarium.evaluation.likelihood import importance_nll, protocol
+from latentarium.evaluation.subject import Subject, shuffle_test
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.metrics.extractors import describe
-from latentarium.metrics.judge import Judge, load_judge
-from latentarium.metrics.likelihood import importance_nll, protocol
-from latentarium.metrics.measurement import Measurement
 from latentarium.metrics.parzen import parzen
-from latentarium.metrics.subject import Subject, shuffle_test
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LabelSet
+from latentarium.stats.measurement import Measurement
 
 STACKED, STACKED_SMALL = 26_000, 25_600
 """Samples judged, as in VEEGAN's and in Metz's protocol."""

@@ -16,11 +16,11 @@ from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.machine import machine, versions
-from latentarium.metrics.measurement import Interval, Measurement, quantity
 from latentarium.progress import Bar, Display
 from latentarium.run import Run
-from latentarium.training.log import Reporter
-from latentarium.training.loop import train
+from latentarium.stats.measurement import Interval, Measurement, quantity
+from latentarium.training.logging import Reporter
+from latentarium.training.train import train
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ import tyro
 
 from latentarium import __version__
 from latentarium.cli.measure import bench, compare, doctor, evaluate, gap, tour
-from latentarium.cli.say import PROG, fail, is_first, one_line, say
+from latentarium.cli.output import PROG, fail, is_first, one_line, say
 from latentarium.cli.show import data_check, sample, studio
 from latentarium.cli.train import finish, preset_list, resume, train, train_preset
 from latentarium.errors import StoppedError, UserError

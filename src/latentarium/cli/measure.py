@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentarium.cli.say import say
+from latentarium.cli.output import say
 
 if TYPE_CHECKING:
-    from latentarium.metrics.report import Report
+    from latentarium.evaluation.report import Report
 
 
 def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
@@ -26,7 +26,7 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
         quick: Trains tiny models in a minute, to see that everything works; its verdicts mean
             nothing.
     """
-    from latentarium.doctor.live import Watched
+    from latentarium.diagnostics.live import Watched
     from latentarium.progress import display
     from latentarium.tour.run import tour as run_tour
 
@@ -72,8 +72,8 @@ def evaluate(
         options: How.
         as_json: A file to write the same JSON to.
     """
+    from latentarium.evaluation.report import TITLES
     from latentarium.files import write_atomic
-    from latentarium.metrics.report import TITLES
     from latentarium.tables import render
 
     report = _evaluated(run, options)
@@ -97,9 +97,9 @@ def compare(
         options: How runs that need it are evaluated.
         as_json: A file to write the table to.
     """
+    from latentarium.evaluation.report import Report
+    from latentarium.evaluation.report import compare as side_by_side
     from latentarium.files import write_atomic
-    from latentarium.metrics.report import Report
-    from latentarium.metrics.report import compare as side_by_side
     from latentarium.run import Run
     from latentarium.tables import render
 
@@ -164,7 +164,7 @@ def bench(
     from latentarium.bench.protocol import known
     from latentarium.bench.protocols import PROTOCOLS
     from latentarium.bench.run import run_bench
-    from latentarium.doctor.live import Watched
+    from latentarium.diagnostics.live import Watched
     from latentarium.progress import display
     from latentarium.tables import render
 
@@ -201,7 +201,7 @@ def doctor(
         as_json: A file to write the same to, for a machine to read.
     """
     from latentarium.data.sources import load_data
-    from latentarium.doctor.examine import examine, rules_of
+    from latentarium.diagnostics.examine import examine, rules_of
     from latentarium.files import write_atomic
     from latentarium.progress import display
     from latentarium.run import Run

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from latentarium.cli.say import say
+from latentarium.cli.output import say
 from latentarium.errors import UserError
 
 
@@ -38,8 +38,8 @@ def sample(
     """
     from latentarium.evaluation import data_of
     from latentarium.files import write_atomic
-    from latentarium.latent.class_draws import class_gaussian, sample_gaussian
-    from latentarium.pictures import grid_npz, grid_png
+    from latentarium.image_files import grid_npz, grid_png
+    from latentarium.latent.class_samples import class_gaussian, sample_gaussian
     from latentarium.run import Run
 
     if out.suffix not in (".png", ".npz"):
@@ -78,7 +78,7 @@ def studio(
         port: Of the address; the next free one where it is taken, any for 0.
         browse: Open the page in a browser.
     """
-    from latentarium.studio.gallery import gallery_of
+    from latentarium.studio.registry import gallery_of
     from latentarium.studio.serve import serve
 
     gallery = gallery_of(shown, data)
@@ -103,7 +103,7 @@ def data_check(
     from latentarium.data.sources import load_data
     from latentarium.data.untrusted import require_modest
     from latentarium.files import write_atomic
-    from latentarium.pictures import thumbnails
+    from latentarium.image_files import thumbnails
 
     if untrusted:
         require_modest(Path(source))

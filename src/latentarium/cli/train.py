@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from latentarium import presets
-from latentarium.cli.say import PROG, is_first, say
+from latentarium.cli.output import PROG, is_first, say
 from latentarium.config import Config, ModelConfig, OptimizerConfig, TrainConfig
 
 
@@ -62,7 +62,7 @@ def train_preset(name: str, arguments: list[str]) -> None:
     folder = options.run or Path("runs") / name
     if options.dry_run:
         from latentarium.progress import display
-        from latentarium.training.rehearsal import rehearse
+        from latentarium.training.estimate import rehearse
 
         with display() as shown:
             bar = shown.bar("A few steps", 100)
@@ -90,16 +90,16 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
     Args:
         run: The run's folder.
     """
-    from latentarium.training.loop import finish as end_early
+    from latentarium.training.train import finish as end_early
 
     ended = end_early(run)
     say(f"{run}: the weights are those of step {ended.ends_at()}. `resume` goes on from there.")
 
 
 def _run_training(config: Config, folder: Path) -> None:
-    from latentarium.doctor.live import Watched
+    from latentarium.diagnostics.live import Watched
     from latentarium.progress import display
-    from latentarium.training.loop import train as run_training
+    from latentarium.training.train import train as run_training
 
     if not is_first():
         run_training(config, folder)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentarium.data.dataset import Split, to_float
 from latentarium.errors import UserError
-from latentarium.random import derive_seed
+from latentarium.rng import derive_seed
 from latentarium.shapes import Images, Labels
 
 LARGEST_SHARE = 0.5

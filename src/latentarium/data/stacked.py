@@ -14,7 +14,7 @@ from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.mnist_data import load_mnist
 from latentarium.errors import UserError
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 TRAIN, HELD_OUT = 128_000, 10_000
 MODES = 1000

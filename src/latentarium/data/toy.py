@@ -15,7 +15,7 @@ import torch
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.errors import UserError
-from latentarium.random import Noise, derive_seed
+from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Images, LabelSet, Modes, PerPoint, Points
 
 TRAIN, HELD_OUT = 100_000, 10_000

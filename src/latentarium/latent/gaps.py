@@ -24,8 +24,8 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.latent.neighbours import nearest
-from latentarium.metrics.intervals import Interval, bootstrap, wilson
 from latentarium.shapes import ClassScores, LatentSet, OtherLatentSet, PerOther, PerPoint
+from latentarium.stats.intervals import Interval, bootstrap, wilson
 
 RESAMPLES = 1000
 IMAGES = 1024

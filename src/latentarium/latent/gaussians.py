@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from latentarium.errors import UserError
-from latentarium.latent.project import Plane
+from latentarium.latent.planes import Plane
 from latentarium.shapes import (
     ClassCovariances,
     ClassMeans,

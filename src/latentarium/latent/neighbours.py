@@ -6,8 +6,6 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import wilson
-from latentarium.metrics.measurement import Measurement
 from latentarium.shapes import (
     LabelSet,
     LatentSet,
@@ -16,6 +14,8 @@ from latentarium.shapes import (
     OtherLabelSet,
     OtherLatentSet,
 )
+from latentarium.stats.intervals import wilson
+from latentarium.stats.measurement import Measurement
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.metrics.fidelity import DensityCoverage, density_coverage
-from latentarium.metrics.intervals import Interval, normal_quantile, wilson
 from latentarium.shapes import (
     ClassCounts,
     ClassTable,
@@ -34,6 +33,7 @@ from latentarium.shapes import (
     OtherLabelSet,
     Pixels,
 )
+from latentarium.stats.intervals import Interval, normal_quantile, wilson
 
 
 @dataclass(frozen=True, kw_only=True)

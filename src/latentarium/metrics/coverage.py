@@ -22,8 +22,8 @@ from torch import Tensor
 
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS, Mixture2D
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import Interval, normal_quantile, wilson
 from latentarium.shapes import ClassWeights, LabelSet, Points
+from latentarium.stats.intervals import Interval, normal_quantile, wilson
 
 REPEATS = 2000
 

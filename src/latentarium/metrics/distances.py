@@ -18,8 +18,8 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.metrics.balls import require_comparable, require_finite
-from latentarium.metrics.intervals import Interval, normal_quantile
 from latentarium.shapes import FeatureMatrix, FeatureSet, FeatureVector, OtherFeatureSet
+from latentarium.stats.intervals import Interval, normal_quantile
 
 BLOCK = 1 << 22
 """Values held at once: 32 MiB of float64."""

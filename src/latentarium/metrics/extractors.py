@@ -23,12 +23,12 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, leaky_relu
 
+from latentarium.classifier.classifier import Judge, as_stored, load_judge, save_judge
+from latentarium.classifier.training import train_judge
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.files import cache_folder, folder_atomic
-from latentarium.metrics.judge import Judge, as_stored, load_judge, save_judge
-from latentarium.metrics.judge_training import train_judge
-from latentarium.random import derive_seed
+from latentarium.rng import derive_seed
 from latentarium.shapes import Features, Images, Pixels
 
 PASSES, FEWEST, MOST = 20, 300, 8600

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from latentarium.metrics.balls import ball_counts, require_comparable
-from latentarium.metrics.intervals import Interval, normal_quantile, wilson_share
 from latentarium.shapes import FeatureSet, Hits, OtherFeatureSet, OtherHits, PerOther
+from latentarium.stats.intervals import Interval, normal_quantile, wilson_share
 
 PARTS, PARTITIONS = 10, 4
 """Into which both sets fall for the spread of what balls count, and how often they are dealt."""

@@ -19,8 +19,8 @@ from typing import Any, final
 
 import torch
 
+from latentarium.classifier.classifier import as_pixels
 from latentarium.errors import UserError
-from latentarium.metrics.judge import as_pixels
 from latentarium.shapes import Features, Images, Pixels
 
 LAYER = "2048"

@@ -29,8 +29,8 @@ from torch import Tensor
 
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import Interval, normal_quantile, wilson, wilson_share
 from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
+from latentarium.stats.intervals import Interval, normal_quantile, wilson, wilson_share
 
 BLOCK = 1 << 24
 """Distances held at once: 64 MiB of float32."""

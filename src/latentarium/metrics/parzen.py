@@ -20,8 +20,8 @@ from torch import Tensor
 
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
-from latentarium.metrics.intervals import Interval, normal_quantile
 from latentarium.shapes import Images, ImageSet, OtherImageSet, PerPoint
+from latentarium.stats.intervals import Interval, normal_quantile
 
 BLOCK = 1 << 23
 """Distances held at once: 64 MiB of float64."""

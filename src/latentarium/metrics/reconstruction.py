@@ -22,8 +22,8 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.metrics.extractors import Extractor
-from latentarium.metrics.intervals import Interval, bootstrap
 from latentarium.shapes import Images, PerSample, Pixels
+from latentarium.stats.intervals import Interval, bootstrap
 
 PSNR_CAP = 100.0
 """dB: an error of 1e-10, far below one grey level (48 dB); equal images would be infinite."""

@@ -30,7 +30,7 @@ from latentarium.distributions import (
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
 
 

@@ -11,7 +11,7 @@ from latentarium.distributions import Posterior, Prior
 from latentarium.errors import UserError
 from latentarium.models.game import Player
 from latentarium.models.labels import resolve_labels
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, Latents, SoftLabels
 
 

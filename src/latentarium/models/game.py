@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from latentarium.data.batches import Batch
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Scalar
 
 

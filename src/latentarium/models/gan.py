@@ -24,7 +24,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk
 from latentarium.objectives import adversarial
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Features, Images, Labels, Latents, Logits, SoftLabels
 
 

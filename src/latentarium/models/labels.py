@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentarium.errors import UserError, did_you_mean
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Labels, SoftLabels
 
 

@@ -10,9 +10,9 @@ import torch
 import uvicorn
 
 from latentarium.errors import UserError
-from latentarium.studio.gallery import Gallery, prepare
-from latentarium.studio.guard import LOOPBACK, new_token
-from latentarium.studio.routes.line import PLACES
+from latentarium.studio.limiter import PLACES
+from latentarium.studio.registry import Gallery, prepare
+from latentarium.studio.security import LOOPBACK, new_token
 from latentarium.studio.server import make_app
 
 TRIES = 20

@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from latentarium.errors import UserError
 from latentarium.studio.compare.measuring import Measuring
-from latentarium.studio.frames import (
+from latentarium.studio.processes import Processes
+from latentarium.studio.protocol import (
     LARGEST,
     REQUEST,
     id_of,
@@ -24,23 +25,22 @@ from latentarium.studio.frames import (
     write_error,
     write_reply,
 )
-from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.guard import LOOPBACK, Guard
-from latentarium.studio.places import brief
-from latentarium.studio.processes import Processes
+from latentarium.studio.redact import brief
+from latentarium.studio.registry import Gallery, Missing
 from latentarium.studio.routes import (
     checkups,
     comparison,
     events,
     explore,
-    given,
     lab,
     models,
-    moments,
     samples,
     training,
     uploads,
 )
+from latentarium.studio.routes import query as given
+from latentarium.studio.routes import snapshots as moments
+from latentarium.studio.security import LOOPBACK, Guard
 from latentarium.studio.training.jobs import Trainings
 from latentarium.studio.training.uploads import Uploads
 

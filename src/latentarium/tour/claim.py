@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from latentarium.metrics.measurement import Measurement, Real, quantity, say
+from latentarium.stats.measurement import Measurement, Real, quantity, say
 
 _RELATIONS: dict[str, Callable[[Real, Real], bool]] = {
     ">=": operator.ge,

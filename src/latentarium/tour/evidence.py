@@ -5,18 +5,18 @@ from functools import cached_property
 
 from torch import Tensor
 
+from latentarium.classifier.classifier import Judge
 from latentarium.data.dataset import Data
+from latentarium.evaluation.subject import Subject
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
 from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval
 from latentarium.metrics.extractors import describe
-from latentarium.metrics.judge import Judge
-from latentarium.metrics.measurement import Measurement
-from latentarium.metrics.subject import Subject
 from latentarium.models.base import LatentModel
-from latentarium.random import Noise
+from latentarium.models.inference import decode
+from latentarium.rng import Noise
 from latentarium.run import Run
-from latentarium.sampling import decode
 from latentarium.shapes import Images, LatentSet
+from latentarium.stats.measurement import Measurement
 from latentarium.tour.ladder import Ladder, ladder
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
+from latentarium.classifier.classifier import SURE, Judge
+from latentarium.evaluation.subject import Subject
 from latentarium.latent.gaps import Bin, distance_to_data, quality_by_distance
 from latentarium.metrics.fidelity import precision_recall
-from latentarium.metrics.intervals import Interval, bootstrap
-from latentarium.metrics.judge import SURE, Judge
-from latentarium.metrics.subject import Subject
-from latentarium.random import Noise
-from latentarium.sampling import decode
+from latentarium.models.inference import decode
+from latentarium.rng import Noise
 from latentarium.shapes import LatentSet, OtherFeatureSet, PerPoint
+from latentarium.stats.intervals import Interval, bootstrap
 
 MOST = 4000
 """Latents of a ladder."""

@@ -6,27 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from latentarium import charts, presets
+from latentarium.classifier.classifier import load_judge
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
+from latentarium.evaluation.subject import shuffle_test
 from latentarium.machine import machine, versions
-from latentarium.metrics.judge import load_judge
-from latentarium.metrics.measurement import Measurement
-from latentarium.metrics.subject import shuffle_test
 from latentarium.progress import Display
 from latentarium.run import Run
-from latentarium.tour import (
-    claims_game,
-    claims_gaps,
-    claims_label,
-    claims_latent,
-    claims_modes,
-    page,
-)
+from latentarium.stats.measurement import Measurement
+from latentarium.tour import report as page
 from latentarium.tour.claim import Claim, Figure, System, TourReport
+from latentarium.tour.claims import game as claims_game
+from latentarium.tour.claims import gaps as claims_gaps
+from latentarium.tour.claims import label as claims_label
+from latentarium.tour.claims import latent as claims_latent
+from latentarium.tour.claims import modes as claims_modes
 from latentarium.tour.evidence import Evidence
-from latentarium.training.log import Reporter
-from latentarium.training.loop import train
+from latentarium.training.logging import Reporter
+from latentarium.training.train import train
 
 SYSTEMS = {"ae": "ae_mnist", "vae": "vae_mnist", "gan": "gan_mnist", "cgan": "cgan_mnist"}
 COMPANION = {"vae_class": "vae_class_mnist"}

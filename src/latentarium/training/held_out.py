@@ -10,7 +10,7 @@ from latentarium.data.dataset import Split
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player, loss_unmoved
 from latentarium.models.gan import GAN
-from latentarium.random import Noise
+from latentarium.rng import Noise
 
 SAMPLES = 64
 """Samples of which the diversity is taken: its relative error is about 1 / sqrt(64) or less."""

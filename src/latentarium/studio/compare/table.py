@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.metrics.measurement import Measurement, quantity, unlike
-from latentarium.metrics.report import Report, compare, floor_text, interval_text
+from latentarium.evaluation.report import Report, compare, floor_text, interval_text
+from latentarium.stats.measurement import Measurement, quantity, unlike
 
 HIGH = (
     "precision", "recall", "density", "coverage", "gan_test", "gan_train", "wrong_label",

@@ -19,16 +19,16 @@ from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.build import build
 from latentarium.models.game import loss_unmoved
 from latentarium.models.gan import GAN
+from latentarium.models.registry import build
 from latentarium.objectives import adversarial
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Points
-from latentarium.studio.frames import FARTHEST
 from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
+from latentarium.studio.protocol import FARTHEST
 
 POINTS = 8000
 """To learn from; a tenth of them is held out."""

@@ -11,7 +11,7 @@ from torch.optim import Adam
 from latentarium.config import AutoencoderConfig, GANConfig, NetConfig, OptimizerConfig
 from latentarium.data.batches import Batch
 from latentarium.models.game import Loss, Player, move
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import LatentMatrix, PerPoint, Points
 from latentarium.training.schedule import learning_rate
 

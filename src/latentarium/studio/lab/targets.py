@@ -13,7 +13,7 @@ from sklearn.datasets import make_moons
 from latentarium.data.dataset import Data
 from latentarium.data.toy import Mixture2D, grid, points_data, ring, toy_data
 from latentarium.errors import UserError, did_you_mean
-from latentarium.random import Noise
+from latentarium.rng import Noise
 from latentarium.shapes import Points
 
 CELLS = 24

@@ -11,12 +11,12 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from latentarium.errors import UserError
+from latentarium.latent.anchors import LONGEST
 from latentarium.latent.gaussians import Ellipse
+from latentarium.latent.latent_map import Atlas
 from latentarium.shapes import Pixels
-from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.maps.anchors import LONGEST
-from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.routes.line import Streamed
+from latentarium.studio.limiter import Streamed
+from latentarium.studio.registry import Gallery, Missing
 
 Lines = Generator[dict[str, Any], None, None]
 Each = Callable[[Iterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]]

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from latentarium.studio.limiter import Streamed
 from latentarium.studio.routes.answers import streamed
-from latentarium.studio.routes.line import Streamed
 from latentarium.studio.routes.training import Asked
 from latentarium.studio.training.checkup import Measurements
 from latentarium.studio.training.jobs import Trainings

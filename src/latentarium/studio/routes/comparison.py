@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from latentarium.errors import UserError
-from latentarium.metrics.report import Report
+from latentarium.evaluation.report import Report
 from latentarium.studio.compare.measuring import Measuring
 from latentarium.studio.compare.table import table
-from latentarium.studio.gallery import PACKAGE, Exhibit, Gallery
+from latentarium.studio.registry import PACKAGE, Exhibit, Gallery
 
 COLUMNS = 4
 

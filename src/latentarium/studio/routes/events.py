@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from latentarium.config import Config
 from latentarium.errors import UserError
-from latentarium.studio.routes.line import Streamed
+from latentarium.studio.limiter import Streamed
 from latentarium.studio.training.follow import Follower, event
 from latentarium.studio.training.jobs import Trainings
 

@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from latentarium.errors import UserError
+from latentarium.latent.anchors import LONGEST, latent_of, plane_of
+from latentarium.latent.gaussian_samples import of_all, of_class, of_ellipse, standard, verdict
 from latentarium.latent.gaussians import Ellipse
+from latentarium.latent.interpolation import GRAPH_CODES, film, way, ways_of
+from latentarium.latent.latent_map import Atlas
 from latentarium.shapes import LatentSet, SoftLabelSet
-from latentarium.studio.frames import FARTHEST
-from latentarium.studio.gallery import Gallery
-from latentarium.studio.maps.anchors import LONGEST, latent_of, plane_of
-from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.draws import of_all, of_class, of_ellipse, standard, verdict
-from latentarium.studio.maps.ways import GRAPH_CODES, film, way, ways_of
+from latentarium.studio.limiter import in_line
+from latentarium.studio.protocol import FARTHEST
+from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.answers import binary, mapped
-from latentarium.studio.routes.line import in_line
 
 MOST_STEPS = 64
 Name = Annotated[str, Field(max_length=LONGEST)]

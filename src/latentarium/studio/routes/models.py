@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import torch
 from fastapi import APIRouter, Query, Response
 
-from latentarium.studio.frames import MOST
-from latentarium.studio.gallery import Gallery, Missing
-from latentarium.studio.maps.anchors import latent_of, plane_of
-from latentarium.studio.maps.gap_layer import Parts, gap_parts
+from latentarium.latent.anchors import latent_of, plane_of
+from latentarium.latent.gap_layer import Parts, gap_parts
+from latentarium.studio.limiter import Streamed, in_line, step_in_line
+from latentarium.studio.protocol import MOST
+from latentarium.studio.registry import Gallery, Missing
 from latentarium.studio.routes.answers import (
     Lines,
     PlaneName,
@@ -19,7 +20,6 @@ from latentarium.studio.routes.answers import (
     plain,
     streamed,
 )
-from latentarium.studio.routes.line import Streamed, in_line, step_in_line
 
 
 def router(gallery: Gallery) -> APIRouter:

@@ -7,15 +7,15 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from latentarium.data.dataset import to_uint8
-from latentarium.pictures import grid_npz, grid_png
-from latentarium.studio.frames import MOST
-from latentarium.studio.gallery import Gallery
+from latentarium.image_files import grid_npz, grid_png
+from latentarium.latent.copies import CopyCheck
+from latentarium.latent.prior_check import as_generator
+from latentarium.studio.limiter import in_line
+from latentarium.studio.protocol import MOST
+from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.answers import binary, pixel_bytes, trust_rows
-from latentarium.studio.routes.line import in_line
-from latentarium.studio.samples.copies import CopyCheck
 from latentarium.studio.samples.critic import opinion_of
 from latentarium.studio.samples.draw import Draw, Way, draw
-from latentarium.studio.samples.prior import as_generator
 
 
 class Wish(BaseModel):

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.studio.gallery import Missing
-from latentarium.studio.places import brief
+from latentarium.studio.redact import brief
+from latentarium.studio.registry import Missing
 from latentarium.studio.training.jobs import NAMED, Trainings, Wish
 from latentarium.studio.training.uploads import UPLOAD
 

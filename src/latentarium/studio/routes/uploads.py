@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 
+from latentarium.studio.limiter import Streamed
 from latentarium.studio.routes.answers import streamed
-from latentarium.studio.routes.line import Streamed
 from latentarium.studio.training.uploads import Uploads
 
 Name = Annotated[str, InPath(max_length=64)]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from latentarium.metrics.judge import SURE
+from latentarium.classifier.classifier import SURE
+from latentarium.latent.calibration import off
+from latentarium.latent.latent_map import Atlas
 from latentarium.shapes import Labels, PerSample
-from latentarium.studio.maps.atlas import Atlas
-from latentarium.studio.maps.trust import off
 from latentarium.studio.samples.draw import Drawn, weights_of
 
 

@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from torch.nn.functional import one_hot
 
-from latentarium.latent.class_draws import class_gaussian, gaussian_latents
+from latentarium.latent.class_samples import class_gaussian, gaussian_latents
+from latentarium.latent.latent_map import Atlas
 from latentarium.models.base import LatentModel
+from latentarium.models.inference import decode
 from latentarium.models.labels import class_index
-from latentarium.sampling import decode
 from latentarium.shapes import Images, Labels, Latents, SoftLabels, SoftLabelSet
-from latentarium.studio.maps.atlas import Atlas
 
 Way = Literal["prior", "gaussian", "turn"]
 

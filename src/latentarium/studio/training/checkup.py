@@ -10,8 +10,8 @@ from typing import Any
 
 from latentarium.errors import UserError
 from latentarium.studio.processes import Processes
+from latentarium.studio.training.eta import Lines, Waits
 from latentarium.studio.training.jobs import Trainings, Wish, key_of
-from latentarium.studio.training.waits import Lines, Waits
 
 MOST_SECONDS = 600.0
 """For a rehearsal or an examination."""

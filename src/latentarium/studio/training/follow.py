@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from latentarium.config import Config
-from latentarium.doctor.log_rules import examine_log
+from latentarium.diagnostics.log_rules import examine_log
 from latentarium.errors import UserError
-from latentarium.rows import OF_ANOTHER_HAND, read_row
+from latentarium.run.jsonl import OF_ANOTHER_HAND, read_row
 
 BATCH = 400
 """Rows of one event."""

@@ -11,14 +11,14 @@ from typing import Any
 
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.rows import OF_ANOTHER_HAND
 from latentarium.run import Run
-from latentarium.studio.gallery import SHIPPED, Gallery, Missing
-from latentarium.studio.places import brief
+from latentarium.run.jsonl import OF_ANOTHER_HAND
 from latentarium.studio.processes import Processes, interrupt, is_ours
+from latentarium.studio.redact import brief
+from latentarium.studio.registry import SHIPPED, Gallery, Missing
 from latentarium.studio.training.status import State, about, progress_of, state_of
 from latentarium.studio.training.uploads import UPLOAD, Uploads, require_plain
-from latentarium.training.loop import finish
+from latentarium.training.train import finish
 
 NAMED = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
 """What can be trained on with no file of one's own."""

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from latentarium.config import GANConfig
 from latentarium.objectives.adversarial import EQUILIBRIUM
-from latentarium.rows import read_row
 from latentarium.run import Run
+from latentarium.run.jsonl import read_row
 
 State = Literal["waiting", "training", "paused", "stopped", "done", "failed"]
 TAIL = 1 << 16

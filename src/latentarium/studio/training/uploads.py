@@ -23,9 +23,9 @@ from typing import Any
 from latentarium.data.folders import SUFFIXES
 from latentarium.errors import UserError
 from latentarium.files import cannot_write, from_json, read_plain, write_atomic
-from latentarium.studio.gallery import Missing
-from latentarium.studio.guard import LARGEST_UPLOAD
-from latentarium.studio.training.waits import Lines, Waits
+from latentarium.studio.registry import Missing
+from latentarium.studio.security import LARGEST_UPLOAD
+from latentarium.studio.training.eta import Lines, Waits
 
 UPLOAD = "upload:"
 """How the page names images of the visitor's own."""

@@ -1,0 +1,280 @@
+"""The time machine: maps that follow each other, and what was decoded at each moment."""
+
+import io
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageSequence
+from starlette.testclient import TestClient
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.data.dataset import Split, to_uint8
+from latentarium.evaluation.subject import stratified
+from latentarium.latent.animation import (
+    DOT,
+    FILLED,
+    GAP,
+    HEAD,
+    LEAST_SIDE,
+    Window,
+    draw_map,
+    film,
+)
+from latentarium.latent.latent_map import Atlas
+from latentarium.latent.planes import principal_plane, turned
+from latentarium.latent.snapshots import Moments, witnesses
+from latentarium.models.inference import decode, fixed_samples, reconstruct
+from latentarium.run import Run
+from latentarium.studio.registry import KEPT_MOMENTS, Exhibit, Gallery
+from latentarium.studio.server import make_app
+
+FAMILIES = (("vae_debug", "VAE"), ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN"))
+
+
+@pytest.fixture(scope="module")
+def data():
+    images, labels = tiny_arrays(400)
+    return la.load_data(images, labels)
+
+
+@pytest.fixture(scope="module")
+def runs(data, tmp_path_factory):
+    return [
+        la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
+        for name, _ in FAMILIES
+    ]
+
+
+@pytest.fixture(scope="module")
+def gallery(data, runs):
+    found = [
+        Exhibit(name=n, folder=str(run.folder), kind=k, atlas=Atlas(run.load(), data), run=run)
+        for run, (n, k) in zip(runs, FAMILIES, strict=True)
+    ]
+    shipped = Exhibit(name="ae", folder="f", kind="VAE", atlas=Atlas(runs[0].load(), data))
+    return Gallery([*found, shipped])
+
+
+@pytest.fixture(scope="module")
+def client(gallery):
+    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+        yield client
+
+
+def distances(points):
+    return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def test_a_turned_plane_is_the_same_plane_and_its_map_as_near_as_can_be():
+    noise = torch.Generator().manual_seed(0)
+    z = torch.randn(300, 5, generator=noise) * torch.tensor([3.0, 2.0, 0.5, 0.3, 0.1])
+    plane = principal_plane(z)
+    here = plane.project(z)
+    mirror = torch.tensor([[0.6, 0.8], [0.8, -0.6]], dtype=torch.float64)
+    again = turned(plane, z, here @ mirror + 7)
+    # a map that is turned and mirrored only, and moved, is met
+    torch.testing.assert_close(again.project(z), here @ mirror, rtol=0, atol=1e-9)
+    towards = torch.randn(300, 2, generator=noise, dtype=torch.float64)
+    again = turned(plane, z, towards)
+    torch.testing.assert_close(again.axes @ again.axes.T, torch.eye(2, dtype=torch.float64))
+    torch.testing.assert_close(again.unproject(again.project(z)), plane.unproject(here))
+    torch.testing.assert_close(distances(again.project(z)), distances(here))
+
+    def far(turn):
+        return float((here @ turn - towards).square().sum())
+
+    best = float((again.project(z) - towards).square().sum())
+    for angle in torch.linspace(0, 6.2, 60, dtype=torch.float64):
+        c, s = angle.cos(), angle.sin()
+        assert best <= far(torch.stack([torch.stack([c, -s]), torch.stack([s, c])])) + 1e-6
+        assert best <= far(torch.stack([torch.stack([c, s]), torch.stack([s, -c])])) + 1e-6
+
+
+def test_a_stratified_part_has_each_class_with_its_share_and_is_always_the_same():
+    labels = torch.tensor([0] * 700 + [1] * 250 + [2] * 50)
+    images = torch.arange(1000).view(-1, 1, 1, 1).expand(-1, 1, 8, 8).to(torch.uint8)
+    part = stratified(Split(images, labels), 101)
+    assert part.labels is not None
+    assert part.labels.bincount().tolist() == [71, 25, 5]
+    assert torch.equal(part.images, stratified(Split(images, labels), 101).images)
+    assert len(stratified(Split(images, None), 101)) == 101
+    assert len(stratified(Split(images, labels), 5000)) == 1000
+
+
+def test_maps_follow_each_other_and_show_the_same_images(runs, data):
+    moments = Moments(runs[0], data)
+    assert moments.steps == runs[0].snapshots() == [0, 1, 40]
+    maps = [moments.atlas(i) for i in (1, 2, 3)]
+    for early, late in itertools.pairwise(maps):
+        assert torch.equal(early.train.images, late.train.images)
+        here, there = (torch.from_numpy(one.points()).double() for one in (early, late))
+        own = principal_plane(early.codes).project(early.codes)
+        assert float((here - there).norm()) <= float((own - there).norm()) + 1e-5
+        torch.testing.assert_close(distances(here), distances(own), rtol=0, atol=1e-5)
+    # whichever is asked for first
+    torch.testing.assert_close(
+        Moments(runs[0], data).atlas(1).points(), maps[0].points(), rtol=0, atol=1e-5
+    )
+
+
+def test_a_decode_at_a_moment_is_that_of_its_weights(runs, gallery):
+    for index in (0, 1):
+        model = runs[index].load(1)
+        atlas = gallery.atlas(index, 2)
+        place = torch.tensor([[0.3, -0.2]])
+        z = (
+            atlas.plane.unproject(place).float()
+            if atlas.has_map
+            else atlas.lattice(place.double())
+        )
+        expected = to_uint8(decode(model, z))
+        assert np.array_equal(to_uint8(atlas.decode_at(0.3, -0.2)), expected)
+        final = to_uint8(gallery.atlas(index).decode_at(0.3, -0.2))
+        assert not np.array_equal(final, expected)
+
+
+def test_the_copied_lines_give_what_is_shown(runs, data, gallery):
+    moments = Moments(runs[0], data)
+    assert torch.equal(
+        moments.atlas(2).decode_at(0.5, 0.25), gallery.atlas(0, 2).decode_at(0.5, 0.25)
+    )
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_moment_shows_samples_and_reconstructions(index, client, runs, data):
+    content = client.get(f"/api/models/{index}/moments/2").content
+    samples, columns, rebuilt = np.frombuffer(content, "<u4", 3)
+    pixels = np.frombuffer(content, np.uint8, offset=12).reshape(-1, 12, 10, 1)
+    model = runs[index].load(1)
+    expected, expected_columns = fixed_samples(model, 32 if index == 0 else 64)
+    assert columns == expected_columns == (3 if index == 2 else 8)
+    assert np.array_equal(pixels[:samples, :, :, 0], to_uint8(expected)[:, 0])
+    if index == 0:
+        again = to_uint8(reconstruct(model, witnesses(data)))
+        assert rebuilt == 12
+        assert np.array_equal(pixels[samples:, :, :, 0], again[:, 0])
+        real = np.frombuffer(client.get("/api/models/0/witnesses").content, np.uint8)
+        assert np.array_equal(real, witnesses(data).images.flatten())
+    else:
+        assert rebuilt == 0
+
+
+def test_the_witnesses_are_held_out_images_of_all_classes_in_turn(data):
+    found = witnesses(data)
+    assert len(found) == 12
+    assert found.labels is not None
+    assert found.labels.tolist() == sorted(found.labels.tolist())
+    assert set(found.labels.tolist()) == {0, 1, 2}
+    held_out = data.validation.images.flatten(1)
+    assert all((held_out == one.flatten()).all(1).any() for one in found.images)
+
+
+def test_the_film_has_a_frame_for_each_moment(client, runs, data):
+    content = client.get("/api/models/1/film").content
+    assert content == film(Moments(runs[1], data))
+    picture = Image.open(io.BytesIO(content))
+    assert (picture.format, getattr(picture, "n_frames", 1)) == ("GIF", 3)
+
+
+def test_the_film_shows_the_map_beside_the_samples_and_says_the_step(runs, data):
+    moments = Moments(runs[0], data)
+    frames = ImageSequence.Iterator(Image.open(io.BytesIO(film(moments))))
+    shown = [np.asarray(frame.convert("RGB")).astype(int) for frame in frames]
+    side = max(LEAST_SIDE, shown[0].shape[0] - HEAD - GAP)
+    maps = [one[HEAD : HEAD + side, GAP : GAP + side] for one in shown]
+    samples = [one[HEAD:, 2 * GAP + side :] for one in shown]
+    assert all((np.ptp(one, axis=2) > 40).sum() > 500 for one in maps)  # classes have colours
+    assert all(np.ptp(one, axis=2).max() < 20 for one in samples)  # these images have none
+    for first, *_, last in (maps, samples, [one[:HEAD] for one in shown]):
+        assert (first != last).any()
+
+
+def test_points_of_a_map_lie_where_they_are_and_mix_their_colours():
+    places = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    window = Window(left=-0.5, low=-0.5, size=2.0)
+    labels = torch.tensor([0, 1, 1])
+    names = tuple(str(i) for i in range(20))  # too many to be named
+    picture = draw_map(places, labels, names, window, 100).astype(int)
+    (left, low), _, (right, high) = window.pixels(places.numpy(), 100).astype(int)
+    assert (left, low, right, high) == (25, 75, 75, 25)
+    single, both = 255 - picture[high, right], 255 - picture[low, left]
+    blue, red = (255 - np.array(hue) for hue in ((0x44, 0x77, 0xAA), (0xEE, 0x66, 0x77)))
+    np.testing.assert_allclose(single, (1 - np.exp(-FILLED)) * red, atol=1)
+    np.testing.assert_allclose(both, (1 - np.exp(-2 * FILLED)) * (blue + red) / 2, atol=1)
+    assert (picture < 255).any(2).sum() == 2 * DOT**2
+    around = Window.around([places, 3 * places])
+    assert around is not None
+    assert around.left < 0
+    assert around.left + around.size > 2.9
+    grey = draw_map(places, None, (), window, 100)
+    assert np.ptp(grey.astype(int), axis=2).max() == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["0/moments/4", "0/moments/-1", "3/moments/1", "9/moments/1", "3/film", "9/film",
+     "9/witnesses", "0/map?moment=4"],
+)  # fmt: skip
+def test_a_moment_that_is_not_there_is_not_found(path, client):
+    answer = client.get(f"/api/models/{path}")
+    assert answer.status_code == 404
+    assert "/" not in answer.text.split(":")[0]  # a sentence
+
+
+def test_the_models_of_moments_are_bounded_and_their_maps_stay(runs, data):
+    atlas = Atlas(runs[0].load(), data)
+    gallery = Gallery([
+        Exhibit(name=str(i), folder=str(i), kind="VAE", atlas=atlas, run=runs[0])
+        for i in range(10)
+    ])  # fmt: skip
+    first = gallery.atlas(0, 1).points()
+    for i in range(10):
+        for moment in (1, 2, 3):
+            gallery.atlas(i, moment)
+    assert len(gallery._moments) == KEPT_MOMENTS
+    np.testing.assert_array_equal(gallery.atlas(0, 1).points(), first)
+
+
+def test_a_snapshot_that_is_damaged_is_a_sentence(runs, data, tmp_path):
+    folder = Path(shutil.copytree(runs[0].folder, tmp_path / "r"))
+    (folder / "snapshots" / "000000001.safetensors").write_bytes(b"torn")
+    atlas = Atlas(runs[0].load(), data)
+    exhibit = Exhibit(name="r", folder="r", kind="VAE", atlas=atlas, run=Run(folder))
+    with TestClient(make_app(Gallery([exhibit])), base_url="http://127.0.0.1:8765") as client:
+        answer = client.get("/api/models/0/moments/2")
+        assert answer.status_code == 422
+        assert "damaged" in answer.text
+        # those before and after it are there
+        assert client.get("/api/models/0/moments/3").status_code == 200
+        assert client.get("/api/models/0/moments/1").status_code == 200
+
+
+def test_moments_that_come_later_follow_those_that_were_shown(data, tmp_path):
+    run = la.train(presets.vae_debug(), tmp_path / "r", data)
+    first, *_, last = run.snapshots()
+    later = [run.folder / "snapshots" / f"{step:09d}.safetensors" for step in run.snapshots()[1:]]
+    kept = [path.rename(tmp_path / path.name) for path in later]
+    moments = Moments(run, data)
+    before = moments.points(1)
+    assert before is not None
+    for path in kept:
+        path.rename(run.folder / "snapshots" / path.name)
+    assert moments.grown()
+    assert (moments.steps[0], moments.steps[-1]) == (first, last)
+    same = moments.points(1)
+    assert same is not None
+    assert torch.equal(same, before)
+    for one in range(2, len(moments) + 1):
+        atlas, beside = moments.atlas(one), moments.points(one - 1)
+        assert beside is not None
+        best = turned(principal_plane(atlas.codes), atlas.codes, beside)
+        torch.testing.assert_close(atlas.plane.axes, best.axes)
+    config = run.folder / "config.json"
+    config.write_bytes(config.read_bytes())
+    assert not moments.grown()  # another run may be there

@@ -1,0 +1,106 @@
+"""Runs made sick on purpose, each in its own way, and healthy ones; all of them in seconds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
+from latentarium.data.dataset import Data, to_float
+from latentarium.models.gan import GAN
+from latentarium.run import Run
+from latentarium.training.train import train
+
+LARGE = NetConfig(width=32, depth=2, hidden=64)
+MLP = NetConfig(kind="mlp", width=128, depth=2)
+
+
+def config(preset: str, steps: int, rate: float | None = None, rows: int = 20, **model) -> Config:
+    """A debug preset, changed; with so many rows in its log."""
+    base = presets.get(preset)
+    every = max(1, steps // rows)
+    settings = replace(
+        base.train,
+        steps=steps,
+        log_every=every,
+        sample_every=0,
+        snapshots=0,
+        checkpoint_every=steps,
+    )
+    optimizer = base.optimizer
+    if rate is not None:
+        optimizer = replace(optimizer, learning_rate=rate)
+    assert isinstance(base.model, AutoencoderConfig | GANConfig)
+    return replace(base, train=settings, optimizer=optimizer, model=replace(base.model, **model))
+
+
+def images(n: int = 200, labelled: bool = True) -> Data:
+    pixels, labels = tiny_arrays(n=n)
+    return la.load_data(pixels, labels if labelled else None)
+
+
+SICK: dict[str, tuple[Config, int]] = {
+    "posterior collapse": (config("vae_debug", 200, beta=50.0), 200),
+    "mode collapse": (config("gan_debug", 400, r1=0.001, r2=0.001), 600),
+    "overfit": (
+        config("ae_debug", 600, latent_dim=16, encoder=MLP, decoder=MLP),
+        40,
+    ),
+    "discriminator has won": (
+        config("gan_debug", 120, rows=12, r1=0.0, r2=0.0, discriminator=LARGE),
+        200,
+    ),
+    "vanishing generator gradient": (config("gan_debug", 120, 0.1, r1=100.0, r2=100.0), 200),
+    "exploding penalty": (
+        config("gan_debug", 50, 0.3, rows=10, r1=0.1, r2=0.1, discriminator=LARGE),
+        200,
+    ),
+}
+"""Configuration and number of images."""
+
+
+def data_for(disease: str) -> Data:
+    """What the patient trains on."""
+    _, count = SICK[disease]
+    if disease != "overfit":
+        return images(count)
+    # images with nothing in common: what is learned of one says nothing of another
+    noise = np.random.default_rng(0).integers(0, 256, size=(count, 1, 12, 10), dtype=np.uint8)
+    return la.load_data(noise)
+
+
+HEALTHY = {
+    "ae": config("ae_debug", 200),
+    "vae": config("vae_debug", 300),
+    "vae_class": config("vae_class_debug", 300),
+    "gan": config("gan_debug", 600),
+    "cgan": config("cgan_debug", 300),
+}
+
+
+def made(folder: Path, settings: Config, data: Data) -> Run:
+    return train(settings, folder, data)
+
+
+class Replay(GAN):
+    """A generator that answers every z with one of the first training images, slightly noisy."""
+
+    def __init__(self, settings: GANConfig, data: Data, count: int) -> None:
+        super().__init__(settings, data.card)
+        self.known = to_float(data.train.images[:count])
+
+    def decode(self, z, y=None):
+        index = (1e6 * z[:, 0].double().abs()).long() % len(self.known)
+        return self.known[index] + 0.02 * z[:, 1].view(-1, 1, 1, 1)
+
+
+def only_classes(data: Data, classes: set[int]) -> Data:
+    """The same data, but a model that trains on it sees only some classes."""
+    assert data.train.labels is not None
+    keep = torch.from_numpy(np.isin(data.train.labels.numpy(), list(classes)))
+    split = replace(data.train, images=data.train.images[keep], labels=data.train.labels[keep])
+    return replace(data, train=split)
