@@ -1,0 +1,192 @@
+"""Components that are chosen by name: model families, trunks, priors, losses, sections, claims.
+
+Each kind of component has one table. `register` adds to it, and code that needs a component looks
+it up by name; nothing else in the package lists the names. The built-in components of a kind are
+registered when the package that holds them is imported, which the first look-up does.
+
+This module imports no torch, so that the command line can list settings quickly.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypeVar, cast, get_args
+
+from latentarium.errors import UserError, did_you_mean
+
+Kind = Literal["family", "trunk", "prior", "adversarial_loss", "section", "claim", "bench"]
+
+_HOMES: dict[str, str] = {
+    "family": "latentarium.models.families",
+    "trunk": "latentarium.nn",
+    "prior": "latentarium.distributions",
+    "adversarial_loss": "latentarium.objectives",
+    "section": "latentarium.evaluation.sections",
+    "claim": "latentarium.tour.claims",
+    "bench": "latentarium.bench",
+}
+"""The module whose import registers the built-in components of each kind."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered component.
+
+    Arguments:
+        component: The class or function.
+        settings: The frozen dataclass that configures it; None if it has no settings.
+        module: The name of the module that defines it.
+    """
+
+    component: Any
+    settings: type | None
+    module: str
+
+
+_entries: dict[str, dict[str, Entry]] = {kind: {} for kind in get_args(Kind)}
+_settings: dict[str, dict[str, type]] = {kind: {} for kind in get_args(Kind)}
+_imported: dict[str, ModuleType] = {}
+
+
+def register(kind: Kind, name: str, *, settings: type | None = None) -> Callable[[T], T]:
+    """Return a decorator that makes a class or function available under a name.
+
+    ```python
+    @la.register("prior", "laplace", settings=LaplaceSettings)
+    class Laplace(la.Prior): ...
+    ```
+
+    Arguments:
+        kind: What it is: "family" (a `LatentModel`), "trunk" (a `Trunk`), "prior" (a `Prior`),
+            "adversarial_loss" (an `AdversarialLoss`), "section" (of `evaluate`), "claim" (of the
+            tour) or "bench".
+        name: The name in configurations and on the command line.
+        settings: A frozen dataclass of its settings, stored in the configuration.
+
+    Raises:
+        UserError: The kind is unknown, the name is taken by another component (code
+            "name-taken"), or `settings` is not a frozen dataclass.
+    """
+    if kind not in _entries:
+        raise UserError(
+            f"kind is {kind!r}; it must be one of {', '.join(_entries)}.", code="unknown-kind"
+        )
+    if settings is not None:
+        register_settings(kind, name, settings)
+
+    def add(component: T) -> T:
+        module = getattr(component, "__module__", "")
+        known = _entries[kind].get(name)
+        if known is not None and known.module != module:
+            raise UserError(
+                f"The {kind} '{name}' is registered by {known.module} already: choose another "
+                "name.",
+                code="name-taken",
+            )
+        _entries[kind][name] = Entry(component, _settings[kind].get(name), module)
+        return component
+
+    return add
+
+
+def register_settings(kind: Kind, name: str, settings: type) -> None:
+    """Declare the settings of a component without importing the component itself.
+
+    Raises:
+        UserError: `settings` is not a frozen dataclass (code "invalid-settings").
+    """
+    if not (is_dataclass(settings) and cast(Any, settings).__dataclass_params__.frozen):
+        raise UserError(
+            f"The settings of the {kind} '{name}' are {settings!r}; they must be a frozen "
+            "dataclass.",
+            code="invalid-settings",
+        )
+    _settings[kind][name] = settings
+
+
+def component(kind: Kind, name: str) -> Any:  # noqa: ANN401  each kind has its own type
+    """Return the component of this name.
+
+    Raises:
+        UserError: No such component is registered (code "unknown-component").
+    """
+    entries = registered(kind)
+    if name not in entries:
+        raise _unknown(kind, name, entries)
+    return entries[name].component
+
+
+def settings_type(kind: Kind, name: str) -> type | None:
+    """Return the settings dataclass of a component; None if it has no settings.
+
+    Raises:
+        UserError: No such component is registered (code "unknown-component").
+    """
+    if name in _settings[kind]:
+        return _settings[kind][name]
+    entries = registered(kind)
+    if name not in entries:
+        raise _unknown(kind, name, entries)
+    return entries[name].settings
+
+
+def registered(kind: Kind) -> dict[str, Entry]:
+    """Return all components of a kind by name, the built-in ones first."""
+    if kind in _HOMES:
+        importlib.import_module(_HOMES[kind])
+    return _entries[kind]
+
+
+def import_file(path: str | Path) -> ModuleType:
+    """Import a Python file that registers components; a second call returns the same module.
+
+    Raises:
+        UserError: There is no such file (code "no-such-file"), or it raises an exception (code
+            "import-failed").
+    """
+    file = Path(path).resolve()
+    if str(file) in _imported:
+        return _imported[str(file)]
+    if not file.is_file():
+        raise UserError(
+            f"There is no file {path} to import: give the path of a .py file.", code="no-such-file"
+        )
+    name = f"latentarium_import_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is not a Python file: give a .py file.", code="import-failed")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UserError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(
+            f"{path} can't be imported ({type(error).__name__}: {error}): correct the file.",
+            code="import-failed",
+        ) from error
+    _imported[str(file)] = module
+    return module
+
+
+def imported_files() -> tuple[str, ...]:
+    """Return the paths of all imported files, for child processes that must import them too."""
+    return tuple(_imported)
+
+
+def _unknown(kind: Kind, name: str, known: Iterable[str]) -> UserError:
+    label = kind.replace("_", " ")
+    return UserError(
+        f"No {label} named '{name}' is registered.{did_you_mean(name, known)} Components of your "
+        "own are imported with --import FILE or latentarium.import_file.",
+        code="unknown-component",
+    )
