@@ -26,7 +26,7 @@ from latentarium import presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
-from latentarium.machine import machine, versions
+from latentarium.machine import describe_machine, versions
 from latentarium.metrics.judge import load_judge
 from latentarium.metrics.likelihood import elbo
 from latentarium.training.loop import Trainer
@@ -60,7 +60,7 @@ def main() -> None:
             print(f"Others use {others:.0%} of the processors: the numbers will be too low.")
         found[name] = PARTS[name](1 if options.quick else options.rounds, options.quick)
         print(json.dumps(found[name], indent=2), flush=True)
-        found |= {"machine": machine(), "versions": versions(), "cpu": _cpu()}
+        found |= {"machine": describe_machine(), "versions": versions(), "cpu": _cpu()}
         found.setdefault("used_by_others", {})[name] = round(others, 3)
         options.out.write_text(json.dumps(found, indent=2) + "\n")
     if not options.quick:

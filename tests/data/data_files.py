@@ -5,7 +5,7 @@ import struct
 from torch import Tensor
 
 from latentarium.data.dataset import Split
-from latentarium.data.idx import TYPES
+from latentarium.data.readers.idx import TYPES
 
 
 def idx_bytes(array, code=0x08):

@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from data_files import labels_of
+from support.data_files import labels_of
 
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig
-from latentarium.data import binarized
+from latentarium.data import binarized_mnist
 from latentarium.data.batches import Batch
-from latentarium.data.binarized import (
+from latentarium.data.binarized_mnist import (
     DYNAMIC_FINGERPRINT,
     dynamic_mnist,
     is_binary,
@@ -18,7 +18,7 @@ from latentarium.data.binarized import (
     read_amat,
     static_mnist,
 )
-from latentarium.data.mnist_data import load_mnist
+from latentarium.data.mnist import load_mnist
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
@@ -44,7 +44,7 @@ def text(rows, end="\n"):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the three files, shorter than the published ones, and what they hold."""
-    monkeypatch.setattr(binarized, "ROWS", SMALL)
+    monkeypatch.setattr(binarized_mnist, "ROWS", SMALL)
     held = {part: bits(n) for part, n in SMALL.items()}
     for part, rows in held.items():
         (tmp_path / f"binarized_mnist_{part}.amat").write_text(text(rows))
@@ -79,7 +79,7 @@ def in_file_order(plain):
     from importlib.resources import files
     from pathlib import Path
 
-    from latentarium.data.idx import read_idx
+    from latentarium.data.readers.idx import read_idx
 
     path = Path(str(files("latentarium.data"))) / "mnist" / "train-images-idx3-ubyte.gz"
     return read_idx(path).reshape(60_000, 784)
@@ -197,7 +197,7 @@ def test_the_static_files_become_three_splits_without_labels(folder):
 @pytest.mark.parametrize("end", ["\n", "\r\n", " \n", "\n\n"])
 @pytest.mark.parametrize("block", [1, 7, 784, 1569, 1 << 22])
 def test_reading_does_not_depend_on_blocks_or_line_ends(tmp_path, monkeypatch, end, block):
-    monkeypatch.setattr(binarized, "BLOCK", block)
+    monkeypatch.setattr(binarized_mnist, "BLOCK", block)
     path, held = tmp_path / "x.amat", bits(3)
     for content in (text(held, end), text(held, end).rstrip()):
         path.write_bytes(content.encode())
@@ -220,7 +220,7 @@ def test_reading_does_not_depend_on_blocks_or_line_ends(tmp_path, monkeypatch, e
     ],
 )
 def test_anything_else_in_a_static_file_is_a_sentence(tmp_path, monkeypatch, spoil, says, block):
-    monkeypatch.setattr(binarized, "BLOCK", block)
+    monkeypatch.setattr(binarized_mnist, "BLOCK", block)
     path = tmp_path / "x.amat"
     path.write_text(spoil(text(np.eye(4, 784, dtype=int))))
     with pytest.raises(UserError, match=says):

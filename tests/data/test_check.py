@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from latentarium.data.check import check
+from latentarium.data.check import check_data
 from latentarium.errors import UserError
 
 RNG = np.random.default_rng(0)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from data_files import labels_of
+from support.data_files import labels_of
 
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, fingerprint, to_float, to_uint8

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from latentarium.data import decode as m
-from latentarium.data.decode import BrokenImage, decode, look
+from latentarium.data.image_decoding import BrokenImage, decode, look
 
 RED, GREEN = (200, 10, 20), (10, 190, 30)
 

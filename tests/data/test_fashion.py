@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from data_files import idx_bytes
+from support.data_files import idx_bytes
 
 from latentarium.data import fashion
 from latentarium.data.sources import load_data

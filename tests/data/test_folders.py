@@ -13,16 +13,16 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from data_files import labels_of
+from support.data_files import labels_of
 from PIL import Image
 
 from conftest import tiny_data
 from latentarium.data import cache, folders, room
-from latentarium.data.check import check
+from latentarium.data.check import check_data
 from latentarium.data.dataset import fingerprint
 from latentarium.data.folders import list_folder, natural, read_pictures
 from latentarium.data.sources import load_data
-from latentarium.data.zips import list_zip
+from latentarium.data.readers.zips import list_zip
 from latentarium.errors import UserError
 from latentarium.files import cache_folder
 

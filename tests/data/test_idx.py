@@ -2,9 +2,9 @@ import gzip
 
 import numpy as np
 import pytest
-from data_files import idx_bytes
+from support.data_files import idx_bytes
 
-from latentarium.data.idx import TYPES, read_idx
+from latentarium.data.readers.idx import TYPES, read_idx
 from latentarium.errors import UserError
 
 IMAGES = np.arange(2 * 9 * 11).reshape(2, 9, 11) % 256

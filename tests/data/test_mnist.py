@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from data_files import labels_of
+from support.data_files import labels_of
 
 import latentarium.data
 from latentarium.data.dataset import fingerprint
-from latentarium.data.mnist_data import CHECKSUMS, load_mnist
+from latentarium.data.mnist import CHECKSUMS, load_mnist
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from latentarium.data.room import Allowance
+from latentarium.data.storage import Allowance
 
 
 def test_threads_together_take_no_more_than_there_is_and_the_greedy_work_alone():

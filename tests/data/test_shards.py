@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from data_files import labels_of
+from support.data_files import labels_of
 from PIL import Image
 
 import latentarium as la
@@ -15,7 +15,7 @@ from latentarium import presets
 from latentarium.data import room
 from latentarium.data.dataset import fingerprint
 from latentarium.data.folders import read_pictures
-from latentarium.data.shards import find_shards, list_shards
+from latentarium.data.readers.shards import find_shards, list_shards
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from data_files import idx_bytes, labels_of
+from support.data_files import idx_bytes, labels_of
 
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError

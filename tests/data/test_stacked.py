@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from latentarium.data.mnist_data import load_mnist
-from latentarium.data.stacked import MODES, stacked_mnist
+from latentarium.data.mnist import load_mnist
+from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from latentarium.errors import UserError
 from latentarium.metrics.judge import load_judge
 

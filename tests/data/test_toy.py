@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from data_files import labels_of
+from support.data_files import labels_of
 
 from latentarium.data.sources import load_data
 from latentarium.data.toy import (

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from latentarium.data import untrusted
-from latentarium.data.untrusted import require_modest
+from latentarium.data.upload_limits import require_within_limits
 from latentarium.errors import UserError
 
 
@@ -22,7 +22,7 @@ def zipped(path, *sizes):
 
 
 def test_usual_pictures_pass(tmp_path):
-    require_modest(zipped(tmp_path / "z.zip", *[(9, 9)] * 12))
+    require_within_limits(zipped(tmp_path / "z.zip", *[(9, 9)] * 12))
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_a_bound_is_a_sentence(bound, most, words, tmp_path, monkeypatch):
     path = zipped(tmp_path / "z.zip", *[(9, 9)] * 12)
     monkeypatch.setattr(untrusted, bound, most)
     with pytest.raises(UserError, match=words):
-        require_modest(path)
+        require_within_limits(path)
 
 
 def test_many_sizes_are_counted_as_they_are_fitted(tmp_path, monkeypatch):
     path = zipped(tmp_path / "z.zip", (9000, 100), *[(9, 9)] * 11)
     monkeypatch.setattr(untrusted, "LARGEST_DECODED", 12 * 3 * 64 * 64)
-    require_modest(path)
+    require_within_limits(path)

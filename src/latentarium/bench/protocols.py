@@ -9,7 +9,7 @@ from torch import Tensor
 from latentarium.bench import published
 from latentarium.bench.protocol import Column, Protocol, Watch
 from latentarium.data.dataset import Data, to_float
-from latentarium.data.stacked import MODES, stacked_mnist
+from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE
 from latentarium.metrics import sections, sections_labels
 from latentarium.metrics.coverage import mode_coverage

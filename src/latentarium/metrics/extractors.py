@@ -25,7 +25,7 @@ from torch.nn.functional import avg_pool2d, conv2d, leaky_relu
 
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.files import cache_folder, folder_atomic
+from latentarium.files import cache_folder, atomic_folder
 from latentarium.metrics.judge import Judge, as_stored, load_judge, save_judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.random import derive_seed
@@ -248,7 +248,7 @@ def judge_for(
         progress(f"Training a judge of {card.source}, kept for the next time: {steps} steps.")
     judge = train_judge(data, seed=seed, steps=steps, progress=progress)
     try:
-        with folder_atomic(folder) as made:
+        with atomic_folder(folder) as made:
             save_judge(judge, made)
     except (OSError, UserError) as error:
         warnings.warn(

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.data.binarized import DYNAMIC, STATIC, is_binary, is_published
+from latentarium.data.binarized_mnist import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
 from latentarium.distributions import DiagonalGaussian
 from latentarium.metrics.intervals import Interval, bootstrap
