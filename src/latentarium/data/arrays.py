@@ -249,9 +249,7 @@ def _to_array(values: object, where: str) -> np.ndarray:
     return array
 
 
-def _divide(
-    split: Split, source: str, shares: tuple[float, ...], storage: Storage
-) -> list[Split]:
+def _divide(split: Split, source: str, shares: tuple[float, ...], storage: Storage) -> list[Split]:
     """Divide a split by the fixed permutation; each part keeps the order of the images."""
     count = len(split)
     if count < MIN_IMAGES:

@@ -1,5 +1,4 @@
-"""Report what would be loaded from a source, and what is wrong with it: `latentarium data check`.
-"""
+"""Report what a source contains and what is wrong with it (`latentarium data check`)."""
 
 import dataclasses
 import hashlib

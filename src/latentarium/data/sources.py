@@ -171,8 +171,8 @@ def _load_shards(path: Path, labels: object, size: int) -> Data | None:
         return None
     if path.is_dir() and list_folder(path):
         raise UserError(
-            f"{path} has image files in addition to {shards[0].name}: keep only the images or only "
-            "the shards in it.",
+            f"{path} has image files in addition to {shards[0].name}: keep only the images or "
+            "only the shards in it.",
             code="mixed-formats",
         )
     files = list_shards(shards)

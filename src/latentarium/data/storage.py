@@ -52,7 +52,7 @@ class MemoryBudget:
 class Storage:
     """Makes uint8 arrays, in memory or mapped from a file, depending on their size."""
 
-    max_in_memory: float = field(default_factory=lambda: MAX_MEMORY_SHARE * _memory_size())
+    max_in_memory: int = field(default_factory=lambda: int(MAX_MEMORY_SHARE * _memory_size()))
     """Arrays of more bytes are mapped."""
     block_size: int = 1 << 26
     """Bytes to copy at a time."""

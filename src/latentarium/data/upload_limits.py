@@ -48,8 +48,8 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
             continue  # loading skips or refuses it
         if height * width > limits.max_pixels:
             raise UserError(
-                f"{file.name} has {width} x {height} pixels, more than {limits.max_pixels:,}: make "
-                "it smaller, or leave it out.",
+                f"{file.name} has {width} x {height} pixels, more than {limits.max_pixels:,}: "
+                "make it smaller, or leave it out.",
                 code="image-too-large",
             )
         sizes.add((height, width))

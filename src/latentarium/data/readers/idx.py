@@ -33,7 +33,9 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
     except FileNotFoundError:
-        raise UserError(f"There is no file {path}: check the path.", code="file-not-found") from None
+        raise UserError(
+            f"There is no file {path}: check the path.", code="file-not-found"
+        ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise UserError(
             f"{path} is damaged (its gzip data is truncated or corrupt): download or copy it "

@@ -96,9 +96,7 @@ def list_zip(
     return sorted((file for file in files if file is not None), key=lambda file: file.name)
 
 
-def _image_file(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path
-) -> ImageFile | None:
+def _image_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> ImageFile | None:
     """Return an entry as an image file; None if it is not one."""
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     if ".." in parts or entry.filename.startswith("/"):
@@ -112,8 +110,7 @@ def _image_file(
     if hidden or is_link or not is_image:
         return None
     too_dense = (
-        entry.file_size > RATIO_CHECKED_ABOVE
-        and entry.file_size > MAX_RATIO * entry.compress_size
+        entry.file_size > RATIO_CHECKED_ABOVE and entry.file_size > MAX_RATIO * entry.compress_size
     )
     if entry.file_size > MAX_FILE_BYTES or too_dense:
         raise UserError(
