@@ -121,7 +121,7 @@ def test_the_lock_is_free_again_after_use(tmp_path):
     [
         (b"\xff\xfe", "can't be read"),
         (b"{", "can't be read"),
-        (b"[1]", "not what latentarium writes"),
+        (b"[1]", "not a JSON object"),
         (b"{}", "run format None"),
         (b'{"format": 2, "versions": 3}', "run format 2"),
         (b'{"format": 1}', "must be an object"),

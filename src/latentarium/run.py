@@ -28,18 +28,18 @@ from latentarium.checkpoints import Checkpoint
 from latentarium.config import Config, DataCard, flat, from_dict, to_dict
 from latentarium.errors import UserError
 from latentarium.files import (
-    write_failure,
-    from_json,
     file_lock,
-    lock_owner,
+    from_json,
     is_locked,
     is_temporary,
+    lock_owner,
     numbered_files,
     read_json,
     read_regular_file,
     sha256,
     to_json,
     write_atomic,
+    write_failure,
 )
 from latentarium.machine import versions
 from latentarium.models.base import LatentModel

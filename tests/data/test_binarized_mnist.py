@@ -200,7 +200,6 @@ def test_load_data_requires_the_published_number_of_lines_and_no_labels(static):
             load_data(source, "labels")
 
 
-@pytest.mark.slow
 def test_load_data_reads_files_of_the_published_size(tmp_path):
     for part, n in STATIC_COUNTS.items():
         text = np.full((n, 784, 2), ord(" "), np.uint8)

@@ -25,7 +25,7 @@ from torch.nn.functional import avg_pool2d, conv2d, leaky_relu
 
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.files import cache_folder, atomic_folder
+from latentarium.files import atomic_folder, cache_folder
 from latentarium.metrics.judge import Judge, as_stored, load_judge, save_judge
 from latentarium.metrics.judge_training import train_judge
 from latentarium.random import derive_seed

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from latentarium.errors import UserError
-from latentarium.files import write_failure, from_json, read_regular_file, write_atomic
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.progress import JSON_VARIABLE, ProgressLine, parse_progress
 
 SPOKEN = "latentarium: "

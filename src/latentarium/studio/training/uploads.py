@@ -22,7 +22,7 @@ from typing import Any
 
 from latentarium.data.readers.image_files import IMAGE_SUFFIXES
 from latentarium.errors import UserError
-from latentarium.files import write_failure, from_json, read_regular_file, write_atomic
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.gallery import Missing
 from latentarium.studio.guard import LARGEST_UPLOAD
 from latentarium.studio.training.waits import Lines, Waits
