@@ -109,7 +109,9 @@ class ProgressTask:
         as_json: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.title, self.total, self.start = title, total, start
+        self.title: str = title
+        self.total: int = total
+        self.start: int = start
         self._bars, self._interval, self._as_json, self._clock = bars, interval, as_json, clock
         self._started = self._last_line = clock()
         if bars is not None:

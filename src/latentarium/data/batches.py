@@ -63,13 +63,15 @@ class Batches:
                 code="batch-not-divisible",
             )
         self._offset, self._count = rank * (batch_size // size), batch_size // size
-        self.device = torch.device(device)
+        self.device: torch.device = torch.device(device)
         on_device = fits(split.images.numel(), self.device)
-        self.images = split.images.to(self.device) if on_device else split.images
-        self.labels = None if split.labels is None else split.labels.to(self.images.device)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.per_epoch = len(split.images) // batch_size
+        self.images: Tensor = split.images.to(self.device) if on_device else split.images
+        self.labels: Tensor | None = (
+            None if split.labels is None else split.labels.to(self.images.device)
+        )
+        self.batch_size: int = batch_size
+        self.seed: int = seed
+        self.per_epoch: int = len(split.images) // batch_size
         self._epoch = -1
         self._order = torch.empty(0)
 
