@@ -42,7 +42,7 @@ def test_only_frees_exactly_the_movers_parameters(mover):
     assert all(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("preset", presets.PRESETS)
+@pytest.mark.parametrize("preset", presets.all_presets())
 def test_every_parameter_belongs_to_exactly_one_player(preset):
     model = build(presets.get(preset).model, tiny_data().card)
     owned = [id(p) for player in model.players() for p in player.part.parameters()]
