@@ -1,6 +1,6 @@
 // What was on show stays on show: a server that was started anew knows only the models of its
 // command, and is asked for the others that it may show.
-import { ask, post, type Model } from "./api";
+import { fetchOnce, post, type Model } from "./api";
 import type { RunInfo } from "./train/runs";
 
 export interface Returned {
@@ -14,7 +14,7 @@ export async function withAll(folders: string[]): Promise<Returned> {
   const found = await models();
   const missing = [...new Set(folders)].filter((folder) => folder && !found.some((model) => model.folder === folder));
   if (!missing.length) return { models: found, why: "" };
-  const runs: RunInfo[] = await (await ask("/api/runs")).json();
+  const runs: RunInfo[] = await (await fetchOnce("/api/runs")).json();
   let why = "";
   for (const folder of missing) {
     const run = runs.find((one) => one.folder === folder);
@@ -24,4 +24,4 @@ export async function withAll(folders: string[]): Promise<Returned> {
 }
 
 /** Not by `get`, which waits until this is done. */
-const models = async (): Promise<Model[]> => (await ask("/api/models")).json();
+const models = async (): Promise<Model[]> => (await fetchOnce("/api/models")).json();

@@ -1,7 +1,7 @@
 // What Compare shows: which models, and the one cursor that all of them share.
 import { plane, pointMap, realImages, type Ellipse, type Model, type PointMap } from "../api";
 import { slice, toAddress } from "../address.svelte";
-import type { Prior } from "../drawn";
+import type { PriorSummary } from "../samples";
 import { shadows } from "../plane";
 import { studio } from "../studio.svelte";
 import { name, named } from "./named";
@@ -22,7 +22,7 @@ export class Comparison {
   /** where the shadow of N(0, I) lies: a circle of radius 1 for each standard deviation */
   normals = $state.raw<Record<number, { x: number; y: number }>>({});
   /** what becomes of many draws from each model's prior */
-  priors = $state.raw<Record<number, Prior>>({});
+  priors = $state.raw<Record<number, PriorSummary>>({});
   /** of each model, as of `Plane` */
   fidelities = $state.raw<Record<number, number | null>>({});
   private last: { of: string; image: Promise<Uint8Array> } | null = null;
@@ -81,7 +81,7 @@ export class Comparison {
   }
 
   /** What became of the draws of the seed that is shown; null until that is known. */
-  priorOf(model: Model): Prior | null {
+  priorOf(model: Model): PriorSummary | null {
     const found = this.priors[model.id];
     return found?.seed === seedOf() ? found : null;
   }

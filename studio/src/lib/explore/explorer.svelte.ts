@@ -3,8 +3,8 @@ import { plane, pointMap, type Box, type Model, type Plane, type PointMap } from
 import { pythonFloat, slice, toAddress } from "../address.svelte";
 import { lift } from "../plane";
 import { socket } from "../studio.svelte";
-import { LATENTS, oneHot, POINTS, type Answer, type Ask } from "../socket";
-import { fit, NEAREST, type View } from "../splat";
+import { LATENTS, oneHot, POINTS, type DecodeReply, type DecodeRequest } from "../socket";
+import { fit, SCALE_LIMITS, type View } from "../splat";
 import { levelOf, trustColour } from "../trust";
 import { Layer } from "./layer.svelte";
 
@@ -18,7 +18,7 @@ const LATTICE: View = { x: 0, y: 0, scale: 80 };
 export class Explorer {
   points = $state.raw<PointMap | null>(null);
   flat = $state.raw<Plane | null>(null);
-  answer = $state.raw<Answer | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
   view = $state<View>(LATTICE);
   trouble = $state("");
   /** why a map could not be shown */
@@ -37,7 +37,7 @@ export class Explorer {
 
   /** Shows the part of the map that the address names. */
   private look(): void {
-    if (seen.s >= NEAREST[0] && seen.s <= NEAREST[1]) this.view = { x: seen.x, y: seen.y, scale: seen.s };
+    if (seen.s >= SCALE_LIMITS[0] && seen.s <= SCALE_LIMITS[1]) this.view = { x: seen.x, y: seen.y, scale: seen.s };
   }
 
   /** Names the part of the map that is seen in the address. */
@@ -100,7 +100,7 @@ export class Explorer {
   }
 
   /** Places of the map as the decode socket takes them. */
-  places(points: Float32Array): Pick<Ask, "kind" | "rows"> {
+  places(points: Float32Array): Pick<DecodeRequest, "kind" | "rows"> {
     return this.plane && this.flat ? { kind: LATENTS, rows: lift(this.flat, points) } : { kind: POINTS, rows: points };
   }
 
@@ -151,7 +151,7 @@ export class Explorer {
 
   async decode(): Promise<void> {
     const places = this.places(Float32Array.of(shown.x, shown.y));
-    const found = await socket.ask({ model: this.model.id, ...places, n: 1, labels: this.weights(1) });
+    const found = await socket.decode({ model: this.model.id, ...places, n: 1, labels: this.weights(1) });
     if (!found) return;
     if ("sentence" in found) {
       this.trouble = found.sentence;

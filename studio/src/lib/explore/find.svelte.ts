@@ -1,5 +1,5 @@
 // The search for the latent that makes a given image, as the server walks it.
-import { linesOf, post } from "../api";
+import { jsonLines, post } from "../api";
 import { slice } from "../address.svelte";
 import { base64 } from "../base64";
 import { Remaining } from "../remaining.svelte";
@@ -61,7 +61,7 @@ export class Search {
     const content = { pixels: base64(pixels), label, seed: sought.seed };
     try {
       const answer = await post(`/api/models/${model.id}/invert?plane=${plane}`, content, { signal: stopper.signal });
-      for await (const line of linesOf<Line>(answer)) this.take(line);
+      for await (const line of jsonLines<Line>(answer)) this.take(line);
       if (!this.verdict) this.trouble = lost;
     } catch (error) {
       if (!stopper.signal.aborted) this.trouble = error instanceof TypeError ? lost : (error as Error).message;

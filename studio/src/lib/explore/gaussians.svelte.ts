@@ -3,7 +3,7 @@ import { get, type Ellipse } from "../api";
 import { exact, pythonFloat, slice, toAddress } from "../address.svelte";
 import { Latest } from "../latest";
 import { shadows } from "../plane";
-import { LATENTS, type Answer, type DecodeSocket } from "../socket";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
 import type { Explorer } from "./explorer.svelte";
 import { drawsOf, Noise } from "./own";
 
@@ -38,7 +38,7 @@ const chosen = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, m
 
 export class Gaussians {
   z = $state.raw<Float32Array>(new Float32Array());
-  answer = $state.raw<Answer | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
   verdict = $state.raw<Verdict | null>(null);
   trouble = $state("");
   /** the draw under the pointer */
@@ -128,7 +128,7 @@ export class Gaussians {
       const z = await this.latents(query);
       const n = Math.min(SHOWN, z.length / model.latent_dim);
       const rows = z.slice(0, n * model.latent_dim);
-      const found = await this.socket.ask({ model: model.id, kind: LATENTS, n, rows });
+      const found = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows });
       if (!found) return;
       if ("sentence" in found) throw new Error(found.sentence);
       this.z = z;

@@ -1,5 +1,5 @@
 // The layer of gaps over the map, which is seen coarsely at once and gets finer.
-import { gapParts, type Box, type GapGrid, type Model } from "../api";
+import { gapGridParts, type Box, type GapGrid, type Model } from "../api";
 import { unbase64 } from "../base64";
 import { Remaining } from "../remaining.svelte";
 
@@ -58,7 +58,7 @@ export class Layer {
     try {
       const picture = new Picture();
       let painted = -APART;
-      for await (const part of gapParts(this.model.id, definition, box, plane, stopper.signal)) {
+      for await (const part of gapGridParts(this.model.id, definition, box, plane, stopper.signal)) {
         if (stopper.signal.aborted) return;
         picture.add(new Float32Array(unbase64(part.values).buffer));
         this.share = part.done / part.of;

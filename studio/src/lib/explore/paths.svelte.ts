@@ -3,7 +3,7 @@ import { get } from "../api";
 import { exact, slice, toAddress } from "../address.svelte";
 import { Latest } from "../latest";
 import { shadows } from "../plane";
-import { LATENTS, oneHot, pixelsOf, type Answer, type DecodeSocket } from "../socket";
+import { LATENTS, oneHot, pixelsOf, type DecodeReply, type DecodeSocket } from "../socket";
 import { levelOf, OFF } from "../trust";
 import { shown, type Explorer } from "./explorer.svelte";
 
@@ -27,7 +27,7 @@ const chosen = slice("p.", { a: "", b: "", steps: 16, way: "straight", at: 0 });
 
 export class Paths {
   found = $state.raw<Found | null>(null);
-  answer = $state.raw<Answer | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
   trouble = $state("");
   playing = $state(false);
   private readonly latest = new Latest();
@@ -124,7 +124,7 @@ export class Paths {
       const rows = Float32Array.from(found.ways.flatMap((one) => one.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
       const labels = model.asks_class ? oneHot(shown.label, n, model.classes.length) : undefined;
-      const answer = await this.socket.ask({ model: model.id, kind: LATENTS, n, rows, labels });
+      const answer = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows, labels });
       if (!answer) return;
       if ("sentence" in answer) throw new Error(answer.sentence);
       this.found = found;
@@ -179,7 +179,7 @@ export class Paths {
   }
 
   /** The step that is looked at, as an answer of its own. */
-  get current(): Answer | null {
+  get current(): DecodeReply | null {
     if (!this.answer || !this.ways.length) return null;
     const i = this.row * this.shownSteps + Math.min(this.at, this.shownSteps - 1);
     return { ...this.answer, pixels: pixelsOf(this.answer, i), trust: [this.answer.trust[i]] };

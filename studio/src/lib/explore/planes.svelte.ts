@@ -1,7 +1,7 @@
 // A plane through three latents: images, or means of classes.
 import type { Model, Plane } from "../api";
 import { words } from "../face.svelte";
-import { LATENTS, type Answer, type DecodeSocket } from "../socket";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
 import type { Explorer } from "./explorer.svelte";
 
 /** What people call an anchor. */
@@ -18,7 +18,7 @@ export function captionOf(name: string, share: string, model: Model): string {
 }
 
 export class Planes {
-  answer = $state.raw<Answer | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
   trouble = $state("");
 
   constructor(
@@ -44,7 +44,7 @@ export class Planes {
   async show(flat: Plane): Promise<void> {
     if (!flat.anchors.length) return;
     const rows = Float32Array.from(flat.anchors.flat());
-    const found = await this.socket.ask({ model: this.here.model.id, kind: LATENTS, n: flat.anchors.length, rows });
+    const found = await this.socket.decode({ model: this.here.model.id, kind: LATENTS, n: flat.anchors.length, rows });
     if (found && "sentence" in found) this.trouble = found.sentence;
     else if (found) this.answer = found;
   }

@@ -1,6 +1,6 @@
 // Places on a line or in a triangle, and the weights of classes that they stand for.
 import type { Model } from "../api";
-import { nameOf } from "../drawn";
+import { classArgument } from "../samples";
 
 /** Images of one blend, each of its own z. */
 export const BLENDS = 6;
@@ -49,7 +49,7 @@ export function between({ x, y }: Place, count: number): number[] {
 
 /** A blend as `sample` takes it: 3:0.6,8:0.4. */
 export const labelOf = (model: Model, parts: Part[]): string =>
-  parts.map(({ index, weight }) => `${nameOf(model, index)}:${weight.toFixed(2).replace(/\.?0+$/, "")}`).join(",");
+  parts.map(({ index, weight }) => `${classArgument(model, index)}:${weight.toFixed(2).replace(/\.?0+$/, "")}`).join(",");
 
 /** The parts that a blend names; where it makes no sense, the first two that look alike in digits. */
 export function parts(model: Model, text: string): Part[] {

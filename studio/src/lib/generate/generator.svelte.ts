@@ -1,7 +1,7 @@
 // What Generate draws from one model, and what is known of each image.
 import { plane, type Model } from "../api";
 import { slice, toAddress } from "../address.svelte";
-import { copiesOf, drawnPixels, nameOf, opinionOf, quoted, type Copies, type Opinion, type Wish } from "../drawn";
+import { nearestTraining, samplePixels, classArgument, assess, shellQuote, type NearestTraining, type Assessment, type SampleRequest } from "../samples";
 import { gradeOf, type Trust } from "../trust";
 
 /** The part of the address that Generate has. */
@@ -14,8 +14,8 @@ const REST = 250;
 
 export class Generator {
   pixels = $state.raw<Uint8Array[]>([]);
-  opinion = $state.raw<Opinion | null>(null);
-  copies = $state.raw<Copies | null>(null);
+  opinion = $state.raw<Assessment | null>(null);
+  copies = $state.raw<NearestTraining | null>(null);
   trouble = $state("");
   /** of the model, as of `Plane`; null: unknown */
   fidelity = $state<number | null>(null);
@@ -45,14 +45,14 @@ export class Generator {
     return Math.min(1.5, Math.max(0, shown.truncation));
   }
 
-  get wish(): Wish {
+  get wish(): SampleRequest {
     const gaussian = this.way === "gaussian" && this.chosen >= 0;
     return {
       n: COUNTS.includes(shown.n) ? shown.n : 36,
       seed: this.seed,
       truncation: this.truncation,
       way: gaussian ? "gaussian" : "prior",
-      label: this.chosen >= 0 ? nameOf(this.model, this.chosen) : "",
+      label: this.chosen >= 0 ? classArgument(this.model, this.chosen) : "",
     };
   }
 
@@ -61,7 +61,7 @@ export class Generator {
     toAddress();
     clearTimeout(this.rest);
     try {
-      const found = await drawnPixels(this.model, this.wish);
+      const found = await samplePixels(this.model, this.wish);
       if (turn !== this.turn) return;
       this.pixels = found;
       this.opinion = this.copies = null;
@@ -75,9 +75,9 @@ export class Generator {
   private async look(turn: number): Promise<void> {
     const wish = this.wish;
     try {
-      const opinion = await opinionOf(this.model, wish);
+      const opinion = await assess(this.model, wish);
       if (turn === this.turn) this.opinion = opinion;
-      const copies = await copiesOf(this.model, wish);
+      const copies = await nearestTraining(this.model, wish);
       if (turn === this.turn) this.copies = copies;
     } catch (error) {
       if (turn === this.turn) this.trouble = (error as Error).message;
@@ -124,9 +124,9 @@ export class Generator {
 
   get command(): string {
     const { n, seed, truncation, way, label } = this.wish;
-    const asked = label ? ` ${way === "gaussian" ? "--gaussian" : "--label"} ${quoted(label)}` : "";
-    const folder = quoted(this.model.folder);
-    const moved = way === "gaussian" && this.model.moved ? ` --data ${quoted(this.model.moved)}` : "";
+    const asked = label ? ` ${way === "gaussian" ? "--gaussian" : "--label"} ${shellQuote(label)}` : "";
+    const folder = shellQuote(this.model.folder);
+    const moved = way === "gaussian" && this.model.moved ? ` --data ${shellQuote(this.model.moved)}` : "";
     return `latentarium sample ${folder} -n ${n}${asked}${moved} --seed ${seed} --truncation ${truncation} --out grid.png`;
   }
 }
