@@ -21,7 +21,7 @@ from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, seen,
 pytestmark = IN_A_BROWSER
 
 HAS_STEPPED = "document.querySelector('article progress').value > 0"
-HAS_WON = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0, "held_out": 0.01}
+WON = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0, "held_out": 0.01}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def painted_colours(page, name):
             const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
             const painted = new Set();
             for (let i = 0; i < data.length; i += 4)
-              if (data[i + 3] === 255) painted.add(`rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`);
+              if (data[i + 3] === 255) painted.add(`rgb(${data.slice(i, i + 3).join(", ")})`);
             const probe = canvas.parentElement.appendChild(document.createElement("i"));
             return ["real", "generated", "discriminator", "generator"].filter((property) => {
               probe.style.color = `var(--${property})`;
@@ -251,7 +251,7 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
     data = la.load_data(npz)
     run = Run.start(runs / "won", presets.gan_debug(), data.card)
     for step in (10, 20, 30):
-        run.append_log({"step": step, "seconds": 1.0, "learning_rate": 0.1, "discriminator": HAS_WON,
+        run.append_log({"step": step, "seconds": 1.0, "learning_rate": 0.1, "discriminator": WON,
                         "generator": {"total": 9.0}})  # fmt: skip
     moment = {"total": 0.5, "interval": [0.4, 0.6], "response_steps": 50, "seconds": 1.0,
               "gains": [{"player": name, "gain": 0.25, "interval": [0.2, 0.3]}
@@ -267,10 +267,10 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
         page.keyboard.press(key)
         assert chart.get_attribute("aria-valuenow") == step
         assert chart.get_attribute("aria-valuetext").count("[") == 3  # an interval per line
-    # the intervals [0.2, 0.3] and [0.4, 0.6] are painted at step 40: half of the axis from 0 to 0.6
+    # at step 40, the intervals [0.2, 0.3] and [0.4, 0.6] paint half of the axis
     assert column_ink(page, "duality-gap-canvas", 0.997) > 50
     for step in (40, 50):
-        run.append_log({"step": step, "seconds": 2.0, "learning_rate": 0.1, "discriminator": HAS_WON,
+        run.append_log({"step": step, "seconds": 2.0, "learning_rate": 0.1, "discriminator": WON,
                         "generator": {"total": 9.0}})  # fmt: skip
     doctor.get_by_test_id("finding").first.wait_for()
     assert "--model.r1" in doctor.inner_text()
