@@ -3,9 +3,9 @@
 import re
 
 from latentarium.studio.lab.lab import Lab
-from pages import IN_A_BROWSER, address, go, quiet, seen
+from support.browser import BROWSER_MARKS, address, canvas_summary, open_page, wait_idle
 
-pytestmark = IN_A_BROWSER
+pytestmark = BROWSER_MARKS
 PANELS = ("lab-gaussian", "lab-vae", "lab-gan")
 LAB = "#tab=train&t.view=lab"
 
@@ -33,19 +33,21 @@ def python_code(page):
 
 
 def test_models_train_in_step_and_copied_code_reproduces_them(page, served):
-    go(page, served, LAB)
+    open_page(page, served, LAB)
     assert clock(page) == 0
     assert "%" not in page.get_by_test_id("lab-summary").inner_text()  # no results yet
-    before = [seen(page, name) for name in PANELS]
+    before = [canvas_summary(page, name) for name in PANELS]
     assert all(panel["painted"] > 5000 for panel in before)
     click(page, "play")
     wait_for_step(page, 8)
     click(page, "play")
-    quiet(page)
+    wait_idle(page)
     click(page, "step", "only-d", "only-g", "only-g")
-    quiet(page)
+    wait_idle(page)
     step = clock(page)
-    assert all(seen(page, name) != panel for name, panel in zip(PANELS, before, strict=True))
+    assert all(
+        canvas_summary(page, name) != panel for name, panel in zip(PANELS, before, strict=True)
+    )
     code = python_code(page)
     assert 'lab.advance(1, only="discriminator")' in code
     assert 'lab.advance(2, only="generator")' in code
@@ -64,9 +66,9 @@ def test_models_train_in_step_and_copied_code_reproduces_them(page, served):
 
 
 def test_loss_charts_are_drawn(page, served):
-    go(page, served, f"{LAB}&l.did=90_d1_9")
+    open_page(page, served, f"{LAB}&l.did=90_d1_9")
     wait_for_step(page, 100)
-    quiet(page)
+    wait_idle(page)
     for i, curves in enumerate((1, 1, 2)):
         panel = page.locator(".panel").nth(i)
         assert panel.locator(".frame .reference").count() == curves  # a goal for each curve
@@ -80,26 +82,26 @@ def test_loss_charts_are_drawn(page, served):
 
 
 def test_solo_steps_move_only_the_gan_and_layers_can_be_hidden(page, served):
-    go(page, served, LAB)
+    open_page(page, served, LAB)
     click(page, "step")
     wait_for_step(page, 1)
-    quiet(page)
-    before = [seen(page, name) for name in PANELS]
+    wait_idle(page)
+    before = [canvas_summary(page, name) for name in PANELS]
     click(page, "only-d")
     wait_for_step(page, 2)
-    quiet(page)
-    after = [seen(page, name) for name in PANELS]
+    wait_idle(page)
+    after = [canvas_summary(page, name) for name in PANELS]
     assert after[:2] == before[:2]
     assert after[2] != before[2]
     for layer in ("field", "mesh", "push"):
         page.get_by_test_id(f"layer-{layer}").uncheck()
-    quiet(page)
-    assert seen(page, "lab-gan")["painted"] < after[2]["painted"] / 2
+    wait_idle(page)
+    assert canvas_summary(page, "lab-gan")["painted"] < after[2]["painted"] / 2
     assert address(page)["l.field"] == "0"
 
 
 def test_drawn_distribution_is_learned_and_kept_in_the_address(page, served):
-    go(page, served, LAB)
+    open_page(page, served, LAB)
     page.get_by_test_id("distribution-drawn").click()
     assert page.get_by_test_id("lab-gan").count() == 0
     invitation = page.get_by_test_id("invitation")
@@ -111,25 +113,25 @@ def test_drawn_distribution_is_learned_and_kept_in_the_address(page, served):
     page.mouse.up()
     page.get_by_test_id("lab-gan").wait_for()
     assert invitation.count() == 0
-    painted = seen(page, "brush")["painted"]
+    painted = canvas_summary(page, "brush")["painted"]
     assert painted > 5
     drawing = address(page)["l.drawing"]
     points = Lab("drawn", drawing=drawing).real()["points"]
     assert max(points[::2]) < 0  # the stroke is at the top left
     assert min(points[1::2]) > 0.5
-    go(page, served, f"{LAB}&l.name=drawn&l.drawing={drawing}")
-    assert seen(page, "brush")["painted"] == painted
+    open_page(page, served, f"{LAB}&l.name=drawn&l.drawing={drawing}")
+    assert canvas_summary(page, "brush")["painted"] == painted
     page.get_by_test_id("lab-gan").wait_for()
     page.get_by_test_id("random-blobs").click()
-    quiet(page)
-    assert seen(page, "brush")["painted"] != 0
+    wait_idle(page)
+    assert canvas_summary(page, "brush")["painted"] != 0
     page.get_by_test_id("clear").click()
-    quiet(page)
-    assert seen(page, "brush")["painted"] == 0
+    wait_idle(page)
+    assert canvas_summary(page, "brush")["painted"] == 0
 
 
 def test_space_plays_and_the_language_can_be_changed(page, served):
-    go(page, served, f"{LAB}&l.name=gaussian&l.speed=fast&l.seed=7")
+    open_page(page, served, f"{LAB}&l.name=gaussian&l.speed=fast&l.seed=7")
     page.keyboard.press("Space")
     wait_for_step(page, 2)
     page.keyboard.press("Space")
@@ -141,19 +143,19 @@ def test_space_plays_and_the_language_can_be_changed(page, served):
 
 
 def test_moves_in_the_address_are_replayed(page, served):
-    go(page, served, f"{LAB}&l.did=60_d1_3")
+    open_page(page, served, f"{LAB}&l.did=60_d1_3")
     wait_for_step(page, 63)
     assert re.findall(r"lab.advance\((.*)\)", python_code(page)) == [
         "60", '1, only="discriminator"', "3",
     ]  # fmt: skip
     click(page, "restart")
-    quiet(page)
+    wait_idle(page)
     assert clock(page) == 0
     assert "l.did" not in address(page)
 
 
 def test_moves_are_replayed_after_a_lost_connection(page, served):
-    go(page, served, LAB)
+    open_page(page, served, LAB)
     click(page, "step")
     wait_for_step(page, 1)
     lost = page.get_by_test_id("connection-lost")
@@ -168,12 +170,12 @@ def test_moves_are_replayed_after_a_lost_connection(page, served):
     wait_for_step(page, 2)
     # the browser itself reports the refused connections
     expected = ("ERR_CONNECTION_REFUSED", "WebSocket")
-    assert [line for line in page.trouble if not any(word in line for word in expected)] == []
-    page.trouble.clear()
+    assert [line for line in page.problems if not any(word in line for word in expected)] == []
+    page.problems.clear()
 
 
 def test_invalid_seed_is_reported(page, served):
-    go(page, served, f"{LAB}&l.name=ring")
+    open_page(page, served, f"{LAB}&l.name=ring")
     seed = page.get_by_test_id("lab-seed")
     seed.fill("-3")
     seed.press("Enter")

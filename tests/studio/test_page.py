@@ -9,9 +9,19 @@ import torch
 
 from latentarium.studio.maps import gap_layer
 from latentarium.studio.maps.trust import levels_of
-from pages import IN_A_BROWSER, address, benchmark, drag, go, pixels, quiet, ready, seen
+from support.browser import (
+    BROWSER_MARKS,
+    address,
+    canvas_summary,
+    drag,
+    load_benchmark,
+    open_page,
+    pixels,
+    wait_idle,
+    wait_ready,
+)
 
-pytestmark = IN_A_BROWSER
+pytestmark = BROWSER_MARKS
 VERDICTS = {
     "typical": "^(Typical|As realistic)",
     "borderline": "check by eye",
@@ -21,14 +31,14 @@ VERDICTS = {
 
 
 def test_dragging_decodes_under_the_pointer(page, served):
-    go(page, served)
+    open_page(page, served)
     assert "latentarium" in page.title()
     before = pixels(page)
     assert len(before) == 4 * 12 * 10
     drag(page, [(0.3, 0.4), (0.35, 0.3)])
     assert pixels(page) != before
     # the image is decoded at the position in the address
-    quiet(page)
+    wait_idle(page)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
     image = served.gallery[0].atlas.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
@@ -40,10 +50,10 @@ def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
     atlas = served.gallery[0].atlas
     monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
     rare = atlas.points()[0]
-    go(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
+    open_page(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
     ring = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
     assert pixels(page, "nearest")
-    go(page, served, "#model=0&x=400&y=400")
+    open_page(page, served, "#model=0&x=400&y=400")
     assert re.search(VERDICTS["unusual"], page.get_by_test_id("verdict").inner_text())
     assert page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor") != ring
     assert "100.0 %" in page.get_by_test_id("distance").inner_text()
@@ -60,7 +70,7 @@ def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fid
     atlas = served.gallery[0].atlas
     monkeypatch.setitem(atlas.__dict__, "fidelity", fidelity)
     x, y = atlas.points()[level(atlas).argmax()]
-    go(page, served, f"#model=0&x={x}&y={y}")
+    open_page(page, served, f"#model=0&x={x}&y={y}")
     page.get_by_test_id("verdict").filter(has_text=kept).wait_for()
     assert re.search(VERDICTS["typical"], page.get_by_test_id("verdict").inner_text())
     assert hues[0] <= hue(page) < hues[1]
@@ -74,7 +84,7 @@ def test_colour_of_the_ring_matches_the_verdict(page, served, monkeypatch):
     for wanted in (0.8, 0.11, 0.09, 0.02, 0.0):
         i = int(np.abs(levels - wanted).argmin())
         x, y = atlas.points()[i] if wanted else (60, 60)
-        go(page, served, f"#model=0&x={x}&y={y}")
+        open_page(page, served, f"#model=0&x={x}&y={y}")
         verdict = page.get_by_test_id("verdict").inner_text()
         (grade,) = [grade for grade, pattern in VERDICTS.items() if re.search(pattern, verdict)]
         assert hues[grade][0] <= hue(page) < hues[grade][1]
@@ -96,47 +106,47 @@ def hue(page):
 
 
 def test_map_shows_points_and_class_gaussians(page, served):
-    go(page, served)
-    assert seen(page)["painted"] > 200
+    open_page(page, served)
+    assert canvas_summary(page)["painted"] > 200
     assert page.locator("svg ellipse").count() == 6
     assert page.locator("svg text").all_text_contents() == ["0", "1", "2"]
     page.locator(".bar input[type=checkbox]").uncheck()
     assert page.locator("svg ellipse").count() == 0
-    before = seen(page)
+    before = canvas_summary(page)
     page.locator(".map").hover()
     page.mouse.wheel(0, -600)
-    quiet(page)
-    assert seen(page) != before
+    wait_idle(page)
+    assert canvas_summary(page) != before
     page.locator(".bar button").last.click()
-    quiet(page)
-    assert seen(page) == before
+    wait_idle(page)
+    assert canvas_summary(page) == before
     assert "360" in page.get_by_test_id("caption").inner_text()  # encoded images
 
 
 def test_each_gap_layer_is_painted_and_kept_in_the_address(page, served, monkeypatch):
     for turn in ("AT_ONCE", "FEW"):
         monkeypatch.setattr(gap_layer, turn, 512)  # no other request waits
-    go(page, served)
+    open_page(page, served)
     assert page.get_by_test_id("gaps").is_hidden()
     painted = []
     for definition in ("trust", "round_trip", "stretch"):
         page.locator(".bar select").select_option(definition)
         page.get_by_test_id("gaps").wait_for()
         page.get_by_role("status").locator("progress").wait_for(state="detached")
-        quiet(page)
-        painted.append(seen(page, "gaps")["hash"])
-        assert seen(page, "gaps")["painted"] > 20
+        wait_idle(page)
+        painted.append(canvas_summary(page, "gaps")["hash"])
+        assert canvas_summary(page, "gaps")["painted"] > 20
     assert len(set(painted)) == 3
     assert "99 %" in page.locator(".hint").inner_text()  # the legend
-    quiet(page)
+    wait_idle(page)
     assert "gaps=stretch" in page.url
     page.locator(".bar select").select_option("none")
-    quiet(page)
+    wait_idle(page)
     assert page.get_by_test_id("gaps").is_hidden()
 
 
 def test_two_fingers_zoom_and_move_the_map(page, served):
-    go(page, served)
+    open_page(page, served)
     box = page.locator(".map").bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     device = page.context.new_cdp_session(page)
@@ -144,7 +154,7 @@ def test_two_fingers_zoom_and_move_the_map(page, served):
     def touch(kind, *places):
         points = [{"x": middle[0] + x, "y": middle[1] + y, "id": i} for i, (x, y) in places]
         device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        quiet(page)
+        wait_idle(page)
 
     touch("touchStart", (0, (-50, 0)))
     cursor = address(page)
@@ -166,7 +176,7 @@ def test_two_fingers_zoom_and_move_the_map(page, served):
 
 
 def test_gap_layer_is_hidden_while_another_is_computed(page, served):
-    go(page, served)
+    open_page(page, served)
     page.locator(".bar select").select_option("distance")
     page.get_by_test_id("gaps").wait_for()
     held = []
@@ -178,32 +188,32 @@ def test_gap_layer_is_hidden_while_another_is_computed(page, served):
         page.wait_for_timeout(20)
     held[0].continue_()
     page.get_by_test_id("gaps").wait_for()
-    quiet(page)
+    wait_idle(page)
     assert page.get_by_role("status").inner_text() == ""
 
 
 def test_keyboard_moves_the_cursor_and_selects_models(page, served):
-    go(page, served)
+    open_page(page, served)
     before = pixels(page)
     page.locator(".map").focus()
     for _ in range(12):
         page.keyboard.press("Shift+ArrowRight")
-    quiet(page)
+    wait_idle(page)
     assert pixels(page) != before
     assert float(page.evaluate("new URLSearchParams(location.hash.slice(1)).get('x')")) > 0
     page.keyboard.press("4")
-    quiet(page)
+    wait_idle(page)
     assert page.get_by_role("radio", name="cgan_debug").get_attribute("aria-checked") == "true"
 
 
 def test_conditional_gan_decodes_the_selected_class(page, served):
-    go(page, served, "#model=3&x=0.5&y=0.25&label=1")
+    open_page(page, served, "#model=3&x=0.5&y=0.25&label=1")
     of_class_1 = pixels(page)
     page.get_by_role("radio", name="2", exact=True).click()
-    quiet(page)
+    wait_idle(page)
     assert pixels(page) != of_class_1
     page.get_by_role("radio", name="1", exact=True).click()
-    quiet(page)
+    wait_idle(page)
     assert pixels(page) == of_class_1
     page.get_by_test_id("strange").wait_for()
     assert page.get_by_test_id("verdict").inner_text()
@@ -211,58 +221,58 @@ def test_conditional_gan_decodes_the_selected_class(page, served):
 
 
 def test_model_without_encoder_shows_a_lattice_of_seeds(page, served):
-    go(page, served, "#model=2")
-    quiet(page)
-    tiles = seen(page)
+    open_page(page, served, "#model=2")
+    wait_idle(page)
+    tiles = canvas_summary(page)
     assert tiles["shades"] > 20  # grey values of images
     assert tiles["painted"] > 20_000
     drag(page, [(0.4, 0.4)])
     page.keyboard.down("Shift")
     drag(page, [(0.7, 0.6)])
     page.keyboard.up("Shift")
-    quiet(page)
-    assert seen(page) != tiles
+    wait_idle(page)
+    assert canvas_summary(page) != tiles
 
 
 def test_copied_code_contains_run_and_position(page, served):
-    go(page, served, "#model=3&x=0.5&y=0.25&label=1")
+    open_page(page, served, "#model=3&x=0.5&y=0.25&label=1")
     code = page.get_by_test_id("code-python").inner_text()
     assert 'decode_at(0.5, 0.25, label="1")' in code
     assert served.gallery[3].folder in code
 
 
 def test_address_contains_the_state(page, served):
-    go(page, served, "#model=1&x=1.25&y=-0.5&ellipses=0")
+    open_page(page, served, "#model=1&x=1.25&y=-0.5&ellipses=0")
     assert page.get_by_role("radio", name="vae_debug").get_attribute("aria-checked") == "true"
     assert "(1.25, -0.50)" in page.locator("figcaption").first.inner_text()
     assert page.locator("svg ellipse").count() == 0
-    go(page, served, "#model=77&x=nonsense")  # invalid
+    open_page(page, served, "#model=77&x=nonsense")  # invalid
     page.get_by_test_id("model-not-open").wait_for()
     assert "(0.00, 0.00)" in page.locator("figcaption").first.inner_text()
 
 
 def test_view_of_the_map_is_kept_in_the_address(page, served):
     for model in (0, 2):
-        go(page, served, f"#model={model}")
+        open_page(page, served, f"#model={model}")
         assert not [key for key in address(page) if key.startswith("v.")]  # default view
-        initial = seen(page)
+        initial = canvas_summary(page)
         page.locator(".map").hover(position={"x": 300, "y": 200})
         page.mouse.wheel(0, -300)
         there = address(page)
         assert float(there["v.s"]) > 0
-        quiet(page)
-        zoomed = seen(page)
+        wait_idle(page)
+        zoomed = canvas_summary(page)
         assert zoomed != initial
         page.reload()
-        ready(page)
-        assert seen(page) == zoomed
+        wait_ready(page)
+        assert canvas_summary(page) == zoomed
         assert address(page) == there
         page.locator(".bar button").last.click()
         assert not [key for key in address(page) if key.startswith("v.")]
 
 
 def test_theme_and_language_can_be_changed_and_are_remembered(page, served):
-    go(page, served)
+    open_page(page, served)
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.get_by_test_id("theme").click()
@@ -274,13 +284,13 @@ def test_theme_and_language_can_be_changed_and_are_remembered(page, served):
     assert page.evaluate("document.documentElement.lang") == "zh-TW"
     dark = page.evaluate(ground)
     page.reload()
-    ready(page)
+    wait_ready(page)
     assert page.locator(".bar").inner_text() == chinese
     assert page.evaluate(ground) == dark
 
 
 def test_lost_connection_is_reported_and_requests_are_repeated(page, served):
-    go(page, served, "#model=0&x=0.3&y=0.2")
+    open_page(page, served, "#model=0&x=0.3&y=0.2")
     before = pixels(page)
     served.stop()
     try:
@@ -291,23 +301,23 @@ def test_lost_connection_is_reported_and_requests_are_repeated(page, served):
     finally:
         served.start()
     page.get_by_role("alert").wait_for(state="detached")
-    quiet(page)
+    wait_idle(page)
     assert pixels(page) != before
     # the browser itself reports the refused connections
     expected = ("ERR_CONNECTION_REFUSED", "WebSocket")
-    assert [line for line in page.trouble if not any(word in line for word in expected)] == []
-    page.trouble.clear()
+    assert [line for line in page.problems if not any(word in line for word in expected)] == []
+    page.problems.clear()
 
 
 @pytest.mark.slow
 def test_decoding_follows_the_pointer(page, served):
-    go(page, served)
-    times = sorted(page.evaluate(benchmark().POINTER))
+    open_page(page, served)
+    times = sorted(page.evaluate(load_benchmark().POINTER))
     assert times[int(0.95 * len(times))] < 250  # generous: benchmarks/ measures it
 
 
 def test_keyboard_shortcuts_are_listed_in_both_languages(page, served):
-    go(page, served)
+    open_page(page, served)
     page.keyboard.press("?")
     dialog = page.get_by_test_id("keys")
     count = dialog.locator("dt").count()
@@ -326,22 +336,22 @@ def test_keyboard_shortcuts_are_listed_in_both_languages(page, served):
 
 def test_address_identifies_the_model_by_its_folder(page, served):
     third = served.gallery[2]
-    go(page, served, f"#model=0&of={third.folder}")  # the number is outdated
+    open_page(page, served, f"#model=0&of={third.folder}")  # the number is outdated
     assert page.get_by_role("radio", name=third.name).first.get_attribute("aria-checked") == "true"
     page.get_by_role("radio", name="vae_debug").click()
     assert address(page)["of"] == served.gallery[1].folder
-    go(page, served, "#model=1&of=runs/gone")
+    open_page(page, served, "#model=1&of=runs/gone")
     page.get_by_test_id("model-not-open").wait_for()
 
 
 def test_state_survives_an_immediate_reload(page, served):
-    go(page, served, "#model=0")
-    quiet(page)
+    open_page(page, served, "#model=0")
+    wait_idle(page)
     page.wait_for_timeout(320)  # the address is written at most once in this time
     page.get_by_role("radio", name="vae_debug").click()
     page.evaluate("new Promise((done) => setTimeout(done))")
     page.reload()
-    ready(page)
+    wait_ready(page)
     assert (
         page.get_by_role("radio", name="vae_debug").first.get_attribute("aria-checked") == "true"
     )
@@ -350,5 +360,5 @@ def test_state_survives_an_immediate_reload(page, served):
         page.evaluate(
             "void setTimeout(() => (location.hash = 'model=0'))"
         )  # as edited by the user
-    ready(page)
+    wait_ready(page)
     assert page.get_by_role("radio", name="ae_debug").first.get_attribute("aria-checked") == "true"

@@ -12,9 +12,9 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.studio.gallery import gallery_of
-from pages import IN_A_BROWSER, Served, address, go, pixels
+from support.browser import BROWSER_MARKS, StudioServer, address, open_page, pixels
 
-pytestmark = IN_A_BROWSER
+pytestmark = BROWSER_MARKS
 REFUSED = ("ERR_CONNECTION_REFUSED", "WebSocket")
 """Parts of the messages that the browser logs while the server is down."""
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def served(folder):
     """A studio that has opened one of the runs."""
-    studio = Served(gallery_of([folder / "a"]), runs=folder)
+    studio = StudioServer(gallery_of([folder / "a"]), runs=folder)
     yield studio
     studio.stop()
 
@@ -52,17 +52,17 @@ def restart(page, served, folder):
 
 def assert_no_errors(page):
     """Assert that the console contains only a few messages about refused connections."""
-    refused = [line for line in page.trouble if any(word in line for word in REFUSED)]
+    refused = [line for line in page.problems if any(word in line for word in REFUSED)]
     assert len(refused) < 20
-    rest = [line for line in page.trouble if line not in refused]
-    page.trouble.clear()
+    rest = [line for line in page.problems if line not in refused]
+    page.problems.clear()
     assert rest == []
 
 
 def test_opened_runs_are_reopened_after_a_restart(page, served, folder):
     for name in "cb":
         page.request.post(f"{served.address}api/runs/{name}/show")
-    go(page, served, f"#of={folder / 'b'}&model=2&x=0.3&y=0.2")
+    open_page(page, served, f"#of={folder / 'b'}&model=2&x=0.3&y=0.2")
     before = pixels(page)
     restart(page, served, folder)
     assert [model.name for model in served.gallery] == ["a", "c", "b"]  # in the same order
@@ -81,13 +81,13 @@ def test_opened_runs_are_reopened_after_a_restart(page, served, folder):
 
 def test_address_reopens_its_runs_after_a_restart(page, served, folder):
     view = f"#of={folder / 'c'}&model=7"
-    go(page, served, view)
+    open_page(page, served, view)
     assert (
         page.get_by_role("radio", name=re.compile("^c VAE")).get_attribute("aria-checked")
         == "true"
     )
     assert len(served.gallery) == 2
-    go(page, served, "#tab=compare")
+    open_page(page, served, "#tab=compare")
     page.get_by_role("checkbox", name="a", exact=True).wait_for()
     page.request.post(f"{served.address}api/runs/b/show")
     page.reload()
@@ -109,12 +109,12 @@ def test_runs_that_cannot_be_reopened_are_reported(page, served, folder, tmp_pat
     weights = next(damaged.glob("weights*"))
     weights.write_bytes(weights.read_bytes()[:100])
     try:
-        go(page, served, f"#of={damaged}")
+        open_page(page, served, f"#of={damaged}")
         assert "damaged" in page.get_by_test_id("model-not-open").inner_text()
         assert len(served.gallery) == 1
     finally:
         shutil.rmtree(damaged)
-    go(page, served, "#tab=compare&c.of=%5B%22gone/x%22%5D&of=gone/y")
+    open_page(page, served, "#tab=compare&c.of=%5B%22gone/x%22%5D&of=gone/y")
     assert "gone/x" in page.get_by_test_id("models-missing").inner_text()
-    go(page, served, "#tab=compare&c.of=%5B7,{")  # not valid JSON
+    open_page(page, served, "#tab=compare&c.of=%5B7,{")  # not valid JSON
     assert page.get_by_role("alert").count() == 0

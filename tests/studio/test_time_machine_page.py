@@ -7,9 +7,18 @@ import numpy as np
 from PIL import Image
 
 from latentarium.data.dataset import to_uint8
-from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, seen, watched
+from support.browser import (
+    BROWSER_MARKS,
+    address,
+    canvas_summary,
+    drag,
+    open_page,
+    pixels,
+    tracked_page,
+    wait_idle,
+)
 
-pytestmark = IN_A_BROWSER
+pytestmark = BROWSER_MARKS
 
 RUNS = ("r", "r~2", "r~3", "r~4")
 """Ids in Train of the models of the gallery, whose folders have the same name."""
@@ -17,10 +26,10 @@ RUNS = ("r", "r~2", "r~3", "r~4")
 
 def rewind(page, served, index, address=""):
     """Open the time machine of a model of the gallery, and wait for its snapshots."""
-    go(page, served, f"#tab=train&t.run={RUNS[index]}{address}")
+    open_page(page, served, f"#tab=train&t.run={RUNS[index]}{address}")
     page.get_by_test_id("loaded").filter(has_text=re.compile(r"3 \D+ 3\b")).wait_for()
     page.locator(".map").evaluate("map => map.scrollIntoView({ block: 'center' })")
-    quiet(page)
+    wait_idle(page)
 
 
 def test_slider_map_samples_and_losses_fit_on_the_screen(page, served):
@@ -28,7 +37,7 @@ def test_slider_map_samples_and_losses_fit_on_the_screen(page, served):
     for width, height in ((1280, 800), (1440, 900)):
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("scrollTo(0, 0)")
-        quiet(page)
+        wait_idle(page)
         for part in (
             page.get_by_test_id("snapshot-slider"), page.locator(".map"),
             *(page.get_by_test_id(n) for n in ("samples", "decoded", "loss-generator")),
@@ -48,7 +57,7 @@ def test_slider_map_samples_and_losses_fit_on_the_screen(page, served):
 
 def slide(page, number):
     page.get_by_test_id("snapshot-slider").fill(str(number))
-    quiet(page)
+    wait_idle(page)
 
 
 def test_slider_changes_map_samples_and_step(page, served):
@@ -61,14 +70,17 @@ def test_slider_changes_map_samples_and_step(page, served):
         # the end is not named, so that it can move while the run trains
         assert address(page).get("t.step") == (None if number == 3 else str(step))
         shown.append(
-            [seen(page), *(pixels(page, n) for n in ("samples", "reconstructions", "decoded"))]
+            [
+                canvas_summary(page),
+                *(pixels(page, n) for n in ("samples", "reconstructions", "decoded")),
+            ]
         )
     for other in shown[1:]:
         assert all(a != b for a, b in zip(shown[0], other, strict=True))
     assert "m.at=1" in page.url
     assert page.locator("svg ellipse").count() == 6
     slide(page, 3)
-    assert [seen(page), pixels(page, "samples")] == shown[0][:2]
+    assert [canvas_summary(page), pixels(page, "samples")] == shown[0][:2]
 
 
 def test_step_selected_on_a_chart_selects_the_nearest_snapshot(page, served):
@@ -116,21 +128,21 @@ def test_conditional_gan_shows_its_seeds_in_each_snapshot(page, served):
     rewind(page, served, 3, "&m.label=1")
     columns = page.get_by_test_id("samples").evaluate("c => (c.width + 1) / 11")
     assert columns == 3  # one for each class
-    quiet(page)
-    last = [seen(page), pixels(page, "samples"), pixels(page, "decoded")]
+    wait_idle(page)
+    last = [canvas_summary(page), pixels(page, "samples"), pixels(page, "decoded")]
     slide(page, 2)
-    quiet(page)
-    first = [seen(page), pixels(page, "samples"), pixels(page, "decoded")]
+    wait_idle(page)
+    first = [canvas_summary(page), pixels(page, "samples"), pixels(page, "decoded")]
     assert all(a != b for a, b in zip(first, last, strict=True))
     page.get_by_role("radio", name="2", exact=True).click()
-    quiet(page)
+    wait_idle(page)
     assert pixels(page, "decoded") != first[2]
     assert 'label="2"' in page.get_by_test_id("code-python").inner_text()
 
 
 def test_transition_between_maps_is_animated(browser, served):
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = watched(context)
+    page = tracked_page(context)
     rewind(page, served, 1)
     count_frames = """() => new Promise((done) => {
       const canvas = document.querySelector('[data-testid=map]');
@@ -173,5 +185,5 @@ def test_model_without_snapshots_shows_how_to_save_them(page, served):
     page.route(
         "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"moments": []}])
     )
-    go(page, served, "#tab=train&t.run=r")
+    open_page(page, served, "#tab=train&t.run=r")
     assert "--train.snapshots 24" in page.locator("article").inner_text()

@@ -16,9 +16,19 @@ from latentarium.config import GANConfig
 from latentarium.pictures import png_bytes
 from latentarium.run import Run
 from latentarium.studio.gallery import gallery_of
-from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, seen, until
+from support.browser import (
+    BROWSER_MARKS,
+    StudioServer,
+    address,
+    canvas_summary,
+    open_page,
+    pixels,
+    wait_idle,
+    wait_ready,
+    wait_until,
+)
 
-pytestmark = IN_A_BROWSER
+pytestmark = BROWSER_MARKS
 
 HAS_STEPPED = "document.querySelector('article progress').value > 0"
 WON = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0, "held_out": 0.01}
@@ -39,7 +49,7 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(runs):
     """A separate server, since the tests open models in it."""
-    studio = Served(gallery_of([]), runs=runs)
+    studio = StudioServer(gallery_of([]), runs=runs)
     yield studio
     studio.stop()
 
@@ -99,7 +109,7 @@ def column_ink(page, name, fraction):
 
 
 def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
-    go(page, served, "#tab=train")
+    open_page(page, served, "#tab=train")
     page.get_by_role("radio", name="vae_debug").click()
     page.get_by_test_id("run-steps").fill("600")
     page.get_by_test_id("run-name").fill("mine")
@@ -117,7 +127,7 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     start.click()
     wait_for_state(page, "training")
     page.get_by_test_id("loss-autoencoder-canvas").wait_for()
-    until(page, HAS_STEPPED)
+    wait_until(page, HAS_STEPPED)
     page.get_by_test_id("pause").click()
     wait_for_state(page, "paused")
     page.get_by_test_id("snapshot").wait_for()  # its snapshots are open already
@@ -134,13 +144,13 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     for name, tensor in uninterrupted.load().state_dict().items():
         assert torch.equal(tensor, mine.load().state_dict()[name]), name
     page.get_by_test_id("explore").click()
-    ready(page)
+    wait_ready(page)
     radio = page.get_by_role("radio", name="mine VAE")
     assert radio.get_attribute("aria-checked") == "true"
 
 
 def test_command_line_run_is_shown_live(page, served, runs, npz):
-    go(page, served, "#tab=train")
+    open_page(page, served, "#tab=train")
     folder = runs / "external"
     command = ["train", "gan_debug", "--data", npz, "--run", folder, "--train.steps", "100000"]
     process = subprocess.Popen(
@@ -152,7 +162,7 @@ def test_command_line_run_is_shown_live(page, served, runs, npz):
         page.get_by_test_id("loss-generator").wait_for()
         slider = page.get_by_test_id("loss-generator")
         first = slider.get_attribute("aria-valuenow")
-        until(
+        wait_until(
             page,
             f"document.querySelector('[data-testid=loss-generator]').ariaValueNow !== '{first}'",
         )
@@ -165,7 +175,7 @@ def test_command_line_run_is_shown_live(page, served, runs, npz):
     # a page that is loaded later shows each row once
     rows = Run(folder).log()
     page.reload()
-    ready(page)
+    wait_ready(page)
     page.get_by_test_id("loss-generator").wait_for()
     assert page.get_by_test_id("loss-generator").get_attribute("aria-valuenow") == str(
         rows[-1]["step"]
@@ -183,13 +193,13 @@ def test_new_snapshots_extend_the_slider_without_moving_it(page, served, runs, n
     for path in (later, last):
         path.rename(tmp_path / path.name)
     with run.lock():
-        go(page, served, "#tab=train&t.run=live")
+        open_page(page, served, "#tab=train&t.run=live")
         wait_for_state(page, "training")
         slider = page.get_by_test_id("snapshot-slider")
         loaded(page, len(early))
         slider.fill("1")
         page.get_by_test_id("snapshot").filter(has_text="step 0 ").wait_for()
-        quiet(page)
+        wait_idle(page)
         before = pixels(page, "samples")
         (tmp_path / later.name).rename(later)
         loaded(page, 3)
@@ -201,12 +211,12 @@ def test_new_snapshots_extend_the_slider_without_moving_it(page, served, runs, n
         loaded(page, 4)
         assert slider.input_value() == "4"
         page.get_by_test_id("snapshot").filter(has_text=f"step {int(last.stem)} ").wait_for()
-        quiet(page)
+        wait_idle(page)
         assert pixels(page, "samples") != before
 
 
 def test_unknown_run_in_the_address_is_reported(page, served):
-    go(page, served, "#tab=train&t.run=long-gone")
+    open_page(page, served, "#tab=train&t.run=long-gone")
     assert "long-gone" in page.get_by_test_id("no-run").get_by_role("alert").inner_text()
     page.get_by_role("button", name="pairs").click()
     page.get_by_test_id("loss-generator").wait_for()
@@ -214,7 +224,7 @@ def test_unknown_run_in_the_address_is_reported(page, served):
 
 
 def test_step_is_selected_by_click_or_key_and_kept_in_the_address(page, served):
-    go(page, served, "#tab=train&t.run=pairs")
+    open_page(page, served, "#tab=train&t.run=pairs")
     chart = page.get_by_test_id("loss-discriminator")
     chart.focus()
     page.keyboard.press("Home")
@@ -222,17 +232,17 @@ def test_step_is_selected_by_click_or_key_and_kept_in_the_address(page, served):
     page.keyboard.press("ArrowRight")
     assert chart.get_attribute("aria-valuenow") == "20"
     assert address(page)["t.step"] == "20"
-    first = seen(page, "histogram-canvas")
+    first = canvas_summary(page, "histogram-canvas")
     page.locator("[data-step='40']").click()
     assert chart.get_attribute("aria-valuenow") == "40"
-    assert seen(page, "histogram-canvas") != first
+    assert canvas_summary(page, "histogram-canvas") != first
     assert page.locator(".strip img").first.evaluate("i => i.naturalWidth") > 50
     page.locator("[data-testid=loss-generator]").click(position={"x": 60, "y": 60})
     assert chart.get_attribute("aria-valuenow") == "10"
 
 
 def test_reference_lines_and_histograms_fit_the_loss(page, served):
-    go(page, served, "#tab=train&t.run=pairs")
+    open_page(page, served, "#tab=train&t.run=pairs")
     assert re.search(r"\b0\.693$", page.locator(".reference").first.inner_text())  # log 2
     histograms = page.get_by_test_id("histogram")
     assert histograms.count() == 2  # of images, and of pairs
@@ -240,7 +250,7 @@ def test_reference_lines_and_histograms_fit_the_loss(page, served):
     assert [histograms.nth(i).locator(".vertical").count() for i in (0, 1)] == [0, 1]
     page.get_by_test_id("explore").click()  # its images were arrays, which can't be loaded again
     page.locator("article").get_by_role("alert").wait_for()
-    go(page, served, "#tab=train&t.run=single")
+    open_page(page, served, "#tab=train&t.run=single")
     assert re.search(r"\b1\.386$", page.locator(".reference").first.inner_text())  # 2 log 2
     assert histograms.count() == 1
     assert histograms.locator(".vertical").count() == 1
@@ -257,7 +267,7 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
               "gains": [{"player": name, "gain": 0.25, "interval": [0.2, 0.3]}
                         for name in ("discriminator", "generator")]}  # fmt: skip
     run.save_gap({"protocol": {}, "wanted": [1, 40], "moments": {"1": moment, "40": moment}})
-    go(page, served, "#tab=train&t.run=won")
+    open_page(page, served, "#tab=train&t.run=won")
     doctor = page.get_by_test_id("doctor")
     assert doctor.get_by_test_id("finding").count() == 0  # too few rows
     assert page.get_by_test_id("histogram").count() == 0  # this log contains no scores
@@ -292,14 +302,14 @@ def test_dropped_folder_is_uploaded_checked_and_removed(page, served, runs, tmp_
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png_bytes(images[i, 0]))
     (tmp_path / "pets" / "notes.txt").write_text("no picture")
-    go(page, served, "#tab=train")
+    open_page(page, served, "#tab=train")
     drop(page, tmp_path / "pets")
     upload = page.get_by_test_id("upload")
     upload.wait_for(timeout=120_000)
     assert re.search(r"24\D+2\D+10 × 12", upload.inner_text())  # images, classes, size
     assert upload.locator("[lang=en]").count() > 0  # a warning about the small classes
     page.get_by_test_id("left-out").wait_for()  # notes.txt
-    until(page, "document.querySelector('.pictures img').naturalWidth === 48")
+    wait_until(page, "document.querySelector('.pictures img').naturalWidth === 48")
     chosen = page.get_by_role("radio", name=re.compile("pets$"))
     assert chosen.get_attribute("aria-checked") == "true"
     assert f"--data {runs}/uploads/pets" in page.get_by_test_id("code-command").inner_text()
@@ -309,7 +319,7 @@ def test_dropped_folder_is_uploaded_checked_and_removed(page, served, runs, tmp_
 
 
 def test_too_many_files_are_refused_before_upload(page, served, runs):
-    go(page, served, "#tab=train")
+    open_page(page, served, "#tab=train")
     page.get_by_test_id("folder").evaluate(
         """(input) => {
            const value = Array(20001).fill(new File(["x"], "a.png"));
