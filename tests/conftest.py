@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests begin
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch has not looked yet
 
-pytest_plugins = ["pages"]
+pytest_plugins = ["support.browser"]
 
 
 def tiny_arrays(n: int = 200, shape=(1, 12, 10), classes: int = 3, seed: int = 0):

@@ -14,8 +14,8 @@ from latentarium.latent import gap_layer
 from latentarium.latent.latent_map import Atlas
 from latentarium.models.inference import decode
 from latentarium.studio.protocol import TRUST, read_request
-from support.drawing import gap_grid
 from support.frames import request
+from support.tiny_studio import gap_grid
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 

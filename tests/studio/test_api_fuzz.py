@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from latentarium.studio import processes
 from latentarium.studio.registry import Gallery
 from latentarium.studio.server import make_app
-from support.drawing import on_show
+from support.tiny_studio import open_models
 
 ADDRESS = "http://127.0.0.1:8765"
 ENDLESS = ("/events",)
@@ -20,7 +20,7 @@ ENDLESS = ("/events",)
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    found = on_show(tmp_path_factory.mktemp, 200, "vae_debug", "cgan_debug")
+    found = open_models(tmp_path_factory.mktemp, 200, "vae_debug", "cgan_debug")
     runs, host = tmp_path_factory.mktemp("runs"), {"host": urlsplit(ADDRESS).netloc}
     real = processes.command
 

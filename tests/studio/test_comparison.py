@@ -19,7 +19,7 @@ from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.routes.comparison import report_of
 from latentarium.studio.server import make_app
 from latentarium.training.train import train
-from support.drawing import measured, metrics_of
+from support.tiny_studio import measured, metrics_of
 
 
 def report(fingerprint="f", **measurements) -> Report:

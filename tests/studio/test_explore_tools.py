@@ -21,8 +21,8 @@ from latentarium.latent.latent_map import Atlas
 from latentarium.latent.paths import lerp, slerp
 from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.server import make_app
-from support.drawing import gap_grid
 from support.frames import layer
+from support.tiny_studio import gap_grid
 
 GAN = 1
 

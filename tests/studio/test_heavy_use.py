@@ -31,8 +31,8 @@ from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.routes import events as training
 from latentarium.studio.server import answer, is_quick, make_app
 from latentarium.studio.training.follow import Follower
-from support.drawing import gap_grid
 from support.frames import reply, request
+from support.tiny_studio import gap_grid
 
 LONG = 20.0
 """Seconds after which something waits for ever."""

@@ -20,8 +20,8 @@ from latentarium.models.inference import encode
 from latentarium.studio.protocol import TRUST
 from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.server import make_app
-from support.drawing import judged
 from support.frames import reply, request
+from support.tiny_studio import with_classifier
 
 AE, VAE, GAN, CGAN = range(4)
 
@@ -39,7 +39,7 @@ def gallery(tmp_path_factory):
         run = la.train(config, tmp_path_factory.mktemp(name) / "r", data)
         atlas = Atlas(run.load(), data)
         found.append(Exhibit(name=name, folder=str(run.folder), kind=name, atlas=atlas, run=run))
-    return judged(Gallery(found))[0]
+    return with_classifier(Gallery(found))[0]
 
 
 @pytest.fixture(scope="module")

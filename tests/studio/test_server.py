@@ -17,15 +17,15 @@ from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.studio import security as guard
 from latentarium.studio.registry import Gallery, gallery_of, shortest_ends
 from latentarium.studio.server import make_app
-from support.drawing import gap_grid, on_show
 from support.frames import layer, reply, request
+from support.tiny_studio import gap_grid, open_models
 
 HOST = {"host": "127.0.0.1:8765"}
 
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    return Gallery(on_show(tmp_path_factory.mktemp, 300, "ae_debug", "cgan_debug"))
+    return Gallery(open_models(tmp_path_factory.mktemp, 300, "ae_debug", "cgan_debug"))
 
 
 @pytest.fixture

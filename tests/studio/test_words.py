@@ -1,4 +1,4 @@
-"""What the page says in Chinese: nothing that the server may send is left in English."""
+"""The text of the page: everything that the server sends has a Chinese translation."""
 
 import json
 import re
@@ -13,15 +13,15 @@ from latentarium.diagnostics.issue import Disease, diseases_of
 from latentarium.diagnostics.messages import CURES, REASONS, SIGNS, Evidence, NotShown, Said, why
 from latentarium.errors import UserError
 
-WORDS = Path(__file__).parents[2] / "studio" / "src" / "lib" / "words"
+LOCALES = Path(__file__).parents[2] / "studio" / "src" / "lib" / "locales"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-NAMES = {"beta"}
-"""Words that are the same in both languages."""
+SAME_IN_BOTH = {"beta"}
+"""Names that are not translated."""
 
 
 @pytest.fixture(scope="module")
 def doctor():
-    return json.loads((WORDS / "doctor.json").read_text())
+    return json.loads((LOCALES / "doctor.json").read_text())
 
 
 def fields(template: str) -> set[str]:
@@ -29,7 +29,7 @@ def fields(template: str) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["signs", "cures", "reasons"])
-def test_each_sentence_of_the_doctor_is_said_in_chinese_too(doctor, kind):
+def test_each_sentence_of_the_doctor_has_a_translation(doctor, kind):
     english = {"signs": SIGNS, "cures": CURES, "reasons": REASONS}[kind]
     assert doctor[kind].keys() == english.keys()
     for code, template in doctor[kind].items():
@@ -37,23 +37,23 @@ def test_each_sentence_of_the_doctor_is_said_in_chinese_too(doctor, kind):
         assert CHINESE.search(template) or template == "{sentence}", code
 
 
-def test_each_disease_and_each_number_that_shows_it_has_a_chinese_name(doctor):
+def test_each_issue_and_its_evidence_have_chinese_names(doctor):
     for kind, names in (("diseases", Disease), ("evidence", Evidence)):
         assert doctor[kind].keys() == set(get_args(names))
-        assert all(CHINESE.search(word) or word in NAMES for word in doctor[kind].values())
+        assert all(CHINESE.search(word) or word in SAME_IN_BOTH for word in doctor[kind].values())
     for name in presets.all_presets():
         assert doctor["diseases"].keys() >= set(diseases_of(presets.get(name).model))
 
 
-def test_each_preset_is_said_in_both_languages():
-    found = json.loads((WORDS / "presets.json").read_text())
-    assert found.keys() == presets.all_presets().keys()
-    for name, words in found.items():
-        assert words.keys() == {"en", "zh-TW"}, name
-        for title, about in words.values():
+def test_each_preset_is_described_in_both_languages():
+    translations = json.loads((LOCALES / "presets.json").read_text())
+    assert translations.keys() == presets.all_presets().keys()
+    for name, texts in translations.items():
+        assert texts.keys() == {"en", "zh-TW"}, name
+        for title, about in texts.values():
             assert title
             assert about.endswith((".", "?", "。", "？"))
-        assert all(CHINESE.search(about) for _, about in [words["zh-TW"]]), name
+        assert all(CHINESE.search(about) for _, about in [texts["zh-TW"]]), name
 
 
 def test_a_sentence_is_that_of_its_code_with_its_values():

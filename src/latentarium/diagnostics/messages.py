@@ -1,5 +1,5 @@
 """All that the doctor says, by codes: the command line says it in English, the page in the
-language of whoever reads it (studio/src/lib/words/doctor.json has the same codes)."""
+language of whoever reads it (studio/src/lib/locales/doctor.json has the same codes)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,0 +1,80 @@
+"""Tiny models for tests of the studio, with a classifier of their images."""
+
+import numpy as np
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.classifier.classifier import Judge
+from latentarium.classifier.training import train_judge
+from latentarium.latent.gap_layer import coarse_to_fine, gap_parts
+from latentarium.latent.latent_map import Atlas
+from latentarium.studio.registry import Exhibit, Gallery, prepare
+from support.browser import StudioServer, pixels
+
+KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
+
+
+def open_models(make_folder, n: int, *names: str) -> list[Exhibit]:
+    """Train models of n tiny images for a few steps, one for each preset, and open them."""
+    data = la.load_data(*tiny_arrays(n))
+    exhibits = []
+    for name in names:
+        run = la.train(presets.get(name), make_folder(name) / "r", data)
+        atlas = Atlas(run.load(), data)
+        exhibits.append(Exhibit(name=name, folder="r", kind=KINDS[name], atlas=atlas, run=run))
+    return exhibits
+
+
+def with_classifier(gallery) -> tuple[Gallery, Judge]:
+    """Open the same models with a classifier of their images."""
+    judge = train_judge(gallery[0].atlas.data, steps=60, checks=2)
+    exhibits = []
+    for old in gallery:
+        atlas = Atlas(old.atlas.model, old.atlas.data)
+        atlas.judge = judge
+        exhibits.append(
+            Exhibit(name=old.name, folder=old.folder, kind=old.kind, atlas=atlas, run=old.run)
+        )
+    classified = Gallery(exhibits)
+    prepare(classified).join()
+    return classified, judge
+
+
+def studio_with_classifier(served):
+    """Serve the same models with a classifier; the body of a fixture."""
+    studio = StudioServer(with_classifier(served.gallery)[0])
+    yield studio
+    studio.stop()
+
+
+def image_on_page(page, name):
+    """Return the grey values of an image on the page, shape (12, 10)."""
+    return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0].astype(int)
+
+
+def measured(name: str, value: float, low: float, high: float, **changed) -> dict:
+    """Return a measurement in the format of metrics.json."""
+    defaults = {
+        "name": name, "value": value, "unit": "", "interval": [low, high], "floor": 0.5, "n": 100,
+        "seed": 0, "extractor": "judge 12", "split": "test", "protocol": "p", "detail": "",
+        "note": "",
+    }  # fmt: skip
+    return defaults | changed
+
+
+def metrics_of(run, measurements: dict, fingerprint: str = "f") -> dict:
+    """Return the content of metrics.json for the current weights of a run."""
+    return {
+        "weights": run.weights_hash(), "format": 2, "model": "m", "data": "tiny",
+        "fingerprint": fingerprint, "seed": 0, "measurements": measurements, "tables": {},
+        "left_out": {}, "seconds": {},
+    }  # fmt: skip
+
+
+def gap_grid(atlas, definition, box, cells=64, *, plane=None) -> np.ndarray:
+    """Compute a gap layer as a grid, float32 (cells, cells), with the top row first."""
+    parts = [part.values for part in gap_parts(atlas, definition, box, cells, plane=plane)]
+    grid = np.empty((cells, cells), np.float32)
+    grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
+    return grid
