@@ -352,7 +352,9 @@ def dot_plot(
         ]
         if any(ideal is not None for *_, ideal in panels):
             keys.append(
-                Line2D([], [], color=ROLE_COLOURS["real"], lw=1.4, ls="--", label="perfect sampling")
+                Line2D(
+                    [], [], color=ROLE_COLOURS["real"], lw=1.4, ls="--", label="perfect sampling"
+                )
             )
         canvas.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False)
         return _svg(canvas)

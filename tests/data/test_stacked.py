@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.data.mnist_data import load_mnist
 from latentarium.data.stacked import MODES, stacked_mnist
 from latentarium.errors import UserError
@@ -22,7 +22,7 @@ def test_each_channel_is_a_digit_of_the_same_split_and_the_label_reads_them():
         assert rows(split.images) <= rows(mnist[name].images)
         assert split.labels is not None
         digits = torch.stack([split.labels // 100, split.labels // 10 % 10, split.labels % 10], 1)
-        judged = load_judge().predict(split.images.flatten(0, 1)[:, None]).view(-1, 3)
+        judged = load_classifier().predict(split.images.flatten(0, 1)[:, None]).view(-1, 3)
         assert float((judged == digits).float().mean()) > 0.98
 
 

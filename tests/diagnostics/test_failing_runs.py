@@ -17,7 +17,7 @@ from latentarium.diagnostics.collapse import mode_collapse, spread
 from latentarium.diagnostics.examine import diagnose, examine
 from latentarium.diagnostics.model_rules import copies
 from latentarium.errors import UserError
-from latentarium.evaluation.subject import first
+from latentarium.data.subsets import first
 from latentarium.models.gan import GAN
 from latentarium.models.registry import build
 from latentarium.run import Run

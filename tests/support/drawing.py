@@ -5,8 +5,8 @@ import numpy as np
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.classifier.classifier import Judge
-from latentarium.classifier.training import train_judge
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.training import train_classifier
 from latentarium.latent.gap_layer import coarse_to_fine, gap_parts
 from latentarium.latent.latent_map import Atlas
 from latentarium.studio.registry import Exhibit, Gallery, prepare
@@ -26,9 +26,9 @@ def on_show(make_folder, n: int, *names: str) -> list[Exhibit]:
     return found
 
 
-def judged(gallery) -> tuple[Gallery, Judge]:
+def judged(gallery) -> tuple[Gallery, Classifier]:
     """The same models on show, their maps made anew with a judge of their images."""
-    judge = train_judge(gallery[0].atlas.data, steps=60, checks=2)
+    judge = train_classifier(gallery[0].atlas.data, steps=60, checks=2)
     found = []
     for one in gallery:
         atlas = Atlas(one.atlas.model, one.atlas.data)
@@ -56,8 +56,8 @@ def shown(page, name):
 def measured(name: str, value: float, low: float, high: float, **changed) -> dict:
     """A measurement as metrics.json has it."""
     usual = {
-        "name": name, "value": value, "unit": "", "interval": [low, high], "floor": 0.5, "n": 100,
-        "seed": 0, "extractor": "judge 12", "split": "test", "protocol": "p", "detail": "",
+        "name": name, "value": value, "unit": "", "interval": [low, high], "reference": 0.5, "n": 100,
+        "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p", "detail": "",
         "note": "",
     }  # fmt: skip
     return usual | changed

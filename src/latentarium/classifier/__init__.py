@@ -8,11 +8,12 @@ from latentarium.classifier.classifier import (
     quantize,
     save_classifier,
 )
-from latentarium.classifier.lookup import classifier_for
+from latentarium.classifier.lookup import CacheWarning, classifier_for
 from latentarium.classifier.training import train_classifier
 
 __all__ = [
     "CONFIDENT",
+    "CacheWarning",
     "Classifier",
     "as_pixels",
     "classifier_for",

@@ -15,6 +15,10 @@ PASSES, MIN_STEPS, MAX_STEPS = 20, 300, 8600
 BATCH_SIZE = 128
 
 
+class CacheWarning(UserWarning):
+    """A classifier in the cache is damaged, or the cache can't be written."""
+
+
 def classifier_for(
     data: Data,
     *,
@@ -30,7 +34,7 @@ def classifier_for(
         data: Labelled images of at least two classes.
         seed: Seed of the training; the shipped classifier is returned for every seed.
         cache: Folder of the cached classifiers; None: LATENTARIUM_CACHE, or latentarium in
-            XDG_CACHE_HOME or ~/.cache. A cache that can't be written leads to a warning.
+            XDG_CACHE_HOME or ~/.cache. A cache that can't be written leads to a `CacheWarning`.
         steps: Training steps; None: `default_steps`.
         progress: Called with lines of text during training, and only then.
 
@@ -59,7 +63,9 @@ def classifier_for(
         except (UserError, KeyError, TypeError):
             pass
         warnings.warn(
-            f"The cached classifier at {folder} is damaged; training it again.", stacklevel=2
+            f"The cached classifier at {folder} is damaged; training it again.",
+            CacheWarning,
+            stacklevel=2,
         )
     if progress:
         progress(f"Training a classifier of {card.source} ({steps} steps); it will be cached.")
@@ -73,6 +79,7 @@ def classifier_for(
         warnings.warn(
             f"The classifier of {card.source} can't be cached ({error}); it will be trained again "
             "next time.",
+            CacheWarning,
             stacklevel=2,
         )
     return classifier

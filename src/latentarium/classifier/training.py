@@ -1,4 +1,4 @@
-"""Train the evaluation classifier, in a loop of its own since it is not a latent-variable model."""
+"""Train the evaluation classifier, in its own loop since it is not a latent-variable model."""
 
 import argparse
 import copy

@@ -50,7 +50,7 @@ class EvaluateOptions:
     """Samples, measured beside at most as many real test images."""
     seed: int = 0
     """Of every draw."""
-    extractor: Literal["auto", "judge", "random", "pca"] = "auto"
+    extractor: Literal["auto", "classifier", "random", "pca"] = "auto"
     """What turns images into features: the judge of labelled data, random convolutions, or the
     principal components of pixels; auto takes the judge where there are labels."""
     inception_weights: Path | None = None

@@ -5,8 +5,8 @@
     sliced         sliced 2-Wasserstein distance between encoded data and latents from the prior
 
 With the exact moments of q, KL(q || N(0, I)) = KL(q || N(m, S)) + KL(N(m, S) || N(0, I)), so
-`gaussian_kl` is the part of the KL that mean and covariance explain. It does not estimate the whole
-KL: it is 0 for any q with zero mean and unit covariance, however many gaps q has.
+`gaussian_kl` is the part of the KL that mean and covariance explain. It does not estimate the
+whole KL: it is 0 for any q with zero mean and unit covariance, however many gaps q has.
 
 References:
     ELBO surgery (Hoffman and Johnson, 2016)
@@ -54,8 +54,8 @@ def gaussian_kl(z: LatentSet) -> GaussianKL:
         z: Latents drawn from the aggregate posterior, one per image; not the posteriors' means.
 
     Raises:
-        UserError: No more latents than dimensions ("too-few-latents"), values that are not finite
-            ("not-finite"), or a direction without variance, in which the KL is infinite
+        UserError: No more latents than dimensions ("too-few-latents"), values that are not
+            finite ("not-finite"), or a direction without variance, in which the KL is infinite
             ("degenerate-latents").
     """
     n, dimensions = z.shape
@@ -72,8 +72,8 @@ def gaussian_kl(z: LatentSet) -> GaussianKL:
     variances = torch.linalg.eigvalsh(covariance)
     if float(variances.min()) <= 1e-14 * float(variances.max()):
         raise UserError(
-            "The latents don't vary in some direction, so their KL from the prior is infinite; use "
-            "fewer latent dimensions, or the sliced distance.",
+            "The latents don't vary in some direction, so their KL from the prior is infinite; "
+            "use fewer latent dimensions, or the sliced distance.",
             code="degenerate-latents",
         )
     from_mean = 0.5 * float(mean.square().sum())

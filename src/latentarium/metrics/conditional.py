@@ -4,8 +4,8 @@
     wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(=): how well the discriminator,
                    given class c, distinguishes real images of class c from those of class k
     histogram      which classes appear if no class is requested
-    per class      density and coverage within each class, which adherence does not measure: a model
-                   may generate one correct image over and over
+    per class      density and coverage within each class, which adherence does not measure: a
+                   model may generate the same correct image each time
 
 References:
     How good is my GAN? (Shmelkov, Schmid and Alahari, 2018), https://arxiv.org/abs/1807.09499

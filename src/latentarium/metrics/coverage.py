@@ -4,9 +4,9 @@
     reverse KL   KL(samples over modes || target), in nats, from counts; empty modes add nothing
     reference    what n samples of the target itself get: about (K - 1) / (2 n), never 0
 
-A value below the reference is chance, not a better model. In the plane, a sample is of high quality
-if it is within 3 standard deviations of its nearest mode; a mode is found if it is the nearest mode
-of at least one high-quality sample; the reverse KL counts high-quality samples only.
+A value below the reference is chance, not a better model. In the plane, a sample is of high
+quality if it is within 3 standard deviations of its nearest mode; a mode is found if it is the
+nearest mode of at least one high-quality sample; the reverse KL counts high-quality samples only.
 
 References:
     VEEGAN (Srivastava et al., 2017), https://arxiv.org/abs/1705.07761
@@ -42,8 +42,8 @@ class ModeCoverage:
     """nats; nan without samples."""
     interval: Interval
     """The value plus and minus the spread over multinomial resamples, in a normal approximation.
-    Percentiles would be too high by about the reference, since resampling adds the bias of sampling
-    a second time."""
+    Percentiles would be too high by about the reference, since resampling adds the bias of
+    sampling a second time."""
     reference: float
     """Mean reverse KL of n samples of the target."""
     reference_interval: Interval

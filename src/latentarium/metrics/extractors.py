@@ -63,9 +63,10 @@ def describe(extractor: Extractor) -> str:
 class RandomConvolutions:
     """An untrained convolutional network.
 
-    3x3 convolutions with fixed normal weights, leaky ReLU and average pooling halve the image until
-    its larger side is at most 4 pixels; a random projection follows. Random networks distinguish
-    image distributions without weights to download (Naeem et al., 2020, arxiv.org/abs/2002.09797).
+    3x3 convolutions with fixed normal weights, leaky ReLU and average pooling halve the image
+    until its larger side is at most 4 pixels; a random projection follows. Random networks
+    distinguish image distributions without weights to download (Naeem et al., 2020,
+    arxiv.org/abs/2002.09797).
 
     Arguments:
         image_shape: Channels, height, width.
@@ -127,8 +128,8 @@ class RandomConvolutions:
 class PixelPCA:
     """Coordinates along the principal axes of real images, in units of pixels in [-1, 1].
 
-    Create it with `fit`. The axes are orthonormal, so the feature distance of two images is at most
-    their pixel distance.
+    Create it with `fit`. The axes are orthonormal, so the feature distance of two images is at
+    most their pixel distance.
     """
 
     def __init__(
