@@ -240,6 +240,8 @@ def load_classifier(folder: Path | str | None = None) -> Classifier:
         state = load_tensors((folder / WEIGHTS_FILE).read_bytes())
         config, recorded_hash = content.pop("config"), content.pop("hash")
         shape, classes = tuple(config.pop("image_shape")), tuple(config.pop("classes"))
+        if not all(isinstance(size, int) and size > 0 for size in shape):
+            raise ValueError("a size of the image shape is not a positive integer")
         content.pop("name", None)
         classifier = Classifier(shape, classes, **config, metadata=content)
         classifier.load_state_dict(state)
