@@ -9,7 +9,7 @@ from latentarium.classifier.classifier import Classifier, load_classifier, save_
 from latentarium.classifier.training import train_classifier
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.files import cache_folder, folder_atomic
+from latentarium.files import atomic_folder, cache_folder
 
 PASSES, MIN_STEPS, MAX_STEPS = 20, 300, 8600
 BATCH_SIZE = 128
@@ -73,7 +73,7 @@ def classifier_for(
         data, seed=seed, steps=steps, batch_size=BATCH_SIZE, progress=progress
     )
     try:
-        with folder_atomic(folder) as unfinished:
+        with atomic_folder(folder) as unfinished:
             save_classifier(classifier, unfinished)
     except (OSError, UserError) as error:
         warnings.warn(

@@ -49,9 +49,7 @@ class Finding:
 
     def lines(self) -> list[str]:
         """For a person to read."""
-        numbers = ", ".join(
-            f"{name} {format_number(value)}" for name, value in self.evidence.items()
-        )
+        numbers = ", ".join(f"{name} {format_number(value)}" for name, value in self.evidence.items())
         title = self.disease.capitalize() + (" (mild)" if self.severity == "mild" else "")
         return [f"{title}: {self.sentence}", f"  Evidence: {numbers}.", f"  Cure: {self.cure}"]
 

@@ -175,7 +175,6 @@ def interval_text(m: Measurement) -> str:
     if m.interval is None:
         return ""
     parts = [
-        format_quantity(v, m.unit if m.unit == "share" else "").removesuffix(" %")
-        for v in m.interval
+        format_quantity(v, m.unit if m.unit == "share" else "").removesuffix(" %") for v in m.interval
     ]
     return f"[{', '.join(parts)}]" if all(map(math.isfinite, m.interval)) else ""

@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentarium.errors import UserError
-from latentarium.image_files import gif_bytes
+from latentarium.image_files import gif_bytes, grid
 from latentarium.latent.snapshots import Moments
-from latentarium.image_files import grid
 from latentarium.models.inference import fixed_samples
 from latentarium.shapes import Images, LabelSet, Points
 
@@ -40,7 +39,7 @@ def film(moments: Moments) -> bytes:
     """
     if not moments.steps:
         raise UserError("This run kept no moments: train with --train.snapshots 24.")
-    mapped = moments.run.config.model.family != "gan"
+    mapped = moments.run.config.model.has_encoder
     maps = [moments.points(at) if mapped else None for at in range(1, len(moments) + 1)]
     window = Window.around([points for points in maps if points is not None])
     frames = []

@@ -73,7 +73,9 @@ class Measurements:
         with self._steady:
             if any(self.gaps.lives(key) for key in self.gaps.names()):
                 raise UserError("Another gap is being measured: wait for it.")
-            self.gaps.start(key_of(run.folder), run.folder, ["gap", str(run.folder)], low=True)
+            self.gaps.start(
+                key_of(run.folder), run.folder, ["duality-gap", str(run.folder)], low=True
+            )
         return self.gap(name)
 
     def leave_gap(self, name: str) -> dict[str, Any]:
