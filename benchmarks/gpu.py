@@ -23,7 +23,7 @@ import torch
 
 import latentarium as la
 from latentarium import presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
 from latentarium.machine import describe_machine, versions
@@ -101,7 +101,7 @@ def quality(model: LatentModel, data: Data) -> dict[str, float]:
         error = to_float(data.test.images) - reconstruct(model, data.test)
         return {"test_error_per_pixel": round(float(error.square().mean()) / 4, 5)}
     asked = torch.arange(2000) % 10
-    judged = load_judge().predict(model.sample(2000, asked if model.takes_label else None))
+    judged = load_classifier().predict(model.sample(2000, asked if model.takes_label else None))
     if model.takes_label:
         return {"as_asked": round(float((judged == asked).float().mean()), 4)}
     counts = judged.bincount(minlength=10)

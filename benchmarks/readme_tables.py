@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from latentarium.stats.measurement import Measurement, quantity
+from latentarium.stats.measurement import Measurement, format_quantity
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "benchmarks" / "results" / "tour.json"
@@ -47,15 +47,15 @@ def table(report: dict[str, Any], *, chinese: bool) -> str:
         )
         unit = "" if number.unit == "of PCA's" else number.unit
         interval = "" if number.interval is None else " to ".join(
-            quantity(end, unit) for end in number.interval
+            format_quantity(end, unit) for end in number.interval
         )  # fmt: skip
-        bar = f"{RELATIONS[condition['relation']]} {quantity(condition['bar'], unit)}"
+        bar = f"{RELATIONS[condition['relation']]} {format_quantity(condition['bar'], unit)}"
         holds = claim["verdict"] == "holds"
         verdict = ("成立" if holds else "不成立") if chinese else claim["verdict"]
         title = CHINESE[claim["id"]] if chinese else f"{number.name} (`{claim['id']}`)"
         if chinese:
             interval = interval.replace(" to ", " 至 ")
-        rows.append((title, f"**{quantity(number.value, unit)}**", interval, bar, verdict))
+        rows.append((title, f"**{format_quantity(number.value, unit)}**", interval, bar, verdict))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n" + source(report, chinese=chinese)
 

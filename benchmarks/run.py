@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from latentarium import presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
@@ -142,7 +142,7 @@ class Flops(TorchDispatchMode):
 
 def time_to_quality(rounds: int, quick: bool) -> dict[str, Any]:
     """Seconds of training until a quality is reached; looking is not counted."""
-    judge = load_judge()
+    judge = load_classifier()
     asked = torch.arange(1000) % 10
 
     def right(trainer: Trainer, data: Data) -> float:

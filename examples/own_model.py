@@ -17,13 +17,9 @@ https://arxiv.org/abs/1512.03385), the prior a mixture of learned Gaussians (Dil
 https://arxiv.org/abs/1611.04076).
 """
 
-import json
 import math
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -32,7 +28,13 @@ import torch
 from torch import Tensor, nn
 
 import latentarium as la
-from latentarium.config import AutoencoderConfig, GANConfig, NetConfig, OptimizerConfig, TrainConfig
+from latentarium.config import (
+    AutoencoderConfig,
+    GANConfig,
+    NetConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
 from latentarium.data.batches import Batch
 from latentarium.distributions import Point, StandardNormal
 from latentarium.nn import build_decoder, build_encoder

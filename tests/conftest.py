@@ -71,7 +71,7 @@ def short_of_training():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("latentarium.evaluation.sections_labels.GAN_TRAIN_STEPS", 40)
         patch.setattr("latentarium.evaluation.sections.RESPONSE_STEPS", 10)
-        patch.setattr("latentarium.metrics.extractors.MOST", 100)
+        patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 100)
         yield
 
 

@@ -61,7 +61,7 @@ def test_triples_of_digits_are_nothing_above_real_triples():
         3000, triples(card), stacked_mnist(10, 10), 0, lambda done, of: seen.append((done, of))
     )
     assert seen == [(2000, 3000), (3000, 3000)]
-    assert found["modes"].value == pytest.approx(found["modes"].floor, abs=30)
+    assert found["modes"].value == pytest.approx(found["modes"].reference, abs=30)
     interval = found["excess"].interval
     assert interval is not None
     assert interval[0] < 0 < interval[1]
@@ -101,7 +101,7 @@ def test_training_images_as_samples_score_what_the_parzen_ceiling_says(monkeypat
     real = Perfect(data.card, lambda n, seed: to_float(data.train.images[:n]))
     found = measured("parzen-legacy", real, data)
     assert found["parzen"].value == pytest.approx(found["real"].value, rel=0.05)
-    assert found["parzen"].floor == found["real"].value
+    assert found["parzen"].reference == found["real"].value
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ import latentarium as la
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.dataset import Split
+from latentarium.data.subsets import first
 from latentarium.diagnostics.collapse import mode_collapse, spread
 from latentarium.diagnostics.examine import diagnose, examine
 from latentarium.diagnostics.model_rules import copies
 from latentarium.errors import UserError
-from latentarium.evaluation.subject import first
 from latentarium.models.build import build
 from latentarium.models.gan import GAN
 from latentarium.run import Run

@@ -10,7 +10,7 @@ import pytest
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.classifier.training import train_judge
+from latentarium.classifier.training import train_classifier
 from latentarium.errors import UserError
 from latentarium.evaluation.evaluate import evaluate, sections_of
 from latentarium.evaluation.report import Report
@@ -30,7 +30,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def judge(data):
-    return train_judge(data, steps=60, checks=2)
+    return train_classifier(data, steps=60, checks=2)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def test_no_number_travels_alone(name, reports):
         assert m.seed == 0, key
         assert m.interval is not None, key
         assert m.interval[0] <= m.value <= m.interval[1], key
-        assert (m.floor is None) == (key in NO_FLOOR), key
-        assert m.floor is None or math.isfinite(m.floor), key
+        assert (m.reference is None) == (key in NO_FLOOR), key
+        assert m.reference is None or math.isfinite(m.reference), key
     if NO_FLOOR & set(reports[name].measurements):
         assert "No floor is known" in " ".join(reports[name].notes())
 
@@ -107,12 +107,12 @@ def test_real_images_as_samples_reach_the_floor(data, judge, tmp_path, monkeypat
     pool = data.train.images.float() / 127.5 - 1
     monkeypatch.setattr(type(model), "sample", lambda self, n, *_, **__: pool[:n])
     report = evaluate(model, data, judge=judge)
-    assert report["frechet"].value < 2 * (report["frechet"].floor or 0)
-    assert report["precision"].value > (report["precision"].floor or 0) - 0.15
+    assert report["frechet"].value < 2 * (report["frechet"].reference or 0)
+    assert report["precision"].value > (report["precision"].reference or 0) - 0.15
     copies = report["near_copies"]
     assert copies.value > 0.95  # and each is a copy
     assert copies.interval is not None
-    assert copies.interval[0] > 10 * (copies.floor or 1)
+    assert copies.interval[0] > 10 * (copies.reference or 1)
 
 
 def test_unlabelled_images_need_no_judge(tmp_path):
@@ -136,7 +136,7 @@ def test_points_in_the_plane_are_measured_against_the_known_density(preset, tmp_
     assert set(sections_of(run.load(), data, False)) == {"plane", "game"}
     assert report["modes"].n == 2500
     for key, m in report.measurements.items():
-        assert m.floor is not None, key
+        assert m.reference is not None, key
         assert m.interval is not None, key
         assert (m.seed, bool(m.extractor), bool(m.split)) == (0, True, True), key
 

@@ -25,21 +25,23 @@ def report(fingerprint="f" * 64, seed=0, **measurements):
 
 
 def test_a_report_goes_to_json_and_comes_back():
-    there = report(precision=number(interval=(0.4, 0.6), floor=0.9, note="a note"))
+    there = report(precision=number(interval=(0.4, 0.6), reference=0.9, note="a note"))
     assert Report.from_dict(json.loads(json.dumps(there.to_dict()))) == there
 
 
 def test_a_row_shows_all_that_a_number_needs():
-    shown = number(0.5, interval=(0.4, 0.6), floor=0.9, seed=3, extractor="judge 12ab", n=10_000)
+    shown = number(
+        0.5, interval=(0.4, 0.6), reference=0.9, seed=3, extractor="classifier 12ab", n=10_000
+    )
     (row,) = report(precision=shown).rows()
     assert dict(zip(TITLES, row, strict=True)) == {
         "measure": "Precision",
         "value": "50.00 %",
         "95 % interval": "[40.00, 60.00]",
-        "floor": "90.00 %",
+        "reference": "90.00 %",
         "n": "10,000",
         "seed": "3",
-        "extractor": "judge 12ab",
+        "extractor": "classifier 12ab",
         "protocol": "k3 test",
     }
 
@@ -47,8 +49,8 @@ def test_a_row_shows_all_that_a_number_needs():
 def test_floors_of_their_own_stand_beside_their_values():
     found = compare(
         {
-            "a": report(trip=number(0.1, floor=0.02), precision=number(0.5, floor=0.9)),
-            "b": report(trip=number(0.2, floor=0.03), precision=number(0.5, floor=0.9)),
+            "a": report(trip=number(0.1, reference=0.02), precision=number(0.5, reference=0.9)),
+            "b": report(trip=number(0.2, reference=0.03), precision=number(0.5, reference=0.9)),
         }
     )
     trip, precision = found.rows
@@ -79,7 +81,7 @@ def test_a_comparison_has_a_column_for_each_model_and_a_gap_where_one_has_no_num
     [
         ({"n": 50}, "n 100 against 50"),
         ({"protocol": "k5"}, "protocol k3 against k5"),
-        ({"extractor": "judge 99"}, "extractor none against judge 99"),
+        ({"extractor": "classifier 99"}, "extractor none against classifier 99"),
     ],
 )
 def test_unlike_protocols_are_refused_and_named(change, words):
@@ -118,7 +120,7 @@ def test_damaged_metrics_are_a_sentence(damage):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("value", "x"), ("interval", ["a", "b"]), ("floor", [])]
+    ("key", "value"), [("value", "x"), ("interval", ["a", "b"]), ("reference", [])]
 )
 def test_a_number_that_is_none_is_a_sentence(key, value):
     content = report(p=number(interval=(0.1, 0.9))).to_dict()

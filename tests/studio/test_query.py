@@ -13,7 +13,7 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.evaluation.subject import scattered
+from latentarium.data.subsets import scattered
 from latentarium.latent import inversion_baseline as usual
 from latentarium.latent.anchors import plane_of
 from latentarium.latent.inversion import invert

@@ -7,7 +7,7 @@ import torch
 
 import latentarium as la
 from latentarium import presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import to_dict
 from latentarium.data.dataset import to_float
 from latentarium.evaluation.report import Report
@@ -61,7 +61,7 @@ def test_they_are_worth_looking_at(mnist):
     guess = float((to_float(mnist.test.images) - mean).square().mean()) / 4
     for model in (ae, vae):  # two numbers hold more than half of what varies
         assert error(model, mnist.test) < 0.62 * guess
-    judge, asked = load_judge(), torch.arange(1000) % 10
+    judge, asked = load_classifier(), torch.arange(1000) % 10
     obeyed = (judge.predict(cgan.sample(1000, asked, seed=0)) == asked).float().mean()
     assert float(obeyed) > 0.95
     made = judge.predict(gan.sample(1000, seed=0)).bincount(minlength=10)

@@ -15,7 +15,7 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import Split, to_uint8
-from latentarium.evaluation.subject import stratified
+from latentarium.data.subsets import stratified
 from latentarium.latent.animation import (
     DOT,
     FILLED,

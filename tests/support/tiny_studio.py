@@ -5,8 +5,8 @@ import numpy as np
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.classifier.classifier import Judge
-from latentarium.classifier.training import train_judge
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.training import train_classifier
 from latentarium.latent.gap_layer import coarse_to_fine, gap_parts
 from latentarium.latent.latent_map import Atlas
 from latentarium.studio.registry import Exhibit, Gallery, prepare
@@ -26,9 +26,9 @@ def open_models(make_folder, n: int, *names: str) -> list[Exhibit]:
     return exhibits
 
 
-def with_classifier(gallery) -> tuple[Gallery, Judge]:
+def with_classifier(gallery) -> tuple[Gallery, Classifier]:
     """Open the same models with a classifier of their images."""
-    judge = train_judge(gallery[0].atlas.data, steps=60, checks=2)
+    judge = train_classifier(gallery[0].atlas.data, steps=60, checks=2)
     exhibits = []
     for old in gallery:
         atlas = Atlas(old.atlas.model, old.atlas.data)
@@ -57,7 +57,7 @@ def measured(name: str, value: float, low: float, high: float, **changed) -> dic
     """Return a measurement in the format of metrics.json."""
     defaults = {
         "name": name, "value": value, "unit": "", "interval": [low, high], "floor": 0.5, "n": 100,
-        "seed": 0, "extractor": "judge 12", "split": "test", "protocol": "p", "detail": "",
+        "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p", "detail": "",
         "note": "",
     }  # fmt: skip
     return defaults | changed

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latentarium.bench import published
 from latentarium.bench.protocol import Column, Protocol, Watch
-from latentarium.classifier.classifier import Judge, load_judge
+from latentarium.classifier.classifier import Classifier, load_classifier
 from latentarium.data.dataset import Data, to_float
 from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE
@@ -17,7 +17,7 @@ from latentarium.evaluation.likelihood import importance_nll, protocol
 from latentarium.evaluation.subject import Subject, shuffle_test
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.metrics.extractors import describe
-from latentarium.metrics.parzen import parzen
+from latentarium.metrics.parzen import parzen_log_likelihood
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LabelSet
 from latentarium.stats.measurement import Measurement
@@ -41,7 +41,7 @@ def measure_stacked(
     n: int, model: LatentModel, data: Data, seed: int, watch: Watch
 ) -> dict[str, Measurement]:
     """Modes and reverse KL of n samples, with n real triples through the same classifier."""
-    judge = load_judge()
+    judge = load_classifier()
     parts = []
     for i in range(0, n, BATCH):
         parts.append(stacked_modes(judge, model.sample(min(BATCH, n - i), seed=seed * n + i)))
@@ -54,25 +54,25 @@ def measure_stacked(
     shared = {"n": n, "seed": seed, "extractor": describe(judge), "split": "test"}
     return {
         "modes": Measurement(
-            name=f"Modes found of {MODES}", value=found.modes, floor=real.modes,
+            name=f"Modes found of {MODES}", value=found.modes, reference=real.modes,
             protocol="stacked-modes", **shared,
         ),
         "reverse_kl": Measurement(
             name="Reverse KL over modes", value=found.reverse_kl, unit="nats",
-            interval=found.interval, floor=real.reverse_kl, protocol="stacked-reverse-kl",
+            interval=found.interval, reference=real.reverse_kl, protocol="stacked-reverse-kl",
             **shared,
             note=f"Floor: {n:,} triples of test digits through the same classifier, which is "
             f"right on {judge.accuracy:.2%} of single digits.",
         ),
         "excess": Measurement(
             name="Above real triples", value=excess, unit="nats",
-            interval=(excess - half, excess + half), floor=0.0, protocol="stacked-excess",
+            interval=(excess - half, excess + half), reference=0.0, protocol="stacked-excess",
             **shared,
         ),
     }  # fmt: skip
 
 
-def stacked_modes(judge: Judge, images: Images | Tensor) -> LabelSet:
+def stacked_modes(judge: Classifier, images: Images | Tensor) -> LabelSet:
     """The three digits that the judge reads from the channels, as a number from 0 to 999."""
     read = [judge.predict(images[:, c : c + 1]) for c in range(3)]
     return 100 * read[0] + 10 * read[1] + read[2]
@@ -105,13 +105,13 @@ def measure_parzen(
     chosen = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     real = to_float(data.train.images[chosen[:CENTRES]])
     validation, test = data.validation.images, data.test.images
-    found = parzen(samples, validation, test)
+    found = parzen_log_likelihood(samples, validation, test)
     watch(1, 2)
-    ceiling = parzen(real, validation, test)
+    ceiling = parzen_log_likelihood(real, validation, test)
     return {
         "parzen": Measurement(
             name="Parzen-window log-likelihood", value=found.log_likelihood, unit="nats",
-            interval=found.interval, floor=ceiling.log_likelihood, n=found.n, seed=seed,
+            interval=found.interval, reference=ceiling.log_likelihood, n=found.n, seed=seed,
             split="test", protocol="parzen-10000-legacy", note=f"sigma {found.sigma:.3g}",
         ),
         "real": Measurement(
@@ -126,7 +126,7 @@ def measure_cgan(
     model: LatentModel, data: Data, seed: int, watch: Watch
 ) -> dict[str, Measurement]:
     """The conditional report card and the distance to real images."""
-    judge = load_judge()
+    judge = load_classifier()
     n = min(10_000, len(data.test))
     subject = Subject(model, shuffle_test(data), judge, judge, n, seed)
     found = sections.samples(subject, {})

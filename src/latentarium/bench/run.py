@@ -18,7 +18,7 @@ from latentarium.files import write_atomic
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.run import Run
-from latentarium.stats.measurement import Interval, Measurement, quantity
+from latentarium.stats.measurement import Interval, Measurement, format_quantity
 from latentarium.training.logging import Reporter
 from latentarium.training.train import train
 
@@ -71,11 +71,11 @@ class BenchReport:
             shown = []
             for c in columns:
                 value, spread = row.values.get(c.key), row.spread.get(c.key)
-                plus = "" if spread is None else f" ± {quantity(spread, c.unit)}"
-                shown.append("" if value is None else quantity(value, c.unit) + plus)
+                plus = "" if spread is None else f" ± {format_quantity(spread, c.unit)}"
+                shown.append("" if value is None else format_quantity(value, c.unit) + plus)
             cells.append([row.name, *shown, "", row.source])
         if any(c.ideal is not None for c in columns):
-            ideal = ["" if c.ideal is None else quantity(c.ideal, c.unit) for c in columns]
+            ideal = ["" if c.ideal is None else format_quantity(c.ideal, c.unit) for c in columns]
             cells.append(["perfect sampling", *ideal, "", "computed"])
         return titles, cells
 
@@ -158,7 +158,7 @@ def run_bench(
         out / "bench.json",
         (json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n").encode(),
     )
-    write_atomic(out / "bench.svg", charts.alone(figure(report)).encode())
+    write_atomic(out / "bench.svg", charts.standalone(figure(report)).encode())
     return report
 
 
@@ -180,7 +180,7 @@ def figure(report: BenchReport) -> str:
             if column.key in row.values
         ]
         panels.append((column.title, column.unit, [*ours, *others], column.ideal))
-    return charts.dots(panels, report.protocol.title)
+    return charts.dot_plot(panels, report.protocol.title)
 
 
 def _spread(row: Summary, column: Column) -> Interval | None:
@@ -193,11 +193,11 @@ def _around(value: float, spread: float | None) -> tuple[float, float] | None:
 
 
 def _ours(row: Summary, column: Column) -> str:
-    text = quantity(row.mean(column.key), column.unit)
+    text = format_quantity(row.mean(column.key), column.unit)
     interval = _spread(row, column)
     if interval is None:
         return text
-    low, high = (quantity(v, column.unit).removesuffix(f" {column.unit}") for v in interval)
+    low, high = (format_quantity(v, column.unit).removesuffix(f" {column.unit}") for v in interval)
     return f"{text} [{low}, {high}]"
 
 

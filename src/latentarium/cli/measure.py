@@ -50,7 +50,7 @@ class EvaluateOptions:
     """Number of samples, and at most as many real test images."""
     seed: int = 0
     """Seed of all randomness."""
-    extractor: Literal["auto", "judge", "random", "pca"] = "auto"
+    extractor: Literal["auto", "classifier", "random", "pca"] = "auto"
     """What turns images into features: the evaluation classifier of labelled data, random
     convolutions, or the principal components of pixels. auto: the classifier if there are
     labels."""

@@ -12,13 +12,13 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import Tensor
 
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
+from latentarium.data.subsets import scattered
 from latentarium.diagnostics.fixes import more_diverse
 from latentarium.diagnostics.issue import Finding
 from latentarium.diagnostics.messages import Evidence, NotShown, Said
-from latentarium.evaluation.subject import scattered
 from latentarium.models.base import LatentModel
 from latentarium.stats.intervals import wilson
 from latentarium.stats.measurement import Real
@@ -127,9 +127,9 @@ def _missing(samples: Tensor, data: Data) -> tuple[dict[str, float], float]:
     labels = data.validation.labels
     if labels is None or data.train.labels is None or len(data.card.classes) < 2:
         return {}, 0.0
-    judge = load_judge()
-    if judge.record["data"]["fingerprint"] == data.card.fingerprint:
-        right = judge.correct(data.validation) / len(labels)
+    judge = load_classifier()
+    if judge.metadata["data"]["fingerprint"] == data.card.fingerprint:
+        right = judge.count_correct(data.validation) / len(labels)
         made = judge.predict(samples)
     else:
         some = scattered(data.train, REFERENCES)

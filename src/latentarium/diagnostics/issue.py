@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from latentarium.config import AutoencoderConfig, ModelConfig
 from latentarium.diagnostics.messages import Evidence, Said
-from latentarium.stats.measurement import Real, digits
+from latentarium.stats.measurement import Real, format_number
 
 Disease = Literal[
     "mode collapse",
@@ -49,7 +49,9 @@ class Finding:
 
     def lines(self) -> list[str]:
         """For a person to read."""
-        numbers = ", ".join(f"{name} {digits(value)}" for name, value in self.evidence.items())
+        numbers = ", ".join(
+            f"{name} {format_number(value)}" for name, value in self.evidence.items()
+        )
         title = self.disease.capitalize() + (" (mild)" if self.severity == "mild" else "")
         return [f"{title}: {self.sentence}", f"  Evidence: {numbers}.", f"  Cure: {self.cure}"]
 

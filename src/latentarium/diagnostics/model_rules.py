@@ -7,14 +7,14 @@ from torch import Tensor
 from latentarium.config import AutoencoderConfig, Config, GANConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split, to_float
+from latentarium.data.subsets import scattered
 from latentarium.diagnostics.fixes import fewer_dimensions, less_capacity, smaller_beta
 from latentarium.diagnostics.issue import Finding
 from latentarium.diagnostics.log_rules import NO_RATE, OVERFIT, OVERFIT_GAME
 from latentarium.diagnostics.messages import Evidence, NotShown, Said
 from latentarium.evaluation.duality_gap import held_out_losses
 from latentarium.evaluation.likelihood import active_units
-from latentarium.evaluation.subject import scattered
-from latentarium.metrics.memorization import memorization
+from latentarium.metrics.memorization import measure_memorization
 from latentarium.models.base import LatentModel
 from latentarium.stats.intervals import normal_quantile
 
@@ -118,7 +118,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
     held_out = scattered(Split(held_out, None), UNKNOWN).images
     if len(held_out) < REACH * len(train):
         raise NotShown("few held out", train=len(train), held_out=len(held_out))
-    found = memorization(
+    found = measure_memorization(
         model.sample(n, seed=seed), scattered(data.train, KNOWN).images, held_out, seed=seed
     )
     near, nearer = found.near_copies_interval[0], found.nearer_interval[0]
@@ -130,7 +130,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
         signs=(Said("copies", {}),),
         evidence={
             "share of near-copies": found.near_copies,
-            "the same of real images": found.near_copies_floor,
+            "the same of real images": found.near_copies_reference,
             "share nearer to training images": found.nearer_to_training,
             "at most without memory": found.null_interval[1],
             "samples": found.n,

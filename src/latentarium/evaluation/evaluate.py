@@ -17,14 +17,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.lookup import classifier_for
 from latentarium.config import require_seed
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.evaluation import sections, sections_labels, sections_latent
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.subject import Subject, shuffle_test
-from latentarium.metrics.extractors import Extractor, RandomConvolutions, judge_for
+from latentarium.metrics.extractors import Extractor, RandomConvolutions
 from latentarium.models.base import LatentModel
 from latentarium.stats.measurement import Measurement
 
@@ -60,7 +61,7 @@ def evaluate(
     model: LatentModel,
     data: Data,
     *,
-    judge: Judge | Literal["auto"] | None = "auto",
+    judge: Classifier | Literal["auto"] | None = "auto",
     extractor: Extractor | None = None,
     n: int = 10_000,
     seed: int = 0,
@@ -72,7 +73,7 @@ def evaluate(
     Arguments:
         model: A trained model, as `load` gives it.
         data: Real images of the kind that it was trained on; scores are beside the test split.
-        judge: A classifier of such images; auto: `judge_for(data)` where there are labels; None
+        judge: A classifier of such images; auto: `classifier_for(data)` where there are labels; None
             leaves out what needs one.
         extractor: Turns images into features; None: the judge, or else random convolutions.
         n: Samples; with fewer real test images, as many as there are.
@@ -98,7 +99,7 @@ def evaluate(
             f"n of {FEWEST} or more."
         )
     if judge == "auto":
-        judge = judge_for(data) if can_be_judged(data) else None
+        judge = classifier_for(data) if can_be_judged(data) else None
     chosen = extractor or judge or RandomConvolutions(model.image_shape)
     subject = Subject(model, shuffle_test(data), chosen, judge, n, seed, nll_samples)
     measurements: dict[str, Measurement] = {}

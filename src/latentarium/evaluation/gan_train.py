@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.classifier.training import train_judge
+from latentarium.classifier.training import train_classifier
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
@@ -76,7 +76,7 @@ def gan_train(
     truth, judged = data.test.labels, {}
     for name, train in sets.items():
         part = Data(data.card, train, data.validation, data.test)
-        classifier = train_judge(part, seed=seed, steps=steps, checks=4)
+        classifier = train_classifier(part, seed=seed, steps=steps, checks=4)
         judged[name] = classifier.predict(data.test.images)
     hits = {name: int((found == truth).sum()) for name, found in judged.items()}
     total = len(truth)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.stats.measurement import Measurement, quantity, unlike
+from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
 FORMAT = 2
 NONE = "–"
 """In a table: this measure has no such thing."""
-TITLES = ["measure", "value", "95 % interval", "floor", "n", "seed", "extractor", "protocol"]
+TITLES = ["measure", "value", "95 % interval", "reference", "n", "seed", "extractor", "protocol"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
         # every pair, since a key may be missing in the first
         holders = list(found)
         for one in holders[1:]:
-            difference = unlike(found[holders[0]], found[one])
+            difference = mismatch(found[holders[0]], found[one])
             if difference:
                 raise UserError(
                     f"{holders[0]} and {one} can't be compared: '{found[one].name}' was measured "
@@ -128,7 +128,7 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
         way = [n, ", ".join(seeds), some.split, some.extractor or NONE, some.protocol]
         how.append([some.name, *way])
     return Comparison(
-        titles=["measure", *names, "floor"],
+        titles=["measure", *names, "reference"],
         rows=rows,
         how_titles=["measured with", "n", "seed", "split", "extractor", "protocol"],
         how=how,
@@ -151,7 +151,7 @@ def _require_alike(one: str, a: Report, other: str, b: Report) -> None:
 def _row(m: Measurement) -> list[str]:
     return [
         m.name + (f" ({m.detail})" if m.detail else ""),
-        quantity(m.value, m.unit),
+        format_quantity(m.value, m.unit),
         interval_text(m) or NONE,
         floor_text(m),
         NONE if m.n is None else f"{m.n:,}",
@@ -162,19 +162,20 @@ def _row(m: Measurement) -> list[str]:
 
 
 def floor_text(m: Measurement) -> str:
-    return NONE if m.floor is None else quantity(m.floor, m.unit)
+    return NONE if m.reference is None else format_quantity(m.reference, m.unit)
 
 
 def _short(m: Measurement) -> str:
     interval = interval_text(m)
     detail = f"({m.detail})" if m.detail else ""
-    return " ".join(filter(None, (quantity(m.value, m.unit), interval, detail)))
+    return " ".join(filter(None, (format_quantity(m.value, m.unit), interval, detail)))
 
 
 def interval_text(m: Measurement) -> str:
     if m.interval is None:
         return ""
     parts = [
-        quantity(v, m.unit if m.unit == "share" else "").removesuffix(" %") for v in m.interval
+        format_quantity(v, m.unit if m.unit == "share" else "").removesuffix(" %")
+        for v in m.interval
     ]
     return f"[{', '.join(parts)}]" if all(map(math.isfinite, m.interval)) else ""

@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.lookup import classifier_for
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
@@ -13,7 +14,7 @@ from latentarium.evaluation.duality_gap import exploitability
 from latentarium.evaluation.evaluate import can_be_judged, evaluate, sections_of
 from latentarium.evaluation.report import Report
 from latentarium.machine import describe_machine, versions
-from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
+from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions
 from latentarium.metrics.inception import Inception
 from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
@@ -31,7 +32,7 @@ def evaluate_run(
     data: str | None = None,
     n: int = 10_000,
     seed: int = 0,
-    extractor: Literal["auto", "judge", "random", "pca"] = "auto",
+    extractor: Literal["auto", "classifier", "random", "pca"] = "auto",
     inception_weights: Path | None = None,
     nll_samples: int = 500,
     shown: ConsoleProgress,
@@ -52,7 +53,7 @@ def evaluate_run(
     run = Run(folder)
     model = run.load()
     real = data_of(run, data)
-    judge = judge_for(real, progress=shown.print) if can_be_judged(real) else None
+    judge = classifier_for(real, progress=shown.print) if can_be_judged(real) else None
     chosen = _extractor(extractor, inception_weights, real, judge)
     bar = shown.task(str(folder), len(sections_of(model, real, judge is not None)))
     report = evaluate(
@@ -162,7 +163,7 @@ def data_of(run: Run, source: str | None = None) -> Data:
 
 
 def _extractor(
-    name: str, inception_weights: Path | None, data: Data, judge: Judge | None
+    name: str, inception_weights: Path | None, data: Data, judge: Classifier | None
 ) -> Extractor:
     if inception_weights is not None:
         return Inception(inception_weights)

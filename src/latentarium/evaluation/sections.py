@@ -2,16 +2,22 @@
 
 from typing import Any
 
+from latentarium.data.subsets import scattered
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
 from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import exploitability
-from latentarium.evaluation.subject import Subject, scattered
+from latentarium.evaluation.subject import Subject
 from latentarium.latent.gaussians import mixture, single_gaussian
 from latentarium.metrics.coverage import mixture_quality
-from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval, kernel_distance
+from latentarium.metrics.distances import (
+    frechet,
+    frechet_interval,
+    frechet_reference,
+    kernel_distance,
+)
 from latentarium.metrics.extractors import Extractor, RandomConvolutions, describe
 from latentarium.metrics.fidelity import density_coverage, precision_recall
-from latentarium.metrics.memorization import memorization
+from latentarium.metrics.memorization import measure_memorization
 from latentarium.models.inference import decode
 from latentarium.rng import Noise
 from latentarium.shapes import FeatureSet, Images
@@ -67,14 +73,14 @@ def _frechet(
 ) -> Measurement:
     fake = s.features if images is s.samples and extractor is s.extractor else None
     fake = extractor.features(images) if fake is None else fake
-    floor = frechet_floor(real, s.n, s.seed)
+    floor = frechet_reference(real, s.n, s.seed)
     is_fid = extractor.name.startswith("inception")
     return Measurement(
         name=f"{'FID' if is_fid else 'Fréchet distance'}{title}",
         value=frechet(real, fake),
         unit="FID" if is_fid else "FD",
         interval=frechet_interval(real, fake, resamples=RESAMPLES, seed=s.seed),
-        floor=floor.value,
+        reference=floor.value,
         n=s.n,
         seed=s.seed,
         extractor=describe(extractor),
@@ -97,26 +103,26 @@ def _manifold(s: Subject) -> dict[str, Measurement]:
     }  # fmt: skip
     return {
         "kernel": Measurement(
-            name="Kernel distance", value=kernel.value, interval=kernel.interval, floor=0.0,
+            name="Kernel distance", value=kernel.value, interval=kernel.interval, reference=0.0,
             protocol=f"kernel-{kernel.subsets}x{kernel.subset_size}", **{**shared, "n": s.n},
             note="The kernel distance is unbiased: it scatters around 0, below it too, where both "
             "sets agree.",
         ),
         "precision": Measurement(
             name="Precision", value=pr.precision, unit="share", interval=pr.precision_interval,
-            floor=best_pr.precision, protocol=f"precision-k{pr.k}<=", **shared,
+            reference=best_pr.precision, protocol=f"precision-k{pr.k}<=", **shared,
         ),
         "recall": Measurement(
             name="Recall", value=pr.recall, unit="share", interval=pr.recall_interval,
-            floor=best_pr.recall, protocol=f"recall-k{pr.k}<=", **shared,
+            reference=best_pr.recall, protocol=f"recall-k{pr.k}<=", **shared,
         ),
         "density": Measurement(
-            name="Density", value=dc.density, floor=best_dc.density,
+            name="Density", value=dc.density, reference=best_dc.density,
             interval=dc.density_interval, protocol=f"density-k{dc.k}<", **shared,
         ),
         "coverage": Measurement(
             name="Coverage", value=dc.coverage, unit="share", interval=dc.coverage_interval,
-            floor=best_dc.coverage, protocol=f"coverage-k{dc.k}<", **shared,
+            reference=best_dc.coverage, protocol=f"coverage-k{dc.k}<", **shared,
         ),
     }  # fmt: skip
 
@@ -133,7 +139,7 @@ def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     )  # fmt: skip
     loss, alone = s.model.config.loss_name, len(found.gains) == 1
     shared = {
-        "unit": "nats", "floor": 0.0, "n": count * size, "seed": s.seed,
+        "unit": "nats", "reference": 0.0, "n": count * size, "seed": s.seed,
         "extractor": "own-losses", "split": "validation",
         "protocol": f"best-response-{RESPONSE_STEPS} {loss}",
     }  # fmt: skip
@@ -162,7 +168,7 @@ def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     # validation images are of the training images' own distribution; a test split may not be
     # (MNIST's has other writers), which alone would put samples nearer to training images
     held_out = scattered(s.data.validation, COPIES).images
-    found = memorization(s.samples[:COPIES], s.data.train.images, held_out, seed=s.seed)
+    found = measure_memorization(s.samples[:COPIES], s.data.train.images, held_out, seed=s.seed)
     tables["nearest_training_images"] = [list(row) for row in found.closest]
     low, high = found.null_interval
     shared = {
@@ -172,14 +178,14 @@ def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     return {
         "memorization": Measurement(
             name="Samples nearer to a training than to a held-out image",
-            value=found.nearer_to_training, interval=found.nearer_interval, floor=0.5,
+            value=found.nearer_to_training, interval=found.nearer_interval, reference=0.5,
             protocol=f"nearer-{found.references}", **shared,
             note=f"A model that copies nothing has {low:.1%} to {high:.1%} of its samples nearer "
             "to a training image.",
         ),
         "near_copies": Measurement(
             name="Near-copies of training images", value=found.near_copies,
-            interval=found.near_copies_interval, floor=found.near_copies_floor,
+            interval=found.near_copies_interval, reference=found.near_copies_reference,
             protocol=f"near-copies-q0.01-of-{len(s.data.train):,}", **shared,
         ),
     }  # fmt: skip
@@ -198,17 +204,17 @@ def plane_quality(images: Images, truth: Mixture2D, seed: int) -> dict[str, Meas
     return {
         "modes": Measurement(
             name=f"Modes found of {over.num_modes}", value=over.modes,
-            interval=over.modes_interval, floor=round(over.expected_modes, 3),
+            interval=over.modes_interval, reference=round(over.expected_modes, 3),
             protocol="modes-3sigma", **shared,
         ),
         "high_quality": Measurement(
             name="Samples within 3 standard deviations of a mode", value=found.high_quality,
-            unit="share", interval=found.high_quality_interval, floor=PERFECT_SHARE,
+            unit="share", interval=found.high_quality_interval, reference=PERFECT_SHARE,
             protocol="high-quality-3sigma", **shared,
         ),
         "reverse_kl": Measurement(
             name="Reverse KL over modes", value=over.reverse_kl, unit="nats",
-            interval=over.interval, floor=over.floor, protocol="reverse-kl-uniform",
+            interval=over.interval, reference=over.reference, protocol="reverse-kl-uniform",
             **{**shared, "n": over.n},
         ),
     }  # fmt: skip

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Split
 from latentarium.evaluation.gan_train import gan_train
 from latentarium.evaluation.subject import Subject
 from latentarium.metrics.conditional import (
-    class_manifold,
     confusion,
     label_histogram,
+    per_class_density_coverage,
     wrong_label_auc,
 )
 from latentarium.metrics.extractors import describe
@@ -42,14 +42,14 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     found = {
         "gan_test": Measurement(
             name="GAN-test: judged to be what was asked for", value=obeyed.adherence,
-            interval=obeyed.adherence_interval, floor=s.judge.accuracy, n=obeyed.n,
+            interval=obeyed.adherence_interval, reference=s.judge.accuracy, n=obeyed.n,
             protocol="gan-test", **shared,
             note="GAN-test's floor is the judge's own accuracy on real test images, of the worst "
             "class that on its test images.",
         ),
         "gan_test.worst": Measurement(
             name="GAN-test, worst class", value=share, interval=interval,
-            floor=_right(s.judge, test, worst), n=int(obeyed.table[worst].sum()),
+            reference=_right(s.judge, test, worst), n=int(obeyed.table[worst].sum()),
             protocol="gan-test-worst", **shared, detail=names[worst],
         ),
     }  # fmt: skip
@@ -59,13 +59,15 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     )  # fmt: skip
     found["gan_train"] = Measurement(
         name="GAN-train: a classifier of samples, right on real test images",
-        value=trained.accuracy, interval=trained.interval, floor=trained.ceiling, n=s.n,
-        unit="share", seed=s.seed, extractor="new-judge", split="test",
+        value=trained.accuracy, interval=trained.interval, reference=trained.ceiling, n=s.n,
+        unit="share", seed=s.seed, extractor="new-classifier", split="test",
         protocol=f"gan-train-{trained.n}x{trained.steps}",
         note=f"GAN-train's floor is the same classifier trained on {trained.n:,} real images.",
     )  # fmt: skip
     assert s.test.labels is not None
-    classes = class_manifold(s.real_features, s.test.labels, s.features, s.asked, len(names))
+    classes = per_class_density_coverage(
+        s.real_features, s.test.labels, s.features, s.asked, len(names)
+    )
     tables["classes"] = dataclasses.asdict(classes)
     low = classes.worst_class
     value, left_out = classes.coverage[low], [
@@ -76,7 +78,7 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     found["coverage.worst"] = Measurement(
         name="Coverage, worst class", unit="share", value=value,
         interval=classes.coverage_intervals[low],
-        floor=classes.expected_coverage[low], n=classes.n[low], seed=s.seed,
+        reference=classes.expected_coverage[low], n=classes.n[low], seed=s.seed,
         extractor=describe(s.extractor), split="test", protocol=f"coverage-class-k{classes.k}<",
         detail=names[low], note=few if left_out else "",
     )  # fmt: skip
@@ -101,13 +103,13 @@ def _refused(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     ):
         found[f"wrong_label{key}"] = Measurement(
             name=f"Wrong label refused (AUC), {title}", value=value, interval=sure,
-            floor=1.0, n=len(test), seed=s.seed, extractor="own-discriminator", split="test",
+            reference=1.0, n=len(test), seed=s.seed, extractor="own-discriminator", split="test",
             protocol=f"wrong-label-auc{key}", detail=detail,
         )  # fmt: skip
     return found
 
 
-def _right(judge: Judge, split: Split, c: int) -> float:
+def _right(judge: Classifier, split: Split, c: int) -> float:
     """The share of a class's images that the judge reads as it."""
     assert split.labels is not None
     return float((judge.predict(split.images[split.labels == c]) == c).double().mean())
@@ -124,7 +126,7 @@ def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     for key, c in (("rarest", by_share[0]), ("commonest", by_share[-1])):
         found[f"classes.{key}"] = Measurement(
             name=f"{key.capitalize()} class made", value=seen.shares[c],
-            unit="share", interval=seen.intervals[c], floor=real.shares[c], n=s.n, seed=s.seed,
+            unit="share", interval=seen.intervals[c], reference=real.shares[c], n=s.n, seed=s.seed,
             extractor=describe(s.judge), split="test", protocol=f"class-{key}",
             detail=names[c],
         )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentarium.data.subsets import first
 from latentarium.evaluation.likelihood import (
     active_units,
     elbo,
@@ -13,12 +14,12 @@ from latentarium.evaluation.likelihood import (
     importance_nll,
     protocol,
 )
-from latentarium.evaluation.subject import Subject, first
+from latentarium.evaluation.subject import Subject
 from latentarium.latent.gaps import distance_to_data, gap_share, round_trip_error
 from latentarium.latent.neighbours import knn_accuracy
 from latentarium.metrics.aggregate_posterior import prior_sliced_distance
 from latentarium.metrics.extractors import describe
-from latentarium.metrics.reconstruction import PSNR_CAP, reconstruction
+from latentarium.metrics.reconstruction import PSNR_CAP, measure_reconstruction
 from latentarium.rng import Noise
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Measurement
@@ -36,7 +37,7 @@ NO_FLOOR = (
 
 def reconstruction_errors(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """How much of a test image is lost between encoder and decoder."""
-    found = reconstruction(s.test.images, s.reconstructions, s.extractor, seed=s.seed)
+    found = measure_reconstruction(s.test.images, s.reconstructions, s.extractor, seed=s.seed)
     rows = [
         ("mse", "Squared error per pixel, pixels from 0 to 1", "", found.mse, 0.0, "mse-unit"),
         ("psnr", "PSNR, mean over images", "dB", found.psnr, PSNR_CAP, "psnr-per-image"),
@@ -44,19 +45,19 @@ def reconstruction_errors(s: Subject, tables: dict[str, Any]) -> dict[str, Measu
     ]
     measured = {
         key: Measurement(
-            name=name, value=mean.value, unit=unit, interval=mean.interval, floor=floor, n=s.n,
+            name=name, value=mean.value, unit=unit, interval=mean.interval, reference=floor, n=s.n,
             seed=s.seed, extractor="pixels", split="test",
             protocol=f"reconstruction-{protocol}",
         )
         for key, name, unit, mean, floor, protocol in rows
     }  # fmt: skip
-    if found.features is not None:
+    if found.feature_distance is not None:
         measured["reconstruction"] = Measurement(
-            name="Reconstruction's distance in features", value=found.features.value,
-            interval=found.features.interval, floor=0.0, n=s.n, seed=s.seed, split="test",
+            name="Reconstruction's distance in features", value=found.feature_distance.value,
+            interval=found.feature_distance.interval, reference=0.0, n=s.n, seed=s.seed, split="test",
             extractor=describe(s.extractor), protocol="reconstruction-features",
             note="Two different real images are "
-            f"{found.features_of_others:.3g} apart in features.",
+            f"{found.unrelated_feature_distance:.3g} apart in features.",
         )  # fmt: skip
     return measured
 
@@ -130,7 +131,7 @@ def latent(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
             name="Test images named rightly by their 10 nearest latents",
             value=near.value, unit="share", interval=near.interval, n=near.n, seed=s.seed,
             extractor="own-latent", split="test", protocol=near.protocol,
-            floor=None if s.judge is None else s.judge.accuracy,
+            reference=None if s.judge is None else s.judge.accuracy,
             note="The neighbours' floor is what the judge, which sees the images, names rightly."
             if s.judge else "Without a judge, no floor is known of what neighbours name rightly.",
         )  # fmt: skip
@@ -153,12 +154,12 @@ def _gaps(s: Subject) -> dict[str, Measurement]:
     return {
         "gaps": Measurement(
             name="Prior mass in gaps of the latent", value=share.share, unit="share",
-            interval=share.interval, floor=1 - share.quantile, n=share.n, seed=s.seed,
+            interval=share.interval, reference=1 - share.quantile, n=share.n, seed=s.seed,
             extractor="own-latent", split="test", protocol=f"gap-share-k5-q{share.quantile:g}",
         ),
         "prior_distance": Measurement(
             name="Encoded data from the prior, sliced 2-Wasserstein", value=sliced.value,
-            unit="of z", interval=sliced.interval, floor=sliced.floor, n=sliced.n,
+            unit="of z", interval=sliced.interval, reference=sliced.reference, n=sliced.n,
             seed=s.seed, extractor="own-latent", split="test",
             protocol=f"sliced-w2-{sliced.projections}",
         ),
@@ -180,7 +181,7 @@ def _round_trip(s: Subject) -> dict[str, Measurement]:
     return {
         "round_trip": Measurement(
             name="Round-trip error |E(D(z)) - z|, z from the prior", value=float(prior.mean()),
-            unit="of z", interval=bootstrap(prior, seed=s.seed), floor=float(real.mean()),
+            unit="of z", interval=bootstrap(prior, seed=s.seed), reference=float(real.mean()),
             n=len(prior), seed=s.seed, extractor="own-latent", split="test",
             protocol="round-trip",
             note="The round trip's floor is its error at encoded test images.",

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
 from latentarium.data.arrays import fixed_permutation
 from latentarium.data.dataset import Data, Split
 from latentarium.metrics.extractors import Extractor
@@ -32,7 +32,7 @@ class Subject:
     model: LatentModel
     data: Data
     extractor: Extractor
-    judge: Judge | None
+    judge: Classifier | None
     n: int
     seed: int
     nll_samples: int = 500

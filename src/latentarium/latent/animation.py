@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentarium.errors import UserError
-from latentarium.image_files import gif_bytes
+from latentarium.image_files import gif_bytes, grid
 from latentarium.latent.snapshots import Moments
-from latentarium.models.inference import fixed_samples, grid
+from latentarium.models.inference import fixed_samples
 from latentarium.shapes import Images, LabelSet, Points
 
 FRAME_MS = 500
@@ -119,9 +119,9 @@ def _scale(images: Images, columns: int) -> int:
 
 
 def _colours(classed: bool) -> np.ndarray:
-    from latentarium.charts import CLASSES  # which takes its time to load
+    from latentarium.charts import CLASS_COLOURS  # which takes its time to load
 
-    named = CLASSES if classed else ("#7f7f7f",) * 10
+    named = CLASS_COLOURS if classed else ("#7f7f7f",) * 10
     return np.array([[int(one[i : i + 2], 16) for i in (1, 3, 5)] for one in named])
 
 

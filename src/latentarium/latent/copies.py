@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from latentarium.cached import once
 from latentarium.data.dataset import Data, to_float
-from latentarium.evaluation.subject import first
+from latentarium.data.subsets import first
 from latentarium.latent.gaps import percentile_among
 from latentarium.metrics.memorization import nearest_images, pixel_distances
 from latentarium.shapes import Images, LabelSet, PerPoint

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from latentarium.cached import once
 from latentarium.data.dataset import Data
-from latentarium.evaluation.subject import stratified
+from latentarium.data.subsets import stratified
 from latentarium.latent.fidelity import kept_share
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
 from latentarium.latent.neighbours import Neighbours

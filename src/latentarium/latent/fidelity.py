@@ -3,7 +3,7 @@
 import math
 
 from latentarium.data.dataset import Split, to_float
-from latentarium.evaluation.subject import scattered
+from latentarium.data.subsets import scattered
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import reconstruct
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentarium.classifier.classifier import SURE
+from latentarium.classifier.classifier import CONFIDENT
 from latentarium.errors import UserError
 from latentarium.latent.calibration import levels_of, off, share
 from latentarium.latent.class_samples import gaussian_latents, noise_of
@@ -105,4 +105,4 @@ def _shares(levels: Tensor, probabilities: Tensor | None, label: int | None) -> 
         return {"off": off(levels), "sure": None, "judged": None}
     most = probabilities.max(1)
     judged = None if label is None else share(most.indices == label)
-    return {"off": off(levels), "sure": share(most.values >= SURE), "judged": judged}
+    return {"off": off(levels), "sure": share(most.values >= CONFIDENT), "judged": judged}

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from latentarium.data.subsets import scattered
 from latentarium.errors import UserError
-from latentarium.evaluation.subject import scattered
 from latentarium.latent.gaps import percentile_among
 from latentarium.latent.inversion import STEPS, Inversion, walk
 from latentarium.latent.latent_map import Atlas

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from latentarium.classifier.classifier import SURE
+from latentarium.classifier.classifier import CONFIDENT
 from latentarium.latent.calibration import HELD_OUT, levels_of, off, share
 from latentarium.latent.gaussian_samples import DRAWN
 from latentarium.latent.latent_map import Atlas
@@ -55,7 +55,7 @@ def as_generator(atlas: Atlas, seed: int, n: int = DRAWN) -> dict[str, Any]:
 
 
 def _shares(levels: Tensor, probabilities: Tensor | None) -> dict[str, Numbers | None]:
-    sure = None if probabilities is None else share(probabilities.amax(1) >= SURE)
+    sure = None if probabilities is None else share(probabilities.amax(1) >= CONFIDENT)
     return {"off": off(levels), "sure": sure}
 
 
@@ -78,5 +78,5 @@ def _distance(atlas: Atlas) -> Numbers | None:
     low, high = found.interval
     return {
         "value": found.value, "low": low, "high": high,
-        "floor": found.floor, "floor_high": found.floor_interval[1],
+        "floor": found.reference, "floor_high": found.reference_interval[1],
     }  # fmt: skip

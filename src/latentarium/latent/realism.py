@@ -7,10 +7,10 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from latentarium.cached import once
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
 from latentarium.data.arrays import fixed_permutation
 from latentarium.data.dataset import Data
-from latentarium.evaluation.subject import first
+from latentarium.data.subsets import first
 from latentarium.latent.calibration import HELD_OUT, Looks, Usual
 from latentarium.latent.gaps import judge_entropy
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
@@ -29,7 +29,7 @@ class Likeness:
         judge: A classifier of such images, which gives the features; None: random convolutions.
     """
 
-    def __init__(self, data: Data, judge: Judge | None) -> None:
+    def __init__(self, data: Data, judge: Classifier | None) -> None:
         self._judge, self._held_out = judge, first(data.validation, HELD_OUT).images
         self._lock = threading.RLock()
         self.extractor: Extractor = judge or RandomConvolutions(data.card.image_shape)
@@ -64,7 +64,7 @@ class Likeness:
 _known: "WeakValueDictionary[tuple[str, int], Likeness]" = WeakValueDictionary()
 
 
-def likeness_of(data: Data, judge: Judge | None) -> Likeness:
+def likeness_of(data: Data, judge: Classifier | None) -> Likeness:
     """Made once for all models of the same images and judge, as long as one of them lives."""
     key = (data.card.fingerprint, id(judge))  # whoever is in there keeps its judge alive
     found = _known.get(key)

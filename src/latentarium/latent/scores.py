@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from latentarium.cached import once
-from latentarium.classifier.classifier import Judge, load_judge
+from latentarium.classifier.classifier import Classifier, load_classifier
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.evaluation.subject import first
+from latentarium.data.subsets import first
 from latentarium.latent.calibration import HELD_OUT, Looks, Usual
 from latentarium.latent.encoded import Encoded
 from latentarium.latent.gaps import judge_entropy
@@ -23,17 +23,17 @@ YIELD = 0.001
 """Seconds between two turns with the model: else a thread takes its turn again before any other
 wakes."""
 
-shipped_judge = cache(load_judge)
+shipped_judge = cache(load_classifier)
 
 
 class Measured(Encoded):
     """The encoded images, and how unusual others are beside them."""
 
     @once
-    def judge(self) -> Judge | None:
+    def judge(self) -> Classifier | None:
         """The judge that ships, where the images are those that it knows."""
         judge = shipped_judge()
-        known = judge.record["data"]["fingerprint"] == self.data.card.fingerprint
+        known = judge.metadata["data"]["fingerprint"] == self.data.card.fingerprint
         return judge if known else None
 
     def trust(

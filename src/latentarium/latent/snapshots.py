@@ -15,8 +15,8 @@ from functools import cached_property
 import torch
 
 from latentarium.data.dataset import Data, Split
+from latentarium.data.subsets import stratified
 from latentarium.errors import UserError
-from latentarium.evaluation.subject import stratified
 from latentarium.latent.latent_map import Atlas
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import fixed_samples, reconstruct

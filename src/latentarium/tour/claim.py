@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from latentarium.stats.measurement import Measurement, Real, quantity, say
+from latentarium.stats.measurement import Measurement, Real, format_measurement, format_quantity
 
 _RELATIONS: dict[str, Callable[[Real, Real], bool]] = {
     ">=": operator.ge,
@@ -82,8 +82,8 @@ class Claim:
         """The condition that decides, in one line: the first that fails, or else the first."""
         failing = [c for c in self.conditions if not c.holds]
         shown = (failing or list(self.conditions))[0]
-        bar = quantity(shown.bar, shown.number.unit)
-        return f"{say(shown.number)} (bar: {shown.relation} {bar})"
+        bar = format_quantity(shown.bar, shown.number.unit)
+        return f"{format_measurement(shown.number)} (bar: {shown.relation} {bar})"
 
     def to_dict(self) -> dict[str, Any]:
         first = self.conditions[0].number
@@ -97,7 +97,7 @@ class Claim:
             "interval": first.to_dict()["interval"],
             "n": first.n,
             "extractor": first.extractor,
-            "floor": first.to_dict()["floor"],
+            "reference": first.to_dict()["reference"],
             "protocol": self.protocol,
             "seed": self.seed,
             "conditions": [c.to_dict() for c in self.conditions],

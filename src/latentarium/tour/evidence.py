@@ -5,11 +5,11 @@ from functools import cached_property
 
 from torch import Tensor
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.subject import Subject
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
-from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval
+from latentarium.metrics.distances import frechet, frechet_interval, frechet_reference
 from latentarium.metrics.extractors import describe
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
@@ -34,7 +34,7 @@ class Evidence:
     """
 
     data: Data
-    judge: Judge
+    judge: Classifier
     runs: dict[str, Run]
     toys: dict[str, Run]
     seed: int
@@ -113,7 +113,7 @@ class Evidence:
     @cached_property
     def distance(self) -> dict[str, Measurement]:
         """Fréchet distance of each system's samples to the test images, by the judge."""
-        floor = frechet_floor(self.test_features, self.n, self.seed)
+        floor = frechet_reference(self.test_features, self.n, self.seed)
         found = {}
         for name, features in self.features.items():
             found[name] = Measurement(
@@ -125,7 +125,7 @@ class Evidence:
                 unit="FD",
                 n=self.n,
                 extractor=describe(self.judge),
-                floor=floor.value,
+                reference=floor.value,
                 note=f"floor: real against real at n = {floor.n:,}",
             )
         return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from latentarium.classifier.classifier import SURE, Judge
+from latentarium.classifier.classifier import CONFIDENT, Classifier
 from latentarium.evaluation.subject import Subject
 from latentarium.latent.gaps import Bin, distance_to_data, quality_by_distance
 from latentarium.metrics.fidelity import precision_recall
@@ -55,7 +55,7 @@ class Ladder:
         return near[0] - far[1], near[1] - far[0]
 
 
-def ladder(subject: Subject, judge: Judge, test_features: OtherFeatureSet) -> Ladder:
+def ladder(subject: Subject, judge: Classifier, test_features: OtherFeatureSet) -> Ladder:
     """The ladder of a model with an encoder.
 
     Arguments:
@@ -77,6 +77,6 @@ def ladder(subject: Subject, judge: Judge, test_features: OtherFeatureSet) -> La
         z=z,
         distance=distance_to_data(train, z) / unit,
         real=among.double(),
-        sure=(judge.probabilities(decoded).max(1).values > SURE).double(),
+        sure=(judge.probabilities(decoded).max(1).values > CONFIDENT).double(),
         seed=subject.seed,
     )

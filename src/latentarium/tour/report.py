@@ -9,7 +9,7 @@ from pathlib import Path
 
 from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
-from latentarium.stats.measurement import Measurement, quantity
+from latentarium.stats.measurement import Measurement, format_quantity
 from latentarium.tour.claim import Claim, Condition, Figure, System, TourReport
 
 GLOSSARY = {
@@ -23,7 +23,7 @@ GLOSSARY = {
     "Nash equilibrium": "A state of a game in which no player could gain by moving alone.",
     "Duality gap": "How much the players together could still gain by moving alone; zero at the "
     "equilibrium.",
-    "Judge": "A classifier trained on real images only, which says what a generated image shows. "
+    "Classifier": "A classifier trained on real images only, which says what a generated image shows. "
     "It ships with this package.",
     "Fréchet distance": "How far two sets of images are from each other, seen through the judge's "
     "features; 0 for equal sets, and never quite 0 for two finite ones.",
@@ -108,7 +108,7 @@ bar.</p>
 
 def _system(system: System) -> str:
     rows = "".join(
-        f"<dt>{_text(number.name)}</dt><dd>{_text(quantity(number.value, number.unit))}</dd>"
+        f"<dt>{_text(number.name)}</dt><dd>{_text(format_quantity(number.value, number.unit))}</dd>"
         for number in system.numbers
     )
     return (
@@ -153,7 +153,7 @@ def _condition(condition: Condition, first: bool) -> str:
     met = "yes" if condition.holds else "no"
     style = "holds" if condition.holds else "fails"
     relation = {">=": "≥", "<=": "≤", "==": "="}.get(condition.relation, condition.relation)
-    bar = f"{relation} {quantity(condition.bar, number.unit)}"
+    bar = f"{relation} {format_quantity(condition.bar, number.unit)}"
     return (
         f"<tr><td>{_text(number.name)}</td>{_cells(number, first)}"
         f'<td class="num">{_text(bar)}</td><td><span class="mark {style}">{met}</span></td></tr>'
@@ -164,13 +164,13 @@ def _cells(number: Measurement, big: bool = False) -> str:
     interval = (
         ""
         if number.interval is None
-        else " to ".join(quantity(v, number.unit) for v in number.interval)
+        else " to ".join(format_quantity(v, number.unit) for v in number.interval)
     )
-    floor = "" if number.floor is None else quantity(number.floor, number.unit)
+    floor = "" if number.reference is None else format_quantity(number.reference, number.unit)
     count = "" if number.n is None else f"{number.n:,}"
     style = "num big" if big else "num"
     return (
-        f'<td class="{style}">{_text(quantity(number.value, number.unit))}</td>'
+        f'<td class="{style}">{_text(format_quantity(number.value, number.unit))}</td>'
         f'<td class="num">{_text(interval)}</td><td class="num">{_text(floor)}</td>'
         f'<td class="num">{count}</td>'
     )
@@ -178,7 +178,7 @@ def _cells(number: Measurement, big: bool = False) -> str:
 
 def _extractor(claim: Claim) -> str:
     names = {c.number.extractor for c in claim.conditions if c.number.extractor}
-    return f"Judge: {', '.join(sorted(names))}." if names else ""
+    return f"Classifier: {', '.join(sorted(names))}." if names else ""
 
 
 def _figure(figure: Figure) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from latentarium import charts, presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
@@ -87,7 +87,7 @@ def tour(
 
     evidence = Evidence(
         data=shuffle_test(_fewer(data) if quick else data),
-        judge=load_judge(),
+        judge=load_classifier(),
         runs={name: runs[name] for name in (*SYSTEMS, *COMPANION)},
         toys={name: runs[name] for name in TOYS},
         seed=seed,
@@ -169,6 +169,6 @@ def _system(e: Evidence, name: str) -> System:
         samples=Figure(
             caption="Samples",
             alt=f"Samples of the {title}",
-            content=charts.pixels(e.samples[name][:30], 6),
+            content=charts.image_grid(e.samples[name][:30], 6),
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from latentarium.errors import UserError
 from latentarium.evaluation.report import Report, compare, floor_text, interval_text
-from latentarium.stats.measurement import Measurement, quantity, unlike
+from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
 HIGH = (
     "precision", "recall", "density", "coverage", "gan_test", "gan_train", "wrong_label",
@@ -42,7 +42,7 @@ def table(reports: Mapping[str, Report]) -> dict[str, Any]:
 def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
     cells = [report.measurements.get(key) for report in reports]
     found = [one for one in cells if one is not None]
-    differences = [unlike(found[0], one) for one in found[1:]]
+    differences = [mismatch(found[0], one) for one in found[1:]]
     difference = next(filter(None, differences), "")
     best = best_of(key, found) if rank and not difference else None
     return {
@@ -72,7 +72,7 @@ def best_of(key: str, found: Sequence[Measurement]) -> Measurement | None:
 
 def _cell(one: Measurement, best: bool) -> dict[str, Any]:
     return {
-        "value": quantity(one.value, one.unit),
+        "value": format_quantity(one.value, one.unit),
         "interval": interval_text(one),
         "floor": floor_text(one),
         "n": one.n,

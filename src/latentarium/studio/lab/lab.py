@@ -238,7 +238,7 @@ class Lab:
             near = float(high.float().mean())
             return {"near": _short(near), "found": _short(float(found.float().mean()))}
         real = self._held_out.x.flatten(1)
-        around, within = ball_counts(points, real, BALL, edge=True)
+        around, within = ball_counts(points, real, BALL, closed=True)
         near, found = float((around > 0).float().mean()), float((within > 0).float().mean())
         return {"near": _short(near), "found": _short(found)}
 

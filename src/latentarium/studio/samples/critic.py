@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from latentarium.classifier.classifier import SURE
+from latentarium.classifier.classifier import CONFIDENT
 from latentarium.latent.calibration import off
 from latentarium.latent.latent_map import Atlas
 from latentarium.shapes import Labels, PerSample
@@ -44,5 +44,5 @@ def opinion_of(atlas: Atlas, drawn: Drawn) -> Opinion:
         judged=judged,
         sure=sure,
         usually_off=usually_off,
-        usually_sure=float((usual.probabilities.amax(1) >= SURE).double().mean()),
+        usually_sure=float((usual.probabilities.amax(1) >= CONFIDENT).double().mean()),
     )

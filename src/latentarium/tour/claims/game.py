@@ -140,7 +140,7 @@ def _gains_and_outputs(
     steps, x = list(gaps), [row["step"] for row in rows]
     by_player = [
         (
-        name, charts.ROLE[name],
+        name, charts.ROLE_COLOURS[name],
         steps, [gaps[s].gains[i].gain for s in steps],
         [gaps[s].gains[i].interval for s in steps],
         )
@@ -150,7 +150,7 @@ def _gains_and_outputs(
         Figure(
             caption="What each player could still gain by moving alone, over training.",
             alt="Two curves that fall towards zero.",
-            content=charts.lines(
+            content=charts.line_chart(
                 by_player, "step", "gain (nats)", log_x=True, y_from_zero=True
             ),
         ),
@@ -158,9 +158,9 @@ def _gains_and_outputs(
             caption="The discriminator's mean output on real and on generated images. At the "
             "equilibrium the two would meet.",
             alt="Two curves with a gap between them that narrows.",
-            content=charts.lines(
+            content=charts.line_chart(
                 [
-                    (label, charts.ROLE[role], x,
+                    (label, charts.ROLE_COLOURS[role], x,
                      [row["discriminator"][key] for row in rows], None)
                     for label, role, key in (
                         ("on real images", "real", "real_logit"),
@@ -174,9 +174,9 @@ def _gains_and_outputs(
             caption="Both players' losses, with the value at which the discriminator can only "
             "guess.",
             alt="Two loss curves around the line ln 2.",
-            content=charts.lines(
+            content=charts.line_chart(
                 [
-                    (name, charts.ROLE[name], x, [row[name]["adversarial"] for row in rows],
+                    (name, charts.ROLE_COLOURS[name], x, [row[name]["adversarial"] for row in rows],
                      None)
                     for name in ("discriminator", "generator")
                 ],
@@ -191,9 +191,15 @@ def _moved(e: Evidence) -> str:
     rows = e.runs["gan"].log()
     x = [row["step"] for row in rows]
     curves = [
-        (f"{name}, own", charts.ROLE[name], x, [row[name]["own_delta"] for row in rows], None)
+        (
+            f"{name}, own",
+            charts.ROLE_COLOURS[name],
+            x,
+            [row[name]["own_delta"] for row in rows],
+            None,
+        )
         for name in ("discriminator", "generator")
     ]
     other = [max(row[p]["other_delta"] for p in ("discriminator", "generator")) for row in rows]
-    curves.append(("the other player's", charts.ROLE["real"], x, other, None))
-    return charts.lines(curves, "step", "largest change")
+    curves.append(("the other player's", charts.ROLE_COLOURS["real"], x, other, None))
+    return charts.line_chart(curves, "step", "largest change")

@@ -81,22 +81,22 @@ def _from_data_into_gaps(e: Evidence) -> tuple[Figure, ...]:
         Figure(
             caption="Decoded near data.",
             alt="Thirty clear digits.",
-            content=charts.pixels(e.decode("ae", found.z[best]), SHOWN),
+            content=charts.image_grid(e.decode("ae", found.z[best]), SHOWN),
         ),
         Figure(
             caption="Decoded from gaps.",
             alt="Thirty blots that are no digits.",
-            content=charts.pixels(e.decode("ae", found.z[worst]), SHOWN),
+            content=charts.image_grid(e.decode("ae", found.z[worst]), SHOWN),
         ),
         Figure(
             caption="Drawn from one Gaussian around all latents.",
             alt="Thirty samples, many broken.",
-            content=charts.pixels(e.samples["ae"][:30], SHOWN),
+            content=charts.image_grid(e.samples["ae"][:30], SHOWN),
         ),
         Figure(
             caption="Drawn from a mixture of 50 Gaussians fitted to the latents.",
             alt="Thirty samples, most of them digits.",
-            content=charts.pixels(e.samples["ae_mixture"][:30], SHOWN),
+            content=charts.image_grid(e.samples["ae_mixture"][:30], SHOWN),
         ),
     )
 
@@ -125,7 +125,7 @@ def vae_continuous(e: Evidence) -> Claim:
             Condition(
                 number=Measurement(
                     name="Draws from N(0, I) that fall into gaps, VAE", unit="share",
-                    value=shares["vae"].share, interval=shares["vae"].interval, n=n, floor=0.01,
+                    value=shares["vae"].share, interval=shares["vae"].interval, n=n, reference=0.01,
                 ),
                 relation="<=", bar=0.10,
             ),
@@ -150,13 +150,13 @@ def vae_continuous(e: Evidence) -> Claim:
             Measurement(name="Loss of realism from near to far, VAE", unit="share",
                         value=drops["vae"]),
             Measurement(name="Draws from N(0, I) that fall into gaps, AE", unit="share",
-                        value=shares["ae"].share, interval=shares["ae"].interval, n=n, floor=0.01),
+                        value=shares["ae"].share, interval=shares["ae"].interval, n=n, reference=0.01),
             Measurement(name="Aggregate posterior from the prior, sliced Wasserstein, VAE",
-                        value=away.value, interval=away.interval, n=away.n, floor=away.floor,
+                        value=away.value, interval=away.interval, n=away.n, reference=away.reference,
                         note="floor: prior against prior"),
             Measurement(name="The same, AE", value=away_ae.value, interval=away_ae.interval,
                         n=away_ae.n,
-                        floor=away_ae.floor),
+                        reference=away_ae.reference),
             e.distance["vae"],
             e.distance["ae"],
         ),
@@ -186,12 +186,12 @@ def _from_the_prior(e: Evidence, eps: LatentSet) -> tuple[Figure, ...]:
         Figure(
             caption="Drawn from N(0, I) and decoded by the VAE.",
             alt="Thirty samples of the VAE.",
-            content=charts.pixels(e.samples["vae"][:30], SHOWN),
+            content=charts.image_grid(e.samples["vae"][:30], SHOWN),
         ),
         Figure(
             caption="The same random numbers decoded by the autoencoder: far from its data.",
             alt="Thirty blots.",
-            content=charts.pixels(e.decode("ae", eps[:30]), SHOWN),
+            content=charts.image_grid(e.decode("ae", eps[:30]), SHOWN),
         ),
     )
 
@@ -202,9 +202,9 @@ def _curves(curves: dict[str, tuple]) -> str:
         kept = [b for b in curve if b.n >= 20]
         drawn.append(
             (
-                name.upper(), charts.SYSTEM[name],
+                name.upper(), charts.SYSTEM_COLOURS[name],
                 [min(b.distance, 3.0) for b in kept], [100 * b.quality for b in kept],
                 [(100 * b.interval[0], 100 * b.interval[1]) for b in kept],
             )
         )  # fmt: skip
-    return charts.lines(drawn, "distance from data", "% among real images", y_from_zero=True)
+    return charts.line_chart(drawn, "distance from data", "% among real images", y_from_zero=True)

@@ -39,7 +39,7 @@ def label_control(e: Evidence) -> Claim:
                 number=Measurement(
                     name="CGAN samples judged to be the digit asked for", unit="share",
                     value=obeyed.adherence, interval=obeyed.adherence_interval, n=obeyed.n,
-                    extractor=e.judge.name, floor=e.judge.accuracy,
+                    extractor=e.judge.name, reference=e.judge.accuracy,
                     note="floor: the judge's own accuracy on real test images",
                 ),
                 relation=">=", bar=0.985,
@@ -79,7 +79,7 @@ def label_control(e: Evidence) -> Claim:
         ),
         evidence=(
             Measurement(name="Evenness of the GAN's digits (entropy)", value=histogram.entropy,
-                        unit="nats", floor=histogram.max_entropy, note="floor: ln 10, all even"),
+                        unit="nats", reference=histogram.max_entropy, note="floor: ln 10, all even"),
         ),
         protocol=(
             f"{e.n:,} samples each; for the CGAN every digit is asked for equally often; labels "
@@ -104,9 +104,9 @@ def _asked_and_made(
         Figure(
             caption="What the GAN happens to make (shaded: 5 % to 20 %).",
             alt="Ten bars, one for each digit, all between 5 and 20 percent.",
-            content=charts.bars(
+            content=charts.bar_chart(
                 classes, [100 * s for s in histogram.shares],
-                [charts.SYSTEM["gan"]] * len(classes), "% of samples",
+                [charts.SYSTEM_COLOURS["gan"]] * len(classes), "% of samples",
                 intervals=[(100 * a, 100 * b) for a, b in histogram.intervals],
                 band=(5, 20, "neither dropped nor favoured"), show="{:.1f}",
             ),
@@ -114,19 +114,19 @@ def _asked_and_made(
         Figure(
             caption="CGAN: asked for (row) against judged (column), in percent of the row.",
             alt="A ten by ten table with nearly all on the diagonal.",
-            content=charts.table(
+            content=charts.heat_map(
                 _blank_zeros(table), "asked for", "judged", show="{:.1f}", high=100.0
             ),
         ),
         Figure(
             caption="CGAN: one row for each digit asked for.",
             alt="Ten rows of ten digits, in order.",
-            content=charts.pixels(columns, 10),
+            content=charts.image_grid(columns, 10),
         ),
         Figure(
             caption="GAN: what comes comes.",
             alt="A hundred digits in no order.",
-            content=charts.pixels(e.samples["gan"][:100], 10),
+            content=charts.image_grid(e.samples["gan"][:100], 10),
         ),
     )  # fmt: skip
 
@@ -189,7 +189,7 @@ def wrong_label_refused(e: Evidence) -> Claim:
             Figure(
                 caption="AUC for every pair: condition (row) against the true class (column).",
                 alt="A ten by ten table of values near one.",
-                content=charts.table(
+                content=charts.heat_map(
                     table, "condition", "true class of the image", show="{:.3f}", low=0.9,
                     high=1.0, skip_diagonal=True,
                 ),
@@ -224,7 +224,7 @@ def realism(e: Evidence) -> Claim:
                 number=Measurement(
                     name="Coverage: real images with a CGAN image nearby", unit="share",
                     value=found["cgan"].coverage, interval=found["cgan"].coverage_interval,
-                    n=half, extractor=e.judge.name, floor=floor.coverage,
+                    n=half, extractor=e.judge.name, reference=floor.coverage,
                 ),
                 relation=">=", bar=0.70,
             ),
@@ -233,12 +233,12 @@ def realism(e: Evidence) -> Claim:
             *e.distance.values(),
             *(
                 Measurement(name=f"Density, {TITLES[name]}", value=value.density, n=half,
-                            floor=floor.density)
+                            reference=floor.density)
                 for name, value in found.items()
             ),
             *(
                 Measurement(name=f"Coverage, {TITLES[name]}", value=value.coverage, n=half,
-                            unit="share", interval=value.coverage_interval, floor=floor.coverage)
+                            unit="share", interval=value.coverage_interval, reference=floor.coverage)
                 for name, value in found.items()
             ),
         ),
@@ -261,12 +261,12 @@ def _how_near(e: Evidence) -> tuple[Figure, ...]:
     return (
         Figure(
             caption="Fréchet distance to real test images (smaller is better). The floor, "
-            f"real against real, is {e.distance['gan'].floor:.1f}.",
+            f"real against real, is {e.distance['gan'].reference:.1f}.",
             alt="Five bars; GAN and CGAN are the lowest.",
-            content=charts.bars(
+            content=charts.bar_chart(
                 [TITLES[name].replace(", ", ",\n") for name in e.distance],
                 [number.value for number in e.distance.values()],
-                [charts.SYSTEM[name.split("_")[0]] for name in e.distance],
+                [charts.SYSTEM_COLOURS[name.split("_")[0]] for name in e.distance],
                 "Fréchet distance",
                 intervals=[number.interval for number in e.distance.values()],
                 show="{:.1f}",
@@ -275,12 +275,12 @@ def _how_near(e: Evidence) -> tuple[Figure, ...]:
         Figure(
             caption="Real test images.",
             alt="Sixty real digits.",
-            content=charts.pixels(to_float(e.data.test.images[:60]), 10),
+            content=charts.image_grid(to_float(e.data.test.images[:60]), 10),
         ),
         Figure(
             caption="CGAN.",
             alt="Sixty generated digits.",
-            content=charts.pixels(e.samples["cgan"][:60], 10),
+            content=charts.image_grid(e.samples["cgan"][:60], 10),
         ),
     )  # fmt: skip
 
@@ -292,7 +292,10 @@ def _blank_zeros(table: np.ndarray) -> np.ndarray:
 
 def _ranked(names: tuple[str, ...], means: list[float]) -> str:
     order = sorted(range(len(means)), key=lambda k: means[k])
-    colours = [charts.ROLE["real"] if k == 4 else charts.ROLE["discriminator"] for k in order]
-    return charts.columns(
+    colours = [
+        charts.ROLE_COLOURS["real"] if k == 4 else charts.ROLE_COLOURS["discriminator"]
+        for k in order
+    ]
+    return charts.signed_bar_chart(
         [names[k] for k in order], [means[k] for k in order], colours, "score under condition 4"
     )

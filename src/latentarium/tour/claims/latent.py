@@ -82,7 +82,7 @@ def ae_compresses(e: Evidence) -> Claim:
                 caption="Top: originals the models never saw. Middle: through the autoencoder. "
                 "Bottom: through PCA with as many numbers.",
                 alt="Three rows of ten digits: originals, autoencoder, PCA; PCA's are blurred.",
-                content=charts.pixels(rows, SHOWN), wide=True,
+                content=charts.image_grid(rows, SHOWN), wide=True,
             ),
         ),
     )  # fmt: skip
@@ -150,13 +150,13 @@ def _neighbours_and_walks(e: Evidence) -> tuple[Figure, ...]:
             caption="First column: a test digit. Right of it: the nine training images "
             "whose latents are nearest.",
             alt="Five rows; each shows a digit and nine similar ones.",
-            content=charts.pixels(to_float(strips), 10), wide=True,
+            content=charts.image_grid(to_float(strips), 10), wide=True,
         ),
         Figure(
             caption="Straight walks through the latent: 3 to 8, 4 to 9, 1 to 7. In the "
             "middle the path may cross a gap.",
             alt="Three rows of ten images that turn one digit into another.",
-            content=charts.pixels(walks, 10), wide=True,
+            content=charts.image_grid(walks, 10), wide=True,
         ),
     )  # fmt: skip
 
@@ -242,16 +242,16 @@ def _clouds_and_draws(
         Figure(
             caption=f"One row for each digit's Gaussian ({best}).",
             alt="Ten rows of ten samples, one digit a row.",
-            content=charts.pixels(ten, SHOWN),
+            content=charts.image_grid(ten, SHOWN),
         ),
         Figure(
             caption="How many samples are judged to be their digit, by the way the Gaussians "
             "were found (vertical lines: 95 %).",
             alt="Four bars.",
-            content=charts.bars(
+            content=charts.bar_chart(
                 [way.replace(", ", ",\n") for way in ways],
                 [100 * c.adherence for c in ways.values()],
-                [charts.SYSTEM["ae"]] + [charts.SYSTEM["vae"]] * 3, "% judged right",
+                [charts.SYSTEM_COLOURS["ae"]] + [charts.SYSTEM_COLOURS["vae"]] * 3, "% judged right",
                 intervals=[(100 * c.adherence_interval[0], 100 * c.adherence_interval[1])
                            for c in ways.values()],
                 show="{:.1f}",

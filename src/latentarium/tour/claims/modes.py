@@ -107,7 +107,7 @@ def _planes(
 ) -> Figure:
     modes = len(mixture.means)
     colours = (
-        charts.ROLE["real"], charts.ROLE["generated"], charts.SYSTEM["vae"], charts.SYSTEM["gan"]
+        charts.ROLE_COLOURS["real"], charts.ROLE_COLOURS["generated"], charts.SYSTEM_COLOURS["vae"], charts.SYSTEM_COLOURS["gan"]
     )  # fmt: skip
     panels = [
         (_panel_title(way, found[way], modes), drawn.numpy(), colour)
@@ -119,7 +119,7 @@ def _planes(
         caption=f"{name.capitalize()} of {modes} Gaussians. Circles mark the true modes; under "
         "each name: samples within 3 standard deviations of a mode.",
         alt=f"Four scatter plots on the {name}: data, one Gaussian, VAE, GAN.",
-        content=charts.planes(panels, mixture.means.numpy(), limit, radius),
+        content=charts.scatter_panels(panels, mixture.means.numpy(), limit, radius),
         wide=True,
     )
 
@@ -134,7 +134,7 @@ def _quality_number(name: str, quality: MixtureQuality) -> Measurement:
         value=quality.high_quality,
         unit="share",
         interval=quality.high_quality_interval,
-        floor=PERFECT_SHARE,
+        reference=PERFECT_SHARE,
         n=quality.n,
         note=f"{quality.modes} modes, reverse KL {quality.reverse_kl:.3f} nats"
         if torch.isfinite(torch.tensor(quality.reverse_kl))
