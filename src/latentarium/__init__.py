@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
     from latentarium.run import Run, load
-    from latentarium.training.train import train
+    from latentarium.training import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,7 +34,7 @@ _HOMES = {
     "evaluate": "evaluation.evaluate",
     "load": "run",
     "load_data": "data.sources",
-    "train": "training.train",
+    "train": "training",
 }
 
 

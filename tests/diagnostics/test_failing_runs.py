@@ -22,7 +22,7 @@ from latentarium.models.gan import GAN
 from latentarium.models.registry import build
 from latentarium.run import Run
 from latentarium.training import state
-from latentarium.training import train as loop
+from latentarium.training import loop
 from support.failing_runs import (
     HEALTHY,
     MLP,

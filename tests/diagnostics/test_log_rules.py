@@ -15,7 +15,7 @@ def game(**changes) -> dict:
     """A healthy row of a relativistic game; `d_` and `g_` say whose value is changed."""
     row = {
         "discriminator": {
-            "total": 0.62, "adversarial": 0.57, "r1": 0.16, "r2": 0.16, "told_apart": 0.8,
+            "total": 0.62, "adversarial": 0.57, "r1": 0.16, "r2": 0.16, "pair_accuracy": 0.8,
             "gradient": 1.0, "weights": 20.0, "held_out": 0.62,
         },
         "generator": {
@@ -39,7 +39,7 @@ def named(found) -> list[str]:
 
 
 SIGNS = {
-    "discriminator has won": {"d_adversarial": 0.03, "d_told_apart": 0.999},
+    "discriminator has won": {"d_adversarial": 0.03, "d_pair_accuracy": 0.999},
     "vanishing generator gradient": {"g_gradient": 1e-4},
     "exploding penalty": {"d_r1": 400.0, "d_r2": 500.0},
     "mode collapse": {"g_diversity": 0.02},

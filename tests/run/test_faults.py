@@ -16,8 +16,8 @@ from conftest import tiny_data
 from latentarium import cli, files, presets
 from latentarium.errors import UserError
 from latentarium.run import Run, load
-from latentarium.training import train as loop
-from latentarium.training.train import train
+from latentarium.training import loop
+from latentarium.training import train
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_folder_with_another_run_or_other_files(tmp_path, run):
 
 def half_trained(folder: Path) -> Run:
     """A run stopped after its second checkpoint."""
-    from latentarium.training.logging import Reporter
+    from latentarium.training import Reporter
 
     class Stop(Reporter):
         def update(self, step, row):

@@ -12,7 +12,7 @@ from latentarium.config import DataCard, from_dict
 from latentarium.errors import UserError
 from latentarium.run import Run, load
 from latentarium.run.checkpoints import Checkpoint
-from latentarium.training.train import train
+from latentarium.training import train
 
 
 def fresh(folder) -> Run:

@@ -11,7 +11,7 @@ from latentarium.data.batches import Batch
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.latent.gaussians import single_gaussian
 from latentarium.metrics.coverage import mixture_quality
-from latentarium.models.game import copy_parameters
+from latentarium.training.game import copy_parameters
 from latentarium.rng import Noise
 from latentarium.studio.lab.lab import FIELD, MESH, SHOWN, Lab
 from latentarium.studio.lab.learners import PATIENCE, RATES, Gaussian, Learner

@@ -21,8 +21,8 @@ from latentarium.errors import UserError
 from latentarium.rng import Noise
 from latentarium.run import Run
 from latentarium.training.distributed import World, join
-from latentarium.training.logging import losses_of
-from latentarium.training.train import train
+from latentarium.training.logging import player_losses
+from latentarium.training import train
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 FAMILIES = ("ae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
@@ -81,7 +81,7 @@ has a gradient of zero, of which Adam makes steps out of rounding alone."""
 def test_losses_and_weights_are_those_of_one_process(preset, alone, shared):
     ours, theirs = Run(shared / preset), Run(alone / preset)
     for row, expected in zip(ours.log(), theirs.log(), strict=True):
-        for player in losses_of(expected):
+        for player in player_losses(expected):
             for name in expected[player].keys() - set(FREE):
                 assert row[player][name] == pytest.approx(
                     expected[player][name], rel=1e-2, abs=2e-4
@@ -109,7 +109,7 @@ def train_one(rank: int, folder: Path, steps: int) -> None:
 def stop_at_20(rank: int, folder: Path) -> None:
     """The second process alone is told to stop; both do."""
     from latentarium.errors import StoppedError
-    from latentarium.training import train as loop
+    from latentarium.training import loop
 
     original = loop.Trainer.step
 

@@ -9,8 +9,8 @@ from latentarium import cli, presets
 from latentarium.errors import UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.registry import build
-from latentarium.training.estimate import rehearse
-from latentarium.training.train import train
+from latentarium.training import estimate
+from latentarium.training import train
 
 
 def test_it_foretells_the_training(tmp_path):
@@ -20,7 +20,7 @@ def test_it_foretells_the_training(tmp_path):
     )  # steps, and no waiting for a disk
     config = dataclasses.replace(config, train=settings)
     data = tiny_data()
-    found = rehearse(config, data)
+    found = estimate(config, data)
     model = build(config.model, data.card)
     assert sum(found.parameters.values()) == sum(p.numel() for p in model.parameters())
     assert found.passes == pytest.approx(300 * settings.batch_size * 2 / len(data.train))
@@ -43,7 +43,7 @@ def test_what_can_not_train_can_not_be_rehearsed():
     config = presets.vae_debug()
     settings = dataclasses.replace(config.train, batch_size=5000)
     with pytest.raises(UserError, match="batch_size is 5000"):
-        rehearse(dataclasses.replace(config, train=settings), tiny_data())
+        estimate(dataclasses.replace(config, train=settings), tiny_data())
 
 
 def test_asking_to_keep_memory_is_harmless():

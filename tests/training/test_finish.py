@@ -32,16 +32,16 @@ def test_the_newest_checkpoint_becomes_the_weights_and_training_can_go_on(tmp_pa
     data, folder = tiny_data(), tmp_path / "r"
     ended_at(17, folder, data)
     run = Run(folder)
-    assert run.ends_at() is None
+    assert run.weights_step() is None
     finish(folder)
-    assert run.ends_at() == 17
+    assert run.weights_step() == 17
     saved = load_file(folder / "checkpoints" / "000000017.safetensors")
     for name, tensor in run.load().state_dict().items():
         assert torch.equal(tensor, saved[f"average.{name}"]), name
     assert "17 steps (ended early, of 40)" in (folder / "README.md").read_text()
     whole = train(presets.vae_debug(), tmp_path / "whole", data)
     train(presets.vae_debug(), folder, data)
-    assert run.ends_at() == 40
+    assert run.weights_step() == 40
     for name, tensor in whole.load().state_dict().items():
         assert torch.equal(tensor, run.load().state_dict()[name]), name
 
@@ -51,7 +51,7 @@ def test_weights_that_training_has_passed_are_not_its_end(tmp_path):
     ended_at(7, folder, data)
     finish(folder)
     os.utime(folder / "weights.safetensors", (1, 1))  # long before what came after
-    assert Run(folder).ends_at() is None
+    assert Run(folder).weights_step() is None
 
 
 def test_nothing_learned_is_a_sentence(tmp_path):
@@ -60,9 +60,9 @@ def test_nothing_learned_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match="no checkpoint yet"):
         finish(run.folder)
     with run.lock():
-        assert run.is_held()
-        assert run.holder() == os.getpid()
+        assert run.is_locked()
+        assert run.lock_owner() == os.getpid()
         with pytest.raises(UserError, match="Another process"):
             finish(run.folder)
-    assert not run.is_held()
-    assert run.holder() is None
+    assert not run.is_locked()
+    assert run.lock_owner() is None

@@ -25,7 +25,7 @@ from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.gan import GAN
 from latentarium.run import Run, checkpoints, folder
-from latentarium.training import train as loop
+from latentarium.training import loop
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")
 

@@ -13,7 +13,7 @@ from latentarium.data import batches
 from latentarium.errors import UserError
 from latentarium.rng import Noise
 from latentarium.training.distributed import World
-from latentarium.training.logging import Reporter
+from latentarium.training import Reporter
 from latentarium.training.train import Trainer
 
 CPU = torch.device("cpu")

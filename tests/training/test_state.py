@@ -10,7 +10,7 @@ from latentarium import presets
 from latentarium.config import AutoencoderConfig, NetConfig
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.training import train as loop
+from latentarium.training import loop
 from latentarium.training.schedule import snapshot_steps
 from latentarium.training.state import State
 

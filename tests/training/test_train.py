@@ -9,7 +9,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.training import train as loop
+from latentarium.training import loop
 from latentarium.training.logging import Heartbeat
 from latentarium.training.schedule import learning_rate
 

@@ -19,8 +19,8 @@ from latentarium.machine import machine, versions
 from latentarium.progress import Bar, Display
 from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, quantity
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.training import Reporter
+from latentarium.training import train
 
 
 @dataclass(frozen=True, kw_only=True)

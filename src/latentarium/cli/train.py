@@ -62,11 +62,11 @@ def train_preset(name: str, arguments: list[str]) -> None:
     folder = options.run or Path("runs") / name
     if options.dry_run:
         from latentarium.progress import display
-        from latentarium.training.estimate import rehearse
+        from latentarium.training import estimate
 
         with display() as shown:
             bar = shown.bar("A few steps", 100)
-            found = rehearse(config, progress=lambda share: bar.update(round(100 * share)))
+            found = estimate(config, progress=lambda share: bar.update(round(100 * share)))
         text = "\n".join([*found.lines(), "Nothing was written."])
         say(json.dumps(found.to_dict()) if options.as_json else text)
         return
@@ -90,16 +90,16 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
     Args:
         run: The run's folder.
     """
-    from latentarium.training.train import finish as end_early
+    from latentarium.training import finish as end_early
 
     ended = end_early(run)
-    say(f"{run}: the weights are those of step {ended.ends_at()}. `resume` goes on from there.")
+    say(f"{run}: the weights are those of step {ended.weights_step()}. `resume` goes on from there.")
 
 
 def _run_training(config: Config, folder: Path) -> None:
     from latentarium.diagnostics.live import Watched
     from latentarium.progress import display
-    from latentarium.training.train import train as run_training
+    from latentarium.training import train as run_training
 
     if not is_first():
         run_training(config, folder)

@@ -109,7 +109,7 @@ def _won(config: Config, rows: Sequence[Row]) -> Finding | None:
     evidence: dict[Evidence, Real] = {
         "discriminator's loss over that of guessing": game / _guessing(config)
     }
-    told = _now(rows, "discriminator", "told_apart")
+    told = _now(rows, "discriminator", "pair_accuracy")
     if told is not None:
         evidence["share of pairs told apart"] = told
     return Finding(

@@ -131,7 +131,7 @@ class GAN(LatentModel):
         game = adversarial.discriminator_loss(config.loss, real, fake).mean()
         total = game + 0.5 * (config.r1 * r1 + config.r2 * r2)
         terms = {"adversarial": game, "real_logit": real.mean(), "fake_logit": fake.mean()}
-        terms |= {"r1": r1, "r2": r2, "told_apart": (real > fake).float().mean()}
+        terms |= {"r1": r1, "r2": r2, "pair_accuracy": (real > fake).float().mean()}
         if weights is not None and config.wrong_label_weight > 0:
             wrong = self.discriminator.score(features[:count], self._wrong(weights, noise))
             refused = adversarial.discriminator_loss(config.loss, real, wrong).mean()

@@ -19,7 +19,6 @@ from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.game import loss_unmoved
 from latentarium.models.gan import GAN
 from latentarium.models.registry import build
 from latentarium.objectives import adversarial
@@ -29,6 +28,7 @@ from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
 from latentarium.studio.protocol import FARTHEST
+from latentarium.training.game import held_out_loss
 
 POINTS = 8000
 """To learn from; a tenth of them is held out."""
@@ -161,7 +161,7 @@ class Lab:
     def _vae_frame(self) -> dict[str, Any]:
         points = self.samples("vae")
         (player,) = self.vae.players()
-        bound = loss_unmoved(player, self.vae, self._held_out, Noise("held-out", self._seed))
+        bound = held_out_loss(player, self.vae, self._held_out, Noise("held-out", self._seed))
         with torch.no_grad():
             codes = self.vae.encode(self._held_out.x[:SHOWN]).mean
         return {
