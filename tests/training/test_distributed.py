@@ -20,9 +20,9 @@ from latentarium.data.batches import Batches
 from latentarium.errors import UserError
 from latentarium.rng import Noise
 from latentarium.run import Run
+from latentarium.training import train
 from latentarium.training.distributed import World, join
 from latentarium.training.logging import player_losses
-from latentarium.training import train
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 FAMILIES = ("ae_debug", "vae_class_debug", "gan_debug", "cgan_debug")

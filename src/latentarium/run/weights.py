@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from latentarium.errors import UserError
 from latentarium.files import sha256
 
+METADATA_KEY = "latentarium"
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors format."""
 
@@ -25,8 +27,9 @@ def weights_to_bytes(model: nn.Module, *, step: int, config_hash: str) -> bytes:
         config_hash: Hash of the configuration that they belong to.
     """
     tensors = _tensors_of(model)
-    metadata = {"sha256": _digest(tensors), "step": str(step), "config": config_hash}
-    return tensors_to_bytes(tensors, metadata=metadata)
+    metadata = {"sha256": _digest(tensors), "step": step, "config": config_hash}
+    # one key, because safetensors writes several in random order, and the file is hashed
+    return tensors_to_bytes(tensors, metadata={METADATA_KEY: json.dumps(metadata)})
 
 
 def weights_from_bytes(content: bytes, *, config_hash: str) -> dict[str, Tensor]:
@@ -96,9 +99,11 @@ def _tensors_of(model: nn.Module) -> dict[str, Tensor]:
     return {k: t.cpu().contiguous() for k, t in model.state_dict().items()}
 
 
-def _metadata(content: bytes) -> dict[str, str]:
+def _metadata(content: bytes) -> dict[str, Any]:
+    """Return sha256, step and config as far as the file has them."""
     size = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    return json.loads(metadata[METADATA_KEY]) if METADATA_KEY in metadata else metadata
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
