@@ -7,14 +7,14 @@ from torch import distributions as td
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, DataCard, NetConfig
-from latentarium.data import binarized
+from latentarium.data import binarized_mnist
 from latentarium.data.dataset import Data, Split
 from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
 from latentarium.evaluation.annealed import annealed_nll
 from latentarium.evaluation.likelihood import active_units, elbo, explain, importance_nll, protocol
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from support.known_vaes import Linear, Z, small
 
 # ----------------------------------------------------------------------------- active units
@@ -41,7 +41,8 @@ def test_unit_rates_are_against_the_prior_of_the_label():
     assert float(found.rates.sum()) == pytest.approx(
         elbo(model, test.images, test.labels, samples=1).rate, rel=1e-5
     )
-    own = model.prior.given(test.labels, len(test))
+    own = model.prior(test.labels, len(test))
+    assert isinstance(own, DiagonalGaussian)
     posterior = model.encode(test.images.float() / 127.5 - 1)
     assert isinstance(posterior, DiagonalGaussian)
     q = td.Normal(posterior.mean, (0.5 * posterior.log_variance).exp())
@@ -71,8 +72,8 @@ def test_the_dynamic_name_needs_all_that_makes_the_protocol(monkeypatch):
     data, vae = digits("mnist-dynamic")
     model, test = vae(binarize=True), data.test.images
     assert protocol(model, test, data) == "binary"  # the name of the data alone proves nothing
-    monkeypatch.setattr(binarized, "DYNAMIC_FINGERPRINT", "f")
-    monkeypatch.setattr(binarized, "dynamic_mnist", lambda: data)
+    monkeypatch.setattr(binarized_mnist, "DYNAMIC_FINGERPRINT", "f")
+    monkeypatch.setattr(binarized_mnist, "dynamic_mnist", lambda: data)
     assert protocol(model, test, data) == protocol(model, test) == "mnist-dynamic"
     assert protocol(model, data.validation.images) == "mnist-dynamic"
     assert protocol(model, test.float() / 127.5 - 1) == "mnist-dynamic"

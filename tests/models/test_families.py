@@ -10,6 +10,8 @@ from latentarium import presets
 from latentarium.config import AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batches
 from latentarium.errors import UserError
+from latentarium.models.build import build
+from latentarium.rng import Noise
 from latentarium.training import game
 from latentarium.training.game import (
     copy_parameters,
@@ -17,8 +19,6 @@ from latentarium.training.game import (
     parameter_deltas,
     play_move,
 )
-from latentarium.models.registry import build
-from latentarium.rng import Noise
 
 
 def families():

@@ -152,9 +152,9 @@ def test_an_image_shape_has_three_values():
 def test_settings_that_cannot_work_create_no_folder(tmp_path):
     config = presets.cgan_debug()
     big = replace(config, train=replace(config.train, batch_size=500))
-    with pytest.raises(UserError):
+    with raises_code("batch-too-large"):
         train(big, tmp_path / "r", tiny_data())
-    with pytest.raises(UserError):
+    with raises_code("labels-missing"):
         train(config, tmp_path / "r", tiny_data(labelled=False))
     assert not (tmp_path / "r").exists()
 

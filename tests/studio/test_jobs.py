@@ -14,7 +14,7 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.progress import Reached
+from latentarium.progress import ProgressLine
 from latentarium.run import Run
 from latentarium.studio import processes
 from latentarium.studio.processes import command, is_ours, working
@@ -297,13 +297,13 @@ def whole(work):
 
 def test_a_command_says_how_far_it_is_and_then_what_it_printed(monkeypatch):
     monkeypatch.setattr(processes, "LOOK", 0.01)
-    says = "r: 2 of 6, about 1 min 05 s left  memorization"
+    says = ProgressLine(2, 6, "memorization", 65.0, "r").to_json()
     fake(monkeypatch, f"print({says!r}, file=sys.stderr, flush=True); time.sleep(0.5); print(7)")
     work = working("doctor", "r", seconds=60.0)
     reached = [next(work)]
     while reached[-1] is None:
         reached.append(next(work))
-    assert reached[-1] == Reached(done=2, of=6, left=65.0, note="memorization")
+    assert reached[-1] == ProgressLine(2, 6, "memorization", 65.0, "r")
     *_, end = whole(work)
     assert end == "7\n"
     fake(monkeypatch, "print('latentarium: No: mend.', file=sys.stderr); sys.exit(2)")

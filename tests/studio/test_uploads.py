@@ -97,7 +97,7 @@ def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
     bomb = io.BytesIO()
     Image.new("RGB", (1, 1)).save(bomb, "BMP")
     hostile = {
-        "leads out of it": zipped({"../../up.png": picture(1)}),
+        "path outside of it": zipped({"../../up.png": picture(1)}),
         "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
     }
     for words, content in hostile.items():

@@ -6,11 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-OLD_LOG_KEYS = {
-    "pair_accuracy": "told_apart",
-    "own_delta": "own_change",
-    "other_delta": "foreign_change",
-}
+OLD_LOG_KEYS = json.loads(Path(__file__).with_name("old_log_keys.json").read_text())
 
 
 def downgrade(folder: Path) -> None:

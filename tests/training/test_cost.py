@@ -7,10 +7,10 @@ import pytest
 
 from conftest import tiny_data
 from latentarium import cli, presets
-from latentarium.errors import UserError
 from latentarium.memory import keep_freed_memory
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.training import estimate, train
+from support.errors import raises_code
 
 
 def test_the_estimate_predicts_the_training(tmp_path):
@@ -46,7 +46,7 @@ def test_the_command_reports_and_writes_nothing(capsys, npz, tmp_path, monkeypat
 def test_settings_that_cannot_train_cannot_be_estimated():
     config = presets.vae_debug()
     settings = dataclasses.replace(config.train, batch_size=5000)
-    with pytest.raises(UserError):
+    with raises_code("batch-too-large"):
         estimate(dataclasses.replace(config, train=settings), tiny_data())
 
 

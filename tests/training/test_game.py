@@ -9,7 +9,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.batches import Batches
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.rng import Noise
 from latentarium.training.game import (
     copy_parameters,
@@ -45,7 +45,7 @@ def test_freezing_leaves_exactly_the_movers_parameters_trainable(mover):
     assert all(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("preset", presets.PRESETS)
+@pytest.mark.parametrize("preset", presets.all_presets())
 def test_every_parameter_belongs_to_exactly_one_player(preset):
     model = build(presets.get(preset).model, tiny_data().card)
     owned = [id(p) for player in model.players() for p in player.part.parameters()]

@@ -11,7 +11,7 @@ from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split, to_float
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.rng import Noise
 from latentarium.training import loop
 from latentarium.training.game import held_out_loss

@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 from conftest import tiny_data
 from latentarium import files, presets
 from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
-from latentarium.errors import UserError
 from latentarium.run import Run, checkpoints, folder
 from latentarium.training import game, loop
+from support.errors import raises_code
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")
 
@@ -193,7 +193,7 @@ def test_resuming_after_a_full_disk_is_bit_identical(write, monkeypatch, tmp_pat
     config, data = CONFIGS["cgan"], tiny_data()
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)
-        with pytest.raises(UserError, match=str(tmp_path)):
+        with raises_code("cannot-write"):
             loop.train(config, tmp_path / "r", data)
     resumed = loop.train(config, tmp_path / "r", data)
     assert_bit_identical(loop.train(config, tmp_path / "whole", data), resumed)

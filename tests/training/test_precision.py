@@ -9,12 +9,12 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import Config, from_dict, to_dict
 from latentarium.data import batches
-from latentarium.errors import UserError
 from latentarium.rng import Noise
 from latentarium.training import train
 from latentarium.training.distributed import Distributed
 from latentarium.training.logging import player_losses
 from latentarium.training.loop import prepare
+from support.errors import raises_code
 from support.stopping import InterruptAt
 
 CPU = torch.device("cpu")
@@ -72,7 +72,7 @@ def test_resuming_in_bfloat16_is_bit_identical(tmp_path):
 def test_float16_is_refused():
     values = to_dict(presets.get("vae_debug"))
     values["train"]["precision"] = "float16"
-    with pytest.raises(UserError):
+    with raises_code("invalid-setting"):
         from_dict(Config, values)
 
 

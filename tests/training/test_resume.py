@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.errors import StoppedError, UserError
+from latentarium.errors import StoppedError
 from latentarium.run import Run
 from latentarium.training import train
 from latentarium.training.signals import catch_stop_signals
+from support.errors import raises_code
 from support.stopping import signal_in_step
 
 
@@ -101,7 +102,7 @@ def test_a_second_signal_acts_at_once(request):
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):
     config = presets.ae_debug()
     config = replace(config, train=replace(config.train, batch_size=500))
-    with pytest.raises(UserError):
+    with raises_code("batch-too-large"):
         train(config, tmp_path / "r", tiny_data())
 
 

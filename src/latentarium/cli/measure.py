@@ -27,10 +27,10 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
             nothing.
     """
     from latentarium.diagnostics.live import Watched
-    from latentarium.progress import display
+    from latentarium.progress import console_progress
     from latentarium.tour.run import tour as run_tour
 
-    with display() as shown:
+    with console_progress() as shown:
         report = run_tour(
             out, seed=seed, quick=quick, shown=shown,
             reporter=lambda title: Watched(shown, title),
@@ -74,10 +74,10 @@ def evaluate(
     """
     from latentarium.evaluation.report import TITLES
     from latentarium.files import write_atomic
-    from latentarium.tables import render
+    from latentarium.tables import render_table
 
     report = _evaluated(run, options)
-    say(render(TITLES, report.rows()))
+    say(render_table(TITLES, report.rows()))
     say("\n".join(["", *report.notes(), f"Written to {run / 'metrics.json'}."]))
     if as_json is not None:
         write_atomic(as_json, (run / "metrics.json").read_bytes())
@@ -101,7 +101,7 @@ def compare(
     from latentarium.evaluation.report import compare as side_by_side
     from latentarium.files import write_atomic
     from latentarium.run import Run
-    from latentarium.tables import render
+    from latentarium.tables import render_table
 
     reports = {}
     for folder in runs:
@@ -111,8 +111,8 @@ def compare(
         known = Report.from_dict(kept) if kept is not None and fresh and not asked else None
         reports[_short(folder, runs)] = known or _evaluated(folder, options)
     found = side_by_side(reports)
-    say(render(found.titles, found.rows))
-    say("\n" + render(found.how_titles, found.how))
+    say(render_table(found.titles, found.rows))
+    say("\n" + render_table(found.how_titles, found.how))
     say("\n".join(["", *found.notes]))
     if as_json is not None:
         content = {name: report.to_dict() for name, report in reports.items()}
@@ -128,9 +128,9 @@ def _short(folder: Path, among: Sequence[Path]) -> str:
 def _evaluated(folder: Path, options: EvaluateOptions) -> "Report":
     """Evaluates a run with progress, and writes its metrics.json."""
     from latentarium.evaluation import evaluate_run
-    from latentarium.progress import display
+    from latentarium.progress import console_progress
 
-    with display() as shown:
+    with console_progress() as shown:
         return evaluate_run(
             folder,
             data=options.data,
@@ -165,21 +165,21 @@ def bench(
     from latentarium.bench.protocols import PROTOCOLS
     from latentarium.bench.run import run_bench
     from latentarium.diagnostics.live import Watched
-    from latentarium.progress import display
-    from latentarium.tables import render
+    from latentarium.progress import console_progress
+    from latentarium.tables import render_table
 
     if not name:
         rows = [[p.name, p.title, ", ".join(p.budgets)] for p in PROTOCOLS.values()]
-        say(render(["bench", "what it measures", "budgets"], rows))
+        say(render_table(["bench", "what it measures", "budgets"], rows))
         return
     protocol = known(name, PROTOCOLS)
     folder = out or Path("bench") / name
-    with display() as shown:
+    with console_progress() as shown:
         report = run_bench(
             protocol, folder, seeds=seeds, budget=budget, device=device, shown=shown,
             reporter=lambda title: Watched(shown, title),
         )  # fmt: skip
-    say(render(*report.table()))
+    say(render_table(*report.table()))
     say("\n".join(["", *report.notes()]))
     say(f"Written to {folder / 'bench.json'} and {folder / 'bench.svg'}.")
 
@@ -203,13 +203,13 @@ def doctor(
     from latentarium.data.sources import load_data
     from latentarium.diagnostics.examine import examine, rules_of
     from latentarium.files import write_atomic
-    from latentarium.progress import display
+    from latentarium.progress import console_progress
     from latentarium.run import Run
 
     patient = Run(run)
     images = load_data(data or patient.config.train.data, size=patient.config.train.image_size)
-    with display() as shown:
-        bar = shown.bar(str(run), len(rules_of(patient.config.model)))
+    with console_progress() as shown:
+        bar = shown.task(str(run), len(rules_of(patient.config.model)))
         found = examine(patient, images, n=n, seed=seed, progress=bar.update)
         bar.end()
     say("\n".join(found.lines()))
@@ -227,9 +227,9 @@ def gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = None) -> 
         data: What it was trained on, where that has moved.
     """
     from latentarium.evaluation import measure_gap
-    from latentarium.progress import display
+    from latentarium.progress import console_progress
 
-    with display() as shown:
+    with console_progress() as shown:
         found = measure_gap(run, data=data, shown=shown)
     for step, at in found["moments"].items():
         low, high = at["interval"]

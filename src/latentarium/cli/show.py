@@ -99,16 +99,16 @@ def data_check(
         untrusted: Refuse pictures of a stranger that would take more memory than usual ones do.
         pictures: A folder to write a few of the training images to, small.
     """
-    from latentarium.data.check import check
+    from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
-    from latentarium.data.untrusted import require_modest
+    from latentarium.data.upload_limits import require_within_limits
     from latentarium.files import write_atomic
     from latentarium.image_files import thumbnails
 
     if untrusted:
-        require_modest(Path(source))
+        require_within_limits(Path(source))
     data = load_data(source)
-    report = check(data)
+    report = check_data(data)
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
             write_atomic(pictures / f"{number}.png", content)

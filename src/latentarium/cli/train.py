@@ -20,7 +20,7 @@ def train() -> None:
 
 def preset_list() -> str:
     lines = ["Usage: latentarium train PRESET [--run DIR] [--data SOURCE] [SETTINGS]", ""]
-    for name, preset in presets.PRESETS.items():
+    for name, preset in presets.all_presets().items():
         words = " ".join((preset.__doc__ or "").split())
         lines.append(f"  {name:<16} {words}")
     lines += ["", "latentarium train PRESET --help lists the settings of a preset."]
@@ -53,7 +53,7 @@ def train_preset(name: str, arguments: list[str]) -> None:
         default=TrainOptions(model=preset.model, optimizer=preset.optimizer, train=preset.train),
         args=arguments,
         prog=f"{PROG} train {name}",
-        description=" ".join((presets.PRESETS[name].__doc__ or "").split()),
+        description=" ".join((presets.all_presets()[name].__doc__ or "").split()),
     )
     settings = options.train
     if options.data is not None:
@@ -61,11 +61,11 @@ def train_preset(name: str, arguments: list[str]) -> None:
     config = Config(name=name, model=options.model, optimizer=options.optimizer, train=settings)
     folder = options.run or Path("runs") / name
     if options.dry_run:
-        from latentarium.progress import display
+        from latentarium.progress import console_progress
         from latentarium.training import estimate
 
-        with display() as shown:
-            bar = shown.bar("A few steps", 100)
+        with console_progress() as shown:
+            bar = shown.task("A few steps", 100)
             found = estimate(config, progress=lambda share: bar.update(round(100 * share)))
         text = "\n".join([*found.lines(), "Nothing was written."])
         say(json.dumps(found.to_dict()) if options.as_json else text)
@@ -98,13 +98,13 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
 def _run_training(config: Config, folder: Path) -> None:
     from latentarium.diagnostics.live import Watched
-    from latentarium.progress import display
+    from latentarium.progress import console_progress
     from latentarium.training import train as run_training
 
     if not is_first():
         run_training(config, folder)
         return
-    with display() as shown:
+    with console_progress() as shown:
         run = run_training(config, folder, reporter=Watched(shown, str(folder)))
     steps = config.train.steps
     say(f"{run.folder}: step {steps} of {steps}. Look at {run.folder}/samples,")

@@ -149,7 +149,7 @@ def held_out_losses(
     """The player's loss on each of these held-out batches, with noise that is a function of the
     batch alone."""
     losses: list[Tensor] = []
-    with freeze_others(player, model):  # a penalty needs a gradient by the image, so grad stays enabled
+    with freeze_others(player, model):
         for k in which:
             noise = Noise("held-out", seed, k, device=held.device)
             losses.append(player.loss(held.draw(k), noise).total.detach())

@@ -1,7 +1,7 @@
 """The game that trains a model: its players and their losses.
 
-Each player minimizes its own loss over its own parameters only. An autoencoder is a game of one
-player, a GAN a game of two. `latentarium.training.game` plays it.
+Each player minimizes its own loss over its own parameters only. An autoencoder has one player, a
+GAN two. `latentarium.training.game` plays it.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from latentarium.shapes import Scalar
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of one player on one batch.
+    """What a player minimizes, and the terms to log.
 
     Arguments:
-        total: What the player minimizes.
-        terms: Named parts of it for the log, without gradient.
+        total: The loss, with its gradient.
+        terms: Scalars by name, detached.
     """
 
     total: Scalar
@@ -29,12 +29,12 @@ class Loss:
 
 @dataclass(frozen=True)
 class Player:
-    """A part of a model, and the loss that it minimizes over its own parameters.
+    """A part of the model, and the loss that it minimizes over its own parameters only.
 
     Arguments:
-        name: Its name in the log.
-        part: The module whose parameters it owns.
-        loss: Computes its loss on a batch, with the random numbers of the move.
+        name: For the log, for instance "generator".
+        part: The module whose parameters the player moves.
+        loss: The loss of a batch; all its randomness comes from the noise.
     """
 
     name: str

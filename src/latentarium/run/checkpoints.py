@@ -16,8 +16,8 @@ from latentarium.errors import UserError
 from latentarium.files import (
     from_json,
     is_temporary,
-    numbered,
-    read_plain,
+    numbered_files,
+    read_regular_file,
     sha256,
     to_json,
     write_atomic,
@@ -51,12 +51,12 @@ def add(folder: Path, checkpoint: Checkpoint) -> None:
     # written last: tensors without this file are not a checkpoint
     card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
     write_atomic(folder / f"{stem}.json", to_json(card))
-    cards = numbered(folder, ".json")
+    cards = numbered_files(folder, ".json")
     kept = list(cards)[-NUM_KEPT:]
     for step, path in cards.items():
         if step not in kept:
             path.unlink()
-    for step, path in numbered(folder, ".safetensors").items():
+    for step, path in numbered_files(folder, ".safetensors").items():
         if step not in kept:
             path.unlink()
     for path in filter(is_temporary, folder.iterdir()):  # left by a kill during a write
@@ -70,7 +70,7 @@ def latest(folder: Path) -> Checkpoint | None:
         UserError: There are checkpoints, but all of them are damaged (code
             "damaged-checkpoints").
     """
-    cards = numbered(folder, ".json")
+    cards = numbered_files(folder, ".json")
     for path in reversed(cards.values()):
         try:
             return _read(path)
@@ -91,12 +91,12 @@ def latest(folder: Path) -> Checkpoint | None:
 
 def steps(folder: Path) -> list[int]:
     """Return the steps of all checkpoints, in order."""
-    return list(numbered(folder, ".json"))
+    return list(numbered_files(folder, ".json"))
 
 
 def _read(card_path: Path) -> Checkpoint:
-    card = from_json(read_plain(card_path))
-    content = read_plain(card_path.with_suffix(".safetensors"))
+    card = from_json(read_regular_file(card_path))
+    content = read_regular_file(card_path.with_suffix(".safetensors"))
     if sha256(content) != card["sha256"]:
         raise ValueError("its checksum is wrong")
     if card["step"] != int(card_path.stem):

@@ -29,21 +29,21 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.files import (
-    cannot_write,
+    file_lock,
     from_json,
-    hold,
-    holder,
-    is_held,
+    is_locked,
     is_temporary,
-    numbered,
-    read_plain,
+    lock_owner,
+    numbered_files,
+    read_regular_file,
     sha256,
     to_json,
     write_atomic,
+    write_failure,
 )
 from latentarium.image_files import png_bytes
 from latentarium.models.base import LatentModel
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.run import checkpoints
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.compat import OLD_DUALITY_GAP_FILE, upgrade_duality_gap
@@ -142,9 +142,9 @@ class Run:
         """
         with ExitStack() as stack:
             try:
-                acquired = stack.enter_context(hold(self._lock_path))
+                acquired = stack.enter_context(file_lock(self._lock_path))
             except OSError as error:
-                raise cannot_write(self._lock_path, error) from None
+                raise write_failure(self._lock_path, error) from None
             if not acquired:
                 raise UserError(
                     f"Another process is training {self.folder}. Wait for it, stop it, or choose "
@@ -158,11 +158,11 @@ class Run:
 
     def is_locked(self) -> bool:
         """Return whether a process is training the run."""
-        return is_held(self._lock_path)
+        return is_locked(self._lock_path)
 
     def lock_owner(self) -> int | None:
         """Return the id of the process that is training the run, if it is on this machine."""
-        return holder(self._lock_path)
+        return lock_owner(self._lock_path)
 
     @property
     def _lock_path(self) -> Path:
@@ -260,7 +260,7 @@ class Run:
 
     def snapshots(self) -> list[int]:
         """Return the steps of all snapshots, in order."""
-        return list(numbered(self.folder / "snapshots", ".safetensors"))
+        return list(numbered_files(self.folder / "snapshots", ".safetensors"))
 
     def load(self, snapshot: int | None = None) -> LatentModel:
         """Return the trained model on the CPU, in evaluation mode.
@@ -313,19 +313,19 @@ class Run:
     def log(self) -> list[dict[str, Any]]:
         """Return the rows of the log by step; if a resumed run repeated a step, the later row."""
         path = self.log_path
-        lines = read_plain(path).splitlines() if path.exists() else []
+        lines = read_regular_file(path).splitlines() if path.exists() else []
         rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
         return [rows[step] for step in sorted(rows)]
 
     def save_progress(self, step: int, seconds: float) -> None:
         """Write step and elapsed time to progress.json for live monitoring."""
         content = to_json({"step": step, "seconds": round(seconds, 3)})
-        write_atomic(self.folder / "progress.json", content, lasting=False)
+        write_atomic(self.folder / "progress.json", content, fsync=False)
 
     def progress(self) -> tuple[int, float] | None:
         """Return the step and the seconds of about a second ago; None if they are unknown."""
         try:
-            content = from_json(read_plain(self.folder / "progress.json"))
+            content = from_json(read_regular_file(self.folder / "progress.json"))
             return int(content["step"]), float(content["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -336,7 +336,7 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """Return the paths of all sample grids by step."""
-        return numbered(self.folder / "samples", ".png")
+        return numbered_files(self.folder / "samples", ".png")
 
     @property
     def metrics_path(self) -> Path:

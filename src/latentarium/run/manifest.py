@@ -11,7 +11,7 @@ from typing import Any
 import latentarium
 from latentarium.config import Config, DataCard, flat, from_dict, to_dict
 from latentarium.errors import UserError
-from latentarium.files import from_json, read_plain, sha256, to_json, write_atomic
+from latentarium.files import from_json, read_regular_file, sha256, to_json, write_atomic
 from latentarium.machine import versions
 from latentarium.registry import imported_files
 
@@ -169,7 +169,7 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: The file is damaged or can't be read (code "damaged-file").
     """
     try:
-        return from_json(read_plain(path))
+        return from_json(read_regular_file(path))
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:

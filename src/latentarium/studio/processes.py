@@ -17,8 +17,8 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, from_json, read_plain, write_atomic
-from latentarium.progress import OFTEN, Reached
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
+from latentarium.progress import JSON_VARIABLE, ProgressLine, parse_progress
 
 SPOKEN = "latentarium: "
 """How the command line begins the sentence with which it fails."""
@@ -68,7 +68,7 @@ class Processes:
                     stderr=subprocess.STDOUT, start_new_session=True,
                 )  # fmt: skip
         except OSError as error:
-            raise cannot_write(path, error) from None
+            raise write_failure(path, error) from None
         self._children[name] = child
         if low:
             lower(child.pid)
@@ -84,7 +84,7 @@ class Processes:
     def started(self, name: str) -> Started | None:
         """How a command was begun; None where it never was."""
         try:
-            content = from_json(read_plain(self._output(name).with_suffix(".json")))
+            content = from_json(read_regular_file(self._output(name).with_suffix(".json")))
             return Started(
                 folder=Path(content["folder"]),
                 arguments=tuple(map(str, content["arguments"])),
@@ -150,7 +150,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "latentarium", *arguments]
 
 
-def working(*arguments: str, seconds: float) -> Generator[Reached | None, None, str]:
+def working(*arguments: str, seconds: float) -> Generator[ProgressLine | None, None, str]:
     """Runs a command to its end, behind whatever else is at work, and gives what it printed; on
     the way says every now and then how far it is, None before that is known. Who goes no further
     ends it.
@@ -163,7 +163,7 @@ def working(*arguments: str, seconds: float) -> Generator[Reached | None, None, 
         with printed.open("wb") as output, said.open("wb") as errors:
             child = subprocess.Popen(
                 command(*arguments), stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-                env={**os.environ, OFTEN: str(LOOK)},
+                env={**os.environ, JSON_VARIABLE: str(LOOK)},
             )  # fmt: skip
         lower(child.pid)
         until = time.monotonic() + seconds
@@ -178,7 +178,7 @@ def working(*arguments: str, seconds: float) -> Generator[Reached | None, None, 
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(LOOK)
                 lines = _lines_of(said)
-                yield next(filter(None, map(Reached.read, reversed(lines))), None)
+                yield next(filter(None, map(parse_progress, reversed(lines))), None)
         finally:
             if child.poll() is None:
                 child.kill()

@@ -15,7 +15,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.memory import keep_freed_memory
-from latentarium.progress import duration
+from latentarium.progress import format_duration
 from latentarium.training.device import pick_device
 from latentarium.training.distributed import join_processes
 from latentarium.training.game import play_round
@@ -69,8 +69,8 @@ class CostEstimate:
             f"Memory: at most {self.peak_bytes / 2**20:,.0f} MiB in total.",
             f"Time per step: {1000 * self.step_seconds:.3g} ms on {self.device} (median of "
             f"{self.timed}, slowest {1000 * self.slowest:.3g} ms).",
-            f"Total: {self.steps:,} steps, about {duration(self.total_seconds)}; logging and "
-            "saving add a few percent.",
+            f"Total: {self.steps:,} steps, about {format_duration(self.total_seconds)}; logging "
+            "and saving add a few percent.",
         ]
 
 

@@ -9,7 +9,6 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
-from latentarium.models.gan import GAN
 from latentarium.rng import Noise
 from latentarium.training.game import held_out_loss
 
@@ -67,13 +66,13 @@ class HeldOutBatch:
             loss depends on this difference only. Empty without a discriminator, or if a logit is
             not finite.
         """
-        if not isinstance(model, GAN) or self._batch is None:
+        if not model.has_discriminator or self._batch is None:
             return {}
         noise, was_training = Noise("scores", self._seed, device=model.device), model.training
         model.eval()
         try:
             with torch.no_grad():
-                labels = model.seen(self._batch.y)
+                labels = self._batch.y if model.takes_label else None
                 z = noise.normal(len(self._batch.x), model.latent_dim)
                 real = model.discriminate(self._batch.x, labels).float().cpu()
                 fake = model.discriminate(model.decode(z, labels), labels).float().cpu()

@@ -14,7 +14,7 @@ def model_card(run: Run, model: LatentModel, step: int) -> str:
         step: The training step of its weights.
     """
     config, data = run.config, run.data
-    kind = config.model.family
+    kind = config.model.kind
     channels, height, width = data.image_shape
     num_parameters = sum(p.numel() for p in model.parameters())
     label = f', label="{data.classes[0]}"' if model.takes_label else ""

@@ -19,8 +19,8 @@ from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.autoencoder import Autoencoder
+from latentarium.models.build import build
 from latentarium.models.gan import GAN
-from latentarium.models.registry import build
 from latentarium.objectives import adversarial
 from latentarium.rng import Noise
 from latentarium.shapes import Points
@@ -132,7 +132,7 @@ class Lab:
             "modes": len(self.mixture.means) if self.mixture else None,
             "nll": _short(self._truth),
             "edge": EDGE,
-            "equilibrium": adversarial.EQUILIBRIUM[learners.GAN.loss],
+            "equilibrium": learners.GAN.equilibrium,
         }
 
     def frame(self) -> dict[str, Any]:
@@ -206,7 +206,9 @@ class Lab:
         each of them."""
         fakes = points[:, :, None, None].clone().requires_grad_()
         logits = self.gan.discriminate(fakes)
-        losses = adversarial.generator_loss(learners.GAN.loss, torch.zeros_like(logits), logits)
+        losses = adversarial.build_adversarial_loss(learners.GAN.loss).generator(
+            torch.zeros_like(logits), logits
+        )
         (gradient,) = torch.autograd.grad(losses.sum(), fakes)
         return -gradient.flatten(1)
 

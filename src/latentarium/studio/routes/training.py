@@ -42,7 +42,7 @@ def router(trainings: Trainings) -> APIRouter:
     def choices() -> dict[str, Any]:
         """Presets and images to choose from."""
         return {
-            "presets": [describe(name) for name in presets.PRESETS],
+            "presets": [describe(name) for name in presets.all_presets()],
             "data": [*NAMED, *(UPLOAD + one["name"] for one in trainings.uploads.kept())],
             "folder": str(trainings.folder),
         }
@@ -97,9 +97,9 @@ def describe(name: str) -> dict[str, Any]:
     config = presets.get(name)
     return {
         "name": name,
-        "words": " ".join((presets.PRESETS[name].__doc__ or "").split()),
-        "family": config.model.family,
-        "labels": config.model.uses_labels,
+        "words": " ".join((presets.all_presets()[name].__doc__ or "").split()),
+        "family": "gan" if config.model.adversarial else "autoencoder",
+        "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,
         "steps": config.train.steps,
         "data": config.train.data,

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Generator
-from dataclasses import asdict
 from typing import Any
 
-from latentarium.progress import Reached
+from latentarium.progress import ProgressLine
 from latentarium.studio.processes import working
 
 Lines = Generator[dict[str, Any], None, None]
@@ -38,20 +37,21 @@ class Waits:
 class _Clock:
     def __init__(self, took: float | None) -> None:
         self._begun = self._told = time.monotonic()
-        self._took, self._last = took, Reached(0, 0, None, "")
+        self._took, self._last = took, ProgressLine()
 
     @property
     def seconds(self) -> float:
         """Since its beginning."""
         return time.monotonic() - self._begun
 
-    def line(self, reached: Reached | None) -> dict[str, Any]:
+    def line(self, reached: ProgressLine | None) -> dict[str, Any]:
         """How far it is now: what was said a while ago counts down."""
         if reached is not None and reached != self._last:
             self._last, self._told = reached, time.monotonic()
-        left, since = self._last.left, self._told
+        left, since = self._last.seconds_left, self._told
         if left is None:
             left, since = self._took, self._begun
         if left is not None:
             left = max(0.0, since + left - time.monotonic())
-        return asdict(self._last) | {"left": left}
+        last = self._last
+        return {"done": last.done, "of": last.total, "left": left, "note": last.label}

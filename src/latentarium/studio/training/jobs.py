@@ -158,12 +158,12 @@ class Trainings:
         words = started.arguments if started else ()
         asked = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE ...
         preset = asked.get("train", "")
-        config = presets.get(preset) if preset in presets.PRESETS else None
+        config = presets.get(preset) if preset in presets.all_presets() else None
         usual = config.train.steps if config else 0
         state: State = "waiting" if lives else "failed"
         return {
             "preset": preset,
-            "family": config.model.family if config else "",
+            "family": ("gan" if config.model.adversarial else "autoencoder") if config else "",
             "loss": None, "equilibrium": None, "data": asked.get("--data", ""),
             "seed": int(asked.get("--train.seed", 0)), "state": state,
             "step": 0, "steps": int(asked.get("--train.steps", usual)), "seconds": 0.0,

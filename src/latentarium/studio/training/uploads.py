@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latentarium.data.folders import SUFFIXES
+from latentarium.data.readers.image_files import IMAGE_SUFFIXES
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, from_json, read_plain, write_atomic
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.registry import Missing
 from latentarium.studio.security import LARGEST_UPLOAD
 from latentarium.studio.training.eta import Lines, Waits
@@ -110,7 +110,7 @@ class Uploads:
         except OSError as error:
             with self._lock:
                 self._coming.pop(name, None)
-            raise cannot_write(part, error) from None
+            raise write_failure(part, error) from None
 
     async def take(self, name: str, path: str, content: AsyncIterator[bytes]) -> None:
         """Writes one file of it as it comes; one that breaks off leaves nothing.
@@ -150,7 +150,7 @@ class Uploads:
             whole = True  # that of the one before it
             raise UserError(f"{path[:80]} came twice: send each file once.") from None
         except OSError as error:
-            raise cannot_write(target, error) from None
+            raise write_failure(target, error) from None
         finally:
             coming.open -= 1
             if not whole:
@@ -208,7 +208,7 @@ class Uploads:
             name = path.stem.removeprefix(".")
             with suppress(OSError, ValueError):
                 if self._place(name) is not None:
-                    said = from_json(read_plain(path))
+                    said = from_json(read_regular_file(path))
                     found.append({"name": name, "pictures": 0, "bytes": 0, **said})
         return found
 
@@ -336,7 +336,7 @@ def safe(path: str) -> Path:
     )  # fmt: skip
     if not parts or not plain or path.startswith("/") or len(parts) > DEEPEST:
         raise UserError(f"{path[:80]!r} is no name that is taken: rename the file or its folder.")
-    if PurePosixPath(path).suffix.lower() not in SUFFIXES | {".zip"}:
+    if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES | {".zip"}:
         raise UserError(f"{parts[-1][:80]!r} is no picture and no zip: leave it out.")
     return Path(*parts)
 

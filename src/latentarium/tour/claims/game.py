@@ -6,7 +6,6 @@ from typing import Any
 
 from latentarium import charts
 from latentarium.evaluation.duality_gap import Exploitability, exploitability
-from latentarium.objectives.adversarial import EQUILIBRIUM
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import Evidence
@@ -89,8 +88,8 @@ def equilibrium(e: Evidence, response_steps: int, num_batches: int) -> Claim:
     peak = max(steps, key=lambda s: gaps[s].total)
     last = gaps[steps[-1]]
     config = e.models["gan"].config
-    assert config.family == "gan"
-    balance = EQUILIBRIUM[config.loss]["discriminator"]
+    assert config.adversarial
+    balance = config.equilibrium["discriminator"]
     rows = run.log()
     told = rows[-1]["discriminator"]["adversarial"]
     share = last.total / gaps[peak].total
