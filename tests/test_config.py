@@ -21,7 +21,7 @@ from latentarium.errors import UserError
 from latentarium.training.schedule import learning_rate, snapshot_steps
 
 
-@pytest.mark.parametrize("name", presets.all_presets())
+@pytest.mark.parametrize("name", presets.PRESETS)
 def test_presets_survive_json(name):
     config = presets.get(name)
     assert config.name == name

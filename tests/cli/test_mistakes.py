@@ -17,7 +17,8 @@ from conftest import refused, tiny_data
 from latentarium import cli, presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.training import Reporter, train
+from latentarium.training import Reporter
+from latentarium.training import train
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_warning_is_one_line_without_source(monkeypatch, capsys):
 
     def warn(name):
         shown.append(warnings.formatwarning(UserWarning("mind this"), UserWarning, "run.py", 5))
-        return presets.all_presets()[name]()
+        return presets.PRESETS[name]()
 
     usual = warnings.formatwarning
     monkeypatch.setattr(presets, "get", warn)

@@ -120,7 +120,7 @@ def test_samples_gap_and_what_is_not_there(client, folder):
 
 def test_choices_name_every_preset_with_its_words(client):
     found = client.get("/api/choices").json()
-    assert [one["name"] for one in found["presets"]] == list(presets.all_presets())
+    assert [one["name"] for one in found["presets"]] == list(presets.PRESETS)
     assert all(one["words"] for one in found["presets"])
     assert "mnist" in found["data"]
 

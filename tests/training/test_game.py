@@ -45,7 +45,7 @@ def test_freezing_leaves_exactly_the_movers_parameters_trainable(mover):
     assert all(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("preset", presets.all_presets())
+@pytest.mark.parametrize("preset", presets.PRESETS)
 def test_every_parameter_belongs_to_exactly_one_player(preset):
     model = build(presets.get(preset).model, tiny_data().card)
     owned = [id(p) for player in model.players() for p in player.part.parameters()]

@@ -20,7 +20,7 @@ def train() -> None:
 
 def preset_list() -> str:
     lines = ["Usage: latentarium train PRESET [--run DIR] [--data SOURCE] [SETTINGS]", ""]
-    for name, preset in presets.all_presets().items():
+    for name, preset in presets.PRESETS.items():
         words = " ".join((preset.__doc__ or "").split())
         lines.append(f"  {name:<16} {words}")
     lines += ["", "latentarium train PRESET --help lists the settings of a preset."]
@@ -53,7 +53,7 @@ def train_preset(name: str, arguments: list[str]) -> None:
         default=TrainOptions(model=preset.model, optimizer=preset.optimizer, train=preset.train),
         args=arguments,
         prog=f"{PROG} train {name}",
-        description=" ".join((presets.all_presets()[name].__doc__ or "").split()),
+        description=" ".join((presets.PRESETS[name].__doc__ or "").split()),
     )
     settings = options.train
     if options.data is not None:

@@ -42,7 +42,7 @@ def router(trainings: Trainings) -> APIRouter:
     def choices() -> dict[str, Any]:
         """Presets and images to choose from."""
         return {
-            "presets": [describe(name) for name in presets.all_presets()],
+            "presets": [describe(name) for name in presets.PRESETS],
             "data": [*NAMED, *(UPLOAD + one["name"] for one in trainings.uploads.kept())],
             "folder": str(trainings.folder),
         }
@@ -97,7 +97,7 @@ def describe(name: str) -> dict[str, Any]:
     config = presets.get(name)
     return {
         "name": name,
-        "words": " ".join((presets.all_presets()[name].__doc__ or "").split()),
+        "words": " ".join((presets.PRESETS[name].__doc__ or "").split()),
         "family": "gan" if config.model.adversarial else "autoencoder",
         "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,

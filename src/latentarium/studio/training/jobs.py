@@ -158,7 +158,7 @@ class Trainings:
         words = started.arguments if started else ()
         asked = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE ...
         preset = asked.get("train", "")
-        config = presets.get(preset) if preset in presets.all_presets() else None
+        config = presets.get(preset) if preset in presets.PRESETS else None
         usual = config.train.steps if config else 0
         state: State = "waiting" if lives else "failed"
         return {
