@@ -30,7 +30,7 @@ from latentarium.machine import describe_machine, versions
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import reconstruct
 from latentarium.run import Run
-from latentarium.training.estimate import rehearse
+from latentarium.training import estimate
 
 OUT = Path(__file__).parent / "results" / "gpu.json"
 SYSTEMS = ("ae_mnist", "vae_mnist", "gan_mnist", "cgan_mnist")
@@ -82,7 +82,7 @@ def steps(name: str, data: Data, device: str) -> dict[str, float]:
     for batch in (size, 8 * size):
         for where, precision in ((device, "float32"), (device, "bfloat16"), ("cpu", "float32")):
             there = on(config, device=where, precision=precision, batch_size=batch)
-            seconds = rehearse(there, data).step_seconds
+            seconds = estimate(there, data).step_seconds
             found[f"{where} {precision} {batch}"] = round(1000 * seconds, 3)
     return found
 

@@ -11,7 +11,7 @@ from latentarium import presets
 from latentarium.evaluation import evaluate_run
 from latentarium.progress import console_progress
 from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES
-from latentarium.training.train import train
+from latentarium.training import train
 
 
 def main(runs: Path) -> None:

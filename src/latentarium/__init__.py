@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from latentarium.objectives import AdversarialLoss
     from latentarium.registry import import_file, register
     from latentarium.run import Run, load
-    from latentarium.training.train import train
+    from latentarium.training import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -81,7 +81,7 @@ _MODULES = {
     "load": "run",
     "load_data": "data.sources",
     "register": "registry",
-    "train": "training.train",
+    "train": "training",
 }
 
 

@@ -17,8 +17,7 @@ from conftest import refused, tiny_data
 from latentarium import cli, presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.training import Reporter, train
 
 
 @pytest.fixture

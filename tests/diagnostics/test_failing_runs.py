@@ -21,8 +21,7 @@ from latentarium.errors import UserError
 from latentarium.models.build import build
 from latentarium.models.gan import GAN
 from latentarium.run import Run
-from latentarium.training import state
-from latentarium.training import train as loop
+from latentarium.training import loop, state
 from support.failing_runs import (
     HEALTHY,
     MLP,

@@ -39,7 +39,7 @@ def named(found) -> list[str]:
 
 
 SIGNS = {
-    "discriminator has won": {"d_adversarial": 0.03, "d_told_apart": 0.999},
+    "discriminator has won": {"d_adversarial": 0.03, "d_pair_accuracy": 0.999},
     "vanishing generator gradient": {"g_gradient": 1e-4},
     "exploding penalty": {"d_r1": 400.0, "d_r2": 500.0},
     "mode collapse": {"g_diversity": 0.02},

@@ -18,7 +18,7 @@ from latentarium.studio.processes import Processes
 from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.routes.comparison import report_of
 from latentarium.studio.server import make_app
-from latentarium.training.train import train
+from latentarium.training import train
 from support.tiny_studio import measured, metrics_of
 
 

@@ -266,7 +266,9 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
     moment = {"total": 0.5, "interval": [0.4, 0.6], "response_steps": 50, "seconds": 1.0,
               "gains": [{"player": name, "gain": 0.25, "interval": [0.2, 0.3]}
                         for name in ("discriminator", "generator")]}  # fmt: skip
-    run.save_gap({"protocol": {}, "wanted": [1, 40], "moments": {"1": moment, "40": moment}})
+    run.save_duality_gap(
+        {"protocol": {}, "wanted": [1, 40], "snapshots": {"1": moment, "40": moment}}
+    )
     open_page(page, served, "#tab=train&t.run=won")
     doctor = page.get_by_test_id("doctor")
     assert doctor.get_by_test_id("finding").count() == 0  # too few rows

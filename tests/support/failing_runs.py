@@ -13,7 +13,7 @@ from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
 from latentarium.data.dataset import Data, to_float
 from latentarium.models.gan import GAN
 from latentarium.run import Run
-from latentarium.training.train import train
+from latentarium.training import train
 
 LARGE = NetConfig(width=32, depth=2, hidden=64)
 MLP = NetConfig(kind="mlp", width=128, depth=2)

@@ -19,8 +19,7 @@ from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, format_quantity
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.training import Reporter, train
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -229,10 +229,11 @@ def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = N
     """
     from latentarium.evaluation import measure_gap
     from latentarium.progress import console_progress
+    from latentarium.run import Run
 
     with console_progress() as progress:
         measured = measure_gap(run, data=data, shown=progress)
     for step, at in measured["moments"].items():
         low, high = at["interval"]
         print_result(f"step {step:>7}  {at['total']:8.4f}  ({low:.4f} to {high:.4f})")
-    print_result(f"Written to {run / 'gap.json'}.")
+    print_result(f"Written to {Run(run).duality_gap_path}.")

@@ -81,11 +81,11 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
     folder = options.run or Path("runs") / name
     if options.dry_run:
         from latentarium.progress import console_progress
-        from latentarium.training.estimate import rehearse
+        from latentarium.training import estimate
 
         with console_progress() as progress:
             task = progress.task("Measuring a few steps", 100)
-            cost = rehearse(config, progress=lambda share: task.update(round(100 * share)))
+            cost = estimate(config, progress=lambda share: task.update(round(100 * share)))
         text = "\n".join([*cost.lines(), "Nothing was written."])
         print_result(json.dumps(cost.to_dict()) if options.as_json else text)
         return
@@ -109,16 +109,18 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
     Args:
         run: The folder of the run.
     """
-    from latentarium.training.train import finish as end_early
+    from latentarium.training import finish as end_early
 
     ended = end_early(run)
-    print_result(f"{run}: the weights are those of step {ended.ends_at()}. `resume` continues.")
+    print_result(
+        f"{run}: the weights are those of step {ended.weights_step()}. `resume` continues."
+    )
 
 
 def _train(config: Config, folder: Path) -> None:
     from latentarium.diagnostics.live import Watched
     from latentarium.progress import console_progress
-    from latentarium.training.train import train as run_training
+    from latentarium.training import train as run_training
 
     if not is_main_process():
         run_training(config, folder)

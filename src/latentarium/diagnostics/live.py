@@ -5,7 +5,7 @@ from typing import Any
 from latentarium.config import Config
 from latentarium.diagnostics.log_rules import examine_log
 from latentarium.progress import ConsoleProgress
-from latentarium.training.logging import Reporter, losses_of
+from latentarium.training.logging import Reporter, player_losses
 
 
 class Watched(Reporter):
@@ -28,7 +28,7 @@ class Watched(Reporter):
         self._bar = self._shown.task(self._title, config.train.steps, step)
 
     def update(self, step: int, row: dict[str, Any]) -> None:
-        losses = (f"{k} {v['total']:.4g}" for k, v in losses_of(row).items())
+        losses = (f"{k} {v['total']:.4g}" for k, v in player_losses(row).items())
         self._bar.update(step, "  ".join(losses))
         self._rows.append(row)
         for finding in examine_log(self._config, self._rows):

@@ -112,15 +112,15 @@ def measure_gap(
     }  # fmt: skip
     wanted = [kept[round(i * (len(kept) - 1) / (MOMENTS - 1))] for i in range(MOMENTS)]
     wanted = wanted if len(kept) > MOMENTS else kept
-    before = run.gap() or {}
-    known = before.get("moments", {}) if before.get("protocol") == protocol else {}
+    before = run.duality_gap() or {}
+    known = before.get("snapshots", {}) if before.get("protocol") == protocol else {}
     found = {str(step): known[str(step)] for step in wanted if str(step) in known}
 
     def kept_so_far() -> dict[str, Any]:
         ordered = {str(step): found[str(step)] for step in wanted if str(step) in found}
-        return {"protocol": protocol, "wanted": wanted, "moments": ordered}
+        return {"protocol": protocol, "wanted": wanted, "snapshots": ordered}
 
-    run.save_gap(kept_so_far())  # who waits sees how much there is to do
+    run.save_duality_gap(kept_so_far())  # who waits sees how much there is to do
     bar = shown.task(str(folder), len(wanted), len(found))
     for step in wanted:
         if str(step) in found:
@@ -131,7 +131,7 @@ def measure_gap(
             response_steps=RESPONSE_STEPS, num_batches=BATCHES, batch_size=batch_size,
         )  # fmt: skip
         found[str(step)] = {**asdict(at), "seconds": time.monotonic() - began}
-        run.save_gap(kept_so_far())
+        run.save_duality_gap(kept_so_far())
         bar.update(len(found))
     bar.end()
     return kept_so_far()

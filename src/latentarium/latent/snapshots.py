@@ -42,7 +42,6 @@ class Moments:
         self.run, self.data = run, data
         self.steps = run.snapshots()
         """Of training, of each moment."""
-        self._begun = run.begun()
         self._anchor = len(self.steps)
         """Maps of moments before it follow the one after them; of those after it, which came while
         the run was on show, the one before: what was shown stays as it was."""
@@ -55,7 +54,7 @@ class Moments:
     def grown(self) -> bool:
         """Takes in the moments that have come since; False where another run took its place."""
         steps = self.run.snapshots()
-        if self.run.begun() != self._begun or steps[: len(self.steps)] != self.steps:
+        if not self.run.is_current() or steps[: len(self.steps)] != self.steps:
             return False
         self.steps = steps
         return True

@@ -163,7 +163,7 @@ class Gallery:
             UserError: A run with neither, or images that are not those it was trained on.
         """
         run = Run(folder)
-        kept = run.snapshots() if run.ends_at() is None else []
+        kept = run.snapshots() if run.weights_step() is None else []
         step = kept[-1] if kept else None
         model = run.load(step)
         if min(model.image_shape[1:]) < 2:

@@ -23,8 +23,7 @@ from latentarium.tour.claims import label as claims_label
 from latentarium.tour.claims import latent as claims_latent
 from latentarium.tour.claims import modes as claims_modes
 from latentarium.tour.evidence import Evidence
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.training import Reporter, train
 
 SYSTEMS = {"ae": "ae_mnist", "vae": "vae_mnist", "gan": "gan_mnist", "cgan": "cgan_mnist"}
 COMPANION = {"vae_class": "vae_class_mnist"}

@@ -57,7 +57,7 @@ class Measurements:
         run = self.trainings.run(name)
         key = key_of(run.folder)
         measuring = self.gaps.lives(key)
-        known = run.gap() or {"protocol": None, "wanted": [], "moments": {}}
+        known = run.duality_gap() or {"protocol": None, "wanted": [], "snapshots": {}}
         failure = "" if measuring else self.gaps.failure(key)
         return {**known, "measuring": measuring, "failure": failure}
 

@@ -9,7 +9,7 @@ from typing import Any
 from latentarium.config import Config
 from latentarium.diagnostics.log_rules import examine_log
 from latentarium.errors import UserError
-from latentarium.run.jsonl import OF_ANOTHER_HAND, read_row
+from latentarium.run.jsonl import MALFORMED, read_row
 
 BATCH = 400
 """Rows of one event."""
@@ -123,7 +123,7 @@ class Follower:
         rows = [self._rows[step] for step in sorted(self._rows)]
         try:
             return [finding.to_dict() for finding in examine_log(settings, rows)]
-        except (UserError, *OF_ANOTHER_HAND):
+        except (UserError, *MALFORMED):
             return []
 
 

@@ -12,13 +12,13 @@ from typing import Any
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.run.jsonl import OF_ANOTHER_HAND
+from latentarium.run.jsonl import MALFORMED
 from latentarium.studio.processes import Processes, interrupt, is_ours
 from latentarium.studio.redact import brief
 from latentarium.studio.registry import SHIPPED, Gallery, Missing
 from latentarium.studio.training.status import State, about, progress_of, state_of
 from latentarium.studio.training.uploads import UPLOAD, Uploads, require_plain
-from latentarium.training.train import finish
+from latentarium.training import finish
 
 NAMED = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
 """What can be trained on with no file of one's own."""
@@ -132,7 +132,7 @@ class Trainings:
             return begun | self._read(folder, lives, failure)
         except UserError as error:  # it is listed all the same, and says why
             reason = str(error)
-        except OF_ANOTHER_HAND as error:
+        except MALFORMED as error:
             reason = f"{folder} holds what latentarium did not write ({error}): move that away."
         why = brief(reason, self.gallery, self.folder)
         return begun | self._not_yet(key, lives) | {"state": "failed", "failure": why}
@@ -147,7 +147,7 @@ class Trainings:
             "state": state,
             **progress_of(run, state),
             "model": self._shown(folder),
-            "has_weights": run.ends_at() is not None,
+            "has_weights": run.weights_step() is not None,
             "moments": run.snapshots(),
             "samples": list(run.samples()),
         }
@@ -224,13 +224,13 @@ class Trainings:
         """
         folder = self.folder_of(name)
         key = key_of(folder)
-        held = Run.is_at(folder) and Run(folder).is_held()
+        held = Run.is_at(folder) and Run(folder).is_locked()
         if not held and self.processes.lives(key):
             self.processes.end(key)
             return
         if not held:
             raise UserError(f"{name} is not training: there is nothing to pause.")
-        pid = Run(folder).holder()
+        pid = Run(folder).lock_owner()
         if pid is None or pid == os.getpid() or not is_ours(pid):
             raise UserError(
                 f"{name} is trained by a process that can't be told from here: press Ctrl-C where "

@@ -28,11 +28,11 @@ def state_of(run: Run, *, lives: bool, failure: str) -> State:
         lives: Whether the process that was begun for it is at work.
         failure: How that process failed; empty where it did not.
     """
-    if run.is_held():
+    if run.is_locked():
         return "training"
     if lives:
         return "waiting"
-    ends = run.ends_at()
+    ends = run.weights_step()
     if ends is not None:
         return "done" if ends == run.config.train.steps else "stopped"
     return "failed" if failure else "paused"
