@@ -9,7 +9,7 @@ from latentarium.data.dataset import Split
 from latentarium.data.toy import ring
 from latentarium.evaluation.likelihood import active_units, elbo, importance_nll
 from latentarium.evaluation.subject import scattered
-from latentarium.latent.gaps import distance_to_data, gap_share, judge_entropy
+from latentarium.latent.gaps import classifier_entropy, distance_to_data, gap_share
 from latentarium.metrics.conditional import wrong_label_auc
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
 from latentarium.metrics.distances import kernel_distance
@@ -92,7 +92,9 @@ def test_gaps_are_those_of_the_codes_in_any_order():
     assert (again.share, again.threshold) == (whole.share, whole.threshold)
     assert again.interval == whole.interval
     scores = torch.softmax(draw(50, 4), 1)
-    torch.testing.assert_close(judge_entropy(scores[:, shuffled(4)]), judge_entropy(scores))
+    torch.testing.assert_close(
+        classifier_entropy(scores[:, shuffled(4)]), classifier_entropy(scores)
+    )
 
 
 def test_coverage_does_not_know_the_modes_by_name():

@@ -10,7 +10,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.evaluation.report import Report
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.latent_map import LatentMap
 from latentarium.studio import processes
 from latentarium.studio.compare.measuring import Measuring
 from latentarium.studio.compare.table import table
@@ -80,7 +80,7 @@ def gallery(tmp_path):
         run = train(presets.get(name), tmp_path / name, data)
         found.append(
             Exhibit(name=name, folder=str(run.folder), kind=name,
-                    atlas=Atlas(run.load(), data), run=run)
+                    latent_map=LatentMap(run.load(), data), run=run)
         )  # fmt: skip
     return Gallery(found)
 
@@ -192,7 +192,7 @@ def test_what_measures_is_the_command_line(measuring, tmp_path, monkeypatch):
 def test_models_of_the_package_are_not_measured_into(gallery):
     one = gallery[0]
     shipped = Exhibit(
-        name="ae", folder="shipped:ae", kind=one.kind, atlas=one.atlas, run=one.run
+        name="ae", folder="shipped:ae", kind=one.kind, latent_map=one.latent_map, run=one.run
     )  # fmt: skip
     with TestClient(make_app(Gallery([shipped])), base_url="http://127.0.0.1:8765") as client:
         answer = client.post("/api/models/0/measuring")

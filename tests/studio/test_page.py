@@ -24,16 +24,16 @@ def test_dragging_decodes_under_the_pointer(page, served):
     # the image is that of the place in the address
     quiet(page)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
-    image = served.gallery[0].atlas.decode_at(float(place["x"]), float(place["y"]))
+    image = served.gallery[0].latent_map.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
     shown = pixels(page)[::4]
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
 def test_trust_says_where_the_data_are_and_where_they_are_not(page, served, monkeypatch):
-    atlas = served.gallery[0].atlas
-    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
-    rare = atlas.points()[0]
+    latent_map = served.gallery[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
+    rare = latent_map.points()[0]
     go(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
     ring = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
     assert pixels(page, "nearest")
@@ -54,9 +54,9 @@ def test_trust_says_where_the_data_are_and_where_they_are_not(page, served, monk
 def test_a_model_that_has_learned_little_is_not_trusted_anywhere(
     page, served, monkeypatch, fidelity, hues, words
 ):
-    atlas = served.gallery[0].atlas
-    monkeypatch.setitem(atlas.__dict__, "fidelity", fidelity)
-    x, y = atlas.points()[level(atlas).argmax()]
+    latent_map = served.gallery[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", fidelity)
+    x, y = latent_map.points()[level(latent_map).argmax()]
     go(page, served, f"#model=0&x={x}&y={y}")
     page.get_by_test_id("verdict").get_by_text(words).wait_for()
     assert "Among the data" in page.get_by_test_id("verdict").inner_text()
@@ -64,13 +64,13 @@ def test_a_model_that_has_learned_little_is_not_trusted_anywhere(
 
 
 def test_the_ring_says_what_the_words_say(page, served, monkeypatch):
-    atlas = served.gallery[0].atlas
-    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
+    latent_map = served.gallery[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
     bands = {"Among": (100, 141), "twice": (26, 47), "Off|Not": (4, 5)}
-    levels, met = level(atlas), set()
+    levels, met = level(latent_map), set()
     for wanted in (0.8, 0.11, 0.09, 0.02, 0.0):
         i = int(np.abs(levels - wanted).argmin())
-        x, y = atlas.points()[i] if wanted else (60, 60)
+        x, y = latent_map.points()[i] if wanted else (60, 60)
         go(page, served, f"#model=0&x={x}&y={y}")
         said = page.get_by_test_id("verdict").inner_text()
         (word,) = [word for word in bands if re.search(word, said)]
@@ -79,10 +79,10 @@ def test_the_ring_says_what_the_words_say(page, served, monkeypatch):
     assert len(met) == 3
 
 
-def level(atlas):
+def level(latent_map):
     """Where each image lies on the map."""
-    z = atlas.plane.unproject(torch.from_numpy(atlas.points()).double()).float()
-    return levels_of(atlas.decoded_in_turns(z).trust).numpy()
+    z = latent_map.plane.unproject(torch.from_numpy(latent_map.points()).double()).float()
+    return levels_of(latent_map.decode_scored(z).scores).numpy()
 
 
 def hue(page):
@@ -116,7 +116,7 @@ def test_the_gap_layer_reddens_what_is_far_from_the_data(page, served, monkeypat
     go(page, served)
     assert page.get_by_test_id("gaps").is_hidden()
     painted = []
-    for definition in ("trust", "round_trip", "stretch"):
+    for definition in ("rarity", "round_trip", "stretch"):
         page.get_by_label("Gaps").select_option(definition)
         page.get_by_test_id("gaps").wait_for()
         page.get_by_role("status").locator("progress").wait_for(state="detached")

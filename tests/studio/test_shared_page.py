@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentarium.latent import gap_layer
-from latentarium.latent.scores import AT_ONCE
+from latentarium.latent.scored_decoder import CHUNK_SIZE
 from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, until, watched
 
 pytestmark = IN_A_BROWSER
@@ -122,19 +121,19 @@ def test_ones_own_gaussian_begins_where_one_looks(page, served):
 
 def test_a_layer_is_seen_before_it_is_whole_and_says_how_long_it_takes(page, served, monkeypatch):
     """Held after its first lines, as a slow model would hold it."""
-    atlas, goes_on, turns = served.gallery[0].atlas, threading.Event(), []
-    real = atlas.decoded
-    gap_layer._kept.pop(atlas, None)  # what other tests have seen
+    latent_map, goes_on, turns = served.gallery[0].latent_map, threading.Event(), []
+    real = latent_map.decoder.decode_scored
+    latent_map.gap_layers._cache.clear()  # other tests may have filled it
 
     def slow(z, *given, **more):
         turns.append(len(z))
-        if turns.count(AT_ONCE) > 6:
+        if turns.count(CHUNK_SIZE) > 6:
             goes_on.wait(10)
         return real(z, *given, **more)
 
-    monkeypatch.setattr(atlas, "decoded", slow)
+    monkeypatch.setattr(latent_map.decoder, "decode_scored", slow)
     go(page, served, "#model=0&v.x=0&v.y=0&v.s=30")
-    page.get_by_label("Gaps").select_option("trust")
+    page.get_by_label("Gaps").select_option("rarity")
     page.get_by_test_id("gaps").wait_for()
     bar = page.get_by_role("status").locator("progress")
     until(page, "/about \\d+ s left/.test(document.querySelector('.layering').innerText)")

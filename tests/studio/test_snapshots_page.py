@@ -84,7 +84,7 @@ def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
     assert pixels(page) != before
     place = address(page)
     x, y = float(place["m.x"]), float(place["m.y"])
-    expected = to_uint8(served.gallery.atlas(0, 2).decode_at(x, y)).flatten()
+    expected = to_uint8(served.gallery.latent_map(0, 2).decode_at(x, y)).flatten()
     assert np.abs(np.array(pixels(page)[::4]) - expected.numpy()).max() <= 1
     assert "Of held-out images" in page.locator(".place").inner_text()
     names: dict = {}
@@ -92,7 +92,7 @@ def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
     assert "run.load(1)" in code
     # these images were arrays, which no code can load
     code = code.replace(served.gallery[0].data_code(), "data")
-    names["data"] = served.gallery[0].atlas.data
+    names["data"] = served.gallery[0].latent_map.data
     exec(code, names)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)
 

@@ -7,8 +7,8 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.classifier.classifier import Judge
 from latentarium.classifier.training import train_judge
-from latentarium.latent.gap_layer import coarse_to_fine, gap_parts
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.gap_layer import coarse_to_fine
+from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.registry import Exhibit, Gallery, prepare
 from pages import Served, pixels
 
@@ -21,20 +21,24 @@ def on_show(make_folder, n: int, *names: str) -> list[Exhibit]:
     found = []
     for name in names:
         run = la.train(presets.get(name), make_folder(name) / "r", data)
-        atlas = Atlas(run.load(), data)
-        found.append(Exhibit(name=name, folder="r", kind=KINDS[name], atlas=atlas, run=run))
+        latent_map = LatentMap(run.load(), data)
+        found.append(
+            Exhibit(name=name, folder="r", kind=KINDS[name], latent_map=latent_map, run=run)
+        )
     return found
 
 
 def judged(gallery) -> tuple[Gallery, Judge]:
     """The same models on show, their maps made anew with a judge of their images."""
-    judge = train_judge(gallery[0].atlas.data, steps=60, checks=2)
+    judge = train_judge(gallery[0].latent_map.data, steps=60, checks=2)
     found = []
     for one in gallery:
-        atlas = Atlas(one.atlas.model, one.atlas.data)
-        atlas.judge = judge
+        latent_map = LatentMap(one.latent_map.model, one.latent_map.data)
+        latent_map.decoder.classifier = judge
         found.append(
-            Exhibit(name=one.name, folder=one.folder, kind=one.kind, atlas=atlas, run=one.run)
+            Exhibit(
+                name=one.name, folder=one.folder, kind=one.kind, latent_map=latent_map, run=one.run
+            )
         )
     again = Gallery(found)
     prepare(again).join()
@@ -72,9 +76,11 @@ def metrics_of(run, measurements: dict, fingerprint: str = "f") -> dict:
     }  # fmt: skip
 
 
-def gap_grid(atlas, definition, box, cells=64, *, plane=None) -> np.ndarray:
+def gap_grid(latent_map, definition, box, cells=64, *, plane=None) -> np.ndarray:
     """A layer as a grid, float32 (cells, cells), the topmost row first."""
-    parts = [part.values for part in gap_parts(atlas, definition, box, cells, plane=plane)]
+    parts = [
+        part.values for part in latent_map.gap_layers.parts(definition, box, cells, plane=plane)
+    ]
     grid = np.empty((cells, cells), np.float32)
     grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
     return grid

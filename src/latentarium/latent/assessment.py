@@ -87,13 +87,11 @@ def prior_distance(latent_map: LatentMap) -> SlicedDistance | None:
         seed = int(torch.randint(2**31, (), generator=generator))
         return prior_latents(latent_map.model, n, seed)[0]
 
-    held_out = latent_map.held_out_latents[:MAX_HELD_OUT]
+    held_out = latent_map.encoded.held_out_latents[:MAX_HELD_OUT]
     return prior_sliced_distance(held_out, draw=draw)
 
 
-def _assess(
-    levels: PerPoint, probabilities: ClassScores | None, label: int | None
-) -> Assessment:
+def _assess(levels: PerPoint, probabilities: ClassScores | None, label: int | None) -> Assessment:
     n = len(levels)
     if n == 0:  # no held-out image of the class
         return Assessment(n=0, off_data=None, confident=None, right_class=None)

@@ -79,9 +79,7 @@ class Calibration:
 
     def rarities(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
         """Return the share of held-out images that are less unusual, by each measure."""
-        return {
-            name: percentile_among(value, self.values[name]) for name, value in values.items()
-        }
+        return {name: percentile_among(value, self.values[name]) for name, value in values.items()}
 
     def level(self, rarities: Mapping[str, PerPoint]) -> PerPoint:
         """Return the share of held-out images that are at least as unusual by any measure."""

@@ -8,9 +8,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.inference import reconstruct
 
 
-def explained_variance(
-    model: LatentModel, held_out: Split, max_images: int = 500
-) -> float | None:
+def explained_variance(model: LatentModel, held_out: Split, max_images: int = 500) -> float | None:
     """Return R^2 of the reconstructions about the mean image.
 
     It is negative if the mean image is a better reconstruction of every image.

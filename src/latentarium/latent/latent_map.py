@@ -212,9 +212,7 @@ class LatentMap:
         """Encode and decode images."""
         return self.decode(self.encode(images))
 
-    def locate(
-        self, image: Tensor | np.ndarray, *, plane: Plane | str | None = None
-    ) -> Location:
+    def locate(self, image: Tensor | np.ndarray, *, plane: Plane | str | None = None) -> Location:
         """Encode one image (1, C, H, W), and describe where it is on the map."""
         self.encoded.require_encoder()
         where = self._plane(plane) or self.plane

@@ -23,7 +23,7 @@ class SharedBaseline:
         num_images: Number of held-out images to invert.
     """
 
-    def __init__(self, latent_map: LatentMap, num_images: int = NUM_IMAGES) -> None:
+    def __init__(self, latent_map: LatentMap, num_images: int) -> None:
         self._map = latent_map
         self._baseline = InversionBaseline(
             latent_map.model, latent_map.data.validation, num_images
@@ -54,6 +54,12 @@ class SharedBaseline:
 _BASELINES: "WeakKeyDictionary[LatentMap, SharedBaseline]" = WeakKeyDictionary()
 
 
-def shared_baseline(latent_map: LatentMap) -> SharedBaseline:
-    """Return the baseline of a model, for as long as its map exists."""
-    return _BASELINES.setdefault(latent_map, SharedBaseline(latent_map))
+def shared_baseline(latent_map: LatentMap, num_images: int | None = None) -> SharedBaseline:
+    """Return the baseline of a model, the same one for as long as its map exists.
+
+    Arguments:
+        latent_map: The model's map.
+        num_images: Number of held-out images, if the baseline is new; None: `NUM_IMAGES`.
+    """
+    new = SharedBaseline(latent_map, NUM_IMAGES if num_images is None else num_images)
+    return _BASELINES.setdefault(latent_map, new)

@@ -67,9 +67,7 @@ def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
         return Samples(images=images, z=z.cpu(), labels=labels)
 
 
-def decoder_weights(
-    model: LatentModel, labels: Labels | SoftLabels | None
-) -> SoftLabelSet | None:
+def decoder_weights(model: LatentModel, labels: Labels | SoftLabels | None) -> SoftLabelSet | None:
     """Return the class weights that a model's decoder sees; None if it sees none."""
     if labels is None or not model.decodes_label:
         return None

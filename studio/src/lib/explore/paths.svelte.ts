@@ -23,7 +23,7 @@ interface Found {
 export const STEPS = [8, 12, 16, 24];
 
 /** An end is an image, as i17, or a place of the map, as 0.5,-1.25. */
-const chosen = slice("p.", { a: "", b: "", steps: 16, way: "straight", at: 0 });
+const chosen = slice("p.", { a: "", b: "", steps: 16, way: "linear", at: 0 });
 
 export class Paths {
   found = $state.raw<Found | null>(null);
@@ -206,12 +206,12 @@ export class Paths {
   /** Python that makes the images of the way that is looked at. */
   get code(): string {
     const plane = this.here.plane ? ", plane=plane" : "";
-    const name = this.ways[this.row]?.name ?? "straight";
+    const name = this.ways[this.row]?.name ?? "linear";
     const ends = (["a", "b"] as const).map((one) => `${one} = latent_of(atlas, "${this.ends[one]}"${plane})`);
     const { model } = this.here;
     const label = model.asks_class ? `, torch.full((${this.steps},), ${shown.label})` : "";
     const [module, call] = {
-      straight: ["latent.paths import lerp", "lerp(a, b"],
+      linear: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],
       data: ["studio.maps.ways import through_data", "through_data(atlas, a, b"],
     }[name]!;

@@ -14,7 +14,7 @@ export const en = {
   gapLayer: "Gaps",
   gapNames: {
     none: "not shown",
-    trust: "off the data, by any measure",
+    rarity: "off the data, by any measure",
     distance: "far from the data",
     round_trip: "not recognized (round trip)",
     stretch: "decoder stretches",
@@ -43,7 +43,7 @@ export const zhTW: typeof en = {
   gapLayer: "空隙",
   gapNames: {
     none: "不顯示",
-    trust: "離開資料（任一項）",
+    rarity: "離開資料（任一項）",
     distance: "離資料遠",
     round_trip: "認不出來（往返）",
     stretch: "解碼器拉伸",
