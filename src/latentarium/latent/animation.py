@@ -55,9 +55,9 @@ def snapshots_gif(snapshots: Snapshots) -> bytes:
         raise UserError(
             "This run has no snapshots: train with --train.snapshots 24.", code="no-snapshots"
         )
-    final = snapshots.run.load(snapshots.steps[-1])
+    has_encoder = snapshots.run.config.model.has_encoder
     numbers = range(1, len(snapshots) + 1)
-    maps = [snapshots.points(number) if final.has_encoder else None for number in numbers]
+    maps = [snapshots.points(number) if has_encoder else None for number in numbers]
     window = Window.around([points for points in maps if points is not None])
     frames = []
     for step, points in zip(snapshots.steps, maps, strict=True):
