@@ -9,7 +9,7 @@ from PIL import Image
 from latentarium.data.dataset import to_uint8
 from latentarium.image_files import grid_png
 from latentarium.latent.calibration import OFF_LEVEL, levels_of
-from latentarium.studio.samples.assess import assess
+from latentarium.studio.samples.assess import assess_each
 from latentarium.studio.samples.draw import SampleRequest, draw
 from pages import IN_A_BROWSER, go, quiet, until
 from support.drawing import judged_studio, shown
@@ -46,7 +46,7 @@ def test_the_grid_is_what_sample_makes_and_each_image_is_judged(page, served):
         if judged_as != 1:
             assert "✗" in badge.inner_text()
     drawn = draw(latent_map, SampleRequest(n=16, seed=5, truncation=0.5, label="1"))
-    said = assess(latent_map, drawn)
+    said = assess_each(latent_map, drawn)
     legend = page.get_by_test_id("legend").inner_text()
     assert "✓ what was asked for" in legend
     assert f"as are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from threadpoolctl import threadpool_limits
 
 from latentarium.errors import UserError
-from latentarium.studio.compare.measuring import Measuring
+from latentarium.studio.compare.evaluation_queue import EvaluationQueue
 from latentarium.studio.processes import Processes
 from latentarium.studio.protocol import (
     LARGEST,
@@ -82,7 +82,7 @@ def make_app(
     app.add_exception_handler(HTTPException, _refused)
     images = Uploads(runs / "uploads")
     trainings = Trainings(runs, gallery, images)
-    measuring = Measuring(Processes(runs / ".studio" / "measure"))
+    measuring = EvaluationQueue(Processes(runs / ".studio" / "measure"))
     routers = (
         models.router(gallery), explore.router(gallery), given.router(gallery),
         samples.router(gallery), comparison.router(gallery, measuring), moments.router(gallery),

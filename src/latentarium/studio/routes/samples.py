@@ -57,7 +57,7 @@ def router(gallery: Gallery) -> APIRouter:
         `SCORE_COLUMNS`, None where a measure is unknown."""
         latent_map = gallery.latent_map(index)
         drawn = draw(latent_map, SampleRequest(**wish.model_dump()))
-        said = assess(latent_map, drawn)
+        said = assess_each(latent_map, drawn)
         hard = drawn.labels is not None and not drawn.labels.dtype.is_floating_point
         return {
             "asked": drawn.labels.tolist() if hard and drawn.labels is not None else None,

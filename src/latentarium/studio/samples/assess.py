@@ -40,7 +40,7 @@ class SampleAssessment:
     """The share of held-out images of whose class the classifier is confident."""
 
 
-def assess(latent_map: LatentMap, samples: Samples) -> SampleAssessment:
+def assess_each(latent_map: LatentMap, samples: Samples) -> SampleAssessment:
     """Score samples and classify them."""
     weights = decoder_weights(latent_map.model, samples.labels)
     decoded = decode_interleaved(latent_map, samples.z, weights)
