@@ -186,7 +186,7 @@ def test_doubt_is_calibrated_on_decoded_held_out_images(latent_maps):
     latent_map = latent_maps["ae_debug"]
     assert np.isnan(column(decode_points(latent_map, [[0, 0]]), "doubt_rarity")).all()
     with_classifier = LatentMap(latent_map.model, latent_map.data)
-    with_classifier.decoder.classifier = DarknessClassifier()  # type: ignore[assignment]
+    with_classifier.decoder.classifier = DarknessClassifier()
     assert not with_classifier.is_prepared
     with_classifier.prepare()
     assert with_classifier.is_prepared

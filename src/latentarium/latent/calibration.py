@@ -12,12 +12,13 @@ References:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from latentarium.latent.gaps import percentile_among
-from latentarium.shapes import ClassScores, LabelSet, PerPoint
+from latentarium.shapes import ClassScores, LabelSet, PerPoint, Pixels
 from latentarium.stats.intervals import wilson
 
 MEASURES = ("distance", "round_trip", "doubt", "strange", "error")
@@ -33,13 +34,22 @@ SCORE_COLUMNS = (
     "level", "nearest", "distance", "round_trip", "distance_rarity", "round_trip_rarity",
     "doubt_rarity", "strange_rarity", "error_rarity",
 )  # fmt: skip
-"""Columns of `Calibration.table`: the level; the number of the nearest training image; two measures
-in their own units; the rarity by each measure. Unknown values are nan."""
+"""Columns of `Calibration.table`: the level; the number of the nearest training image; two
+measures in their own units; the rarity by each measure. Unknown values are nan."""
 MAX_HELD_OUT = 2000
 """Most held-out images that a calibration uses."""
 EDGE_LEVEL, OFF_LEVEL = 0.1, 0.01
 """An image below the first level is at the edge of the data, below the second it is off the
 data."""
+
+
+@runtime_checkable
+class ImageClassifier(Protocol):
+    """A classifier of images, such as the evaluation classifier."""
+
+    def probabilities(self, images: Pixels) -> ClassScores:
+        """Return the probability of each class."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,8 +92,8 @@ def gap_share(
     """
     if not 0 < quantile < 1 or len(held_out) * (1 - quantile) < 1 or len(distance) == 0:
         raise UserError(
-            f"The {quantile} quantile can't be estimated from {len(held_out)} held-out latents and "
-            f"{len(distance)} draws: give more of them, or a smaller quantile between 0 and 1.",
+            f"The {quantile} quantile can't be estimated from {len(held_out)} held-out latents "
+            f"and {len(distance)} draws: give more of them, or a smaller quantile above 0.",
             code="too-few-latents",
         )
     distance, held_out = distance.double(), held_out.double()
@@ -276,7 +276,7 @@ def _edges(distance: Tensor, bins: int | Sequence[float]) -> Tensor:
     edges = torch.tensor(list(bins), dtype=torch.float64)
     if len(edges) < 2 or not bool((edges.diff() > 0).all()):
         raise UserError(
-            f"The edges {edges.tolist()} are not increasing: give at least two, the smallest first.",
+            f"The edges {edges.tolist()} are not increasing: give at least two, smallest first.",
             code="invalid-bins",
         )
     low, high = float(distance.min()), float(distance.max())

@@ -5,8 +5,8 @@
     mixture     sum over components of w_j N(m_j, S_j), by expectation maximization
 
 A covariance can be shrunk towards a multiple of the identity of the same trace,
-S' = (1 - s) S + s (tr S / Z) I, so that few latents or a constant dimension don't make it singular.
-All computations are in float64; draws are float32.
+S' = (1 - s) S + s (tr S / Z) I, so that few latents or a constant dimension don't make it
+singular. All computations are in float64; draws are float32.
 
 References:
     A well-conditioned estimator for large-dimensional covariance matrices (Ledoit and Wolf, 2004)
@@ -242,7 +242,7 @@ def mixture(
     """
     if not 1 <= components <= len(z):
         raise UserError(
-            f"components is {components}; with {len(z)} latents it must be between 1 and {len(z)}.",
+            f"components is {components}; it must be between 1 and the {len(z)} latents.",
             code="too-few-latents",
         )
     if not bool(z.isfinite().all()):

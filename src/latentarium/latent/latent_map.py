@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from latentarium.cached import cached
-from latentarium.classifier.classifier import Judge
 from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.latent import gaussian_samples
-from latentarium.latent.calibration import Calibration
+from latentarium.latent.calibration import Calibration, ImageClassifier
 from latentarium.latent.encoded import K_NEAREST, EncodedData
 from latentarium.latent.explained_variance import explained_variance
 from latentarium.latent.gap_layer import Box, GapLayers
@@ -67,7 +66,7 @@ class LatentMap:
         *,
         max_points: int = 0,
         align_to: Callable[[], Points | None] | None = None,
-        classifier: Judge | None = None,
+        classifier: ImageClassifier | None = None,
     ) -> None:
         self.model, self.data, self.seed = model, data, seed
         self.lock = self._lock = threading.RLock()
@@ -305,7 +304,7 @@ class LatentMap:
     # -------------------------------------------------------------------------------------- scores
 
     @property
-    def classifier(self) -> Judge | None:
+    def classifier(self) -> ImageClassifier | None:
         """The classifier that measures doubt; None if there is none for these data."""
         return self.decoder.classifier
 

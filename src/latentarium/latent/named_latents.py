@@ -4,7 +4,7 @@
     c3          the mean latent of class 3
     0.5,-1.25   a point of the map, or of the lattice of a model that can't encode
 
-A plane is named by three of the first two kinds: i17_c3_i40. The empty name is the map's own plane.
+A plane is named by three images or classes: i17_c3_i40. The empty name is the map's own plane.
 """
 
 import re

@@ -131,7 +131,7 @@ def anchor_plane(z: LatentSet, anchors: OtherLatentSet) -> Plane:
     _require_spread(z)
     if len(anchors) != 3 or not bool(anchors.isfinite().all()):
         raise UserError(
-            f"There are {len(anchors)} anchors, or some are not finite: give three finite latents.",
+            f"{len(anchors)} anchors are given, or some are not finite: give three finite ones.",
             code="invalid-anchors",
         )
     anchors = anchors.detach().cpu().double()

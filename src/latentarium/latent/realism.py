@@ -7,11 +7,10 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from latentarium.cached import cached
-from latentarium.classifier.classifier import Judge
 from latentarium.data.arrays import fixed_permutation
 from latentarium.data.dataset import Data
 from latentarium.data.subsets import first
-from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, Scores
+from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
 from latentarium.latent.encoded import K_NEAREST
 from latentarium.latent.gaps import classifier_entropy
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
@@ -23,16 +22,22 @@ class RealismScorer:
 
     Arguments:
         data: Real images.
-        classifier: A classifier of such images, which extracts the features; None: random
-            convolutions do.
+        classifier: A classifier of such images. If it is an `Extractor`, it extracts the features,
+            else random convolutions do.
         max_real: Most training images to compare with.
     """
 
-    def __init__(self, data: Data, classifier: Judge | None, max_real: int = 5000) -> None:
+    def __init__(
+        self, data: Data, classifier: ImageClassifier | None, max_real: int = 5000
+    ) -> None:
         self._classifier = classifier
         self._held_out = first(data.validation, MAX_HELD_OUT).images
         self._lock = threading.RLock()
-        self.extractor: Extractor = classifier or RandomConvolutions(data.card.image_shape)
+        self.extractor: Extractor = (
+            classifier
+            if isinstance(classifier, Extractor)
+            else RandomConvolutions(data.card.image_shape)
+        )
         self._numbers = torch.from_numpy(fixed_permutation(len(data.train))[:max_real])
         features = self.extractor.features(data.train.images[self._numbers])
         k = min(K_NEAREST, len(features))
@@ -64,7 +69,7 @@ class RealismScorer:
 _scorers: "WeakValueDictionary[tuple[str, int], RealismScorer]" = WeakValueDictionary()
 
 
-def realism_scorer(data: Data, classifier: Judge | None) -> RealismScorer:
+def realism_scorer(data: Data, classifier: ImageClassifier | None) -> RealismScorer:
     """Return the scorer of these images and this classifier, shared by all models that use it."""
     key = (data.card.fingerprint, id(classifier))  # a scorer in the table keeps its classifier
     scorer = _scorers.get(key)

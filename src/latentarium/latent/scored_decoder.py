@@ -6,11 +6,10 @@ from contextlib import AbstractContextManager
 from torch.nn.functional import one_hot
 
 from latentarium.cached import cached
-from latentarium.classifier.classifier import Judge
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.data.subsets import first
 from latentarium.errors import UserError
-from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, Scores
+from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.realism import RealismScorer, realism_scorer
 from latentarium.latent.scores import (
@@ -40,14 +39,14 @@ class ScoredDecoder:
     def __init__(
         self,
         encoded: EncodedData,
-        classifier: Judge | None,
+        classifier: ImageClassifier | None,
         lock: AbstractContextManager[object],
     ) -> None:
         self.model, self.data, self.encoded = encoded.model, encoded.data, encoded
         self._given_classifier, self._lock = classifier, lock
 
     @cached
-    def classifier(self) -> Judge | None:
+    def classifier(self) -> ImageClassifier | None:
         """The classifier that measures doubt; None if there is none for these data."""
         return self._given_classifier or shipped_classifier(self.data)
 

@@ -8,7 +8,7 @@ import torch
 
 from latentarium.classifier.classifier import Judge, load_judge
 from latentarium.data.dataset import Data, to_float
-from latentarium.latent.calibration import MAX_HELD_OUT, Scores
+from latentarium.latent.calibration import MAX_HELD_OUT, ImageClassifier, Scores
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.gaps import classifier_entropy
 from latentarium.latent.initial_latents import pixel_mse
@@ -57,7 +57,7 @@ def posterior_means(model: LatentModel, images: Images) -> LatentSet:
 
 def score_decoded(
     encoded: EncodedData,
-    classifier: Judge | None,
+    classifier: ImageClassifier | None,
     z: LatentSet,
     images: Images,
     pixels: Pixels,

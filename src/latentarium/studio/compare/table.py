@@ -19,8 +19,8 @@ HIGHER_IS_BETTER = (
 LOWER_IS_BETTER = (
     "frechet", "kernel", "mse", "reconstruction", "nll", "bits", "gaps", "classes.commonest",
 )  # fmt: skip
-"""Keys in neither have no best value: they depend on the scale of the latent or of the loss, or are
-right at their reference."""
+"""Keys in neither have no best value: they depend on the scale of the latent or of the loss, or
+are best at their reference."""
 
 
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from latentarium.studio.limiter import in_line
 from latentarium.studio.protocol import MOST
 from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.answers import binary, pixel_bytes, trust_rows
-from latentarium.studio.samples.assess import assess, describe_prior
+from latentarium.studio.samples.assess import assess_each, describe_prior
 from latentarium.studio.samples.draw import SampleRequest, Way, draw
 
 
