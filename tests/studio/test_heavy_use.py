@@ -179,7 +179,7 @@ def test_who_waits_for_a_map_holds_up_nobody_else(trained):
             client.websocket_connect("/decode", headers=host) as waits,
             client.websocket_connect("/decode", headers=host) as other,
         ):
-            with busy.in_turn:
+            with priority_lock(busy):
                 waits.send_bytes(request([[0, 0]], model=0, number=1))
                 other.send_bytes(request([[0, 0]], model=1, number=2))
                 assert reply(other.receive_bytes())["id"] == 2

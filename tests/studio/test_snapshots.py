@@ -116,9 +116,9 @@ def test_snapshot_maps_are_aligned_and_show_the_same_images(runs, data):
     assert snapshots.steps == runs[0].snapshots() == [0, 1, 40]
     maps = [snapshots.latent_map(i) for i in (1, 2, 3)]
     for early, late in itertools.pairwise(maps):
-        assert torch.equal(early.train.images, late.train.images)
+        assert torch.equal(early.encoded.train.images, late.encoded.train.images)
         here, there = (torch.from_numpy(one.points()).double() for one in (early, late))
-        own = principal_plane(early.codes).project(early.codes)
+        own = principal_plane(early.latents).project(early.latents)
         assert float((here - there).norm()) <= float((own - there).norm()) + 1e-5
         torch.testing.assert_close(distances(here), distances(own), rtol=0, atol=1e-5)
     # the order of requests makes no difference
