@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from latentarium.errors import UserError
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
+    from latentarium.latent import LatentMap
     from latentarium.run import Run, load
     from latentarium.training.train import train
 
 __version__ = "0.1.0"
 __all__ = [
     "Config",
+    "LatentMap",
     "Run",
     "UserError",
     "compare",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "Config": "config",
+    "LatentMap": "latent",
     "Run": "run",
     "UserError": "errors",
     "compare": "evaluation.report",

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from itertools import islice
 from types import TracebackType
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -55,11 +56,8 @@ def interleaved(latent_map: LatentMap, steps: Iterator[Step]) -> Iterator[Step]:
     """Yield the steps of a long job, each of which is computed under the priority lock."""
     while True:
         with priority_lock(latent_map):
-            step = next(steps, _END)
-        if step is _END:
+            step = list(islice(steps, 1))
+        if not step:
             return
         time.sleep(PAUSE)
-        yield step  # type: ignore[misc]
-
-
-_END = object()
+        yield step[0]
