@@ -9,7 +9,7 @@ from latentarium.data.dataset import Split
 from latentarium.data.subsets import scattered
 from latentarium.data.toy import ring
 from latentarium.evaluation.likelihood import active_units, elbo, importance_nll
-from latentarium.latent.gaps import distance_to_data, gap_share, judge_entropy
+from latentarium.latent.gaps import classifier_entropy, distance_to_data, gap_share
 from latentarium.metrics.conditional import wrong_label_auc
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
 from latentarium.metrics.distances import kernel_distance
@@ -95,7 +95,9 @@ def test_gap_share_ignores_the_order_of_latents():
     assert (again.share, again.threshold) == (expected.share, expected.threshold)
     assert again.interval == expected.interval
     scores = torch.softmax(draw(50, 4), 1)
-    torch.testing.assert_close(judge_entropy(scores[:, permutation(4)]), judge_entropy(scores))
+    torch.testing.assert_close(
+        classifier_entropy(scores[:, permutation(4)]), classifier_entropy(scores)
+    )
 
 
 def test_mode_coverage_ignores_the_numbering_of_modes():

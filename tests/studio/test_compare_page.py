@@ -9,8 +9,8 @@ import pytest
 import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.calibration import levels_of
-from latentarium.latent.prior_check import as_generator
 from latentarium.studio import processes
+from latentarium.studio.samples.assess import describe_prior
 from support.browser import (
     BROWSER_MARKS,
     StudioServer,
@@ -29,14 +29,14 @@ AE, VAE, GAN, CGAN = range(4)
 served = pytest.fixture(studio_with_classifier, scope="module")
 
 
-def reconstruction(atlas, number):
-    again = atlas.model.reconstruct(to_float(atlas.image(number)[None])).detach()
+def reconstruction(latent_map, number):
+    again = latent_map.model.reconstruct(to_float(latent_map.image(number)[None])).detach()
     return to_uint8(again)[0, 0].numpy().astype(int)
 
 
 def check_cursor_code(page, served, monkeypatch):
     """Require that the copied code reproduces the decoded image of each model, by its folder."""
-    data = served.gallery[AE].atlas.data
+    data = served.gallery[AE].latent_map.data
     monkeypatch.setattr(la, "load_data", lambda *_, **__: data)  # the data set is not in a file
     ran: dict = {}
     exec(page.get_by_test_id("code-python").first.inner_text(), ran)
@@ -49,10 +49,10 @@ def check_cursor_code(page, served, monkeypatch):
 def test_every_encoder_receives_the_same_real_image(page, served, monkeypatch):
     open_page(page, served, "#tab=compare&c.image=17")
     for model in (AE, VAE):
-        atlas = served.gallery[model].atlas
-        expected = reconstruction(atlas, 17)
+        latent_map = served.gallery[model].latent_map
+        expected = reconstruction(latent_map, 17)
         assert np.abs(image_on_page(page, f"decoded-{model}") - expected).max() <= 1
-        real = atlas.image(17)[0].numpy().astype(int)
+        real = latent_map.image(17)[0].numpy().astype(int)
         wait_until(page, f"document.querySelector('[data-testid=real-{model}]').width > 0")
         np.testing.assert_array_equal(image_on_page(page, f"real-{model}"), real)
         wait_until(
@@ -61,7 +61,9 @@ def test_every_encoder_receives_the_same_real_image(page, served, monkeypatch):
         error = (((expected - real) / 255) ** 2).mean()
         said = float(page.get_by_test_id(f"error-{model}").inner_text().split()[-1])
         assert said == pytest.approx(error, abs=2e-3)
-        level = float(levels_of(atlas.reconstructed(atlas.image(17)[None]).trust))
+        level = float(
+            levels_of(latent_map.decoder.reconstruct_scored(latent_map.image(17)[None]).scores)
+        )
         page.get_by_test_id(f"verdict-{model}").get_by_text("more unusual than").wait_for()
         said = page.get_by_test_id(f"verdict-{model}").inner_text()
         assert f"more unusual than {100 * (1 - level):.0f} % of real images" in said.replace(
@@ -83,10 +85,10 @@ def test_dragging_on_one_map_moves_all_cursors(page, served):
     drag(page, [(0.3, 0.4), (0.45, 0.6)])
     number = int(address(page)["c.image"])
     for model, old in zip((AE, VAE), before, strict=True):
-        atlas = served.gallery[model].atlas
+        latent_map = served.gallery[model].latent_map
         now = image_on_page(page, f"decoded-{model}")
         assert not np.array_equal(now, old)
-        assert np.abs(now - reconstruction(atlas, number)).max() <= 1
+        assert np.abs(now - reconstruction(latent_map, number)).max() <= 1
     assert circles.get_attribute("cx") != place
     page.get_by_role("application").nth(1).focus()  # the other map, by keyboard
     for _ in range(6):
@@ -97,8 +99,8 @@ def test_dragging_on_one_map_moves_all_cursors(page, served):
 def test_all_models_decode_the_same_z(page, served, monkeypatch):
     open_page(page, served, "#tab=compare&c.lock=z&c.x=0.5&c.y=0.25&c.label=1")
     for model in range(4):
-        atlas = served.gallery[model].atlas
-        expected = atlas.decode_at(0.5, 0.25, "1" if model == CGAN else None, seeds=True)
+        latent_map = served.gallery[model].latent_map
+        expected = latent_map.decode_at(0.5, 0.25, "1" if model == CGAN else None, seeds=True)
         expected = to_uint8(expected)[0, 0].numpy().astype(int)
         assert np.abs(image_on_page(page, f"decoded-{model}") - expected).max() <= 1
     old = image_on_page(page, "decoded-3")
@@ -149,14 +151,14 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
     turns = [i % 3 for i in range(16)]
     for model in range(4):
         label = turns if model == CGAN else None
-        images = served.gallery[model].atlas.model.sample(16, label, seed=7)
+        images = served.gallery[model].latent_map.model.sample(16, label, seed=7)
         wait_until(page, f"document.querySelector('[data-testid=sample-{model}-15]')?.width > 0")
         np.testing.assert_array_equal(
             image_on_page(page, f"sample-{model}-15"), to_uint8(images)[15, 0].numpy()
         )
     shares = {}
     for model in (AE, VAE, GAN):
-        expected = as_generator(served.gallery[model].atlas, 7)
+        expected = describe_prior(served.gallery[model].latent_map, 7)
         shares[model] = expected["off"]["share"]
         page.get_by_test_id(f"prior-summary-{model}").wait_for()
         text = page.get_by_test_id(f"prior-scores-{model}").inner_text()

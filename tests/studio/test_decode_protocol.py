@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentarium.errors import UserError
-from latentarium.studio.protocol import TRUST, Kind, id_of, read_request, write_error, write_reply
+from latentarium.latent.calibration import SCORE_COLUMNS
+from latentarium.studio.protocol import Kind, id_of, read_request, write_error, write_reply
 from support.frames import reply, request
 
 COLUMNS, CLASSES = ((16, 2, 1, 2), (64, 2, 1, 2)), (0, 3)
@@ -31,7 +32,7 @@ def test_what_is_written_is_read():
 @pytest.mark.parametrize("shape", [(1, 1, 28, 28), (3, 3, 5, 7), (2, 1, 3, 3)])
 def test_a_reply_holds_pixels_as_a_canvas_takes_them_and_trust(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    trust = np.random.default_rng(1).random((shape[0], len(TRUST))).astype(np.float32)
+    trust = np.random.default_rng(1).random((shape[0], len(SCORE_COLUMNS))).astype(np.float32)
     asked = read(request(np.zeros((shape[0], 2))))
     found = reply(write_reply(asked, pixels, trust))
     assert (found["id"], found["ok"]) == (7, True)

@@ -13,11 +13,10 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_uint8
-from latentarium.latent import inversion_baseline as usual
 from latentarium.latent.inversion import invert
-from latentarium.latent.latent_map import Atlas
-from latentarium.studio.query import search
-from latentarium.studio.query.locate import land
+from latentarium.latent.latent_map import LatentMap
+from latentarium.studio.query import baseline, inversion
+from latentarium.studio.query.locate import locate_query
 from latentarium.studio.registry import Exhibit, Gallery
 from support.browser import (
     BROWSER_MARKS,
@@ -40,7 +39,7 @@ POST = [(0.5, 0.1), (0.5, 0.9)]
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
     """Search for few held-out images in the comparison."""
-    monkeypatch.setattr(usual, "SEARCHED", 4)
+    monkeypatch.setattr(baseline, "NUM_IMAGES", 4)
 
 
 def stroke(page, places):
@@ -69,11 +68,11 @@ def position(page):
     return float(mark.get_attribute("data-x")), float(mark.get_attribute("data-y"))
 
 
-def settled_encoding(page, atlas):
+def settled_encoding(page, latent_map):
     """Wait until the map shows the encoding of the current image, and return it."""
     wait_idle(page)
-    found = land(atlas, grey(page, "model-input"))
-    assert position(page) == pytest.approx(found.place, abs=1e-4)
+    found = locate_query(latent_map, grey(page, "model-input"))
+    assert position(page) == pytest.approx(found.point, abs=1e-4)
     return found
 
 
@@ -81,8 +80,8 @@ def test_a_drawing_is_encoded_reconstructed_and_has_neighbours(page, served):
     open_page(page, served, "#tab=explore&model=1&tool=draw")
     assert "Draw, or take a real image" in page.locator("aside").inner_text()
     stroke(page, BAR)
-    atlas = served.gallery[1].atlas
-    found = first = settled_encoding(page, atlas)
+    latent_map = served.gallery[1].latent_map
+    found = first = settled_encoding(page, latent_map)
     assert grey(page, "model-input").max() > 200
     assert torch.equal(grey(page, "reconstruction"), found.reconstruction)
     names = [
@@ -93,14 +92,14 @@ def test_a_drawing_is_encoded_reconstructed_and_has_neighbours(page, served):
     assert likeliest.startswith(str(int(found.classes.argmax())))
     assert page.get_by_test_id("encoding").locator("ellipse").count() == 2
     stroke(page, POST)
-    second = settled_encoding(page, atlas)
-    assert second.place != first.place
+    second = settled_encoding(page, latent_map)
+    assert second.point != first.point
     wait_idle(page)
     page.reload()  # the address contains the drawing
     wait_ready(page)
-    assert settled_encoding(page, atlas).place == second.place
+    assert settled_encoding(page, latent_map).place == second.point
     page.get_by_role("button", name="Undo").click()
-    assert settled_encoding(page, atlas).place == first.place
+    assert settled_encoding(page, latent_map).place == first.point
     page.get_by_role("button", name="Clear").click()
     page.get_by_test_id("encoding").wait_for(state="detached")
     assert page.get_by_role("button", name="Undo").is_disabled()
@@ -121,11 +120,11 @@ def test_the_copied_code_loads_the_real_image(page, served):
     page.get_by_role("button", name="Real image").click()
     position(page)
     code = page.get_by_test_id("code-python").inner_text()
-    number = int(re.findall(r"atlas\.image\((\d+)\)", code)[0])
-    atlas = served.gallery[0].atlas
-    assert len(atlas.train) <= number < atlas.count  # held out
-    assert torch.equal(grey(page, "model-input")[0], atlas.image(number))
-    scope = {"land": land, "atlas": atlas}
+    number = int(re.findall(r"latent_map\.image\((\d+)\)", code)[0])
+    latent_map = served.gallery[0].latent_map
+    assert len(latent_map.encoded.train) <= number < latent_map.encoded.num_images  # held out
+    assert torch.equal(grey(page, "model-input")[0], latent_map.image(number))
+    scope = {"latent_map": latent_map}
     calls = [line for line in code.splitlines() if line.startswith("image = ")]
     exec("\n".join(calls), scope)
     assert torch.equal(grey(page, "reconstruction"), scope["image"])
@@ -180,15 +179,15 @@ def test_the_search_shows_its_steps_and_result(page, served):
     assert page.get_by_role("radio", name="Draw").count() == 0  # needs an encoder
     page.get_by_role("button", name="Find this image").click()
     page.get_by_test_id("verdict").get_by_text("held-out images").wait_for()
-    atlas = served.gallery[3].atlas
-    found = invert(atlas.model, atlas.image(355)[None], seed=3)
+    latent_map = served.gallery[3].latent_map
+    found = invert(latent_map.model, latent_map.image(355)[None], seed=3)
     assert found.label is not None
     assert torch.equal(grey(page, "found"), to_uint8(found.image))
     assert page.get_by_test_id("found-class").inner_text() == f"as {int(found.label)}"
     assert f"|z| = {float(found.z.norm()):.2f}" in page.get_by_test_id("length").inner_text()
     assert len(page.locator("[data-testid=curve] polyline").get_attribute("points").split()) > 2
     code = page.get_by_test_id("code-python").inner_text()
-    assert "image = atlas.image(355)[None]" in code
+    assert "image = latent_map.image(355)[None]" in code
     assert "found = invert(model, image, seed=3)" in code
     end = grey(page, "found")
     page.get_by_label("Replay").fill("0")
@@ -229,7 +228,7 @@ ABORT = """async (body) => {
 
 def test_leaving_the_page_stops_the_search(page, served, monkeypatch):
     """The server allows two searches at a time, so four abandoned ones must stop quickly."""
-    slow = search.walk
+    slow = inversion.invert_iter
     ended = []
 
     def long_walk(*args, **settings):
@@ -239,9 +238,9 @@ def test_leaving_the_page_stops_the_search(page, served, monkeypatch):
         finally:
             ended.append(True)
 
-    monkeypatch.setattr(search, "walk", long_walk)
+    monkeypatch.setattr(inversion, "invert_iter", long_walk)
     open_page(page, served, "#tab=explore&model=2&tool=find&pad.real=3")
-    image = served.gallery[2].atlas.image(3).permute(1, 2, 0).numpy()
+    image = served.gallery[2].latent_map.image(3).permute(1, 2, 0).numpy()
     body = f'{{"pixels": "{base64.b64encode(image.tobytes()).decode()}"}}'
     assert page.evaluate(ABORT, body) == ""
     page.get_by_role("button", name="Find this image").click()
@@ -275,9 +274,9 @@ def test_zooming_in_shows_images_on_the_map(page, served):
             number = int(label.inner_text().split()[0].removeprefix("#"))
             break
     assert number is not None
-    atlas = served.gallery[0].atlas
-    assert label.inner_text().split()[-1] == str(atlas.shown_classes()[number])
-    assert shows(page, atlas.image(number)[0].numpy(), place)
+    latent_map = served.gallery[0].latent_map
+    assert label.inner_text().split()[-1] == str(latent_map.encoded.class_numbers()[number])
+    assert shows(page, latent_map.image(number)[0].numpy(), place)
 
 
 AROUND = """([x, y, far]) => {
@@ -305,8 +304,10 @@ def in_colour(tmp_path_factory):
     images, _ = tiny_arrays(200, (3, 20, 16))
     data = la.load_data(images)
     run = la.train(presets.get("vae_debug"), tmp_path_factory.mktemp("colour") / "r", data)
-    atlas = Atlas(run.load(), data)
-    shown = Exhibit(name="colour", folder=str(run.folder), kind="VAE", atlas=atlas, run=run)
+    latent_map = LatentMap(run.load(), data)
+    shown = Exhibit(
+        name="colour", folder=str(run.folder), kind="VAE", latent_map=latent_map, run=run
+    )
     studio = StudioServer(Gallery([shown]))
     yield studio
     studio.stop()

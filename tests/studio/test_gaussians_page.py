@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from latentarium.latent.gaussian_samples import of_all, of_class, of_ellipse
 from latentarium.latent.gaussians import Ellipse
 from latentarium.models.inference import decode
 from support.browser import BROWSER_MARKS, address, open_page, pixels, wait_idle
@@ -27,38 +26,40 @@ def same(shown, images):
     return np.abs(shown - greys(images)).max() <= 1
 
 
-def run(page, atlas):
+def run(page, latent_map):
     """Run the copied Python on the images of the test."""
     code = page.get_by_test_id("code-python").inner_text()
     loads = next(line for line in code.splitlines() if "load_data" in line)
-    code = code.replace(loads, "atlas = Atlas(model, data)")
-    found = {"data": atlas.data}
+    code = code.replace(loads, "latent_map = LatentMap(model, data)")
+    found = {"data": latent_map.data}
     exec(code, found)
     return found["images"]
 
 
 def test_clicking_a_class_samples_from_its_gaussian(page, served):
-    atlas = served.gallery[1].atlas
+    latent_map = served.gallery[1].latent_map
     open_page(page, served, VAE)
     before = sampled(page)
-    assert same(before, decode(atlas.model, of_class(atlas, 0)[:25]))
+    assert same(before, decode(latent_map.model, latent_map.class_latents(0)[:25]))
     glyph = page.locator(".map svg text", has_text="2").bounding_box()
     page.mouse.click(glyph["x"] + glyph["width"] / 2, glyph["y"] + glyph["height"] / 2)
     chosen = page.get_by_role("radio", name="2", exact=True)
     assert chosen.get_attribute("aria-checked") == "true"
     shown = sampled(page)
-    assert same(shown, decode(atlas.model, of_class(atlas, 2)[:25]))
-    assert same(shown, run(page, atlas))
+    assert same(shown, decode(latent_map.model, latent_map.class_latents(2)[:25]))
+    assert same(shown, run(page, latent_map))
     assert "the Gaussian of 2" in page.locator("aside").inner_text()
     assert "unusual" in page.get_by_test_id("sample-scores").inner_text()
     assert address(page)["gauss.of"] == "2"
 
 
 def test_seed_and_temperature_are_in_the_address(page, served):
-    atlas = served.gallery[1].atlas
+    latent_map = served.gallery[1].latent_map
     open_page(page, served, VAE + "&gauss.of=1&gauss.seed=7&gauss.t=0.5")
     shown = sampled(page)
-    assert same(shown, decode(atlas.model, of_class(atlas, 1, 7, 0.5)[:25]))
+    assert same(
+        shown, decode(latent_map.model, latent_map.class_latents(1, seed=7, truncation=0.5)[:25])
+    )
     page.get_by_role("button", name="Resample").click()
     assert not np.array_equal(sampled(page), shown)
     assert address(page)["gauss.seed"] == "8"
@@ -68,17 +69,17 @@ def test_seed_and_temperature_are_in_the_address(page, served):
 
 
 def test_one_gaussian_for_all_images(page, served):
-    atlas = served.gallery[1].atlas
+    latent_map = served.gallery[1].latent_map
     open_page(page, served, VAE)
     page.get_by_role("radio", name="All: one Gaussian").click()
     shown = sampled(page)
-    assert same(shown, decode(atlas.model, of_all(atlas)[:25]))
-    assert same(shown, run(page, atlas))
+    assert same(shown, decode(latent_map.model, latent_map.gaussian_latents()[:25]))
+    assert same(shown, run(page, latent_map))
     assert "several modes" in page.locator("aside").inner_text()
 
 
 def test_the_drawn_gaussian_follows_its_handles(page, served):
-    atlas = served.gallery[1].atlas
+    latent_map = served.gallery[1].latent_map
     open_page(page, served, VAE + "&gauss.of=1")
     page.get_by_role("radio", name="Draw your own").click()
     first = sampled(page)
@@ -103,7 +104,7 @@ def test_the_drawn_gaussian_follows_its_handles(page, served):
     page.keyboard.press("Shift+ArrowUp")
     assert address(page)["gauss.minor"] != now["gauss.minor"]
     shown = sampled(page)
-    assert same(shown, run(page, atlas))
+    assert same(shown, run(page, latent_map))
     open_page(page, served, "#" + page.url.split("#")[1])  # the address restores it
     assert np.array_equal(sampled(page), shown)
 
@@ -125,7 +126,13 @@ def test_dragging_a_handle_needs_no_request_but_the_decoding(page, served):
         float(there[f"gauss.{key}"]) for key in ("x", "y", "major", "minor", "angle")
     )
     own = Ellipse(centre=(x, y), major=major, minor=minor, angle=angle, sigmas=1.0)
-    z = of_ellipse(served.gallery[1].atlas, own, 0, 0.7)[:25].numpy()
+    z = (
+        served.gallery[1]
+        .latent_map.ellipse_latents(
+            own.centre, own.major, own.minor, own.angle, seed=0, truncation=0.7
+        )[:25]
+        .numpy()
+    )
     sent = [f for f in frames if isinstance(f, bytes) and len(f) == 12 + z.nbytes]
     np.testing.assert_array_equal(np.frombuffer(sent[-1][12:], "<f4").reshape(z.shape), z)
 
@@ -136,9 +143,9 @@ def test_hovering_a_sample_highlights_it_on_the_map(page, served):
     dot = page.locator(".dot.hovered")
     assert not dot.get_attribute("d")
     page.get_by_test_id("sample-7").hover()
-    z = of_class(served.gallery[1].atlas, 0)[7:8]
-    x, y = served.gallery[1].atlas.plane.project(z)[0].tolist()
-    glyph = served.gallery[1].atlas.ellipses()[0][0].centre
+    z = served.gallery[1].latent_map.class_latents(0)[7:8]
+    x, y = served.gallery[1].latent_map.plane.project(z)[0].tolist()
+    glyph = served.gallery[1].latent_map.ellipses()[0][0].centre
     place = page.locator(".map svg text", has_text="0").first
     scale_x = float(dot.get_attribute("d")[1:].split()[0]) - float(place.get_attribute("x"))
     assert np.sign(scale_x) == np.sign(x - glyph[0])

@@ -8,9 +8,9 @@ from PIL import Image
 
 from latentarium.data.dataset import to_uint8
 from latentarium.image_files import grid_png
-from latentarium.latent.calibration import OFF, levels_of
-from latentarium.studio.samples.critic import opinion_of
-from latentarium.studio.samples.draw import Draw, draw
+from latentarium.latent.calibration import OFF_LEVEL, levels_of
+from latentarium.studio.samples.assess import assess_each
+from latentarium.studio.samples.draw import SampleRequest, draw
 from support.browser import BROWSER_MARKS, open_page, wait_idle, wait_until
 from support.tiny_studio import image_on_page, studio_with_classifier
 
@@ -20,7 +20,7 @@ served = pytest.fixture(studio_with_classifier, scope="module")
 
 
 def made(served, model, n, label=None, **settings):
-    images = served.gallery[model].atlas.model.sample(n, label, **settings)
+    images = served.gallery[model].latent_map.model.sample(n, label, **settings)
     return to_uint8(images)[:, 0].numpy()
 
 
@@ -37,8 +37,8 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
     for i, image in enumerate(made(served, CGAN, 16, "1", seed=5, truncation=0.5)):
         np.testing.assert_array_equal(image_on_page(page, f"sample-{i}"), image)
     wait_for_summary(page, "of 16 match the requested class")
-    atlas = served.gallery[CGAN].atlas
-    seen = atlas.judge.predict(atlas.model.sample(16, "1", seed=5, truncation=0.5))
+    latent_map = served.gallery[CGAN].latent_map
+    seen = latent_map.classifier.predict(latent_map.model.sample(16, "1", seed=5, truncation=0.5))
     assert (
         f"{int((seen == 1).sum())} of 16 match the" in page.get_by_test_id("summary").inner_text()
     )
@@ -49,12 +49,12 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
         assert ("mismatch" in (badge.get_attribute("class") or "")) == (judged_as != 1)
         if judged_as != 1:
             assert "✗" in badge.inner_text()
-    drawn = draw(atlas, Draw(n=16, seed=5, truncation=0.5, label="1"))
-    said = opinion_of(atlas, drawn)
+    drawn = draw(latent_map, SampleRequest(n=16, seed=5, truncation=0.5, label="1"))
+    said = assess_each(latent_map, drawn)
     legend = page.get_by_test_id("legend").inner_text()
     assert "✓ requested class" in legend
-    assert f"so are {100 * said.usually_off:.0f} % of held-out" in legend.replace(".0 %", " %")
-    alike = int((levels_of(said.trust) >= OFF).sum())
+    assert f"so are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")
+    alike = int((levels_of(said.scores) >= OFF_LEVEL).sum())
     assert f"{alike} resemble real images" in page.get_by_test_id("summary").inner_text()
 
 
@@ -111,7 +111,7 @@ def test_hovering_shows_the_nearest_training_image(page, served):
         "document.querySelector('[data-testid=training-image]').width > 0"
         " && document.querySelector('[data-testid=detail]').innerText.includes('Image 6')",
     )
-    train = served.gallery[GAN].atlas.data.train.images[:, 0].numpy().astype(float)
+    train = served.gallery[GAN].latent_map.data.train.images[:, 0].numpy().astype(float)
     image = made(served, GAN, 16)[5]
     np.testing.assert_array_equal(image_on_page(page, "detail-image"), image)
     nearest = ((train - image) ** 2).sum((1, 2)).argmin()
@@ -170,7 +170,7 @@ def test_rows_of_the_handwriting_share_one_z(page, served):
 
 def test_png_and_npz_download_the_samples(page, served):
     open_page(page, served, f"#tab=generate&model={CGAN}&g.n=16&g.label=2&g.seed=4")
-    images = served.gallery[CGAN].atlas.model.sample(16, "2", seed=4)
+    images = served.gallery[CGAN].latent_map.model.sample(16, "2", seed=4)
     with page.expect_download() as png:
         page.get_by_role("link", name="PNG").click()
     assert png.value.suggested_filename == "cgan_debug-2-seed4-n16.png"

@@ -19,14 +19,13 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent import encoded as encoded_module
-from latentarium.latent import gap_layer
-from latentarium.latent import interpolation as ways
-from latentarium.latent import latent_map as atlas_module
-from latentarium.latent.inversion_baseline import usual_of
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.priority_lock import Turns
+from latentarium.latent import gap_layer, interpolation
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.scores import ScoredImages
 from latentarium.studio.limiter import PLACES, in_line, step_in_line
+from latentarium.studio.priority_lock import PriorityLock, priority_lock
 from latentarium.studio.protocol import REQUEST
+from latentarium.studio.query.baseline import shared_baseline
 from latentarium.studio.registry import Exhibit, Gallery
 from latentarium.studio.routes import events as training
 from latentarium.studio.server import answer, is_quick, make_app
@@ -62,19 +61,19 @@ def at_once(*works):
 
 
 def test_who_holds_the_model_and_who_asks_for_its_codes_do_not_wait_for_each_other(trained):
-    atlas = Atlas(*trained)
+    latent_map = LatentMap(*trained)
     held, asks = threading.Event(), threading.Event()
 
     def with_the_model():
-        with atlas.in_turn:
+        with priority_lock(latent_map):
             held.set()
             asks.wait(1)  # the other one is on its way
-            assert len(atlas.codes)
+            assert len(latent_map.latents)
 
     def without():
         held.wait()
         threading.Timer(0.2, asks.set).start()
-        assert len(atlas.codes)
+        assert len(latent_map.latents)
 
     at_once(with_the_model, without)
 
@@ -82,29 +81,32 @@ def test_who_holds_the_model_and_who_asks_for_its_codes_do_not_wait_for_each_oth
 def test_what_many_ask_for_at_once_is_computed_once(trained, monkeypatch):
     encodes, real = [], encoded_module.encode
     monkeypatch.setattr(encoded_module, "encode", lambda *a: encodes.append(a) or real(*a))
-    atlas = Atlas(*trained)
-    at_once(*[lambda: atlas.codes] * 12)
+    latent_map = LatentMap(*trained)
+    at_once(*[lambda: latent_map.latents] * 12)
     assert len(encodes) == 1
 
 
-@pytest.mark.parametrize("definition", ["trust", "stretch"])
+@pytest.mark.parametrize("definition", ["rarity", "stretch"])
 def test_a_gap_layer_leaves_the_model_to_others_in_between(definition, trained, monkeypatch):
     """No turn looks at more than a few images, not even the first, which learns what is usual."""
-    box, whole = (-1.0, 1.0, -1.0, 1.0), Atlas(*trained)
+    box, whole = (-1.0, 1.0, -1.0, 1.0), LatentMap(*trained)
     expected = gap_grid(whole, definition, box, 8)
-    monkeypatch.setattr(gap_layer, "AT_ONCE", 8)
-    monkeypatch.setattr(gap_layer, "FEW", 8)
-    atlas, sizes = Atlas(*trained), []
-    where, name = (gap_layer, "decoder_stretch") if definition == "stretch" else (atlas, "decoded")
+    latent_map, sizes = LatentMap(*trained), []
+    latent_map.gap_layers.chunk_size = latent_map.gap_layers.stretch_chunk_size = 8
+    where, name = (
+        (gap_layer, "decoder_stretch")
+        if definition == "stretch"
+        else (latent_map.decoder, "decode_scored")
+    )
     real = getattr(where, name)
     monkeypatch.setattr(where, name, lambda *given: sizes.append(len(given[-1])) or real(*given))
-    np.testing.assert_allclose(gap_grid(atlas, definition, box, 8), expected, atol=0.02)
+    np.testing.assert_allclose(gap_grid(latent_map, definition, box, 8), expected, atol=0.02)
     assert max(sizes) == 8
 
 
 def test_who_needs_the_model_at_once_waits_for_few_turns_of_many():
     lock, over = threading.RLock(), threading.Event()
-    turns, taken = Turns(lock), []
+    turns, taken = PriorityLock(lock), []
 
     def work():
         while not over.is_set():
@@ -153,20 +155,20 @@ def test_what_takes_long_waits_in_a_line_and_holds_no_thread():
 
 
 def test_many_are_decoded_in_turns_as_they_are_at_once(trained, monkeypatch):
-    monkeypatch.setattr(atlas_module, "AT_ONCE", 8)
-    atlas = Atlas(*trained)
-    z = atlas.codes[:20]
-    turns, once = atlas.decoded_in_turns(z), atlas.decoded(z)
+    latent_map = LatentMap(*trained)
+    z = latent_map.latents[:20]
+    parts = list(latent_map.decoder.decode_scored_iter(z, chunk_size=8))
+    turns, once = ScoredImages.concatenate(parts), latent_map.decode_scored(z)
     np.testing.assert_allclose(turns.pixels.astype(int), once.pixels.astype(int), atol=1)
-    np.testing.assert_allclose(turns.trust, once.trust, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(turns.scores, once.scores, rtol=1e-3, atol=1e-4)
 
 
 def test_who_waits_for_a_map_holds_up_nobody_else(trained):
-    busy, free = Atlas(*trained), Atlas(*trained)
+    busy, free = LatentMap(*trained), LatentMap(*trained)
     free.prepare()
     gallery = Gallery([
-        Exhibit(name=name, folder=name, kind="VAE", atlas=atlas)
-        for name, atlas in (("busy", busy), ("free", free))
+        Exhibit(name=name, folder=name, kind="VAE", latent_map=latent_map)
+        for name, latent_map in (("busy", busy), ("free", free))
     ])  # fmt: skip
     app, host = make_app(gallery), {"host": "127.0.0.1:8765"}
     done = threading.Event()
@@ -177,7 +179,7 @@ def test_who_waits_for_a_map_holds_up_nobody_else(trained):
             client.websocket_connect("/decode", headers=host) as waits,
             client.websocket_connect("/decode", headers=host) as other,
         ):
-            with busy.in_turn:
+            with priority_lock(busy):
                 waits.send_bytes(request([[0, 0]], model=0, number=1))
                 other.send_bytes(request([[0, 0]], model=1, number=2))
                 assert reply(other.receive_bytes())["id"] == 2
@@ -199,21 +201,28 @@ def test_a_data_set_that_was_replaced_is_read_anew(tmp_path):
 
 
 def test_a_graph_is_built_once_for_all_who_wait_for_it(trained, monkeypatch):
-    built, real = [], ways.DataGraph
-    monkeypatch.setattr(ways, "DataGraph", lambda *a: built.append(a) or real(*a))
-    atlas = Atlas(*trained)
-    at_once(*[lambda: ways.through_data(atlas, atlas.codes[0], atlas.codes[9])] * 6)
-    assert len(built) == len(ways._graphs[atlas])
+    built, real = [], interpolation.DataGraph
+    monkeypatch.setattr(interpolation, "DataGraph", lambda *a: built.append(a) or real(*a))
+    latent_map = LatentMap(*trained)
+    at_once(
+        *[
+            lambda: latent_map.interpolate(
+                latent_map.latents[0], latent_map.latents[9], method="data"
+            )
+        ]
+        * 6
+    )
+    assert len(built) == len(latent_map.interpolator._graphs)
 
 
 def test_who_waits_for_anothers_search_can_leave(trained):
-    usual = usual_of(Atlas(*trained))
-    first, second = usual.search(), usual.search()
+    usual = shared_baseline(LatentMap(*trained))
+    first, second = usual.measure(), usual.measure()
     next(first)
     assert next(second) == 0.0
     for one in (first, second):
         one.close()
-    assert next(share for share in usual.search() if share > 0)
+    assert next(share for share in usual.measure() if share > 0)
 
 
 def test_so_many_follow_and_no_more(monkeypatch):
@@ -259,7 +268,9 @@ FRAMES = st.builds(
 
 def test_any_frame_has_an_answer_and_none_is_a_fault_of_the_servers(trained, caplog):
     model, data = trained
-    gallery = Gallery([Exhibit(name="v", folder="v", kind="VAE", atlas=Atlas(model, data))])
+    gallery = Gallery(
+        [Exhibit(name="v", folder="v", kind="VAE", latent_map=LatentMap(model, data))]
+    )
 
     @settings(max_examples=200, deadline=None, derandomize=True, database=None)
     @given(st.one_of(FRAMES, st.binary(max_size=40)))

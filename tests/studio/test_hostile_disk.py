@@ -122,7 +122,7 @@ def test_images_are_kept_as_long_as_a_model_needs_them(tmp_path):
     for name in "ab":
         la.train(config, tmp_path / name)
         gallery.add(tmp_path / name)
-    assert gallery[0].atlas.data is gallery[1].atlas.data
+    assert gallery[0].latent_map.data is gallery[1].latent_map.data
     del gallery._exhibits[:]
     gc.collect()
     assert len(gallery._loaded) == 0

@@ -205,7 +205,7 @@ def test_a_run_that_goes_on_is_shown_as_its_newest_snapshot(trainings, npz):
     found = {"la": la}
     exec(f"model = {exhibit.model_code()}", found)
     for name, tensor in run.load(newest).state_dict().items():
-        assert torch.equal(tensor, exhibit.atlas.model.state_dict()[name])
+        assert torch.equal(tensor, exhibit.latent_map.model.state_dict()[name])
         assert torch.equal(tensor, found["model"].state_dict()[name])
     weights.rename(run.folder / "weights.safetensors")
     exhibit = trainings.gallery[trainings.show("a")]

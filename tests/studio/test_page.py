@@ -40,16 +40,16 @@ def test_dragging_decodes_under_the_pointer(page, served):
     # the image is decoded at the position in the address
     wait_idle(page)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
-    image = served.gallery[0].atlas.decode_at(float(place["x"]), float(place["y"]))
+    image = served.gallery[0].latent_map.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
     shown = pixels(page)[::4]
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
 def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
-    atlas = served.gallery[0].atlas
-    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
-    rare = atlas.points()[0]
+    latent_map = served.gallery[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
+    rare = latent_map.points()[0]
     open_page(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
     ring = page.locator(".ring").evaluate("e => getComputedStyle(e).backgroundColor")
     assert pixels(page, "nearest")
@@ -67,9 +67,9 @@ def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
     [(0.89, (100, 141), "89 %"), (0.2, (26, 47), "20 %"), (-0.5, (4, 5), "0 %")],
 )  # fmt: skip
 def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fidelity, hues, kept):
-    atlas = served.gallery[0].atlas
-    monkeypatch.setitem(atlas.__dict__, "fidelity", fidelity)
-    x, y = atlas.points()[level(atlas).argmax()]
+    latent_map = served.gallery[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", fidelity)
+    x, y = latent_map.points()[level(latent_map).argmax()]
     open_page(page, served, f"#model=0&x={x}&y={y}")
     page.get_by_test_id("verdict").filter(has_text=kept).wait_for()
     assert re.search(VERDICTS["typical"], page.get_by_test_id("verdict").inner_text())
@@ -77,13 +77,13 @@ def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fid
 
 
 def test_colour_of_the_ring_matches_the_verdict(page, served, monkeypatch):
-    atlas = served.gallery[0].atlas
-    monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
+    latent_map = served.gallery[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
     hues = {"typical": (100, 141), "borderline": (26, 47), "unusual": (4, 5)}
-    levels, grades = level(atlas), set()
+    levels, grades = level(latent_map), set()
     for wanted in (0.8, 0.11, 0.09, 0.02, 0.0):
         i = int(np.abs(levels - wanted).argmin())
-        x, y = atlas.points()[i] if wanted else (60, 60)
+        x, y = latent_map.points()[i] if wanted else (60, 60)
         open_page(page, served, f"#model=0&x={x}&y={y}")
         verdict = page.get_by_test_id("verdict").inner_text()
         (grade,) = [grade for grade, pattern in VERDICTS.items() if re.search(pattern, verdict)]
@@ -92,10 +92,10 @@ def test_colour_of_the_ring_matches_the_verdict(page, served, monkeypatch):
     assert len(grades) == 3
 
 
-def level(atlas):
+def level(latent_map):
     """Score of each image at its position on the map."""
-    z = atlas.plane.unproject(torch.from_numpy(atlas.points()).double()).float()
-    return levels_of(atlas.decoded_in_turns(z).trust).numpy()
+    z = latent_map.plane.unproject(torch.from_numpy(latent_map.points()).double()).float()
+    return levels_of(latent_map.decode_scored(z).scores).numpy()
 
 
 def hue(page):
@@ -129,7 +129,7 @@ def test_each_gap_layer_is_painted_and_kept_in_the_address(page, served, monkeyp
     open_page(page, served)
     assert page.get_by_test_id("gaps").is_hidden()
     painted = []
-    for definition in ("trust", "round_trip", "stretch"):
+    for definition in ("rarity", "round_trip", "stretch"):
         page.locator(".bar select").select_option(definition)
         page.get_by_test_id("gaps").wait_for()
         page.get_by_role("status").locator("progress").wait_for(state="detached")

@@ -8,9 +8,7 @@ import torch
 from PIL.GifImagePlugin import GifImageFile
 from test_gaussians_page import address, run, same
 
-from latentarium.latent.anchors import latent_of, plane_of
-from latentarium.latent.calibration import OFF, levels_of
-from latentarium.latent.interpolation import way
+from latentarium.latent.calibration import OFF_LEVEL, levels_of
 from latentarium.models.inference import decode
 from support.browser import (
     BROWSER_MARKS,
@@ -33,13 +31,13 @@ def frames(page, name, steps=8):
 
 
 def test_the_copied_code_reproduces_each_path(page, served):
-    atlas = served.gallery[0].atlas
-    ends = latent_of(atlas, "i3"), latent_of(atlas, "0.5,-1.25")
-    for name in ("straight", "spherical", "data"):
+    latent_map = served.gallery[0].latent_map
+    ends = latent_map.named_latent("i3"), latent_map.named_latent("0.5,-1.25")
+    for name in ("linear", "spherical", "data"):
         open_page(page, served, f"{AE}&p.way={name}")
         shown = frames(page, name)
-        assert same(shown, decode(atlas.model, way(atlas, name, *ends, 8)))
-        assert same(shown, run(page, atlas))
+        assert same(shown, decode(latent_map.model, latent_map.interpolator.path(*ends, 8, name)))
+        assert same(shown, run(page, latent_map))
         line = page.get_by_test_id(f"line-{name}").get_attribute("points").split()
         assert len(line) == 8
         assert page.get_by_test_id(f"path-{name}").get_by_role("img").count() == 1
@@ -62,14 +60,16 @@ def test_the_map_shrinks_for_the_strips_and_stays_complete(page, served):
 
 def test_unusual_steps_of_a_path_are_named(page, served):
     open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
-    frames(page, "straight")
-    trust = served.gallery[0].atlas.decoded(latent_of(served.gallery[0].atlas, "300,300")[None])
-    assert float(levels_of(trust.trust)) == 0  # more unusual than every held-out image
+    frames(page, "linear")
+    trust = served.gallery[0].latent_map.decode_scored(
+        served.gallery[0].latent_map.named_latent("300,300")[None]
+    )
+    assert float(levels_of(trust.scores)) == 0  # more unusual than every held-out image
     said = page.get_by_test_id("path-straight").get_by_test_id("unusual-steps").inner_text()
     assert said.startswith("unusual at step")
     assert said.endswith("8")
     open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=i3&p.steps=8")
-    frames(page, "straight")
+    frames(page, "linear")
     stays = page.get_by_test_id("path-straight").get_by_test_id("unusual-steps").inner_text()
     assert stays == "typical of the data throughout"
 
@@ -92,7 +92,7 @@ def test_frames_are_selected_and_played(page, served):
 
 def test_a_strip_is_one_tab_stop_with_arrow_keys(page, served):
     open_page(page, served, AE)
-    shown = frames(page, "straight")
+    shown = frames(page, "linear")
     section = page.get_by_test_id("path-straight")
     assert section.locator(".frames button[tabindex='0']").count() == 1
     section.get_by_role("button", name="Step 3 of 8").click()
@@ -110,14 +110,14 @@ def test_a_strip_is_one_tab_stop_with_arrow_keys(page, served):
 
 def test_ends_are_moved_by_dragging_and_by_keys(page, served):
     open_page(page, served, AE)
-    before = frames(page, "straight")
+    before = frames(page, "linear")
     box = page.get_by_test_id("end-a").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + 50, box["y"] + 30, steps=4)
     page.mouse.up()
     wait_idle(page)
-    assert not np.array_equal(frames(page, "straight")[0], before[0])
+    assert not np.array_equal(frames(page, "linear")[0], before[0])
     assert "," in address(page)["p.a"]
     page.locator(".map").focus()
     page.keyboard.press("Shift+ArrowRight")
@@ -142,19 +142,24 @@ def test_a_path_is_saved_as_a_gif(page, served):
 
 
 def test_a_gan_interpolates_latents_and_scores_the_images(page, served):
-    atlas = served.gallery[3].atlas
+    latent_map = served.gallery[3].latent_map
     open_page(
         page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.way=spherical"
     )
     shown = frames(page, "spherical")
-    ends = latent_of(atlas, "0,0"), latent_of(atlas, "2.5,1")
+    ends = latent_map.named_latent("0,0"), latent_map.named_latent("2.5,1")
     labels = torch.full((8,), 1)
-    assert same(shown, decode(atlas.model, way(atlas, "spherical", *ends, 8), labels))
-    assert same(shown, run(page, atlas))
+    assert same(
+        shown,
+        decode(latent_map.model, latent_map.interpolator.path(*ends, 8, "spherical"), labels),
+    )
+    assert same(shown, run(page, latent_map))
     assert page.get_by_test_id("path-data").count() == 0
-    steps = way(atlas, "spherical", *ends, 8)
-    levels = levels_of(atlas.decoded(steps, torch.nn.functional.one_hot(labels, 3).float()).trust)
-    off = [str(i + 1) for i, level in enumerate(levels.tolist()) if level < OFF]
+    steps = latent_map.interpolator.path(*ends, 8, "spherical")
+    levels = levels_of(
+        latent_map.decode_scored(steps, torch.nn.functional.one_hot(labels, 3).float()).scores
+    )
+    off = [str(i + 1) for i, level in enumerate(levels.tolist()) if level < OFF_LEVEL]
     said = page.get_by_test_id("path-spherical").get_by_test_id("unusual-steps").inner_text()
     if not off:
         assert said == "realistic throughout"
@@ -171,7 +176,7 @@ def test_a_gan_interpolates_latents_and_scores_the_images(page, served):
 
 
 def test_the_map_shows_a_plane_through_three_anchors(page, served):
-    atlas = served.gallery[0].atlas
+    latent_map = served.gallery[0].latent_map
     open_page(page, served, "#model=0&tool=plane")
     before = canvas_summary(page)
     assert "PCA plane" in page.get_by_test_id("caption").inner_text()
@@ -183,16 +188,16 @@ def test_the_map_shows_a_plane_through_three_anchors(page, served):
     page.get_by_role("button", name="Nearest image to the cursor").nth(1).click()
     page.get_by_text("Plane through mean of 0, image #").wait_for()
     name = address(page)["plane"]
-    share = 100 * plane_of(atlas, name).variance_share
+    share = 100 * latent_map.named_plane(name).variance_share
     assert f"{share:.0f} % of the variance" in page.get_by_test_id("caption").inner_text()
     drag(page, [(0.6, 0.4)])
     wait_idle(page)
     now = address(page)
-    plane = plane_of(atlas, now["plane"])
-    image = atlas.decode_at(float(now["x"]), float(now["y"]), plane=plane)
+    plane = latent_map.named_plane(now["plane"])
+    image = latent_map.decode_at(float(now["x"]), float(now["y"]), plane=plane)
     assert same(np.array([pixels(page)[::4]]), image)
     code = page.get_by_test_id("code-python").inner_text()
-    assert f'plane = plane_of(atlas, "{name}")' in code
+    assert f'plane="{name}"' in code
     open_page(page, served, "#" + page.url.split("#")[1])
     assert same(np.array([pixels(page)[::4]]), image)
 
@@ -211,9 +216,9 @@ def test_collinear_anchors_give_an_error_and_keep_the_map(page, served):
 
 def test_paths_stay_on_the_selected_plane(page, served):
     open_page(page, served, "#model=0&tool=path&plane=c0_c1_c2&p.a=0,0&p.b=1.5,0.5&p.steps=8")
-    atlas = served.gallery[0].atlas
-    plane = plane_of(atlas, "c0_c1_c2")
-    ends = latent_of(atlas, "0,0", plane), latent_of(atlas, "1.5,0.5", plane)
-    shown = frames(page, "straight")
-    assert same(shown, decode(atlas.model, way(atlas, "straight", *ends, 8)))
-    assert same(shown, run(page, atlas))
+    latent_map = served.gallery[0].latent_map
+    plane = latent_map.named_plane("c0_c1_c2")
+    ends = latent_map.named_latent("0,0", plane), latent_map.named_latent("1.5,0.5", plane)
+    shown = frames(page, "linear")
+    assert same(shown, decode(latent_map.model, latent_map.interpolator.path(*ends, 8, "linear")))
+    assert same(shown, run(page, latent_map))

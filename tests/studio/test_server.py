@@ -46,8 +46,8 @@ def test_the_map_is_points_and_classes(client, gallery):
     content = client.get("/api/models/0/map").content
     n = int.from_bytes(content[:4], "little")
     points = np.frombuffer(content, "<f4", 2 * n, 4).reshape(n, 2)
-    np.testing.assert_array_equal(points, gallery[0].atlas.points())
-    data = gallery[0].atlas.data
+    np.testing.assert_array_equal(points, gallery[0].latent_map.points())
+    data = gallery[0].latent_map.data
     assert n == len(data.train) + len(data.validation)
     labels = [*data.train.labels.tolist(), *data.validation.labels.tolist()]
     assert content[4 + 8 * n :] == bytes(labels)
@@ -59,7 +59,7 @@ def test_the_map_is_points_and_classes(client, gallery):
 def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery):
     box = {"left": -1, "right": 2, "low": 0, "high": 1.5}
     answer = client.get("/api/models/0/gaps/distance", params=box)
-    expected = gap_grid(gallery[0].atlas, "distance", (-1.0, 2.0, 0.0, 1.5))
+    expected = gap_grid(gallery[0].latent_map, "distance", (-1.0, 2.0, 0.0, 1.5))
     rows, columns = coarse_to_fine(64).T
     np.testing.assert_array_equal(layer(answer.text), expected[rows, columns])
     cells = set(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -76,7 +76,7 @@ def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery)
 
 
 def test_a_training_image_is_its_pixels(client, gallery):
-    image = gallery[0].atlas.data.train.images[17]
+    image = gallery[0].latent_map.data.train.images[17]
     assert client.get("/api/models/0/images?number=17").content == image.numpy().tobytes()
 
 
@@ -90,7 +90,7 @@ def test_what_is_not_there_is_not_found(path, client):
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(client, gallery, monkeypatch):
-    monkeypatch.setattr(gallery[0].atlas, "plane", None)  # a fault
+    monkeypatch.setattr(gallery[0].latent_map.encoded, "plane", None)  # a fault
     with TestClient(
         client.app, base_url="http://127.0.0.1:8765", raise_server_exceptions=False
     ) as patient:
@@ -124,12 +124,12 @@ def test_a_decode_and_after_a_bad_frame_another(client):
 
 
 def test_a_failure_inside_is_an_answer_and_the_connection_lives(client, gallery, monkeypatch):
-    def fail(request):
+    def fail(*_):
         raise RuntimeError("inside")
 
     with client.websocket_connect("/decode", headers=HOST) as socket:
         with monkeypatch.context() as patch:
-            patch.setattr(gallery[0].atlas, "answer", fail)
+            patch.setattr("latentarium.studio.server.answer_request", fail)
             socket.send_bytes(request([[0, 0]]))
             assert "can't be decoded" in reply(socket.receive_bytes())["sentence"]
         for far in (1e6, -1e6):  # the farthest that is allowed

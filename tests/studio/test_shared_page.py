@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentarium.latent import gap_layer
-from latentarium.latent.scores import AT_ONCE
+from latentarium.latent.scored_decoder import CHUNK_SIZE
 from support.browser import (
     BROWSER_MARKS,
     address,
@@ -131,19 +130,19 @@ def test_a_drawn_gaussian_starts_in_the_centre_of_the_view(page, served):
 
 def test_a_gap_layer_appears_early_and_shows_the_remaining_time(page, served, monkeypatch):
     """The computation is paused after its first parts, as for a slow model."""
-    atlas, resume, turns = served.gallery[0].atlas, threading.Event(), []
-    real = atlas.decoded
-    gap_layer._kept.pop(atlas, None)  # cached by other tests
+    latent_map, resume, turns = served.gallery[0].latent_map, threading.Event(), []
+    real = latent_map.decoder.decode_scored
+    latent_map.gap_layers._cache.clear()  # other tests may have filled it
 
     def slow(z, *args, **kwargs):
         turns.append(len(z))
-        if turns.count(AT_ONCE) > 6:
+        if turns.count(CHUNK_SIZE) > 6:
             resume.wait(10)
         return real(z, *args, **kwargs)
 
-    monkeypatch.setattr(atlas, "decoded", slow)
+    monkeypatch.setattr(latent_map.decoder, "decode_scored", slow)
     open_page(page, served, "#model=0&v.x=0&v.y=0&v.s=30")
-    page.get_by_label("Gaps").select_option("trust")
+    page.get_by_label("Gaps").select_option("rarity")
     page.get_by_test_id("gaps").wait_for()
     bar = page.get_by_role("status").locator("progress")
     wait_until(page, "/about \\d+ s left/.test(document.querySelector('.progress').innerText)")

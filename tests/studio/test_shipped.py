@@ -51,8 +51,8 @@ def test_with_no_run_the_four_are_shown():
     assert [one.name for one in found] == list(SHIPPED_NAMES)
     assert found[1].folder == "shipped:vae"  # no path of this machine
     assert [one.kind for one in found] == ["autoencoder", "VAE", "GAN", "conditional GAN"]
-    assert [one.atlas.has_map for one in found] == [True, True, False, False]
-    assert all(one.atlas.model.latent_dim == 2 for one in found[:2])
+    assert [one.latent_map.can_encode for one in found] == [True, True, False, False]
+    assert all(one.latent_map.model.latent_dim == 2 for one in found[:2])
 
 
 def test_they_are_worth_looking_at(mnist):

@@ -99,7 +99,7 @@ def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served):
     assert pixels(page) != before
     place = address(page)
     x, y = float(place["m.x"]), float(place["m.y"])
-    expected = to_uint8(served.gallery.atlas(0, 2).decode_at(x, y)).flatten()
+    expected = to_uint8(served.gallery.latent_map(0, 2).decode_at(x, y)).flatten()
     assert np.abs(np.array(pixels(page)[::4]) - expected.numpy()).max() <= 1
     assert page.locator(".decoded").get_by_test_id("distance").is_visible()
     names: dict = {}
@@ -107,7 +107,7 @@ def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served):
     assert "run.load(1)" in code
     # the images were arrays, which the copied code can't load
     code = code.replace(served.gallery[0].data_code(), "data")
-    names["data"] = served.gallery[0].atlas.data
+    names["data"] = served.gallery[0].latent_map.data
     exec(code, names)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)
 

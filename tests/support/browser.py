@@ -13,7 +13,7 @@ import uvicorn
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.registry import Exhibit, Gallery, prepare
 from latentarium.studio.server import STATIC, make_app
 
@@ -126,8 +126,10 @@ def served(tmp_path_factory):
                        ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN")):  # fmt: skip
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         folder = str(run.folder)
-        atlas = Atlas(run.load(), data)
-        exhibits.append(Exhibit(name=name, folder=folder, kind=kind, atlas=atlas, run=run))
+        latent_map = LatentMap(run.load(), data)
+        exhibits.append(
+            Exhibit(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
+        )
     gallery = Gallery(exhibits)
     prepare(gallery).join()
     studio = StudioServer(gallery)

@@ -7,8 +7,8 @@ from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.training import train_classifier
-from latentarium.latent.gap_layer import coarse_to_fine, gap_parts
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.gap_layer import coarse_to_fine
+from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.registry import Exhibit, Gallery, prepare
 from support.browser import StudioServer, pixels
 
@@ -21,20 +21,24 @@ def open_models(make_folder, n: int, *names: str) -> list[Exhibit]:
     exhibits = []
     for name in names:
         run = la.train(presets.get(name), make_folder(name) / "r", data)
-        atlas = Atlas(run.load(), data)
-        exhibits.append(Exhibit(name=name, folder="r", kind=KINDS[name], atlas=atlas, run=run))
+        latent_map = LatentMap(run.load(), data)
+        exhibits.append(
+            Exhibit(name=name, folder="r", kind=KINDS[name], latent_map=latent_map, run=run)
+        )
     return exhibits
 
 
 def with_classifier(gallery) -> tuple[Gallery, Classifier]:
     """Open the same models with a classifier of their images."""
-    judge = train_classifier(gallery[0].atlas.data, steps=60, checks=2)
+    judge = train_classifier(gallery[0].latent_map.data, steps=60, checks=2)
     exhibits = []
     for old in gallery:
-        atlas = Atlas(old.atlas.model, old.atlas.data)
-        atlas.judge = judge
+        latent_map = LatentMap(old.latent_map.model, old.latent_map.data)
+        latent_map.decoder.classifier = judge
         exhibits.append(
-            Exhibit(name=old.name, folder=old.folder, kind=old.kind, atlas=atlas, run=old.run)
+            Exhibit(
+                name=old.name, folder=old.folder, kind=old.kind, latent_map=latent_map, run=old.run
+            )
         )
     classified = Gallery(exhibits)
     prepare(classified).join()
@@ -72,9 +76,11 @@ def metrics_of(run, measurements: dict, fingerprint: str = "f") -> dict:
     }  # fmt: skip
 
 
-def gap_grid(atlas, definition, box, cells=64, *, plane=None) -> np.ndarray:
+def gap_grid(latent_map, definition, box, cells=64, *, plane=None) -> np.ndarray:
     """Compute a gap layer as a grid, float32 (cells, cells), with the top row first."""
-    parts = [part.values for part in gap_parts(atlas, definition, box, cells, plane=plane)]
+    parts = [
+        part.values for part in latent_map.gap_layers.parts(definition, box, cells, plane=plane)
+    ]
     grid = np.empty((cells, cells), np.float32)
     grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
     return grid

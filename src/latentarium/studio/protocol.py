@@ -7,7 +7,7 @@ it is, else the number, from 1, of a snapshot of its training.
 
     request   u32 id | u8 model | u8 kind | u16 n | u8 labels | u8 zero | u16 moment | f32 ...
     reply     u32 id | u8 ok    | u8 kind | u16 n | u16 height | u16 width | u8 channels | 3 x u8
-              zero | u8 pixels, padded to four bytes | f32 trust, n rows of `TRUST`
+              zero | u8 pixels, padded to four bytes | f32 trust, n rows of `SCORE_COLUMNS`
 
 A reply that is not ok holds a sentence in UTF-8 in the place of pixels and trust.
 """
@@ -19,22 +19,14 @@ from enum import IntEnum
 import numpy as np
 
 from latentarium.errors import UserError
+from latentarium.latent.planes import MAX_COORDINATE
 
 REQUEST = struct.Struct("<IBBHBxH")
 REPLY = struct.Struct("<IBBHHHB3x")
 MOST = 256
 """Images in one request."""
-FARTHEST = 1e6
-"""Of any number: farther out, networks overflow."""
 LARGEST = 1 << 20
 """Bytes of a request."""
-TRUST = (
-    "level", "nearest", "distance", "round_trip", "distance_rarity", "round_trip_rarity",
-    "doubt_rarity", "strange_rarity", "error_rarity",
-)  # fmt: skip
-"""Columns of a reply's trust: the judgement, as of `maps.trust`; the number of the nearest
-training image; the distance to the data in units of z; |E(D(z)) - z|; and by each measure the
-share of held-out images that are less unusual. What is unknown is nan."""
 
 
 class Kind(IntEnum):
@@ -104,7 +96,7 @@ def read_request(
             f"{n} rows of {wide} numbers take {REQUEST.size + 4 * sum(sizes):,} bytes, not "
             f"{len(content):,}: reload the page."
         )
-    if not (np.abs(values) <= FARTHEST).all():  # nan is not either
+    if not (np.abs(values) <= MAX_COORDINATE).all():  # nan is not either
         raise UserError("Some numbers are not finite or far too large: move back into the map.")
     rows = values[: sizes[0]].reshape(n, wide)
     labels = values[sizes[0] :].reshape(n, -1) if labelled else None

@@ -18,12 +18,11 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.subject import kind_of
-from latentarium.latent.gap_layer import gaps_of
+from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.gaps import decoder_stretch
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.snapshots import Moments
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.snapshots import Snapshots
 from latentarium.run import Run
-from latentarium.studio.protocol import TRUST
 
 SHIPPED = Path(str(files("latentarium.run") / "shipped"))
 SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
@@ -49,20 +48,20 @@ class Exhibit:
     """Where the run lies; shipped:NAME for a model of the package."""
     kind: str
     """autoencoder, VAE, GAN, conditional GAN."""
-    atlas: Atlas
+    latent_map: LatentMap
     run: Run | None = None
     """None where the model was not read from a folder."""
     moved: str | None = None
     """Where its images are now; None: where the run found them."""
-    past: Moments | None = None
+    past: Snapshots | None = None
     """Its moments, where they are known from an earlier look at the run."""
     step: int | None = None
     """Of the snapshot that is shown of a run that has no weights for use yet; None: those."""
 
     @cached_property
-    def history(self) -> Moments | None:
+    def history(self) -> Snapshots | None:
         """The moments of its training that were kept."""
-        return self.past or (Moments(self.run, self.atlas.data) if self.run else None)
+        return self.past or (Snapshots(self.run, self.latent_map.data) if self.run else None)
 
     def moments(self) -> list[int]:
         """The steps of training whose weights were kept, from the first on."""
@@ -76,7 +75,7 @@ class Exhibit:
     def data_code(self) -> str:
         """Python that loads the images that it was trained on."""
         if self.run is None:
-            return f"la.load_data({json.dumps(self.atlas.data.card.source)})"
+            return f"la.load_data({json.dumps(self.latent_map.data.card.source)})"
         settings = self.run.config.train
         size = f", size={settings.image_size}" if settings.image_size else ""
         return f"la.load_data({json.dumps(self.moved or settings.data)}{size})"
@@ -89,7 +88,7 @@ class Exhibit:
 
     def describe(self, index: int) -> dict[str, Any]:
         """What the page must know of it."""
-        model, data = self.atlas.model, self.atlas.data
+        model, data = self.latent_map.model, self.latent_map.data
         return {
             "id": index,
             "name": self.name,
@@ -100,17 +99,17 @@ class Exhibit:
             "classes": list(model.classes or data.card.classes),
             "asks_class": model.decodes_label,
             "takes_class": model.takes_label,
-            "has_map": self.atlas.has_map,
-            "images": self.atlas.count,
-            "train_images": len(self.atlas.train),
+            "has_map": self.latent_map.can_encode,
+            "images": self.latent_map.encoded.num_images,
+            "train_images": len(self.latent_map.encoded.train),
             "data": data.card.source,
             "data_code": self.data_code(),
             "moved": self.moved,
             "model_code": self.model_code(),
             "step": self.step,
             "moments": self.moments(),
-            "trust": list(TRUST),
-            "gaps": gaps_of(self.atlas),
+            "trust": list(SCORE_COLUMNS),
+            "gaps": list(self.latent_map.gap_layers.measures),
         }
 
 
@@ -127,7 +126,7 @@ class Gallery:
         self.data = data
         self._loaded: WeakValueDictionary[tuple[str, int], Data] = WeakValueDictionary()
         """As long as a model on show was trained on them."""
-        self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
+        self._moments: OrderedDict[tuple[Snapshots, int], LatentMap] = OrderedDict()
         self._lock, self._loading = threading.RLock(), threading.Lock()
 
     def __len__(self) -> int:
@@ -172,7 +171,7 @@ class Gallery:
             name=folder.resolve().name,
             folder=shown_as or str(folder),
             kind=kind_of(model),
-            atlas=Atlas(model, self.images_of(run)),
+            latent_map=LatentMap(model, self.images_of(run)),
             run=run,
             moved=self.data,
             step=step,
@@ -180,7 +179,7 @@ class Gallery:
         with self._lock:
             for index, one in enumerate(self._exhibits):
                 if one.folder == exhibit.folder:
-                    if one.history and one.history.grown():
+                    if one.history and one.history.update():
                         exhibit = replace(exhibit, past=one.history)
                     self._exhibits[index] = exhibit
                     return index
@@ -216,15 +215,15 @@ class Gallery:
             return True
         exhibit = self[index]
         if moment == 0:
-            return exhibit.atlas.is_ready
+            return exhibit.latent_map.is_prepared
         history = exhibit.history
         if history is None:
             return True
         with self._lock:
             found = self._moments.get((history, moment))
-        return found is not None and found.is_ready
+        return found is not None and found.is_prepared
 
-    def atlas(self, index: int, moment: int = 0) -> Atlas:
+    def latent_map(self, index: int, moment: int = 0) -> LatentMap:
         """The map of a model: as it is, or as it was.
 
         Arguments:
@@ -236,7 +235,7 @@ class Gallery:
         """
         exhibit = self[index]
         if moment == 0:
-            return exhibit.atlas
+            return exhibit.latent_map
         history = exhibit.history
         if history is None or not 1 <= moment <= len(history):
             kept = len(exhibit.moments())
@@ -246,7 +245,7 @@ class Gallery:
             if key in self._moments:
                 self._moments.move_to_end(key)
                 return self._moments[key]
-        found = history.atlas(moment)
+        found = history.latent_map(moment)
         with self._lock:
             kept = self._moments.setdefault(key, found)
             while len(self._moments) > KEPT_MOMENTS:
@@ -295,8 +294,8 @@ def prepare(gallery: Gallery) -> threading.Thread:
 
     def work() -> None:
         for one in gallery:
-            one.atlas.prepare()
-        for model in [one.atlas.model for one in gallery if one.atlas.has_map][:1]:
+            one.latent_map.prepare()
+        for model in [one.latent_map.model for one in gallery if one.latent_map.can_encode][:1]:
             # torch builds what derivatives need when it is first asked, which holds up all threads
             decoder_stretch(model.decode, torch.zeros(1, model.latent_dim))
 

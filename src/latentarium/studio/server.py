@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from threadpoolctl import threadpool_limits
 
 from latentarium.errors import UserError
-from latentarium.studio.compare.measuring import Measuring
+from latentarium.studio.compare.evaluation_queue import EvaluationQueue
 from latentarium.studio.processes import Processes
 from latentarium.studio.protocol import (
     LARGEST,
@@ -25,6 +25,7 @@ from latentarium.studio.protocol import (
     write_error,
     write_reply,
 )
+from latentarium.studio.query.decode import answer_request, row_sizes
 from latentarium.studio.redact import brief
 from latentarium.studio.registry import Gallery, Missing
 from latentarium.studio.routes import (
@@ -81,7 +82,7 @@ def make_app(
     app.add_exception_handler(HTTPException, _refused)
     images = Uploads(runs / "uploads")
     trainings = Trainings(runs, gallery, images)
-    measuring = Measuring(Processes(runs / ".studio" / "measure"))
+    measuring = EvaluationQueue(Processes(runs / ".studio" / "measure"))
     routers = (
         models.router(gallery), explore.router(gallery), given.router(gallery),
         samples.router(gallery), comparison.router(gallery, measuring), moments.router(gallery),
@@ -141,16 +142,16 @@ def answer(gallery: Gallery, content: bytes) -> bytes:
     try:
         request = read_request(
             content,
-            tuple(one.atlas.columns() for one in gallery),
-            tuple(one.atlas.model.num_classes for one in gallery),
+            tuple(row_sizes(one.latent_map) for one in gallery),
+            tuple(one.latent_map.model.num_classes for one in gallery),
         )
-        found = gallery.atlas(request.model, request.moment).answer(request)
+        found = answer_request(gallery.latent_map(request.model, request.moment), request)
     except UserError as error:
         return write_error(id_of(content), str(error))
     except Exception:  # whatever it is, the page must live on
         logging.getLogger(__name__).exception("A decode failed.")
         return write_error(id_of(content), "This place can't be decoded: move elsewhere.")
-    return write_reply(request, found.pixels, found.trust)
+    return write_reply(request, found.pixels, found.scores)
 
 
 def _sentences(gallery: Gallery, runs: Path) -> Callable[[Exception], str]:

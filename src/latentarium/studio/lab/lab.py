@@ -17,6 +17,7 @@ from torch import Tensor
 from latentarium.data.batches import Batches
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
+from latentarium.latent.planes import MAX_COORDINATE
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
@@ -27,7 +28,6 @@ from latentarium.shapes import Points
 from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
-from latentarium.studio.protocol import FARTHEST
 from latentarium.training.game import held_out_loss
 
 POINTS = 8000
@@ -250,5 +250,5 @@ def _short(value: float | None) -> float | None:
 
 def _flat(values: Tensor) -> list[float]:
     """Numbers of few digits, those far out held at the bounds of what JSON can say."""
-    held = values.detach().flatten().double().nan_to_num(0, FARTHEST, -FARTHEST)
-    return held.clamp(-FARTHEST, FARTHEST).numpy().round(DIGITS).tolist()
+    held = values.detach().flatten().double().nan_to_num(0, MAX_COORDINATE, -MAX_COORDINATE)
+    return held.clamp(-MAX_COORDINATE, MAX_COORDINATE).numpy().round(DIGITS).tolist()

@@ -11,28 +11,28 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from latentarium.errors import UserError
-from latentarium.latent.anchors import LONGEST
 from latentarium.latent.gaussians import Ellipse
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.named_latents import MAX_NAME
 from latentarium.shapes import Pixels
 from latentarium.studio.limiter import Streamed
 from latentarium.studio.registry import Gallery, Missing
 
 Lines = Generator[dict[str, Any], None, None]
 Each = Callable[[Iterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]]
-PlaneName = Annotated[str, Query(max_length=LONGEST)]
+PlaneName = Annotated[str, Query(max_length=MAX_NAME)]
 
 
-def mapped(gallery: Gallery, index: int, moment: int = 0) -> Atlas:
+def mapped(gallery: Gallery, index: int, moment: int = 0) -> LatentMap:
     """A model's map.
 
     Raises:
         Missing: It has none, or there is no such model or moment.
     """
-    atlas = gallery.atlas(index, moment)
-    if not atlas.has_map:
+    latent_map = gallery.latent_map(index, moment)
+    if not latent_map.can_encode:
         raise Missing("This model has no encoder, and so no map of images: choose one that has.")
-    return atlas
+    return latent_map
 
 
 def binary(content: bytes) -> Response:
@@ -52,7 +52,7 @@ def plain(one: Ellipse) -> dict[str, float]:
 
 
 def trust_rows(trust: np.ndarray) -> list[list[float | None]]:
-    """Rows of `TRUST` as JSON has them, which knows no nan."""
+    """Rows of `SCORE_COLUMNS` as JSON has them, which knows no nan."""
     return [[None if value != value else value for value in row] for row in trust.tolist()]
 
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Query
 
 from latentarium.errors import UserError
 from latentarium.evaluation.report import Report
-from latentarium.studio.compare.measuring import Measuring
+from latentarium.studio.compare.evaluation_queue import EvaluationQueue
 from latentarium.studio.compare.table import table
 from latentarium.studio.registry import PACKAGE, Exhibit, Gallery
 
 COLUMNS = 4
 
 
-def router(gallery: Gallery, at_work: Measuring) -> APIRouter:
+def router(gallery: Gallery, at_work: EvaluationQueue) -> APIRouter:
     """The routes of measurements."""
     routes = APIRouter(prefix="/api")
 
@@ -41,7 +41,7 @@ def router(gallery: Gallery, at_work: Measuring) -> APIRouter:
                 f"{exhibit.name} can't be measured here: its training goes on, or its folder is "
                 "not yours."
             )
-        at_work.start(index, exhibit.run.folder, gallery.data)
+        at_work.add(index, exhibit.run.folder, gallery.data)
         return at_work.state()
 
     @routes.get("/measuring")
@@ -51,7 +51,7 @@ def router(gallery: Gallery, at_work: Measuring) -> APIRouter:
     @routes.delete("/measuring")
     def leave() -> dict[str, Any]:
         """Those that wait are not measured."""
-        at_work.leave()
+        at_work.clear()
         return at_work.state()
 
     return routes

@@ -10,21 +10,22 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from latentarium.errors import UserError
-from latentarium.latent.anchors import LONGEST, latent_of, plane_of
-from latentarium.latent.gaussian_samples import of_all, of_class, of_ellipse, standard, verdict
+from latentarium.latent.animation import path_gif
+from latentarium.latent.gaussian_samples import ellipse_latents, unit_noise
 from latentarium.latent.gaussians import Ellipse
-from latentarium.latent.interpolation import GRAPH_CODES, film, way, ways_of
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.named_latents import MAX_NAME
+from latentarium.latent.planes import MAX_COORDINATE
 from latentarium.shapes import LatentSet, SoftLabelSet
 from latentarium.studio.limiter import in_line
-from latentarium.studio.protocol import FARTHEST
 from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.answers import binary, mapped
+from latentarium.studio.samples.assess import describe_gaussian
 
 MOST_STEPS = 64
-Name = Annotated[str, Field(max_length=LONGEST)]
-Place = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
-Length = Annotated[float, Field(gt=0, le=FARTHEST, allow_inf_nan=False)]
+Name = Annotated[str, Field(max_length=MAX_NAME)]
+Place = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
+Length = Annotated[float, Field(gt=0, le=MAX_COORDINATE, allow_inf_nan=False)]
 
 
 class Draws(BaseModel):
@@ -42,12 +43,14 @@ class Draws(BaseModel):
     angle: Place = 0.0
     """Of the ellipse at one standard deviation, for an own Gaussian."""
 
-    def latents(self, atlas: Atlas) -> LatentSet:
+    def latents(self, latent_map: LatentMap) -> LatentSet:
         """The draws."""
         if self.of == "class":
-            return of_class(atlas, self.label, self.seed, self.temperature)
+            return latent_map.class_latents(
+                self.label, seed=self.seed, truncation=self.temperature
+            )
         if self.of == "all":
-            return of_all(atlas, self.seed, self.temperature)
+            return latent_map.gaussian_latents(seed=self.seed, truncation=self.temperature)
         ellipse = Ellipse(
             centre=(self.x, self.y),
             major=self.major,
@@ -55,8 +58,10 @@ class Draws(BaseModel):
             angle=self.angle,
             sigmas=1.0,
         )
-        plane = plane_of(atlas, self.plane)
-        return of_ellipse(atlas, ellipse, self.seed, self.temperature, plane=plane)
+        plane = latent_map.named_plane(self.plane)
+        return ellipse_latents(
+            latent_map.encoded, ellipse, seed=self.seed, truncation=self.temperature, plane=plane
+        )
 
 
 class Ends(BaseModel):
@@ -69,18 +74,20 @@ class Ends(BaseModel):
     label: int = Field(0, ge=0, le=1_000_000)
     """The class asked for, where the model is asked."""
 
-    def latents(self, atlas: Atlas) -> tuple[Tensor, Tensor]:
+    def latents(self, latent_map: LatentMap) -> tuple[Tensor, Tensor]:
         """Both ends."""
-        plane = plane_of(atlas, self.plane) if self.plane else None
-        return latent_of(atlas, self.a, plane), latent_of(atlas, self.b, plane)
+        plane = latent_map.named_plane(self.plane) if self.plane else None
+        return latent_map.named_latent(self.a, plane), latent_map.named_latent(self.b, plane)
 
-    def weights(self, atlas: Atlas) -> SoftLabelSet | None:
+    def weights(self, latent_map: LatentMap) -> SoftLabelSet | None:
         """The class asked for, at each step."""
-        if not atlas.model.decodes_label:
+        if not latent_map.model.decodes_label:
             return None
-        if self.label >= atlas.model.num_classes:
+        if self.label >= latent_map.model.num_classes:
             raise UserError(f"There is no class {self.label}: choose another.")
-        return one_hot(torch.tensor([self.label] * self.steps), atlas.model.num_classes).float()
+        return one_hot(
+            torch.tensor([self.label] * self.steps), latent_map.model.num_classes
+        ).float()
 
 
 def router(gallery: Gallery) -> APIRouter:
@@ -98,28 +105,35 @@ def router(gallery: Gallery) -> APIRouter:
         """What the draws of a seed are made of, as float64, x and y by turns: the page makes those
         from an own Gaussian itself, as it is dragged."""
         mapped(gallery, index)
-        return binary(standard(seed).numpy().astype("<f8").tobytes())
+        return binary(unit_noise(seed).numpy().astype("<f8").tobytes())
 
     @routes.get("/draws/verdict")
     @in_line
     def verdict_of(index: int, asked: Annotated[Draws, Query()]) -> dict[str, Any]:
         """What becomes of them; see `draws.verdict`."""
-        atlas = mapped(gallery, index)
-        return verdict(atlas, asked.latents(atlas), asked.label if asked.of == "class" else None)
+        latent_map = mapped(gallery, index)
+        return describe_gaussian(
+            latent_map, asked.latents(latent_map), asked.label if asked.of == "class" else None
+        )
 
     @routes.get("/ways")
     @in_line
     def ways(index: int, ends: Annotated[Ends, Query()]) -> dict[str, Any]:
         """Of each way its latents, or a sentence where there is none."""
-        atlas = gallery[index].atlas
-        a, b = ends.latents(atlas)
+        latent_map = gallery[index].latent_map
+        a, b = ends.latents(latent_map)
         found: list[dict[str, Any]] = []
-        for name in ways_of(atlas):
+        for name in latent_map.interpolator.methods:
             try:
-                found.append({"name": name, "z": way(atlas, name, a, b, ends.steps).tolist()})
+                found.append(
+                    {
+                        "name": name,
+                        "z": latent_map.interpolator.path(a, b, ends.steps, name).tolist(),
+                    }
+                )
             except UserError as error:
                 found.append({"name": name, "sentence": str(error)})
-        codes = min(len(atlas.codes), GRAPH_CODES) if atlas.has_map else 0
+        codes = latent_map.interpolator.num_graph_latents
         return {"ways": found, "ends": [a.tolist(), b.tolist()], "graph_codes": codes}
 
     @routes.get("/ways/{name}.gif")
@@ -127,9 +141,9 @@ def router(gallery: Gallery) -> APIRouter:
     def film_of(index: int, name: str, ends: Annotated[Ends, Query()]) -> Response:
         """A way as a film, to be kept."""
         exhibit = gallery[index]
-        atlas = exhibit.atlas
-        z = way(atlas, name, *ends.latents(atlas), ends.steps)
-        content = film(atlas.decoded(z, ends.weights(atlas)).pixels)
+        latent_map = exhibit.latent_map
+        z = latent_map.interpolator.path(*ends.latents(latent_map), ends.steps, name)
+        content = path_gif(latent_map.decode_scored(z, ends.weights(latent_map)).pixels)
         title = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{exhibit.name}-{name}-{ends.a}-{ends.b}")
         headers = {"Content-Disposition": f'attachment; filename="{title}.gif"'}
         return Response(content, media_type="image/gif", headers=headers)

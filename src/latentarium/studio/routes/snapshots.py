@@ -4,9 +4,10 @@ import numpy as np
 from fastapi import APIRouter, Response
 
 from latentarium.data.dataset import to_uint8
-from latentarium.latent.animation import film
-from latentarium.latent.snapshots import scene, witnesses
+from latentarium.latent.animation import snapshots_gif
+from latentarium.latent.snapshots import snapshot_images, watched_images
 from latentarium.studio.limiter import in_line
+from latentarium.studio.priority_lock import priority_lock
 from latentarium.studio.registry import Gallery, Missing
 from latentarium.studio.routes.answers import binary, pixel_bytes
 
@@ -20,15 +21,17 @@ def router(gallery: Gallery) -> APIRouter:
     def moment_of(index: int, moment: int) -> Response:
         """u32 samples, u32 columns, u32 reconstructions, then the pixels of all of them: uint8,
         row by row, channels last. After it, the moment's decodes and map answer at once."""
-        atlas = gallery.atlas(index, moment)
-        with atlas.in_turn:
-            found = scene(atlas.model, atlas.data)
-        atlas.prepare()
-        rebuilt = b"" if found.rebuilt is None else pixel_bytes(to_uint8(found.rebuilt))
+        latent_map = gallery.latent_map(index, moment)
+        with priority_lock(latent_map):
+            found = snapshot_images(latent_map.model, latent_map.data)
+        latent_map.prepare()
+        rebuilt = (
+            b"" if found.reconstructions is None else pixel_bytes(to_uint8(found.reconstructions))
+        )
         counts = (
             len(found.samples),
             found.columns,
-            0 if found.rebuilt is None else len(found.rebuilt),
+            0 if found.reconstructions is None else len(found.reconstructions),
         )
         header = np.array(counts, "<u4").tobytes()
         return binary(header + pixel_bytes(to_uint8(found.samples)) + rebuilt)
@@ -36,7 +39,7 @@ def router(gallery: Gallery) -> APIRouter:
     @routes.get("/witnesses")
     def witnesses_of(index: int) -> Response:
         """The held-out images whose reconstructions are watched, as pixels."""
-        return binary(pixel_bytes(witnesses(gallery[index].atlas.data).images))
+        return binary(pixel_bytes(watched_images(gallery[index].latent_map.data).images))
 
     @routes.get("/film")
     @in_line
@@ -45,6 +48,6 @@ def router(gallery: Gallery) -> APIRouter:
         history = gallery[index].history
         if history is None or not len(history):
             raise Missing("This model kept no moments of its training.")
-        return Response(film(history), media_type="image/gif")
+        return Response(snapshots_gif(history), media_type="image/gif")
 
     return routes

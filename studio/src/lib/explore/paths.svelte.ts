@@ -26,7 +26,7 @@ interface Reply {
 export const STEPS = [8, 12, 16, 24];
 
 /** The tool's slice of the address. An end is an image, as in i17, or a point of the map, as in 0.5,-1.25. */
-const state = slice("p.", { a: "", b: "", steps: 16, way: "straight", at: 0 });
+const state = slice("p.", { a: "", b: "", steps: 16, way: "linear", at: 0 });
 
 export class Paths {
   reply = $state.raw<Reply | null>(null);
@@ -210,12 +210,12 @@ export class Paths {
   /** Python that reproduces the images of the selected path. */
   get code(): string {
     const plane = this.here.planeName ? ", plane=plane" : "";
-    const name = this.paths[this.row]?.name ?? "straight";
+    const name = this.paths[this.row]?.name ?? "linear";
     const ends = (["a", "b"] as const).map((end) => `${end} = latent_of(atlas, "${this.ends[end]}"${plane})`);
     const { model } = this.here;
     const label = model.asks_class ? `, torch.full((${this.steps},), ${exploreState.label})` : "";
     const [module, call] = {
-      straight: ["latent.paths import lerp", "lerp(a, b"],
+      linear: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],
       data: ["studio.maps.ways import through_data", "through_data(atlas, a, b"],
     }[name]!;

@@ -43,7 +43,7 @@ export const zhTW: typeof en = {
   gapLayer: "空隙",
   gapNames: {
     none: "不顯示",
-    trust: "偏離資料分布（至少一項指標）",
+    rarity: "偏離資料分布（至少一項指標）",
     distance: "離資料遠",
     round_trip: "編碼器無法還原（往返誤差）",
     stretch: "解碼結果變化劇烈",
