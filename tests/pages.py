@@ -14,7 +14,7 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent.latent_map import Atlas
-from latentarium.studio.registry import Exhibit, Gallery, prepare
+from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
 from latentarium.studio.server import STATIC, make_app
 
 CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
@@ -92,8 +92,8 @@ QUIET = """(seconds) => new Promise((done, failed) => {
 class Served:
     """A studio in a thread, which can go away and come back."""
 
-    def __init__(self, gallery, **settings) -> None:
-        self.gallery, self.settings = gallery, settings
+    def __init__(self, registry, **settings) -> None:
+        self.registry, self.settings = registry, settings
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -101,7 +101,7 @@ class Served:
         self.start()
 
     def start(self) -> None:
-        app = make_app(self.gallery, **self.settings)
+        app = make_app(self.registry, **self.settings)
         settings = uvicorn.Config(app, "127.0.0.1", self.port, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -126,10 +126,10 @@ def served(tmp_path_factory):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         folder = str(run.folder)
         atlas = Atlas(run.load(), data)
-        found.append(Exhibit(name=name, folder=folder, kind=kind, atlas=atlas, run=run))
-    gallery = Gallery(found)
-    prepare(gallery).join()
-    studio = Served(gallery)
+        found.append(LoadedModel(name=name, folder=folder, kind=kind, atlas=atlas, run=run))
+    registry = ModelRegistry(found)
+    prepare(registry).join()
+    studio = Served(registry)
     yield studio
     studio.stop()
 

@@ -14,7 +14,7 @@ from latentarium.latent import realism as likeness
 from latentarium.latent.calibration import EDGE, MEASURES, OFF, Looks, Usual, off
 from latentarium.latent.latent_map import Atlas
 from latentarium.latent.realism import Likeness, likeness_of
-from latentarium.studio.protocol import TRUST
+from latentarium.studio.protocol import SCORE_COLUMNS
 
 PAGE = Path(__file__).parents[2] / "studio" / "src" / "lib"
 AE, GAN = "ae_debug", "gan_debug"
@@ -63,19 +63,19 @@ def test_more_measures_alarm_no_more_often():
 
 def test_numbers_that_are_none_are_off_the_data(ten):
     trust = ten.trust(looks(distance=[float("nan")], doubt=[0.0]))
-    assert trust[0, TRUST.index("level")] == 0
+    assert trust[0, SCORE_COLUMNS.index("level")] == 0
 
 
 def test_columns_say_what_is_known_and_what_is_not(ten):
     trust = ten.trust(looks(distance=[4.5, 0.0], doubt=[0.0, 99.0]))
-    row = dict(zip(TRUST, trust[0].tolist(), strict=True))
+    row = dict(zip(SCORE_COLUMNS, trust[0].tolist(), strict=True))
     assert row["distance"] == 4.5
     assert (row["distance_rarity"], row["doubt_rarity"]) == (0.5, 0)
     assert row["level"] == pytest.approx(1)
     unknown = ("round_trip", "round_trip_rarity", "strange_rarity", "error_rarity")
     assert all(np.isnan(row[name]) for name in unknown)
-    assert trust[1, TRUST.index("level")] == 0
-    assert trust[1, TRUST.index("nearest")] == 1
+    assert trust[1, SCORE_COLUMNS.index("level")] == 0
+    assert trust[1, SCORE_COLUMNS.index("nearest")] == 1
 
 
 def test_the_page_draws_the_same_lines_and_reads_the_same_columns():
@@ -86,8 +86,8 @@ def test_the_page_draws_the_same_lines_and_reads_the_same_columns():
     assert names
     measures = re.findall(r'"(\w+)"', names[1])
     assert tuple(measures) == MEASURES
-    assert TRUST[4:] == tuple(f"{name}_rarity" for name in measures)
-    assert TRUST[:4] == ("level", "nearest", "distance", "round_trip")
+    assert SCORE_COLUMNS[4:] == tuple(f"{name}_rarity" for name in measures)
+    assert SCORE_COLUMNS[:4] == ("level", "nearest", "distance", "round_trip")
 
 
 # ----------------------------------------------------------------------------------- of models
@@ -110,7 +110,7 @@ def atlases(data, tmp_path_factory):
 
 
 def levels(answer):
-    return answer.trust[:, TRUST.index("level")]
+    return answer.trust[:, SCORE_COLUMNS.index("level")]
 
 
 def test_reconstructions_are_judged_by_what_was_lost_too(atlases, data):
@@ -119,10 +119,10 @@ def test_reconstructions_are_judged_by_what_was_lost_too(atlases, data):
     assert float((levels(held_out) < EDGE).mean()) == pytest.approx(EDGE, abs=0.04)
     noise = torch.randint(0, 2, (1, 1, 12, 10), generator=torch.Generator().manual_seed(0))
     lost = atlas.reconstructed((255 * noise).to(torch.uint8))
-    assert lost.trust[0, TRUST.index("error_rarity")] == 1
+    assert lost.trust[0, SCORE_COLUMNS.index("error_rarity")] == 1
     assert levels(lost)[0] == 0
     z = atlas.means(2 * noise.float() - 1)
-    assert np.isnan(atlas.decoded(z).trust[0, TRUST.index("error_rarity")])
+    assert np.isnan(atlas.decoded(z).trust[0, SCORE_COLUMNS.index("error_rarity")])
 
 
 def test_images_of_no_encoder_are_judged_by_how_like_real_ones_they_are(atlases, data):

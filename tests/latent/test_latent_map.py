@@ -13,7 +13,7 @@ from latentarium.errors import UserError
 from latentarium.latent import gap_layer
 from latentarium.latent.latent_map import Atlas
 from latentarium.models.inference import decode
-from latentarium.studio.protocol import TRUST, read_request
+from latentarium.studio.protocol import SCORE_COLUMNS, parse_request
 from support.drawing import gap_grid
 from support.frames import request
 
@@ -36,11 +36,11 @@ def atlases(data, tmp_path_factory):
 
 
 def column(found, name):
-    return found.trust[:, TRUST.index(name)]
+    return found.trust[:, SCORE_COLUMNS.index(name)]
 
 
 def ask(atlas, rows, **given):
-    found = read_request(request(rows, **given), (atlas.columns(),), (atlas.model.num_classes,))
+    found = parse_request(request(rows, **given), (atlas.columns(),), (atlas.model.num_classes,))
     return atlas.answer(found)
 
 

@@ -10,7 +10,7 @@ import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.calibration import levels_of
 from latentarium.latent.prior_check import as_generator
-from latentarium.studio import processes
+from latentarium.studio import child_processes
 from pages import IN_A_BROWSER, Served, address, drag, go, quiet, ready, seen, until
 from support.drawing import judged_studio, measured, metrics_of, shown
 
@@ -26,11 +26,11 @@ def reconstruction(atlas, number):
 
 def the_code_makes_what_is_shown(page, served, monkeypatch):
     """Of each of the four models, as one image under its folder."""
-    data = served.gallery[AE].atlas.data
+    data = served.registry[AE].atlas.data
     monkeypatch.setattr(la, "load_data", lambda *_, **__: data)  # the models' own is in no file
     ran: dict = {}
     exec(page.get_by_test_id("code-python").first.inner_text(), ran)
-    assert list(ran["images"]) == [one.folder for one in served.gallery]
+    assert list(ran["images"]) == [one.folder for one in served.registry]
     for model, image in enumerate(ran["images"].values()):
         made = to_uint8(image.detach())[0, 0].numpy().astype(int)
         assert np.abs(shown(page, f"decoded-{model}") - made).max() <= 1
@@ -39,7 +39,7 @@ def the_code_makes_what_is_shown(page, served, monkeypatch):
 def test_one_real_image_goes_through_every_encoder(page, served, monkeypatch):
     go(page, served, "#tab=compare&c.image=17")
     for model in (AE, VAE):
-        atlas = served.gallery[model].atlas
+        atlas = served.registry[model].atlas
         expected = reconstruction(atlas, 17)
         assert np.abs(shown(page, f"decoded-{model}") - expected).max() <= 1
         real = atlas.image(17)[0].numpy().astype(int)
@@ -71,7 +71,7 @@ def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
     drag(page, [(0.3, 0.4), (0.45, 0.6)])
     number = int(address(page)["c.image"])
     for model, old in zip((AE, VAE), before, strict=True):
-        atlas = served.gallery[model].atlas
+        atlas = served.registry[model].atlas
         now = shown(page, f"decoded-{model}")
         assert not np.array_equal(now, old)
         assert np.abs(now - reconstruction(atlas, number)).max() <= 1
@@ -85,7 +85,7 @@ def test_dragging_on_one_map_moves_the_cursor_of_all(page, served):
 def test_the_same_z_for_every_model(page, served, monkeypatch):
     go(page, served, "#tab=compare&c.lock=z&c.x=0.5&c.y=0.25&c.label=1")
     for model in range(4):
-        atlas = served.gallery[model].atlas
+        atlas = served.registry[model].atlas
         expected = atlas.decode_at(0.5, 0.25, "1" if model == CGAN else None, seeds=True)
         expected = to_uint8(expected)[0, 0].numpy().astype(int)
         assert np.abs(shown(page, f"decoded-{model}") - expected).max() <= 1
@@ -137,14 +137,14 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
     turns = [i % 3 for i in range(16)]
     for model in range(4):
         label = turns if model == CGAN else None
-        images = served.gallery[model].atlas.model.sample(16, label, seed=7)
+        images = served.registry[model].atlas.model.sample(16, label, seed=7)
         until(page, f"document.querySelector('[data-testid=draw-{model}-15]')?.width > 0")
         np.testing.assert_array_equal(
             shown(page, f"draw-{model}-15"), to_uint8(images)[15, 0].numpy()
         )
     shares = {}
     for model in (AE, VAE, GAN):
-        expected = as_generator(served.gallery[model].atlas, 7)
+        expected = as_generator(served.registry[model].atlas, 7)
         shares[model] = expected["off"]["share"]
         page.get_by_test_id(f"finding-{model}").wait_for()
         trust = page.get_by_test_id(f"trust-{model}").inner_text()
@@ -154,13 +154,13 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
         assert first == pytest.approx(100 * shares[model], abs=0.51)
     assert "unlike real images" in trust  # nothing encodes
     least, most = sorted((AE, VAE), key=shares.__getitem__)
-    page.get_by_test_id("conclusion").get_by_text(served.gallery[least].name).wait_for()
+    page.get_by_test_id("conclusion").get_by_text(served.registry[least].name).wait_for()
     said = page.get_by_test_id("conclusion").inner_text()
     if "more often" in said:
-        assert said.index(served.gallery[most].name) < said.index(served.gallery[least].name)
+        assert said.index(served.registry[most].name) < said.index(served.registry[least].name)
     ran: dict = {}
     exec(page.get_by_test_id("code-python").nth(1).inner_text(), ran)
-    last = to_uint8(ran["images"][served.gallery[CGAN].folder])[15, 0].numpy()
+    last = to_uint8(ran["images"][served.registry[CGAN].folder])[15, 0].numpy()
     np.testing.assert_array_equal(shown(page, "draw-3-15"), last)
     old = shown(page, "draw-0-0")
     page.get_by_role("button", name="New draw").click()
@@ -170,7 +170,7 @@ def test_the_same_draws_by_every_model_with_their_trust(page, served):
 
 def test_measures_stand_below_with_intervals_and_only_what_compares_is_ranked(page, served):
     for model, low in ((AE, 1.0), (VAE, 3.0), (GAN, 5.0)):
-        run = served.gallery[model].run
+        run = served.registry[model].run
         rows = {
             "frechet": measured("Fréchet distance", low + 0.5, low, low + 1),
             "precision": measured("Precision", 0.5, 0.4, 0.6),
@@ -197,33 +197,34 @@ def test_measures_stand_below_with_intervals_and_only_what_compares_is_ranked(pa
         assert address(page)["c.all"] == "1"
         command = page.get_by_test_id("code-command").inner_text()
         assert command == "latentarium compare " + " ".join(
-            served.gallery[i].folder for i in range(3)
+            served.registry[i].folder for i in range(3)
         )
     finally:
         for model in range(3):
-            (served.gallery[model].run.folder / "metrics.json").unlink()
+            (served.registry[model].run.folder / "metrics.json").unlink()
 
 
 WORK = """
 import json, sys, time, pathlib
-print("r: 1 of 4, about 3 s left  labels", file=sys.stderr, flush=True)
+line = {"progress": 1, "total": 4, "label": "labels", "seconds_left": 3.0}
+print(json.dumps(line), file=sys.stderr, flush=True)
 while not pathlib.Path(sys.argv[1], "go").exists():
     time.sleep(0.02)
 if "gan" in sys.argv[1]:
-    sys.exit("latentarium: The images are gone: give them with --data.")
+    sys.exit('{"error": "The images are gone: give them with --data.", "code": "other-data"}')
 pathlib.Path(sys.argv[1], "metrics.json").write_text(sys.argv[2])
 """
 
 
 def test_a_run_that_was_not_measured_can_be(page, served, monkeypatch, tmp_path):
-    run, gan = (served.gallery[model].run for model in (VAE, GAN))
+    run, gan = (served.registry[model].run for model in (VAE, GAN))
     content = json.dumps(metrics_of(run, {"frechet": measured("Fréchet distance", 2, 1, 3)}))
 
     def command(evaluate, folder):
         return [sys.executable, "-c", WORK, folder, content]
 
-    monkeypatch.setattr(processes, "command", command)
-    studio = Served(served.gallery, runs=tmp_path)
+    monkeypatch.setattr(child_processes, "latentarium_command", command)
+    studio = Served(served.registry, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=1.2")
         place = page.get_by_test_id("measuring-1")
@@ -249,14 +250,14 @@ def test_a_run_that_was_not_measured_can_be(page, served, monkeypatch, tmp_path)
 
 def test_all_that_was_not_measured_is_measured_by_one_button(page, served, monkeypatch, tmp_path):
     rows = {"frechet": measured("Fréchet distance", 2, 1, 3)}
-    runs = [served.gallery[model].run for model in (AE, VAE)]
+    runs = [served.registry[model].run for model in (AE, VAE)]
     contents = {str(run.folder): json.dumps(metrics_of(run, rows)) for run in runs}
 
     def command(evaluate, folder):
         return [sys.executable, "-c", WORK, folder, contents[folder]]
 
-    monkeypatch.setattr(processes, "command", command)
-    studio = Served(served.gallery, runs=tmp_path)
+    monkeypatch.setattr(child_processes, "latentarium_command", command)
+    studio = Served(served.registry, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=0.1")
         page.get_by_role("button", name="Measure all 2 (about 2 min)").click()

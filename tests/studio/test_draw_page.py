@@ -18,7 +18,7 @@ from latentarium.latent.inversion import invert
 from latentarium.latent.latent_map import Atlas
 from latentarium.studio.query import search
 from latentarium.studio.query.locate import land
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, seen, watched
 
 pytestmark = IN_A_BROWSER
@@ -71,7 +71,7 @@ def test_a_drawing_lands_comes_back_and_has_neighbours(page, served):
     go(page, served, "#tab=explore&model=1&tool=draw")
     assert "Draw, or take a real image" in page.locator("aside").inner_text()
     stroke(page, BAR)
-    atlas = served.gallery[1].atlas
+    atlas = served.registry[1].atlas
     found = first = settled(page, atlas)
     assert grey(page, "seen").max() > 200
     assert torch.equal(grey(page, "reconstruction"), found.reconstruction)
@@ -112,7 +112,7 @@ def test_a_real_image_is_what_the_copied_code_has(page, served):
     landed(page)
     code = page.get_by_test_id("code-python").inner_text()
     number = int(re.findall(r"atlas\.image\((\d+)\)", code)[0])
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     assert len(atlas.train) <= number < atlas.count  # the model never saw it
     assert torch.equal(grey(page, "seen")[0], atlas.image(number))
     scope = {"land": land, "atlas": atlas}
@@ -170,7 +170,7 @@ def test_an_image_is_found_and_the_walk_is_seen(page, served):
     assert page.get_by_role("radio", name="Draw").count() == 0  # it has no encoder
     page.get_by_role("button", name="Find this image").click()
     page.get_by_text(re.compile("held-out real images")).wait_for()
-    atlas = served.gallery[3].atlas
+    atlas = served.registry[3].atlas
     found = invert(atlas.model, atlas.image(355)[None], seed=3)
     assert found.label is not None
     assert torch.equal(grey(page, "found"), to_uint8(found.image))
@@ -231,7 +231,7 @@ def test_who_goes_away_ends_the_search(page, served, monkeypatch):
 
     monkeypatch.setattr(search, "walk", long_walk)
     go(page, served, "#tab=explore&model=2&tool=find&pad.real=3")
-    image = served.gallery[2].atlas.image(3).permute(1, 2, 0).numpy()
+    image = served.registry[2].atlas.image(3).permute(1, 2, 0).numpy()
     body = f'{{"pixels": "{base64.b64encode(image.tobytes()).decode()}"}}'
     assert page.evaluate(ABORT, body) == ""
     page.get_by_role("button", name="Find this image").click()
@@ -265,7 +265,7 @@ def test_near_enough_the_images_are_seen(page, served):
             number = int(said.inner_text().split()[0].removeprefix("#"))
             break
     assert number is not None
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     assert said.inner_text().split()[-1] == str(atlas.shown_classes()[number])
     assert shows(page, atlas.image(number)[0].numpy(), place)
 
@@ -296,8 +296,8 @@ def in_colour(tmp_path_factory):
     data = la.load_data(images)
     run = la.train(presets.get("vae_debug"), tmp_path_factory.mktemp("colour") / "r", data)
     atlas = Atlas(run.load(), data)
-    shown = Exhibit(name="colour", folder=str(run.folder), kind="VAE", atlas=atlas, run=run)
-    studio = Served(Gallery([shown]))
+    shown = LoadedModel(name="colour", folder=str(run.folder), kind="VAE", atlas=atlas, run=run)
+    studio = Served(ModelRegistry([shown]))
     yield studio
     studio.stop()
 

@@ -19,7 +19,7 @@ from latentarium.latent.gaussian_samples import of_all, of_class, verdict
 from latentarium.latent.interpolation import film, through_data
 from latentarium.latent.latent_map import Atlas
 from latentarium.latent.paths import lerp, slerp
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.server import make_app
 from support.drawing import gap_grid
 from support.frames import layer
@@ -28,24 +28,24 @@ GAN = 1
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(400)
     data = la.load_data(images, labels)
     found = []
     for name in ("ae_debug", "cgan_debug"):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
-        found.append(Exhibit(name="my run", folder="r", kind=name, atlas=Atlas(run.load(), data)))
-    return Gallery(found)
+        found.append(LoadedModel(name="my run", folder="r", kind=name, atlas=Atlas(run.load(), data)))
+    return ModelRegistry(found)
 
 
 @pytest.fixture
-def atlas(gallery):
-    return gallery[0].atlas
+def atlas(registry):
+    return registry[0].atlas
 
 
 @pytest.fixture
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -217,10 +217,10 @@ def test_ways_join_their_ends_and_are_those_of_the_python(client, atlas):
     assert told["graph_codes"] == len(atlas.codes)
 
 
-def test_ends_of_a_lattice_are_whole_latents_and_no_way_goes_through_data(client, gallery):
+def test_ends_of_a_lattice_are_whole_latents_and_no_way_goes_through_data(client, registry):
     told = get(client, "ways", GAN, a="0,0", b="3.5,2").json()
     assert [one["name"] for one in told["ways"]] == ["straight", "spherical"]
-    z = gallery[GAN].atlas.lattice(torch.tensor([[0, 0], [3.5, 2]]))
+    z = registry[GAN].atlas.lattice(torch.tensor([[0, 0], [3.5, 2]]))
     np.testing.assert_array_equal(np.array(told["ends"], np.float32), z)
     assert get(client, "ways", GAN, a="i0", b="3.5,2").status_code == 422
     assert get(client, "ways/data.gif", GAN, a="0,0", b="3.5,2").status_code == 422
@@ -245,8 +245,8 @@ def test_what_is_no_end_is_a_sentence(query, client):
         assert get(client, path, **{"a": "i0", "b": "i1", **query}).status_code == 422
 
 
-def test_a_film_goes_there_and_back_in_squares(client, gallery):
-    atlas = gallery[GAN].atlas
+def test_a_film_goes_there_and_back_in_squares(client, registry):
+    atlas = registry[GAN].atlas
     answer = get(client, "ways/spherical.gif", GAN, a="0,0", b="1,2", steps=4, label=2)
     assert answer.headers["content-type"] == "image/gif"
     assert 'filename="my-run-spherical-0-0-1-2.gif"' in answer.headers["content-disposition"]

@@ -38,7 +38,7 @@ def run(page, atlas):
 
 
 def test_a_click_on_a_class_draws_from_its_gaussian(page, served):
-    atlas = served.gallery[1].atlas
+    atlas = served.registry[1].atlas
     go(page, served, VAE)
     before = drawn(page)
     assert same(before, decode(atlas.model, of_class(atlas, 0)[:25]))
@@ -55,7 +55,7 @@ def test_a_click_on_a_class_draws_from_its_gaussian(page, served):
 
 
 def test_seed_and_temperature_are_in_the_address_and_cold_draws_are_one(page, served):
-    atlas = served.gallery[1].atlas
+    atlas = served.registry[1].atlas
     go(page, served, VAE + "&gauss.of=1&gauss.seed=7&gauss.t=0.5")
     shown = drawn(page)
     assert same(shown, decode(atlas.model, of_class(atlas, 1, 7, 0.5)[:25]))
@@ -68,7 +68,7 @@ def test_seed_and_temperature_are_in_the_address_and_cold_draws_are_one(page, se
 
 
 def test_one_gaussian_for_all_is_beside_them(page, served):
-    atlas = served.gallery[1].atlas
+    atlas = served.registry[1].atlas
     go(page, served, VAE)
     page.get_by_role("radio", name="All: one Gaussian").click()
     shown = drawn(page)
@@ -78,7 +78,7 @@ def test_one_gaussian_for_all_is_beside_them(page, served):
 
 
 def test_ones_own_gaussian_follows_its_handles(page, served):
-    atlas = served.gallery[1].atlas
+    atlas = served.registry[1].atlas
     go(page, served, VAE + "&gauss.of=1")
     page.get_by_role("radio", name="Make your own").click()
     first = drawn(page)
@@ -125,7 +125,7 @@ def test_ones_own_draws_cost_one_decode_and_are_those_of_the_python(page, served
         float(there[f"gauss.{key}"]) for key in ("x", "y", "major", "minor", "angle")
     )
     own = Ellipse(centre=(x, y), major=major, minor=minor, angle=angle, sigmas=1.0)
-    z = of_ellipse(served.gallery[1].atlas, own, 0, 0.7)[:25].numpy()
+    z = of_ellipse(served.registry[1].atlas, own, 0, 0.7)[:25].numpy()
     sent = [f for f in frames if isinstance(f, bytes) and len(f) == 12 + z.nbytes]
     np.testing.assert_array_equal(np.frombuffer(sent[-1][12:], "<f4").reshape(z.shape), z)
 
@@ -136,9 +136,9 @@ def test_the_draw_under_the_pointer_is_shown_on_the_map(page, served):
     hot = page.locator(".dot.hot")
     assert not hot.get_attribute("d")
     page.get_by_test_id("draw-7").hover()
-    z = of_class(served.gallery[1].atlas, 0)[7:8]
-    x, y = served.gallery[1].atlas.plane.project(z)[0].tolist()
-    glyph = served.gallery[1].atlas.ellipses()[0][0].centre
+    z = of_class(served.registry[1].atlas, 0)[7:8]
+    x, y = served.registry[1].atlas.plane.project(z)[0].tolist()
+    glyph = served.registry[1].atlas.ellipses()[0][0].centre
     place = page.locator(".map svg text", has_text="0").first
     scale_x = float(hot.get_attribute("d")[1:].split()[0]) - float(place.get_attribute("x"))
     assert np.sign(scale_x) == np.sign(x - glyph[0])

@@ -20,7 +20,7 @@ served = pytest.fixture(judged_studio, scope="module")
 
 
 def made(served, model, n, label=None, **settings):
-    images = served.gallery[model].atlas.model.sample(n, label, **settings)
+    images = served.registry[model].atlas.model.sample(n, label, **settings)
     return to_uint8(images)[:, 0].numpy()
 
 
@@ -33,7 +33,7 @@ def test_the_grid_is_what_sample_makes_and_each_image_is_judged(page, served):
     for i, image in enumerate(made(served, CGAN, 16, "1", seed=5, truncation=0.5)):
         np.testing.assert_array_equal(shown(page, f"drawn-{i}"), image)
     summed_up(page, "of 16 are what was asked for")
-    atlas = served.gallery[CGAN].atlas
+    atlas = served.registry[CGAN].atlas
     seen = atlas.judge.predict(atlas.model.sample(16, "1", seed=5, truncation=0.5))
     assert (
         f"{int((seen == 1).sum())} of 16 are what" in page.get_by_test_id("summary").inner_text()
@@ -107,7 +107,7 @@ def test_under_the_pointer_the_nearest_training_image_says_whether_it_is_a_copy(
         "document.querySelector('[data-testid=training-image]').width > 0"
         " && document.querySelector('[data-testid=closer]').innerText.includes('Image 6')",
     )
-    train = served.gallery[GAN].atlas.data.train.images[:, 0].numpy().astype(float)
+    train = served.registry[GAN].atlas.data.train.images[:, 0].numpy().astype(float)
     image = made(served, GAN, 16)[5]
     np.testing.assert_array_equal(shown(page, "closer-image"), image)
     nearest = ((train - image) ** 2).sum((1, 2)).argmin()
@@ -166,7 +166,7 @@ def test_one_handwriting_for_all_classes(page, served):
 
 def test_png_and_npz_are_downloaded(page, served):
     go(page, served, f"#tab=generate&model={CGAN}&g.n=16&g.label=2&g.seed=4")
-    images = served.gallery[CGAN].atlas.model.sample(16, "2", seed=4)
+    images = served.registry[CGAN].atlas.model.sample(16, "2", seed=4)
     with page.expect_download() as png:
         page.get_by_role("link", name="PNG").click()
     assert png.value.suggested_filename == "cgan_debug-2-seed4-n16.png"

@@ -24,14 +24,14 @@ def test_dragging_decodes_under_the_pointer(page, served):
     # the image is that of the place in the address
     quiet(page)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
-    image = served.gallery[0].atlas.decode_at(float(place["x"]), float(place["y"]))
+    image = served.registry[0].atlas.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
     shown = pixels(page)[::4]
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
 def test_trust_says_where_the_data_are_and_where_they_are_not(page, served, monkeypatch):
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
     rare = atlas.points()[0]
     go(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
@@ -54,7 +54,7 @@ def test_trust_says_where_the_data_are_and_where_they_are_not(page, served, monk
 def test_a_model_that_has_learned_little_is_not_trusted_anywhere(
     page, served, monkeypatch, fidelity, hues, words
 ):
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     monkeypatch.setitem(atlas.__dict__, "fidelity", fidelity)
     x, y = atlas.points()[level(atlas).argmax()]
     go(page, served, f"#model=0&x={x}&y={y}")
@@ -64,7 +64,7 @@ def test_a_model_that_has_learned_little_is_not_trusted_anywhere(
 
 
 def test_the_ring_says_what_the_words_say(page, served, monkeypatch):
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     monkeypatch.setitem(atlas.__dict__, "fidelity", 0.9)
     bands = {"Among": (100, 141), "twice": (26, 47), "Off|Not": (4, 5)}
     levels, met = level(atlas), set()
@@ -225,7 +225,7 @@ def test_what_is_copied_names_the_run_and_the_place(page, served):
     go(page, served, "#model=3&x=0.5&y=0.25&label=1")
     code = page.get_by_test_id("code-python").inner_text()
     assert 'decode_at(0.5, 0.25, label="1")' in code
-    assert served.gallery[3].folder in code
+    assert served.registry[3].folder in code
 
 
 def test_the_address_is_the_state(page, served):
@@ -316,11 +316,11 @@ def test_a_sheet_says_all_keys_in_both_languages(page, served):
 
 
 def test_the_address_names_the_model_by_its_folder(page, served):
-    third = served.gallery[2]
+    third = served.registry[2]
     go(page, served, f"#model=0&of={third.folder}")  # it has had another number
     assert page.get_by_role("radio", name=third.name).first.get_attribute("aria-checked") == "true"
     page.get_by_role("radio", name="vae_debug").click()
-    assert address(page)["of"] == served.gallery[1].folder
+    assert address(page)["of"] == served.registry[1].folder
     go(page, served, "#model=1&of=runs/gone")
     assert "not on show" in page.get_by_role("alert").inner_text()
 

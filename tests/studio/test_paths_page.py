@@ -24,7 +24,7 @@ def frames(page, name, steps=8):
 
 
 def test_three_ways_join_two_places_and_python_makes_them(page, served):
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     ends = latent_of(atlas, "i3"), latent_of(atlas, "0.5,-1.25")
     for name in ("straight", "spherical", "data"):
         go(page, served, f"{AE}&p.way={name}")
@@ -54,7 +54,7 @@ def test_the_map_makes_room_for_the_strips_and_is_still_whole(page, served):
 def test_where_a_way_leaves_the_data_is_said(page, served):
     go(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "straight")
-    trust = served.gallery[0].atlas.decoded(latent_of(served.gallery[0].atlas, "300,300")[None])
+    trust = served.registry[0].atlas.decoded(latent_of(served.registry[0].atlas, "300,300")[None])
     assert float(levels_of(trust.trust)) == 0  # as far out as nothing held out
     said = page.get_by_test_id("way-straight").get_by_test_id("leaves").inner_text()
     assert said.startswith("off the data at")
@@ -133,7 +133,7 @@ def test_a_way_is_saved_as_a_film(page, served):
 
 
 def test_a_gan_goes_by_whole_latents_and_is_judged_by_its_images(page, served):
-    atlas = served.gallery[3].atlas
+    atlas = served.registry[3].atlas
     go(page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.way=spherical")
     shown = frames(page, "spherical")
     ends = latent_of(atlas, "0,0"), latent_of(atlas, "2.5,1")
@@ -160,7 +160,7 @@ def test_a_gan_goes_by_whole_latents_and_is_judged_by_its_images(page, served):
 
 
 def test_the_map_turns_to_a_plane_through_three_anchors(page, served):
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     go(page, served, "#model=0&tool=plane")
     before = seen(page)
     assert "PCA plane" in page.get_by_test_id("caption").inner_text()
@@ -200,7 +200,7 @@ def test_anchors_on_one_line_are_a_sentence_and_the_map_stays(page, served):
 
 def test_ways_and_draws_lie_on_the_plane_too(page, served):
     go(page, served, "#model=0&tool=path&plane=c0_c1_c2&p.a=0,0&p.b=1.5,0.5&p.steps=8")
-    atlas = served.gallery[0].atlas
+    atlas = served.registry[0].atlas
     plane = plane_of(atlas, "c0_c1_c2")
     ends = latent_of(atlas, "0,0", plane), latent_of(atlas, "1.5,0.5", plane)
     shown = frames(page, "straight")

@@ -19,9 +19,8 @@ from latentarium.latent.anchors import plane_of
 from latentarium.latent.inversion import invert
 from latentarium.latent.inversion_baseline import usual_of
 from latentarium.latent.latent_map import Atlas
-from latentarium.studio import security as guard
-from latentarium.studio.protocol import TRUST
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.protocol import SCORE_COLUMNS
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.routes import query as given
 from latentarium.studio.server import make_app
 
@@ -35,7 +34,7 @@ def hurried(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(300)
     data = la.load_data(images, labels)
     bare = la.load_data(images)
@@ -43,13 +42,13 @@ def gallery(tmp_path_factory):
     for name, own in (("ae_debug", data), ("vae_debug", data), ("cgan_debug", data),
                       ("ae_debug", bare)):  # fmt: skip
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", own)
-        found.append(Exhibit(name=name, folder="r", kind="", atlas=Atlas(run.load(), own)))
-    return Gallery(found)
+        found.append(LoadedModel(name=name, folder="r", kind="", atlas=Atlas(run.load(), own)))
+    return ModelRegistry(found)
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -67,8 +66,8 @@ def noise() -> torch.Tensor:
     return (255 * bits).to(torch.uint8)
 
 
-def test_a_training_image_lands_where_the_map_has_it(client, gallery):
-    atlas = gallery[AE].atlas
+def test_a_training_image_lands_where_the_map_has_it(client, registry):
+    atlas = registry[AE].atlas
     image = atlas.image(7)
     found = client.post("/api/models/0/encode", json={"pixels": text(image)}).json()
     np.testing.assert_allclose([found["x"], found["y"]], atlas.points()[7], atol=1e-4)
@@ -87,8 +86,8 @@ def test_a_training_image_lands_where_the_map_has_it(client, gallery):
     assert int(np.argmax(found["classes"])) == int(atlas.train.labels[7])
 
 
-def test_a_posterior_is_an_ellipse_on_the_map(client, gallery):
-    atlas = gallery[VAE].atlas
+def test_a_posterior_is_an_ellipse_on_the_map(client, registry):
+    atlas = registry[VAE].atlas
     image = atlas.data.validation.images[0]
     found = client.post("/api/models/1/encode", json={"pixels": text(image)}).json()
     one, two = found["ellipses"]
@@ -100,8 +99,8 @@ def test_a_posterior_is_an_ellipse_on_the_map(client, gallery):
     assert (one["x"], one["y"]) == pytest.approx((found["x"], found["y"]))
 
 
-def test_on_another_plane_it_lands_and_is_sought_there(client, gallery):
-    atlas = gallery[VAE].atlas
+def test_on_another_plane_it_lands_and_is_sought_there(client, registry):
+    atlas = registry[VAE].atlas
     plane = plane_of(atlas, "c0_c1_i5")
     content = {"pixels": text(atlas.image(5))}
     found = client.post("/api/models/1/encode?plane=c0_c1_i5", json=content).json()
@@ -120,13 +119,13 @@ def test_on_another_plane_it_lands_and_is_sought_there(client, gallery):
 def test_noise_is_said_to_be_unusual(client):
     said = {"pixels": text(noise())}
     found = client.post("/api/models/0/encode", json=said).json()
-    assert found["trust"][TRUST.index("error_rarity")] == 1
-    assert found["trust"][TRUST.index("level")] == 0
+    assert found["trust"][SCORE_COLUMNS.index("error_rarity")] == 1
+    assert found["trust"][SCORE_COLUMNS.index("level")] == 0
     assert client.post("/api/models/2/encode", json=said).status_code == 422
 
 
-def test_without_labels_no_class_is_named(client, gallery):
-    image = gallery[UNLABELLED].atlas.image(0)
+def test_without_labels_no_class_is_named(client, registry):
+    image = registry[UNLABELLED].atlas.image(0)
     found = client.post("/api/models/3/encode", json={"pixels": text(image)}).json()
     assert found["classes"] == []
     assert found["neighbours"][0]["label"] is None
@@ -138,8 +137,8 @@ def lines(client, index, **said):
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-def test_a_search_walks_compares_and_ends_as_invert_does(client, gallery):
-    atlas = gallery[CGAN].atlas
+def test_a_search_walks_compares_and_ends_as_invert_does(client, registry):
+    atlas = registry[CGAN].atlas
     image = to_uint8(atlas.model.sample(1, label=1, seed=3))
     said = lines(client, CGAN, pixels=text(image[0]), seed=2)
     steps = [line for line in said if "step" in line]
@@ -160,8 +159,8 @@ def test_a_search_walks_compares_and_ends_as_invert_does(client, gallery):
     assert not any("compared" in line for line in lost)  # held-out images are searched once
 
 
-def test_what_is_usual_is_what_held_out_images_reach(gallery):
-    atlas = gallery[AE].atlas
+def test_what_is_usual_is_what_held_out_images_reach(registry):
+    atlas = registry[AE].atlas
     known = usual_of(atlas)
     shares = list(known.search())
     assert shares == sorted(shares)
@@ -176,8 +175,8 @@ def test_what_is_usual_is_what_held_out_images_reach(gallery):
     assert known.as_well_as(errors[-1:] + 0.01) == 0
 
 
-def test_a_search_on_a_map_has_its_way_there(client, gallery):
-    atlas = gallery[AE].atlas
+def test_a_search_on_a_map_has_its_way_there(client, registry):
+    atlas = registry[AE].atlas
     said = lines(client, AE, pixels=text(atlas.image(5)))
     place = [line for line in said if "step" in line][-1]["place"]
     z = torch.tensor([said[-1]["z"]])
@@ -186,9 +185,9 @@ def test_a_search_on_a_map_has_its_way_there(client, gallery):
     assert [line for line in said if "step" in line][-1]["length"] is None  # a point's prior
 
 
-def test_two_searches_at_once_and_no_more(client, gallery, monkeypatch):
-    app = make_app(gallery)
-    content = {"pixels": text(gallery[CGAN].atlas.image(0))}
+def test_two_searches_at_once_and_no_more(client, registry, monkeypatch):
+    app = make_app(registry)
+    content = {"pixels": text(registry[CGAN].atlas.image(0))}
     held = []
 
     def endless(*given):
@@ -202,7 +201,7 @@ def test_two_searches_at_once_and_no_more(client, gallery, monkeypatch):
         said = json.loads(first.post("/api/models/2/invert", json=content).text)
         inner = json.loads(said["says"])
         assert (said["inner"], inner["inner"]) == (200, 422)
-        assert "2 searches are going on" in inner["says"]
+        assert "searches are running" in inner["says"]
         held.clear()
         # both places are free again
         assert json.loads(first.post("/api/models/2/invert", json=content).text)["inner"] == 200
@@ -229,9 +228,8 @@ def test_what_is_no_image_is_a_sentence(client, content, says):
         assert client.post("/api/models/0/encode", json=content).status_code == 422
 
 
-def test_who_asks_for_a_search_and_reads_nothing_makes_room(gallery, monkeypatch):
-    monkeypatch.setattr(guard, "SLOWEST", 0.1)
-    app = make_app(gallery)
+def test_who_asks_for_a_search_and_reads_nothing_makes_room(registry, monkeypatch):
+    app = make_app(registry, send_timeout=0.1)
     body = json.dumps({"pixels": text(noise()), "label": 0}).encode()
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
@@ -257,7 +255,7 @@ def test_who_asks_for_a_search_and_reads_nothing_makes_room(gallery, monkeypatch
         return said
 
     async def many():
-        for _ in range(2 * given.SEARCHES):
+        for _ in range(2 * given.MAX_SEARCHES):
             assert (await ask(reads=False))[0]["status"] == 200
             await asyncio.sleep(0.05)
         assert b"z" in b"".join(one.get("body", b"") for one in await ask(reads=True))

@@ -11,7 +11,7 @@ import pytest
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio.registry import gallery_of
+from latentarium.studio.registry import load_registry
 from pages import IN_A_BROWSER, Served, address, go, pixels
 
 pytestmark = IN_A_BROWSER
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def served(folder):
     """A studio with one of them on show."""
-    studio = Served(gallery_of([folder / "a"]), runs=folder)
+    studio = Served(load_registry([folder / "a"]), runs=folder)
     yield studio
     studio.stop()
 
@@ -45,7 +45,7 @@ def restart(page, served, folder):
     served.stop()
     page.get_by_text("The server is gone").wait_for()
     page.wait_for_timeout(300)  # a request that fails is made once, and then waits
-    served.gallery = gallery_of([folder / "a"])
+    served.registry = load_registry([folder / "a"])
     served.start()
     page.get_by_text("The server is gone").wait_for(state="detached")
 
@@ -65,7 +65,7 @@ def test_what_was_put_on_show_is_put_on_show_again(page, served, folder):
     go(page, served, f"#of={folder / 'b'}&model=2&x=0.3&y=0.2")
     before = pixels(page)
     restart(page, served, folder)
-    assert [one.name for one in served.gallery] == ["a", "c", "b"]  # in the same order
+    assert [one.name for one in served.registry] == ["a", "c", "b"]  # in the same order
     page.locator(".map").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
@@ -86,7 +86,7 @@ def test_an_address_opens_after_a_restart_as_it_was(page, served, folder):
         page.get_by_role("radio", name=re.compile("^c VAE")).get_attribute("aria-checked")
         == "true"
     )
-    assert len(served.gallery) == 2
+    assert len(served.registry) == 2
     go(page, served, "#tab=compare")
     page.get_by_role("checkbox", name="a", exact=True).wait_for()
     page.request.post(f"{served.address}api/runs/b/show")
@@ -113,7 +113,7 @@ def test_what_cannot_be_shown_again_is_said(page, served, folder, tmp_path):
         said = page.get_by_role("alert").inner_text()
         assert "not on show" in said
         assert "damaged" in said.split("show", 1)[1]
-        assert len(served.gallery) == 1
+        assert len(served.registry) == 1
     finally:
         shutil.rmtree(damaged)
     go(page, served, "#tab=compare&c.of=%5B%22gone/x%22%5D&of=gone/y")

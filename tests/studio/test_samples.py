@@ -17,8 +17,8 @@ from latentarium.latent.copies import CopyCheck
 from latentarium.latent.latent_map import Atlas
 from latentarium.latent.prior_check import as_generator
 from latentarium.models.inference import encode
-from latentarium.studio.protocol import TRUST
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.protocol import SCORE_COLUMNS
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.server import make_app
 from support.drawing import judged
 from support.frames import reply, request
@@ -27,7 +27,7 @@ AE, VAE, GAN, CGAN = range(4)
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(400)
     source = tmp_path_factory.mktemp("data") / "tiny.npz"
     np.savez(source, images=images[:, 0], labels=labels)
@@ -38,13 +38,13 @@ def gallery(tmp_path_factory):
         config = replace(config, train=replace(config.train, data=str(source)))
         run = la.train(config, tmp_path_factory.mktemp(name) / "r", data)
         atlas = Atlas(run.load(), data)
-        found.append(Exhibit(name=name, folder=str(run.folder), kind=name, atlas=atlas, run=run))
-    return judged(Gallery(found))[0]
+        found.append(LoadedModel(name=name, folder=str(run.folder), kind=name, atlas=atlas, run=run))
+    return judged(ModelRegistry(found))[0]
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -60,17 +60,17 @@ def drawn(client, model, what, **wish):
      (CGAN, {"label": "0:0.75,2:0.25"}, "0:0.75,2:0.25"), (CGAN, {}, None),
      (CGAN, {"way": "turn"}, [i % 3 for i in range(16)]), (VAE, {"way": "turn"}, None)],
 )  # fmt: skip
-def test_pixels_are_those_that_sample_makes(client, gallery, model, wish, label):
+def test_pixels_are_those_that_sample_makes(client, registry, model, wish, label):
     found = drawn(client, model, "pixels", n=16, seed=5, **wish).content
     settings = {"seed": 5, "truncation": wish.get("truncation", 1.0)}
-    made = gallery[model].atlas.model.sample(16, label, **settings)
+    made = registry[model].atlas.model.sample(16, label, **settings)
     assert found == to_uint8(made).permute(0, 2, 3, 1).numpy().tobytes()
     z = np.frombuffer(drawn(client, model, "latents", n=16, seed=5, **wish).content, "<f4")
-    assert len(z) == 16 * gallery[model].atlas.model.latent_dim
+    assert len(z) == 16 * registry[model].atlas.model.latent_dim
 
 
-def test_a_blend_lies_between_its_classes_and_weights_need_not_sum_to_one(gallery):
-    model = gallery[CGAN].atlas.model
+def test_a_blend_lies_between_its_classes_and_weights_need_not_sum_to_one(registry):
+    model = registry[CGAN].atlas.model
     blend = model.sample(4, "0:3,2:1", seed=1)
     weights = torch.tensor([[0.75, 0, 0.25]]).expand(4, -1)
     torch.testing.assert_close(blend, model.sample(4, weights, seed=1))
@@ -84,11 +84,11 @@ def test_a_blend_lies_between_its_classes_and_weights_need_not_sum_to_one(galler
      (VAE, {"label": "1", "way": "gaussian"}, ["--gaussian", "1"]), (GAN, {}, [])],
 )  # fmt: skip
 def test_files_are_those_of_the_command_line_bit_for_bit(
-    client, gallery, tmp_path, kind, model, wish, words
+    client, registry, tmp_path, kind, model, wish, words
 ):
     content = drawn(client, model, kind, n=9, seed=3, truncation=0.8, **wish).content
     out = tmp_path / kind
-    cli.main(["sample", gallery[model].folder, "-n", "9", "--seed", "3", "--truncation", "0.8",
+    cli.main(["sample", registry[model].folder, "-n", "9", "--seed", "3", "--truncation", "0.8",
               *words, "--out", str(out)])  # fmt: skip
     if kind == "grid.png":
         assert content == out.read_bytes()
@@ -97,8 +97,8 @@ def test_files_are_those_of_the_command_line_bit_for_bit(
             np.testing.assert_array_equal(ours["images"], theirs["images"])
 
 
-def test_the_gaussian_of_a_class_makes_that_class(client, gallery):
-    atlas = gallery[VAE].atlas
+def test_the_gaussian_of_a_class_makes_that_class(client, registry):
+    atlas = registry[VAE].atlas
     made = sample_gaussian(atlas.model, class_gaussian(atlas.model, atlas.data, "2"), 32, 0)
     found = drawn(client, VAE, "pixels", n=32, way="gaussian", label="2").content
     assert found == to_uint8(made).permute(0, 2, 3, 1).numpy().tobytes()
@@ -109,13 +109,13 @@ def test_the_gaussian_of_a_class_makes_that_class(client, gallery):
     assert said["asked"] == [2] * 32
 
 
-def test_a_label_and_a_gaussian_are_not_asked_for_together(gallery, tmp_path, capsys):
+def test_a_label_and_a_gaussian_are_not_asked_for_together(registry, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        cli.main(["sample", gallery[VAE].folder, "--label", "1", "--gaussian", "1",
+        cli.main(["sample", registry[VAE].folder, "--label", "1", "--gaussian", "1",
                   "--out", str(tmp_path / "a.png")])  # fmt: skip
     assert "not both" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        cli.main(["sample", gallery[CGAN].folder, "--gaussian", "1",
+        cli.main(["sample", registry[CGAN].folder, "--gaussian", "1",
                   "--out", str(tmp_path / "a.png")])  # fmt: skip
     assert "ask by label" in capsys.readouterr().err
 
@@ -125,9 +125,9 @@ def atlas_latents(atlas, n, seed):
     return z, torch.nn.functional.one_hot(labels, 3).float()
 
 
-def test_an_opinion_says_what_the_judge_says(client, gallery):
+def test_an_opinion_says_what_the_judge_says(client, registry):
     said = drawn(client, CGAN, "opinion", n=16, seed=2).json()
-    atlas = gallery[CGAN].atlas
+    atlas = registry[CGAN].atlas
     sure, judged = atlas.judge.probabilities(atlas.model.sample(16, seed=2)).max(1)
     assert said["judged"] == judged.tolist()
     np.testing.assert_allclose(said["sure"], sure, atol=1e-4)
@@ -137,7 +137,7 @@ def test_an_opinion_says_what_the_judge_says(client, gallery):
     assert 0 <= said["usually_sure"] <= 1
     trust = atlas.decoded(*atlas_latents(atlas, 16, 2)).trust
     np.testing.assert_allclose(np.array(said["trust"], float), trust, rtol=1e-3, atol=1e-4)
-    assert said["trust"][0][TRUST.index("distance")] is None  # nothing encodes
+    assert said["trust"][0][SCORE_COLUMNS.index("distance")] is None  # nothing encodes
     blended = drawn(client, CGAN, "opinion", n=4, label="0:0.5,1:0.5").json()
     assert blended["asked"] is None  # no one class was asked for
     ae = drawn(client, AE, "opinion", n=16).json()
@@ -145,8 +145,8 @@ def test_an_opinion_says_what_the_judge_says(client, gallery):
     assert ae["asked"] is None
 
 
-def test_a_copy_is_found_and_what_is_new_is_as_far_as_new_images(gallery):
-    data = gallery[AE].atlas.data
+def test_a_copy_is_found_and_what_is_new_is_as_far_as_new_images(registry):
+    data = registry[AE].atlas.data
     check = CopyCheck(data)
     train = to_float(data.train.images)
     copies = check(train[[7, 300]])
@@ -161,9 +161,9 @@ def test_a_copy_is_found_and_what_is_new_is_as_far_as_new_images(gallery):
     assert (check(torch.ones(1, 1, 12, 10)).nearer == 1).all()
 
 
-def test_copies_name_images_of_the_map(client, gallery):
+def test_copies_name_images_of_the_map(client, registry):
     said = drawn(client, GAN, "copies", n=4).json()
-    atlas = gallery[GAN].atlas
+    atlas = registry[GAN].atlas
     made = atlas.model.sample(4)
     for i in range(4):
         near = to_float(atlas.image(said["number"][i]))
@@ -186,9 +186,9 @@ def test_what_cannot_be_drawn_is_a_sentence(client, model, wish, words, what):
     assert words in answer.text
 
 
-def test_the_socket_reconstructs_images_and_decodes_seeds(client, gallery):
+def test_the_socket_reconstructs_images_and_decodes_seeds(client, registry):
     host = {"host": "127.0.0.1:8765"}
-    atlas = gallery[VAE].atlas
+    atlas = registry[VAE].atlas
     with client.websocket_connect("/decode", headers=host) as socket:
         socket.send_bytes(request([[3], [350]], model=VAE, kind=2))
         found = reply(socket.receive_bytes())
@@ -205,13 +205,13 @@ def test_the_socket_reconstructs_images_and_decodes_seeds(client, gallery):
         np.testing.assert_array_equal(seeds[0, :, :, 0], expected[0, 0].numpy())
     # models with latents of one size see one vector there
     place = torch.tensor([[0.5, 2.25]], dtype=torch.float64)
-    same = gallery[AE].atlas.model.latent_dim == atlas.model.latent_dim
-    assert same == torch.equal(gallery[AE].atlas.lattice(place), atlas.lattice(place))
+    same = registry[AE].atlas.model.latent_dim == atlas.model.latent_dim
+    assert same == torch.equal(registry[AE].atlas.lattice(place), atlas.lattice(place))
 
 
-def test_many_draws_say_whether_a_model_generates(client, gallery):
+def test_many_draws_say_whether_a_model_generates(client, registry):
     for model in (AE, GAN, CGAN):
-        atlas = gallery[model].atlas
+        atlas = registry[model].atlas
         found = client.get(f"/api/models/{model}/samples/prior?seed=3").json()
         label = [i % 3 for i in range(400)] if model == CGAN else None
         images = to_uint8(atlas.model.sample(400, label, seed=3))
@@ -222,17 +222,17 @@ def test_many_draws_say_whether_a_model_generates(client, gallery):
         assert (found["distance"] is None) == (model != AE)
         assert found["off"]["low"] <= found["off"]["share"] <= found["off"]["high"]
         assert found["usual"]["off"]["share"] <= 0.05  # of held-out images, few
-    real = gallery[GAN].atlas.judge.probabilities(gallery[GAN].atlas.data.validation.images)
+    real = registry[GAN].atlas.judge.probabilities(registry[GAN].atlas.data.validation.images)
     usual = found["usual"]["sure"]["share"]
     assert usual == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
     assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
 
 
-def test_codes_far_from_the_prior_are_said_to_be(gallery):
+def test_codes_far_from_the_prior_are_said_to_be(registry):
     """Codes that are draws of N(0, I) themselves leave no gaps; moved away, they leave all."""
     shares, distances = [], []
     for moved in (0.0, 9.0):
-        atlas = Atlas(gallery[AE].atlas.model, gallery[AE].atlas.data)
+        atlas = Atlas(registry[AE].atlas.model, registry[AE].atlas.data)
         noise = torch.Generator().manual_seed(5)
         size = atlas.model.latent_dim
         atlas.__dict__["codes"] = torch.randn(3000, size, generator=noise) + moved

@@ -122,7 +122,7 @@ def test_ones_own_gaussian_begins_where_one_looks(page, served):
 
 def test_a_layer_is_seen_before_it_is_whole_and_says_how_long_it_takes(page, served, monkeypatch):
     """Held after its first lines, as a slow model would hold it."""
-    atlas, goes_on, turns = served.gallery[0].atlas, threading.Event(), []
+    atlas, goes_on, turns = served.registry[0].atlas, threading.Event(), []
     real = atlas.decoded
     gap_layer._kept.pop(atlas, None)  # what other tests have seen
 

@@ -31,7 +31,7 @@ from latentarium.latent.planes import principal_plane, turned
 from latentarium.latent.snapshots import Moments, witnesses
 from latentarium.models.inference import decode, fixed_samples, reconstruct
 from latentarium.run import Run
-from latentarium.studio.registry import KEPT_MOMENTS, Exhibit, Gallery
+from latentarium.studio.registry import MAX_CACHED_SNAPSHOTS, LoadedModel, ModelRegistry
 from latentarium.studio.server import make_app
 
 FAMILIES = (("vae_debug", "VAE"), ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN"))
@@ -52,18 +52,18 @@ def runs(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def gallery(data, runs):
+def registry(data, runs):
     found = [
-        Exhibit(name=n, folder=str(run.folder), kind=k, atlas=Atlas(run.load(), data), run=run)
+        LoadedModel(name=n, folder=str(run.folder), kind=k, atlas=Atlas(run.load(), data), run=run)
         for run, (n, k) in zip(runs, FAMILIES, strict=True)
     ]
-    shipped = Exhibit(name="ae", folder="f", kind="VAE", atlas=Atlas(runs[0].load(), data))
-    return Gallery([*found, shipped])
+    shipped = LoadedModel(name="ae", folder="f", kind="VAE", atlas=Atlas(runs[0].load(), data))
+    return ModelRegistry([*found, shipped])
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -123,10 +123,10 @@ def test_maps_follow_each_other_and_show_the_same_images(runs, data):
     )
 
 
-def test_a_decode_at_a_moment_is_that_of_its_weights(runs, gallery):
+def test_a_decode_at_a_moment_is_that_of_its_weights(runs, registry):
     for index in (0, 1):
         model = runs[index].load(1)
-        atlas = gallery.atlas(index, 2)
+        atlas = registry.atlas(index, 2)
         place = torch.tensor([[0.3, -0.2]])
         z = (
             atlas.plane.unproject(place).float()
@@ -135,14 +135,14 @@ def test_a_decode_at_a_moment_is_that_of_its_weights(runs, gallery):
         )
         expected = to_uint8(decode(model, z))
         assert np.array_equal(to_uint8(atlas.decode_at(0.3, -0.2)), expected)
-        final = to_uint8(gallery.atlas(index).decode_at(0.3, -0.2))
+        final = to_uint8(registry.atlas(index).decode_at(0.3, -0.2))
         assert not np.array_equal(final, expected)
 
 
-def test_the_copied_lines_give_what_is_shown(runs, data, gallery):
+def test_the_copied_lines_give_what_is_shown(runs, data, registry):
     moments = Moments(runs[0], data)
     assert torch.equal(
-        moments.atlas(2).decode_at(0.5, 0.25), gallery.atlas(0, 2).decode_at(0.5, 0.25)
+        moments.atlas(2).decode_at(0.5, 0.25), registry.atlas(0, 2).decode_at(0.5, 0.25)
     )
 
 
@@ -229,24 +229,24 @@ def test_a_moment_that_is_not_there_is_not_found(path, client):
 
 def test_the_models_of_moments_are_bounded_and_their_maps_stay(runs, data):
     atlas = Atlas(runs[0].load(), data)
-    gallery = Gallery([
-        Exhibit(name=str(i), folder=str(i), kind="VAE", atlas=atlas, run=runs[0])
+    registry = ModelRegistry([
+        LoadedModel(name=str(i), folder=str(i), kind="VAE", atlas=atlas, run=runs[0])
         for i in range(10)
     ])  # fmt: skip
-    first = gallery.atlas(0, 1).points()
+    first = registry.atlas(0, 1).points()
     for i in range(10):
         for moment in (1, 2, 3):
-            gallery.atlas(i, moment)
-    assert len(gallery._moments) == KEPT_MOMENTS
-    np.testing.assert_array_equal(gallery.atlas(0, 1).points(), first)
+            registry.atlas(i, moment)
+    assert len(registry._snapshots) == MAX_CACHED_SNAPSHOTS
+    np.testing.assert_array_equal(registry.atlas(0, 1).points(), first)
 
 
 def test_a_snapshot_that_is_damaged_is_a_sentence(runs, data, tmp_path):
     folder = Path(shutil.copytree(runs[0].folder, tmp_path / "r"))
     (folder / "snapshots" / "000000001.safetensors").write_bytes(b"torn")
     atlas = Atlas(runs[0].load(), data)
-    exhibit = Exhibit(name="r", folder="r", kind="VAE", atlas=atlas, run=Run(folder))
-    with TestClient(make_app(Gallery([exhibit])), base_url="http://127.0.0.1:8765") as client:
+    exhibit = LoadedModel(name="r", folder="r", kind="VAE", atlas=atlas, run=Run(folder))
+    with TestClient(make_app(ModelRegistry([exhibit])), base_url="http://127.0.0.1:8765") as client:
         answer = client.get("/api/models/0/moments/2")
         assert answer.status_code == 422
         assert "damaged" in answer.text

@@ -11,11 +11,11 @@ from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, seen, watched
 pytestmark = IN_A_BROWSER
 
 RUNS = ("r", "r~2", "r~3", "r~4")
-"""What Train calls those of the gallery, whose folders all have one name."""
+"""What Train calls those of the registry, whose folders all have one name."""
 
 
 def rewind(page, served, index, address=""):
-    """Opens the time machine of a model of the gallery, and waits for its moments."""
+    """Opens the time machine of a model of the registry, and waits for its moments."""
     go(page, served, f"#tab=train&t.run={RUNS[index]}{address}")
     page.get_by_test_id("loaded").filter(has_text="3 of 3 moments").wait_for()
     page.locator(".map").evaluate("map => map.scrollIntoView({ block: 'center' })")
@@ -84,15 +84,15 @@ def test_dragging_decodes_with_the_weights_of_the_moment(page, served):
     assert pixels(page) != before
     place = address(page)
     x, y = float(place["m.x"]), float(place["m.y"])
-    expected = to_uint8(served.gallery.atlas(0, 2).decode_at(x, y)).flatten()
+    expected = to_uint8(served.registry.atlas(0, 2).decode_at(x, y)).flatten()
     assert np.abs(np.array(pixels(page)[::4]) - expected.numpy()).max() <= 1
     assert "Of held-out images" in page.locator(".place").inner_text()
     names: dict = {}
     code = page.get_by_test_id("code-python").inner_text()
     assert "run.load(1)" in code
     # these images were arrays, which no code can load
-    code = code.replace(served.gallery[0].data_code(), "data")
-    names["data"] = served.gallery[0].atlas.data
+    code = code.replace(served.registry[0].data_code(), "data")
+    names["data"] = served.registry[0].atlas.data
     exec(code, names)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)
 
@@ -165,7 +165,7 @@ def test_all_moments_are_saved_as_pictures(page, served):
 
 
 def test_a_model_without_moments_says_how_to_get_them(page, served):
-    bare = served.gallery[0]
+    bare = served.registry[0]
     page.route(
         "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"moments": []}])
     )

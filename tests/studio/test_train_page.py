@@ -15,7 +15,7 @@ from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.image_files import png_bytes
 from latentarium.run import Run
-from latentarium.studio.registry import gallery_of
+from latentarium.studio.registry import load_registry
 from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, until
 
 pytestmark = IN_A_BROWSER
@@ -39,7 +39,7 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(runs):
     """A studio of its own, as models join it."""
-    studio = Served(gallery_of([]), runs=runs)
+    studio = Served(load_registry([]), runs=runs)
     yield studio
     studio.stop()
 
@@ -82,13 +82,13 @@ def test_from_an_estimate_to_a_model_to_explore(page, served, runs, tmp_path):
     page.get_by_role("button", name="Pause").click()
     state(page, "paused")
     page.get_by_test_id("moment").wait_for()  # its snapshots can be looked at already
-    assert [one.step is None for one in served.gallery if one.name == "mine"] == [False]
+    assert [one.step is None for one in served.registry if one.name == "mine"] == [False]
     page.get_by_role("button", name="Stop, and keep").click()
     state(page, "stopped")
     page.get_by_role("button", name="Resume").click()
     state(page, "done")
     assert "step 600 of 600" in page.get_by_test_id("progress").inner_text()
-    assert "mine" in [one.name for one in served.gallery]  # it has joined by itself
+    assert "mine" in [one.name for one in served.registry]  # it has joined by itself
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
     whole = la.train(mine.config, tmp_path / "whole")

@@ -9,41 +9,41 @@ from latentarium.classifier.classifier import Judge
 from latentarium.classifier.training import train_judge
 from latentarium.latent.gap_layer import coarse_to_fine, gap_parts
 from latentarium.latent.latent_map import Atlas
-from latentarium.studio.registry import Exhibit, Gallery, prepare
+from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
 from pages import Served, pixels
 
 KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
 
 
-def on_show(make_folder, n: int, *names: str) -> list[Exhibit]:
+def on_show(make_folder, n: int, *names: str) -> list[LoadedModel]:
     """Models of so many tiny images, trained for an instant."""
     data = la.load_data(*tiny_arrays(n))
     found = []
     for name in names:
         run = la.train(presets.get(name), make_folder(name) / "r", data)
         atlas = Atlas(run.load(), data)
-        found.append(Exhibit(name=name, folder="r", kind=KINDS[name], atlas=atlas, run=run))
+        found.append(LoadedModel(name=name, folder="r", kind=KINDS[name], atlas=atlas, run=run))
     return found
 
 
-def judged(gallery) -> tuple[Gallery, Judge]:
+def judged(registry) -> tuple[ModelRegistry, Judge]:
     """The same models on show, their maps made anew with a judge of their images."""
-    judge = train_judge(gallery[0].atlas.data, steps=60, checks=2)
+    judge = train_judge(registry[0].atlas.data, steps=60, checks=2)
     found = []
-    for one in gallery:
+    for one in registry:
         atlas = Atlas(one.atlas.model, one.atlas.data)
         atlas.judge = judge
         found.append(
-            Exhibit(name=one.name, folder=one.folder, kind=one.kind, atlas=atlas, run=one.run)
+            LoadedModel(name=one.name, folder=one.folder, kind=one.kind, atlas=atlas, run=one.run)
         )
-    again = Gallery(found)
+    again = ModelRegistry(found)
     prepare(again).join()
     return again, judge
 
 
 def judged_studio(served):
     """A fixture: the same models on a page, with a judge."""
-    studio = Served(judged(served.gallery)[0])
+    studio = Served(judged(served.registry)[0])
     yield studio
     studio.stop()
 

@@ -78,11 +78,11 @@ def studio(
         port: Of the address; the next free one where it is taken, any for 0.
         browse: Open the page in a browser.
     """
-    from latentarium.studio.registry import gallery_of
+    from latentarium.studio.registry import load_registry
     from latentarium.studio.serve import serve
 
-    gallery = gallery_of(shown, data)
-    serve(gallery, host=host, port=port, browse=browse, say=say, runs=runs)
+    registry = load_registry(shown, data)
+    serve(registry, host=host, port=port, browse=browse, say=say, runs=runs)
 
 
 def data_check(

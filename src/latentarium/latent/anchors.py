@@ -15,7 +15,7 @@ from latentarium.errors import UserError
 from latentarium.latent.latent_map import Atlas
 from latentarium.latent.planes import Plane, anchor_plane
 from latentarium.shapes import LatentVector
-from latentarium.studio.protocol import FARTHEST
+from latentarium.studio.protocol import MAX_COORDINATE
 
 LONGEST = 100
 """Letters of a name, at most."""
@@ -76,7 +76,7 @@ def _place(atlas: Atlas, name: str, plane: Plane | None) -> LatentVector:
             f"'{name[:LONGEST]}' names no place: give an image as i17, a class as c3, or a place "
             "as 0.5,-1.25."
         ) from None
-    if not max(abs(x), abs(y)) <= FARTHEST:  # nan is not either
+    if not max(abs(x), abs(y)) <= MAX_COORDINATE:  # nan is not either
         raise UserError("A place is finite and not too far out: move back into the map.")
     place = torch.tensor([[x, y]]).double()
     if not atlas.has_map:

@@ -26,7 +26,7 @@ import torch
 from latentarium.latent.gaps import percentile_among
 from latentarium.shapes import ClassScores, LabelSet, PerPoint
 from latentarium.stats.intervals import wilson
-from latentarium.studio.protocol import TRUST
+from latentarium.studio.protocol import SCORE_COLUMNS
 
 MEASURES = ("distance", "round_trip", "doubt", "strange", "error")
 HELD_OUT = 2000
@@ -70,12 +70,12 @@ class Usual:
         return 1 - percentile_among(worst(rarities), self._worst)
 
     def trust(self, looks: Looks) -> np.ndarray:
-        """All of it as the columns of `TRUST`, float32; nan where a measure is unknown."""
+        """All of it as the columns of `SCORE_COLUMNS`, float32; nan where a measure is unknown."""
         rarities = self.rarities(looks.values)
         columns = {"level": self.level(rarities), "nearest": looks.nearest, **looks.values}
         columns |= {f"{name}_rarity": one for name, one in rarities.items()}
         unknown = torch.full((len(looks.nearest),), torch.nan)
-        found = [columns.get(name, unknown).double() for name in TRUST]
+        found = [columns.get(name, unknown).double() for name in SCORE_COLUMNS]
         return torch.stack(found, 1).float().numpy()
 
 
@@ -91,7 +91,7 @@ def off(levels: PerPoint) -> dict[str, float]:
 
 def levels_of(trust: np.ndarray) -> PerPoint:
     """The column of the levels."""
-    return torch.from_numpy(trust[:, TRUST.index("level")])
+    return torch.from_numpy(trust[:, SCORE_COLUMNS.index("level")])
 
 
 def share(hits: torch.Tensor) -> dict[str, float]:

@@ -22,7 +22,7 @@ from latentarium.latent.latent_map import Atlas
 from latentarium.latent.planes import Plane
 from latentarium.latent.scores import AT_ONCE, YIELD
 from latentarium.shapes import LatentSet, PerPoint
-from latentarium.studio.protocol import FARTHEST, TRUST
+from latentarium.studio.protocol import MAX_COORDINATE, SCORE_COLUMNS
 
 GAPS = ("trust", "distance", "round_trip", "stretch", "doubt")
 STEPS = (16, 8, 4, 2)
@@ -80,7 +80,7 @@ def gap_parts(
         known = ", ".join(gaps_of(atlas)) or "another model, for this one has no encoder"
         raise UserError(f"Gaps can't be shown by '{definition[:40]}' here: choose {known}.")
     left, right, low, high = box
-    inside = left < right and low < high and max(map(abs, box)) <= FARTHEST
+    inside = left < right and low < high and max(map(abs, box)) <= MAX_COORDINATE
     if not (inside and 2 <= cells <= 128):
         raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
     plane, kept = plane or atlas.plane, _kept.setdefault(atlas, {})
@@ -130,7 +130,7 @@ Looks = Generator[tuple[np.ndarray, int, int], None, None]
 
 
 def _column(definition: str) -> int:
-    return TRUST.index("level" if definition == "trust" else f"{definition}_rarity")
+    return SCORE_COLUMNS.index("level" if definition == "trust" else f"{definition}_rarity")
 
 
 def _trusts(atlas: Atlas, z: LatentSet) -> Looks:

@@ -25,7 +25,7 @@ from latentarium.models.inference import decode
 from latentarium.models.labels import resolve_labels
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, LatentSet, Pixels, SoftLabelSet
-from latentarium.studio.protocol import Kind, Request
+from latentarium.studio.protocol import DecodeRequest, RowKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Answer:
     pixels: np.ndarray
     """uint8 (n, channels, height, width)."""
     trust: np.ndarray
-    """float32, n rows of `frames.TRUST`."""
+    """float32, n rows of `frames.SCORE_COLUMNS`."""
 
 
 class Atlas(Measured):
@@ -58,12 +58,12 @@ class Atlas(Measured):
         """How many numbers a row of each kind of request has."""
         return self.model.latent_dim, 2, 1, 2
 
-    def latents(self, request: Request) -> LatentSet:
+    def latents(self, request: DecodeRequest) -> LatentSet:
         """The latents that a request asks for."""
         rows = torch.from_numpy(request.rows.astype(np.float64))
-        if request.kind == Kind.LATENTS:
+        if request.kind == RowKind.LATENTS:
             return rows.float()
-        if request.kind == Kind.POINTS and self.has_map:
+        if request.kind == RowKind.POINTS and self.has_map:
             return self.plane.unproject(rows).float()
         return self.lattice(rows)
 
@@ -71,7 +71,7 @@ class Atlas(Measured):
         """Latents between the four seeds around each place of the lattice."""
         return blended(points, self.model.latent_dim, self.seed)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: DecodeRequest) -> Answer:
         """Decodes, and says how far to trust it.
 
         Raises:
@@ -79,13 +79,13 @@ class Atlas(Measured):
                 or an image that it can't encode.
         """
         labels = self._asked(request)
-        if request.kind == Kind.IMAGES:
+        if request.kind == RowKind.IMAGES:
             numbers = torch.from_numpy(request.rows[:, 0].astype(np.int64))
             return self.reconstructed(self._images(numbers))
         with self._lock:  # one at a time: the processors are shared with training
             return self.decoded(self.latents(request), labels)
 
-    def _asked(self, request: Request) -> SoftLabelSet | None:
+    def _asked(self, request: DecodeRequest) -> SoftLabelSet | None:
         if self.model.decodes_label and request.labels is None:
             raise UserError("This model makes what it is asked for: say which class.")
         if request.labels is None:
@@ -155,10 +155,10 @@ class Atlas(Measured):
             weights = resolve_labels(label, 1, classes, self.model.takes_label, Noise("unused"))
             assert weights is not None  # a label was given
             asked = one_hot(weights, len(classes)).float().numpy()
-        rows, kind = np.array([[x, y]], np.float32), Kind.SEEDS if seeds else Kind.POINTS
+        rows, kind = np.array([[x, y]], np.float32), RowKind.SEEDS if seeds else RowKind.POINTS
         if plane is not None:
-            rows, kind = plane.unproject(torch.from_numpy(rows)).float().numpy(), Kind.LATENTS
-        request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
+            rows, kind = plane.unproject(torch.from_numpy(rows)).float().numpy(), RowKind.LATENTS
+        request = DecodeRequest(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
         labels = self._asked(request)
         with self._lock:
             return to_float(to_uint8(decode(self.model, self.latents(request), labels)))

@@ -39,7 +39,7 @@ class Measured(Encoded):
     def trust(
         self, z: LatentSet, images: Images, pixels: Pixels, real: Images | None = None
     ) -> np.ndarray:
-        """How far to trust images, the columns of `frames.TRUST`.
+        """How far to trust images, the columns of `frames.SCORE_COLUMNS`.
 
         Arguments:
             z: Where they come from.

@@ -1,7 +1,6 @@
 """Measures runs beside the server, one after the other, as `latentarium evaluate` does. What waits
 is kept here and not in the page, which may be closed meanwhile."""
 
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.studio.processes import Processes
+from latentarium.progress import format_duration
+from latentarium.studio.child_processes import ChildProcesses
 
-PROGRESS = re.compile(r"(\d+) of (\d+), about (.+) left")
 NAME = "evaluate"
 MOST = 32
 """Runs that are measured or wait for it."""
@@ -36,7 +35,7 @@ class Measuring:
         processes: Where it is begun.
     """
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: ChildProcesses) -> None:
         self.processes = processes
         self._lock = threading.Lock()
         self._tasks: list[Task] = []
@@ -77,16 +76,20 @@ class Measuring:
         with self._lock:
             first = self._tasks[0] if self._tasks else self._begun
             goes_on = bool(self._tasks) and first is self._begun
-            found = PROGRESS.findall("\n".join(self.processes.said(NAME))) if goes_on else []
-            done, of, left = found[-1] if found else ("0", "0", "")
+            progress = self.processes.progress(NAME) if goes_on else None
+            if progress is None or progress.seconds_left is None:
+                done, of, left = 0, 0, ""
+            else:
+                done, of = progress.done, progress.total
+                left = format_duration(progress.seconds_left)
             return {
                 "model": None if first is None else first.model,
                 "running": bool(self._tasks),
                 "waiting": [one.model for one in self._tasks[1:]],
                 "finished": self._finished,
                 "seconds": round(time.monotonic() - self._began) if goes_on else 0,
-                "done": int(done),
-                "of": int(of),
+                "done": done,
+                "of": of,
                 "left": left,
                 "troubles": dict(self._troubles),
             }
@@ -113,13 +116,13 @@ class Measuring:
         moved = [] if task.data is None else ["--data", task.data]
         with self._lock:
             self.processes.start(
-                NAME, task.folder, ["evaluate", str(task.folder), *moved], low=True
+                NAME, task.folder, ["evaluate", str(task.folder), *moved], background=True
             )
             self._begun, self._began = task, time.monotonic()
         self._until_it_ends()
-        code = self.processes.code(NAME)
+        code = self.processes.exit_code(NAME)
         return self.processes.failure(NAME) or (f"It ended: {code}." if code else "")
 
     def _until_it_ends(self) -> None:
-        while self.processes.lives(NAME):
+        while self.processes.is_running(NAME):
             time.sleep(LOOK)

@@ -34,7 +34,7 @@ class Landing:
     error: float
     """Mean over pixels of (reconstruction - image)^2, both in [-1, 1]."""
     trust: np.ndarray
-    """How far to trust the reconstruction, (1, columns of `frames.TRUST`)."""
+    """How far to trust the reconstruction, (1, columns of `frames.SCORE_COLUMNS`)."""
     neighbours: Neighbours
     """Training images."""
     classes: ClassWeights

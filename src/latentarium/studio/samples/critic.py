@@ -18,7 +18,7 @@ class Opinion:
     """What is said of some images."""
 
     trust: np.ndarray
-    """float32, n rows of `frames.TRUST`."""
+    """float32, n rows of `frames.SCORE_COLUMNS`."""
     judged: Labels | None
     """The class that the judge sees; None where no judge knows such images."""
     sure: PerSample | None
