@@ -18,8 +18,8 @@ from latentarium.diagnostics.examine import diagnose, examine
 from latentarium.diagnostics.model_rules import copies
 from latentarium.errors import UserError
 from latentarium.evaluation.subject import first
+from latentarium.models.build import build
 from latentarium.models.gan import GAN
-from latentarium.models.registry import build
 from latentarium.run import Run
 from latentarium.training import state
 from latentarium.training import train as loop

@@ -15,7 +15,7 @@ def game(**changes) -> dict:
     """A healthy row of a relativistic game; `d_` and `g_` say whose value is changed."""
     row = {
         "discriminator": {
-            "total": 0.62, "adversarial": 0.57, "r1": 0.16, "r2": 0.16, "told_apart": 0.8,
+            "total": 0.62, "adversarial": 0.57, "r1": 0.16, "r2": 0.16, "pair_accuracy": 0.8,
             "gradient": 1.0, "weights": 20.0, "held_out": 0.62,
         },
         "generator": {

@@ -6,7 +6,7 @@ import torch
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import OptimizerConfig
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from support.toy_games import Toy, measure
 
 

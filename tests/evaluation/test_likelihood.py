@@ -243,7 +243,7 @@ def naive_nll(model, x, y, samples, seed):
         image, label = x[i : i + 1], None if not model.takes_label else y[i : i + 1]
         shown = label if model.decodes_label else None
         with torch.no_grad():
-            posterior, prior = model.encode(image, shown), model.prior.given(label, 1)
+            posterior, prior = model.encode(image, shown), model.prior(label, 1)
             q = td.Normal(posterior.mean[0], posterior.log_variance[0].exp().sqrt())
             p = td.Normal(prior.mean[0], prior.log_variance[0].exp().sqrt())
             eps = torch.cat(

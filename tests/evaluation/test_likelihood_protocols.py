@@ -14,7 +14,7 @@ from latentarium.errors import UserError
 from latentarium.evaluation.annealed import annealed_nll
 from latentarium.evaluation.likelihood import active_units, elbo, explain, importance_nll, protocol
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from support.known_vaes import Linear, Z, small
 
 # ----------------------------------------------------------------------------- active units
@@ -41,7 +41,8 @@ def test_unit_rates_are_against_the_prior_of_the_label():
     assert float(found.rates.sum()) == pytest.approx(
         elbo(model, test.images, test.labels, samples=1).rate, rel=1e-5
     )
-    own = model.prior.given(test.labels, len(test))
+    own = model.prior(test.labels, len(test))
+    assert isinstance(own, DiagonalGaussian)
     posterior = model.encode(test.images.float() / 127.5 - 1)
     assert isinstance(posterior, DiagonalGaussian)
     q = td.Normal(posterior.mean, (0.5 * posterior.log_variance).exp())

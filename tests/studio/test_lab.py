@@ -12,7 +12,6 @@ from latentarium.data.batches import Batch
 from latentarium.errors import NonFiniteError
 from latentarium.latent.gaussians import single_gaussian
 from latentarium.metrics.coverage import mixture_quality
-from latentarium.models.game import copy_parameters
 from latentarium.rng import Noise
 from latentarium.studio.lab.lab import FIELD_CELLS, FRAME_POINTS, MESH_CELLS, Lab
 from latentarium.studio.lab.learners import DECAY_STEPS, OPTIMIZERS, Gaussian, Learner
@@ -20,7 +19,7 @@ from latentarium.studio.lab.targets import CELLS, MIXTURES, NAMES, Drawing, targ
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes.lab import MAX_MESSAGE, MAX_SESSIONS, MAX_STEPS
 from latentarium.studio.server import make_app
-from support.errors import raises_code
+from latentarium.training.game import copy_parameters
 
 HOST = {"host": "127.0.0.1:8765"}
 CORNER = np.zeros((CELLS, CELLS), bool)

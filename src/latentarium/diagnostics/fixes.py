@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
+from latentarium.config import AutoencoderConfig, Config, GANConfig, setting
 from latentarium.diagnostics.issue import settings
 from latentarium.diagnostics.messages import Said
 
@@ -13,7 +13,7 @@ USUAL_PENALTY, LEAST_PENALTY = 0.3, 0.003
 def higher_penalty(config: Config) -> Said:
     """Against a discriminator that is too sure (Mescheder et al., 2018)."""
     model = _gan(config)
-    if model.discriminator.norm != "none":
+    if setting(config, "model.discriminator.norm", "none") != "none":
         changes = {"model.discriminator.norm": "none"} | _penalties(USUAL_PENALTY)
         return _cure("penalties, no norm", changes)
     if model.r1 + model.r2 == 0:
@@ -60,13 +60,11 @@ def less_capacity(config: Config, *, stop: int | None = None) -> Said:
     """Against a model that learns its images by heart."""
     if stop is not None:
         return _cure("fewer steps", {"train.steps": stop})
-    model = config.model
-    nets: dict[str, NetConfig]
-    if isinstance(model, AutoencoderConfig):
-        nets = {"encoder": model.encoder, "decoder": model.decoder}
-    else:
-        nets = {"generator": model.generator, "discriminator": model.discriminator}
-    changes = {f"model.{name}.width": max(1, net.width // 2) for name, net in nets.items()}
+    changes = {}
+    for name in config.model.trunks:
+        width = setting(config, f"model.{name}.width")
+        if width is not None:
+            changes[f"model.{name}.width"] = max(1, width // 2)
     return _cure("smaller networks", changes)
 
 

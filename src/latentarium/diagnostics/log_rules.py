@@ -20,7 +20,6 @@ from latentarium.diagnostics.fixes import (
 )
 from latentarium.diagnostics.issue import Disease, Finding, diseases_of
 from latentarium.diagnostics.messages import Evidence, Said
-from latentarium.objectives.adversarial import EQUILIBRIUM
 from latentarium.stats.measurement import Real
 
 Row = dict[str, Any]
@@ -109,7 +108,7 @@ def _won(config: Config, rows: Sequence[Row]) -> Finding | None:
     evidence: dict[Evidence, Real] = {
         "discriminator's loss over that of guessing": game / _guessing(config)
     }
-    told = _now(rows, "discriminator", "told_apart")
+    told = _now(rows, "discriminator", "pair_accuracy")
     if told is not None:
         evidence["share of pairs told apart"] = told
     return Finding(
@@ -256,7 +255,7 @@ def _gan(config: Config) -> GANConfig:
 
 def _guessing(config: Config) -> float:
     """The discriminator's adversarial loss where it can tell nothing."""
-    return EQUILIBRIUM[_gan(config).loss]["discriminator"]
+    return config.model.equilibrium["discriminator"]
 
 
 def _now(rows: Sequence[Row], player: str, name: str) -> float | None:

@@ -11,14 +11,11 @@ from latentarium.diagnostics.fixes import fewer_dimensions, less_capacity, small
 from latentarium.diagnostics.issue import Finding
 from latentarium.diagnostics.log_rules import NO_RATE, OVERFIT, OVERFIT_GAME
 from latentarium.diagnostics.messages import Evidence, NotShown, Said
-from latentarium.distributions import Bernoulli
 from latentarium.evaluation.duality_gap import held_out_losses
 from latentarium.evaluation.likelihood import active_units
 from latentarium.evaluation.subject import scattered
 from latentarium.metrics.memorization import memorization
-from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.base import LatentModel
-from latentarium.objectives.adversarial import EQUILIBRIUM
 from latentarium.stats.intervals import normal_quantile
 
 MOSTLY_DEAD = 0.5
@@ -84,11 +81,11 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
     )
     error = float((seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt())
     gap = float(unseen.mean() - seen.mean())
-    if isinstance(model, Autoencoder):
+    if not model.adversarial:
         learned, limit = _constant(model, data.train) - float(seen.mean()), OVERFIT
     else:
         assert isinstance(config.model, GANConfig)
-        learned, limit = EQUILIBRIUM[config.model.loss]["discriminator"], OVERFIT_GAME
+        learned, limit = config.model.equilibrium["discriminator"], OVERFIT_GAME
     if learned <= 0 or (gap - normal_quantile(0.95) * error) / learned <= limit:
         return None
     beside: Evidence = (
@@ -143,10 +140,9 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
     )
 
 
-def _constant(model: Autoencoder, split: Split) -> float:
+def _constant(model: LatentModel, split: Split) -> float:
     """The loss of always answering with the mean training image, in nats."""
     images = to_float(scattered(split, 5000).images)
     middle: Tensor = images.mean(0, keepdim=True).expand_as(images)
-    if isinstance(model.likelihood, Bernoulli):
-        middle = torch.logit((middle + 1) / 2, eps=1e-6)
-    return float(model.likelihood.nll(middle, images).mean())
+    assert model.likelihood is not None
+    return float(model.likelihood.nll(model.likelihood.output_of(middle), images).mean())

@@ -24,6 +24,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
 from latentarium.evaluation.joint_density import (
     Group,
@@ -196,7 +197,8 @@ def _slope(part: Group, u: LatentDraws) -> tuple[PerDraw, LatentDraws]:
     with torch.enable_grad():
         u = u.detach().requires_grad_()
         prior = part.prior
-        z = prior.mean[:, None] + (0.5 * prior.log_variance[:, None]).exp() * u
+        assert isinstance(prior, DiagonalGaussian)
+        z = prior.mean[:, None] + prior.std[:, None] * u
         log_p = part.log_likelihood(z)
         (slope,) = torch.autograd.grad(log_p.sum(), u)
     return log_p.detach(), slope

@@ -33,9 +33,10 @@ from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
-from latentarium.models.game import Player, move, only
+from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.shapes import PerSample
+from latentarium.training.game import freeze_others, play_move
 
 RATES = (1.0, 0.1, 0.01)
 
@@ -148,7 +149,7 @@ def held_out_losses(
     """The player's loss on each of these held-out batches, with noise that is a function of the
     batch alone."""
     losses: list[Tensor] = []
-    with only(player, model):  # a penalty needs a gradient by the image, so grad stays enabled
+    with freeze_others(player, model):
         for k in which:
             noise = Noise("held-out", seed, k, device=held.device)
             losses.append(player.loss(held.draw(k), noise).total.detach())
@@ -175,4 +176,4 @@ def _respond(
     )
     for step in range(steps):
         noise = Noise("response", seed, step, player.name, device=device)
-        move(player, model, adam, batches.draw(step), noise)
+        play_move(player, model, adam, batches.draw(step), noise)

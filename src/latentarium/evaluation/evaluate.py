@@ -43,9 +43,7 @@ def sections_of(model: LatentModel, data: Data, judged: bool) -> dict[str, Secti
     """The sections that fit a model, by name, in the order of the report; some need a judge."""
     if data.card.source in sections.MIXTURES:
         return {"plane": sections.plane, "game": sections.game}
-    config = model.config
-    encodes = config.family == "autoencoder"
-    gaussian = config.family == "autoencoder" and config.posterior == "gaussian"
+    encodes, gaussian = model.has_encoder, model.has_likelihood
     fits: dict[str, tuple[bool, Section]] = {
         "samples": (True, sections.samples),
         "labels": (judged, sections_labels.labels),

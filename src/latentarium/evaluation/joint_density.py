@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from latentarium.data.dataset import to_float
-from latentarium.distributions import DiagonalGaussian
+from latentarium.distributions import DiagonalGaussian, Distribution
 from latentarium.errors import UserError
-from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, LabelSet, LatentDraws, PerDraw, Pixels
@@ -31,18 +30,18 @@ BLOCK = 1 << 22
 class Group:
     """Some images with what the model says of them."""
 
-    vae: Autoencoder
+    vae: LatentModel
     first: int
     """The place of the first one in the whole set."""
     x: Images
     y: Labels | None
     posterior: DiagonalGaussian
-    prior: DiagonalGaussian
+    prior: Distribution
 
     def draws(self, samples: int, seed: int, batch_size: int) -> Iterator[LatentDraws]:
         """Latents from the posteriors, a batch of them at a time, `samples` for each image."""
         n, dimensions = self.posterior.mean.shape
-        std = (0.5 * self.posterior.log_variance).exp()
+        std = self.posterior.std
         step = DRAWS * max(1, batch_size // (n * DRAWS))
         for start in range(0, samples, step):
             stop = min(samples, start + step)
@@ -59,7 +58,7 @@ class Group:
 
     def log_likelihood(self, z: LatentDraws) -> PerDraw:
         """log p(x | z)."""
-        draws, y = z.shape[1], self.vae.seen(self.y)
+        draws, y = z.shape[1], (self.y if self.vae.takes_label else None)
         x = self.x.repeat_interleave(draws, 0)
         y = None if y is None else y.repeat_interleave(draws, 0)
         return -self.vae.distortion(x, z.flatten(0, 1), y).double().unflatten(0, z.shape[:2])
@@ -70,7 +69,7 @@ class Group:
 
 
 def groups(
-    vae: Autoencoder,
+    vae: LatentModel,
     images: Images | Pixels,
     labels: LabelSet | None,
     samples: int,
@@ -91,13 +90,13 @@ def groups(
     for first in range(0, len(images), size):
         x = to_float(images[first : first + size]).to(parameter)
         y = None if y_all is None else y_all[first : first + size].to(parameter.device)
-        posterior = vae.encode(x, vae.seen(y))
+        posterior = vae.encode(x, (y if vae.takes_label else None))
         assert isinstance(posterior, DiagonalGaussian)  # a VAE's
-        yield Group(vae, first, x, y, posterior, vae.prior.given(y, len(x)))
+        yield Group(vae, first, x, y, posterior, vae.prior(y, len(x)))
 
 
 @contextmanager
-def evaluating(vae: Autoencoder) -> Iterator[None]:
+def evaluating(vae: LatentModel) -> Iterator[None]:
     """Evaluation mode without gradients, and afterwards the mode from before."""
     was_training = vae.training
     vae.eval()
@@ -108,14 +107,14 @@ def evaluating(vae: Autoencoder) -> Iterator[None]:
         vae.train(was_training)
 
 
-def require_vae(model: LatentModel) -> Autoencoder:
+def require_vae(model: LatentModel) -> LatentModel:
     """The model, where it has a Gaussian posterior and so a likelihood."""
-    if isinstance(model, Autoencoder) and model.config.posterior == "gaussian":
-        return model
-    trouble = "A GAN has no encoder"
-    if isinstance(model, Autoencoder):
-        trouble = "An autoencoder's posterior is a point, which has no density"
-    raise UserError(f"{trouble}, so there is no likelihood to measure: give a VAE.")
+    if not model.has_likelihood:
+        raise UserError(
+            f"log p(x) of a model of kind '{model.kind}' is unknown: give a VAE.",
+            code="no-likelihood",
+        )
+    return model
 
 
 def require_finite(values: Tensor) -> Tensor:
@@ -128,12 +127,12 @@ def require_finite(values: Tensor) -> Tensor:
     return values
 
 
-def bits_per_dimension(nll: float, vae: Autoencoder) -> float:
+def bits_per_dimension(nll: float, vae: LatentModel) -> float:
     """Nats for an image as bits for one of its pixels and channels."""
     return nll / (math.prod(vae.image_shape) * math.log(2))
 
 
-def _fitting_labels(vae: Autoencoder, images: Tensor, labels: Tensor | None) -> Tensor | None:
+def _fitting_labels(vae: LatentModel, images: Tensor, labels: Tensor | None) -> Tensor | None:
     """The labels, where the model looks at them; refuses images that don't fit."""
     if tuple(images.shape[1:]) != vae.image_shape:
         raise UserError(
@@ -145,7 +144,8 @@ def _fitting_labels(vae: Autoencoder, images: Tensor, labels: Tensor | None) -> 
     if images.dtype != torch.uint8:
         if not bool(images.isfinite().all()):
             raise UserError("Some pixels are not finite: replace or drop these images.")
-        if vae.config.likelihood == "bernoulli" and float(images.abs().max()) > 1:
+        discrete = vae.likelihood is not None and vae.likelihood.discrete
+        if discrete and float(images.abs().max()) > 1:
             raise UserError(
                 "Some pixels lie outside [-1, 1], and a Bernoulli likelihood takes (x + 1) / 2 "
                 "as a probability: scale the images, or give uint8."
@@ -164,9 +164,10 @@ def _fitting_labels(vae: Autoencoder, images: Tensor, labels: Tensor | None) -> 
     return labels
 
 
-def _log_prob(gaussian: DiagonalGaussian, z: LatentDraws) -> PerDraw:
+def _log_prob(gaussian: Distribution, z: LatentDraws) -> PerDraw:
     """log density of each image's latents under its own Gaussian."""
     draws = z.shape[1]
+    assert isinstance(gaussian, DiagonalGaussian)
     mean, log_variance = (
         t.double().repeat_interleave(draws, 0) for t in (gaussian.mean, gaussian.log_variance)
     )

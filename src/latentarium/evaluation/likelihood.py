@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latentarium.config import setting
 from latentarium.data.binarized import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
 from latentarium.distributions import DiagonalGaussian
@@ -73,12 +74,13 @@ def protocol(model: LatentModel, images: Images | Pixels, data: Data | None = No
         UserError: The model is no VAE.
     """
     vae = require_vae(model)
-    if vae.config.likelihood == "gaussian":
-        name = f"{DENSITY}-std{vae.config.likelihood_std}"
+    assert vae.likelihood is not None
+    if not vae.likelihood.discrete:
+        name = f"{DENSITY}-std{setting(vae.config, 'likelihood_std')}"
     elif not is_binary(images):
         name = GREY
     else:
-        trained = vae.config.binarize or vae.data.source != DYNAMIC
+        trained = setting(vae.config, "binarize", False) or vae.data.source != DYNAMIC
         published = trained and is_published(vae.data, images, data)
         name = vae.data.source if published else BINARY
     return name + (GIVEN_LABEL if vae.takes_label else "")
@@ -272,6 +274,7 @@ def active_units(
         for part in groups(vae, images, labels, 1, batch_size):
             mean = part.posterior.mean
             means.append(mean.double().cpu())
+            assert isinstance(part.prior, DiagonalGaussian)
             kl = _each_unit(part.posterior).kl(_each_unit(part.prior))
             rates.append(kl.double().cpu().reshape(mean.shape))
     every = require_finite(torch.cat(means))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from latentarium.config import OptimizerConfig
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
 from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import exploitability
@@ -13,7 +12,6 @@ from latentarium.metrics.distances import frechet, frechet_floor, frechet_interv
 from latentarium.metrics.extractors import Extractor, RandomConvolutions, describe
 from latentarium.metrics.fidelity import density_coverage, precision_recall
 from latentarium.metrics.memorization import memorization
-from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
 from latentarium.rng import Noise
 from latentarium.shapes import FeatureSet, Images
@@ -31,11 +29,6 @@ COPIES = 5000
 COMPONENTS, FITTED = 10, 15_000
 """Gaussians of the mixture fitted to latents, and latents that it is fitted to."""
 RESPONSE_STEPS, RESPONSE_BATCHES, RESPONSE_SIZE = 60, 15, 64
-RESPONSE = {
-    "autoencoder": OptimizerConfig(learning_rate=1e-3),
-    "gan": OptimizerConfig(learning_rate=1e-3, beta1=0.0, beta2=0.99),
-}
-"""How best responses are trained; part of the protocol, so one for each family."""
 
 
 def samples(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
@@ -135,10 +128,10 @@ def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     size = min(RESPONSE_SIZE, max(1, smallest // 4))
     count = max(2, min(RESPONSE_BATCHES, len(s.data.validation) // size // 2))
     found = exploitability(
-        s.model, s.data.train, s.data.validation, optimizer=RESPONSE[s.model.config.family],
+        s.model, s.data.train, s.data.validation, optimizer=s.model.config.response_optimizer,
         response_steps=RESPONSE_STEPS, batch_size=size, num_batches=count, seed=s.seed,
     )  # fmt: skip
-    loss, alone = _loss(s.model), len(found.gains) == 1
+    loss, alone = s.model.config.loss_name, len(found.gains) == 1
     shared = {
         "unit": "nats", "floor": 0.0, "n": count * size, "seed": s.seed,
         "extractor": "own-losses", "split": "validation",
@@ -162,14 +155,6 @@ def game(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     )
     # the key says the loss, so that gaps of unlike losses don't meet in a comparison
     return {f"game.{name}.{loss}": m for name, m in reversed(measured.items())}
-
-
-def _loss(model: LatentModel) -> str:
-    """What the players minimize, in a word or two."""
-    config = model.config
-    if config.family == "autoencoder":
-        return f"{config.likelihood}-{config.posterior}"
-    return config.loss + ("-wrong-label" if config.wrong_label_weight > 0 else "")
 
 
 def copies(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:

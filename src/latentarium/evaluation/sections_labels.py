@@ -17,7 +17,7 @@ from latentarium.metrics.conditional import (
     wrong_label_auc,
 )
 from latentarium.metrics.extractors import describe
-from latentarium.models.gan import GAN
+from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, Labels, Logits
 from latentarium.stats.measurement import Measurement
 
@@ -85,7 +85,7 @@ def labels(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
 
 def _refused(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     """How surely a discriminator that is told the label refuses a wrong one."""
-    if not isinstance(s.model, GAN):
+    if not s.model.has_discriminator:
         return {}
     names, test, found = s.model.classes, s.data.test, {}
     assert test.labels is not None
@@ -131,6 +131,6 @@ def _histogram(s: Subject, tables: dict[str, Any]) -> dict[str, Measurement]:
     return found
 
 
-def _scores_of(model: GAN) -> Callable[[Images, Labels], Logits]:
+def _scores_of(model: LatentModel) -> Callable[[Images, Labels], Logits]:
     """The discriminator's logits of images, wherever the model is."""
     return lambda x, y: model.discriminate(x.to(model.device), y.to(model.device))

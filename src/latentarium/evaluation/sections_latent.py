@@ -195,9 +195,7 @@ def _prior(s: Subject, n: int) -> Tensor:
 
 def _from_prior(s: Subject, eps: Tensor) -> Tensor:
     labels = torch.arange(len(eps)) % max(1, s.model.num_classes) if s.model.takes_label else None
+    device = s.model.device
     with torch.no_grad():
-        given = s.model.prior.given(
-            None if labels is None else labels.to(s.model.device), len(eps)
-        )
-        std = (0.5 * given.log_variance).exp()
-        return (given.mean + std * eps.to(std.device)).cpu()
+        prior = s.model.prior(None if labels is None else labels.to(device), len(eps))
+        return prior.unwhiten(eps.to(device)).cpu()

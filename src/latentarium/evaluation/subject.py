@@ -47,7 +47,7 @@ class Subject:
     @property
     def encodes(self) -> bool:
         """Whether the model has an encoder."""
-        return self.model.config.family == "autoencoder"
+        return self.model.has_encoder
 
     @cached_property
     def test(self) -> Split:
@@ -99,11 +99,7 @@ class Subject:
 
 def kind_of(model: LatentModel) -> str:
     """What kind of model it is, in words."""
-    config = model.config
-    if config.family == "gan":
-        return "conditional GAN" if config.conditional else "GAN"
-    name = "VAE" if config.posterior == "gaussian" else "autoencoder"
-    return f"conditional {name}" if model.takes_label else name
+    return model.kind
 
 
 def first(split: Split, n: int) -> Split:

@@ -18,15 +18,17 @@ from latentarium.data.batches import Batches
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
-from latentarium.models.game import loss_unmoved
-from latentarium.models.registry import build
+from latentarium.models.autoencoder import Autoencoder
+from latentarium.models.build import build
+from latentarium.models.gan import GAN
 from latentarium.objectives import adversarial
 from latentarium.rng import Noise
 from latentarium.shapes import Points
 from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
-from latentarium.studio.protocol import MAX_COORDINATE
+from latentarium.studio.protocol import FARTHEST
+from latentarium.training.game import held_out_loss
 
 TRAIN_POINTS = 8000
 """Training points; a tenth of this number is held out."""
@@ -161,7 +163,7 @@ class Lab:
     def _vae_frame(self) -> dict[str, Any]:
         points = self.samples("vae")
         (player,) = self.vae.players()
-        bound = loss_unmoved(player, self.vae, self._held_out, Noise("held-out", self._seed))
+        bound = held_out_loss(player, self.vae, self._held_out, Noise("held-out", self._seed))
         with torch.no_grad():
             latents = self.vae.encode(self._held_out.x[:FRAME_POINTS]).mean
         return {
@@ -212,7 +214,9 @@ class Lab:
         """Return minus the gradient of the generator's loss with respect to each point."""
         fakes = points[:, :, None, None].clone().requires_grad_()
         logits = self.gan.discriminate(fakes)
-        losses = adversarial.generator_loss(learners.GAN.loss, torch.zeros_like(logits), logits)
+        losses = adversarial.build_adversarial_loss(learners.GAN.loss).generator(
+            torch.zeros_like(logits), logits
+        )
         (gradient,) = torch.autograd.grad(losses.sum(), fakes)
         return -gradient.flatten(1)
 
