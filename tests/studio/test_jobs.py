@@ -278,9 +278,9 @@ def test_follower_diagnoses_all_rows(tmp_path):
     follower = RunFollower(lambda: {}, run.log_path, lambda: run.config)
     assert parse_events(follower.poll())[-1] == ("doctor", [], None)
     for step in range(10, 60, 10):
-        won = {"total": 0.01, "adversarial": 0.001, "pair_accuracy": 1.0}
-        run.append_log({"step": step, "discriminator": won, "generator": {"total": 9.0}})
-    (finding,) = told(follower.poll())[-1][1]
+        winning = {"total": 0.01, "adversarial": 0.001, "pair_accuracy": 1.0}
+        run.append_log({"step": step, "discriminator": winning, "generator": {"total": 9.0}})
+    (finding,) = parse_events(follower.poll())[-1][1]
     assert finding["disease"] == "discriminator has won"
     assert "--model.r1" in finding["cure"]
     with run.log_path.open("a") as file:

@@ -20,6 +20,7 @@ from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes.lab import MAX_MESSAGE, MAX_SESSIONS, MAX_STEPS
 from latentarium.studio.server import make_app
 from latentarium.training.game import copy_parameters
+from support.errors import raises_code
 
 HOST = {"host": "127.0.0.1:8765"}
 CORNER = np.zeros((CELLS, CELLS), bool)

@@ -18,16 +18,14 @@ from latentarium.data.batches import Batches
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
-from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
-from latentarium.models.gan import GAN
 from latentarium.objectives import adversarial
 from latentarium.rng import Noise
 from latentarium.shapes import Points
 from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
-from latentarium.studio.protocol import FARTHEST
+from latentarium.studio.protocol import MAX_COORDINATE
 from latentarium.training.game import held_out_loss
 
 TRAIN_POINTS = 8000

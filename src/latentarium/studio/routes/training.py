@@ -103,7 +103,7 @@ def describe_preset(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "words": " ".join((presets.PRESETS[name].__doc__ or "").split()),
-        "family": "gan" if config.model.adversarial else "autoencoder",
+        **describe_model(config.model),
         "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,
         "steps": config.train.steps,

@@ -205,10 +205,10 @@ class TrainingJobs:
         state: State = "waiting" if running else "failed"
         return {
             "preset": preset,
-            "family": ("gan" if config.model.adversarial else "autoencoder") if config else "",
-            "loss": None, "equilibrium": None, "data": asked.get("--data", ""),
-            "seed": int(asked.get("--train.seed", 0)), "state": state,
-            "step": 0, "steps": int(asked.get("--train.steps", usual)), "seconds": 0.0,
+            **(describe_model(config.model) if config else no_model),
+            "loss": None, "equilibrium": None, "data": options.get("--data", ""),
+            "seed": int(options.get("--train.seed", 0)), "state": state,
+            "step": 0, "steps": int(options.get("--train.steps", default_steps)), "seconds": 0.0,
             "seconds_left": None, "model": None, "has_weights": False, "moments": [],
             "samples": [],
         }  # fmt: skip

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from latentarium.config import ModelConfig, name_of, setting
 from latentarium.run import Run
 from latentarium.run.jsonl import read_row
 
@@ -56,15 +57,18 @@ def progress_of(run: Run, state: State) -> dict[str, Any]:
     return {"step": step, "steps": steps, "seconds": seconds, "seconds_left": left}
 
 
-def about(run: Run) -> dict[str, Any]:
-    """What it is, which never changes."""
-    model = run.config.model
-    game = model.adversarial
+def describe_run(run: Run) -> dict[str, Any]:
+    """Return the properties of a run that never change, in plain values."""
+    loss = setting(run.config, "model.loss")
+    loss = None if loss is None else name_of(loss)
+    # under the hinge loss any constant logit in [-1, 1] is optimal at the equilibrium, so the
+    # generator's loss has no fixed value
+    equilibrium = {} if loss == "hinge" else run.config.model.equilibrium
     return {
         "preset": run.config.name,
-        "family": "gan" if model.adversarial else "autoencoder",
-        "loss": model.loss_name.removesuffix("-wrong-label") if game else None,
-        "equilibrium": model.equilibrium if game and model.loss_name != "hinge" else None,
+        **describe_model(run.config.model),
+        "loss": loss,
+        "equilibrium": equilibrium or None,
         "data": run.data.source,
         "seed": run.config.train.seed,
     }
