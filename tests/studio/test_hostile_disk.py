@@ -76,9 +76,9 @@ def test_upload_without_disk_space_leaves_no_files_and_can_be_repeated(client, r
     assert client.put("/api/uploads/u/a.png", content=content).status_code == 200
     with file_size_limit(100):  # too small for the report
         last = client.post("/api/uploads/u/end").text.splitlines()[-1]
-    trouble = json.loads(last)
-    assert trouble["code"] == "cannot-write"
-    assert "private" not in trouble["trouble"]
+    error = json.loads(last)
+    assert error["code"] == "cannot-write"
+    assert "private" not in error["error"]
     assert files_in(runs) == []
     client.post("/api/uploads/u")
     client.put("/api/uploads/u/a.png", content=content)

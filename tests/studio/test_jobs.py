@@ -349,7 +349,7 @@ def test_closing_the_generator_kills_the_child_and_frees_the_slot(tmp_path):
     started = time.monotonic()
     lines.close()
     assert time.monotonic() - started < 10
-    assert list(checkups.estimate(training_request()))[-1] == {"found": {"steps": 3}}
+    assert list(checkups.estimate(training_request()))[-1] == {"result": {"steps": 3}}
     third = checkups.estimate(training_request())
     left = next(third)["left"]  # estimated from the second
     assert 0 < left < 10
@@ -411,7 +411,7 @@ def test_run_with_unexpected_file_is_listed_and_hides_no_other_run(name, trainin
     assert [info["name"] for info in infos] == ["fine", "odd"]
     assert infos[0]["state"] == "paused"
     assert infos[1]["failure"] or infos[1]["state"] == "paused"
-    assert infos[1]["moments"] == infos[1]["samples"] == []
+    assert infos[1]["snapshots"] == infos[1]["samples"] == []
     json.dumps(infos, allow_nan=False)
 
 

@@ -103,7 +103,7 @@ def test_invalid_training_request_is_refused(client, folder, changed):
 def test_finished_run_is_described_with_its_samples(client, folder):
     la.train(presets.gan_debug(), folder / "gan", tiny_data())
     info = client.get("/api/runs").json()[0]
-    assert (info["state"], info["samples"], info["moments"]) == ("done", [20, 40], [0, 1, 40])
+    assert (info["state"], info["samples"], info["snapshots"]) == ("done", [20, 40], [0, 1, 40])
     assert (info["kind"], info["adversarial"], info["has_encoder"]) == ("GAN", True, False)
     assert info["equilibrium"]["generator"] == pytest.approx(0.6931, abs=1e-4)
     picture = client.get("/api/runs/gan/samples/20")
@@ -111,16 +111,16 @@ def test_finished_run_is_described_with_its_samples(client, folder):
     assert picture.content == Run(folder / "gan").samples()[20].read_bytes()
     for path in ("samples/21", "samples/-1", "samples/99999999999999999999"):
         assert client.get(f"/api/runs/gan/{path}").status_code == 404
-    assert client.get("/api/runs/gan/gap").json()["snapshots"] == {}
+    assert client.get("/api/runs/gan/duality-gap").json()["snapshots"] == {}
     shown = client.post("/api/runs/gan/show").json()  # its images were given as arrays
     assert shown["model"] is None
     assert shown["why"]
 
 
 def test_unknown_run_is_not_found(client):
-    for path in ("/api/runs/none", "/api/runs/none/events", "/api/runs/..%2f..%2fetc/gap"):
+    for path in ("/api/runs/none", "/api/runs/none/events", "/api/runs/..%2f..%2fetc/duality-gap"):
         assert client.get(path).status_code == 404
-    for action in ("gap", "show"):
+    for action in ("duality-gap", "show"):
         assert client.post(f"/api/runs/none/{action}").status_code == 404
 
 

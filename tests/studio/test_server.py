@@ -35,8 +35,12 @@ def client(registry):
 
 def test_models_are_described(client):
     ae, cgan = client.get("/api/models").json()
-    assert (ae["kind"], ae["has_map"], ae["asks_class"]) == ("autoencoder", True, False)
-    assert (cgan["kind"], cgan["has_map"], cgan["asks_class"]) == ("conditional GAN", False, True)
+    assert (ae["kind"], ae["has_map"], ae["decodes_label"]) == ("autoencoder", True, False)
+    assert (cgan["kind"], cgan["has_map"], cgan["decodes_label"]) == (
+        "conditional GAN",
+        False,
+        True,
+    )
     assert cgan["classes"] == ["0", "1", "2"]
     assert ae["image_shape"] == [1, 12, 10]
 

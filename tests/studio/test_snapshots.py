@@ -148,7 +148,7 @@ def test_the_copied_lines_give_what_is_shown(runs, data, registry):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_moment_shows_samples_and_reconstructions(index, client, runs, data):
-    content = client.get(f"/api/models/{index}/moments/2").content
+    content = client.get(f"/api/models/{index}/snapshots/2").content
     samples, columns, rebuilt = np.frombuffer(content, "<u4", 3)
     pixels = np.frombuffer(content, np.uint8, offset=12).reshape(-1, 12, 10, 1)
     model = runs[index].load(1)
@@ -159,7 +159,7 @@ def test_a_moment_shows_samples_and_reconstructions(index, client, runs, data):
         again = to_uint8(reconstruct(model, witnesses(data)))
         assert rebuilt == 12
         assert np.array_equal(pixels[samples:, :, :, 0], again[:, 0])
-        real = np.frombuffer(client.get("/api/models/0/witnesses").content, np.uint8)
+        real = np.frombuffer(client.get("/api/models/0/held-out").content, np.uint8)
         assert np.array_equal(real, witnesses(data).images.flatten())
     else:
         assert rebuilt == 0
@@ -176,7 +176,7 @@ def test_the_witnesses_are_held_out_images_of_all_classes_in_turn(data):
 
 
 def test_the_film_has_a_frame_for_each_moment(client, runs, data):
-    content = client.get("/api/models/1/film").content
+    content = client.get("/api/models/1/animation.gif").content
     assert content == film(Moments(runs[1], data))
     picture = Image.open(io.BytesIO(content))
     assert (picture.format, getattr(picture, "n_frames", 1)) == ("GIF", 3)
@@ -218,8 +218,8 @@ def test_points_of_a_map_lie_where_they_are_and_mix_their_colours():
 
 @pytest.mark.parametrize(
     "path",
-    ["0/moments/4", "0/moments/-1", "3/moments/1", "9/moments/1", "3/film", "9/film",
-     "9/witnesses", "0/map?moment=4"],
+    ["0/snapshots/4", "0/snapshots/-1", "3/snapshots/1", "9/snapshots/1", "3/animation.gif", "9/animation.gif",
+     "9/held-out", "0/map?snapshot=4"],
 )  # fmt: skip
 def test_a_moment_that_is_not_there_is_not_found(path, client):
     answer = client.get(f"/api/models/{path}")
@@ -247,12 +247,12 @@ def test_a_snapshot_that_is_damaged_is_a_sentence(runs, data, tmp_path):
     atlas = Atlas(runs[0].load(), data)
     exhibit = LoadedModel(name="r", folder="r", kind="VAE", atlas=atlas, run=Run(folder))
     with TestClient(make_app(ModelRegistry([exhibit])), base_url="http://127.0.0.1:8765") as client:
-        answer = client.get("/api/models/0/moments/2")
+        answer = client.get("/api/models/0/snapshots/2")
         assert answer.status_code == 422
         assert "damaged" in answer.text
         # those before and after it are there
-        assert client.get("/api/models/0/moments/3").status_code == 200
-        assert client.get("/api/models/0/moments/1").status_code == 200
+        assert client.get("/api/models/0/snapshots/3").status_code == 200
+        assert client.get("/api/models/0/snapshots/1").status_code == 200
 
 
 def test_moments_that_come_later_follow_those_that_were_shown(data, tmp_path):

@@ -167,7 +167,7 @@ def test_all_moments_are_saved_as_pictures(page, served):
 def test_a_model_without_moments_says_how_to_get_them(page, served):
     bare = served.registry[0]
     page.route(
-        "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"moments": []}])
+        "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"snapshots": []}])
     )
     go(page, served, "#tab=train&t.run=r")
     assert "--train.snapshots 24" in page.locator("article").inner_text()

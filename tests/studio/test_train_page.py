@@ -217,7 +217,7 @@ def test_the_doctor_speaks_while_it_trains_and_the_gap_is_drawn(page, served, ru
     moment = {"total": 0.5, "interval": [0.4, 0.6], "response_steps": 50, "seconds": 1.0,
               "gains": [{"player": name, "gain": 0.25, "interval": [0.2, 0.3]}
                         for name in ("discriminator", "generator")]}  # fmt: skip
-    run.save_gap({"protocol": {}, "wanted": [1, 40], "moments": {"1": moment, "40": moment}})
+    run.save_gap({"protocol": {}, "wanted": [1, 40], "snapshots": {"1": moment, "40": moment}})
     go(page, served, "#tab=train&t.run=ill")
     doctor = page.get_by_test_id("doctor")
     assert "Too early" in doctor.inner_text()

@@ -87,7 +87,7 @@ def receive(uploads, name, path, *parts, fails=False):
 def test_folder_is_checked_listed_and_removed(client, folder):
     files = {f"{kind}/{i}.png": picture(10 * len(kind) + i)
              for kind in ("cats", "dogs") for i in range(6)}  # fmt: skip
-    report = send(client, "pets", files)["found"]
+    report = send(client, "pets", files)["result"]
     assert sum(report["counts"].values()) == 12
     assert report["pictures"] == report["counts"]["train"] == 10
     assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
@@ -108,7 +108,7 @@ def test_zip_file_is_kept_as_zip_file(folder):
     app = make_app(ModelRegistry(), runs=folder.parent, command=echo_command)
     with TestClient(app, base_url=ADDRESS) as client:
         content = zip_bytes({f"{i}.png": picture(i) for i in range(10)})
-        arguments = send(client, "z", {"all.zip": content})["found"]["arguments"]
+        arguments = send(client, "z", {"all.zip": content})["result"]["arguments"]
     assert arguments[:4] == ["data", "check", str(folder / "z.zip"), "--json"]
     assert "--untrusted" in arguments
     assert names_in(folder) == [".z.json", "z.zip"]
@@ -124,8 +124,8 @@ def test_hostile_zip_files_are_refused_and_deleted(client, folder):
     for code, content in hostile.items():
         error = send(client, "bad", {"x.zip": content})
         assert error["code"] == code
-        assert "x.zip" in error["trouble"]  # the name that the user knows
-        assert str(folder) not in error["trouble"]
+        assert "x.zip" in error["error"]  # the name that the user knows
+        assert str(folder) not in error["error"]
         assert names_in(folder) == []
 
 
@@ -210,7 +210,7 @@ def test_interrupted_zip_file_can_be_sent_again(folder):
     with pytest.raises(UserError):
         receive(uploads, "z", "all.zip", content, bytes(900), fails=True)
     receive(uploads, "z", "all.zip", content, bytes(900))
-    assert list(uploads.complete("z"))[-1]["found"]["name"] == "z"
+    assert list(uploads.complete("z"))[-1]["result"]["name"] == "z"
     assert names_in(folder) == [".z.json", "z.zip"]
 
 
@@ -258,7 +258,7 @@ def test_upload_with_open_files_is_incomplete(folder):
 def test_server_never_opens_uploaded_files(client, folder, monkeypatch):
     """Its thumbnails are those that the child process wrote."""
     files = {f"{i:02d}.png": picture(i) for i in range(30)}
-    assert send(client, "z", {"all.zip": zip_bytes(files)})["found"]["pictures"] == 12
+    assert send(client, "z", {"all.zip": zip_bytes(files)})["result"]["pictures"] == 12
     monkeypatch.setattr(zipfile, "ZipFile", None)
     (folder / "z.zip").write_bytes(b"not a zip file")
     assert client.get("/api/uploads").json()[0]["pictures"] == 12

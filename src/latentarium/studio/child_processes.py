@@ -263,7 +263,8 @@ def terminate(pid: int) -> None:
 
 def lower_priority(pid: int) -> None:
     """Let other processes go before this one."""
-    niceness = psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else BACKGROUND_NICENESS
+    # Windows has priority classes in place of numbers
+    niceness = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", BACKGROUND_NICENESS)
     with contextlib.suppress(psutil.Error, OSError):
         psutil.Process(pid).nice(niceness)
 

@@ -52,7 +52,7 @@ def json_lines(lines: JsonLines, iterate: Iterate = iterate_in_threadpool) -> St
     """Stream JSON objects, one per line, each as soon as it is known.
 
     An error before the first object is raised here, so the response gets an error status. A later
-    one is sent as a last line {"trouble": message, "code": code}.
+    one is sent as a last line {"error": message, "code": code}.
 
     Arguments:
         lines: The objects.
@@ -78,7 +78,7 @@ class _JsonLinesResponse(StreamedResponse):
             async for content in objects:
                 yield json.dumps(content) + "\n"
         except (UserError, OSError) as error:
-            content = {"trouble": self._describe_error(error), "code": error_code(error)}
+            content = {"error": self._describe_error(error), "code": error_code(error)}
             yield json.dumps(content) + "\n"
         finally:
             lines.close()

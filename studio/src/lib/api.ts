@@ -10,9 +10,9 @@ export interface Model {
   image_shape: [number, number, number];
   classes: string[];
   /** its decoder sees a class */
-  asks_class: boolean;
+  decodes_label: boolean;
   /** its samples can be asked for a class */
-  takes_class: boolean;
+  takes_label: boolean;
   has_map: boolean;
   images: number;
   /** those that it was trained on come first; the others it never saw */
@@ -28,7 +28,7 @@ export interface Model {
   /** of the snapshot that is shown while its training has not ended; null: it has */
   step: number | null;
   /** steps of its training whose weights were kept */
-  moments: number[];
+  snapshots: number[];
   gaps: string[];
 }
 
@@ -89,10 +89,10 @@ export async function post(path: string, content: unknown, given: RequestInit = 
 
 /** A plane by its name, as i17_c3_i40; without: the map's own. */
 export const plane = async (id: number, moment = 0, name = ""): Promise<Plane> =>
-  (await get(`/api/models/${id}/plane?moment=${moment}&plane=${encodeURIComponent(name)}`)).json();
+  (await get(`/api/models/${id}/plane?snapshot=${moment}&plane=${encodeURIComponent(name)}`)).json();
 
 export async function pointMap(id: number, moment = 0, name = ""): Promise<PointMap> {
-  const path = `/api/models/${id}/map?moment=${moment}&plane=${encodeURIComponent(name)}`;
+  const path = `/api/models/${id}/map?snapshot=${moment}&plane=${encodeURIComponent(name)}`;
   const content = await (await get(path)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
@@ -142,7 +142,7 @@ export async function* linesOf<T>(answer: Response): AsyncGenerator<T> {
 /** Images on the map by their numbers, 256 at most: pixels row by row, channels last. */
 export async function realImages(id: number, numbers: number[], moment = 0): Promise<Uint8Array[]> {
   const asked = numbers.map((number) => `number=${number}`).join("&");
-  const content = await (await get(`/api/models/${id}/images?moment=${moment}&${asked}`)).arrayBuffer();
+  const content = await (await get(`/api/models/${id}/images?snapshot=${moment}&${asked}`)).arrayBuffer();
   const size = content.byteLength / numbers.length;
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }

@@ -23,15 +23,15 @@ def router(services: Services) -> APIRouter:
     def diagnose(name: str) -> StreamedResponse:
         return json_lines(checkups.diagnose(name))
 
-    @routes.get("/runs/{name}/gap")
+    @routes.get("/runs/{name}/duality-gap")
     def duality_gap(name: str) -> dict[str, Any]:
         return checkups.duality_gap(name)
 
-    @routes.post("/runs/{name}/gap")
+    @routes.post("/runs/{name}/duality-gap")
     def measure_duality_gap(name: str) -> dict[str, Any]:
         return checkups.measure_duality_gap(name)
 
-    @routes.delete("/runs/{name}/gap")
+    @routes.delete("/runs/{name}/duality-gap")
     def stop_duality_gap(name: str) -> dict[str, Any]:
         return checkups.stop_duality_gap(name)
 

@@ -33,22 +33,22 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/{index}/map")
     @limiter.limit
-    def latent_map(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
+    def latent_map(index: int, snapshot: int = 0, plane: PlaneName = "") -> Response:
         """Return u32 n, n rows of float32 x and y, and n bytes of class numbers (255: none)."""
-        atlas = registry.encoded_atlas(index, moment)
+        atlas = registry.encoded_atlas(index, snapshot)
         points = atlas.points(plane_of(atlas, plane)).astype("<f4")
         content = len(points).to_bytes(4, "little") + points.tobytes()
         return binary(content + atlas.shown_classes().tobytes())
 
     @routes.get("/{index}/plane")
     @limiter.limit
-    def plane_info(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
+    def plane_info(index: int, snapshot: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         """Describe the plane of the map.
 
         `off` is the median distance of the latents from the plane, `spread` from their mean;
         `fidelity` is that of the latent map.
         """
-        atlas = registry.encoded_atlas(index, moment)
+        atlas = registry.encoded_atlas(index, snapshot)
         shown, latents = plane_of(atlas, plane), atlas.codes.double()
         return {
             "variance_share": shown.variance_share,
@@ -72,11 +72,11 @@ def router(services: Services) -> APIRouter:
         right: float,
         low: float,
         high: float,
-        moment: int = 0,
+        snapshot: int = 0,
         plane: PlaneName = "",
     ) -> StreamedResponse:
         """Stream parts of a grid, from coarse to fine; `values` are float32 in base64."""
-        atlas = registry.atlas(index, moment)
+        atlas = registry.atlas(index, snapshot)
         shown = plane_of(atlas, plane) if plane else None
         parts = gap_parts(atlas, definition, (left, right, low, high), plane=shown)
         return json_lines(gap_lines(parts), limiter.iterate)
@@ -85,10 +85,10 @@ def router(services: Services) -> APIRouter:
     def images(
         index: int,
         number: Annotated[list[int], Query(min_length=1, max_length=MAX_IMAGES)],
-        moment: int = 0,
+        snapshot: int = 0,
     ) -> Response:
         """Return images by number, one after the other: uint8, row by row, channels last."""
-        atlas = registry.atlas(index, moment)
+        atlas = registry.atlas(index, snapshot)
         pixels = [atlas.image(i) for i in number]
         if any(image is None for image in pixels):
             raise NotFoundError(

@@ -44,9 +44,11 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/encode")
     @limiter.limit
-    def encode(index: int, body: Given, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
+    def encode(
+        index: int, body: Given, snapshot: int = 0, plane: PlaneName = ""
+    ) -> dict[str, Any]:
         """Encode an image and locate it on the map."""
-        atlas = registry.atlas(index, moment)
+        atlas = registry.atlas(index, snapshot)
         image = body.image(atlas.model.image_shape)
         location = land(atlas, image, plane=plane_of(atlas, plane) if plane else None)
         labels, nearest = atlas.train.labels, location.neighbours
@@ -69,10 +71,10 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/invert")
     def invert(
-        index: int, body: SearchBody, moment: int = 0, plane: PlaneName = ""
+        index: int, body: SearchBody, snapshot: int = 0, plane: PlaneName = ""
     ) -> StreamedResponse:
         """Search for the latent of an image, and stream the steps of the search."""
-        atlas = registry.atlas(index, moment)
+        atlas = registry.atlas(index, snapshot)
         image = body.image(atlas.model.image_shape)
         shown = plane_of(atlas, plane) if atlas.has_map else None
         return json_lines(search_in_slot(atlas, image, body, shown), limiter.iterate)

@@ -16,15 +16,15 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/api/models/{index}")
     registry, limit = services.registry, services.limiter.limit
 
-    @routes.get("/moments/{moment}")
+    @routes.get("/snapshots/{number}")
     @limit
-    def snapshot(index: int, moment: int) -> Response:
+    def snapshot(index: int, number: int) -> Response:
         """Return samples and reconstructions of a snapshot.
 
         u32 number of samples, u32 columns, u32 number of reconstructions, then the pixels of all:
         uint8, row by row, channels last. Later requests for this snapshot are answered at once.
         """
-        atlas = registry.atlas(index, moment)
+        atlas = registry.atlas(index, number)
         with atlas.in_turn:
             shown = scene(atlas.model, atlas.data)
         atlas.prepare()
@@ -37,12 +37,12 @@ def router(services: Services) -> APIRouter:
         header = np.array(counts, "<u4").tobytes()
         return binary(header + pixel_bytes(to_uint8(shown.samples)) + rebuilt)
 
-    @routes.get("/witnesses")
+    @routes.get("/held-out")
     def held_out(index: int) -> Response:
         """Return the held-out images that are reconstructed at each snapshot, as pixels."""
         return binary(pixel_bytes(witnesses(registry[index].atlas.data).images))
 
-    @routes.get("/film")
+    @routes.get("/animation.gif")
     @limit
     def animation(index: int) -> Response:
         """Return all snapshots as an animated GIF."""

@@ -43,7 +43,7 @@ class Checkups:
         """
         arguments = [*self.trainings.train_arguments(request), "--dry-run", "--json"]
         printed = yield from self._run_alone(*arguments)
-        yield {"found": json.loads(printed.splitlines()[-1])}
+        yield {"result": json.loads(printed.splitlines()[-1])}
 
     def diagnose(self, name: str) -> ProgressLines:
         """Run `latentarium doctor` on a run.
@@ -55,7 +55,7 @@ class Checkups:
         with TemporaryDirectory() as temporary:
             path = Path(temporary) / "doctor.json"
             yield from self._run_alone("doctor", str(folder), "--json", str(path))
-            yield {"found": json.loads(path.read_text())}
+            yield {"result": json.loads(path.read_text())}
 
     def duality_gap(self, name: str) -> dict[str, Any]:
         """Return the measured duality gaps of a run, and whether more are being measured."""

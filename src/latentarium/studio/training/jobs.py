@@ -189,7 +189,7 @@ class TrainingJobs:
             **progress_of(run, state),
             "model": self.registry.index_of(folder),
             "has_weights": run.ends_at() is not None,
-            "moments": run.snapshots(),
+            "snapshots": run.snapshots(),
             "samples": list(run.samples()),
         }
 
@@ -209,7 +209,7 @@ class TrainingJobs:
             "loss": None, "equilibrium": None, "data": options.get("--data", ""),
             "seed": int(options.get("--train.seed", 0)), "state": state,
             "step": 0, "steps": int(options.get("--train.steps", default_steps)), "seconds": 0.0,
-            "seconds_left": None, "model": None, "has_weights": False, "moments": [],
+            "seconds_left": None, "model": None, "has_weights": False, "snapshots": [],
             "samples": [],
         }  # fmt: skip
 
@@ -297,8 +297,8 @@ class TrainingJobs:
                     f"{name} is {state}: there is nothing to resume.", code="not-resumable"
                 )
             record = self.processes.record(key)
-            resumes = Run.is_at(folder) or not record
-            arguments = ("resume", str(folder)) if resumes else record.arguments
+            restarts = record is not None and not Run.is_at(folder)
+            arguments = record.arguments if restarts else ("resume", str(folder))
             self._require_free_slot()
             self.processes.start(key, folder, arguments)
 

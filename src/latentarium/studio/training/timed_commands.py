@@ -8,7 +8,7 @@ from latentarium.progress import ProgressLine
 from latentarium.studio.child_processes import CommandLine, run_child
 
 ProgressLines = Generator[dict[str, Any], None, None]
-"""Progress as {done, of, left, note}; the last object is {"found": result}."""
+"""Progress as {done, of, left, note}; the last object is {"result": result}."""
 
 
 class TimedCommands:

@@ -209,7 +209,7 @@ class Uploads:
                     _delete(self._thumbnails(name))
         finally:
             self.cancel(name)
-        yield {"found": {"name": name, **report}}
+        yield {"result": {"name": name, **report}}
 
     def cancel(self, name: str) -> None:
         """Delete an incomplete upload."""

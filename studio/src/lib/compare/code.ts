@@ -7,7 +7,7 @@ const HEAD = ["import latentarium as la", "from latentarium.studio.maps.atlas im
 const named = (model: Model): string => JSON.stringify(model.folder);
 
 function asked(model: Model): string {
-  if (!model.asks_class) return "None";
+  if (!model.decodes_label) return "None";
   return JSON.stringify(model.classes[Math.min(shown.label, model.classes.length - 1)]);
 }
 
@@ -43,7 +43,7 @@ export function cursorCode(here: Comparison): string {
 /** The draws from N(0, I). */
 export function drawsCode(models: Model[]): string {
   const each = (model: Model): string => {
-    const turns = model.takes_class ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
+    const turns = model.takes_label ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
     return `images[${named(model)}] = ${model.model_code}.sample(16, ${turns}seed=${seedOf()})`;
   };
   return ["import latentarium as la", "", "images = {}", ...models.map(each)].join("\n");

@@ -59,7 +59,7 @@ export class Comparison {
       const [found, flat] = await Promise.all([pointMap(model.id), plane(model.id)]);
       this.maps = { ...this.maps, [model.id]: found };
       const [[x, y]] = shadows(flat, new Float32Array(model.latent_dim));
-      if (!model.takes_class) this.normals = { ...this.normals, [model.id]: { x, y } };
+      if (!model.takes_label) this.normals = { ...this.normals, [model.id]: { x, y } };
       this.classes = { ...this.classes, [model.id]: flat.ellipses[0] ?? [] };
       this.fidelities = { ...this.fidelities, [model.id]: flat.fidelity };
     } catch (error) {

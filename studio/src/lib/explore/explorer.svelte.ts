@@ -133,7 +133,7 @@ export class Explorer {
 
   /** The class asked for, for n images; nothing for a model that is not asked. */
   weights(n: number): Float32Array | undefined {
-    return this.model.asks_class ? oneHot(shown.label, n, this.model.classes.length) : undefined;
+    return this.model.decodes_label ? oneHot(shown.label, n, this.model.classes.length) : undefined;
   }
 
   go(x: number, y: number): void {
@@ -164,7 +164,7 @@ export class Explorer {
   /** Python that makes the image under the cursor. */
   get code(): string {
     const { model } = this;
-    const label = model.asks_class ? `, label=${JSON.stringify(model.classes[shown.label])}` : "";
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[shown.label])}` : "";
     const plane = this.plane ? ", plane=plane" : "";
     const call = `image = atlas.decode_at(${pythonFloat(shown.x)}, ${pythonFloat(shown.y)}${label}${plane})`;
     return this.python([], [call]);

@@ -57,7 +57,7 @@ export class Search {
     this.left.begin();
     const { model, plane } = this.here;
     this.plane = plane;
-    const label = model.takes_class && sought.label >= 0 ? sought.label : null;
+    const label = model.takes_label && sought.label >= 0 ? sought.label : null;
     const content = { pixels: base64(pixels), label, seed: sought.seed };
     try {
       const answer = await post(`/api/models/${model.id}/invert?plane=${plane}`, content, { signal: stopper.signal });

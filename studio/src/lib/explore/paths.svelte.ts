@@ -123,7 +123,7 @@ export class Paths {
       const found: Found = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
       const rows = Float32Array.from(found.ways.flatMap((one) => one.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
-      const labels = model.asks_class ? oneHot(shown.label, n, model.classes.length) : undefined;
+      const labels = model.decodes_label ? oneHot(shown.label, n, model.classes.length) : undefined;
       const answer = await this.socket.ask({ model: model.id, kind: LATENTS, n, rows, labels });
       if (!answer) return;
       if ("sentence" in answer) throw new Error(answer.sentence);
@@ -138,7 +138,7 @@ export class Paths {
   /** What is asked for, as the server takes it. */
   get query(): string {
     const words: Record<string, string> = { ...this.ends, steps: String(this.steps), plane: this.here.plane };
-    if (this.here.model.asks_class) words.label = String(shown.label);
+    if (this.here.model.decodes_label) words.label = String(shown.label);
     return new URLSearchParams(words).toString();
   }
 
@@ -209,7 +209,7 @@ export class Paths {
     const name = this.ways[this.row]?.name ?? "straight";
     const ends = (["a", "b"] as const).map((one) => `${one} = latent_of(atlas, "${this.ends[one]}"${plane})`);
     const { model } = this.here;
-    const label = model.asks_class ? `, torch.full((${this.steps},), ${shown.label})` : "";
+    const label = model.decodes_label ? `, torch.full((${this.steps},), ${shown.label})` : "";
     const [module, call] = {
       straight: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],

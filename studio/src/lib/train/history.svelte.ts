@@ -31,12 +31,12 @@ export class History {
   }
 
   get count(): number {
-    return this.model.moments.length;
+    return this.model.snapshots.length;
   }
 
   /** The training has gone on: what was fetched stays, unless another run took its place. */
   grow(model: Model): void {
-    const same = this.model.moments.every((step, i) => model.moments[i] === step);
+    const same = this.model.snapshots.every((step, i) => model.snapshots[i] === step);
     if (!same) {
       this.moments.clear();
       this.asked.clear();
@@ -77,7 +77,7 @@ export class History {
 
   private async fetch(at: number): Promise<Moment> {
     const { id, has_map } = this.model;
-    const content = await (await get(`/api/models/${id}/moments/${at}`)).arrayBuffer();
+    const content = await (await get(`/api/models/${id}/snapshots/${at}`)).arrayBuffer();
     const [samples, columns, rebuilt] = new Uint32Array(content, 0, 3);
     const size = (content.byteLength - 12) / (samples + rebuilt);
     return {

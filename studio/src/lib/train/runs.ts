@@ -8,7 +8,11 @@ export interface RunInfo {
   name: string;
   folder: string;
   preset: string;
-  family: "autoencoder" | "gan" | "";
+  /** for people, such as "conditional GAN" */
+  kind: string;
+  /** several players with opposing losses */
+  adversarial: boolean;
+  has_encoder: boolean;
   /** of a game; null for an autoencoder */
   loss: "relativistic" | "non_saturating" | "hinge" | null;
   /** each player's adversarial loss where nothing can be told apart, where that has a value */
@@ -24,7 +28,7 @@ export interface RunInfo {
   model: number | null;
   has_weights: boolean;
   /** steps whose weights were kept */
-  moments: number[];
+  snapshots: number[];
   /** steps whose samples were kept */
   samples: number[];
   failure: string;
@@ -85,7 +89,11 @@ export interface Diagnosis {
 export interface Preset {
   name: string;
   words: string;
-  family: "autoencoder" | "gan";
+  /** for people, such as "conditional GAN" */
+  kind: string;
+  /** several players with opposing losses */
+  adversarial: boolean;
+  has_encoder: boolean;
   labels: boolean;
   latent_dim: number;
   steps: number;
@@ -133,7 +141,7 @@ export interface GapMoment {
 
 export interface Gap {
   wanted: number[];
-  moments: Record<string, GapMoment>;
+  snapshots: Record<string, GapMoment>;
   measuring: boolean;
   failure: string;
 }
@@ -163,9 +171,9 @@ export const forget = async (id: string): Promise<Response> => get(at(id), { met
 export const show = async (id: string): Promise<{ model: number | null; why: string }> =>
   (await post(`${at(id)}/show`, {})).json();
 export const doctorOf = (id: string): string => `${at(id)}/doctor`;
-export const gap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`)).json();
-export const measureGap = async (id: string): Promise<Gap> => (await post(`${at(id)}/gap`, {})).json();
-export const leaveGap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`, { method: "DELETE" })).json();
+export const gap = async (id: string): Promise<Gap> => (await get(`${at(id)}/duality-gap`)).json();
+export const measureGap = async (id: string): Promise<Gap> => (await post(`${at(id)}/duality-gap`, {})).json();
+export const leaveGap = async (id: string): Promise<Gap> => (await get(`${at(id)}/duality-gap`, { method: "DELETE" })).json();
 export const uploads = async (): Promise<Upload[]> => (await get("/api/uploads")).json();
 export const removeUpload = async (name: string): Promise<Response> =>
   get(`/api/uploads/${name}`, { method: "DELETE" });

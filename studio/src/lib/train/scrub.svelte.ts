@@ -47,7 +47,7 @@ export class Scrub {
 
   /** Of the training, at the moment that is asked for. */
   get step(): number {
-    return this.model.moments[this.wanted - 1];
+    return this.model.snapshots[this.wanted - 1];
   }
 
   get moment(): Moment | undefined {
@@ -74,7 +74,7 @@ export class Scrub {
   /** Goes to the moment that is nearest to a step, and stays there: they are spaced evenly in its
    * logarithm. */
   near(step: number): void {
-    this.put(nearest(this.model.moments, step, Math.log1p) + 1);
+    this.put(nearest(this.model.snapshots, step, Math.log1p) + 1);
   }
 
   private put(moment: number): void {
@@ -170,7 +170,7 @@ export class Scrub {
     const { model } = this;
     if (!this.at) return;
     const rows = Float32Array.of(chosen.x, chosen.y);
-    const labels = model.asks_class ? oneHot(this.label, 1, model.classes.length) : undefined;
+    const labels = model.decodes_label ? oneHot(this.label, 1, model.classes.length) : undefined;
     const found = await socket.ask({ model: model.id, kind: POINTS, n: 1, rows, labels, moment: this.at });
     if (!found) return;
     this.trouble = "sentence" in found ? found.sentence : "";
@@ -180,7 +180,7 @@ export class Scrub {
   /** Python that loads this moment, and makes the samples and the image under the cursor. */
   get code(): string {
     const { model } = this;
-    const label = model.asks_class ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
     const many = model.kind.includes("GAN") ? "" : ", 32";
     return [
       "import latentarium as la",
@@ -189,7 +189,7 @@ export class Scrub {
       "from latentarium.studio.maps.moments import Moments",
       "",
       `run = Run(${JSON.stringify(model.folder)})`,
-      `model = run.load(${model.moments[this.at - 1]})`,
+      `model = run.load(${model.snapshots[this.at - 1]})`,
       `samples, columns = fixed_samples(model${many})`,
       `moments = Moments(run, ${model.data_code})`,
       `image = moments.atlas(${this.at}).decode_at(${exact(chosen.x)}, ${exact(chosen.y)}${label})`,

@@ -10,7 +10,7 @@ interface Reached {
   left: number | null;
   note: string;
 }
-type Line<Found> = Reached | { found: Found } | { trouble: string };
+type Line<Found> = Reached | { result: Found } | { error: string };
 
 export class Working<Found> {
   busy = $state(false);
@@ -25,8 +25,8 @@ export class Working<Found> {
     try {
       const answer = await post(path, content, { signal: stopper.signal });
       for await (const line of linesOf<Line<Found>>(answer)) {
-        if ("found" in line) return line.found;
-        if ("trouble" in line) throw new Error(line.trouble);
+        if ("result" in line) return line.result;
+        if ("error" in line) throw new Error(line.error);
         this.reached = line;
       }
       throw new TypeError();
