@@ -35,7 +35,7 @@ def ours(pixels: np.ndarray) -> dict[str, float]:
         OptimizerConfig,
         TrainConfig,
     )
-    from latentarium.data.arrays import Raw, to_data
+    from latentarium.data.arrays import RawData, to_data
     from latentarium.data.batches import Batches
     from latentarium.distributions import DiagonalGaussian
     from latentarium.models.autoencoder import Autoencoder
@@ -43,7 +43,7 @@ def ours(pixels: np.ndarray) -> dict[str, float]:
     from latentarium.training.train import train
 
     data = to_data(
-        Raw(
+        RawData(
             source="mnist",
             images={
                 "train": pixels[:IMAGES],

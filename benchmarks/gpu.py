@@ -26,7 +26,7 @@ from latentarium import presets
 from latentarium.classifier.classifier import load_judge
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
-from latentarium.machine import machine, versions
+from latentarium.machine import describe_machine, versions
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import reconstruct
 from latentarium.run import Run
@@ -45,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     names = [name.replace("mnist", "debug") for name in SYSTEMS] if given.quick else SYSTEMS
     card = torch.cuda.get_device_name() if given.device == "cuda" else "none"
-    found: dict[str, Any] = {"card": card, "machine": machine(), "versions": versions()}
+    found: dict[str, Any] = {"card": card, "machine": describe_machine(), "versions": versions()}
     data = la.load_data("mnist")
     found["steps"] = {name: steps(name, data, given.device) for name in names}
     write(found, given.out)

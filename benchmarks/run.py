@@ -28,7 +28,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.evaluation.likelihood import elbo
-from latentarium.machine import machine, versions
+from latentarium.machine import describe_machine, versions
 from latentarium.training.distributed import World
 from latentarium.training.train import Trainer
 
@@ -60,7 +60,7 @@ def main() -> None:
             print(f"Others use {others:.0%} of the processors: the numbers will be too low.")
         found[name] = PARTS[name](1 if options.quick else options.rounds, options.quick)
         print(json.dumps(found[name], indent=2), flush=True)
-        found |= {"machine": machine(), "versions": versions(), "cpu": _cpu()}
+        found |= {"machine": describe_machine(), "versions": versions(), "cpu": _cpu()}
         found.setdefault("used_by_others", {})[name] = round(others, 3)
         options.out.write_text(json.dumps(found, indent=2) + "\n")
     if not options.quick:

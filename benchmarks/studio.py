@@ -28,7 +28,7 @@ import uvicorn
 import websockets
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from latentarium.machine import machine, versions
+from latentarium.machine import describe_machine, versions
 from latentarium.studio.protocol import REQUEST
 from latentarium.studio.registry import load_registry, prepare
 from latentarium.studio.server import make_app
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--tour", type=Path, default=Path("tour"), help="what make tour made")
     given = parser.parse_args()
     port = _serve(given.tour)
-    found: dict[str, Any] = {"machine": machine(), "versions": versions()}
+    found: dict[str, Any] = {"machine": describe_machine(), "versions": versions()}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for index, name in enumerate(("ae", "vae", "gan", "cgan")):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from latentarium import presets
 from latentarium.evaluation import evaluate_run
-from latentarium.progress import display
+from latentarium.progress import console_progress
 from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES
 from latentarium.training.train import train
 
@@ -27,7 +27,7 @@ def main(runs: Path) -> None:
     """
     for name in SHIPPED_NAMES:
         run = train(presets.get(f"{name}_small"), runs / name)
-        with display() as shown:
+        with console_progress() as shown:
             evaluate_run(run.folder, shown=shown)
         target = SHIPPED / name
         target.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A reader sees the old content or the new one, and never a part."""
+"""Writes are atomic, locks are seen by other processes, and untrusted JSON is checked."""
 
 import errno
 import os
@@ -8,11 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from latentarium import files
-from latentarium.errors import UserError
-from latentarium.files import hold, holder, is_held, is_temporary, write_atomic
+from latentarium.files import (
+    file_lock,
+    from_json,
+    is_locked,
+    is_temporary,
+    lock_owner,
+    numbered_files,
+    read_json,
+    read_regular_file,
+    write_atomic,
+)
+from support.errors import raises_code
 
 
-def test_a_file_and_its_folders_are_made_and_replaced(tmp_path):
+def test_a_file_and_its_folders_are_created_and_replaced(tmp_path):
     path = tmp_path / "a" / "b" / "c.bin"
     for content in (b"one", b"", b"three"):
         write_atomic(path, content)
@@ -21,24 +31,27 @@ def test_a_file_and_its_folders_are_made_and_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch, code):
+def test_a_failed_write_leaves_only_the_old_content(tmp_path, monkeypatch, code):
     path = tmp_path / "x.bin"
     write_atomic(path, b"old")
 
     def fail(handle):
-        assert path.read_bytes() == b"old", "the old content is in use until the new is safe"
+        assert path.read_bytes() == b"old", "the old content stays until the new one is safe"
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(files.os, "fsync", fail)
-    with pytest.raises(UserError, match=r"Can't write .*x.bin: .* run the same command again"):
+    with raises_code("cannot-write") as caught:
         write_atomic(path, b"new")
+    assert str(path) in str(caught.value)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x.bin"]
 
 
-def test_a_kill_in_the_middle_leaves_the_old_content_and_a_known_leftover(tmp_path, monkeypatch):
+def test_a_kill_during_a_write_leaves_the_old_content_and_a_recognizable_file(
+    tmp_path, monkeypatch
+):
     class Killed(BaseException):
-        """Nothing catches it, as nothing catches SIGKILL."""
+        """Like SIGKILL, no handler catches it."""
 
     def die(handle):
         raise Killed
@@ -55,52 +68,83 @@ def test_a_kill_in_the_middle_leaves_the_old_content_and_a_known_leftover(tmp_pa
     assert not is_temporary(path)
 
 
-def test_content_is_flushed_before_its_name_and_its_folder_after(tmp_path, monkeypatch):
-    """What survives a power cut: first the bytes, then the name, then the folder's entry."""
+def test_content_is_flushed_before_the_rename_and_the_folder_after(tmp_path, monkeypatch):
+    """After a power failure, a name must not exist without its content."""
     order = []
     fsync, replace = os.fsync, files.Path.replace
 
-    def flush(handle):
+    def record_fsync(handle):
         order.append("folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "content")
         fsync(handle)
 
-    def rename(self, target):
+    def record_rename(self, target):
         order.append("name")
         return replace(self, target)
 
     if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("no /proc to tell a file's handle from a folder's")
-    monkeypatch.setattr(files.os, "fsync", flush)
-    monkeypatch.setattr(files.Path, "replace", rename)
+        pytest.skip("no /proc to distinguish the handles of files and folders")
+    monkeypatch.setattr(files.os, "fsync", record_fsync)
+    monkeypatch.setattr(files.Path, "replace", record_rename)
     write_atomic(tmp_path / "x", b"x")
     assert order == ["content", "name", "folder"]
 
 
-def test_a_lock_is_seen_by_many_at_once_and_by_none_of_those_who_only_look(tmp_path):
+def test_concurrent_tests_of_a_lock_do_not_disturb_each_other(tmp_path):
     path = tmp_path / ".lock"
-    assert not is_held(path)
-    with hold(path) as mine:
-        assert mine
-        assert is_held(path)
-        assert holder(path) == os.getpid()
-        with hold(path) as other:
-            assert not other
+    assert not is_locked(path)
+    with file_lock(path) as acquired:
+        assert acquired
+        assert is_locked(path)
+        assert lock_owner(path) == os.getpid()
+        with file_lock(path) as acquired_again:
+            assert not acquired_again
         with ThreadPoolExecutor(8) as pool:
-            assert all(pool.map(is_held, [path] * 200))
+            assert all(pool.map(is_locked, [path] * 200))
     with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(is_held, [path] * 200))
-    assert holder(path) is None
+        assert not any(pool.map(is_locked, [path] * 200))
+    assert lock_owner(path) is None
     path.with_suffix(".pid").write_text("7 another.machine")
-    assert holder(path) is None
+    assert lock_owner(path) is None
 
 
-def test_a_lock_is_seen_where_there_is_no_fcntl(tmp_path, monkeypatch):
+def test_locks_work_without_fcntl(tmp_path, monkeypatch):
     """As on Windows."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     path = tmp_path / ".lock"
     path.touch()
-    assert not is_held(path)
-    with hold(path) as mine:
-        assert mine
-        assert is_held(path)
-    assert not is_held(path)
+    assert not is_locked(path)
+    with file_lock(path) as acquired:
+        assert acquired
+        assert is_locked(path)
+    assert not is_locked(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[1]", b"{", b'{"a": NaN}', b'{"a": 1e999}', b'{"a":' * 100_000]
+)
+def test_only_finite_json_objects_are_read(tmp_path, content):
+    with pytest.raises(ValueError, match=r".+"):
+        from_json(content)
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with raises_code("damaged-file"):
+        read_json(path, "It is missing.")
+
+
+def test_a_missing_json_file_means_that_the_folder_is_not_a_run(tmp_path):
+    with raises_code("not-a-run"):
+        read_json(tmp_path / "config.json", "It is missing.")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r".+"):
+        read_regular_file(tmp_path / "pipe")
+
+
+def test_numbered_files_are_in_order_and_other_names_are_ignored(tmp_path):
+    for name in ("000000010.png", "000000002.png", "2.png", "000000003.txt", "x.png"):
+        (tmp_path / name).touch()
+    assert list(numbered_files(tmp_path, ".png")) == [2, 10]
+    assert numbered_files(tmp_path / "missing", ".png") == {}

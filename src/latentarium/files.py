@@ -1,4 +1,8 @@
-"""Files that are whole or not there: written to a temporary name, flushed, renamed."""
+"""Atomic writes, lock files, JSON and the cache folder.
+
+A file is written under a temporary name, flushed and renamed, so a reader sees the old content or
+the new one, never a part.
+"""
 
 import contextlib
 import errno
@@ -19,20 +23,24 @@ from filelock import FileLock, Timeout
 
 from latentarium.errors import UserError
 
-PATIENCE = 0.3
-"""Seconds that a holder waits: who only looks whether a file is held has it for an instant."""
+LOCK_TIMEOUT = 0.3
+"""Seconds to wait for a lock. Long enough to outlast a process that only tests whether it is
+locked, since that test takes the lock for an instant."""
 
 
-def write_atomic(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Writes a file so that a reader sees the old content or the new, and never a part.
+def write_atomic(path: Path, content: bytes, *, fsync: bool = True) -> None:
+    """Write a file so that readers see the old content or the new, never a part.
+
+    Missing parent folders are created.
 
     Arguments:
-        path: Of the file.
-        content: Of the file.
-        lasting: Waits until a power cut can't undo it; False for what is written often.
+        path: The file to create or replace.
+        content: Its new content.
+        fsync: Wait until the content survives a power failure. Pass False for files that are
+            written often.
 
     Raises:
-        UserError: The disk is full or the folder can't be written; what was there is intact.
+        UserError: The disk is full or the folder is not writable. The old content is intact.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -40,49 +48,50 @@ def write_atomic(path: Path, content: bytes, *, lasting: bool = True) -> None:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            if lasting:
+            if fsync:
                 os.fsync(file.fileno())
         temporary.replace(path)
-        if lasting:
-            _flush_folder(path.parent)
+        if fsync:
+            _fsync_folder(path.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):  # where nothing could be written nothing is left
+        with contextlib.suppress(OSError):  # the folder may not exist or not be writable
             temporary.unlink(missing_ok=True)
-        raise cannot_write(path, error) from None
+        raise write_failure(path, error) from None
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether this was left by a kill in the middle of `write_atomic`."""
+    """Return whether a file was left over by a process killed during `write_atomic`."""
     return path.name.startswith(".") and path.suffix == ".tmp"
 
 
-def cannot_write(path: Path, error: OSError) -> UserError:
-    """The sentence for a write that failed."""
+def write_failure(path: Path, error: OSError) -> UserError:
+    """Return the error to raise after a failed write: code `cannot-write`, with what to do."""
     reason = {
         errno.ENOSPC: "the disk is full; free some space",
-        errno.EDQUOT: "your quota is used up; free some space",
-        errno.EFBIG: "the file would pass the allowed size; raise the limit",
+        errno.EDQUOT: "your disk quota is exceeded; free some space",
+        errno.EFBIG: "the file exceeds the allowed size; raise the limit",
         errno.EROFS: "the disk is read-only; choose another folder",
         errno.EACCES: "you may not write there; choose another folder",
         errno.EPERM: "you may not write there; choose another folder",
         errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
         errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
-        errno.ENOENT: "nothing can be made there; choose another folder",
+        errno.ENOENT: "the folder can't be created; choose another folder",
         errno.EISDIR: "it is a folder; choose another name",
-    }.get(error.errno or 0, f"{error.strerror or error}; mend that")
+    }.get(error.errno or 0, f"{error.strerror or error}; fix that")
     return UserError(
         f"Can't write {path}: {reason} and run the same command again. Everything saved before "
-        "is intact."
+        "is intact.",
+        code="cannot-write",
     )
 
 
 def sha256(content: bytes) -> str:
-    """The checksum that travels with a file."""
+    """Return the SHA-256 of some bytes in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
-def _flush_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut, where the system lets a folder be opened."""
+def _fsync_folder(folder: Path) -> None:
+    """Make a rename survive a power failure; Windows can't open a folder."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -92,73 +101,92 @@ def _flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def folder_atomic(folder: Path) -> Iterator[Path]:
-    """A place to fill, which takes the folder's name by one rename at the end of the block, so
-    that no reader sees half of it; what was there before is replaced."""
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Fill a folder under a temporary name and rename it when the block ends without an error.
+
+    Arguments:
+        folder: The final name. A folder of this name is replaced.
+
+    Returns:
+        A context manager that gives the temporary folder to fill.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as work:
-        made = Path(work) / "folder"
-        made.mkdir()
-        yield made
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as parent:
+        temporary = Path(parent) / "folder"
+        temporary.mkdir()
+        yield temporary
         if folder.is_dir():
             shutil.rmtree(folder)
-        made.replace(folder)
+        temporary.replace(folder)
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[bool]:
-    """Holds a lock file against other processes for the time of the block, and says beside it
-    which process that is; False where another one holds it."""
-    lock, beside = FileLock(path, timeout=PATIENCE), path.with_suffix(".pid")
+def file_lock(path: Path) -> Iterator[bool]:
+    """Lock a file against other processes until the block ends.
+
+    The process id is written to a .pid file next to it; see `lock_owner`.
+
+    Arguments:
+        path: The lock file; it is created when missing.
+
+    Returns:
+        A context manager that gives True, or False if another process has the lock.
+    """
+    lock, pid_file = FileLock(path, timeout=LOCK_TIMEOUT), path.with_suffix(".pid")
     try:
         lock.acquire()
     except Timeout:
         yield False
         return
     with lock:
-        beside.write_text(f"{os.getpid()} {platform.node()}")
+        pid_file.write_text(f"{os.getpid()} {platform.node()}")
         try:
             yield True
         finally:
-            beside.unlink(missing_ok=True)
+            pid_file.unlink(missing_ok=True)
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process, of any machine that shares the disk, holds a lock file."""
+def is_locked(path: Path) -> bool:
+    """Return whether a process, on any machine that shares the disk, has locked a file."""
     if not path.is_file():
         return False
     try:
-        _touch_lock(path)
+        _try_lock(path)
     except (BlockingIOError, Timeout):
         return True
-    except OSError:  # it may not be looked at
+    except OSError:  # not readable
         return False
     return False
 
 
-def _touch_lock(path: Path) -> None:
-    """Takes a lock for an instant, which fails where it is held."""
+def _try_lock(path: Path) -> None:
+    """Take and release a lock; fails if it is taken."""
     try:
         import fcntl
-    except ImportError:  # Windows, where two who look at once may see each other
-        with FileLock(path, timeout=PATIENCE / 10):
+    except ImportError:  # Windows: two processes that test at once may see each other's lock
+        with FileLock(path, timeout=LOCK_TIMEOUT / 10):
             return
-    with path.open("rb") as file:  # a shared lock, so that who only looks sees no other
+    with path.open("rb") as file:  # a shared lock, so that concurrent tests don't see each other
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
-def holder(path: Path) -> int | None:
-    """The process of this machine that holds a lock file, as it said itself."""
+def lock_owner(path: Path) -> int | None:
+    """Return the id of the process on this machine that has locked a file.
+
+    None if nobody has, or a process on another machine.
+    """
     try:
-        pid, _, machine = read_plain(path.with_suffix(".pid")).decode().partition(" ")
-        return int(pid) if machine == platform.node() else None
+        pid, _, node = read_regular_file(path.with_suffix(".pid")).decode().partition(" ")
+        return int(pid) if node == platform.node() else None
     except (OSError, ValueError):
         return None
 
 
 def cache_folder(name: str) -> Path:
-    """Where what can be made again is kept: LATENTARIUM_CACHE, or latentarium in XDG_CACHE_HOME
-    or ~/.cache."""
+    """Return the folder for a kind of reproducible files.
+
+    It is in `LATENTARIUM_CACHE`, else in `latentarium` within `XDG_CACHE_HOME` or `~/.cache`.
+    """
     own, shared = os.environ.get("LATENTARIUM_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if own:
         return Path(own) / name
@@ -166,45 +194,57 @@ def cache_folder(name: str) -> Path:
 
 
 def to_json(content: object) -> bytes:
-    """Values as JSON for people to read; numbers are finite."""
+    """Encode values as indented JSON.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
     return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
 
 
 def from_json(content: bytes) -> dict[str, Any]:
-    """A dict as JSON, of whoever wrote it; numbers are finite.
+    """Decode a JSON object from an untrusted file.
 
     Raises:
-        ValueError: It is none, holds other numbers, or is as deep as nobody writes it.
+        ValueError: It is not a JSON object, is nested too deeply, or has a number that is not
+            finite.
     """
     try:
-        found = json.loads(content, parse_constant=_finite, parse_float=_finite)
+        decoded = json.loads(content, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
-        raise ValueError("it is too deep") from None
-    if not isinstance(found, dict):
-        raise ValueError("it is not what latentarium writes")
-    return found
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(decoded, dict):
+        raise ValueError("it is not a JSON object")
+    return decoded
 
 
 def _finite(text: str) -> float:
     if not math.isfinite(float(text)):
-        raise ValueError(f"{text} is no number")
+        raise ValueError(f"{text} is not a finite number")
     return float(text)
 
 
-def read_plain(path: Path) -> bytes:
-    """The content of a file. A pipe has none: who reads it may wait for ever.
+def read_regular_file(path: Path) -> bytes:
+    """Read a regular file; refuse pipes and devices, where reading may never end.
 
     Raises:
-        OSError: It can't be read.
+        OSError: It can't be read or is not a regular file.
     """
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "It is no plain file", str(path))
+        raise OSError(errno.EINVAL, "It is not a regular file", str(path))
     return path.read_bytes()
 
 
-def numbered(folder: Path, suffix: str) -> dict[int, Path]:
-    """The files of a folder that are named by a number of nine digits and this suffix, in order;
-    what else lies there is of another hand."""
+def numbered_files(folder: Path, suffix: str) -> dict[int, Path]:
+    """Return a folder's files that are named by a number of nine or more digits, in order.
+
+    Arguments:
+        folder: It may be missing.
+        suffix: Of the files, with the dot. Files with another kind of name are ignored.
+
+    Returns:
+        Paths by number.
+    """
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_file())
@@ -215,14 +255,20 @@ def numbered(folder: Path, suffix: str) -> dict[int, Path]:
 
 
 def read_json(path: Path, missing: str) -> dict[str, Any]:
-    """What `to_json` wrote of a dict.
+    """Read a JSON object that `to_json` wrote.
+
+    Arguments:
+        path: A file in a run folder.
+        missing: The sentence for a missing file.
 
     Raises:
-        UserError: There is no such file, as `missing` says, or it is damaged.
+        UserError: The file is missing (code `not-a-run`) or damaged.
     """
     try:
-        return from_json(read_plain(path))
+        return from_json(read_regular_file(path))
     except FileNotFoundError:
-        raise UserError(f"{missing} Give the folder of a run.") from None
+        raise UserError(f"{missing} Give the folder of a run.", code="not-a-run") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read ({error}): restore it or train again.") from None
+        raise UserError(
+            f"{path} can't be read ({error}): restore it or train again.", code="damaged-file"
+        ) from None

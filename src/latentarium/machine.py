@@ -1,4 +1,4 @@
-"""What this runs on, and with what."""
+"""Describe the software and the hardware that produced a result."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ import latentarium
 
 
 def versions() -> dict[str, str]:
-    """What this was made with."""
+    """Return the versions of latentarium, Python, torch and NumPy, and the platform."""
     return {
         "latentarium": latentarium.__version__,
         "python": platform.python_version(),
@@ -20,6 +20,6 @@ def versions() -> dict[str, str]:
     }
 
 
-def machine() -> str:
-    """What this runs on, in a few words."""
+def describe_machine() -> str:
+    """Return the number and kind of processors and torch's threads: "8 x x86_64, 4 threads"."""
     return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"

@@ -1,10 +1,23 @@
-"""Progress for people: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Report progress on standard error: bars on a terminal, plain lines elsewhere, JSON on request.
 
+A program that runs a command of latentarium sets the environment variable
+`LATENTARIUM_PROGRESS_JSON` to the seconds between two reports. The command then writes one JSON
+object per line, also on a terminal:
+
+    {"progress": 2, "total": 6, "label": "memorization", "seconds_left": 65.0, "title": "runs/a"}
+
+`progress` of `total` steps are done, `label` names the current part, `title` the task, and
+`seconds_left` is null until the first step is done. A task reports when it starts, then at this
+interval, and when it ends. Other lines, such as an error message, are plain text.
+`parse_progress` turns a line into a `ProgressLine`, or None.
+"""
+
+import json
+import math
 import os
-import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,75 +31,168 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-OFTEN = "LATENTARIUM_PLAIN_SECONDS"
-"""The variable by which a program that reads plain lines asks for more of them, and for one at
-the start."""
-PLAIN_SECONDS = float(os.environ.get(OFTEN, 10.0))
-"""Time between two plain lines."""
-_PLAIN = re.compile(r": (\d+) of (\d+)(?:, about (.+?) left)?(?:  (.*))?$")
+from latentarium.errors import UserError
+
+JSON_VARIABLE = "LATENTARIUM_PROGRESS_JSON"
+"""Environment variable that requests JSON lines; its value is the interval in seconds."""
+PLAIN_INTERVAL = 10.0
+"""Seconds between two plain lines."""
 
 
-class Bar:
-    """One piece of work with a known length.
+@dataclass(frozen=True)
+class ProgressLine:
+    """The progress of a task, as one JSON line reports it."""
+
+    done: int = 0
+    """Steps done."""
+    total: int = 0
+    """Steps of the task; 0 if unknown."""
+    label: str = ""
+    """The current part, or the current losses."""
+    seconds_left: float | None = None
+    """Estimated time; None until it can be estimated."""
+    title: str = ""
+    """The task."""
+
+    def to_json(self) -> str:
+        """Return the line, without a line break."""
+        return json.dumps(
+            {
+                "progress": self.done,
+                "total": self.total,
+                "label": self.label,
+                "seconds_left": self.seconds_left,
+                "title": self.title,
+            }
+        )
+
+
+def parse_progress(line: str) -> ProgressLine | None:
+    """Parse a line of standard error; return None if it doesn't report progress."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        content = json.loads(line)
+        left = content["seconds_left"]
+        return ProgressLine(
+            done=int(content["progress"]),
+            total=int(content["total"]),
+            label=str(content["label"]),
+            seconds_left=None if left is None else float(left),
+            title=str(content.get("title", "")),
+        )
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+class ProgressTask:
+    """A task with a known number of steps; made by `ConsoleProgress.task`.
 
     Arguments:
         title: What is being done.
-        total: Its length in steps.
-        progress: The terminal's display; None: plain lines on standard error.
+        total: The number of steps.
+        start: Steps that were done before, for instance by a resumed training.
+        bars: The terminal's bars; None writes lines.
+        interval: Seconds between two lines.
+        as_json: Write JSON lines.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, title: str, total: int, start: int, progress: Progress | None) -> None:
-        self.title, self.total, self.first = title, total, start
-        self._progress = progress
-        self._began = self._spoke = time.monotonic()
-        if progress is not None:
-            self._task = progress.add_task(title, total=total, completed=start, note="")
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        start: int = 0,
+        *,
+        bars: Progress | None = None,
+        interval: float = PLAIN_INTERVAL,
+        as_json: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.title: str = title
+        self.total: int = total
+        self.start: int = start
+        self._bars, self._interval, self._as_json, self._clock = bars, interval, as_json, clock
+        self._started = self._last_line = clock()
+        if bars is not None:
+            self._bar = bars.add_task(title, total=total, completed=start, note="")
 
-    def update(self, done: int, note: str = "") -> None:
-        """Says how far it is, with a few words."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, note=note)
+    def update(self, done: int, label: str = "") -> None:
+        """Report that `done` steps are complete, and optionally the current part."""
+        if self._bars is not None:
+            self._bars.update(self._bar, completed=done, note=label)
             return
-        now = time.monotonic()
-        if now - self._spoke >= PLAIN_SECONDS and self.first < done < self.total:
-            self._spoke = now
-            left = (now - self._began) * (self.total - done) / (done - self.first)
-            _line(f"{self.title}: {done} of {self.total}, about {duration(left)} left  {note}")
-        elif done == self.first and OFTEN in os.environ:
-            _line(f"{self.title}: {done} of {self.total}  {note}")
+        now = self._clock()
+        if now - self._last_line >= self._interval and self.start < done < self.total:
+            self._last_line = now
+            left = (now - self._started) * (self.total - done) / (done - self.start)
+            self._write(done, label, left)
+        elif done == self.start and self._as_json:
+            self._write(done, label, None)
 
-    def end(self, note: str = "") -> None:
-        """Says that it is done."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=self.total, note=note)
+    def end(self, label: str = "") -> None:
+        """Report that the task is complete."""
+        if self._bars is not None:
+            self._bars.update(self._bar, completed=self.total, note=label)
+        elif self._as_json:
+            self._write(self.total, label, 0.0)
         else:
-            _line(f"{self.title}: done in {duration(time.monotonic() - self._began)}  {note}")
+            took = format_duration(self._clock() - self._started)
+            _write_line(f"{self.title}: done in {took}  {label}")
+
+    def _write(self, done: int, label: str, left: float | None) -> None:
+        if self._as_json:
+            line = ProgressLine(done, self.total, label, left, self.title)
+            _write_line(line.to_json())
+        elif left is not None:
+            about = format_duration(left)
+            _write_line(f"{self.title}: {done} of {self.total}, about {about} left  {label}")
 
 
-class Display:
-    """Makes bars; see `display`."""
+class ConsoleProgress:
+    """Progress of one or more tasks on standard error; see `console_progress`.
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
+    Arguments:
+        bars: The terminal's bars; None writes lines.
+        json_interval: Seconds between two JSON lines; None writes plain lines.
+    """
 
-    def bar(self, title: str, total: int, start: int = 0) -> Bar:
-        """Starts a bar."""
-        return Bar(title, total, start, self._progress)
+    def __init__(self, bars: Progress | None = None, json_interval: float | None = None) -> None:
+        self._bars, self._json_interval = bars, json_interval
 
-    def say(self, text: str) -> None:
-        """Prints a line above the bars."""
-        if self._progress is not None:
-            self._progress.console.print(text, highlight=False)
+    def task(self, title: str, total: int, start: int = 0) -> ProgressTask:
+        """Start a task of `total` steps, of which `start` were done before."""
+        as_json = self._json_interval is not None
+        interval = PLAIN_INTERVAL if self._json_interval is None else self._json_interval
+        return ProgressTask(
+            title, total, start, bars=self._bars, interval=interval, as_json=as_json
+        )
+
+    def print(self, text: str) -> None:
+        """Print a line; on a terminal, above the bars."""
+        if self._bars is not None:
+            self._bars.console.print(text, highlight=False)
         else:
-            _line(text)
+            _write_line(text)
 
 
 @contextmanager
-def display() -> Iterator[Display]:
-    """A display for the time of the block: bars on a terminal, plain lines elsewhere."""
+def console_progress() -> Iterator[ConsoleProgress]:
+    """Report progress on standard error until the block ends.
+
+    JSON lines if `LATENTARIUM_PROGRESS_JSON` is set, else bars on a terminal and plain lines
+    elsewhere.
+
+    Raises:
+        UserError: The variable is not a number of seconds.
+    """
+    interval = os.environ.get(JSON_VARIABLE)
+    if interval:
+        yield ConsoleProgress(json_interval=_parse_interval(interval))
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield Display(None)
+        yield ConsoleProgress()
         return
     columns = (
         TextColumn("{task.description}"),
@@ -97,46 +203,33 @@ def display() -> Iterator[Display]:
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, expand=True) as progress:
-        yield Display(progress)
+    with Progress(*columns, console=console, expand=True) as bars:
+        yield ConsoleProgress(bars)
 
 
-@dataclass(frozen=True)
-class Reached:
-    """How far a piece of work is, as a plain line says."""
-
-    done: int
-    of: int
-    left: float | None
-    """Seconds, about; None: it has only begun."""
-    note: str
-
-    @classmethod
-    def read(cls, line: str) -> "Reached | None":
-        """What a line says; None for one that says something else."""
-        found = _PLAIN.search(line.rstrip())
-        if found is None:
-            return None
-        done, of, left, note = found.groups()
-        return cls(int(done), int(of), _seconds(left) if left else None, note or "")
+def format_duration(seconds: float) -> str:
+    """Return a time for people: "42 s", "3 min 05 s", "2 h 10 min"."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02d} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
 
 
-def duration(seconds: float) -> str:
-    """A time as a person says it: 42 s, 3 min 05 s, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+def _parse_interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise UserError(
+            f"{JSON_VARIABLE} is {text!r}; set it to a number of seconds, such as 0.2.",
+            code="invalid-interval",
+        )
+    return seconds
 
 
-def _seconds(text: str) -> float:
-    """The time that `duration` said."""
-    units = {"s": 1, "min": 60, "h": 3600}
-    return float(sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+) (s|min|h)\b", text)))
-
-
-def _line(text: str) -> None:
+def _write_line(text: str) -> None:
     sys.stderr.write(text.rstrip() + "\n")
     sys.stderr.flush()

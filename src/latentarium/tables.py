@@ -1,4 +1,4 @@
-"""Tables for people: aligned columns, on a terminal and in a file alike."""
+"""Tables as aligned plain text, for a terminal or a file."""
 
 import io
 from collections.abc import Sequence
@@ -7,17 +7,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 200
-"""Characters of a line where the terminal's width is not known, or the table goes to a file."""
+MAX_WIDTH = 200
+"""Characters in a line if no width is given."""
 
 
-def render(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
-    """Rows under their titles; the first column is the name, and a long cell wraps.
+def render_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None
+) -> str:
+    """Return a table with aligned columns; long cells wrap.
 
     Arguments:
         titles: One for each column.
-        rows: Cells, one for each title; an empty row is a rule.
-        width: Characters of a line; None: as many as the table needs, at most `WIDTH`.
+        rows: Each has one cell for each title; an empty row is a rule.
+        width: Characters in a line. None: as many as the table needs, at most `MAX_WIDTH`.
     """
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in titles:
@@ -25,6 +27,6 @@ def render(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     buffer = io.StringIO()
-    console = Console(file=buffer, width=width or WIDTH, color_system=None, highlight=False)
+    console = Console(file=buffer, width=width or MAX_WIDTH, color_system=None, highlight=False)
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())

@@ -9,7 +9,7 @@ from latentarium.bench.protocols import PROTOCOLS
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, to_float
 from latentarium.data.sources import load_data
-from latentarium.data.stacked import stacked_mnist
+from latentarium.data.stacked_mnist import stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE, grid, toy_scale
 from latentarium.evaluation.likelihood import elbo
 from latentarium.models.build import build

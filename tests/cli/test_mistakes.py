@@ -191,7 +191,7 @@ def test_a_warning_is_one_line_without_source(monkeypatch, capsys):
 
     def warn(name):
         shown.append(warnings.formatwarning(UserWarning("mind this"), UserWarning, "run.py", 5))
-        return presets.PRESETS[name]()
+        return presets.all_presets()[name]()
 
     usual = warnings.formatwarning
     monkeypatch.setattr(presets, "get", warn)

@@ -11,7 +11,7 @@ from latentarium.run import Run
 def test_the_gap_over_training_is_written_kept_and_drawn_in_lines(npz, tmp_path, capsys):
     folder = tmp_path / "r"
     cli.main(["train", "gan_debug", "--data", str(npz), "--run", str(folder)])
-    cli.main(["gap", str(folder)])
+    cli.main(["duality-gap", str(folder)])
     printed = capsys.readouterr().out
     found = Run(folder).gap()
     assert found is not None
@@ -22,12 +22,12 @@ def test_the_gap_over_training_is_written_kept_and_drawn_in_lines(npz, tmp_path,
         assert at["interval"][0] <= at["total"] <= at["interval"][1]
     assert found["protocol"]["split"] == "validation"
     assert "step      40" in printed
-    cli.main(["gap", str(folder)])  # nothing is measured twice
+    cli.main(["duality-gap", str(folder)])  # nothing is measured twice
     assert Run(folder).gap() == found
     found["protocol"]["seed"] = 7  # that of another protocol doesn't count
     Run(folder).save_gap(found)
     (folder / "snapshots" / "000000040.safetensors").unlink()
-    cli.main(["gap", str(folder)])
+    cli.main(["duality-gap", str(folder)])
     assert list((Run(folder).gap() or {})["moments"]) == ["0", "1"]
 
 

@@ -1,14 +1,15 @@
-"""Batches are a function of (seed, draw)."""
+"""Batches are a function of (seed, step)."""
 
-import pytest
 import torch
 
 from conftest import tiny_data
 from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Split
+from support.errors import raises_code
 
 
-def counted(n: int = 50) -> Split:
+def numbered_split(n: int = 50) -> Split:
+    """Images whose pixels and label are their number."""
     images = torch.arange(n, dtype=torch.uint8)[:, None, None, None].expand(n, 1, 8, 8)
     return Split(images.contiguous(), torch.arange(n))
 
@@ -19,29 +20,34 @@ def labels(batch: Batch) -> torch.Tensor:
 
 
 def test_an_epoch_is_a_permutation_and_epochs_differ():
-    batches = Batches(counted(), 10, seed=0)
+    batches = Batches(numbered_split(), 10, seed=0)
     epochs = [torch.cat([labels(batches.draw(e * 5 + i)) for i in range(5)]) for e in range(2)]
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(50))
     assert not torch.equal(*epochs)
 
 
-def test_a_draw_depends_on_nothing_before_it():
-    one, other = Batches(counted(), 10, seed=3), Batches(counted(), 10, seed=3)
+def test_a_batch_does_not_depend_on_earlier_batches():
+    a, b = Batches(numbered_split(), 10, seed=3), Batches(numbered_split(), 10, seed=3)
     for k in range(13):
-        one.draw(k)
-    assert torch.equal(one.draw(12).x, other.draw(12).x)
-    assert torch.equal(one.draw(2).x, other.draw(2).x)
-    assert not torch.equal(one.draw(2).x, Batches(counted(), 10, seed=4).draw(2).x)
+        a.draw(k)
+    assert torch.equal(a.draw(12).x, b.draw(12).x)
+    assert torch.equal(a.draw(2).x, b.draw(2).x)
+    assert not torch.equal(a.draw(2).x, Batches(numbered_split(), 10, seed=4).draw(2).x)
 
 
-def test_images_keep_their_labels_and_lie_between_minus_one_and_one():
-    batch = Batches(counted(), 10, seed=0).draw(1)
+def test_images_keep_their_labels_and_are_between_minus_one_and_one():
+    batch = Batches(numbered_split(), 10, seed=0).draw(1)
     torch.testing.assert_close(batch.x[:, 0, 0, 0], labels(batch).float() / 127.5 - 1)
     assert Batches(tiny_data(labelled=False).train, 8, 0).draw(0).y is None
 
 
-def test_the_last_part_of_an_epoch_is_not_cut_into():
-    assert Batches(counted(), 16, seed=0).per_epoch == 3
-    with pytest.raises(ValueError, match="only 50 images"):
-        Batches(counted(), 51, seed=0)
+def test_incomplete_batches_at_the_end_of_an_epoch_are_left_out():
+    assert Batches(numbered_split(), 16, seed=0).per_epoch == 3
+
+
+def test_batch_sizes_that_do_not_work_are_refused():
+    with raises_code("batch-too-large"):
+        Batches(numbered_split(), 51, seed=0)
+    with raises_code("batch-not-divisible"):
+        Batches(numbered_split(), 10, seed=0, shard=(0, 3))

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from data_files import labels_of
 
 import latentarium.data
 from latentarium.data.dataset import fingerprint
-from latentarium.data.mnist_data import CHECKSUMS, load_mnist
+from latentarium.data.mnist import CHECKSUMS, load_mnist
 from latentarium.data.sources import load_data
-from latentarium.errors import UserError
+from support.data_files import labels_of
+from support.errors import raises_code
 
 SHIPPED = Path(latentarium.data.__file__).parent / "mnist"
 
@@ -41,18 +41,18 @@ def test_the_splits_never_change(mnist):
     assert mnist.card.fingerprint.startswith("1e640d85de4a")
 
 
-def test_a_changed_file_is_found_out(tmp_path):
+def test_a_changed_file_is_refused(tmp_path):
     for name in CHECKSUMS:
         shutil.copy(SHIPPED / f"{name}-ubyte.gz", tmp_path)
     path = tmp_path / "t10k-labels-idx1-ubyte.gz"
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[-1] = (content[-1] + 1) % 10
     path.write_bytes(gzip.compress(content))
-    with pytest.raises(UserError, match="is not the MNIST file that ships"):
+    with raises_code("checksum-mismatch"):
         load_mnist(tmp_path)
 
 
-def test_the_same_files_as_a_folder_hold_the_same_test_split(mnist):
+def test_the_files_read_as_an_idx_folder_have_the_same_test_split(mnist):
     data = load_data(SHIPPED)
     assert torch.equal(data.test.images, mnist.test.images)
     assert torch.equal(labels_of(data.test), labels_of(mnist.test))

@@ -2,7 +2,6 @@ import math
 
 import pytest
 import torch
-from data_files import labels_of
 
 from latentarium.data.sources import load_data
 from latentarium.data.toy import (
@@ -13,15 +12,16 @@ from latentarium.data.toy import (
     toy_data,
     toy_scale,
 )
-from latentarium.errors import UserError
+from support.data_files import labels_of
+from support.errors import raises_code
 
 
-def test_modes_lie_where_the_protocol_says():
+def test_modes_are_those_of_the_protocol():
     assert torch.allclose(ring().means.norm(dim=1), torch.ones(8))
-    gaps = torch.pdist(ring().means).sort().values[:8]
-    assert torch.allclose(gaps, torch.full((8,), 2 * math.sin(math.pi / 8)), atol=1e-6)
-    wanted = {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
-    assert {tuple(mode) for mode in grid().means.tolist()} == wanted
+    spacing = torch.pdist(ring().means).sort().values[:8]
+    assert torch.allclose(spacing, torch.full((8,), 2 * math.sin(math.pi / 8)), atol=1e-6)
+    expected = {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
+    assert {tuple(mode) for mode in grid().means.tolist()} == expected
     assert (ring().std, grid().std) == (0.01, 0.05)
 
 
@@ -36,15 +36,15 @@ def test_density_integrates_to_one():
 def test_log_prob_equals_torch():
     mixture = Mixture2D(torch.tensor([[0.0, 0.5], [-1.0, 0.0]]), 0.3)
     parts = torch.distributions.Independent(torch.distributions.Normal(mixture.means, 0.3), 1)
-    known = torch.distributions.MixtureSameFamily(
+    expected = torch.distributions.MixtureSameFamily(
         torch.distributions.Categorical(torch.ones(2)), parts
     )
     points = torch.randn(7, 2)
-    assert torch.allclose(mixture.log_prob(points), known.log_prob(points), atol=1e-5)
+    assert torch.allclose(mixture.log_prob(points), expected.log_prob(points), atol=1e-5)
 
 
 @pytest.mark.parametrize("mixture", [ring(), grid()], ids=["ring", "grid"])
-def test_a_perfect_sample_has_the_entropy_of_the_mixture(mixture):
+def test_samples_have_the_entropy_of_the_mixture(mixture):
     n = 100_000
     points, modes = mixture.sample_with_modes(n, seed=3)
     assert torch.equal(mixture.nearest(points)[1], modes)
@@ -59,7 +59,7 @@ def test_samples_are_a_function_of_the_seed():
 
 
 @pytest.mark.parametrize("name", ["ring", "grid"])
-def test_toys_load_by_name(name):
+def test_mixtures_load_by_name(name):
     mixture = {"ring": ring(), "grid": grid()}[name]
     data = load_data(name)
     assert [len(s) for s in data.splits().values()] == [100_000, 10_000, 10_000]
@@ -71,23 +71,23 @@ def test_toys_load_by_name(name):
     assert torch.equal(mixture.nearest(points)[1], labels_of(data.test))
 
 
-def test_a_scale_of_ones_own():
+def test_a_given_scale_is_used_in_both_directions():
     mixture = ring()
-    usual, own = toy_data(mixture, 20), toy_data(mixture, 20, scale=2.0)
-    back = to_points(own.train.images, mixture, 2.0)
-    assert torch.allclose(back, to_points(usual.train.images, mixture))
+    default, scaled = toy_data(mixture, 20), toy_data(mixture, 20, scale=2.0)
+    points = to_points(scaled.train.images, mixture, 2.0)
+    assert torch.allclose(points, to_points(default.train.images, mixture))
     assert toy_scale(mixture) == pytest.approx(1.04)
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "code"),
     [
-        lambda: ring(std=0.0),
-        lambda: ring(modes=0),
-        lambda: toy_data(ring(), 9),
-        lambda: toy_data(ring(), 20, scale=0.0),
+        (lambda: ring(std=0.0), "invalid-mixture"),
+        (lambda: ring(modes=0), "invalid-mixture"),
+        (lambda: toy_data(ring(), 9), "invalid-size"),
+        (lambda: toy_data(ring(), 20, scale=0.0), "invalid-size"),
     ],
 )
-def test_impossible_toys_are_refused(call):
-    with pytest.raises(UserError):
+def test_impossible_mixtures_and_sizes_are_refused(call, code):
+    with raises_code(code):
         call()

@@ -7,7 +7,7 @@ from torch import distributions as td
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, DataCard, NetConfig
-from latentarium.data import binarized
+from latentarium.data import binarized_mnist
 from latentarium.data.dataset import Data, Split
 from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
@@ -72,8 +72,8 @@ def test_the_dynamic_name_needs_all_that_makes_the_protocol(monkeypatch):
     data, vae = digits("mnist-dynamic")
     model, test = vae(binarize=True), data.test.images
     assert protocol(model, test, data) == "binary"  # the name of the data alone proves nothing
-    monkeypatch.setattr(binarized, "DYNAMIC_FINGERPRINT", "f")
-    monkeypatch.setattr(binarized, "dynamic_mnist", lambda: data)
+    monkeypatch.setattr(binarized_mnist, "DYNAMIC_FINGERPRINT", "f")
+    monkeypatch.setattr(binarized_mnist, "dynamic_mnist", lambda: data)
     assert protocol(model, test, data) == protocol(model, test) == "mnist-dynamic"
     assert protocol(model, data.validation.images) == "mnist-dynamic"
     assert protocol(model, test.float() / 127.5 - 1) == "mnist-dynamic"

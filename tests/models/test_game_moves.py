@@ -1,4 +1,4 @@
-"""The measurement of whose parameters moved sees what it must see."""
+"""Parameter deltas are measured, and freezing is exact."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.config import GANConfig
+from latentarium.config import GANConfig, NetConfig
 from latentarium.data.batches import Batches
 from latentarium.models.build import build
 from latentarium.rng import Noise
@@ -20,7 +20,7 @@ from latentarium.training.game import (
 
 
 @pytest.mark.parametrize("mover", [0, 1])
-def test_a_foreign_change_is_seen_and_measured(mover):
+def test_parameter_deltas_are_measured_for_both_players(mover):
     model = build(presets.gan_debug().model, tiny_data().card)
     player, other = model.players()[mover], model.players()[1 - mover]
     before = copy_parameters(model)
@@ -33,7 +33,7 @@ def test_a_foreign_change_is_seen_and_measured(mover):
 
 
 @pytest.mark.parametrize("mover", [0, 1])
-def test_only_frees_exactly_the_movers_parameters(mover):
+def test_freeze_others_leaves_exactly_the_own_parameters_trainable(mover):
     model = build(presets.cgan_debug().model, tiny_data().card)
     player = model.players()[mover]
     with freeze_others(player, model):
@@ -42,7 +42,7 @@ def test_only_frees_exactly_the_movers_parameters(mover):
     assert all(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("preset", presets.PRESETS)
+@pytest.mark.parametrize("preset", presets.all_presets())
 def test_every_parameter_belongs_to_exactly_one_player(preset):
     model = build(presets.get(preset).model, tiny_data().card)
     owned = [id(p) for player in model.players() for p in player.part.parameters()]
@@ -50,10 +50,11 @@ def test_every_parameter_belongs_to_exactly_one_player(preset):
     assert set(owned) == {id(p) for p in model.parameters()}
 
 
-def test_a_bystanders_running_statistics_stand_still():
-    """With batch normalization in the generator, the discriminator's move runs the generator."""
+def test_running_statistics_of_the_other_player_are_restored():
+    """With batch normalization in the generator, the discriminator's move calls the generator."""
     config = presets.gan_debug().model
     assert isinstance(config, GANConfig)
+    assert isinstance(config.generator, NetConfig)
     config = replace(config, generator=replace(config.generator, norm="batch"))
     data = tiny_data()
     model = build(config, data.card).train()

@@ -41,13 +41,13 @@ def test_each_disease_and_each_number_that_shows_it_has_a_chinese_name(doctor):
     for kind, names in (("diseases", Disease), ("evidence", Evidence)):
         assert doctor[kind].keys() == set(get_args(names))
         assert all(CHINESE.search(word) or word in NAMES for word in doctor[kind].values())
-    for name in presets.PRESETS:
+    for name in presets.all_presets():
         assert doctor["diseases"].keys() >= set(diseases_of(presets.get(name).model))
 
 
 def test_each_preset_is_said_in_both_languages():
     found = json.loads((WORDS / "presets.json").read_text())
-    assert found.keys() == presets.PRESETS.keys()
+    assert found.keys() == presets.all_presets().keys()
     for name, words in found.items():
         assert words.keys() == {"en", "zh-TW"}, name
         for title, about in words.values():

@@ -10,7 +10,7 @@ from latentarium.bench import published
 from latentarium.bench.protocol import Column, Protocol, Watch
 from latentarium.classifier.classifier import Judge, load_judge
 from latentarium.data.dataset import Data, to_float
-from latentarium.data.stacked import MODES, stacked_mnist
+from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE
 from latentarium.evaluation import sections, sections_labels
 from latentarium.evaluation.likelihood import importance_nll, protocol

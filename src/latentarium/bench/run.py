@@ -15,8 +15,8 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
-from latentarium.machine import machine, versions
-from latentarium.progress import Bar, Display
+from latentarium.machine import describe_machine, versions
+from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, quantity
 from latentarium.training.logging import Reporter
@@ -50,7 +50,7 @@ class BenchReport:
             "sources": {row.source: SOURCES[row.source] for row in p.published},
             "caveat": p.caveat,
             "seconds": round(self.seconds, 1),
-            "machine": machine(),
+            "machine": describe_machine(),
             "versions": versions(),
         }
 
@@ -108,7 +108,7 @@ def run_bench(
     seeds: int = 5,
     budget: str | None = None,
     device: str = "auto",
-    shown: Display,
+    shown: ConsoleProgress,
     reporter: Callable[[str], Reporter],
 ) -> BenchReport:
     """Trains each preset of the protocol for each seed, measures it, and writes bench.json and
@@ -202,7 +202,7 @@ def _ours(row: Summary, column: Column) -> str:
 
 
 def _measured(
-    protocol: Protocol, run: Run, data: Data, seed: int, title: str, shown: Display
+    protocol: Protocol, run: Run, data: Data, seed: int, title: str, shown: ConsoleProgress
 ) -> dict[str, Measurement]:
     """The measurements of a trained run, kept beside it."""
     path = run.folder.with_suffix(".json")
@@ -212,12 +212,12 @@ def _measured(
             if kept["protocol"] == protocol.words and kept["weights"] == run.weights_hash():
                 return {k: Measurement.from_dict(v) for k, v in kept["measurements"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            shown.say(f"{path} is damaged: measures again")
-    bars: list[Bar] = []
+            shown.print(f"{path} is damaged: measures again")
+    bars: list[ProgressTask] = []
 
     def watch(done: int, of: int) -> None:
         if not bars:
-            bars.append(shown.bar(f"{title}: measures", of))
+            bars.append(shown.task(f"{title}: measures", of))
         bars[0].update(done)
 
     found = protocol.measure(run.load(), data, seed, watch)

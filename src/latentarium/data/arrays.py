@@ -1,4 +1,4 @@
-"""From arrays and tensors to splits: what is an image, what a label, and what goes where."""
+"""Convert arrays and tensors of images and labels into a data set with three splits."""
 
 import math
 from dataclasses import dataclass
@@ -8,28 +8,32 @@ import torch
 
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, check_labels, fingerprint
-from latentarium.data.room import rows_of
+from latentarium.data.storage import Storage
 from latentarium.errors import UserError
 
-SPLITS = {
+SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation",
     "validation": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
-"""What a split may be called, in a folder, a file or on a hub."""
-SMALLEST_SIDE = 8
-FEWEST = 10
+"""Splits by the names that folders, files and data sets on a hub use for them."""
+MIN_SIDE = 8
+"""Smallest height and width of an image in pixels."""
+MIN_IMAGES = 10
+"""Smallest number of images that can be divided into three splits."""
 SPLIT_SEED = 1998
 
 
 @dataclass(frozen=True, kw_only=True)
-class Raw:
-    """What a reader found, before splits are made.
+class RawData:
+    """What a reader returns, before it is converted and divided into splits.
 
     Arguments:
-        source: The name that the card keeps.
-        images, labels: By split: "train", and "validation" and "test" where the source has them.
+        source: The name for the data card.
+        images, labels: Arrays or tensors by split: "train", and "validation" and "test" if the
+            source has them.
         classes: Names of the classes; empty: the distinct labels, in order.
-        notes: What the reader did to the images on the way, or left out.
+        notes: What the reader changed or left out, a sentence each.
+        skipped: Names of files that could not be read.
     """
 
     source: str
@@ -37,34 +41,39 @@ class Raw:
     labels: dict[str, object]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def fixed_permutation(n: int) -> np.ndarray:
-    """The order by which splits are chosen: a function of n alone, on every machine."""
-    # NumPy promises that this old generator's stream never changes; the new ones may change
+    """Return the permutation of n images that defines the splits; a function of n alone."""
+    # NumPy guarantees this legacy generator's stream; those of newer generators may change
     return np.random.RandomState(SPLIT_SEED).permutation(n)
 
 
-def to_data(raw: Raw) -> Data:
-    """Converts, splits and describes what a reader found.
+def to_data(raw: RawData, storage: Storage | None = None) -> Data:
+    """Convert, divide and describe what a reader returned.
 
-    The training images are divided by a fixed permutation: a tenth each for validation and test,
-    where the source has no such split of its own.
+    If the source has no validation or no test split, a tenth of the training images becomes one,
+    chosen by a fixed permutation.
+
+    Arguments:
+        raw: Images and labels by split.
+        storage: Makes the arrays of the splits; None: the default.
 
     Raises:
-        UserError: The images or labels can't be used; the sentence says why.
+        UserError: The images or labels can't be used.
     """
-    images = {name: to_pixels(part, _say(raw, name)) for name, part in raw.images.items()}
+    images = {name: to_pixels(part, _name_of(raw, name)) for name, part in raw.images.items()}
     labels, classes = to_labels(raw, {name: len(part) for name, part in images.items()})
-    parts = {}
+    splits = {}
     for name, pixels in images.items():
         numbers = torch.from_numpy(labels[name]) if labels else None
-        parts[name] = Split(torch.from_numpy(pixels), numbers)
-    held_out = [name for name in ("validation", "test") if name not in parts]
+        splits[name] = Split(torch.from_numpy(pixels), numbers)
+    held_out = [name for name in ("validation", "test") if name not in splits]
     shares = {2: (0.8, 0.1, 0.1), 1: (0.9, 0.1), 0: (1.0,)}[len(held_out)]
-    made = _divide(parts["train"], raw.source, shares)
-    parts |= dict(zip(["train", *held_out], made, strict=True))
-    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
+    parts = _divide(splits["train"], raw.source, shares, storage or Storage())
+    splits |= dict(zip(["train", *held_out], parts, strict=True))
+    train, validation, test = (splits[name] for name in ("train", "validation", "test"))
     channels, height, width = train.images.shape[1:]
     card = DataCard(
         source=raw.source,
@@ -76,65 +85,95 @@ def to_data(raw: Raw) -> Data:
 
 
 def to_pixels(values: object, where: str) -> np.ndarray:
-    """Images as uint8 (N, C, H, W).
+    """Convert images to uint8 (N, C, H, W).
 
-    Accepts uint8 (0 to 255) or floats in [0, 1] (stored as round(255 x)), shaped (N, H, W),
-    (N, H, W, C) or (N, C, H, W). As sides are at least 8, an axis below 8 is the channels; where
-    neither end is below 8, the channels come first.
+    An axis shorter than 8 is the channels, since height and width are at least 8. If neither the
+    second nor the last axis is, the channels are second.
+
+    Arguments:
+        values: uint8 (0 to 255) or floats in [0, 1], which become round(255 x), of shape
+            (N, H, W), (N, H, W, C) or (N, C, H, W).
+        where: The name of the images in error messages.
 
     Raises:
         UserError: Another type, shape or range; no images; sides below 8 pixels.
     """
-    array = _array(values, where)
+    array = _to_array(values, where)
     if array.ndim == 3:
         array = array[:, None]
-    elif array.ndim == 4 and array.shape[3] < SMALLEST_SIDE <= array.shape[1]:
+    elif array.ndim == 4 and array.shape[3] < MIN_SIDE <= array.shape[1]:
         array = array.transpose(0, 3, 1, 2)
     elif array.ndim != 4:
         raise UserError(
             f"{where} has shape {array.shape}; reshape it to (N, H, W), (N, H, W, C) or "
-            "(N, C, H, W)."
+            "(N, C, H, W).",
+            code="wrong-shape",
         )
     if 0 in array.shape:
-        raise UserError(f"{where} has shape {array.shape}, so no images: give at least {FEWEST}.")
+        raise UserError(
+            f"{where} has shape {array.shape}, so no images: give at least {MIN_IMAGES}.",
+            code="no-images",
+        )
     height, width = array.shape[2:]
-    if min(height, width) < SMALLEST_SIDE:
+    if min(height, width) < MIN_SIDE:
         raise UserError(
             f"{where} has images of {height} x {width} pixels; enlarge them to at least "
-            f"{SMALLEST_SIDE} x {SMALLEST_SIDE}."
+            f"{MIN_SIDE} x {MIN_SIDE}.",
+            code="image-too-small",
         )
     return np.ascontiguousarray(_to_uint8(array, where))
 
 
-def to_labels(raw: Raw, counts: dict[str, int]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Labels as class numbers for each split, and the classes' names.
+def to_labels(
+    raw: RawData, counts: dict[str, int]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Convert labels to class numbers.
 
-    Without given class names, the distinct labels (whole numbers or names) in order are the
-    classes, over all splits together.
+    If the source names no classes, the distinct labels (whole numbers or strings) of all splits
+    are the classes, in order.
+
+    Arguments:
+        raw: Labels by split.
+        counts: Number of images by split.
+
+    Returns:
+        Class numbers (N,), int64, by split, and the names of the classes. Both are empty without
+        labels.
+
+    Raises:
+        UserError: Labels are missing in one split, are not one per image, or have another type.
     """
     given = {name: part for name, part in raw.labels.items() if part is not None}
     if not given:
         return {}, ()
     arrays = {}
     for name, count in counts.items():
-        where = _say(raw, name)
+        where = _name_of(raw, name)
         if name not in given:
-            raise UserError(f"{where} has no labels but others have: give labels for all or none.")
+            raise UserError(
+                f"{where} has no labels, but other splits do: give labels for all or none.",
+                code="missing-labels",
+            )
         arrays[name] = _label_array(given[name], count, where)
-    together = np.concatenate(list(arrays.values()))
+    all_labels = np.concatenate(list(arrays.values()))
     if raw.classes:
-        if together.dtype.kind not in "iu":
-            raise UserError(f"The labels of {raw.source} are names: give no class names beside.")
+        if all_labels.dtype.kind not in "iu":
+            raise UserError(
+                f"The labels of {raw.source} are names, and class names are given too: give only "
+                "one of them.",
+                code="wrong-type",
+            )
         for name, part in arrays.items():
             numbers = torch.from_numpy(part.astype(np.int64))
-            check_labels(numbers, raw.classes, _say(raw, name))
+            check_labels(numbers, raw.classes, _name_of(raw, name))
         return {name: part.astype(np.int64) for name, part in arrays.items()}, raw.classes
-    if together.dtype.kind in "iu" and together.min() < 0:
+    if all_labels.dtype.kind in "iu" and all_labels.min() < 0:
         raise UserError(
-            f"The labels of {raw.source} hold {together.min()}: give whole numbers from 0, or "
-            "leave the labels out."
+            f"{all_labels.min()} is among the labels of {raw.source}: give whole numbers from 0, "
+            "or leave the labels out.",
+            code="negative-label",
         )
-    distinct = np.unique(together)
+    distinct = np.unique(all_labels)
     numbered = {
         name: np.searchsorted(distinct, part.astype(distinct.dtype)).astype(np.int64)
         for name, part in arrays.items()
@@ -147,72 +186,88 @@ def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
         return array
     if array.dtype.kind != "f":
         raise UserError(
-            f"{where} has type {array.dtype}; give uint8 from 0 to 255 or floats from 0 to 1."
+            f"{where} has type {array.dtype}; give uint8 from 0 to 255 or floats from 0 to 1.",
+            code="wrong-type",
         )
     if not np.isfinite(array).all():
-        raise UserError(f"{where} holds values that are not finite: replace or drop them.")
+        raise UserError(
+            f"{where} has values that are not finite: replace or drop them.", code="not-finite"
+        )
     low, high = float(array.min()), float(array.max())
     if low < 0 or high > 1:
-        mend = "divide them by their largest possible value"
+        fix = "divide them by their largest possible value"
         if low >= -1 and high <= 1:
-            mend = "map [-1, 1] to [0, 1] with (x + 1) / 2"
+            fix = "map [-1, 1] to [0, 1] with (x + 1) / 2"
         elif low < 0:
-            mend = "rescale them to [0, 1]"
-        raise UserError(f"{where} holds floats from {low:g} to {high:g}, not in [0, 1]: {mend}.")
+            fix = "rescale them to [0, 1]"
+        raise UserError(
+            f"{where} has floats from {low:g} to {high:g}, not in [0, 1]: {fix}.",
+            code="out-of-range",
+        )
     return (array * 255).round().astype(np.uint8)
 
 
 def _label_array(values: object, count: int, where: str) -> np.ndarray:
-    array = _array(values, f"The labels of {where}")
+    array = _to_array(values, f"labels of {where}")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise UserError(
             f"The labels of {where} have shape {array.shape}; give one class number or name per "
-            "image."
+            "image.",
+            code="wrong-shape",
         )
     if len(array) != count:
         raise UserError(
-            f"{where} has {len(array):,} labels for {count:,} images: give one for each."
+            f"{where} has {len(array):,} labels for {count:,} images: give one for each.",
+            code="label-count",
         )
     if array.dtype.kind not in "iuU":
         raise UserError(
-            f"The labels of {where} have type {array.dtype}; give whole numbers or names."
+            f"The labels of {where} have type {array.dtype}; give whole numbers or names.",
+            code="wrong-type",
         )
     return array
 
 
-def _array(values: object, where: str) -> np.ndarray:
+def _to_array(values: object, where: str) -> np.ndarray:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = values.float() if values.dtype == torch.bfloat16 else values
     try:
         array = np.asarray(values)
-    except ValueError:  # rows of unequal length
-        raise UserError(f"{where} has parts of unequal shape: give all images one size.") from None
+    except ValueError:
+        raise UserError(
+            f"The parts of {where} differ in shape: give all images one size.",
+            code="ragged-array",
+        ) from None
     if array.dtype.hasobject:
-        raise UserError(f"{where} holds Python objects: give an array of numbers of one size.")
+        raise UserError(
+            f"{where} is an array of Python objects: give an array of numbers.",
+            code="object-array",
+        )
     return array
 
 
-def _divide(split: Split, source: str, shares: tuple[float, ...]) -> list[Split]:
-    """Parts of a split by the fixed permutation; within a part, the order is kept."""
+def _divide(split: Split, source: str, shares: tuple[float, ...], storage: Storage) -> list[Split]:
+    """Divide a split by the fixed permutation; each part keeps the order of the images."""
     count = len(split)
-    if count < FEWEST:
+    if count < MIN_IMAGES:
         raise UserError(
             f"{source} has {count} images, too few for train, validation and test: give at "
-            f"least {FEWEST}."
+            f"least {MIN_IMAGES}.",
+            code="too-few-images",
         )
     sizes = [max(1, math.floor(share * count)) for share in shares[1:]]
     order, parts, start = fixed_permutation(count), [], 0
     for size in (count - sum(sizes), *sizes):
         index = np.sort(order[start : start + size])
         labels = None if split.labels is None else split.labels[torch.from_numpy(index)]
-        images = torch.from_numpy(rows_of(split.images.numpy(), index))
+        images = torch.from_numpy(storage.take(split.images.numpy(), index))
         parts.append(Split(images, labels))
         start += size
     return parts
 
 
-def _say(raw: Raw, split: str) -> str:
+def _name_of(raw: RawData, split: str) -> str:
     return raw.source if len(raw.images) == 1 else f"{raw.source} ({split})"

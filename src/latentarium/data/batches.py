@@ -1,7 +1,7 @@
-"""Batches as a function of (seed, step): no loader, no worker, no state to save.
+"""Batches as a function of (seed, step): no workers and no state to save.
 
-The whole set lies on the device as uint8; a batch is gathered there and converted there. Draw k
-takes the k-th slice of an endless sequence of shuffles, each a function of (seed, epoch).
+All images are on the device as uint8; a batch is gathered and converted there. Batch k is the k-th
+slice of an endless sequence of shuffles, each of which is a function of (seed, epoch).
 """
 
 from dataclasses import dataclass
@@ -14,30 +14,31 @@ from latentarium.errors import UserError
 from latentarium.rng import derive_seed
 from latentarium.shapes import Images, Labels
 
-LARGEST_SHARE = 0.5
-"""Of a GPU's free memory, that images may fill."""
+MAX_MEMORY_SHARE = 0.5
+"""Largest share of a GPU's free memory that images may fill."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images with their labels, or without."""
+    """Images in [-1, 1], with class numbers or None."""
 
     x: Images
     y: Labels | None
 
 
 class Batches:
-    """Endless batches over a split.
+    """Endless batches of a split.
 
     Arguments:
         split: Images, with labels or without.
-        batch_size: Images in a batch; a set smaller than that is an error.
-        seed: Of the shuffles.
-        device: Where the images lie.
+        batch_size: Images in a batch, over all processes.
+        seed: Seed of the shuffles.
+        device: Where batches are used. The images are moved there if they fit.
         shard: (rank, size) of a process that takes one of `size` equal parts of each batch.
 
     Raises:
-        UserError: Too few images, or a batch that can't be divided.
+        UserError: There are fewer images than `batch_size`, or it is not a multiple of the number
+            of processes.
     """
 
     def __init__(
@@ -51,28 +52,31 @@ class Batches:
         if len(split.images) < batch_size:
             raise UserError(
                 f"batch_size is {batch_size}, but there are only {len(split.images)} images to "
-                "train on: give a smaller batch_size or more images."
+                "train on: give a smaller batch_size or more images.",
+                code="batch-too-large",
             )
         rank, size = shard
         if batch_size % size:
             raise UserError(
                 f"batch_size is {batch_size}, which {size} processes can't share evenly: give a "
-                f"multiple of {size}."
+                f"multiple of {size}.",
+                code="batch-not-divisible",
             )
         self._offset, self._count = rank * (batch_size // size), batch_size // size
-        self.device = torch.device(device)
-        held = fits(split.images.numel(), self.device)
-        # what a GPU can't hold stays where it is, and each batch is sent
-        self.images = split.images.to(self.device) if held else split.images
-        self.labels = None if split.labels is None else split.labels.to(self.images.device)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.per_epoch = len(split.images) // batch_size
+        self.device: torch.device = torch.device(device)
+        on_device = fits(split.images.numel(), self.device)
+        self.images: Tensor = split.images.to(self.device) if on_device else split.images
+        self.labels: Tensor | None = (
+            None if split.labels is None else split.labels.to(self.images.device)
+        )
+        self.batch_size: int = batch_size
+        self.seed: int = seed
+        self.per_epoch: int = len(split.images) // batch_size
         self._epoch = -1
         self._order = torch.empty(0)
 
     def draw(self, k: int) -> Batch:
-        """The k-th batch, or this process's part of it."""
+        """Return the k-th batch, or this process's part of it."""
         epoch, position = divmod(k, self.per_epoch)
         start = position * self.batch_size + self._offset
         index = self._shuffle(epoch)[start : start + self._count]
@@ -88,8 +92,8 @@ class Batches:
 
 
 def fits(size: int, device: torch.device) -> bool:
-    """Whether so many bytes of pixels leave room for training on a device."""
+    """Return whether `size` bytes of images leave enough memory on a device for training."""
     if device.type != "cuda":
-        return True  # a CPU has them already
+        return True  # they are in the machine's memory already
     free, _ = torch.cuda.mem_get_info(device)
-    return size <= LARGEST_SHARE * free
+    return size <= MAX_MEMORY_SHARE * free

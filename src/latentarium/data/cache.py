@@ -1,10 +1,9 @@
-"""Decoded pictures, kept so that the same folder or zip is decoded once.
+"""A cache of decoded images, so that a folder or archive is decoded only once.
 
-An entry is a folder with one .npy for each array and a card, named by a hash of all that it was
-made from: place, names, sizes and times (in a zip: checksums) of the files, the rule of fitting,
-and the version of this format. It appears by one rename, so no reader sees half of it. Entries
-larger than a quarter of the memory are mapped: then only what is used takes memory. Others are
-read, and held against their fingerprint.
+An entry is a folder with a .npy file for each array and a card. Its name is a hash of everything
+that determines the content: path, names, sizes and times of the files (checksums in a .zip), the
+requested size, and the version of the cache format. It appears by one rename, so no reader sees a
+part of it. Large entries are mapped; others are read and verified against their fingerprint.
 """
 
 import errno
@@ -19,33 +18,38 @@ import torch
 
 from latentarium.config import DataCard, from_dict, to_dict
 from latentarium.data.dataset import Data, Split, fingerprint
-from latentarium.data.folders import Item
-from latentarium.data.room import is_large
-from latentarium.files import cache_folder, folder_atomic
+from latentarium.data.readers.image_files import ImageFile
+from latentarium.data.storage import Storage
+from latentarium.files import atomic_folder, cache_folder
 
 FORMAT = 1
-LEFT_FREE = 1 << 30
-"""Bytes of the disk that are left for what can't be made again."""
+MIN_FREE_BYTES = 1 << 30
+"""Disk space to leave free when an entry is saved."""
 
 
-def key_of(items: Sequence[Item], source: str, size: int) -> str:
-    """What an entry is named: changes when a file is added, removed, renamed or changed."""
+def cache_key(files: Sequence[ImageFile], source: str, size: int) -> str:
+    """Return an entry's name; it changes when a file is added, removed, renamed or changed."""
     digest = hashlib.sha256(f"{FORMAT} {source} {size}\n".encode())
-    for item in items:
-        digest.update(f"{item.name}\0{item.version}\n".encode())
+    for file in files:
+        digest.update(f"{file.name}\0{file.version}\n".encode())
     return digest.hexdigest()
 
 
-def load(key: str) -> Data | None:
-    """The kept data; None where there is none, or it is damaged."""
+def load(key: str, storage: Storage | None = None) -> Data | None:
+    """Load an entry; return None if it is missing or damaged.
+
+    Arguments:
+        key: From `cache_key`.
+        storage: Decides whether arrays are mapped; None: the default.
+    """
     folder = cache_folder("data") / key
     try:
-        card = json.loads((folder / "card.json").read_text())
-        paths = {name: folder / f"{name}.npy" for name in card["arrays"]}
+        content = json.loads((folder / "card.json").read_text())
+        paths = {name: folder / f"{name}.npy" for name in content["arrays"]}
         size = sum(path.stat().st_size for path in paths.values())
-        mapped = is_large(size)
+        mapped = (storage or Storage()).is_mapped(size)
         arrays = {
-            # copy on write: torch wants memory that it may write, and the file stays as it is
+            # copy on write: torch requires writable memory, and the file must not change
             name: torch.from_numpy(np.load(path, mmap_mode="c" if mapped else None))
             for name, path in paths.items()
         }
@@ -53,34 +57,40 @@ def load(key: str) -> Data | None:
             Split(arrays[name], arrays.get(f"{name}_labels"))
             for name in ("train", "validation", "test")
         )
-        described = from_dict(DataCard, card["card"], "card")
-        # what is mapped is read only where it is used, so it is not looked through here
-        if not mapped and fingerprint(train, validation, test) != described.fingerprint:
+        card = from_dict(DataCard, content["card"], "card")
+        # verifying mapped arrays would read all of them
+        if not mapped and fingerprint(train, validation, test) != card.fingerprint:
             return None
-        return Data(described, train, validation, test, tuple(card["notes"]))
+        return Data(card, train, validation, test, tuple(content["notes"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # none, or damaged: it is made again
+        return None
 
 
-def keep(key: str, data: Data) -> None:
-    """Keeps data; where that can't be done, a warning says so and nothing else happens."""
+def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
+    """Save an entry; if that fails, warn and continue.
+
+    Arguments:
+        key: From `cache_key`.
+        data: The decoded images.
+        min_free_bytes: Disk space to leave free.
+    """
     folder = cache_folder("data") / key
     try:
-        with folder_atomic(folder) as made:
+        with atomic_folder(folder) as temporary:
             size = sum(split.images.nbytes for split in data.splits().values())
-            if shutil.disk_usage(made).free < size + LEFT_FREE:
+            if shutil.disk_usage(temporary).free < size + min_free_bytes:
                 raise OSError(errno.ENOSPC, "the disk is nearly full")
             names = []
             for name, split in data.splits().items():
-                for end, part in (("", split.images), ("_labels", split.labels)):
+                for suffix, part in (("", split.images), ("_labels", split.labels)):
                     if part is not None:
-                        np.save(made / f"{name}{end}.npy", part.numpy())
-                        names.append(f"{name}{end}")
+                        np.save(temporary / f"{name}{suffix}.npy", part.numpy())
+                        names.append(f"{name}{suffix}")
             content = {"arrays": names, "card": to_dict(data.card), "notes": list(data.notes)}
-            (made / "card.json").write_text(json.dumps(content))
+            (temporary / "card.json").write_text(json.dumps(content))
     except OSError as error:
         warnings.warn(
-            f"Decoded pictures can't be kept in {folder.parent} ({error.strerror}); they are "
-            "decoded again the next time. LATENTARIUM_CACHE names another place.",
+            f"Decoded images can't be saved in {folder.parent} ({error.strerror}); they will be "
+            "decoded again next time. Set LATENTARIUM_CACHE to use another folder.",
             stacklevel=2,
         )

@@ -1,36 +1,54 @@
-"""What would be loaded from a source, and what is wrong with it."""
+"""Report what a source contains and what is wrong with it (`latentarium data check`)."""
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 
-FEW_IN_CLASS = 20
-UNBALANCED = 10
+MIN_PER_CLASS = 20
+"""Training images of a class, below which it is reported."""
+MAX_IMBALANCE = 10
+"""Ratio of the largest to the smallest class, above which the classes are unbalanced."""
+MAX_LISTED = 20
+"""Classes that `DataReport.lines` lists."""
+
+
+class DataProblem(NamedTuple):
+    """Something that impairs training or scores.
+
+    Arguments:
+        code: A stable identifier: nearly-black, duplicates, leak, constant-images, missing-class,
+            small-class or unbalanced.
+        message: One sentence.
+    """
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """What `check` found.
+class DataReport:
+    """The result of `check_data`.
 
     Arguments:
         source: The data card's name.
-        fingerprint: sha256 over pixels and labels.
+        fingerprint: SHA-256 over pixels and labels.
         image_shape: Channels, height, width.
-        dtype: Of the images as stored.
+        dtype: Type of the images as stored.
         range: Smallest and largest stored value.
-        counts: Images by split.
-        class_counts: By split, images by class name; empty where there are no labels.
-        duplicates: Training images equal, pixel for pixel, to an earlier training image.
-        leaked: Held-out images that are also training images, by split.
-        constant: Images of one single value, by split.
-        notes: What was done to the images on the way, or left out.
-        problems: What is wrong, one sentence each.
+        counts: Number of images by split.
+        class_counts: Number of images by class name, by split; empty without labels.
+        duplicates: Training images that equal an earlier training image in every pixel.
+        leaked: Validation and test images that equal a training image, by split.
+        constant: Images of a single value, by split.
+        notes: What was changed or left out on loading.
+        problems: What impairs training or scores.
     """
 
     source: str
@@ -44,19 +62,19 @@ class Report:
     leaked: dict[str, int]
     constant: dict[str, int]
     notes: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: tuple[DataProblem, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values; problems are their sentences."""
         return dataclasses.asdict(self) | {
             "image_shape": list(self.image_shape),
             "range": list(self.range),
             "notes": list(self.notes),
-            "problems": list(self.problems),
+            "problems": [problem.message for problem in self.problems],
         }
 
     def lines(self) -> list[str]:
-        """The report for people, a line each."""
+        """Return the report as lines of text."""
         channels, height, width = self.image_shape
         counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
         lines = [
@@ -65,12 +83,12 @@ class Report:
             f"shape        {channels} x {height} x {width} (channels, height, width)",
             f"values       {self.dtype}, {self.range[0]:g} to {self.range[1]:g}",
         ]
-        lines += [f"{'read' if i == 0 else '':<12} {note}" for i, note in enumerate(self.notes)]
+        lines += [f"{'notes' if i == 0 else '':<12} {note}" for i, note in enumerate(self.notes)]
         if self.class_counts:
             train = self.class_counts["train"]
-            shown = [f"{name}: {count:,}" for name, count in list(train.items())[:20]]
-            more = f", and {len(train) - 20} more" if len(train) > 20 else ""
-            lines.append(f"classes      {len(train)} (train: {', '.join(shown)}{more})")
+            listed = [f"{name}: {count:,}" for name, count in list(train.items())[:MAX_LISTED]]
+            more = f", and {len(train) - MAX_LISTED} more" if len(train) > MAX_LISTED else ""
+            lines.append(f"classes      {len(train)} (train: {', '.join(listed)}{more})")
         else:
             lines.append("classes      none: no labels")
         lines.append(f"duplicates   {self.duplicates:,} within train")
@@ -79,29 +97,29 @@ class Report:
             for name, count in self.leaked.items()
         ]
         lines.append(f"fingerprint  {self.fingerprint}")
-        lines += [f"problem      {problem}" for problem in self.problems] or ["problems     none"]
-        return lines
+        problems = [f"problem      {problem.message}" for problem in self.problems]
+        return lines + (problems or ["problems     none"])
 
 
-def check(source: object = "mnist", labels: object = None) -> Report:
-    """Loads a source and looks for what would spoil training or scores.
+def check_data(source: object = "mnist", labels: object = None) -> DataReport:
+    """Load a source and report what would impair training or scores.
 
     Arguments:
-        source, labels: As `load_data` takes them.
+        source, labels: As for `load_data`.
 
     Raises:
-        UserError: The source can't be loaded at all; the sentence says why.
+        UserError: The source can't be loaded.
     """
     data = load_data(source, labels)
     splits = data.splits()
-    rows = {name: _rows(split) for name, split in splits.items()}
-    seen = set(rows["train"])
+    digests = {name: _digests(split) for name, split in splits.items()}
+    in_train = set(digests["train"])
     class_counts = {
-        name: dict(zip(data.card.classes, _per_class(split, data), strict=True))
+        name: dict(zip(data.card.classes, _class_counts(split, data), strict=True))
         for name, split in splits.items()
         if split.labels is not None
     }
-    found = Report(
+    report = DataReport(
         source=data.card.source,
         fingerprint=data.card.fingerprint,
         image_shape=data.card.image_shape,
@@ -112,73 +130,83 @@ def check(source: object = "mnist", labels: object = None) -> Report:
         ),
         counts={name: len(split) for name, split in splits.items()},
         class_counts=class_counts,
-        duplicates=len(rows["train"]) - len(seen),
-        leaked={name: sum(row in seen for row in rows[name]) for name in ("validation", "test")},
-        constant={name: _constant(split) for name, split in splits.items()},
+        duplicates=len(digests["train"]) - len(in_train),
+        leaked={
+            name: sum(digest in in_train for digest in digests[name])
+            for name in ("validation", "test")
+        },
+        constant={name: _count_constant(split) for name, split in splits.items()},
         notes=data.notes,
         problems=(),
     )
-    return dataclasses.replace(found, problems=tuple(_problems(found)))
+    return dataclasses.replace(report, problems=tuple(_problems(report)))
 
 
-def _problems(found: Report) -> list[str]:
-    problems = []
-    if found.dtype == "uint8" and found.range[1] <= 1:
-        problems.append(
-            f"The largest of 255 possible values is {found.range[1]:g}, so all images are nearly "
-            "black: multiply them by 255."
+def _problems(report: DataReport) -> Iterator[DataProblem]:
+    if report.dtype == "uint8" and report.range[1] <= 1:
+        yield DataProblem(
+            "nearly-black",
+            f"The largest pixel value is {report.range[1]:g} of 255, so all images are nearly "
+            "black: multiply them by 255.",
         )
-    if found.duplicates:
-        problems.append(
-            f"{found.duplicates:,} of {found.counts['train']:,} training images repeat an earlier "
-            "one."
+    if report.duplicates:
+        yield DataProblem(
+            "duplicates",
+            f"{report.duplicates:,} of {report.counts['train']:,} training images are duplicates.",
         )
-    for name, count in found.leaked.items():
+    for name, count in report.leaked.items():
         if count:
-            problems.append(
-                f"{count:,} of {found.counts[name]:,} {name} images are also training images, so "
-                "scores on them flatter."
+            yield DataProblem(
+                "leak",
+                f"{count:,} of {report.counts[name]:,} {name} images are also training images, so "
+                "scores on them are too good.",
             )
-    if sum(found.constant.values()):
-        problems.append(
-            f"{sum(found.constant.values()):,} images have one single value and show nothing."
+    constant = sum(report.constant.values())
+    if constant:
+        yield DataProblem(
+            "constant-images", f"Each pixel of {constant:,} images has the same value."
         )
-    for name, counts in found.class_counts.items():
+    for name, counts in report.class_counts.items():
         missing = [label for label, count in counts.items() if count == 0]
         if missing:
-            problems.append(f"The {name} split has no image of {_some(missing)}.")
-    train = found.class_counts.get("train", {})
-    few = [label for label, count in train.items() if 0 < count < FEW_IN_CLASS]
-    if few:
-        problems.append(f"Fewer than {FEW_IN_CLASS} training images show {_some(few)}.")
-    if train and max(train.values()) > UNBALANCED * max(1, min(train.values())):
-        most, least = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
-        problems.append(
-            f"The classes are unbalanced: {train[most]:,} training images of {most}, "
-            f"{train[least]:,} of {least}."
+            yield DataProblem(
+                "missing-class", f"The {name} split has no image of {_list_classes(missing)}."
+            )
+    train = report.class_counts.get("train", {})
+    small = [label for label, count in train.items() if 0 < count < MIN_PER_CLASS]
+    if small:
+        yield DataProblem(
+            "small-class",
+            f"Fewer than {MIN_PER_CLASS} training images are of {_list_classes(small)}.",
         )
-    return problems
+    if train and max(train.values()) > MAX_IMBALANCE * max(1, min(train.values())):
+        most, fewest = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
+        yield DataProblem(
+            "unbalanced",
+            f"The classes are unbalanced: {train[most]:,} training images of {most}, "
+            f"{train[fewest]:,} of {fewest}.",
+        )
 
 
-def _some(names: list[str]) -> str:
+def _list_classes(names: list[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"{'class' if len(names) == 1 else 'classes'} {', '.join(names[:5])}{more}"
 
 
-def _rows(split: Split) -> list[bytes]:
-    """A digest of each image, for finding equal ones."""
+def _digests(split: Split) -> list[bytes]:
+    """Return a digest of each image; equal images have equal digests."""
     pixels = split.images.contiguous().numpy()
-    return [hashlib.blake2b(row, digest_size=16).digest() for row in pixels]
+    return [hashlib.blake2b(image, digest_size=16).digest() for image in pixels]
 
 
-def _constant(split: Split) -> int:
-    """Images of one value; a single pixel (a point of a toy density) is no picture."""
+def _count_constant(split: Split) -> int:
+    """Count images of a single value; points of a toy density have only one pixel."""
     if split.images[0, 0].numel() == 1:
         return 0
     flat = split.images.flatten(1)
     return int((flat == flat[:, :1]).all(1).sum())
 
 
-def _per_class(split: Split, data: Data) -> list[int]:
+def _class_counts(split: Split, data: Data) -> list[int]:
     assert split.labels is not None
     return torch.bincount(split.labels, minlength=len(data.card.classes)).tolist()

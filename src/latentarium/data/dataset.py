@@ -1,4 +1,4 @@
-"""What every source becomes: three splits and a card, with the one conversion of pixels."""
+"""A data set: three splits of images and a card, and the conversion between pixels and floats."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from latentarium.errors import UserError
 
 @dataclass(frozen=True)
 class Split:
-    """A part of the data.
+    """Images, with labels or without.
 
     Arguments:
-        images: uint8 (N, C, H, W), 0 to 255. Toy densities have float32, about [-1, 1].
-        labels: int64 (N,), a class number each; None where there are no labels.
+        images: (N, C, H, W), uint8 from 0 to 255, or float32 for points of a toy density, roughly
+            in [-1, 1].
+        labels: Class numbers (N,), int64; None without labels.
 
     Raises:
-        UserError: Images or labels of another kind, or labels that don't match the images.
+        UserError: Wrong type or shape, or not one label per image.
     """
 
     images: Tensor
@@ -29,19 +30,22 @@ class Split:
         images, labels = self.images, self.labels
         if images.ndim != 4 or images.dtype not in (torch.uint8, torch.float32):
             raise UserError(
-                f"A split holds uint8 or float32 images (N, C, H, W), not {_kind(images)}: "
-                "convert them, or let load_data do so."
+                f"images is {_type_and_shape(images)}; it must be uint8 or float32 of shape "
+                "(N, C, H, W): convert it, or let load_data do so.",
+                code="wrong-type",
             )
         if labels is None:
             return
         if labels.ndim != 1 or labels.dtype != torch.int64:
             raise UserError(
-                f"A split holds int64 labels (N,), not {_kind(labels)}: convert them, or let "
-                "load_data do so."
+                f"labels is {_type_and_shape(labels)}; it must be int64 of shape (N,): convert "
+                "it, or let load_data do so.",
+                code="wrong-type",
             )
         if len(labels) != len(images):
             raise UserError(
-                f"There are {len(labels):,} labels for {len(images):,} images: give one each."
+                f"There are {len(labels):,} labels for {len(images):,} images: give one for each.",
+                code="label-count",
             )
 
     def __len__(self) -> int:
@@ -50,37 +54,56 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Images to train on, to choose by (validation) and to score on (test)."""
+    """Images to train on, to make choices with (validation) and to compute scores on (test).
+
+    Arguments:
+        card: Name, fingerprint, image shape and class names.
+        train, validation, test: The splits.
+        notes: What the reader changed or left out, a sentence each.
+
+    Raises:
+        UserError: The splits don't match the card.
+    """
 
     card: DataCard
     train: Split
     validation: Split
     test: Split
     notes: tuple[str, ...] = ()
-    """What was done to the images on the way here, or left out; for people."""
 
     def __post_init__(self) -> None:
         for name, split in self.splits().items():
             shape = tuple(split.images.shape[1:])
             if shape != self.card.image_shape:
                 raise UserError(
-                    f"The {name} images are {shape} (channels, height, width), but the card says "
-                    f"{self.card.image_shape}: give all images one shape."
+                    f"The {name} images have shape {shape} (channels, height, width), but the "
+                    f"card has {self.card.image_shape}: give all images one shape.",
+                    code="shape-mismatch",
                 )
             check_labels(split.labels, self.card.classes, f"The {name} split")
 
     def splits(self) -> dict[str, Split]:
-        """The three parts by name."""
+        """Return the splits by name: train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def check_labels(labels: Tensor | None, classes: tuple[str, ...], where: str) -> None:
-    """Raises a `UserError` where labels and class names don't go together."""
+    """Check that labels are numbers of the named classes.
+
+    Arguments:
+        labels: Class numbers (N,), or None.
+        classes: Names of the classes; empty without labels.
+        where: The subject of error messages, such as "The test split".
+
+    Raises:
+        UserError: A label has no class, or there are classes but no labels.
+    """
     if labels is None:
         if classes:
             raise UserError(
                 f"{where} has no labels, but {len(classes)} classes are named: give the labels, "
-                "or no class names."
+                "or no class names.",
+                code="missing-labels",
             )
         return
     if len(labels) == 0:
@@ -90,32 +113,33 @@ def check_labels(labels: Tensor | None, classes: tuple[str, ...], where: str) ->
         wrong = low if low < 0 else high
         raise UserError(
             f"{where} has label {wrong}, but there are {len(classes)} classes: give labels from "
-            f"0 to {len(classes) - 1}."
+            f"0 to {len(classes) - 1}.",
+            code="unknown-class",
         )
 
 
 def to_float(pixels: Tensor) -> Tensor:
-    """Turns what is stored (uint8) into what models see, in [-1, 1]; floats pass through."""
+    """Convert uint8 pixels to floats in [-1, 1], as models take them; return floats unchanged."""
     return pixels.float().div_(127.5).sub_(1) if pixels.dtype == torch.uint8 else pixels
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Turns images in [-1, 1] into pixels; values outside are clamped, never wrapped around."""
+    """Convert images in [-1, 1] to uint8 pixels; values outside are clamped."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def fingerprint(*splits: Split) -> str:
-    """sha256 over shapes, pixels and labels, in order: equal for equal data, on any machine."""
+    """Return the SHA-256 over types, shapes, pixels and labels; equal on every machine."""
     digest = hashlib.sha256()
     for split in splits:
-        for part in (split.images, split.labels):
-            if part is None:
+        for tensor in (split.images, split.labels):
+            if tensor is None:
                 digest.update(b"none")
                 continue
-            digest.update(f"{part.dtype} {tuple(part.shape)} ".encode())
-            digest.update(part.detach().cpu().flatten().numpy().data)
+            digest.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+            digest.update(tensor.detach().cpu().flatten().numpy().data)
     return digest.hexdigest()
 
 
-def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+def _type_and_shape(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

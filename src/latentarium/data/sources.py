@@ -1,262 +1,292 @@
-"""`load_data`: one name for every place where images come from.
+"""`load_data`: resolve a name, a path or arrays to a data set.
 
-A reader turns a source into `Raw` (what it found, by split); `to_data` does the rest. A new kind
-of source is a new reader.
+Sources are registered in three tables: `NAMED_SOURCES` by name, `PREFIXED_SOURCES` by prefix, and
+`PATH_FORMATS` for files and folders. To add one, write a reader that returns `Data` or `RawData`
+and add a line to its table.
 """
 
-import dataclasses
 import os
 import re
-import zipfile
-import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from latentarium.data import cache, fashion
-from latentarium.data.arrays import SMALLEST_SIDE, SPLITS, Raw, to_data
-from latentarium.data.binarized import ROWS, dynamic_mnist, read_static_mnist, static_file
+from latentarium.data import cache
+from latentarium.data.arrays import MIN_SIDE, RawData, to_data
+from latentarium.data.binarized_mnist import (
+    STATIC_COUNTS,
+    dynamic_mnist,
+    read_static_mnist,
+    static_file,
+)
 from latentarium.data.dataset import Data
-from latentarium.data.folders import Item, list_folder, read_pictures
-from latentarium.data.hugging_face import read_hugging_face
-from latentarium.data.idx import is_idx, parse_idx, read_bytes, read_idx
-from latentarium.data.mnist_data import load_mnist
-from latentarium.data.shards import find_shards, list_shards
-from latentarium.data.stacked import stacked_mnist
+from latentarium.data.fashion_mnist import fashion_mnist
+from latentarium.data.mnist import load_mnist
+from latentarium.data.readers.folders import list_folder
+from latentarium.data.readers.hugging_face import read_hugging_face
+from latentarium.data.readers.idx import (
+    find_label_file,
+    is_idx,
+    is_idx_folder,
+    parse_idx,
+    read_bytes,
+    read_idx,
+    read_idx_folder,
+)
+from latentarium.data.readers.image_files import ImageFile, read_images
+from latentarium.data.readers.npz import read_npz
+from latentarium.data.readers.shards import find_shards, list_shards
+from latentarium.data.readers.zips import list_zip
+from latentarium.data.stacked_mnist import stacked_mnist
+from latentarium.data.storage import Storage
 from latentarium.data.toy import grid, ring, toy_data
-from latentarium.data.zips import list_zip
 from latentarium.errors import UserError, did_you_mean
 
-NAMED = {
+
+def load_data(source: object = "mnist", labels: object = None, *, size: int = 0) -> Data:
+    """Load images, with labels if there are any, in three splits.
+
+    `source` is one of:
+
+    - "mnist": the 70,000 handwritten digits that ship in the package
+    - "mnist-dynamic": the same, with validation and test binarized once by the published protocol
+    - "stacked-mnist": three digits as the channels of one image, 1,000 classes
+    - "fashion-mnist": from Debian's package, or downloaded once from its authors
+    - "ring", "grid": mixtures of Gaussians in the plane with known density, as float32 "images" of
+      two channels and one pixel
+    - "hf:NAME": a data set of the Hugging Face hub; needs `latentarium[hf]`
+    - the path of a folder of image files or a .zip of one; sub-folders are classes, and folders
+      named train, validation and test are splits
+    - the path of a .tar of image files or a folder of such shards, in WebDataset's layout
+    - the path of an IDX image file, or of a folder with MNIST's IDX files
+    - the path of a .npz file with arrays such as images and labels, or x_train, y_train, x_test
+    - the path of a folder with the three files binarized_mnist_*.amat
+    - an array, tensor or list of images, uint8 from 0 to 255 or floats in [0, 1], of shape
+      (N, H, W), (N, H, W, C) or (N, C, H, W), at least 8 x 8 pixels; floats are stored as
+      round(255 x)
+    - `Data`, which is returned unchanged
+
+    Arguments:
+        source: What to load.
+        labels: For arrays, a single IDX file, or a .npz file without labels: one whole number or
+            name per image, or the path of an IDX label file.
+        size: For image files: height and width in pixels to fit all images to. 0 keeps their size
+            if it is the same for all, else fits them to 64 x 64.
+
+    Returns:
+        uint8 images (N, C, H, W) and int64 class numbers (N,) in each split, with a card that has
+        the class names and a fingerprint. If the source has no validation or test split, each
+        missing one is a tenth of the training images, chosen by a permutation that depends on
+        their number only.
+
+    Raises:
+        UserError: The source is unknown (code `unknown-source`), missing (`file-not-found`) or
+            damaged (`damaged-file`), its images have another type, shape or range, or the labels
+            don't match them (`label-count`, `unexpected-labels`).
+    """
+    if isinstance(source, Data):
+        _require_no_labels(labels, "Data")
+        return source
+    if isinstance(source, str) and source in NAMED_SOURCES:
+        _require_no_labels(labels, source)
+        return NAMED_SOURCES[source]()
+    if isinstance(source, str):
+        for prefix, read in PREFIXED_SOURCES.items():
+            if source.startswith(prefix):
+                _require_no_labels(labels, source)
+                return to_data(read(source.removeprefix(prefix), size))
+    if isinstance(source, str | os.PathLike):
+        return _load_path(os.fspath(source), labels, size)
+    if isinstance(source, np.ndarray | torch.Tensor | list | tuple):
+        arrays = RawData(
+            source="arrays", images={"train": source}, labels={"train": _read_labels(labels)}
+        )
+        return to_data(arrays)
+    raise UserError(
+        f"load_data can't read an object of type {type(source).__name__}. {_accepted()}",
+        code="unknown-source",
+    )
+
+
+def load_images(
+    files: Sequence[ImageFile], path: Path, size: int = 0, storage: Storage | None = None
+) -> Data:
+    """Load image files from the cache, or decode them and save them there.
+
+    Arguments:
+        files: From `list_folder`, `list_zip` or `list_shards`.
+        path: The absolute path of the folder or archive; its name is that of the data.
+        size: Height and width to fit all images to, in pixels; see `load_data`.
+        storage: Makes the arrays; None: the default.
+
+    Raises:
+        UserError: There are no images, too many are broken, or `size` is too small.
+    """
+    if size and size < MIN_SIDE:
+        raise UserError(f"size is {size}; give at least {MIN_SIDE}, or 0.", code="invalid-size")
+    key = cache.cache_key(files, str(path), size)
+    data = cache.load(key, storage)
+    if data is None:
+        raw = read_images(files, path.name, size, storage)
+        data = to_data(raw, storage)
+        if not raw.skipped:  # a skipped file may be readable next time
+            cache.save(key, data)
+    return data
+
+
+def _load_path(text: str, labels: object, size: int) -> Data:
+    path = Path(text).expanduser()
+    if not path.exists():
+        if re.search(r"[./\\~]", text):
+            raise UserError(
+                f"There is no file or folder {text}: check the path. {_accepted()}",
+                code="file-not-found",
+            )
+        raise UserError(
+            f"There is no data source named '{text}'.{did_you_mean(text, NAMED_SOURCES)} "
+            f"{_accepted()}",
+            code="unknown-source",
+        )
+    for path_format in PATH_FORMATS:
+        data = path_format.load(path, labels, size)
+        if data is not None:
+            return data
+    if path.is_dir():
+        names = sorted(p.name for p in path.iterdir())[:4] or ["no files"]
+        raise UserError(
+            f"{path} has no data that load_data reads (it has {', '.join(names)}). {_accepted()}",
+            code="no-images",
+        )
+    raise UserError(
+        f"{path} is not a kind of file that load_data reads. {_accepted()}", code="unknown-format"
+    )
+
+
+def _load_shards(path: Path, labels: object, size: int) -> Data | None:
+    shards = find_shards(path)
+    if not shards:
+        return None
+    if path.is_dir() and list_folder(path):
+        raise UserError(
+            f"{path} has image files in addition to {shards[0].name}: keep only the images or "
+            "only the shards in it.",
+            code="mixed-formats",
+        )
+    files = list_shards(shards)
+    _require_no_labels(labels, str(path))
+    return load_images(files, path.resolve(), size)
+
+
+def _load_zip(path: Path, labels: object, size: int) -> Data | None:
+    if not path.is_file() or path.suffix.lower() != ".zip":
+        return None
+    files = list_zip(path)
+    _require_no_labels(labels, str(path))
+    return load_images(files, path.resolve(), size)
+
+
+def _load_static_mnist(path: Path, labels: object, size: int) -> Data | None:
+    folder = path if path.is_dir() else path.parent
+    parts = [static_file(folder, part) for part in STATIC_COUNTS]
+    if path not in parts and not (path.is_dir() and any(part.is_file() for part in parts)):
+        return None
+    _require_no_labels(labels, str(path))
+    return to_data(read_static_mnist(folder))
+
+
+def _load_idx_folder(path: Path, labels: object, size: int) -> Data | None:
+    if not path.is_dir() or not is_idx_folder(path):
+        return None
+    _require_no_labels(labels, str(path))
+    return to_data(read_idx_folder(path))
+
+
+def _load_folder(path: Path, labels: object, size: int) -> Data | None:
+    files = list_folder(path) if path.is_dir() else []
+    if not files:
+        return None
+    _require_no_labels(labels, str(path))
+    return load_images(files, path.resolve(), size)
+
+
+def _load_npz(path: Path, labels: object, size: int) -> Data | None:
+    if path.is_dir() or path.suffix.lower() != ".npz":
+        return None
+    return to_data(read_npz(path, _read_labels(labels)))
+
+
+def _load_idx_file(path: Path, labels: object, size: int) -> Data | None:
+    if path.is_dir():
+        return None
+    content = read_bytes(path)
+    if not is_idx(content) and "idx" not in path.name:
+        return None
+    found = _read_labels(labels)
+    label_path = find_label_file(path) if labels is None else None
+    if label_path is not None:
+        found = read_idx(label_path)
+    images = parse_idx(content, path)
+    raw = RawData(source=path.name, images={"train": images}, labels={"train": found})
+    return to_data(raw)
+
+
+def _read_labels(labels: object) -> object:
+    """Read labels that are given as the path of an IDX file; return others unchanged."""
+    if isinstance(labels, str | os.PathLike):
+        return read_idx(Path(labels).expanduser())
+    return labels
+
+
+def _require_no_labels(labels: object, source: str) -> None:
+    if labels is not None:
+        raise UserError(
+            f"{source} has labels of its own, or takes none: leave `labels` out.",
+            code="unexpected-labels",
+        )
+
+
+class PathFormat(NamedTuple):
+    """A format of files or folders.
+
+    Arguments:
+        description: What is accepted, for error messages.
+        load: Takes a path, labels and a size as `load_data` does; returns None for a path of
+            another format.
+    """
+
+    description: str
+    load: Callable[[Path, object, int], Data | None]
+
+
+NAMED_SOURCES: dict[str, Callable[[], Data]] = {
     "mnist": load_mnist,
     "mnist-dynamic": dynamic_mnist,
     "ring": lambda: toy_data(ring()),
     "grid": lambda: toy_data(grid()),
     "stacked-mnist": stacked_mnist,
-    "fashion-mnist": lambda: fashion_mnist(),
+    "fashion-mnist": fashion_mnist,
 }
-ACCEPTED = (
-    f"Accepted are the names {', '.join(NAMED)}, hf:NAME, a folder of pictures or a .zip of it, "
-    "a .tar of pictures or a folder of such shards, an IDX file or a folder with MNIST's four, a "
-    "folder with the three binarized_mnist_*.amat files, an .npz file, and arrays."
-)
-IMAGE_KEYS = {"images", "image", "x", "pixels"}
-LABEL_KEYS = {"labels", "label", "y", "targets", "target"}
-DAMAGE = (OSError, EOFError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What numpy and zipfile raise on a file that isn't what it should be."""
-USUAL = {"train": "train", "test": "t10k"}
+"""Loaders by the name of the source."""
+
+PREFIXED_SOURCES: dict[str, Callable[[str, int], RawData]] = {"hf:": read_hugging_face}
+"""Readers of a name and a size, by the prefix of the source."""
+
+PATH_FORMATS = [
+    PathFormat("a .tar of images or a folder of such shards", _load_shards),
+    PathFormat("a .zip of images", _load_zip),
+    PathFormat("a folder with the three binarized_mnist_*.amat files", _load_static_mnist),
+    PathFormat("a folder with MNIST's IDX files", _load_idx_folder),
+    PathFormat("a folder of images", _load_folder),
+    PathFormat("an .npz file", _load_npz),
+    PathFormat("an IDX file", _load_idx_file),
+]
+"""Formats of paths, in the order in which they are tried."""
 
 
-def load_data(source: object = "mnist", labels: object = None, *, size: int = 0) -> Data:
-    """Loads images, with labels where there are any, in three splits.
-
-    Arguments:
-        source: "mnist" (the 70,000 digits that ship), "mnist-dynamic" (the same, validation and
-            test drawn on or off once, as published), "fashion-mnist" (from Debian's package, or
-            fetched from its authors), "ring" or "grid" (mixtures in the plane with known
-            density), "hf:NAME" (Hugging Face datasets), the path of a folder of pictures or a
-            .zip of it (labels from sub-folders; see docs/data.md), of a .tar of pictures or a
-            folder of such shards (WebDataset), of an IDX image file, of a folder with MNIST's
-            four files or with the three binarized_mnist_*.amat files, or of an .npz file, or an
-            array or tensor of images: uint8, or floats in [0, 1], shaped (N, H, W), (N, H, W, C)
-            or (N, C, H, W).
-            What is `Data` already comes back as it is.
-        labels: For a single set of images: the path of an IDX label file, or one whole number or
-            name per image.
-        size: For pictures: the side of the square that all are fitted to; 0: as they are, or 64
-            where their sizes differ.
-
-    Returns:
-        Splits as the source has them, else 80/10/10 by a permutation that never changes.
-
-    Raises:
-        UserError: The source is unknown, missing or damaged, or the labels don't fit.
-    """
-    if isinstance(source, Data):
-        _no_labels_beside(labels, "Data")
-        return source
-    if isinstance(source, str) and source in NAMED:
-        _no_labels_beside(labels, source)
-        return NAMED[source]()
-    if isinstance(source, str) and source.startswith("hf:"):
-        _no_labels_beside(labels, source)
-        return to_data(read_hugging_face(source.removeprefix("hf:"), size))
-    pictures = None if not isinstance(source, str | os.PathLike) else _pictures(_path(source))
-    if pictures is not None:
-        _no_labels_beside(labels, str(source))
-        return _load_pictures(pictures, _path(source).resolve(), size)
-    if isinstance(source, str | os.PathLike):
-        return to_data(_read_path(os.fspath(source), labels))
-    if isinstance(source, np.ndarray | torch.Tensor | list | tuple):
-        found = read_idx(_path(labels)) if isinstance(labels, str | Path) else labels
-        return to_data(Raw(source="arrays", images={"train": source}, labels={"train": found}))
-    raise UserError(f"load_data can't read an object of type {type(source).__name__}. {ACCEPTED}")
-
-
-def fashion_mnist() -> Data:
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017), from Debian's files or its authors'.
-
-    Raises:
-        UserError: The four files are not there and can't be fetched.
-    """
-    raw = read_idx_folder(fashion.fashion_folder())
-    return to_data(dataclasses.replace(raw, source="fashion-mnist", classes=fashion.CLASSES))
-
-
-def _pictures(path: Path) -> list[Item] | None:
-    """The picture files of a zip, of shards, or of a folder that has no data files of another
-    kind."""
-    shards = find_shards(path)
-    if shards and path.is_dir() and list_folder(path):
-        raise UserError(
-            f"{path} holds pictures, and {shards[0].name}: keep the pictures or the shards there."
-        )
-    if shards:
-        return list_shards(shards)
-    if path.is_file() and path.suffix.lower() == ".zip":
-        return list_zip(path)
-    if not path.is_dir() or any(static_file(path, part).is_file() for part in ROWS):
-        return None
-    if _first(path, _spellings(f"{USUAL['train']}-images-idx3-ubyte")) is not None:
-        return None
-    return list_folder(path) or None
-
-
-def _load_pictures(items: list[Item], path: Path, size: int) -> Data:
-    if size and size < SMALLEST_SIDE:
-        raise UserError(f"size is {size}; give at least {SMALLEST_SIDE}, or 0.")
-    key = cache.key_of(items, str(path), size)
-    data = cache.load(key)
-    if data is None:
-        data = to_data(read_pictures(items, path.name, size))
-        if not any(note.startswith("skipped") for note in data.notes):  # it may be mended
-            cache.keep(key, data)
-    return data
-
-
-def read_npz(path: Path, labels: object = None) -> Raw:
-    """Reads named arrays: images, x, x_train, test_images ... and labels, y, y_train ...
-
-    Raises:
-        UserError: It isn't npz, holds Python objects, or has no images under a known name.
-    """
-    images, named = {}, {}
-    try:
-        # opened here, as numpy leaves a file open that turns out to be no zip
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            for key in archive.files:
-                words = [w for w in re.split(r"[_\W]+", key.lower()) if w]
-                split = {SPLITS[w] for w in words if w in SPLITS} or {"train"}
-                rest = {w for w in words if w not in SPLITS}
-                if len(rest) != 1 or len(split) != 1 or not rest <= IMAGE_KEYS | LABEL_KEYS:
-                    continue
-                kind, name = images if rest <= IMAGE_KEYS else named, split.pop()
-                if name in kind:
-                    raise UserError(
-                        f"{path} holds {name} arrays twice (keys {', '.join(archive.files)}): "
-                        "keep one array of images and one of labels for each split."
-                    )
-                kind[name] = archive[key]
-            keys = ", ".join(archive.files) or "none"
-    except UserError:
-        raise
-    except ValueError:
-        raise UserError(
-            f"{path} holds Python objects or is no .npz file: save plain arrays with "
-            "numpy.savez_compressed."
-        ) from None
-    except DAMAGE:
-        raise UserError(f"{path} is damaged or no .npz file: fetch or save it again.") from None
-    if "train" not in images or not set(named) <= set(images):
-        raise UserError(
-            f"{path} has the keys {keys}; name the images 'images' or 'x' and the labels "
-            "'labels' or 'y', with '_train' and '_test' where it has splits."
-        )
-    if labels is not None:
-        if named or len(images) > 1:
-            raise UserError(f"{path} has labels or splits of its own: leave `labels` out.")
-        named = {"train": read_idx(_path(labels)) if isinstance(labels, str | Path) else labels}
-    return Raw(source=path.name, images=images, labels=named)
-
-
-def read_idx_folder(folder: Path) -> Raw:
-    """Reads train-images-idx3-ubyte and what lies beside it, plain or gzip.
-
-    Raises:
-        UserError: There are no such files, or one of them is damaged.
-    """
-    images, labels = {}, {}
-    for split, prefix in USUAL.items():
-        path = _first(folder, _spellings(f"{prefix}-images-idx3-ubyte"))
-        if path is None:
-            continue
-        images[split] = read_idx(path)
-        beside = _first(folder, _spellings(f"{prefix}-labels-idx1-ubyte"))
-        labels[split] = None if beside is None else read_idx(beside)
-    if "train" not in images:
-        found = sorted(p.name for p in folder.iterdir())[:4] or ["nothing"]
-        raise UserError(
-            f"{folder} has no train-images-idx3-ubyte, plain or .gz (it has "
-            f"{', '.join(found)}): give a folder with MNIST's files. {ACCEPTED}"
-        )
-    return Raw(source=folder.resolve().name, images=images, labels=labels)
-
-
-def _read_path(text: str, labels: object) -> Raw:
-    path = _path(text)
-    if path.is_dir():
-        _no_labels_beside(labels, text)
-        if any(static_file(path, part).is_file() for part in ROWS):
-            return read_static_mnist(path)
-        return read_idx_folder(path)
-    if not path.exists():
-        if re.search(r"[./\\~]", text):
-            raise UserError(f"There is no file or folder {text}: check the path. {ACCEPTED}")
-        raise UserError(f"There is no data source '{text}'.{did_you_mean(text, NAMED)} {ACCEPTED}")
-    if path.suffix.lower() == ".npz":
-        return read_npz(path, labels)
-    if path in [static_file(path.parent, part) for part in ROWS]:
-        _no_labels_beside(labels, text)
-        return read_static_mnist(path.parent)
-    content = read_bytes(path)
-    if not is_idx(content) and "idx" not in path.name:
-        raise UserError(f"{path} is no kind of file that load_data reads. {ACCEPTED}")
-    found = labels
-    if labels is None:
-        beside = _labels_beside(path)
-        found = None if beside is None else read_idx(beside)
-    elif isinstance(labels, str | Path):
-        found = read_idx(_path(labels))
-    return Raw(
-        source=path.name,
-        images={"train": parse_idx(content, path)},
-        labels={"train": found},
-    )
-
-
-def _labels_beside(images: Path) -> Path | None:
-    name = images.name.removesuffix(".gz")
-    if "images" not in name:
-        return None
-    usual = name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
-    return _first(images.parent, _spellings(usual))
-
-
-def _spellings(name: str) -> list[str]:
-    """MNIST's files go by train-images-idx3-ubyte and train-images.idx3-ubyte."""
-    return [name, re.sub("-idx", ".idx", name), re.sub(r"\.idx", "-idx", name)]
-
-
-def _first(folder: Path, names: list[str]) -> Path | None:
-    spelled = [folder / f"{name}{end}" for name in names for end in ("", ".gz")]
-    return next((path for path in spelled if path.is_file()), None)
-
-
-def _path(text: object) -> Path:
-    return Path(str(text)).expanduser()
-
-
-def _no_labels_beside(labels: object, source: str) -> None:
-    if labels is not None:
-        raise UserError(f"{source} brings its own labels: leave `labels` out.")
+def _accepted() -> str:
+    names = [*NAMED_SOURCES, *(f"{prefix}NAME" for prefix in PREFIXED_SOURCES)]
+    formats = ", ".join(path_format.description for path_format in PATH_FORMATS)
+    return f"Accepted are the names {', '.join(names)}, the path of {formats}, and arrays."

@@ -1,7 +1,7 @@
 """Mixtures of Gaussians in the plane: data whose density and modes are known exactly.
 
 The ring and the grid follow the protocol of VEEGAN (Srivastava et al., 2017,
-https://arxiv.org/abs/1705.07761) as PacGAN states it (Lin et al., 2018,
+https://arxiv.org/abs/1705.07761) as stated by PacGAN (Lin et al., 2018,
 https://arxiv.org/abs/1712.04086): ring of radius 1, standard deviation 0.01; grid {-4, -2, 0, 2,
 4} squared, standard deviation 0.05.
 """
@@ -18,24 +18,25 @@ from latentarium.errors import UserError
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Images, LabelSet, Modes, PerPoint, Points
 
-TRAIN, HELD_OUT = 100_000, 10_000
+NUM_TRAIN = 100_000
 HIGH_QUALITY_SIGMAS = 3.0
 PERFECT_SHARE = 1 - math.exp(-(HIGH_QUALITY_SIGMAS**2) / 2)
-"""Share of a perfect sample within 3 standard deviations, 98.89 %: the distance from the mean of
-a 2-D Gaussian is Rayleigh distributed. More is too concentrated, not better."""
+"""Share of samples within 3 standard deviations if the model is perfect, 98.89 %: the distance of
+a 2-D Gaussian from its mean has a Rayleigh distribution. A larger share means that samples are too
+concentrated; it is not better."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture2D:
-    """Equal parts of isotropic Gaussians in the plane.
+    """A mixture of isotropic Gaussians in the plane with equal weights.
 
     Arguments:
         means: The modes.
-        std: Their standard deviation, along each axis.
-        name: What the data card calls it.
+        std: Standard deviation of each mode along each axis.
+        name: The name for the data card.
 
     Raises:
-        UserError: No modes, or a deviation that isn't positive.
+        UserError: There are no modes, or `std` is not positive.
     """
 
     means: Modes
@@ -46,67 +47,73 @@ class Mixture2D:
         if len(self.means) == 0 or not self.std > 0:
             raise UserError(
                 f"A mixture of {len(self.means)} modes with std {self.std} has no density: give "
-                "at least 1 mode and a std above 0."
+                "at least 1 mode and a std above 0.",
+                code="invalid-mixture",
             )
 
     def sample(self, n: int, seed: int = 0) -> Points:
-        """Draws n points; the same seed gives the same points."""
+        """Draw n points; the same seed gives the same points."""
         return self.sample_with_modes(n, seed)[0]
 
     def sample_with_modes(self, n: int, seed: int = 0) -> tuple[Points, LabelSet]:
-        """Draws n points and says from which mode each came."""
+        """Draw n points; return them and the mode of each."""
         noise = Noise("mixture", seed)
         modes = noise.integers(len(self.means), n)
         return self.means[modes] + self.std * noise.normal(n, 2), modes
 
     def log_prob(self, points: Points) -> PerPoint:
-        """Log density of each point, in nats."""
+        """Return the log density of each point in nats."""
         squared = (points[:, None] - self.means).square().sum(2)
         normal = -squared / (2 * self.std**2) - math.log(2 * math.pi * self.std**2)
         return normal.logsumexp(1) - math.log(len(self.means))
 
     def nearest(self, points: Points) -> tuple[PerPoint, LabelSet]:
-        """The distance to the nearest mode, and which it is."""
+        """Return the distance of each point to the nearest mode, and that mode."""
         distance, mode = torch.linalg.vector_norm(points[:, None] - self.means, dim=2).min(1)
         return distance, mode
 
 
 def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Mixture2D:
-    """Modes evenly on a circle about the origin."""
+    """Return a mixture whose modes are evenly spaced on a circle around the origin."""
     angles = torch.arange(modes) * (2 * math.pi / max(modes, 1))
     return Mixture2D(radius * torch.stack([angles.cos(), angles.sin()], 1), std, "ring")
 
 
 def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Mixture2D:
-    """side x side modes on a square grid about the origin."""
+    """Return a mixture of side x side modes on a square grid around the origin."""
     axis = (torch.arange(side) - (side - 1) / 2) * spacing
     return Mixture2D(torch.cartesian_prod(axis, axis), std, "grid")
 
 
 def toy_scale(mixture: Mixture2D) -> float:
-    """What points are divided by so that they lie in about [-1, 1]: the farthest coordinate of a
-    mode and four standard deviations."""
+    """Return the divisor that brings points into about [-1, 1].
+
+    It is the largest coordinate of a mode plus four standard deviations.
+    """
     return float(mixture.means.abs().max()) + 4 * mixture.std
 
 
 def toy_data(
-    mixture: Mixture2D, n: int = TRAIN, seed: int = 0, scale: float | None = None
+    mixture: Mixture2D, n: int = NUM_TRAIN, seed: int = 0, scale: float | None = None
 ) -> Data:
-    """Points as "images" of two channels and one pixel, so that every model trains on them.
+    """Draw points as "images" of two channels and one pixel, so that every model trains on them.
 
     Arguments:
-        mixture: Where points come from; each point's label is its mode.
-        n: Points to train on; a tenth of them each for validation and test.
-        seed: Of the points.
-        scale: What coordinates are divided by; None: `toy_scale`. To judge samples, bring
-            them back with `to_points`.
+        mixture: Where points are drawn from; the label of a point is its mode.
+        n: Training points; validation and test have a tenth of them each.
+        seed: Seed of the points.
+        scale: Divisor of the coordinates; None: `toy_scale`. `to_points` reverses it, for instance
+            to evaluate samples.
 
     Raises:
         UserError: Fewer than 10 points, or a scale that isn't positive.
     """
     scale = toy_scale(mixture) if scale is None else scale
     if n < 10 or not scale > 0:
-        raise UserError(f"n is {n} and scale {scale}; give at least 10 points, scale above 0.")
+        raise UserError(
+            f"n is {n} and scale is {scale}; give at least 10 points and a scale above 0.",
+            code="invalid-size",
+        )
 
     def draw(count: int, seed: int) -> tuple[Points, LabelSet]:
         points, modes = mixture.sample_with_modes(count, seed)
@@ -123,18 +130,19 @@ def points_data(
     seed: int = 0,
     classes: tuple[str, ...] = (),
 ) -> Data:
-    """Points of the plane as "images" of two channels and one pixel.
+    """Draw points of the plane as "images" of two channels and one pixel.
 
     Arguments:
-        draw: So many points, in about [-1, 1], of a seed, with their class numbers or None.
-        source: What the data card calls them.
-        n: Points to train on; a tenth of them each for validation and test.
-        seed: Of the points.
+        draw: Takes a number of points and a seed; returns points in about [-1, 1] and their class
+            numbers or None.
+        source: The name for the data card.
+        n: Training points; validation and test have a tenth of them each.
+        seed: Seed of the points.
         classes: Names of the classes.
     """
     splits = []
-    for part, count in (("train", n), ("validation", n // 10), ("test", n // 10)):
-        points, labels = draw(count, derive_seed(part, seed))
+    for name, count in (("train", n), ("validation", n // 10), ("test", n // 10)):
+        points, labels = draw(count, derive_seed(name, seed))
         splits.append(Split(points[:, :, None, None], labels))
     card = DataCard(
         source=source,
@@ -146,5 +154,5 @@ def points_data(
 
 
 def to_points(images: Images, mixture: Mixture2D, scale: float | None = None) -> Points:
-    """Brings "images" back into the plane: the inverse of what `toy_data` did."""
+    """Convert "images" of `toy_data` back to points of the plane."""
     return images.flatten(1) * (toy_scale(mixture) if scale is None else scale)

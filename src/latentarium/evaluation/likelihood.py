@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from latentarium.config import setting
-from latentarium.data.binarized import DYNAMIC, STATIC, is_binary, is_published
+from latentarium.data.binarized_mnist import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
 from latentarium.distributions import DiagonalGaussian
 from latentarium.evaluation.joint_density import (

@@ -12,10 +12,10 @@ from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import exploitability
 from latentarium.evaluation.evaluate import can_be_judged, evaluate, sections_of
 from latentarium.evaluation.report import Report
-from latentarium.machine import machine, versions
+from latentarium.machine import describe_machine, versions
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
 from latentarium.metrics.inception import Inception
-from latentarium.progress import Display
+from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
 
 MOMENTS = 12
@@ -34,7 +34,7 @@ def evaluate_run(
     extractor: Literal["auto", "judge", "random", "pca"] = "auto",
     inception_weights: Path | None = None,
     nll_samples: int = 500,
-    shown: Display,
+    shown: ConsoleProgress,
 ) -> Report:
     """Measures all that fits the run's model, and writes metrics.json into the folder.
 
@@ -52,9 +52,9 @@ def evaluate_run(
     run = Run(folder)
     model = run.load()
     real = data_of(run, data)
-    judge = judge_for(real, progress=shown.say) if can_be_judged(real) else None
+    judge = judge_for(real, progress=shown.print) if can_be_judged(real) else None
     chosen = _extractor(extractor, inception_weights, real, judge)
-    bar = shown.bar(str(folder), len(sections_of(model, real, judge is not None)))
+    bar = shown.task(str(folder), len(sections_of(model, real, judge is not None)))
     report = evaluate(
         model,
         real,
@@ -71,14 +71,16 @@ def evaluate_run(
             "run": run.config.name,
             "weights": run.weights_hash(),
             **report.to_dict(),
-            "machine": machine(),
+            "machine": describe_machine(),
             "versions": versions(),
         }
     )
     return report
 
 
-def measure_gap(folder: str | Path, *, data: str | None = None, shown: Display) -> dict[str, Any]:
+def measure_gap(
+    folder: str | Path, *, data: str | None = None, shown: ConsoleProgress
+) -> dict[str, Any]:
     """Measures how much each player could have gained by moving alone, at the moments of the
     training whose weights were kept, and writes it into gap.json after each. What is there
     already is kept.
@@ -118,7 +120,7 @@ def measure_gap(folder: str | Path, *, data: str | None = None, shown: Display) 
         return {"protocol": protocol, "wanted": wanted, "moments": ordered}
 
     run.save_gap(kept_so_far())  # who waits sees how much there is to do
-    bar = shown.bar(str(folder), len(wanted), len(found))
+    bar = shown.task(str(folder), len(wanted), len(found))
     for step in wanted:
         if str(step) in found:
             continue

@@ -27,7 +27,7 @@ from latentarium.classifier.classifier import Judge, as_stored, load_judge, save
 from latentarium.classifier.training import train_judge
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.files import cache_folder, folder_atomic
+from latentarium.files import atomic_folder, cache_folder
 from latentarium.rng import derive_seed
 from latentarium.shapes import Features, Images, Pixels
 
@@ -248,7 +248,7 @@ def judge_for(
         progress(f"Training a judge of {card.source}, kept for the next time: {steps} steps.")
     judge = train_judge(data, seed=seed, steps=steps, progress=progress)
     try:
-        with folder_atomic(folder) as made:
+        with atomic_folder(folder) as made:
             save_judge(judge, made)
     except (OSError, UserError) as error:
         warnings.warn(

@@ -14,8 +14,8 @@ from latentarium.errors import UserError
 from latentarium.files import (
     from_json,
     is_temporary,
-    numbered,
-    read_plain,
+    numbered_files,
+    read_regular_file,
     sha256,
     to_json,
     write_atomic,
@@ -40,12 +40,12 @@ def add(folder: Path, checkpoint: Checkpoint) -> None:
     write_atomic(folder / f"{stem}.safetensors", content)
     card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
     write_atomic(folder / f"{stem}.json", to_json(card))
-    cards = numbered(folder, ".json")
+    cards = numbered_files(folder, ".json")
     kept = list(cards)[-KEPT:]
     for step, old in cards.items():
         if step not in kept:
             old.unlink()
-    for step, old in numbered(folder, ".safetensors").items():
+    for step, old in numbered_files(folder, ".safetensors").items():
         if step not in kept:
             old.unlink()
     for left in filter(is_temporary, folder.iterdir()):  # by a kill in the middle of a write
@@ -58,7 +58,7 @@ def latest(folder: Path) -> Checkpoint | None:
     Raises:
         UserError: There are checkpoints, but all of them are damaged.
     """
-    cards = numbered(folder, ".json")
+    cards = numbered_files(folder, ".json")
     for path in reversed(cards.values()):
         try:
             return _read(path)
@@ -78,12 +78,12 @@ def latest(folder: Path) -> Checkpoint | None:
 
 def steps(folder: Path) -> list[int]:
     """The steps of the checkpoints that are kept."""
-    return list(numbered(folder, ".json"))
+    return list(numbered_files(folder, ".json"))
 
 
 def _read(card_path: Path) -> Checkpoint:
-    card = from_json(read_plain(card_path))
-    content = read_plain(card_path.with_suffix(".safetensors"))
+    card = from_json(read_regular_file(card_path))
+    content = read_regular_file(card_path.with_suffix(".safetensors"))
     if sha256(content) != card["sha256"]:
         raise ValueError("its checksum is wrong")
     if card["step"] != int(card_path.stem):

@@ -26,18 +26,18 @@ import latentarium
 from latentarium.config import Config, DataCard, flat, from_dict, to_dict
 from latentarium.errors import UserError
 from latentarium.files import (
-    cannot_write,
+    file_lock,
     from_json,
-    hold,
-    holder,
-    is_held,
+    is_locked,
     is_temporary,
-    numbered,
+    lock_owner,
+    numbered_files,
     read_json,
-    read_plain,
+    read_regular_file,
     sha256,
     to_json,
     write_atomic,
+    write_failure,
 )
 from latentarium.image_files import png_bytes
 from latentarium.machine import versions
@@ -125,9 +125,9 @@ class Run:
         """Holds the folder against a second process."""
         with ExitStack() as stack:
             try:
-                free = stack.enter_context(hold(self.folder / LOCK))
+                free = stack.enter_context(file_lock(self.folder / LOCK))
             except OSError as error:
-                raise cannot_write(self.folder / LOCK, error) from None
+                raise write_failure(self.folder / LOCK, error) from None
             if not free:
                 raise UserError(
                     f"Another process is training {self.folder}: wait for it, stop it, or choose "
@@ -140,11 +140,11 @@ class Run:
 
     def is_held(self) -> bool:
         """Whether a process is training it."""
-        return is_held(self.folder / LOCK)
+        return is_locked(self.folder / LOCK)
 
     def holder(self) -> int | None:
         """The number of the process of this machine that holds it."""
-        return holder(self.folder / LOCK)
+        return lock_owner(self.folder / LOCK)
 
     # ------------------------------------------------------------------ checkpoints and weights
 
@@ -178,7 +178,7 @@ class Run:
 
     def last_good(self) -> str:
         """Where the newest checkpoint is, in words."""
-        kept = numbered(self.folder / "checkpoints", ".safetensors")
+        kept = numbered_files(self.folder / "checkpoints", ".safetensors")
         if not kept:
             return "There is no checkpoint yet"
         step = max(kept)
@@ -199,7 +199,7 @@ class Run:
 
     def snapshots(self) -> list[int]:
         """The steps of which weights were kept."""
-        return list(numbered(self.folder / "snapshots", ".safetensors"))
+        return list(numbered_files(self.folder / "snapshots", ".safetensors"))
 
     def load(self, snapshot: int | None = None) -> LatentModel:
         """The model for use, in evaluation mode, on the CPU; or as it was at a snapshot."""
@@ -247,13 +247,13 @@ class Run:
     def save_progress(self, step: int, seconds: float) -> None:
         """Writes how far training is, for who looks between two rows of the log."""
         content = to_json({"step": step, "seconds": round(seconds, 3)})
-        write_atomic(self.folder / "progress.json", content, lasting=False)
+        write_atomic(self.folder / "progress.json", content, fsync=False)
 
     def progress(self) -> tuple[int, float] | None:
         """The step and the seconds that training was at a second ago at most; None where no
         process has said so."""
         try:
-            content = from_json(read_plain(self.folder / "progress.json"))
+            content = from_json(read_regular_file(self.folder / "progress.json"))
             return int(content["step"]), float(content["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -265,7 +265,7 @@ class Run:
     def log(self) -> list[dict[str, Any]]:
         """The rows in order of steps; of rows logged twice by a resumed run, the later one."""
         path = self.log_path
-        lines = read_plain(path).splitlines() if path.exists() else []
+        lines = read_regular_file(path).splitlines() if path.exists() else []
         rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
         return [rows[step] for step in sorted(rows)]
 
@@ -275,7 +275,7 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """The pictures of sample grids, by their step."""
-        return numbered(self.folder / "samples", ".png")
+        return numbered_files(self.folder / "samples", ".png")
 
     def save_gap(self, gap: dict[str, Any]) -> None:
         """Writes gap.json: how far the game was from its equilibrium, over its training."""

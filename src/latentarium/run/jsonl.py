@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from latentarium.files import cannot_write
+from latentarium.files import write_failure
 
 OF_ANOTHER_HAND = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 """What rows raise, where they are used, that we did not write."""
@@ -24,7 +24,7 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
                 file.write(b"\n")
             file.write(json.dumps(row).encode() + b"\n")
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise write_failure(path, error) from None
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:

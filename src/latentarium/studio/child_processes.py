@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, from_json, read_plain, write_atomic
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.progress import JSON_VARIABLE, ProgressLine, parse_progress
 from latentarium.registry import imported_files
 
@@ -92,7 +92,7 @@ class ChildProcesses:
                     start_new_session=True, env=_environment(DETACHED_INTERVAL),
                 )  # fmt: skip
         except OSError as error:
-            raise cannot_write(path, error) from None
+            raise write_failure(path, error) from None
         self._children[name] = child
         if background:
             lower_priority(child.pid)
@@ -108,7 +108,7 @@ class ChildProcesses:
     def record(self, name: str) -> ChildRecord | None:
         """Return how a command was started; None if there is no readable record."""
         try:
-            content = from_json(read_plain(self._output_path(name).with_suffix(".json")))
+            content = from_json(read_regular_file(self._output_path(name).with_suffix(".json")))
             return ChildRecord(
                 folder=Path(content["folder"]),
                 arguments=tuple(map(str, content["arguments"])),

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from latentarium.files import sha256, write_atomic
-from latentarium.progress import duration
+from latentarium.progress import format_duration
 from latentarium.stats.measurement import Measurement, quantity
 from latentarium.tour.claim import Claim, Condition, Figure, System, TourReport
 
@@ -99,7 +99,7 @@ bar.</p>
 {_repeat(report)}
 </main>
 <footer><p>Made by latentarium {_text(report.versions.get("latentarium", ""))} in
-{duration(report.seconds)}. The same numbers for machines: report.json.</p></footer>
+{format_duration(report.seconds)}. The same numbers for machines: report.json.</p></footer>
 <script>{_SCRIPT}</script>
 </body>
 </html>
@@ -210,10 +210,10 @@ def _mark(claim: Claim) -> str:
 
 def _repeat(report: TourReport) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in report.versions.items())
-    steps = ", ".join(f"{name} {duration(value)}" for name, value in report.steps.items())
+    steps = ", ".join(f"{name} {format_duration(value)}" for name, value in report.steps.items())
     return (
         f"<pre>pip install latentarium\nlatentarium tour --seed {report.seed}</pre>"
-        f"<p>This took {duration(report.seconds)} on {_text(report.machine)}: {_text(steps)}.</p>"
+        f"<p>This took {format_duration(report.seconds)} on {_text(report.machine)}: {_text(steps)}.</p>"
         f"<p>{_text(versions)}. Numbers shift a little between machines, since their arithmetic "
         "rounds differently.</p>"
         "<p>Draw more: <code>latentarium sample tour/cgan --label 7 -n 16 --out sevens.png</code>"

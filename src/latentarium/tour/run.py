@@ -11,8 +11,8 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.evaluation.subject import shuffle_test
-from latentarium.machine import machine, versions
-from latentarium.progress import Display
+from latentarium.machine import describe_machine, versions
+from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement
 from latentarium.tour import report as page
@@ -58,7 +58,7 @@ def tour(
     *,
     seed: int,
     quick: bool,
-    shown: Display,
+    shown: ConsoleProgress,
     reporter: Callable[[str], Reporter],
 ) -> TourReport:
     """Trains (or resumes), measures, and writes report.html and report.json.
@@ -80,7 +80,7 @@ def tour(
     for place, (name, preset) in enumerate(names.items()):
         clock = time.monotonic()
         config = _config(preset, seed, quick)
-        shown.say(f"{place + 1} of {len(names)}: trains {preset}")
+        shown.print(f"{place + 1} of {len(names)}: trains {preset}")
         own = None if name in TOYS else data
         runs[name] = train(config, folders[name], own, reporter=reporter(name))
         steps[name] = time.monotonic() - clock
@@ -96,7 +96,7 @@ def tour(
     clock = time.monotonic()
     claims: list[Claim] = []
     measures = _measures(*(5, 3) if quick else (60, 15))
-    bar = shown.bar("measures the claims", len(measures))
+    bar = shown.task("measures the claims", len(measures))
     for measure in measures:
         claims.append(measure(evidence))
         bar.update(len(claims), claims[-1].id)
@@ -109,7 +109,7 @@ def tour(
         seed=seed,
         quick=quick,
         versions=versions(),
-        machine=machine(),
+        machine=describe_machine(),
         steps=steps,
     )
     page.write(report, out)

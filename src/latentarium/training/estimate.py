@@ -15,7 +15,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.memory import keep_freed_memory
-from latentarium.progress import duration
+from latentarium.progress import format_duration
 from latentarium.training.distributed import join
 from latentarium.training.train import Trainer, pick_device
 
@@ -67,7 +67,7 @@ class Rehearsal:
             f"Memory: {self.peak_bytes / 2**20:,.0f} MiB at the most, all included.",
             f"A step: {1000 * self.step_seconds:.3g} ms on {self.device} (median of {self.timed}, "
             f"slowest {1000 * self.slowest:.3g}).",
-            f"In all: {self.steps:,} steps, about {duration(self.total_seconds)}; logging and "
+            f"In all: {self.steps:,} steps, about {format_duration(self.total_seconds)}; logging and "
             "saving add a few percent.",
         ]
 

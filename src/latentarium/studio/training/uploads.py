@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latentarium.data.folders import SUFFIXES
+from latentarium.data.readers.image_files import IMAGE_SUFFIXES
 from latentarium.errors import UserError
-from latentarium.files import cannot_write, from_json, read_plain, write_atomic
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.security import MAX_UPLOAD_BYTES
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
@@ -133,7 +133,7 @@ class Uploads:
         except OSError as error:
             with self._lock:
                 self._incoming.pop(name, None)
-            raise cannot_write(part, error) from None
+            raise write_failure(part, error) from None
 
     async def receive(self, name: str, path: str, content: AsyncIterator[bytes]) -> None:
         """Write a file as its content arrives; an interrupted file is deleted.
@@ -171,7 +171,7 @@ class Uploads:
                 f"{path[:80]} was sent twice: send each file once.", code="duplicate-file"
             ) from None
         except OSError as error:
-            raise cannot_write(target, error) from None
+            raise write_failure(target, error) from None
         finally:
             upload.open_files -= 1
             if not complete:
@@ -225,7 +225,7 @@ class Uploads:
             name = path.stem.removeprefix(".")
             with suppress(OSError, ValueError):
                 if self._find(name) is not None:
-                    report = from_json(read_plain(path))
+                    report = from_json(read_regular_file(path))
                     reports.append({"name": name, "pictures": 0, "bytes": 0, **report})
         return reports
 
@@ -403,7 +403,7 @@ def relative_path(path: str) -> Path:
             f"The path {path[:80]!r} is not accepted: rename the file or its folder.",
             code="invalid-path",
         )
-    if PurePosixPath(path).suffix.lower() not in SUFFIXES | {".zip"}:
+    if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES | {".zip"}:
         raise UserError(
             f"{parts[-1][:80]!r} is neither a picture nor a zip file: leave it out.",
             code="file-type",

@@ -1,0 +1,177 @@
+"""Every kind of image file is decoded to the pixels that a viewer would show."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentarium.data.image_decoding import BrokenImageError, decode_image, read_header
+from support.data_files import image_bytes
+
+RED, GREEN = (200, 10, 20), (10, 190, 30)
+
+
+def flat_image(mode="RGB", colour=RED, size=(12, 9)) -> Image.Image:
+    return Image.new(mode, size, colour)
+
+
+def test_colour_has_three_channels_and_grey_one():
+    colour = decode_image(image_bytes(flat_image()), grey=False)
+    assert colour.shape == (3, 9, 12)
+    assert [int(c[4, 5]) for c in colour] == list(RED)
+    grey = decode_image(image_bytes(flat_image("L", 77)), grey=True)
+    assert grey.shape == (1, 9, 12)
+    assert int(grey[0, 0, 0]) == 77
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "grey"),
+    [("1", 1, True), ("L", 9, True), ("LA", (9, 255), True), ("I;16", 9, True), ("P", 3, False),
+     ("RGB", RED, False), ("RGBA", (*RED, 255), False)],
+)  # fmt: skip
+def test_the_header_has_the_size_and_whether_it_is_grey(mode, colour, grey):
+    image = flat_image(mode, colour)
+    if mode == "P":
+        image.putpalette([1, 2, 3] * 256)
+    assert read_header(image_bytes(image)) == ((9, 12), grey)
+
+
+def test_palette_indices_become_colours():
+    image = flat_image("P", 1)
+    image.putpalette([0, 0, 0, *RED, *GREEN])
+    pixels = decode_image(image_bytes(image), grey=False)
+    assert [int(c[0, 0]) for c in pixels] == list(RED)
+
+
+def test_a_palette_of_greys_is_grey():
+    image = flat_image("P", 5)
+    image.putpalette([v for i in range(256) for v in (i, i, i)])
+    assert read_header(image_bytes(image))[1]
+    assert int(decode_image(image_bytes(image), grey=True)[0, 0, 0]) == 5
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_transparency_is_composited_on_white(alpha):
+    pixels = decode_image(image_bytes(flat_image("RGBA", (*RED, alpha))), grey=False)
+    for channel, value in zip(pixels, RED, strict=True):
+        expected = value * alpha / 255 + 255 * (1 - alpha / 255)
+        assert int(channel[0, 0]) == pytest.approx(expected, abs=1.01)
+
+
+def test_a_transparent_palette_colour_is_white():
+    image = flat_image("P", 1)
+    image.putpalette([0, 0, 0, *RED])
+    pixels = decode_image(image_bytes(image, transparency=1), grey=False)
+    assert [int(c[0, 0]) for c in pixels] == [255, 255, 255]
+
+
+def test_sixteen_bits_are_scaled_and_not_truncated():
+    ramp = np.array([[0, 257, 32768, 65535]], dtype=np.uint16).repeat(3, 0)
+    pixels = decode_image(image_bytes(Image.fromarray(ramp)), grey=True)
+    assert pixels[0, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_one_bit_is_black_and_white():
+    image = flat_image("1", 0)
+    image.putpixel((2, 1), 1)
+    pixels = decode_image(image_bytes(image), grey=True)
+    assert set(np.unique(pixels)) == {0, 255}
+    assert pixels[0, 1, 2] == 255
+
+
+def test_cmyk_becomes_rgb():
+    pixels = decode_image(image_bytes(flat_image("CMYK", (255, 0, 0, 0)), "TIFF"), grey=False)
+    assert pixels[0].max() < 40  # cyan has no red
+    assert pixels[2].min() > 200
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_exif_orientation_is_turned_upright(orientation, kind):
+    upright = np.zeros((9, 12), np.uint8)
+    upright[1, 2] = 255  # one bright pixel near the top left
+    upright[:, 11] = 100
+    image = Image.fromarray(upright)
+    stored_as = {  # how a camera would have stored it
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }  # fmt: skip
+    stored = image.transpose(stored_as[orientation]) if orientation in stored_as else image
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = image_bytes(stored, kind, exif=exif)
+    assert read_header(content)[0] == (9, 12)
+    assert np.array_equal(decode_image(content, grey=True)[0], upright)
+
+
+def test_fitting_covers_the_size_and_crops_at_the_centre():
+    wide = np.zeros((20, 60), np.uint8)
+    wide[:, 20:40] = 250
+    pixels = decode_image(image_bytes(Image.fromarray(wide)), grey=True, size=(10, 10))
+    assert pixels.shape == (1, 10, 10)
+    assert pixels[0, :, 2:8].min() > 240  # the middle third fills it
+
+
+def test_fitting_is_antialiased():
+    """Stripes of one pixel become their mean."""
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 200
+    pixels = decode_image(image_bytes(Image.fromarray(stripes)), grey=True, size=(8, 8))
+    assert abs(pixels.astype(float) - 100).max() < 12
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_other_files_are_broken_images(content):
+    with pytest.raises(BrokenImageError):
+        read_header(content)
+
+
+def test_a_truncated_image_is_broken():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
+    content = image_bytes(Image.fromarray(noise))
+    with pytest.raises(BrokenImageError):
+        decode_image(content[: len(content) // 2], grey=True)
+
+
+def test_too_many_pixels_are_refused_by_the_header():
+    content = image_bytes(flat_image())
+    assert read_header(content, max_pixels=12 * 9).size == (9, 12)
+    with pytest.raises(BrokenImageError):
+        read_header(content, max_pixels=12 * 9 - 1)
+
+
+def test_postscript_starts_no_program():
+    with pytest.raises(BrokenImageError):
+        read_header(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "accepted"), [(0, 1, True), (0, 1000, False), (-1, 1, False)]
+)
+def test_floats_outside_0_to_1_are_refused(low, high, accepted):
+    ramp = np.linspace(low, high, 120, dtype=np.float32).reshape(10, 12)
+    content = image_bytes(Image.fromarray(ramp), "TIFF")
+    if accepted:
+        assert decode_image(content, grey=True)[0].ravel()[[0, -1]].tolist() == [0, 255]
+        return
+    with pytest.raises(BrokenImageError):
+        decode_image(content, grey=True)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "I;16", "F", "1"])
+def test_decoding_in_strips_gives_the_same_pixels(mode):
+    noise = np.random.default_rng(0).integers(0, 256, (50, 40, 4), np.uint8)
+    image = Image.fromarray(noise).convert("L" if mode in ("I;16", "F") else mode)
+    options = {}
+    if mode == "P":
+        options["transparency"] = bytes(range(0, 256, 2))
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., :2].copy().view("<u2")[..., 0])
+    if mode == "F":
+        image = Image.fromarray(noise[..., 0].astype(np.float32) / 255)
+    content = image_bytes(image, "TIFF" if mode == "F" else "PNG", **options)
+    for grey in (False, True):
+        whole = decode_image(content, grey)
+        strips = decode_image(content, grey, strip_pixels=40 * 7)
+        np.testing.assert_array_equal(strips, whole)

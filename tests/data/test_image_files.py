@@ -1,0 +1,176 @@
+"""Folders of image files: labels from folder names, splits, sizes, colours and broken files."""
+
+import io
+import os
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import tiny_data
+from latentarium.data.check import check_data
+from latentarium.data.readers.folders import list_folder
+from latentarium.data.readers.image_files import natural_key, read_images
+from latentarium.data.sources import load_data
+from support.data_files import (
+    flat_png,
+    image_bytes,
+    labels_of,
+    noise_files,
+    noise_png,
+    total_images,
+    write_files,
+)
+from support.errors import raises_code
+
+CLASSES = [f"{c}/{i}.png" for c in ("cats", "dogs") for i in range(8)]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def noise_folder(root, names, shape=(10, 12)):
+    return write_files(root, noise_files(names, shape))
+
+
+def test_sub_folders_are_classes(tmp_path):
+    data = load_data(noise_folder(tmp_path / "pets", CLASSES))
+    assert data.card.classes == ("cats", "dogs")
+    assert data.card.source == "pets"
+    assert data.card.image_shape == (1, 10, 12)
+    labels = torch.cat([labels_of(split) for split in data.splits().values()])
+    assert labels.bincount().tolist() == [8, 8]
+
+
+def test_a_flat_folder_has_no_labels(tmp_path):
+    data = load_data(noise_folder(tmp_path / "p", [f"{i}.png" for i in range(12)]))
+    assert data.card.classes == ()
+    assert data.train.labels is None
+    assert total_images(data) == 12
+
+
+def test_folders_named_train_and_test_are_splits(tmp_path):
+    names = [f"{s}/{n}" for s in ("Train", "val", "testing") for n in CLASSES]
+    data = load_data(noise_folder(tmp_path / "p", names))
+    assert {k: len(s) for k, s in data.splits().items()} == {
+        "train": 16, "validation": 16, "test": 16,
+    }  # fmt: skip
+    assert data.card.classes == ("cats", "dogs")
+
+
+def test_splits_without_train_are_refused(tmp_path):
+    with raises_code("no-train-split"):
+        load_data(noise_folder(tmp_path / "p", [f"test/{i}.png" for i in range(12)]))
+
+
+def test_a_class_may_be_named_train(tmp_path):
+    names = [f"{c}/{i}.png" for c in ("bus", "car", "train") for i in range(6)]
+    data = load_data(noise_folder(tmp_path / "p", names))
+    assert data.card.classes == ("bus", "car", "train")
+
+
+def test_images_are_in_natural_order_of_their_names(tmp_path):
+    assert sorted(["b10", "b9", "a2", "b1"], key=natural_key) == ["a2", "b1", "b9", "b10"]
+    root = tmp_path / "p"
+    for i in np.random.default_rng(1).permutation(12):  # the file system's order doesn't matter
+        write_files(root, {f"{i}.png": flat_png(int(i))})
+    raw = read_images(list_folder(root), "p")
+    assert np.asarray(raw.images["train"])[:, 0, 0, 0].tolist() == list(range(12))
+
+
+def test_classes_are_in_natural_order(tmp_path):
+    names = [f"{c}/{i}.png" for c in (10, 9, 1, 2) for i in range(4)]
+    data = load_data(noise_folder(tmp_path / "p", names))
+    assert data.card.classes == ("1", "2", "9", "10")
+
+
+def test_one_image_in_colour_makes_three_channels(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(11)])
+    noise_folder(root, ["z.png"], shape=(10, 12, 3))
+    assert load_data(root).card.image_shape == (3, 10, 12)
+
+
+def test_grey_stored_as_rgb_has_one_channel(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(12)])
+    grey = load_data(root)
+    for path in root.iterdir():
+        path.write_bytes(image_bytes(Image.open(path).convert("RGB")))
+    rgb = load_data(root)
+    assert rgb.card.image_shape == (1, 10, 12)
+    assert rgb.card.fingerprint == grey.card.fingerprint
+
+
+def test_mixed_sizes_are_fitted_and_noted(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(11)])
+    assert len(load_data(root).notes) == 1
+    noise_folder(root, ["z.png"], shape=(90, 70))
+    data = load_data(root)
+    assert data.card.image_shape == (1, 64, 64)
+    assert any("64 x 64" in note for note in data.notes)
+    assert load_data(root, size=16).card.image_shape == (1, 16, 16)
+    with raises_code("invalid-size"):
+        load_data(root, size=4)
+
+
+def test_a_broken_file_is_skipped_and_named(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(30)])
+    (root / "bad.png").write_bytes(noise_png(0)[:40])
+    assert read_images(list_folder(root), "p").skipped == ("bad.png",)
+    data = load_data(root)
+    assert total_images(data) == 30
+    assert any("bad.png" in note for note in data.notes)
+    assert any("bad.png" in line for line in check_data(root).lines())
+
+
+def test_too_many_broken_files_are_an_error_that_names_them(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(30)])
+    for i in range(5):
+        (root / f"bad{i}.png").write_bytes(b"no")
+    with raises_code("broken-images") as caught:
+        load_data(root)
+    for part in ("5 of 35", "bad0.png", "bad1.png", "bad2.png"):
+        assert part in str(caught.value)
+
+
+def test_a_file_broken_after_its_header_leaves_no_empty_image(tmp_path):
+    files = noise_files(f"a/{i:03}.png" for i in range(60))
+    expected = {np.asarray(Image.open(io.BytesIO(c))).tobytes() for c in files.values()}
+    files["a/030.png"] = files["a/030.png"][:-40]
+    raw = read_images(list_folder(write_files(tmp_path / "p", files)), "p")
+    images = raw.images["train"]
+    assert isinstance(images, np.ndarray)
+    assert len(images) == 59
+    assert all(image.tobytes() in expected for image in images)
+
+
+def test_images_outside_the_class_folders_are_refused(tmp_path):
+    root = noise_folder(tmp_path / "p", [*CLASSES, "stray.png"])
+    with raises_code("missing-labels"):
+        load_data(root)
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "p").mkdir()
+    with raises_code("no-images"):
+        load_data(tmp_path / "p")
+
+
+def test_links_and_pipes_are_not_followed(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(12)])
+    outside = noise_folder(tmp_path / "out", ["secret.png"])
+    os.symlink(outside / "secret.png", root / "link.png")
+    os.symlink(outside, root / "folder")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(root / "pipe.png")  # reading it would never end
+    assert len(list_folder(root)) == 12
+
+
+def test_sound_data_loads_without_warnings_and_arrays_without_notes(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_data(noise_folder(tmp_path / "p", CLASSES))
+    assert tiny_data().notes == ()
