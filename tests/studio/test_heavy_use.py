@@ -286,7 +286,8 @@ def test_deleted_run_folder_is_an_error_not_a_crash(tmp_path):
     with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         for path in (
             "models", "models/0/map", "models/0/snapshots/1", "models/0/animation.gif",
-            "comparison?model=0", "models/0/held-out", "runs", "runs/r", "models/0/map?snapshot=1", "measuring",
+            "models/0/held-out", "models/0/map?snapshot=1", "comparison?model=0", "runs", "runs/r",
+            "measuring",
         ):  # fmt: skip
             assert client.get(f"/api/{path}").status_code in (200, 404, 422), path
         assert client.post("/api/models/0/measuring").status_code < 500

@@ -291,7 +291,7 @@ class ModelRegistry:
                 self._snapshots.popitem(last=False)
         return cached
 
-    def encoded_atlas(self, index: int, snapshot: int = 0) -> Atlas:
+    def encoded_map(self, index: int, snapshot: int = 0) -> Atlas:
         """Return the latent map of a model with an encoder, as `atlas` does.
 
         Raises:

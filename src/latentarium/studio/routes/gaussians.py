@@ -61,7 +61,7 @@ def router(services: Services) -> APIRouter:
     @limit
     def samples(index: int, query: Annotated[GaussianQuery, Query()]) -> Response:
         """Return latents as float32, one after the other."""
-        latents = query.latents(registry.encoded_atlas(index))
+        latents = query.latents(registry.encoded_map(index))
         return binary(latents.numpy().astype("<f4").tobytes())
 
     @routes.get("/noise")
@@ -70,14 +70,14 @@ def router(services: Services) -> APIRouter:
 
         While the user drags an ellipse, the page computes its samples from this noise.
         """
-        registry.encoded_atlas(index)
+        registry.encoded_map(index)
         return binary(standard(seed).numpy().astype("<f8").tobytes())
 
     @routes.get("/verdict")
     @limit
     def assess(index: int, query: Annotated[GaussianQuery, Query()]) -> dict[str, Any]:
         """Assess the decoded samples."""
-        atlas = registry.encoded_atlas(index)
+        atlas = registry.encoded_map(index)
         label = query.label if query.of == "class" else None
         return verdict(atlas, query.latents(atlas), label)
 

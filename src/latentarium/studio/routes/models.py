@@ -35,7 +35,7 @@ def router(services: Services) -> APIRouter:
     @limiter.limit
     def latent_map(index: int, snapshot: int = 0, plane: PlaneName = "") -> Response:
         """Return u32 n, n rows of float32 x and y, and n bytes of class numbers (255: none)."""
-        atlas = registry.encoded_atlas(index, snapshot)
+        atlas = registry.encoded_map(index, snapshot)
         points = atlas.points(plane_of(atlas, plane)).astype("<f4")
         content = len(points).to_bytes(4, "little") + points.tobytes()
         return binary(content + atlas.shown_classes().tobytes())
@@ -48,7 +48,7 @@ def router(services: Services) -> APIRouter:
         `off` is the median distance of the latents from the plane, `spread` from their mean;
         `fidelity` is that of the latent map.
         """
-        atlas = registry.encoded_atlas(index, snapshot)
+        atlas = registry.encoded_map(index, snapshot)
         shown, latents = plane_of(atlas, plane), atlas.codes.double()
         return {
             "variance_share": shown.variance_share,

@@ -297,8 +297,10 @@ class TrainingJobs:
                     f"{name} is {state}: there is nothing to resume.", code="not-resumable"
                 )
             record = self.processes.record(key)
-            restarts = record is not None and not Run.is_at(folder)
-            arguments = record.arguments if restarts else ("resume", str(folder))
+            if record is None or Run.is_at(folder):
+                arguments = ("resume", str(folder))
+            else:
+                arguments = record.arguments
             self._require_free_slot()
             self.processes.start(key, folder, arguments)
 
