@@ -90,8 +90,8 @@ def test_concurrent_requests_share_one_computation(trained, monkeypatch):
 @pytest.mark.parametrize("definition", ["trust", "stretch"])
 def test_gap_layer_holds_the_model_for_few_images_at_a_time(definition, trained, monkeypatch):
     """This includes the first chunk, which computes the calibration."""
-    box, whole = (-1.0, 1.0, -1.0, 1.0), Atlas(*trained)
-    expected = gap_grid(whole, definition, box, 8)
+    box = (-1.0, 1.0, -1.0, 1.0)
+    expected = gap_grid(Atlas(*trained), definition, box, 8)
     monkeypatch.setattr(gap_layer, "AT_ONCE", 8)
     monkeypatch.setattr(gap_layer, "FEW", 8)
     atlas, sizes = Atlas(*trained), []
@@ -249,8 +249,8 @@ def test_application_limits_blas_to_one_thread():
 
 
 FRAMES = st.builds(
-    lambda number, model, kind, n, labelled, moment, rest: (
-        REQUEST.pack(number, model, kind, n, labelled, moment) + rest
+    lambda number, model, kind, n, labelled, snapshot, rest: (
+        REQUEST.pack(number, model, kind, n, labelled, snapshot) + rest
     ),
     st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 4), st.integers(0, 3),
     st.integers(0, 2), st.integers(0, 3), st.binary(max_size=6).map(lambda part: part * 4),

@@ -217,12 +217,12 @@ def ask(socket, message):
 def test_socket_replies_with_frames(client):
     lab = Lab("spiral", seed=2)
     with client.websocket_connect("/lab", headers=HOST) as socket:
-        found = ask(socket, {"start": {"name": "spiral", "seed": 2}})
-        assert found == {"real": lab.real(), "frame": lab.frame()}
-        found = ask(socket, {"steps": 2, "only": "discriminator"})
+        answer = ask(socket, {"start": {"name": "spiral", "seed": 2}})
+        assert answer == {"real": lab.real(), "frame": lab.frame()}
+        answer = ask(socket, {"steps": 2, "only": "discriminator"})
         lab.advance(2, "discriminator")
-        assert found == {"frame": lab.frame()}
-        assert ask(socket, {}) == found
+        assert answer == {"frame": lab.frame()}
+        assert ask(socket, {}) == answer
 
 
 def test_invalid_message_is_an_error_reply_and_the_lab_continues(client):
