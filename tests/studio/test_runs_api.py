@@ -126,7 +126,7 @@ def test_unknown_run_is_not_found(client):
 
 def test_choices_describe_every_preset(client):
     choices = client.get("/api/choices").json()
-    assert [preset["name"] for preset in choices["presets"]] == list(presets.PRESETS)
+    assert [preset["name"] for preset in choices["presets"]] == list(presets.all_presets())
     assert all(preset["words"] and preset["kind"] for preset in choices["presets"])
     assert "mnist" in choices["data"]
 

@@ -46,7 +46,7 @@ def router(services: Services) -> APIRouter:
         """Return the presets and data sets to choose from."""
         uploads = [UPLOAD_PREFIX + report["name"] for report in services.uploads.reports()]
         return {
-            "presets": [describe_preset(name) for name in presets.PRESETS],
+            "presets": [describe_preset(name) for name in presets.all_presets()],
             "data": [*BUILT_IN_DATA, *uploads],
             "folder": str(trainings.folder),
         }
@@ -102,7 +102,7 @@ def describe_preset(name: str) -> dict[str, Any]:
     config = presets.get(name)
     return {
         "name": name,
-        "words": " ".join((presets.PRESETS[name].__doc__ or "").split()),
+        "words": " ".join((presets.all_presets()[name].__doc__ or "").split()),
         **describe_model(config.model),
         "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,

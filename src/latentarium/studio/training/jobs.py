@@ -199,7 +199,7 @@ class TrainingJobs:
         words = record.arguments if record else ()
         options = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE
         preset = options.get("train", "")
-        config = presets.get(preset) if preset in presets.PRESETS else None
+        config = presets.get(preset) if preset in presets.all_presets() else None
         no_model = {"kind": "", "adversarial": False, "has_encoder": False}
         default_steps = config.train.steps if config else 0
         state: State = "waiting" if running else "failed"
