@@ -9,7 +9,7 @@ import pytest
 import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.calibration import levels_of
-from latentarium.studio import processes
+from latentarium.studio import child_processes
 from latentarium.studio.samples.assess import describe_prior
 from support.browser import (
     BROWSER_MARKS,
@@ -36,11 +36,11 @@ def reconstruction(latent_map, number):
 
 def check_cursor_code(page, served, monkeypatch):
     """Require that the copied code reproduces the decoded image of each model, by its folder."""
-    data = served.gallery[AE].latent_map.data
+    data = served.registry[AE].latent_map.data
     monkeypatch.setattr(la, "load_data", lambda *_, **__: data)  # the data set is not in a file
     ran: dict = {}
     exec(page.get_by_test_id("code-python").first.inner_text(), ran)
-    assert list(ran["images"]) == [one.folder for one in served.gallery]
+    assert list(ran["images"]) == [one.folder for one in served.registry]
     for model, image in enumerate(ran["images"].values()):
         made = to_uint8(image.detach())[0, 0].numpy().astype(int)
         assert np.abs(image_on_page(page, f"decoded-{model}") - made).max() <= 1
@@ -49,7 +49,7 @@ def check_cursor_code(page, served, monkeypatch):
 def test_every_encoder_receives_the_same_real_image(page, served, monkeypatch):
     open_page(page, served, "#tab=compare&c.image=17")
     for model in (AE, VAE):
-        latent_map = served.gallery[model].latent_map
+        latent_map = served.registry[model].latent_map
         expected = reconstruction(latent_map, 17)
         assert np.abs(image_on_page(page, f"decoded-{model}") - expected).max() <= 1
         real = latent_map.image(17)[0].numpy().astype(int)
@@ -85,7 +85,7 @@ def test_dragging_on_one_map_moves_all_cursors(page, served):
     drag(page, [(0.3, 0.4), (0.45, 0.6)])
     number = int(address(page)["c.image"])
     for model, old in zip((AE, VAE), before, strict=True):
-        latent_map = served.gallery[model].latent_map
+        latent_map = served.registry[model].latent_map
         now = image_on_page(page, f"decoded-{model}")
         assert not np.array_equal(now, old)
         assert np.abs(now - reconstruction(latent_map, number)).max() <= 1
@@ -99,7 +99,7 @@ def test_dragging_on_one_map_moves_all_cursors(page, served):
 def test_all_models_decode_the_same_z(page, served, monkeypatch):
     open_page(page, served, "#tab=compare&c.lock=z&c.x=0.5&c.y=0.25&c.label=1")
     for model in range(4):
-        latent_map = served.gallery[model].latent_map
+        latent_map = served.registry[model].latent_map
         expected = latent_map.decode_at(0.5, 0.25, "1" if model == CGAN else None, seeds=True)
         expected = to_uint8(expected)[0, 0].numpy().astype(int)
         assert np.abs(image_on_page(page, f"decoded-{model}") - expected).max() <= 1
@@ -151,14 +151,14 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
     turns = [i % 3 for i in range(16)]
     for model in range(4):
         label = turns if model == CGAN else None
-        images = served.gallery[model].latent_map.model.sample(16, label, seed=7)
+        images = served.registry[model].latent_map.model.sample(16, label, seed=7)
         wait_until(page, f"document.querySelector('[data-testid=sample-{model}-15]')?.width > 0")
         np.testing.assert_array_equal(
             image_on_page(page, f"sample-{model}-15"), to_uint8(images)[15, 0].numpy()
         )
     shares = {}
     for model in (AE, VAE, GAN):
-        expected = describe_prior(served.gallery[model].latent_map, 7)
+        expected = describe_prior(served.registry[model].latent_map, 7)
         shares[model] = expected["off"]["share"]
         page.get_by_test_id(f"prior-summary-{model}").wait_for()
         text = page.get_by_test_id(f"prior-scores-{model}").inner_text()
@@ -168,13 +168,13 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
         assert first == pytest.approx(100 * shares[model], abs=0.51)
     assert "unlike real images" in text  # the GAN has no encoder
     least, most = sorted((AE, VAE), key=shares.__getitem__)
-    page.get_by_test_id("conclusion").get_by_text(served.gallery[least].name).wait_for()
+    page.get_by_test_id("conclusion").get_by_text(served.registry[least].name).wait_for()
     said = page.get_by_test_id("conclusion").inner_text()
     if "more often" in said:
-        assert said.index(served.gallery[most].name) < said.index(served.gallery[least].name)
+        assert said.index(served.registry[most].name) < said.index(served.registry[least].name)
     ran: dict = {}
     exec(page.get_by_test_id("code-python").nth(1).inner_text(), ran)
-    last = to_uint8(ran["images"][served.gallery[CGAN].folder])[15, 0].numpy()
+    last = to_uint8(ran["images"][served.registry[CGAN].folder])[15, 0].numpy()
     np.testing.assert_array_equal(image_on_page(page, "sample-3-15"), last)
     old = image_on_page(page, "sample-0-0")
     page.get_by_role("button", name="Resample").click()
@@ -184,7 +184,7 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
 
 def test_only_comparable_measures_are_ranked(page, served):
     for model, low in ((AE, 1.0), (VAE, 3.0), (GAN, 5.0)):
-        run = served.gallery[model].run
+        run = served.registry[model].run
         rows = {
             "frechet": measured("Fréchet distance", low + 0.5, low, low + 1),
             "precision": measured("Precision", 0.5, 0.4, 0.6),
@@ -211,33 +211,34 @@ def test_only_comparable_measures_are_ranked(page, served):
         assert address(page)["c.all"] == "1"
         command = page.get_by_test_id("code-command").inner_text()
         assert command == "latentarium compare " + " ".join(
-            served.gallery[i].folder for i in range(3)
+            served.registry[i].folder for i in range(3)
         )
     finally:
         for model in range(3):
-            (served.gallery[model].run.folder / "metrics.json").unlink()
+            (served.registry[model].run.folder / "metrics.json").unlink()
 
 
 WORK = """
 import json, sys, time, pathlib
-print("r: 1 of 4, about 3 s left  labels", file=sys.stderr, flush=True)
+line = {"progress": 1, "total": 4, "label": "labels", "seconds_left": 3.0}
+print(json.dumps(line), file=sys.stderr, flush=True)
 while not pathlib.Path(sys.argv[1], "go").exists():
     time.sleep(0.02)
 if "gan" in sys.argv[1]:
-    sys.exit("latentarium: The images are gone: give them with --data.")
+    sys.exit('{"error": "The images are gone: give them with --data.", "code": "other-data"}')
 pathlib.Path(sys.argv[1], "metrics.json").write_text(sys.argv[2])
 """
 
 
 def test_a_run_is_evaluated_from_the_page(page, served, monkeypatch, tmp_path):
-    run, gan = (served.gallery[model].run for model in (VAE, GAN))
+    run, gan = (served.registry[model].run for model in (VAE, GAN))
     content = json.dumps(metrics_of(run, {"frechet": measured("Fréchet distance", 2, 1, 3)}))
 
     def command(evaluate, folder):
         return [sys.executable, "-c", WORK, folder, content]
 
-    monkeypatch.setattr(processes, "command", command)
-    studio = StudioServer(served.gallery, runs=tmp_path)
+    monkeypatch.setattr(child_processes, "latentarium_command", command)
+    studio = StudioServer(served.registry, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=1.2")
         place = page.get_by_test_id("measuring-1")
@@ -263,14 +264,14 @@ def test_a_run_is_evaluated_from_the_page(page, served, monkeypatch, tmp_path):
 
 def test_one_button_evaluates_all_runs(page, served, monkeypatch, tmp_path):
     rows = {"frechet": measured("Fréchet distance", 2, 1, 3)}
-    runs = [served.gallery[model].run for model in (AE, VAE)]
+    runs = [served.registry[model].run for model in (AE, VAE)]
     contents = {str(run.folder): json.dumps(metrics_of(run, rows)) for run in runs}
 
     def command(evaluate, folder):
         return [sys.executable, "-c", WORK, folder, contents[folder]]
 
-    monkeypatch.setattr(processes, "command", command)
-    studio = StudioServer(served.gallery, runs=tmp_path)
+    monkeypatch.setattr(child_processes, "latentarium_command", command)
+    studio = StudioServer(served.registry, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=0.1")
         page.get_by_role("button", name="Evaluate all 2 (about 2 min)").click()

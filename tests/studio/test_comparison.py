@@ -5,21 +5,22 @@ import time
 
 import pytest
 from starlette.testclient import TestClient
-from support.drawing import measured, metrics_of
 
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.evaluation.report import Report
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio import processes
+from latentarium.progress import ProgressLine
+from latentarium.studio import child_processes
+from latentarium.studio.child_processes import ChildProcesses
 from latentarium.studio.compare.evaluation_queue import EvaluationQueue
 from latentarium.studio.compare.table import table
-from latentarium.studio.processes import Processes
-from latentarium.studio.registry import Exhibit, Gallery
-from latentarium.studio.routes.comparison import report_of
+from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.routes.compare import report_of
 from latentarium.studio.server import make_app
 from latentarium.training import train
 from support.errors import raises_code
+from support.tiny_studio import measured, metrics_of
 
 
 def report(fingerprint="f", **measurements) -> Report:
@@ -73,21 +74,21 @@ def test_different_protocols_are_marked_and_never_ranked():
 
 
 @pytest.fixture
-def gallery(tmp_path):
+def registry(tmp_path):
     data = tiny_data()
     found = []
     for name in ("ae_debug", "gan_debug"):
         run = train(presets.get(name), tmp_path / name, data)
         found.append(
-            Exhibit(name=name, folder=str(run.folder), kind=name,
+            LoadedModel(name=name, folder=str(run.folder), kind=name,
                     latent_map=LatentMap(run.load(), data), run=run)
         )  # fmt: skip
-    return Gallery(found)
+    return ModelRegistry(found)
 
 
-def test_columns_without_measurements_have_a_reason(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
-        first, second = (one.run for one in gallery)
+def test_columns_without_measurements_have_a_reason(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
+        first, second = (one.run for one in registry)
         first.save_metrics(metrics_of(first, {"mse": measured("E", 1, 0.9, 1.1)}))
         found = client.get("/api/comparison?model=0&model=1&model=0").json()
         assert found["measured"] == [0]
@@ -95,11 +96,11 @@ def test_columns_without_measurements_have_a_reason(gallery):
         assert found["columns"][1]["can_be_measured"]
         assert len(row(found, "mse")["cells"]) == 1
         second.save_metrics(metrics_of(second, {}) | {"weights": "others"})
-        assert report_of(gallery[1])[1] == "trained on since"
+        assert report_of(registry[1])[1] == "trained on since"
         second.save_metrics({"weights": second.weights_hash(), "format": 1})
-        assert "format 1" in report_of(gallery[1])[1]
+        assert "format 1" in report_of(registry[1])[1]
         (second.folder / "metrics.json").write_text("{torn")
-        assert "can't be read" in report_of(gallery[1])[1]
+        assert "can't be read" in report_of(registry[1])[1]
         for bad in ("", "?model=7", "?model=0" * 1 + "&model=1" * 9, "?model=x"):
             assert client.get(f"/api/comparison{bad}").status_code in (404, 422)
 
@@ -113,12 +114,14 @@ def wait(measuring: EvaluationQueue) -> dict:
 
 @pytest.fixture
 def measuring(tmp_path):
-    return EvaluationQueue(Processes(tmp_path / "processes"))
+    return EvaluationQueue(ChildProcesses(tmp_path / "processes"))
 
 
 def instead(monkeypatch, lines):
     """Run other Python code in place of the command line."""
-    monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-c", lines])
+    monkeypatch.setattr(
+        child_processes, "latentarium_command", lambda *_: [sys.executable, "-c", lines]
+    )
 
 
 def test_runs_are_evaluated_one_at_a_time_with_progress(measuring, tmp_path, monkeypatch):
@@ -126,7 +129,7 @@ def test_runs_are_evaluated_one_at_a_time_with_progress(measuring, tmp_path, mon
     instead(
         monkeypatch,
         "import sys, time, pathlib\n"
-        "print('r: 2 of 7, about 12 s left  labels', file=sys.stderr, flush=True)\n"
+        f"print({ProgressLine(2, 7, 'labels', 12.0).to_json()!r}, file=sys.stderr, flush=True)\n"
         f"while not pathlib.Path({str(stop)!r}).exists(): time.sleep(0.01)",
     )
     assert measuring.state()["model"] is None
@@ -179,7 +182,9 @@ def test_failed_evaluation_has_a_reason_and_the_others_continue(measuring, tmp_p
 def test_evaluations_run_the_command_line(measuring, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        processes, "command", lambda *words: asked.append(words) or [sys.executable, "-c", "pass"]
+        child_processes,
+        "latentarium_command",
+        lambda *words: asked.append(words) or [sys.executable, "-c", "pass"],
     )
     measuring.add(0, tmp_path, "photos/")
     wait(measuring)
@@ -189,12 +194,14 @@ def test_evaluations_run_the_command_line(measuring, tmp_path, monkeypatch):
     assert asked == [(*words, "--data", "photos/"), words]
 
 
-def test_shipped_models_are_not_evaluated(gallery):
-    one = gallery[0]
-    shipped = Exhibit(
+def test_shipped_models_are_not_evaluated(registry):
+    one = registry[0]
+    shipped = LoadedModel(
         name="ae", folder="shipped:ae", kind=one.kind, latent_map=one.latent_map, run=one.run
     )  # fmt: skip
-    with TestClient(make_app(Gallery([shipped])), base_url="http://127.0.0.1:8765") as client:
+    with TestClient(
+        make_app(ModelRegistry([shipped])), base_url="http://127.0.0.1:8765"
+    ) as client:
         answer = client.post("/api/models/0/measuring")
         assert answer.status_code == 422
         assert answer.text

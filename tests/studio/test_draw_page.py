@@ -17,7 +17,7 @@ from latentarium.latent.inversion import invert
 from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.query import baseline, inversion
 from latentarium.studio.query.locate import locate_query
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from support.browser import (
     BROWSER_MARKS,
     StudioServer,
@@ -80,7 +80,7 @@ def test_a_drawing_is_encoded_reconstructed_and_has_neighbours(page, served):
     open_page(page, served, "#tab=explore&model=1&tool=draw")
     assert "Draw, or take a real image" in page.locator("aside").inner_text()
     stroke(page, BAR)
-    latent_map = served.gallery[1].latent_map
+    latent_map = served.registry[1].latent_map
     found = first = settled_encoding(page, latent_map)
     assert grey(page, "model-input").max() > 200
     assert torch.equal(grey(page, "reconstruction"), found.reconstruction)
@@ -89,7 +89,7 @@ def test_a_drawing_is_encoded_reconstructed_and_has_neighbours(page, served):
     ]
     assert names == [f"#{number}" for number in found.neighbours.index[0].tolist()]
     likeliest = page.get_by_test_id("likeliest").locator(".class").first.inner_text()
-    assert likeliest.startswith(str(int(found.classes.argmax())))
+    assert likeliest.startswith(str(int(found.class_probabilities.argmax())))
     assert page.get_by_test_id("encoding").locator("ellipse").count() == 2
     stroke(page, POST)
     second = settled_encoding(page, latent_map)
@@ -97,9 +97,9 @@ def test_a_drawing_is_encoded_reconstructed_and_has_neighbours(page, served):
     wait_idle(page)
     page.reload()  # the address contains the drawing
     wait_ready(page)
-    assert settled_encoding(page, latent_map).place == second.point
+    assert settled_encoding(page, latent_map).point == second.point
     page.get_by_role("button", name="Undo").click()
-    assert settled_encoding(page, latent_map).place == first.point
+    assert settled_encoding(page, latent_map).point == first.point
     page.get_by_role("button", name="Clear").click()
     page.get_by_test_id("encoding").wait_for(state="detached")
     assert page.get_by_role("button", name="Undo").is_disabled()
@@ -121,7 +121,7 @@ def test_the_copied_code_loads_the_real_image(page, served):
     position(page)
     code = page.get_by_test_id("code-python").inner_text()
     number = int(re.findall(r"latent_map\.image\((\d+)\)", code)[0])
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     assert len(latent_map.encoded.train) <= number < latent_map.encoded.num_images  # held out
     assert torch.equal(grey(page, "model-input")[0], latent_map.image(number))
     scope = {"latent_map": latent_map}
@@ -179,7 +179,7 @@ def test_the_search_shows_its_steps_and_result(page, served):
     assert page.get_by_role("radio", name="Draw").count() == 0  # needs an encoder
     page.get_by_role("button", name="Find this image").click()
     page.get_by_test_id("verdict").get_by_text("held-out images").wait_for()
-    latent_map = served.gallery[3].latent_map
+    latent_map = served.registry[3].latent_map
     found = invert(latent_map.model, latent_map.image(355)[None], seed=3)
     assert found.label is not None
     assert torch.equal(grey(page, "found"), to_uint8(found.image))
@@ -240,7 +240,7 @@ def test_leaving_the_page_stops_the_search(page, served, monkeypatch):
 
     monkeypatch.setattr(inversion, "invert_iter", long_walk)
     open_page(page, served, "#tab=explore&model=2&tool=find&pad.real=3")
-    image = served.gallery[2].latent_map.image(3).permute(1, 2, 0).numpy()
+    image = served.registry[2].latent_map.image(3).permute(1, 2, 0).numpy()
     body = f'{{"pixels": "{base64.b64encode(image.tobytes()).decode()}"}}'
     assert page.evaluate(ABORT, body) == ""
     page.get_by_role("button", name="Find this image").click()
@@ -274,7 +274,7 @@ def test_zooming_in_shows_images_on_the_map(page, served):
             number = int(label.inner_text().split()[0].removeprefix("#"))
             break
     assert number is not None
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     assert label.inner_text().split()[-1] == str(latent_map.encoded.class_numbers()[number])
     assert shows(page, latent_map.image(number)[0].numpy(), place)
 
@@ -305,10 +305,10 @@ def in_colour(tmp_path_factory):
     data = la.load_data(images)
     run = la.train(presets.get("vae_debug"), tmp_path_factory.mktemp("colour") / "r", data)
     latent_map = LatentMap(run.load(), data)
-    shown = Exhibit(
+    shown = LoadedModel(
         name="colour", folder=str(run.folder), kind="VAE", latent_map=latent_map, run=run
     )
-    studio = StudioServer(Gallery([shown]))
+    studio = StudioServer(ModelRegistry([shown]))
     yield studio
     studio.stop()
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL.GifImagePlugin import GifImageFile
 from starlette.testclient import TestClient
-from support.drawing import gap_grid
 
 import latentarium as la
 from conftest import tiny_arrays
@@ -17,36 +16,39 @@ from latentarium.latent.animation import path_gif
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.paths import lerp, slerp
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.samples.assess import describe_gaussian
 from latentarium.studio.server import make_app
 from support.errors import raises_code
 from support.frames import layer
+from support.tiny_studio import gap_grid
 
 GAN = 1
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(400)
     data = la.load_data(images, labels)
     found = []
     for name in ("ae_debug", "cgan_debug"):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         found.append(
-            Exhibit(name="my run", folder="r", kind=name, latent_map=LatentMap(run.load(), data))
+            LoadedModel(
+                name="my run", folder="r", kind=name, latent_map=LatentMap(run.load(), data)
+            )
         )
-    return Gallery(found)
+    return ModelRegistry(found)
 
 
 @pytest.fixture
-def latent_map(gallery):
-    return gallery[0].latent_map
+def latent_map(registry):
+    return registry[0].latent_map
 
 
 @pytest.fixture
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -231,10 +233,10 @@ def test_path_route_returns_the_interpolations_of_the_map(client, latent_map):
     assert told["graph_codes"] == len(latent_map.latents)
 
 
-def test_paths_of_a_model_without_encoder_join_points_of_the_lattice(client, gallery):
+def test_paths_of_a_model_without_encoder_join_points_of_the_lattice(client, registry):
     told = get(client, "ways", GAN, a="0,0", b="3.5,2").json()
     assert [one["name"] for one in told["ways"]] == ["linear", "spherical"]
-    z = gallery[GAN].latent_map.encoded.lattice(torch.tensor([[0, 0], [3.5, 2]]))
+    z = registry[GAN].latent_map.encoded.lattice(torch.tensor([[0, 0], [3.5, 2]]))
     np.testing.assert_array_equal(np.array(told["ends"], np.float32), z)
     assert get(client, "ways", GAN, a="i0", b="3.5,2").status_code == 422
     assert get(client, "ways/data.gif", GAN, a="0,0", b="3.5,2").status_code == 422
@@ -259,8 +261,8 @@ def test_invalid_ends_of_paths_are_refused(query, client):
         assert get(client, path, **{"a": "i0", "b": "i1", **query}).status_code == 422
 
 
-def test_path_gif_runs_back_and_forth_without_smoothing(client, gallery):
-    latent_map = gallery[GAN].latent_map
+def test_path_gif_runs_back_and_forth_without_smoothing(client, registry):
+    latent_map = registry[GAN].latent_map
     answer = get(client, "ways/spherical.gif", GAN, a="0,0", b="1,2", steps=4, label=2)
     assert answer.headers["content-type"] == "image/gif"
     assert 'filename="my-run-spherical-0-0-1-2.gif"' in answer.headers["content-disposition"]

@@ -37,7 +37,7 @@ def run(page, latent_map):
 
 
 def test_clicking_a_class_samples_from_its_gaussian(page, served):
-    latent_map = served.gallery[1].latent_map
+    latent_map = served.registry[1].latent_map
     open_page(page, served, VAE)
     before = sampled(page)
     assert same(before, decode(latent_map.model, latent_map.class_latents(0)[:25]))
@@ -54,7 +54,7 @@ def test_clicking_a_class_samples_from_its_gaussian(page, served):
 
 
 def test_seed_and_temperature_are_in_the_address(page, served):
-    latent_map = served.gallery[1].latent_map
+    latent_map = served.registry[1].latent_map
     open_page(page, served, VAE + "&gauss.of=1&gauss.seed=7&gauss.t=0.5")
     shown = sampled(page)
     assert same(
@@ -69,7 +69,7 @@ def test_seed_and_temperature_are_in_the_address(page, served):
 
 
 def test_one_gaussian_for_all_images(page, served):
-    latent_map = served.gallery[1].latent_map
+    latent_map = served.registry[1].latent_map
     open_page(page, served, VAE)
     page.get_by_role("radio", name="All: one Gaussian").click()
     shown = sampled(page)
@@ -79,7 +79,7 @@ def test_one_gaussian_for_all_images(page, served):
 
 
 def test_the_drawn_gaussian_follows_its_handles(page, served):
-    latent_map = served.gallery[1].latent_map
+    latent_map = served.registry[1].latent_map
     open_page(page, served, VAE + "&gauss.of=1")
     page.get_by_role("radio", name="Draw your own").click()
     first = sampled(page)
@@ -127,7 +127,7 @@ def test_dragging_a_handle_needs_no_request_but_the_decoding(page, served):
     )
     own = Ellipse(centre=(x, y), major=major, minor=minor, angle=angle, sigmas=1.0)
     z = (
-        served.gallery[1]
+        served.registry[1]
         .latent_map.ellipse_latents(
             own.centre, own.major, own.minor, own.angle, seed=0, truncation=0.7
         )[:25]
@@ -143,9 +143,9 @@ def test_hovering_a_sample_highlights_it_on_the_map(page, served):
     dot = page.locator(".dot.hovered")
     assert not dot.get_attribute("d")
     page.get_by_test_id("sample-7").hover()
-    z = served.gallery[1].latent_map.class_latents(0)[7:8]
-    x, y = served.gallery[1].latent_map.plane.project(z)[0].tolist()
-    glyph = served.gallery[1].latent_map.ellipses()[0][0].centre
+    z = served.registry[1].latent_map.class_latents(0)[7:8]
+    x, y = served.registry[1].latent_map.plane.project(z)[0].tolist()
+    glyph = served.registry[1].latent_map.ellipses()[0][0].centre
     place = page.locator(".map svg text", has_text="0").first
     scale_x = float(dot.get_attribute("d")[1:].split()[0]) - float(place.get_attribute("x"))
     assert np.sign(scale_x) == np.sign(x - glyph[0])

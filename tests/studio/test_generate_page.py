@@ -20,7 +20,7 @@ served = pytest.fixture(studio_with_classifier, scope="module")
 
 
 def made(served, model, n, label=None, **settings):
-    images = served.gallery[model].latent_map.model.sample(n, label, **settings)
+    images = served.registry[model].latent_map.model.sample(n, label, **settings)
     return to_uint8(images)[:, 0].numpy()
 
 
@@ -37,7 +37,7 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
     for i, image in enumerate(made(served, CGAN, 16, "1", seed=5, truncation=0.5)):
         np.testing.assert_array_equal(image_on_page(page, f"sample-{i}"), image)
     wait_for_summary(page, "of 16 match the requested class")
-    latent_map = served.gallery[CGAN].latent_map
+    latent_map = served.registry[CGAN].latent_map
     seen = latent_map.classifier.predict(latent_map.model.sample(16, "1", seed=5, truncation=0.5))
     assert (
         f"{int((seen == 1).sum())} of 16 match the" in page.get_by_test_id("summary").inner_text()
@@ -111,7 +111,7 @@ def test_hovering_shows_the_nearest_training_image(page, served):
         "document.querySelector('[data-testid=training-image]').width > 0"
         " && document.querySelector('[data-testid=detail]').innerText.includes('Image 6')",
     )
-    train = served.gallery[GAN].latent_map.data.train.images[:, 0].numpy().astype(float)
+    train = served.registry[GAN].latent_map.data.train.images[:, 0].numpy().astype(float)
     image = made(served, GAN, 16)[5]
     np.testing.assert_array_equal(image_on_page(page, "detail-image"), image)
     nearest = ((train - image) ** 2).sum((1, 2)).argmin()
@@ -170,7 +170,7 @@ def test_rows_of_the_handwriting_share_one_z(page, served):
 
 def test_png_and_npz_download_the_samples(page, served):
     open_page(page, served, f"#tab=generate&model={CGAN}&g.n=16&g.label=2&g.seed=4")
-    images = served.gallery[CGAN].latent_map.model.sample(16, "2", seed=4)
+    images = served.registry[CGAN].latent_map.model.sample(16, "2", seed=4)
     with page.expect_download() as png:
         page.get_by_role("link", name="PNG").click()
     assert png.value.suggested_filename == "cgan_debug-2-seed4-n16.png"

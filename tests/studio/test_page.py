@@ -40,14 +40,14 @@ def test_dragging_decodes_under_the_pointer(page, served):
     # the image is decoded at the position in the address
     wait_idle(page)
     place = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
-    image = served.gallery[0].latent_map.decode_at(float(place["x"]), float(place["y"]))
+    image = served.registry[0].latent_map.decode_at(float(place["x"]), float(place["y"]))
     grey = ((image.flatten() + 1) * 127.5).round()
     shown = pixels(page)[::4]
     assert max(abs(a - b) for a, b in zip(shown, grey.tolist(), strict=True)) <= 1
 
 
 def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
     rare = latent_map.points()[0]
     open_page(page, served, f"#model=0&x={rare[0]}&y={rare[1]}")
@@ -67,7 +67,7 @@ def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
     [(0.89, (100, 141), "89 %"), (0.2, (26, 47), "20 %"), (-0.5, (4, 5), "0 %")],
 )  # fmt: skip
 def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fidelity, hues, kept):
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     monkeypatch.setitem(latent_map.__dict__, "explained_variance", fidelity)
     x, y = latent_map.points()[level(latent_map).argmax()]
     open_page(page, served, f"#model=0&x={x}&y={y}")
@@ -77,7 +77,7 @@ def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fid
 
 
 def test_colour_of_the_ring_matches_the_verdict(page, served, monkeypatch):
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
     hues = {"typical": (100, 141), "borderline": (26, 47), "unusual": (4, 5)}
     levels, grades = level(latent_map), set()
@@ -238,7 +238,7 @@ def test_copied_code_contains_run_and_position(page, served):
     open_page(page, served, "#model=3&x=0.5&y=0.25&label=1")
     code = page.get_by_test_id("code-python").inner_text()
     assert 'decode_at(0.5, 0.25, label="1")' in code
-    assert served.gallery[3].folder in code
+    assert served.registry[3].folder in code
 
 
 def test_address_contains_the_state(page, served):
@@ -335,11 +335,11 @@ def test_keyboard_shortcuts_are_listed_in_both_languages(page, served):
 
 
 def test_address_identifies_the_model_by_its_folder(page, served):
-    third = served.gallery[2]
+    third = served.registry[2]
     open_page(page, served, f"#model=0&of={third.folder}")  # the number is outdated
     assert page.get_by_role("radio", name=third.name).first.get_attribute("aria-checked") == "true"
     page.get_by_role("radio", name="vae_debug").click()
-    assert address(page)["of"] == served.gallery[1].folder
+    assert address(page)["of"] == served.registry[1].folder
     open_page(page, served, "#model=1&of=runs/gone")
     page.get_by_test_id("model-not-open").wait_for()
 

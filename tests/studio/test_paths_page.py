@@ -31,7 +31,7 @@ def frames(page, name, steps=8):
 
 
 def test_the_copied_code_reproduces_each_path(page, served):
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     ends = latent_map.named_latent("i3"), latent_map.named_latent("0.5,-1.25")
     for name in ("linear", "spherical", "data"):
         open_page(page, served, f"{AE}&p.way={name}")
@@ -61,8 +61,8 @@ def test_the_map_shrinks_for_the_strips_and_stays_complete(page, served):
 def test_unusual_steps_of_a_path_are_named(page, served):
     open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "linear")
-    trust = served.gallery[0].latent_map.decode_scored(
-        served.gallery[0].latent_map.named_latent("300,300")[None]
+    trust = served.registry[0].latent_map.decode_scored(
+        served.registry[0].latent_map.named_latent("300,300")[None]
     )
     assert float(levels_of(trust.scores)) == 0  # more unusual than every held-out image
     said = page.get_by_test_id("path-straight").get_by_test_id("unusual-steps").inner_text()
@@ -142,7 +142,7 @@ def test_a_path_is_saved_as_a_gif(page, served):
 
 
 def test_a_gan_interpolates_latents_and_scores_the_images(page, served):
-    latent_map = served.gallery[3].latent_map
+    latent_map = served.registry[3].latent_map
     open_page(
         page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.way=spherical"
     )
@@ -176,7 +176,7 @@ def test_a_gan_interpolates_latents_and_scores_the_images(page, served):
 
 
 def test_the_map_shows_a_plane_through_three_anchors(page, served):
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     open_page(page, served, "#model=0&tool=plane")
     before = canvas_summary(page)
     assert "PCA plane" in page.get_by_test_id("caption").inner_text()
@@ -216,7 +216,7 @@ def test_collinear_anchors_give_an_error_and_keep_the_map(page, served):
 
 def test_paths_stay_on_the_selected_plane(page, served):
     open_page(page, served, "#model=0&tool=path&plane=c0_c1_c2&p.a=0,0&p.b=1.5,0.5&p.steps=8")
-    latent_map = served.gallery[0].latent_map
+    latent_map = served.registry[0].latent_map
     plane = latent_map.named_plane("c0_c1_c2")
     ends = latent_map.named_latent("0,0", plane), latent_map.named_latent("1.5,0.5", plane)
     shown = frames(page, "linear")

@@ -18,9 +18,8 @@ from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.inversion import invert
 from latentarium.latent.inversion_baseline import BATCH_SIZE
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio import security as guard
 from latentarium.studio.query.baseline import shared_baseline
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.routes import query as given
 from latentarium.studio.server import make_app
 
@@ -32,7 +31,7 @@ NUM_BASELINE = 6
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(300)
     data = la.load_data(images, labels)
     bare = la.load_data(images)
@@ -42,13 +41,13 @@ def gallery(tmp_path_factory):
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", own)
         latent_map = LatentMap(run.load(), own)
         shared_baseline(latent_map, NUM_BASELINE)
-        found.append(Exhibit(name=name, folder="r", kind="", latent_map=latent_map))
-    return Gallery(found)
+        found.append(LoadedModel(name=name, folder="r", kind="", latent_map=latent_map))
+    return ModelRegistry(found)
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -68,8 +67,8 @@ def noise() -> torch.Tensor:
     return (255 * bits).to(torch.uint8)
 
 
-def test_training_image_is_located_at_its_point_of_the_map(client, gallery):
-    latent_map = gallery[AE].latent_map
+def test_training_image_is_located_at_its_point_of_the_map(client, registry):
+    latent_map = registry[AE].latent_map
     image = latent_map.image(7)
     found = client.post("/api/models/0/encode", json={"pixels": text(image)}).json()
     np.testing.assert_allclose([found["x"], found["y"]], latent_map.points()[7], atol=1e-4)
@@ -88,8 +87,8 @@ def test_training_image_is_located_at_its_point_of_the_map(client, gallery):
     assert int(np.argmax(found["classes"])) == int(latent_map.encoded.train.labels[7])
 
 
-def test_posterior_ellipse_is_the_projected_covariance(client, gallery):
-    latent_map = gallery[VAE].latent_map
+def test_posterior_ellipse_is_the_projected_covariance(client, registry):
+    latent_map = registry[VAE].latent_map
     image = latent_map.data.validation.images[0]
     found = client.post("/api/models/1/encode", json={"pixels": text(image)}).json()
     one, two = found["ellipses"]
@@ -101,8 +100,8 @@ def test_posterior_ellipse_is_the_projected_covariance(client, gallery):
     assert (one["x"], one["y"]) == pytest.approx((found["x"], found["y"]))
 
 
-def test_location_and_inversion_use_the_requested_plane(client, gallery):
-    latent_map = gallery[VAE].latent_map
+def test_location_and_inversion_use_the_requested_plane(client, registry):
+    latent_map = registry[VAE].latent_map
     plane = latent_map.named_plane("c0_c1_i5")
     content = {"pixels": text(latent_map.image(5))}
     found = client.post("/api/models/1/encode?plane=c0_c1_i5", json=content).json()
@@ -126,8 +125,8 @@ def test_noise_has_level_zero(client):
     assert client.post("/api/models/2/encode", json=said).status_code == 422
 
 
-def test_unlabelled_data_has_no_class_probabilities(client, gallery):
-    image = gallery[UNLABELLED].latent_map.image(0)
+def test_unlabelled_data_has_no_class_probabilities(client, registry):
+    image = registry[UNLABELLED].latent_map.image(0)
     found = client.post("/api/models/3/encode", json={"pixels": text(image)}).json()
     assert found["classes"] == []
     assert found["neighbours"][0]["label"] is None
@@ -139,8 +138,8 @@ def lines(client, index, **body):
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-def test_inversion_stream_ends_with_the_result_of_invert(client, gallery):
-    latent_map = gallery[CGAN].latent_map
+def test_inversion_stream_ends_with_the_result_of_invert(client, registry):
+    latent_map = registry[CGAN].latent_map
     image = to_uint8(latent_map.model.sample(1, label=1, seed=3))
     said = lines(client, CGAN, pixels=text(image[0]), seed=2)
     steps = [line for line in said if "step" in line]
@@ -161,8 +160,8 @@ def test_inversion_stream_ends_with_the_result_of_invert(client, gallery):
     assert not any("compared" in line for line in lost)  # the baseline is measured once
 
 
-def test_baseline_is_the_inversion_error_of_held_out_images(gallery):
-    latent_map = gallery[AE].latent_map
+def test_baseline_is_the_inversion_error_of_held_out_images(registry):
+    latent_map = registry[AE].latent_map
     baseline = shared_baseline(latent_map)
     shares = list(baseline.measure())
     assert shares == sorted(shares)
@@ -177,8 +176,8 @@ def test_baseline_is_the_inversion_error_of_held_out_images(gallery):
     assert baseline.share_not_better(errors[-1:] + 0.01) == 0
 
 
-def test_inversion_steps_have_points_on_the_map(client, gallery):
-    latent_map = gallery[AE].latent_map
+def test_inversion_steps_have_points_on_the_map(client, registry):
+    latent_map = registry[AE].latent_map
     said = lines(client, AE, pixels=text(latent_map.image(5)))
     place = [line for line in said if "step" in line][-1]["place"]
     z = torch.tensor([said[-1]["z"]])
@@ -189,9 +188,9 @@ def test_inversion_steps_have_points_on_the_map(client, gallery):
     ] is None  # the posterior is a point
 
 
-def test_number_of_concurrent_inversions_is_limited(client, gallery, monkeypatch):
-    app = make_app(gallery)
-    content = {"pixels": text(gallery[CGAN].latent_map.image(0))}
+def test_number_of_concurrent_inversions_is_limited(client, registry, monkeypatch):
+    app = make_app(registry)
+    content = {"pixels": text(registry[CGAN].latent_map.image(0))}
     held = []
 
     def endless(*given):
@@ -228,9 +227,8 @@ def test_invalid_requests_are_refused(client, content):
         assert client.post("/api/models/0/encode", json=content).status_code == 422
 
 
-def test_client_that_reads_nothing_releases_its_inversion(gallery, monkeypatch):
-    monkeypatch.setattr(guard, "SLOWEST", 0.1)
-    app = make_app(gallery)
+def test_client_that_reads_nothing_releases_its_inversion(registry, monkeypatch):
+    app = make_app(registry, send_timeout=0.1)
     body = json.dumps({"pixels": text(noise()), "label": 0}).encode()
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
@@ -256,7 +254,7 @@ def test_client_that_reads_nothing_releases_its_inversion(gallery, monkeypatch):
         return said
 
     async def many():
-        for _ in range(2 * given.SEARCHES):
+        for _ in range(2 * given.MAX_SEARCHES):
             assert (await ask(reads=False))[0]["status"] == 200
             await asyncio.sleep(0.05)
         assert b"z" in b"".join(one.get("body", b"") for one in await ask(reads=True))

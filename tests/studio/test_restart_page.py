@@ -11,7 +11,7 @@ import pytest
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.studio.registry import gallery_of
+from latentarium.studio.registry import load_registry
 from support.browser import BROWSER_MARKS, StudioServer, address, open_page, pixels
 
 pytestmark = BROWSER_MARKS
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def served(folder):
     """A studio that has opened one of the runs."""
-    studio = StudioServer(gallery_of([folder / "a"]), runs=folder)
+    studio = StudioServer(load_registry([folder / "a"]), runs=folder)
     yield studio
     studio.stop()
 
@@ -45,7 +45,7 @@ def restart(page, served, folder):
     served.stop()
     page.get_by_test_id("connection-lost").wait_for()
     page.wait_for_timeout(300)  # after one failed request, the page waits for the connection
-    served.gallery = gallery_of([folder / "a"])
+    served.registry = load_registry([folder / "a"])
     served.start()
     page.get_by_test_id("connection-lost").wait_for(state="detached")
 
@@ -65,7 +65,7 @@ def test_opened_runs_are_reopened_after_a_restart(page, served, folder):
     open_page(page, served, f"#of={folder / 'b'}&model=2&x=0.3&y=0.2")
     before = pixels(page)
     restart(page, served, folder)
-    assert [model.name for model in served.gallery] == ["a", "c", "b"]  # in the same order
+    assert [model.name for model in served.registry] == ["a", "c", "b"]  # in the same order
     page.locator(".map").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
@@ -86,7 +86,7 @@ def test_address_reopens_its_runs_after_a_restart(page, served, folder):
         page.get_by_role("radio", name=re.compile("^c VAE")).get_attribute("aria-checked")
         == "true"
     )
-    assert len(served.gallery) == 2
+    assert len(served.registry) == 2
     open_page(page, served, "#tab=compare")
     page.get_by_role("checkbox", name="a", exact=True).wait_for()
     page.request.post(f"{served.address}api/runs/b/show")
@@ -111,7 +111,7 @@ def test_runs_that_cannot_be_reopened_are_reported(page, served, folder, tmp_pat
     try:
         open_page(page, served, f"#of={damaged}")
         assert "damaged" in page.get_by_test_id("model-not-open").inner_text()
-        assert len(served.gallery) == 1
+        assert len(served.registry) == 1
     finally:
         shutil.rmtree(damaged)
     open_page(page, served, "#tab=compare&c.of=%5B%22gone/x%22%5D&of=gone/y")

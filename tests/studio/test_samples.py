@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from starlette.testclient import TestClient
-from support.drawing import judged
 
 import latentarium as la
 from conftest import tiny_arrays
@@ -18,16 +17,17 @@ from latentarium.latent.class_samples import class_gaussian, sample_gaussian
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.nearest_training import CopyCheck
 from latentarium.models.inference import encode
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.samples.assess import describe_prior
 from latentarium.studio.server import make_app
 from support.frames import reply, request
+from support.tiny_studio import with_classifier
 
 AE, VAE, GAN, CGAN = range(4)
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(400)
     source = tmp_path_factory.mktemp("data") / "tiny.npz"
     np.savez(source, images=images[:, 0], labels=labels)
@@ -39,14 +39,16 @@ def gallery(tmp_path_factory):
         run = la.train(config, tmp_path_factory.mktemp(name) / "r", data)
         latent_map = LatentMap(run.load(), data)
         found.append(
-            Exhibit(name=name, folder=str(run.folder), kind=name, latent_map=latent_map, run=run)
+            LoadedModel(
+                name=name, folder=str(run.folder), kind=name, latent_map=latent_map, run=run
+            )
         )
-    return judged(Gallery(found))[0]
+    return with_classifier(ModelRegistry(found))[0]
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -62,17 +64,17 @@ def drawn(client, model, what, **wish):
      (CGAN, {"label": "0:0.75,2:0.25"}, "0:0.75,2:0.25"), (CGAN, {}, None),
      (CGAN, {"way": "turn"}, [i % 3 for i in range(16)]), (VAE, {"way": "turn"}, None)],
 )  # fmt: skip
-def test_pixels_equal_those_of_sample(client, gallery, model, wish, label):
+def test_pixels_equal_those_of_sample(client, registry, model, wish, label):
     found = drawn(client, model, "pixels", n=16, seed=5, **wish).content
     settings = {"seed": 5, "truncation": wish.get("truncation", 1.0)}
-    made = gallery[model].latent_map.model.sample(16, label, **settings)
+    made = registry[model].latent_map.model.sample(16, label, **settings)
     assert found == to_uint8(made).permute(0, 2, 3, 1).numpy().tobytes()
     z = np.frombuffer(drawn(client, model, "latents", n=16, seed=5, **wish).content, "<f4")
-    assert len(z) == 16 * gallery[model].latent_map.model.latent_dim
+    assert len(z) == 16 * registry[model].latent_map.model.latent_dim
 
 
-def test_blend_weights_are_normalized(gallery):
-    model = gallery[CGAN].latent_map.model
+def test_blend_weights_are_normalized(registry):
+    model = registry[CGAN].latent_map.model
     blend = model.sample(4, "0:3,2:1", seed=1)
     weights = torch.tensor([[0.75, 0, 0.25]]).expand(4, -1)
     torch.testing.assert_close(blend, model.sample(4, weights, seed=1))
@@ -86,11 +88,11 @@ def test_blend_weights_are_normalized(gallery):
      (VAE, {"label": "1", "way": "gaussian"}, ["--gaussian", "1"]), (GAN, {}, [])],
 )  # fmt: skip
 def test_files_equal_those_of_the_command_line(
-    client, gallery, tmp_path, kind, model, wish, words
+    client, registry, tmp_path, kind, model, wish, words
 ):
     content = drawn(client, model, kind, n=9, seed=3, truncation=0.8, **wish).content
     out = tmp_path / kind
-    cli.main(["sample", gallery[model].folder, "-n", "9", "--seed", "3", "--truncation", "0.8",
+    cli.main(["sample", registry[model].folder, "-n", "9", "--seed", "3", "--truncation", "0.8",
               *words, "--out", str(out)])  # fmt: skip
     if kind == "grid.png":
         assert content == out.read_bytes()
@@ -99,8 +101,8 @@ def test_files_equal_those_of_the_command_line(
             np.testing.assert_array_equal(ours["images"], theirs["images"])
 
 
-def test_class_gaussian_is_fitted_to_the_latents_of_the_class(client, gallery):
-    latent_map = gallery[VAE].latent_map
+def test_class_gaussian_is_fitted_to_the_latents_of_the_class(client, registry):
+    latent_map = registry[VAE].latent_map
     made = sample_gaussian(
         latent_map.model, class_gaussian(latent_map.model, latent_map.data, "2"), 32, 0
     )
@@ -113,13 +115,13 @@ def test_class_gaussian_is_fitted_to_the_latents_of_the_class(client, gallery):
     assert said["asked"] == [2] * 32
 
 
-def test_label_and_gaussian_exclude_each_other(gallery, tmp_path, capsys):
+def test_label_and_gaussian_exclude_each_other(registry, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        cli.main(["sample", gallery[VAE].folder, "--label", "1", "--gaussian", "1",
+        cli.main(["sample", registry[VAE].folder, "--label", "1", "--gaussian", "1",
                   "--out", str(tmp_path / "a.png")])  # fmt: skip
     assert capsys.readouterr().err
     with pytest.raises(SystemExit):
-        cli.main(["sample", gallery[CGAN].folder, "--gaussian", "1",
+        cli.main(["sample", registry[CGAN].folder, "--gaussian", "1",
                   "--out", str(tmp_path / "a.png")])  # fmt: skip
     assert capsys.readouterr().err
 
@@ -129,9 +131,9 @@ def latents_and_weights(latent_map, n, seed):
     return z, torch.nn.functional.one_hot(labels, 3).float()
 
 
-def test_assessment_has_the_classes_and_scores_of_each_sample(client, gallery):
+def test_assessment_has_the_classes_and_scores_of_each_sample(client, registry):
     said = drawn(client, CGAN, "opinion", n=16, seed=2).json()
-    latent_map = gallery[CGAN].latent_map
+    latent_map = registry[CGAN].latent_map
     sure, judged = latent_map.classifier.probabilities(latent_map.model.sample(16, seed=2)).max(1)
     assert said["judged"] == judged.tolist()
     np.testing.assert_allclose(said["sure"], sure, atol=1e-4)
@@ -149,8 +151,8 @@ def test_assessment_has_the_classes_and_scores_of_each_sample(client, gallery):
     assert ae["asked"] is None
 
 
-def test_copies_have_distance_zero_and_test_images_that_of_held_out_images(gallery):
-    data = gallery[AE].latent_map.data
+def test_copies_have_distance_zero_and_test_images_that_of_held_out_images(registry):
+    data = registry[AE].latent_map.data
     check = CopyCheck(data)
     train = to_float(data.train.images)
     copies = check(train[[7, 300]])
@@ -165,9 +167,9 @@ def test_copies_have_distance_zero_and_test_images_that_of_held_out_images(galle
     assert (check(torch.ones(1, 1, 12, 10)).nearer == 1).all()
 
 
-def test_copies_route_returns_numbers_of_images_on_the_map(client, gallery):
+def test_copies_route_returns_numbers_of_images_on_the_map(client, registry):
     said = drawn(client, GAN, "copies", n=4).json()
-    latent_map = gallery[GAN].latent_map
+    latent_map = registry[GAN].latent_map
     made = latent_map.model.sample(4)
     for i in range(4):
         near = to_float(latent_map.image(said["number"][i]))
@@ -188,9 +190,9 @@ def test_invalid_sample_requests_are_refused(client, model, wish, what):
     assert answer.text
 
 
-def test_decode_socket_reconstructs_images_and_decodes_seeds(client, gallery):
+def test_decode_socket_reconstructs_images_and_decodes_seeds(client, registry):
     host = {"host": "127.0.0.1:8765"}
-    latent_map = gallery[VAE].latent_map
+    latent_map = registry[VAE].latent_map
     with client.websocket_connect("/decode", headers=host) as socket:
         socket.send_bytes(request([[3], [350]], model=VAE, kind=2))
         found = reply(socket.receive_bytes())
@@ -207,15 +209,15 @@ def test_decode_socket_reconstructs_images_and_decodes_seeds(client, gallery):
         np.testing.assert_array_equal(seeds[0, :, :, 0], expected[0, 0].numpy())
     # models with latents of one size see one vector there
     place = torch.tensor([[0.5, 2.25]], dtype=torch.float64)
-    same = gallery[AE].latent_map.model.latent_dim == latent_map.model.latent_dim
+    same = registry[AE].latent_map.model.latent_dim == latent_map.model.latent_dim
     assert same == torch.equal(
-        gallery[AE].latent_map.encoded.lattice(place), latent_map.encoded.lattice(place)
+        registry[AE].latent_map.encoded.lattice(place), latent_map.encoded.lattice(place)
     )
 
 
-def test_prior_assessment_has_shares_classes_and_distance(client, gallery):
+def test_prior_assessment_has_shares_classes_and_distance(client, registry):
     for model in (AE, GAN, CGAN):
-        latent_map = gallery[model].latent_map
+        latent_map = registry[model].latent_map
         found = client.get(f"/api/models/{model}/samples/prior?seed=3").json()
         label = [i % 3 for i in range(400)] if model == CGAN else None
         images = to_uint8(latent_map.model.sample(400, label, seed=3))
@@ -226,19 +228,19 @@ def test_prior_assessment_has_shares_classes_and_distance(client, gallery):
         assert (found["distance"] is None) == (model != AE)
         assert found["off"]["low"] <= found["off"]["share"] <= found["off"]["high"]
         assert found["usual"]["off"]["share"] <= 0.05  # few held-out images are off the data
-    real = gallery[GAN].latent_map.classifier.probabilities(
-        gallery[GAN].latent_map.data.validation.images
+    real = registry[GAN].latent_map.classifier.probabilities(
+        registry[GAN].latent_map.data.validation.images
     )
     usual = found["usual"]["sure"]["share"]
     assert usual == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
     assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
 
 
-def test_latents_far_from_the_prior_are_detected(gallery):
+def test_latents_far_from_the_prior_are_detected(registry):
     """If latents are draws from N(0, I), samples are on the data; if moved away, none is."""
     shares, distances = [], []
     for moved in (0.0, 9.0):
-        latent_map = LatentMap(gallery[AE].latent_map.model, gallery[AE].latent_map.data)
+        latent_map = LatentMap(registry[AE].latent_map.model, registry[AE].latent_map.data)
         noise = torch.Generator().manual_seed(5)
         size = latent_map.model.latent_dim
         latent_map.encoded.latents = torch.randn(3000, size, generator=noise) + moved

@@ -130,7 +130,7 @@ def test_a_drawn_gaussian_starts_in_the_centre_of_the_view(page, served):
 
 def test_a_gap_layer_appears_early_and_shows_the_remaining_time(page, served, monkeypatch):
     """The computation is paused after its first parts, as for a slow model."""
-    latent_map, resume, turns = served.gallery[0].latent_map, threading.Event(), []
+    latent_map, resume, turns = served.registry[0].latent_map, threading.Event(), []
     real = latent_map.decoder.decode_scored
     latent_map.gap_layers._cache.clear()  # other tests may have filled it
 

@@ -31,7 +31,7 @@ from latentarium.latent.planes import aligned_plane, principal_plane
 from latentarium.latent.snapshots import Snapshots, watched_images
 from latentarium.models.inference import decode, fixed_samples, reconstruct
 from latentarium.run import Run
-from latentarium.studio.registry import KEPT_MOMENTS, Exhibit, Gallery
+from latentarium.studio.registry import MAX_CACHED_SNAPSHOTS, LoadedModel, ModelRegistry
 from latentarium.studio.server import make_app
 
 FAMILIES = (("vae_debug", "VAE"), ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN"))
@@ -52,22 +52,22 @@ def runs(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def gallery(data, runs):
+def registry(data, runs):
     found = [
-        Exhibit(
+        LoadedModel(
             name=n, folder=str(run.folder), kind=k, latent_map=LatentMap(run.load(), data), run=run
         )
         for run, (n, k) in zip(runs, FAMILIES, strict=True)
     ]
-    shipped = Exhibit(
+    shipped = LoadedModel(
         name="ae", folder="f", kind="VAE", latent_map=LatentMap(runs[0].load(), data)
     )
-    return Gallery([*found, shipped])
+    return ModelRegistry([*found, shipped])
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -127,10 +127,10 @@ def test_snapshot_maps_are_aligned_and_show_the_same_images(runs, data):
     )
 
 
-def test_decoding_at_a_snapshot_uses_its_weights(runs, gallery):
+def test_decoding_at_a_snapshot_uses_its_weights(runs, registry):
     for index in (0, 1):
         model = runs[index].load(1)
-        latent_map = gallery.latent_map(index, 2)
+        latent_map = registry.latent_map(index, 2)
         place = torch.tensor([[0.3, -0.2]])
         z = (
             latent_map.plane.unproject(place).float()
@@ -139,20 +139,21 @@ def test_decoding_at_a_snapshot_uses_its_weights(runs, gallery):
         )
         expected = to_uint8(decode(model, z))
         assert np.array_equal(to_uint8(latent_map.decode_at(0.3, -0.2)), expected)
-        final = to_uint8(gallery.latent_map(index).decode_at(0.3, -0.2))
+        final = to_uint8(registry.latent_map(index).decode_at(0.3, -0.2))
         assert not np.array_equal(final, expected)
 
 
-def test_snapshots_decode_what_the_registry_decodes(runs, data, gallery):
+def test_snapshots_decode_what_the_registry_decodes(runs, data, registry):
     snapshots = Snapshots(runs[0], data)
     assert torch.equal(
-        snapshots.latent_map(2).decode_at(0.5, 0.25), gallery.latent_map(0, 2).decode_at(0.5, 0.25)
+        snapshots.latent_map(2).decode_at(0.5, 0.25),
+        registry.latent_map(0, 2).decode_at(0.5, 0.25),
     )
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_snapshot_route_returns_samples_and_reconstructions(index, client, runs, data):
-    content = client.get(f"/api/models/{index}/moments/2").content
+    content = client.get(f"/api/models/{index}/snapshots/2").content
     samples, columns, rebuilt = np.frombuffer(content, "<u4", 3)
     pixels = np.frombuffer(content, np.uint8, offset=12).reshape(-1, 12, 10, 1)
     model = runs[index].load(1)
@@ -163,7 +164,7 @@ def test_snapshot_route_returns_samples_and_reconstructions(index, client, runs,
         again = to_uint8(reconstruct(model, watched_images(data)))
         assert rebuilt == 12
         assert np.array_equal(pixels[samples:, :, :, 0], again[:, 0])
-        real = np.frombuffer(client.get("/api/models/0/witnesses").content, np.uint8)
+        real = np.frombuffer(client.get("/api/models/0/held-out").content, np.uint8)
         assert np.array_equal(real, watched_images(data).images.flatten())
     else:
         assert rebuilt == 0
@@ -180,7 +181,7 @@ def test_watched_images_are_held_out_images_ordered_by_class(data):
 
 
 def test_animation_has_a_frame_for_each_snapshot(client, runs, data):
-    content = client.get("/api/models/1/film").content
+    content = client.get("/api/models/1/animation.gif").content
     assert content == snapshots_gif(Snapshots(runs[1], data))
     picture = Image.open(io.BytesIO(content))
     assert (picture.format, getattr(picture, "n_frames", 1)) == ("GIF", 3)
@@ -222,8 +223,8 @@ def test_drawn_points_have_the_right_pixels_and_mixed_colours():
 
 @pytest.mark.parametrize(
     "path",
-    ["0/moments/4", "0/moments/-1", "3/moments/1", "9/moments/1", "3/film", "9/film",
-     "9/witnesses", "0/map?moment=4"],
+    ["0/snapshots/4", "0/snapshots/-1", "3/snapshots/1", "9/snapshots/1", "3/animation.gif", "9/animation.gif",
+     "9/held-out", "0/map?snapshot=4"],
 )  # fmt: skip
 def test_unknown_snapshots_are_not_found(path, client):
     answer = client.get(f"/api/models/{path}")
@@ -233,30 +234,32 @@ def test_unknown_snapshots_are_not_found(path, client):
 
 def test_cached_snapshots_are_bounded_and_their_maps_stay_the_same(runs, data):
     latent_map = LatentMap(runs[0].load(), data)
-    gallery = Gallery([
-        Exhibit(name=str(i), folder=str(i), kind="VAE", latent_map=latent_map, run=runs[0])
+    registry = ModelRegistry([
+        LoadedModel(name=str(i), folder=str(i), kind="VAE", latent_map=latent_map, run=runs[0])
         for i in range(10)
     ])  # fmt: skip
-    first = gallery.latent_map(0, 1).points()
+    first = registry.latent_map(0, 1).points()
     for i in range(10):
         for moment in (1, 2, 3):
-            gallery.latent_map(i, moment)
-    assert len(gallery._moments) == KEPT_MOMENTS
-    np.testing.assert_array_equal(gallery.latent_map(0, 1).points(), first)
+            registry.latent_map(i, moment)
+    assert len(registry._snapshots) == MAX_CACHED_SNAPSHOTS
+    np.testing.assert_array_equal(registry.latent_map(0, 1).points(), first)
 
 
 def test_damaged_snapshot_is_refused_and_the_others_remain(runs, data, tmp_path):
     folder = Path(shutil.copytree(runs[0].folder, tmp_path / "r"))
     (folder / "snapshots" / "000000001.safetensors").write_bytes(b"torn")
     latent_map = LatentMap(runs[0].load(), data)
-    exhibit = Exhibit(name="r", folder="r", kind="VAE", latent_map=latent_map, run=Run(folder))
-    with TestClient(make_app(Gallery([exhibit])), base_url="http://127.0.0.1:8765") as client:
-        answer = client.get("/api/models/0/moments/2")
+    exhibit = LoadedModel(name="r", folder="r", kind="VAE", latent_map=latent_map, run=Run(folder))
+    with TestClient(
+        make_app(ModelRegistry([exhibit])), base_url="http://127.0.0.1:8765"
+    ) as client:
+        answer = client.get("/api/models/0/snapshots/2")
         assert answer.status_code == 422
         assert answer.text
         # those before and after it are available
-        assert client.get("/api/models/0/moments/3").status_code == 200
-        assert client.get("/api/models/0/moments/1").status_code == 200
+        assert client.get("/api/models/0/snapshots/3").status_code == 200
+        assert client.get("/api/models/0/snapshots/1").status_code == 200
 
 
 def test_later_snapshots_are_aligned_with_earlier_ones(data, tmp_path):

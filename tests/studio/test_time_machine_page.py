@@ -21,11 +21,11 @@ from support.browser import (
 pytestmark = BROWSER_MARKS
 
 RUNS = ("r", "r~2", "r~3", "r~4")
-"""Ids in Train of the models of the gallery, whose folders have the same name."""
+"""Ids in Train of the models of the registry, whose folders have the same name."""
 
 
 def rewind(page, served, index, address=""):
-    """Open the time machine of a model of the gallery, and wait for its snapshots."""
+    """Open the time machine of a model of the registry, and wait for its snapshots."""
     open_page(page, served, f"#tab=train&t.run={RUNS[index]}{address}")
     page.get_by_test_id("loaded").filter(has_text=re.compile(r"3 \D+ 3\b")).wait_for()
     page.locator(".map").evaluate("map => map.scrollIntoView({ block: 'center' })")
@@ -99,15 +99,15 @@ def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served):
     assert pixels(page) != before
     place = address(page)
     x, y = float(place["m.x"]), float(place["m.y"])
-    expected = to_uint8(served.gallery.latent_map(0, 2).decode_at(x, y)).flatten()
+    expected = to_uint8(served.registry.latent_map(0, 2).decode_at(x, y)).flatten()
     assert np.abs(np.array(pixels(page)[::4]) - expected.numpy()).max() <= 1
     assert page.locator(".decoded").get_by_test_id("distance").is_visible()
     names: dict = {}
     code = page.get_by_test_id("code-python").inner_text()
     assert "run.load(1)" in code
     # the images were arrays, which the copied code can't load
-    code = code.replace(served.gallery[0].data_code(), "data")
-    names["data"] = served.gallery[0].latent_map.data
+    code = code.replace(served.registry[0].data_code(), "data")
+    names["data"] = served.registry[0].latent_map.data
     exec(code, names)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)
 
@@ -181,9 +181,9 @@ def test_snapshots_are_saved_as_png_and_gif(page, served):
 
 
 def test_model_without_snapshots_shows_how_to_save_them(page, served):
-    bare = served.gallery[0]
+    bare = served.registry[0]
     page.route(
-        "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"moments": []}])
+        "**/api/models", lambda route: route.fulfill(json=[bare.describe(0) | {"snapshots": []}])
     )
     open_page(page, served, "#tab=train&t.run=r")
     assert "--train.snapshots 24" in page.locator("article").inner_text()

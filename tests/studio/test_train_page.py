@@ -15,7 +15,7 @@ from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.image_files import png_bytes
 from latentarium.run import Run
-from latentarium.studio.registry import gallery_of
+from latentarium.studio.registry import load_registry
 from support.browser import (
     BROWSER_MARKS,
     StudioServer,
@@ -49,7 +49,7 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(runs):
     """A separate server, since the tests open models in it."""
-    studio = StudioServer(gallery_of([]), runs=runs)
+    studio = StudioServer(load_registry([]), runs=runs)
     yield studio
     studio.stop()
 
@@ -131,13 +131,13 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     page.get_by_test_id("pause").click()
     wait_for_state(page, "paused")
     page.get_by_test_id("snapshot").wait_for()  # its snapshots are open already
-    assert [model.step is None for model in served.gallery if model.name == "mine"] == [False]
+    assert [model.step is None for model in served.registry if model.name == "mine"] == [False]
     page.get_by_test_id("stop").click()
     wait_for_state(page, "stopped")
     page.get_by_test_id("resume").click()
     wait_for_state(page, "done")
     assert re.search(r"600\D+600", page.get_by_test_id("progress").inner_text())
-    assert "mine" in [model.name for model in served.gallery]  # opened without a click
+    assert "mine" in [model.name for model in served.registry]  # opened without a click
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
     uninterrupted = la.train(mine.config, tmp_path / "uninterrupted")

@@ -14,7 +14,7 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import Exhibit, Gallery, prepare
+from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
 from latentarium.studio.server import STATIC, make_app
 
 CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
@@ -92,8 +92,8 @@ WAIT_IDLE = """(seconds) => new Promise((resolve, reject) => {
 class StudioServer:
     """A studio in a thread, which can be stopped and restarted on the same port."""
 
-    def __init__(self, gallery, **settings) -> None:
-        self.gallery, self.settings = gallery, settings
+    def __init__(self, registry, **settings) -> None:
+        self.registry, self.settings = registry, settings
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -101,7 +101,7 @@ class StudioServer:
         self.start()
 
     def start(self) -> None:
-        app = make_app(self.gallery, **self.settings)
+        app = make_app(self.registry, **self.settings)
         settings = uvicorn.Config(app, "127.0.0.1", self.port, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -128,11 +128,11 @@ def served(tmp_path_factory):
         folder = str(run.folder)
         latent_map = LatentMap(run.load(), data)
         exhibits.append(
-            Exhibit(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
+            LoadedModel(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
         )
-    gallery = Gallery(exhibits)
-    prepare(gallery).join()
-    studio = StudioServer(gallery)
+    registry = ModelRegistry(exhibits)
+    prepare(registry).join()
+    studio = StudioServer(registry)
     yield studio
     studio.stop()
 

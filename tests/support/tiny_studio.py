@@ -9,13 +9,13 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.training import train_classifier
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import Exhibit, Gallery, prepare
+from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
 from support.browser import StudioServer, pixels
 
 KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
 
 
-def open_models(make_folder, n: int, *names: str) -> list[Exhibit]:
+def open_models(make_folder, n: int, *names: str) -> list[LoadedModel]:
     """Train models of n tiny images for a few steps, one for each preset, and open them."""
     data = la.load_data(*tiny_arrays(n))
     exhibits = []
@@ -23,31 +23,31 @@ def open_models(make_folder, n: int, *names: str) -> list[Exhibit]:
         run = la.train(presets.get(name), make_folder(name) / "r", data)
         latent_map = LatentMap(run.load(), data)
         exhibits.append(
-            Exhibit(name=name, folder="r", kind=KINDS[name], latent_map=latent_map, run=run)
+            LoadedModel(name=name, folder="r", kind=KINDS[name], latent_map=latent_map, run=run)
         )
     return exhibits
 
 
-def with_classifier(gallery) -> tuple[Gallery, Classifier]:
+def with_classifier(registry) -> tuple[ModelRegistry, Classifier]:
     """Open the same models with a classifier of their images."""
-    judge = train_classifier(gallery[0].latent_map.data, steps=60, checks=2)
+    judge = train_classifier(registry[0].latent_map.data, steps=60, checks=2)
     exhibits = []
-    for old in gallery:
+    for old in registry:
         latent_map = LatentMap(old.latent_map.model, old.latent_map.data)
         latent_map.decoder.classifier = judge
         exhibits.append(
-            Exhibit(
+            LoadedModel(
                 name=old.name, folder=old.folder, kind=old.kind, latent_map=latent_map, run=old.run
             )
         )
-    classified = Gallery(exhibits)
+    classified = ModelRegistry(exhibits)
     prepare(classified).join()
     return classified, judge
 
 
 def studio_with_classifier(served):
     """Serve the same models with a classifier; the body of a fixture."""
-    studio = StudioServer(with_classifier(served.gallery)[0])
+    studio = StudioServer(with_classifier(served.registry)[0])
     yield studio
     studio.stop()
 

@@ -81,11 +81,11 @@ def studio(
         port: The port; the next free one if it is taken, any free one for 0.
         browse: Open the page in a browser.
     """
-    from latentarium.studio.registry import gallery_of
+    from latentarium.studio.registry import load_registry
     from latentarium.studio.serve import serve
 
-    gallery = gallery_of(shown, data)
-    serve(gallery, host=host, port=port, browse=browse, say=print_result, runs=runs)
+    registry = load_registry(shown, data)
+    serve(registry, host=host, port=port, browse=browse, say=print_result, runs=runs)
 
 
 def data_check(

@@ -10,9 +10,9 @@ export interface Model {
   image_shape: [number, number, number];
   classes: string[];
   /** its decoder takes a class */
-  asks_class: boolean;
+  decodes_label: boolean;
   /** its samples can be conditioned on a class */
-  takes_class: boolean;
+  takes_label: boolean;
   has_map: boolean;
   images: number;
   /** how many of them, the first ones, are training images; the others are held out */
@@ -28,7 +28,7 @@ export interface Model {
   /** step of the snapshot that is shown while the model is still training; null: training has ended */
   step: number | null;
   /** training steps with a snapshot */
-  moments: number[];
+  snapshots: number[];
   gaps: string[];
 }
 
@@ -91,11 +91,11 @@ export async function post(path: string, content: unknown, init: RequestInit = {
  *
  * @param snapshot number of a training snapshot, from 1; 0: the finished model */
 export const plane = async (id: number, snapshot = 0, name = ""): Promise<Plane> =>
-  (await get(`/api/models/${id}/plane?moment=${snapshot}&plane=${encodeURIComponent(name)}`)).json();
+  (await get(`/api/models/${id}/plane?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`)).json();
 
 /** Fetch the encoded images in coordinates of a plane, which is named as for `plane`. */
 export async function pointMap(id: number, snapshot = 0, name = ""): Promise<PointMap> {
-  const path = `/api/models/${id}/map?moment=${snapshot}&plane=${encodeURIComponent(name)}`;
+  const path = `/api/models/${id}/map?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`;
   const content = await (await get(path)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
@@ -145,7 +145,7 @@ export async function* jsonLines<T>(response: Response): AsyncGenerator<T> {
 /** Fetch at most 256 images of the map by their numbers: pixels row by row, channels last. */
 export async function realImages(id: number, numbers: number[], snapshot = 0): Promise<Uint8Array[]> {
   const query = numbers.map((number) => `number=${number}`).join("&");
-  const content = await (await get(`/api/models/${id}/images?moment=${snapshot}&${query}`)).arrayBuffer();
+  const content = await (await get(`/api/models/${id}/images?snapshot=${snapshot}&${query}`)).arrayBuffer();
   const size = content.byteLength / numbers.length;
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }

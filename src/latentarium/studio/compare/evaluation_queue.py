@@ -3,7 +3,6 @@
 The queue is kept by the server, so it continues while the page is closed.
 """
 
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.studio.processes import Processes
+from latentarium.progress import format_duration
+from latentarium.studio.child_processes import ChildProcesses
 
-PROGRESS = re.compile(r"(\d+) of (\d+), about (.+) left")
 NAME = "evaluate"
 MAX_QUEUED = 32
 POLL_SECONDS = 0.05
@@ -37,7 +36,7 @@ class EvaluationQueue:
         max_queued: Most runs in the queue, with the one that is being evaluated.
     """
 
-    def __init__(self, processes: Processes, max_queued: int = MAX_QUEUED) -> None:
+    def __init__(self, processes: ChildProcesses, max_queued: int = MAX_QUEUED) -> None:
         self.processes, self.max_queued = processes, max_queued
         self._lock = threading.Lock()
         self._queue: list[Evaluation] = []
@@ -82,17 +81,20 @@ class EvaluationQueue:
         with self._lock:
             current = self._queue[0] if self._queue else self._started
             running = bool(self._queue) and current is self._started
-            output = "\n".join(self.processes.said(NAME)) if running else ""
-            matches = PROGRESS.findall(output)
-            done, total, left = matches[-1] if matches else ("0", "0", "")
+            progress = self.processes.progress(NAME) if running else None
+            if progress is None or progress.seconds_left is None:
+                done, total, left = 0, 0, ""
+            else:
+                done, total = progress.done, progress.total
+                left = format_duration(progress.seconds_left)
             return {
                 "model": None if current is None else current.model,
                 "running": bool(self._queue),
                 "waiting": [queued.model for queued in self._queue[1:]],
                 "finished": self._finished,
                 "seconds": round(time.monotonic() - self._start_time) if running else 0,
-                "done": int(done),
-                "of": int(total),
+                "done": done,
+                "of": total,
                 "left": left,
                 "troubles": dict(self._failures),
             }
@@ -122,9 +124,9 @@ class EvaluationQueue:
             self.processes.start(NAME, evaluation.folder, arguments, background=True)
             self._started, self._start_time = evaluation, time.monotonic()
         self._wait()
-        code = self.processes.code(NAME)
+        code = self.processes.exit_code(NAME)
         return self.processes.failure(NAME) or (f"It ended with exit code {code}." if code else "")
 
     def _wait(self) -> None:
-        while self.processes.lives(NAME):
+        while self.processes.is_running(NAME):
             time.sleep(POLL_SECONDS)

@@ -1,7 +1,7 @@
 """Inversion baselines of the open models, each measured once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from weakref import WeakKeyDictionary
 
 from latentarium.latent.inversion_baseline import InversionBaseline
@@ -30,7 +30,7 @@ class SharedBaseline:
         )
         self._measuring = threading.Lock()
 
-    def measure(self) -> Iterator[float]:
+    def measure(self) -> Generator[float, None, None]:
         """Invert the held-out images unless that was done, and yield the share that is done."""
         while not self._measuring.acquire(timeout=POLL_SECONDS):
             yield 0.0

@@ -7,7 +7,7 @@ from latentarium.errors import UserError
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.scores import ScoredImages
 from latentarium.shapes import LatentSet, Pixels, SoftLabelSet
-from latentarium.studio.protocol import Kind
+from latentarium.studio.protocol import DecodeRequest, RowKind
 
 
 def row_sizes(latent_map: LatentMap) -> tuple[int, ...]:
@@ -24,16 +24,16 @@ def answer_request(latent_map: LatentMap, request: DecodeRequest) -> ScoredImage
             "unknown-image"), or a model that can't encode it (code "no-encoder").
     """
     latent_map.decoder.check_label(request.labels)
-    if request.kind == Kind.IMAGES:
+    if request.kind == RowKind.IMAGES:
         return latent_map.decoder.reconstruct_scored(_images(latent_map, request))
     return latent_map.decode_scored(_latents(latent_map, request), _class_weights(request))
 
 
 def _latents(latent_map: LatentMap, request: DecodeRequest) -> LatentSet:
     rows = torch.from_numpy(request.rows.astype(np.float64))
-    if request.kind == Kind.LATENTS:
+    if request.kind == RowKind.LATENTS:
         return rows.float()
-    if request.kind == Kind.POINTS:
+    if request.kind == RowKind.POINTS:
         return latent_map.unproject(rows)
     return latent_map.encoded.lattice(rows)
 

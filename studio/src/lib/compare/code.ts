@@ -7,7 +7,7 @@ const HEAD = ["import latentarium as la", "from latentarium.studio.maps.atlas im
 const folderOf = (model: Model): string => JSON.stringify(model.folder);
 
 function labelOf(model: Model): string {
-  if (!model.asks_class) return "None";
+  if (!model.decodes_label) return "None";
   return JSON.stringify(model.classes[Math.min(compareState.label, model.classes.length - 1)]);
 }
 
@@ -43,7 +43,7 @@ export function cursorCode(here: Comparison): string {
 /** The samples from N(0, I). */
 export function samplesCode(models: Model[]): string {
   const sample = (model: Model): string => {
-    const labels = model.takes_class ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
+    const labels = model.takes_label ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
     return `images[${folderOf(model)}] = ${model.model_code}.sample(16, ${labels}seed=${seedOf()})`;
   };
   return ["import latentarium as la", "", "images = {}", ...models.map(sample)].join("\n");

@@ -59,7 +59,7 @@ export class Comparison {
       const [map, mapPlane] = await Promise.all([pointMap(model.id), plane(model.id)]);
       this.maps = { ...this.maps, [model.id]: map };
       const [[x, y]] = project(mapPlane, new Float32Array(model.latent_dim));
-      if (!model.takes_class) this.normals = { ...this.normals, [model.id]: { x, y } };
+      if (!model.takes_label) this.normals = { ...this.normals, [model.id]: { x, y } };
       this.classes = { ...this.classes, [model.id]: mapPlane.ellipses[0] ?? [] };
       this.fidelities = { ...this.fidelities, [model.id]: mapPlane.fidelity };
     } catch (error) {

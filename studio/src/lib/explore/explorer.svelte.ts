@@ -136,7 +136,7 @@ export class Explorer {
 
   /** One-hot labels of the selected class for n images; undefined for a model that takes no class. */
   labelWeights(n: number): Float32Array | undefined {
-    return this.model.asks_class ? oneHot(exploreState.label, n, this.model.classes.length) : undefined;
+    return this.model.decodes_label ? oneHot(exploreState.label, n, this.model.classes.length) : undefined;
   }
 
   moveCursor(x: number, y: number): void {
@@ -168,7 +168,7 @@ export class Explorer {
   /** Python that reproduces the image at the cursor. */
   get code(): string {
     const { model } = this;
-    const label = model.asks_class ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
     const plane = this.planeName ? ", plane=plane" : "";
     const call = `image = atlas.decode_at(${pythonFloat(exploreState.x)}, ${pythonFloat(exploreState.y)}${label}${plane})`;
     return this.python([], [call]);

@@ -127,7 +127,7 @@ export class Paths {
       const reply: Reply = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
       const rows = Float32Array.from(reply.ways.flatMap((path) => path.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
-      const labels = model.asks_class ? oneHot(exploreState.label, n, model.classes.length) : undefined;
+      const labels = model.decodes_label ? oneHot(exploreState.label, n, model.classes.length) : undefined;
       const answer = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows, labels });
       if (!answer) return;
       if ("sentence" in answer) throw new Error(answer.sentence);
@@ -142,7 +142,7 @@ export class Paths {
   /** The settings as parameters of a request. */
   get query(): string {
     const parameters: Record<string, string> = { ...this.ends, steps: String(this.steps), plane: this.here.planeName };
-    if (this.here.model.asks_class) parameters.label = String(exploreState.label);
+    if (this.here.model.decodes_label) parameters.label = String(exploreState.label);
     return new URLSearchParams(parameters).toString();
   }
 
@@ -213,7 +213,7 @@ export class Paths {
     const name = this.paths[this.row]?.name ?? "linear";
     const ends = (["a", "b"] as const).map((end) => `${end} = latent_of(atlas, "${this.ends[end]}"${plane})`);
     const { model } = this.here;
-    const label = model.asks_class ? `, torch.full((${this.steps},), ${exploreState.label})` : "";
+    const label = model.decodes_label ? `, torch.full((${this.steps},), ${exploreState.label})` : "";
     const [module, call] = {
       linear: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],

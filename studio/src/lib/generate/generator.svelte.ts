@@ -28,7 +28,7 @@ export class Generator {
 
   /** How a class can be selected: by its label, or by its Gaussian in the latent space. */
   get way(): "label" | "gaussian" | "none" {
-    if (this.model.takes_class) return "label";
+    if (this.model.takes_label) return "label";
     return this.model.has_map && this.model.classes.length ? "gaussian" : "none";
   }
 

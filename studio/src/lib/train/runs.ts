@@ -8,7 +8,11 @@ export interface RunInfo {
   name: string;
   folder: string;
   preset: string;
-  family: "autoencoder" | "gan" | "";
+  /** for people, such as "conditional GAN" */
+  kind: string;
+  /** several players with opposing losses */
+  adversarial: boolean;
+  has_encoder: boolean;
   /** adversarial loss; null for an autoencoder */
   loss: "relativistic" | "non_saturating" | "hinge" | null;
   /** each player's adversarial loss at the equilibrium; null where it has no fixed value */
@@ -24,7 +28,7 @@ export interface RunInfo {
   model: number | null;
   has_weights: boolean;
   /** steps with a snapshot */
-  moments: number[];
+  snapshots: number[];
   /** steps with saved samples */
   samples: number[];
   failure: string;
@@ -86,7 +90,11 @@ export interface Diagnosis {
 export interface Preset {
   name: string;
   words: string;
-  family: "autoencoder" | "gan";
+  /** for people, such as "conditional GAN" */
+  kind: string;
+  /** several players with opposing losses */
+  adversarial: boolean;
+  has_encoder: boolean;
   labels: boolean;
   latent_dim: number;
   steps: number;
@@ -138,7 +146,7 @@ export interface DualityGap {
   /** steps of the snapshots to measure */
   wanted: number[];
   /** by step */
-  moments: Record<string, SnapshotDualityGap>;
+  snapshots: Record<string, SnapshotDualityGap>;
   measuring: boolean;
   failure: string;
 }
@@ -168,9 +176,9 @@ export const removeRun = async (id: string): Promise<Response> => get(runUrl(id)
 export const openModel = async (id: string): Promise<{ model: number | null; why: string }> =>
   (await post(`${runUrl(id)}/show`, {})).json();
 export const doctorUrl = (id: string): string => `${runUrl(id)}/doctor`;
-export const fetchDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/gap`)).json();
-export const measureDualityGap = async (id: string): Promise<DualityGap> => (await post(`${runUrl(id)}/gap`, {})).json();
-export const cancelDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/gap`, { method: "DELETE" })).json();
+export const fetchDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`)).json();
+export const measureDualityGap = async (id: string): Promise<DualityGap> => (await post(`${runUrl(id)}/duality-gap`, {})).json();
+export const cancelDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`, { method: "DELETE" })).json();
 export const listUploads = async (): Promise<Upload[]> => (await get("/api/uploads")).json();
 export const removeUpload = async (name: string): Promise<Response> =>
   get(`/api/uploads/${name}`, { method: "DELETE" });

@@ -48,7 +48,7 @@ export class Scrub {
 
   /** Training step of the selected snapshot. */
   get step(): number {
-    return this.model.moments[this.wanted - 1];
+    return this.model.snapshots[this.wanted - 1];
   }
 
   get snapshot(): Snapshot | undefined {
@@ -75,7 +75,7 @@ export class Scrub {
 
   /** Select the snapshot nearest to a step on a logarithmic scale, on which they are evenly spaced. */
   goToStep(step: number): void {
-    this.select(nearestIndex(this.model.moments, step, Math.log1p) + 1);
+    this.select(nearestIndex(this.model.snapshots, step, Math.log1p) + 1);
   }
 
   private select(number: number): void {
@@ -174,7 +174,7 @@ export class Scrub {
     const { model } = this;
     if (!this.at) return;
     const rows = Float32Array.of(scrubState.x, scrubState.y);
-    const labels = model.asks_class ? oneHot(this.label, 1, model.classes.length) : undefined;
+    const labels = model.decodes_label ? oneHot(this.label, 1, model.classes.length) : undefined;
     const result = await socket.decode({ model: model.id, kind: POINTS, n: 1, rows, labels, snapshot: this.at });
     if (!result) return;
     this.error = "sentence" in result ? result.sentence : "";
@@ -184,7 +184,7 @@ export class Scrub {
   /** Python code that loads this snapshot, and generates the samples and the image at the cursor. */
   get code(): string {
     const { model } = this;
-    const label = model.asks_class ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
     const count = model.kind.includes("GAN") ? "" : ", 32";
     return [
       "import latentarium as la",
@@ -193,7 +193,7 @@ export class Scrub {
       "from latentarium.studio.maps.moments import Moments",
       "",
       `run = Run(${JSON.stringify(model.folder)})`,
-      `model = run.load(${model.moments[this.at - 1]})`,
+      `model = run.load(${model.snapshots[this.at - 1]})`,
       `samples, columns = fixed_samples(model${count})`,
       `moments = Moments(run, ${model.data_code})`,
       `image = moments.atlas(${this.at}).decode_at(${formatFloat32(scrubState.x)}, ${formatFloat32(scrubState.y)}${label})`,

@@ -33,12 +33,12 @@ export class SnapshotHistory {
   }
 
   get count(): number {
-    return this.model.moments.length;
+    return this.model.snapshots.length;
   }
 
   /** Take over a later state of the model, and keep what was loaded unless it is another run. */
   update(model: Model): void {
-    const sameRun = this.model.moments.every((step, i) => model.moments[i] === step);
+    const sameRun = this.model.snapshots.every((step, i) => model.snapshots[i] === step);
     if (!sameRun) {
       this.loaded.clear();
       this.requested.clear();
@@ -79,7 +79,7 @@ export class SnapshotHistory {
 
   private async fetch(number: number): Promise<Snapshot> {
     const { id, has_map } = this.model;
-    const content = await (await get(`/api/models/${id}/moments/${number}`)).arrayBuffer();
+    const content = await (await get(`/api/models/${id}/snapshots/${number}`)).arrayBuffer();
     const [samples, columns, reconstructions] = new Uint32Array(content, 0, 3);
     const size = (content.byteLength - 12) / (samples + reconstructions);
     return {

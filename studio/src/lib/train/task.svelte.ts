@@ -10,7 +10,7 @@ interface Progress {
   left: number | null;
   note: string;
 }
-type Line<Result> = Progress | { found: Result } | { trouble: string };
+type Line<Result> = Progress | { result: Result } | { error: string };
 
 export class Task<Result> {
   running = $state(false);
@@ -25,8 +25,8 @@ export class Task<Result> {
     try {
       const response = await post(path, content, { signal: controller.signal });
       for await (const line of jsonLines<Line<Result>>(response)) {
-        if ("found" in line) return line.found;
-        if ("trouble" in line) throw new Error(line.trouble);
+        if ("result" in line) return line.result;
+        if ("error" in line) throw new Error(line.error);
         this.progress = line;
       }
       throw new TypeError();
