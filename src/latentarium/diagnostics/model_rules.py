@@ -31,8 +31,8 @@ from latentarium.stats.measurement import Real
 
 MAX_UNUSED_SHARE = 0.5
 """Share of latent dimensions that don't vary with the image. A VAE drops dimensions that it does
-not need, healthy ones 0 to 2 of 16 (MNIST); if most are dropped, the latent is larger than the images
-need, or the KL term has too much weight."""
+not need, healthy ones 0 to 2 of 16 (MNIST); if most are dropped, the latent is larger than the
+images need, or the KL term has too much weight."""
 MAX_COPIES = 0.05
 """Share of samples that are near-copies; real held-out images have 0.01. Healthy runs are at 0.00
 to 0.012, a model that replays its images at 1. Smooth samples are near to all of a set of noisy

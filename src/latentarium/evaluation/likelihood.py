@@ -6,8 +6,8 @@
     NLL at k    -log 1/k sum_i p(x | z_i) p(z_i) / q(z_i | x),   z_1 ... z_k ~ q(z | x)
 
 In expectation the NLL at k falls with k, from -ELBO at k = 1 towards -log p(x). The reported value
-is therefore an upper bound, and tight only if the weights are nearly equal (`effective_share`). The
-intervals account for the sampling of images alone.
+is therefore an upper bound, and tight only if the weights are nearly equal (`effective_share`).
+The intervals account for the sampling of images alone.
 
 The meaning of the number depends on the pixels: see `likelihood_protocol`.
 
@@ -356,9 +356,7 @@ def active_units(
         count=int(count(means)),
         interval=bootstrap(means, count, resamples=ACTIVE_UNIT_RESAMPLES, seed=seed),
         variances=means.var(0),
-        rate=float(
-            require_finite(torch.cat(other_rates)).mean() if rates is None else rates.sum()
-        ),
+        rate=rate,
         rates=rates,
         threshold=threshold,
         n=len(images),
