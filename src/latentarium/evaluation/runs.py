@@ -94,8 +94,8 @@ def measure_duality_gap(
         display: Where progress is shown.
 
     Returns:
-        protocol: the settings; wanted: the steps of all snapshots to measure; moments: by step (as
-        a string), the content of `DualityGap` and `seconds`.
+        protocol: the settings; wanted: the steps of all snapshots to measure; snapshots: by step
+        (as a string), the content of `DualityGap` and `seconds`.
 
     Raises:
         UserError: The run has no snapshots (code "no-snapshots"), or the data don't fit it.
@@ -119,12 +119,12 @@ def measure_duality_gap(
         last = len(snapshots) - 1
         wanted = [snapshots[round(i * last / (MAX_SNAPSHOTS - 1))] for i in range(MAX_SNAPSHOTS)]
     previous = run.duality_gap() or {}
-    known = previous.get("moments", {}) if previous.get("protocol") == protocol else {}
+    known = previous.get("snapshots", {}) if previous.get("protocol") == protocol else {}
     gaps = {str(step): known[str(step)] for step in wanted if str(step) in known}
 
     def content() -> dict[str, Any]:
         ordered = {str(step): gaps[str(step)] for step in wanted if str(step) in gaps}
-        return {"protocol": protocol, "wanted": wanted, "moments": ordered}
+        return {"protocol": protocol, "wanted": wanted, "snapshots": ordered}
 
     run.save_duality_gap(content())  # tells readers how much there is to measure
     bar = display.bar(str(folder), len(wanted), len(gaps))
