@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from latentarium.config import Config, setting
 from latentarium.diagnostics.issue import format_settings
 from latentarium.diagnostics.messages import Message
+from latentarium.stats.measurement import Real
 
 IMAGE_PENALTY, POINT_PENALTY = 0.3, 0.003
 """Weights of the penalties in the presets for images and for 2-D points."""
@@ -91,11 +92,11 @@ def _fix(code: str, changes: Mapping[str, float | int | str]) -> Message:
     return Message(code, {"settings": format_settings(changes)})
 
 
-def _penalties(config: Config) -> tuple[float, float] | None:
+def _penalties(config: Config) -> tuple[Real, Real] | None:
     """Return the weights of the penalties; None if the family has none."""
     r1, r2 = setting(config, "model.r1"), setting(config, "model.r2")
     return None if r1 is None or r2 is None else (r1, r2)
 
 
-def _set_penalties(value: float) -> dict[str, float | int | str]:
+def _set_penalties(value: Real) -> dict[str, float | int | str]:
     return {"model.r1": value, "model.r2": value}

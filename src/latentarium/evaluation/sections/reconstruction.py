@@ -43,13 +43,13 @@ class ReconstructionErrors(Section):
             )
             for key, name, unit, mean, reference, protocol in rows
         }  # fmt: skip
-        if errors.features is not None:
+        if errors.feature_distance is not None:
             measurements["reconstruction"] = Measurement(
-                name="Reconstruction error in features", value=errors.features.value,
-                interval=errors.features.interval, reference=0.0,
+                name="Reconstruction error in features", value=errors.feature_distance.value,
+                interval=errors.feature_distance.interval, reference=0.0,
                 extractor=describe(context.extractor), protocol="reconstruction-features",
                 **shared,
                 note="In features, the distance between two different real images is "
-                f"{errors.features_of_others:.3g} on average.",
+                f"{errors.unrelated_feature_distance:.3g} on average.",
             )  # fmt: skip
         return measurements
