@@ -67,6 +67,6 @@ def test_a_single_batch_is_refused():
     data = tiny_data()
     with raises_code("too-few-batches"):
         estimate_duality_gap(
-            quadratic(0, 0), data.train, data.validation, optimizer=OptimizerConfig(),
+            quadratic(0.0, 0.0), data.train, data.validation, optimizer=OptimizerConfig(),
             num_batches=1,
         )  # fmt: skip
