@@ -1,7 +1,7 @@
-"""Configuration is data: frozen dataclasses that go to JSON and come back, checked on the way.
+"""Configuration: frozen dataclasses that convert to JSON and back, validated on construction.
 
-Nothing here imports torch, so that `--help` is quick. Each field says its meaning and its unit
-below it; a value that can't work raises a `UserError` that says the mend.
+No torch is imported here, so that `--help` is quick. Each field's meaning and unit stand below it.
+A value that can't work raises a `UserError` that names the field, the value and the allowed range.
 """
 
 import dataclasses
@@ -9,159 +9,94 @@ import sys
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
+from latentarium import registry
 from latentarium.errors import UserError, did_you_mean
 
 
 def require_seed(seed: int) -> None:
-    """Checks that every generator of random numbers takes this seed.
+    """Check that every random number generator accepts this seed.
 
     Raises:
-        UserError: It does not lie between 0 and 2^32 - 1.
+        UserError: It is not between 0 and 2^32 - 1 (code "invalid-setting").
     """
-    _require(0 <= seed < 2**32, f"seed is {seed}; give 0 to {2**32 - 1}.")
+    _require(0 <= seed < 2**32, f"seed is {seed}; it must be between 0 and 2**32 - 1.")
 
 
-def _require(condition: bool, sentence: str) -> None:
+def _require(condition: bool, message: str, code: str = "invalid-setting") -> None:
     if not condition:
-        raise UserError(sentence)
+        raise UserError(message, code=code)
+
+
+def _require_at_least(config: object, low: int, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(value >= low, f"{name} is {value}; it must be at least {low}.")
+
+
+# ------------------------------------------------------------------------------ components
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetConfig:
-    """A trunk: the network between an image and its features, in either direction."""
+class TrunkConfig:
+    """Base of the settings of a trunk: the network between an image and its features."""
+
+    kind: str
+    """Name of the trunk, as it is registered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetConfig(TrunkConfig):
+    """A fully connected or a convolutional trunk."""
 
     kind: Literal["mlp", "conv"] = "conv"
     """mlp: fully connected layers on the flattened image; conv: strided convolutions."""
     width: int = 32
-    """mlp: units in a hidden layer; conv: channels of the finest stage (each coarser one has
-    twice as many)."""
+    """mlp: units of a hidden layer; conv: channels of the finest stage, doubled at each coarser
+    one."""
     depth: int = 2
-    """mlp: hidden layers; conv: convolutions in a stage."""
+    """mlp: hidden layers; conv: convolutions in each stage."""
     hidden: int = 0
-    """conv: units of a dense layer between the coarsest stage and the latent; 0: none."""
+    """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: float = 0.0
-    """mlp: above 0, random sines and cosines of the input enter beside it, so that the network
-    learns fine detail in few dimensions sooner (Tancik et al., 2020); their frequencies are normal
-    with this standard deviation, in cycles per unit of input. 0: none."""
+    """mlp: standard deviation of the frequencies of random Fourier features that are appended to
+    the input, in cycles per unit of input (Tancik et al., 2020); 0: none."""
 
     def __post_init__(self) -> None:
-        _require(self.width >= 1, f"width is {self.width}; give at least 1.")
-        _require(self.depth >= 1, f"depth is {self.depth}; give at least 1.")
-        _require(self.hidden >= 0, f"hidden is {self.hidden}; give 0 for no such layer, or more.")
-        _require(self.fourier >= 0, f"fourier is {self.fourier}; give 0 for none, or more.")
+        _require_at_least(self, 1, "width", "depth")
+        _require_at_least(self, 0, "hidden", "fourier")
         _require(
             self.fourier == 0 or self.kind == "mlp",
-            "fourier needs a flat input, which kind 'conv' has not: set kind to 'mlp', or fourier "
-            "to 0.",
+            "fourier needs a flat input, which kind 'conv' does not have: set kind to 'mlp', or "
+            "fourier to 0.",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig:
-    """An autoencoder or a VAE; they differ only in the posterior that `encode` returns."""
+class PriorConfig:
+    """Base of the settings of a prior that has any."""
 
-    family: Literal["autoencoder"] = "autoencoder"
-    latent_dim: int = 16
-    """Dimensions of the latent space."""
-    posterior: Literal["point", "gaussian"] = "gaussian"
-    """point: an autoencoder; gaussian: a VAE, whose encoder gives a mean and a variance."""
-    prior: Literal["standard_normal", "class_gaussian"] = "standard_normal"
-    """standard_normal: N(0, I); class_gaussian: each class has its own learned Gaussian."""
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    """bernoulli: pixels in [0, 1] as probabilities; gaussian: real pixels, fixed deviation."""
-    likelihood_std: float = 0.1
-    """Standard deviation of the Gaussian likelihood, in units of x in [-1, 1]."""
-    beta: float = 1.0
-    """Weight of the KL term (Higgins et al., 2017); 1 is the ELBO."""
-    noise_std: float = 0.0
-    """Deviation of Gaussian noise added to the encoder's input while training: above 0 it is a
-    denoising autoencoder (Vincent et al., 2008)."""
-    binarize: bool = False
-    """True: each time an image is trained on, its pixels are drawn anew, on or off, with their
-    grey values as probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood
-    'bernoulli'."""
-    conditional: bool = False
-    """True: the label enters encoder and decoder (a conditional VAE; Sohn et al., 2015)."""
-    encoder: NetConfig = field(default_factory=NetConfig)
-    decoder: NetConfig = field(default_factory=NetConfig)
-
-    def __post_init__(self) -> None:
-        _require(self.latent_dim >= 1, f"latent_dim is {self.latent_dim}; give at least 1.")
-        _require(self.beta >= 0, f"beta is {self.beta}; give 0 or more.")
-        _require(self.noise_std >= 0, f"noise_std is {self.noise_std}; give 0 or more.")
-        _require(
-            self.likelihood_std > 0, f"likelihood_std is {self.likelihood_std}; give more than 0."
-        )
-        _require(
-            not (self.posterior == "point" and self.prior == "class_gaussian"),
-            "A class Gaussian prior needs posterior 'gaussian': a point has no KL to a prior.",
-        )
-        _require(
-            not self.binarize or self.likelihood == "bernoulli",
-            "binarize draws pixels that are on or off, which likelihood 'gaussian' does not mean: "
-            "set likelihood to 'bernoulli', or binarize to False.",
-        )
-
-    @property
-    def uses_labels(self) -> bool:
-        """True where training needs a label for each image."""
-        return self.conditional or self.prior == "class_gaussian"
+    kind: str
+    """Name of the prior, as it is registered."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANConfig:
-    """A generator against a discriminator; with `conditional`, both see the label."""
+class AdversarialLossConfig:
+    """Base of the settings of an adversarial loss that has any."""
 
-    family: Literal["gan"] = "gan"
-    latent_dim: int = 64
-    """Dimensions of z, drawn from N(0, I)."""
-    loss: Literal["relativistic", "non_saturating", "hinge"] = "relativistic"
-    """relativistic: each real is paired with a fake (Jolicoeur-Martineau, 2018; Huang et al.,
-    2025); non_saturating: Goodfellow et al., 2014; hinge: Lim and Ye, 2017."""
-    r1: float = 1.0
-    """Weight gamma of the penalty gamma/2 |grad D|^2 on real images, each step."""
-    r2: float = 1.0
-    """The same on generated images."""
-    conditional: bool = False
-    """True: the label enters the generator (embedding) and the discriminator (projection)."""
-    wrong_label_weight: float = 0.0
-    """Weight of the matching-aware term: real images under a wrong label count as refused
-    (Reed et al., 2016). Needs `conditional`."""
-    bounded: bool = True
-    """True: a tanh keeps what is generated in [-1, 1], as pixels need; False: no bound, for points
-    in the plane, since near its bounds a tanh hardly answers to its input."""
-    generator: NetConfig = field(default_factory=NetConfig)
-    discriminator: NetConfig = field(default_factory=NetConfig)
-
-    def __post_init__(self) -> None:
-        _require(self.latent_dim >= 1, f"latent_dim is {self.latent_dim}; give at least 1.")
-        _require(self.r1 >= 0, f"r1 is {self.r1}; give 0 or more.")
-        _require(self.r2 >= 0, f"r2 is {self.r2}; give 0 or more.")
-        _require(
-            self.wrong_label_weight >= 0,
-            f"wrong_label_weight is {self.wrong_label_weight}; give 0 or more.",
-        )
-        _require(
-            self.conditional or self.wrong_label_weight == 0,
-            "wrong_label_weight needs labels: set conditional to True, or the weight to 0.",
-        )
-        _require(
-            self.discriminator.norm == "none" or (self.r1 == 0 and self.r2 == 0),
-            "Batch normalization in the discriminator mixes samples, so a gradient penalty has "
-            "no per-sample meaning: set discriminator.norm to 'none', or r1 and r2 to 0.",
-        )
-
-    @property
-    def uses_labels(self) -> bool:
-        """True where training needs a label for each image."""
-        return self.conditional
+    kind: str
+    """Name of the loss, as it is registered."""
 
 
-ModelConfig = AutoencoderConfig | GANConfig
+def name_of(choice: str | PriorConfig | AdversarialLossConfig) -> str:
+    """Return the registered name of a component that is given by name or by its settings."""
+    return choice if isinstance(choice, str) else choice.kind
+
+
+# ---------------------------------------------------------------------------------- models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,62 +107,303 @@ class OptimizerConfig:
     beta1: float = 0.9
     beta2: float = 0.999
     warmup_steps: int = 0
-    """Steps over which the rate rises from 0."""
+    """Steps over which the learning rate rises linearly from 0."""
     decay: Literal["constant", "cosine"] = "cosine"
     """cosine: the rate falls to `final_fraction` of its value at the last step."""
     final_fraction: float = 0.0
 
     def __post_init__(self) -> None:
         _require(
-            self.learning_rate > 0, f"learning_rate is {self.learning_rate}; give more than 0."
+            self.learning_rate > 0,
+            f"learning_rate is {self.learning_rate}; it must be more than 0.",
         )
         for name in ("beta1", "beta2"):
             value = getattr(self, name)
-            _require(0 <= value < 1, f"{name} is {value}; give a value from 0 to below 1.")
-        _require(self.warmup_steps >= 0, f"warmup_steps is {self.warmup_steps}; give 0 or more.")
+            _require(0 <= value < 1, f"{name} is {value}; it must be at least 0 and below 1.")
+        _require_at_least(self, 0, "warmup_steps")
         _require(
             0 <= self.final_fraction <= 1,
-            f"final_fraction is {self.final_fraction}; give a value from 0 to 1.",
+            f"final_fraction is {self.final_fraction}; it must be between 0 and 1.",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Base of the settings of a model family.
+
+    The properties state what models of the family can do. The rest of the package asks for these
+    and never for the family. A family of one's own overrides those that differ.
+    """
+
+    family: str
+    """Name of the family, as it is registered."""
+    latent_dim: int
+    """Number of dimensions of the latent space."""
+
+    @property
+    def kind(self) -> str:
+        """What people call the model, for instance "conditional GAN"."""
+        return self.family
+
+    @property
+    def takes_label(self) -> bool:
+        """Whether `sample` accepts a class. Training then needs a label for each image."""
+        return False
+
+    @property
+    def decodes_label(self) -> bool:
+        """Whether the networks see the label, and not only the prior."""
+        return False
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether images can be encoded."""
+        return False
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether log p(x) has a lower bound (ELBO): it takes p(x | z) and a posterior density."""
+        return False
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether a discriminator scores how real an image looks."""
+        return False
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether several players with opposing losses train the model."""
+        return False
+
+    @property
+    def loss_name(self) -> str:
+        """What the players minimize, in one word: part of the protocol of the duality gap."""
+        return self.family.replace("_", "-")
+
+    @property
+    def equilibrium(self) -> dict[str, float]:
+        """Each player's adversarial loss, in nats, where real and generated images can't be told
+        apart; empty without an adversary."""
+        return {}
+
+    @property
+    def response_optimizer(self) -> OptimizerConfig:
+        """How best responses are trained when the duality gap is measured."""
+        return OptimizerConfig(learning_rate=1e-3)
+
+    @property
+    def trunks(self) -> dict[str, TrunkConfig]:
+        """The trunks by the name of their field."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, TrunkConfig)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(ModelConfig):
+    """An autoencoder or a VAE. They differ only in the posterior that `encode` returns."""
+
+    family: Literal["autoencoder"] = "autoencoder"
+    latent_dim: int = 16
+    """Number of dimensions of the latent space."""
+    posterior: Literal["point", "gaussian"] = "gaussian"
+    """point: an autoencoder; gaussian: a VAE, whose encoder gives a mean and a variance."""
+    prior: str | PriorConfig = "standard_normal"
+    """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class."""
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    """bernoulli: pixels in [0, 1] as probabilities; gaussian: real-valued pixels with a fixed
+    standard deviation."""
+    likelihood_std: float = 0.1
+    """Standard deviation of the Gaussian likelihood, in units of x in [-1, 1]."""
+    beta: float = 1.0
+    """Weight of the KL term (Higgins et al., 2017); 1 gives the ELBO."""
+    noise_std: float = 0.0
+    """Standard deviation of Gaussian noise added to the encoder's input during training; above 0
+    it is a denoising autoencoder (Vincent et al., 2008)."""
+    binarize: bool = False
+    """Sample each training image as a binary image whenever it is used, with its grey values as
+    probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood 'bernoulli'."""
+    conditional: bool = False
+    """Encoder and decoder see the label (conditional VAE; Sohn et al., 2015)."""
+    encoder: TrunkConfig = field(default_factory=NetConfig)
+    decoder: TrunkConfig = field(default_factory=NetConfig)
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, 1, "latent_dim")
+        _require_at_least(self, 0, "beta", "noise_std")
+        _require(
+            self.likelihood_std > 0,
+            f"likelihood_std is {self.likelihood_std}; it must be more than 0.",
+        )
+        _require_known("prior", self.prior)
+        _require(
+            self.posterior == "gaussian" or name_of(self.prior) == "standard_normal",
+            f"prior is '{name_of(self.prior)}' and posterior is 'point': a point has no KL "
+            "divergence from a prior. Set posterior to 'gaussian', or prior to 'standard_normal'.",
+        )
+        _require(
+            not self.binarize or self.likelihood == "bernoulli",
+            "binarize needs likelihood 'bernoulli', and it is 'gaussian': change one of them.",
+        )
+
+    @property
+    def kind(self) -> str:
+        name = "VAE" if self.posterior == "gaussian" else "autoencoder"
+        return f"conditional {name}" if self.takes_label else name
+
+    @property
+    def takes_label(self) -> bool:
+        return self.conditional or _labelled_prior(self.prior)
+
+    @property
+    def decodes_label(self) -> bool:
+        return self.conditional
+
+    @property
+    def has_encoder(self) -> bool:
+        return True
+
+    @property
+    def has_likelihood(self) -> bool:
+        return self.posterior == "gaussian"
+
+    @property
+    def loss_name(self) -> str:
+        return f"{self.likelihood}-{self.posterior}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANConfig(ModelConfig):
+    """A generator against a discriminator. With `conditional`, both see the label."""
+
+    family: Literal["gan"] = "gan"
+    latent_dim: int = 64
+    """Number of dimensions of z, which is drawn from N(0, I)."""
+    loss: str | AdversarialLossConfig = "relativistic"
+    """relativistic: pairs of a real and a generated image (Jolicoeur-Martineau, 2018; Huang et
+    al., 2025); non_saturating: Goodfellow et al., 2014; hinge: Lim and Ye, 2017."""
+    r1: float = 1.0
+    """Weight gamma of the penalty gamma/2 |grad D|^2 on real images, in each step."""
+    r2: float = 1.0
+    """The same on generated images."""
+    conditional: bool = False
+    """The label enters the generator (embedding) and the discriminator (projection)."""
+    wrong_label_weight: float = 0.0
+    """Weight of the matching-aware term: the discriminator learns to refuse real images under a
+    wrong label (Reed et al., 2016). Needs `conditional`."""
+    bounded: bool = True
+    """True: a tanh keeps generated images in [-1, 1], as pixels need. False: no bound, for points
+    in the plane, because a tanh saturates near its bounds."""
+    generator: TrunkConfig = field(default_factory=NetConfig)
+    discriminator: TrunkConfig = field(default_factory=NetConfig)
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, 1, "latent_dim")
+        _require_at_least(self, 0, "r1", "r2", "wrong_label_weight")
+        _require_known("adversarial_loss", self.loss)
+        _require(
+            self.conditional or self.wrong_label_weight == 0,
+            f"wrong_label_weight is {self.wrong_label_weight} and conditional is False: set "
+            "conditional to True, or the weight to 0.",
+        )
+        norm = getattr(self.discriminator, "norm", "none")
+        _require(
+            norm == "none" or (self.r1 == 0 and self.r2 == 0),
+            "A gradient penalty needs independent samples, which batch normalization in the "
+            "discriminator mixes: set discriminator.norm to 'none', or r1 and r2 to 0.",
+        )
+
+    @property
+    def kind(self) -> str:
+        return "conditional GAN" if self.conditional else "GAN"
+
+    @property
+    def takes_label(self) -> bool:
+        return self.conditional
+
+    @property
+    def decodes_label(self) -> bool:
+        return self.conditional
+
+    @property
+    def has_discriminator(self) -> bool:
+        return True
+
+    @property
+    def adversarial(self) -> bool:
+        return True
+
+    @property
+    def loss_name(self) -> str:
+        suffix = "-wrong-label" if self.wrong_label_weight > 0 else ""
+        return name_of(self.loss) + suffix
+
+    @property
+    def equilibrium(self) -> dict[str, float]:
+        return dict(registry.component("adversarial_loss", name_of(self.loss)).equilibrium)
+
+    @property
+    def response_optimizer(self) -> OptimizerConfig:
+        return OptimizerConfig(learning_rate=1e-3, beta1=0.0, beta2=0.99)
+
+
+ADVERSARIAL_LOSSES = ("relativistic", "non_saturating", "hinge")
+"""The built-in adversarial losses."""
+_LABELLED_PRIORS = {"standard_normal": False, "class_gaussian": True}
+"""Of the built-in priors: whether they need a label."""
+
+
+def _labelled_prior(prior: str | PriorConfig) -> bool:
+    name = name_of(prior)
+    if name in _LABELLED_PRIORS:
+        return _LABELLED_PRIORS[name]
+    return bool(registry.component("prior", name).takes_label)
+
+
+def _require_known(
+    kind: Literal["prior", "adversarial_loss"], choice: str | PriorConfig | AdversarialLossConfig
+) -> None:
+    name = name_of(choice)
+    if name not in (_LABELLED_PRIORS if kind == "prior" else ADVERSARIAL_LOSSES):
+        registry.component(kind, name)
+
+
+# -------------------------------------------------------------------------------- training
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How long, on what, and what is kept on the way."""
+    """Data, length, and what is kept along the way."""
 
     data: str = "mnist"
     """What to train on, as `load_data` takes it."""
     image_size: int = 0
-    """Side of the square that pictures are fitted to; 0: as they are, or 64 where they differ."""
+    """Side of the square that images are fitted to, in pixels; 0: their own size, or 64 if they
+    differ."""
     steps: int = 2000
-    """Rounds of the game; in each, every player moves once."""
+    """Rounds of the game. In each round every player moves once."""
     batch_size: int = 128
-    """Images that one player sees in one move."""
+    """Images that a player sees in one move."""
     seed: int = 0
     """All randomness is a function of (seed, step)."""
     ema_halflife: int = 0
-    """Half-life of the weights' moving average, in images; 0: no average."""
+    """Half-life of the exponential moving average of the weights, in images; 0: no average."""
     log_every: int = 50
-    """Steps between rows of log.jsonl."""
+    """Steps between rows of the log."""
     sample_every: int = 500
-    """Steps between fixed-z sample grids; 0: none."""
+    """Steps between grids of samples of the same latents; 0: none."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""
     snapshots: int = 0
-    """Weights kept for the time machine, spaced evenly in log(step); 0: none."""
+    """Number of snapshots of the weights, spaced evenly in log(step); 0: none."""
     device: str = "auto"
-    """auto: a GPU if there is one, else the CPU; or a torch device name."""
+    """auto: a GPU if there is one, else the CPU; or the name of a torch device."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: layers compute in it while training (mixed precision); weights, losses and all
-    that is measured stay float32. Faster where the processor has units for it."""
+    """bfloat16: mixed precision, in which layers compute in bfloat16 during training; weights,
+    losses and measurements stay float32. Faster on processors that have units for it."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
-            value = getattr(self, name)
-            _require(value >= 1, f"{name} is {value}; give at least 1.")
-        for name in ("sample_every", "snapshots", "ema_halflife", "image_size"):
-            value = getattr(self, name)
-            _require(value >= 0, f"{name} is {value}; give 0 or more.")
+        _require_at_least(self, 1, "steps", "batch_size", "log_every", "checkpoint_every")
+        _require_at_least(self, 0, "sample_every", "snapshots", "ema_halflife", "image_size")
         require_seed(self.seed)
 
 
@@ -236,7 +412,7 @@ class Config:
     """Everything that defines a run. The same Config and data give the same weights."""
 
     name: str = ""
-    """The preset's name, for people."""
+    """Name of the preset, for people."""
     model: ModelConfig
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -244,7 +420,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class DataCard:
-    """What a model must know of the data it was trained on, so that it can be used without it."""
+    """What a model must know about its training data, so that it can be used without them."""
 
     source: str
     fingerprint: str
@@ -252,71 +428,128 @@ class DataCard:
     image_shape: tuple[int, int, int]
     """Channels, height, width."""
     classes: tuple[str, ...] = ()
-    """Names of the classes in label order; empty where there are no labels."""
+    """Names of the classes in label order; empty without labels."""
 
 
-# --------------------------------------------------------------------------- to JSON and back
+registry.register_settings("family", "autoencoder", AutoencoderConfig)
+registry.register_settings("family", "gan", GANConfig)
+registry.register_settings("trunk", "mlp", NetConfig)
+registry.register_settings("trunk", "conv", NetConfig)
+
+
+def setting(config: object, name: str, default: Any = None) -> Any:  # noqa: ANN401
+    """Return a setting by its full name, such as "model.r1" of a `Config`; the default if there is
+    none."""
+    value: object = config
+    for part in name.split("."):
+        if not hasattr(value, part):
+            return default
+        value = getattr(value, part)
+    return value
+
+
+# -------------------------------------------------------------------------- to JSON and back
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """How JSON names one of several registered settings: a key, and the kind of component."""
+
+    key: str
+    kind: registry.Kind
+
+
+_CHOICES: dict[type, _Choice] = {
+    ModelConfig: _Choice("family", "family"),
+    TrunkConfig: _Choice("kind", "trunk"),
+    PriorConfig: _Choice("kind", "prior"),
+    AdversarialLossConfig: _Choice("kind", "adversarial_loss"),
+}
+
+
 def to_dict(config: object) -> dict[str, Any]:
-    """Turns a configuration into plain JSON values."""
+    """Convert a configuration to plain JSON values."""
     return dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]  a dataclass
 
 
 def from_dict(kind: type[T], values: object, where: str = "config") -> T:
-    """Builds `kind` from JSON values; an unknown key or a wrong type is a `UserError`."""
-    _require(isinstance(values, dict), f"{where} must be an object with keys, not {values!r}.")
-    given = typing.cast(dict[str, Any], values)
-    hints = typing.get_type_hints(kind)
-    for key in given:
+    """Build a dataclass from JSON values.
+
+    Arguments:
+        kind: The dataclass, for instance `Config`.
+        values: What `to_dict` returned.
+        where: How messages call the values.
+
+    Raises:
+        UserError: A key is unknown or missing, a value has the wrong type or is out of range
+            (code "invalid-setting"), or it names a component that is not registered (code
+            "unknown-component").
+    """
+    _require(isinstance(values, dict), f"{where} is {values!r}; it must be an object with keys.")
+    settings = typing.cast(dict[str, Any], values)
+    hints = {
+        name: hint
+        for name, hint in typing.get_type_hints(kind).items()
+        if typing.get_origin(hint) is not ClassVar
+    }
+    for key in settings:
         _require(key in hints, f"{where} has no key '{key}'.{did_you_mean(key, hints)}")
-    converted = {k: _convert(hints[k], v, f"{where}.{k}") for k, v in given.items()}
+    converted = {k: _convert(hints[k], v, f"{where}.{k}") for k, v in settings.items()}
     try:
         return kind(**converted)
-    except TypeError as error:  # a key without default is missing
-        raise UserError(f"{where} is incomplete: {error}") from None
+    except TypeError as error:  # a key without a default is missing
+        raise UserError(f"{where} is incomplete: {error}.", code="invalid-setting") from None
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON has no one type
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         known = ", ".join(repr(a) for a in arguments)
-        _require(value in arguments, f"{where} is {value!r}; give one of {known}.")
+        _require(value in arguments, f"{where} is {value!r}; it must be one of {known}.")
         return value
-    if origin in (types.UnionType, typing.Union):  # a model: its `family` says which
-        families = {a.__dataclass_fields__["family"].default: a for a in arguments}
-        family = value.get("family") if isinstance(value, dict) else None
-        _require(
-            family in families,
-            f"{where}.family is {family!r}; give one of {', '.join(map(repr, families))}.",
-        )
-        return from_dict(families[family], value, where)
+    if origin in (types.UnionType, typing.Union):  # a component: its name, or its settings
+        if isinstance(value, str) and str in arguments:
+            return value
+        return _convert(arguments[-1], value, where)
     if origin is tuple:
-        _require(isinstance(value, list | tuple), f"{where} must be a list, not {value!r}.")
-        wanted = len(arguments)
+        _require(isinstance(value, list | tuple), f"{where} is {value!r}; it must be a list.")
+        length = len(arguments)
         _require(
-            arguments[-1] is ... or len(value) == wanted,
-            f"{where} must have {wanted} values, not {len(value)}.",
+            arguments[-1] is ... or len(value) == length,
+            f"{where} has {len(value)} values; it must have {length}.",
         )
         return tuple(_convert(arguments[0], v, where) for v in value)
+    if hint in _CHOICES:
+        return _component_settings(_CHOICES[hint], value, where)
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type, hint), value, where)
     whole = isinstance(value, int) and not isinstance(value, bool)
     if hint is float and whole and abs(value) <= sys.float_info.max:
         return float(value)
     fits = isinstance(value, hint) and not (hint is not bool and isinstance(value, bool))
-    _require(fits, f"{where} must be a {hint.__name__}, not {value!r}.")
+    _require(fits, f"{where} is {value!r}; it must be a {hint.__name__}.")
     return value
 
 
+def _component_settings(choice: _Choice, value: Any, where: str) -> Any:  # noqa: ANN401
+    name = value.get(choice.key) if isinstance(value, dict) else None
+    _require(
+        isinstance(name, str),
+        f"{where}.{choice.key} is {name!r}; it must be the name of a {choice.kind}.",
+    )
+    settings = registry.settings_type(choice.kind, typing.cast(str, name))
+    _require(settings is not None, f"{where}: the {choice.kind} '{name}' has no settings.")
+    return from_dict(typing.cast(type, settings), value, where)
+
+
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by their full name, as the command line takes them: train.steps."""
-    found: dict[str, Any] = {}
+    """Return nested settings by their full names, as on the command line: train.steps."""
+    settings: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
+            settings |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value
-    return found
+            settings[prefix + key] = value
+    return settings

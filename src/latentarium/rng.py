@@ -1,7 +1,7 @@
 """Randomness as a function of (seed, step).
 
-Nothing here keeps a state between steps: a `Noise` is made anew for each move of each player, so
-a resumed run draws what an uninterrupted one would have drawn.
+Nothing here keeps a state between steps: each move of each player gets a new `Noise`, so a resumed
+run draws the same numbers as an uninterrupted one.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def derive_seed(*parts: object) -> int:
-    """Mixes any parts (a seed, a step, a name) into one 63-bit seed; order matters."""
+    """Hash any parts (a seed, a step, a name), in this order, to one 63-bit seed."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
@@ -21,11 +21,11 @@ class Noise:
 
     Arguments:
         parts: What the numbers are a function of, such as (seed, step, player).
-        device: Where the numbers are needed. They are drawn on the CPU, so that every device
-            sees the same ones.
-        shard: (rank, size) of a process that works on one of `size` equal parts of a batch: it
-            draws what the whole batch needs and keeps its own rows, so that all parts together
-            have the numbers that one process would have.
+        device: Where the numbers are needed. They are drawn on the CPU, so that they are the same
+            for every device.
+        shard: (rank, size) of a process that works on one of `size` equal parts of a batch. It
+            draws the numbers of the whole batch and keeps its own rows, so that all processes
+            together have the numbers of a single one.
     """
 
     def __init__(
@@ -38,28 +38,39 @@ class Noise:
         self._generator = torch.Generator().manual_seed(derive_seed(*parts))
         self._rank, self._size = shard
 
+    @classmethod
+    def from_generator(
+        cls, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> "Noise":
+        """Return noise that advances a CPU generator of the caller."""
+        noise = cls(device=device)
+        noise._generator = generator
+        return noise
+
     def normal(self, *shape: int) -> Tensor:
-        """Draws from N(0, 1)."""
-        return self._own(torch.randn(self._whole(shape), generator=self._generator))
+        """Draw from N(0, 1)."""
+        return self._own(torch.randn(self._all(shape), generator=self._generator))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Draws from U(0, 1)."""
-        return self._own(torch.rand(self._whole(shape), generator=self._generator))
+        """Draw from U(0, 1)."""
+        return self._own(torch.rand(self._all(shape), generator=self._generator))
 
     def integers(self, high: int, *shape: int) -> Tensor:
-        """Draws whole numbers from 0 to `high` - 1."""
-        return self._own(torch.randint(high, self._whole(shape), generator=self._generator))
+        """Draw integers from 0 to `high` - 1."""
+        return self._own(torch.randint(high, self._all(shape), generator=self._generator))
 
     @property
     def generator(self) -> torch.Generator:
-        """The CPU generator itself, for functions that take one."""
+        """The CPU generator, for functions that take one."""
         return self._generator
 
-    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _all(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape for all processes together."""
         return (shape[0] * self._size, *shape[1:]) if self._size > 1 else shape
 
-    def _own(self, drawn: Tensor) -> Tensor:
+    def _own(self, numbers: Tensor) -> Tensor:
+        """The rows of this process, on its device."""
         if self._size > 1:
-            rows = len(drawn) // self._size
-            drawn = drawn[self._rank * rows : (self._rank + 1) * rows]
-        return drawn.to(self.device)
+            rows = len(numbers) // self._size
+            numbers = numbers[self._rank * rows : (self._rank + 1) * rows]
+        return numbers.to(self.device)

@@ -12,7 +12,7 @@ from latentarium.data.sources import load_data
 from latentarium.data.stacked import stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE, grid, toy_scale
 from latentarium.evaluation.likelihood import elbo
-from latentarium.models.registry import build
+from latentarium.models.build import build
 
 
 class Perfect(Mute):

@@ -13,8 +13,8 @@ from latentarium.distributions import (
     DiagonalGaussian,
     Gaussian,
     StandardNormal,
-    _BernoulliNLL,
 )
+from latentarium.distributions.likelihoods import _BernoulliNLL
 from latentarium.errors import UserError
 from latentarium.rng import Noise
 
@@ -35,7 +35,7 @@ def test_kl_is_its_monte_carlo_estimate_and_zero_to_itself():
     q, p = some(1, 4, 2), some(1, 4, 3)
     n = 200_000
     many = DiagonalGaussian(q.mean.expand(n, -1), q.log_variance.expand(n, -1))
-    z = many.rsample(Noise(4))
+    z = many.sample(Noise(4))
     against = DiagonalGaussian(p.mean.expand(n, -1), p.log_variance.expand(n, -1))
     difference = many.log_prob(z) - against.log_prob(z)
     error = float(difference.std()) / n**0.5
@@ -75,11 +75,11 @@ def elbo(q: DiagonalGaussian, w, s, x, draws: int = 40_000):
         one = DiagonalGaussian(
             q.mean[i : i + 1].expand(draws, -1), q.log_variance[i : i + 1].expand(draws, -1)
         )
-        z = one.rsample(Noise(7, i))
+        z = one.sample(Noise(7, i))
         output = (z @ w.T)[:, :, None, None]
         rows.append(-Gaussian(s).nll(output, x[i].expand(draws, -1)[:, :, None, None]))
     values = torch.stack(rows)
-    prior = StandardNormal(2).given(None, len(x))
+    prior = StandardNormal(2)(None, len(x))
     return values.mean(1) - q.kl(prior), values.std(1) / draws**0.5
 
 
@@ -96,13 +96,13 @@ def test_the_elbo_never_exceeds_log_p_and_touches_it_at_the_posterior():
 
 def test_class_gaussians_follow_their_label_and_blend():
     prior = ClassGaussian(4, 3)
-    hard = prior.given(torch.tensor([2, 0]), 2)
-    soft = prior.given(torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]), 2)
+    hard = prior(torch.tensor([2, 0]), 2)
+    soft = prior(torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]), 2)
     torch.testing.assert_close(hard.mean, soft.mean)
-    blend = prior.given(torch.tensor([[0.5, 0.5, 0.0]]), 1)
+    blend = prior(torch.tensor([[0.5, 0.5, 0.0]]), 1)
     torch.testing.assert_close(blend.mean[0], (prior.mean[0] + prior.mean[1]) / 2)
     with pytest.raises(UserError, match="give a label"):
-        prior.given(None, 2)
+        prior(None, 2)
 
 
 def test_noise_is_a_function_of_its_parts():

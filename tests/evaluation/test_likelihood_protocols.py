@@ -19,7 +19,7 @@ from latentarium.evaluation.likelihood import (
     likelihood_protocol,
 )
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from support.errors import raises_code
 from support.known_vaes import LinearVAE, Z, untrained_vae
 
@@ -128,15 +128,16 @@ def test_each_protocol_has_its_own_description():
     assert len(described | {describe_protocol(f"{name}-given-label") for name in names}) == 10
 
 
-def test_a_likelihood_of_ones_own_is_named_after_its_class():
+def test_a_likelihood_of_ones_own_has_its_own_protocol():
     class Laplace(Likelihood):
+        name, discrete = "laplace", False
         mean = nll = sample = output_of = lambda *_: None
 
     data, vae = binary_data("photos")
     model = vae()
     model.likelihood = Laplace()
     name = likelihood_protocol(model, data.test.images, data)
-    assert name == "other-Laplace"
+    assert name == "other-laplace"
     assert describe_protocol(name)
 
 

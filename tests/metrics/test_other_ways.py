@@ -19,8 +19,8 @@ from latentarium.evaluation.duality_gap import exploitability
 from latentarium.evaluation.likelihood import active_units
 from latentarium.latent.gaps import distance_to_data, gap_share
 from latentarium.metrics.coverage import mode_coverage
+from latentarium.models.build import build
 from latentarium.models.game import Loss, Player
-from latentarium.models.registry import build
 
 
 def draw(*shape, seed=0):

@@ -16,7 +16,7 @@ from latentarium.metrics.distances import kernel_distance
 from latentarium.metrics.fidelity import precision_recall
 from latentarium.metrics.parzen import parzen
 from latentarium.metrics.reconstruction import reconstruction
-from latentarium.models.registry import build
+from latentarium.models.build import build
 
 
 def draw(*shape, seed=0):

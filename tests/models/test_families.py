@@ -10,10 +10,15 @@ from latentarium import presets
 from latentarium.config import AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batches
 from latentarium.errors import UserError
-from latentarium.models import game
-from latentarium.models.game import changes, copy_parameters, move, only
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.rng import Noise
+from latentarium.training import game
+from latentarium.training.game import (
+    copy_parameters,
+    freeze_others,
+    parameter_deltas,
+    play_move,
+)
 
 
 def families():
@@ -52,10 +57,10 @@ def test_a_move_changes_only_the_movers_parameters(name, shape):
     for index, player in enumerate(model.players()):
         adam = torch.optim.Adam(player.part.parameters(), lr=0.01)
         before = copy_parameters(model)
-        loss = move(player, model, adam, batches.draw(index), Noise(0, index))
-        found = changes(player, model, before)
+        loss = play_move(player, model, adam, batches.draw(index), Noise(0, index))
+        found = parameter_deltas(player, model, before)
         assert torch.isfinite(loss.total)
-        assert float(found["foreign_change"]) == 0
+        assert float(found["other_delta"]) == 0
         own = {id(p) for p in player.part.parameters()}
         for key, parameter in model.named_parameters():
             if id(parameter) in own:
@@ -64,7 +69,7 @@ def test_a_move_changes_only_the_movers_parameters(name, shape):
                 parameter.grad = None
             else:
                 assert parameter.grad is None, f"{player.name} left a gradient on {key}"
-        assert float(found["own_change"]) > 0
+        assert float(found["own_delta"]) > 0
 
 
 def test_without_the_freeze_a_gradient_would_leak(monkeypatch):
@@ -74,9 +79,9 @@ def test_without_the_freeze_a_gradient_would_leak(monkeypatch):
     data = tiny_data()
     model = build(FAMILIES["gan"], data.card).train()
     generator = model.players()[1]
-    monkeypatch.setattr(game, "only", lambda player, model: nullcontext())
+    monkeypatch.setattr(game, "freeze_others", lambda player, model: nullcontext())
     adam = torch.optim.Adam(generator.part.parameters(), lr=0.01)
-    move(generator, model, adam, Batches(data.train, 16, 0).draw(0), Noise(0))
+    play_move(generator, model, adam, Batches(data.train, 16, 0).draw(0), Noise(0))
     discriminator = model.players()[0].part
     assert any(p.grad is not None for p in discriminator.parameters())
 
@@ -165,6 +170,6 @@ def test_only_restores_what_was_frozen():
     model = build(FAMILIES["gan"], tiny_data().card)
     first = next(iter(model.parameters()))
     first.requires_grad_(False)
-    with only(model.players()[0], model):
+    with freeze_others(model.players()[0], model):
         pass
     assert not first.requires_grad

@@ -9,9 +9,14 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.batches import Batches
-from latentarium.models.game import changes, copy_parameters, move, only
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.rng import Noise
+from latentarium.training.game import (
+    copy_parameters,
+    freeze_others,
+    parameter_deltas,
+    play_move,
+)
 
 
 @pytest.mark.parametrize("mover", [0, 1])
@@ -19,19 +24,19 @@ def test_a_foreign_change_is_seen_and_measured(mover):
     model = build(presets.gan_debug().model, tiny_data().card)
     player, other = model.players()[mover], model.players()[1 - mover]
     before = copy_parameters(model)
-    assert {float(v) for v in changes(player, model, before).values()} == {0.0}
+    assert {float(v) for v in parameter_deltas(player, model, before).values()} == {0.0}
     with torch.no_grad():
         list(player.part.parameters())[-1].flatten()[0] += 0.5
         next(iter(other.part.parameters())).flatten()[0] -= 0.25
-    found = {name: float(value) for name, value in changes(player, model, before).items()}
-    assert found == pytest.approx({"own_change": 0.5, "foreign_change": 0.25})
+    found = {name: float(value) for name, value in parameter_deltas(player, model, before).items()}
+    assert found == pytest.approx({"own_delta": 0.5, "other_delta": 0.25})
 
 
 @pytest.mark.parametrize("mover", [0, 1])
 def test_only_frees_exactly_the_movers_parameters(mover):
     model = build(presets.cgan_debug().model, tiny_data().card)
     player = model.players()[mover]
-    with only(player, model):
+    with freeze_others(player, model):
         free = {id(p) for p in model.parameters() if p.requires_grad}
         assert free == {id(p) for p in player.part.parameters()}
     assert all(p.requires_grad for p in model.parameters())
@@ -55,6 +60,6 @@ def test_a_bystanders_running_statistics_stand_still():
     for player in model.players():
         before = {name: b.clone() for name, b in model.named_buffers()}
         adam = torch.optim.Adam(player.part.parameters(), lr=0.01)
-        move(player, model, adam, Batches(data.train, 16, 0).draw(0), Noise(0))
+        play_move(player, model, adam, Batches(data.train, 16, 0).draw(0), Noise(0))
         changed = {name for name, b in model.named_buffers() if not b.equal(before[name])}
         assert bool(changed) == (player.name == "generator"), (player.name, changed)

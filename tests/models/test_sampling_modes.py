@@ -9,7 +9,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.errors import UserError
-from latentarium.models.registry import build
+from latentarium.models.build import build
 
 
 def test_sampling_leaves_mode_statistics_and_random_state_alone():
@@ -34,7 +34,7 @@ def test_truncation_shrinks_to_the_middle_of_the_class():
     model = build(presets.vae_class_debug().model, tiny_data().card).eval()
     label = torch.tensor([2])
     with torch.no_grad():
-        middle = model.decode(model.prior.given(label, 1).mean)
+        middle = model.decode(model.prior(label, 1).mean)
     torch.testing.assert_close(model.sample(1, 2, truncation=0.0), middle)
     far = [(model.sample(1, 2, truncation=t) - middle).norm() for t in (1.0, 0.5, 0.1)]
     assert far[0] > far[1] > far[2] > 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latentarium.config import NetConfig
-from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk, Fourier, stage_sizes
+from latentarium.nn import Fourier, build_decoder, build_encoder, stage_sizes
 from latentarium.rng import Noise
 
 SHAPES = [(1, 8, 8), (3, 9, 13), (1, 28, 28), (4, 29, 31), (3, 32, 48), (3, 64, 64)]
@@ -17,7 +17,7 @@ SHAPES = [(1, 8, 8), (3, 9, 13), (1, 28, 28), (4, 29, 31), (3, 32, 48), (3, 64, 
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_shapes_and_scale(shape, kind, norm):
     config = NetConfig(kind=kind, width=8, depth=2, hidden=16, norm=norm)
-    encoder, decoder = EncoderTrunk(shape, config, extra=3), DecoderTrunk(5, shape, config)
+    encoder, decoder = build_encoder(config, shape, extra=3), build_decoder(config, 5, shape)
     features = encoder(Noise(0).normal(6, *shape), Noise(1).normal(6, 3))
     assert features.shape == (6, encoder.num_features)
     images = decoder(Noise(2).normal(6, 5))
@@ -33,7 +33,7 @@ def test_stages_halve_until_eight():
 
 
 def test_extra_inputs_matter():
-    encoder = EncoderTrunk((1, 8, 8), NetConfig(width=4, depth=1, hidden=8), extra=2)
+    encoder = build_encoder(NetConfig(width=4, depth=1, hidden=8), (1, 8, 8), extra=2)
     x = Noise(0).normal(1, 1, 8, 8)
     zero, one = encoder(x, torch.zeros(1, 2)), encoder(x, torch.ones(1, 2))
     assert not torch.equal(zero, one)
@@ -60,14 +60,15 @@ def test_fourier_features_enter_both_trunks_beside_the_input_and_are_kept_but_no
     torch.manual_seed(0)
     config = NetConfig(kind="mlp", width=8, depth=2, fourier=1.0)
     for trunk, inputs in (
-        (EncoderTrunk((2, 1, 1), config, extra=3), 5),
-        (DecoderTrunk(5, (2, 1, 1), config), 5),
+        (build_encoder(config, (2, 1, 1), extra=3), 5),
+        (build_decoder(config, 5, (2, 1, 1)), 5),
     ):
+        assert isinstance(trunk.dense, torch.nn.Sequential)
         waves = trunk.dense[0]
         assert isinstance(waves, Fourier)
         x = Noise(0).normal(4, inputs)
         assert torch.equal(waves(x)[:, :inputs], x)
         assert "dense.0.frequencies" in trunk.state_dict()
         assert "dense.0.frequencies" not in dict(trunk.named_parameters())
-    plain = EncoderTrunk((2, 1, 1), NetConfig(kind="mlp", width=8, depth=2))
+    plain = build_encoder(NetConfig(kind="mlp", width=8, depth=2), (2, 1, 1))
     assert not list(plain.buffers())

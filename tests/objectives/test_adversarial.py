@@ -3,15 +3,13 @@
 import pytest
 import torch
 
-from latentarium.objectives.adversarial import (
-    EQUILIBRIUM,
-    discriminator_loss,
-    generator_loss,
-    squared_gradient,
-)
+from latentarium.config import ADVERSARIAL_LOSSES
+from latentarium.objectives import build_adversarial_loss, squared_gradient
 from latentarium.rng import Noise
+from support.errors import raises_code
 
-KINDS = list(EQUILIBRIUM)
+KINDS = ADVERSARIAL_LOSSES
+relativistic = build_adversarial_loss("relativistic")
 
 
 def test_r1_of_a_linear_discriminator_is_its_squared_weight():
@@ -24,16 +22,19 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_blind_discriminator_gives_the_equilibrium_values(kind):
     zero = torch.zeros(4)
-    d, g = discriminator_loss(kind, zero, zero), generator_loss(kind, zero, zero)
-    torch.testing.assert_close(d, torch.full((4,), EQUILIBRIUM[kind]["discriminator"]))
-    torch.testing.assert_close(g, torch.full((4,), EQUILIBRIUM[kind]["generator"]))
+    loss = build_adversarial_loss(kind)
+    d, g = loss.discriminator(zero, zero), loss.generator(zero, zero)
+    torch.testing.assert_close(d, torch.full((4,), loss.equilibrium["discriminator"]))
+    torch.testing.assert_close(g, torch.full((4,), loss.equilibrium["generator"]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_players_want_opposite_things_of_the_fakes(kind):
     real, fake = Noise(2).normal(8) * 0.3, (Noise(3).normal(8) * 0.3).requires_grad_()
-    (down,) = torch.autograd.grad(discriminator_loss(kind, real, fake).sum(), fake)
-    (up,) = torch.autograd.grad(generator_loss(kind, real, fake).sum(), fake)
+    (down,) = torch.autograd.grad(
+        build_adversarial_loss(kind).discriminator(real, fake).sum(), fake
+    )
+    (up,) = torch.autograd.grad(build_adversarial_loss(kind).generator(real, fake).sum(), fake)
     assert (down > 0).all()
     assert (up < 0).all()
 
@@ -41,14 +42,14 @@ def test_players_want_opposite_things_of_the_fakes(kind):
 def test_the_relativistic_game_sees_only_differences():
     real, fake = Noise(4).normal(6), Noise(5).normal(6)
     torch.testing.assert_close(
-        discriminator_loss("relativistic", real, fake),
-        discriminator_loss("relativistic", real + 3, fake + 3),
+        relativistic.discriminator(real, fake),
+        relativistic.discriminator(real + 3, fake + 3),
     )
     torch.testing.assert_close(
-        discriminator_loss("relativistic", real, fake), generator_loss("relativistic", fake, real)
+        relativistic.discriminator(real, fake), relativistic.generator(fake, real)
     )
 
 
-def test_an_unknown_game_is_an_error():
-    with pytest.raises(ValueError, match="no adversarial loss"):
-        discriminator_loss("wgan", torch.zeros(1), torch.zeros(1))
+def test_an_unknown_loss_is_a_user_error():
+    with raises_code("unknown-component"):
+        build_adversarial_loss("wgan")

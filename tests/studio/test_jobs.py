@@ -273,7 +273,7 @@ def test_a_follower_has_the_doctor_look_at_all_rows(tmp_path):
     follower = Follower(lambda: {}, run.log_path, lambda: run.config)
     assert told(follower.poll())[-1] == ("doctor", [], None)
     for step in range(10, 60, 10):
-        won = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0}
+        won = {"total": 0.01, "adversarial": 0.001, "pair_accuracy": 1.0}
         run.append_log({"step": step, "discriminator": won, "generator": {"total": 9.0}})
     (finding,) = told(follower.poll())[-1][1]
     assert finding["disease"] == "discriminator has won"

@@ -11,7 +11,6 @@ from latentarium.data.batches import Batch
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.latent.gaussians import single_gaussian
 from latentarium.metrics.coverage import mixture_quality
-from latentarium.models.game import copy_parameters
 from latentarium.rng import Noise
 from latentarium.studio.lab.lab import FIELD, MESH, SHOWN, Lab
 from latentarium.studio.lab.learners import PATIENCE, RATES, Gaussian, Learner
@@ -19,6 +18,7 @@ from latentarium.studio.lab.targets import CELLS, MIXTURES, NAMES, Drawing, targ
 from latentarium.studio.registry import Gallery
 from latentarium.studio.routes.lab import LONGEST, MOST_SESSIONS, MOST_STEPS
 from latentarium.studio.server import make_app
+from latentarium.training.game import copy_parameters
 
 HOST = {"host": "127.0.0.1:8765"}
 CORNER = np.zeros((CELLS, CELLS), bool)

@@ -21,7 +21,7 @@ from pages import IN_A_BROWSER, Served, address, go, pixels, quiet, ready, until
 pytestmark = IN_A_BROWSER
 
 MOVED = "!document.querySelector('[data-testid=progress]').innerText.startsWith('step 0 ')"
-WON = {"total": 0.01, "adversarial": 0.001, "told_apart": 1.0, "held_out": 0.01}
+WON = {"total": 0.01, "adversarial": 0.001, "pair_accuracy": 1.0, "held_out": 0.01}
 
 
 @pytest.fixture(scope="module")

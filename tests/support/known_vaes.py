@@ -11,7 +11,7 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, DataCard, NetConfig
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.registry import build
+from latentarium.models.build import build
 
 SHAPE, D, Z = (1, 3, 4), 12, 3
 

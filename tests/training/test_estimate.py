@@ -8,7 +8,7 @@ from conftest import tiny_data
 from latentarium import cli, presets
 from latentarium.errors import UserError
 from latentarium.memory import keep_freed_memory
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.training.estimate import rehearse
 from latentarium.training.train import train
 

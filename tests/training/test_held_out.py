@@ -11,10 +11,10 @@ from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split, to_float
-from latentarium.models.game import lengths, loss_unmoved, move
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.rng import Noise
 from latentarium.training import train as loop
+from latentarium.training.game import held_out_loss, norms, play_move
 from latentarium.training.held_out import HeldOut
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")
@@ -58,7 +58,7 @@ def test_an_unmoved_loss_is_the_loss_in_evaluation_mode(preset):
     batch = Batches(data.validation, 16, 0).draw(0)
     for player in model.players():
         state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        found = loss_unmoved(player, model, batch, Noise(3)).total
+        found = held_out_loss(player, model, batch, Noise(3)).total
         assert model.training
         assert all(module.training for module in model.modules())
         assert all(torch.equal(t, state[name]) for name, t in model.state_dict().items())
@@ -78,10 +78,10 @@ def test_the_gradient_is_that_of_the_move():
         before = [p.detach().clone() for p in player.part.parameters()]
         size = torch.cat([b.flatten() for b in before]).norm()
         descent = torch.optim.SGD(player.part.parameters(), lr=0.5)
-        move(player, model, descent, Batches(data.train, 16, 0).draw(0), Noise(0))
+        play_move(player, model, descent, Batches(data.train, 16, 0).draw(0), Noise(0))
         after = [p.detach() for p in player.part.parameters()]
         moved = torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)])
-        found = lengths(player)
+        found = norms(player)
         assert float(found["gradient"]) == pytest.approx(float(moved.norm()) / 0.5, rel=1e-4)
         assert float(found["weights"]) == pytest.approx(float(size), rel=0.2)
 

@@ -79,7 +79,7 @@ def in_the_loss(count):
 
 
 def between_two_moves(count):
-    loop.move = die_at(2 * count - 1, loop.move, after=True)
+    loop.play_move = die_at(2 * count - 1, loop.play_move, after=True)
 
 
 def before_the_rename(count):

@@ -32,8 +32,8 @@ def test_the_log_says_whose_parameters_moved(tmp_path):
     assert [row["step"] for row in rows] == [10, 20, 30, 40]
     for row in rows:
         for player in ("discriminator", "generator"):
-            assert row[player]["own_change"] > 0
-            assert row[player]["foreign_change"] == 0
+            assert row[player]["own_delta"] > 0
+            assert row[player]["other_delta"] == 0
 
 
 def test_training_learns(tmp_path):

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.training import train as loop
 from latentarium.training.held_out import BINS, HeldOut
 

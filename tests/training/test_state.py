@@ -112,7 +112,7 @@ def test_the_weights_for_use_are_the_average(tmp_path):
 
 def test_what_is_not_finite_is_never_saved(tmp_path, monkeypatch):
     """The losses up to step 20 are finite; only the parameters after it are not."""
-    original, moves = loop.move, []
+    original, moves = loop.play_move, []
 
     def poisoned(player, model, optimizer, batch, noise, share=None):
         loss = original(player, model, optimizer, batch, noise)
@@ -122,7 +122,7 @@ def test_what_is_not_finite_is_never_saved(tmp_path, monkeypatch):
                 next(player.part.parameters())[0] = float("nan")
         return loss
 
-    monkeypatch.setattr(loop, "move", poisoned)
+    monkeypatch.setattr(loop, "play_move", poisoned)
     words = "The generator's parameters are not finite after step 20"
     with pytest.raises(UserError, match=words):
         loop.train(presets.gan_debug(), tmp_path / "r", tiny_data())

@@ -18,7 +18,7 @@ from latentarium.training.schedule import learning_rate
 def moves(tmp_path, monkeypatch) -> list[dict]:
     """Every move of a short GAN game, in order."""
     seen: list[dict] = []
-    original = loop.move
+    original = loop.play_move
 
     def spy(player, model, optimizer, batch, noise, share=None):
         own = {id(p) for p in player.part.parameters()}
@@ -34,7 +34,7 @@ def moves(tmp_path, monkeypatch) -> list[dict]:
         )
         return original(player, model, optimizer, batch, noise)
 
-    monkeypatch.setattr(loop, "move", spy)
+    monkeypatch.setattr(loop, "play_move", spy)
     config = presets.gan_debug()
     config = replace(config, train=replace(config.train, steps=10))
     loop.train(config, tmp_path / "r", tiny_data())

@@ -238,10 +238,10 @@ def _check_inputs(model: LatentModel, images: Tensor, labels: Tensor | None) -> 
             )
         likelihood = model.likelihood
         largest = float(images.abs().max())
-        if likelihood is not None and likelihood.unit_range and largest > 1:
+        if likelihood is not None and likelihood.discrete and largest > 1:
             raise UserError(
-                f"The largest absolute pixel is {largest:g}, but a Bernoulli likelihood needs "
-                "pixels in [-1, 1]: scale the images, or give uint8.",
+                f"The largest absolute pixel is {largest:g}, but a {likelihood.name} likelihood "
+                "needs pixels in [-1, 1]: scale the images, or give uint8.",
                 code="pixels-out-of-range",
             )
     if not model.takes_label:

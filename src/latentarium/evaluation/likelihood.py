@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latentarium.config import setting
 from latentarium.data.binarized import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
 from latentarium.distributions import Bernoulli, DiagonalGaussian, Gaussian
@@ -67,7 +68,7 @@ def likelihood_protocol(
         binary            Bernoulli likelihood of other binary images
         grey-bce          Bernoulli likelihood of grey images, which is no likelihood of anything
         gaussian-density-stdS   Gaussian likelihood with standard deviation S, a density
-        other-NAME        a likelihood of one's own, by the name of its class
+        other-NAME        a likelihood of one's own
 
     A model that takes labels gives p(x | y), and the name ends in "-given-label".
     `describe_protocol` explains each name in a sentence.
@@ -86,11 +87,11 @@ def likelihood_protocol(
     if isinstance(likelihood, Gaussian):
         name = f"{DENSITY}-std{likelihood.std}"
     elif not isinstance(likelihood, Bernoulli):
-        name = f"{OTHER}-{type(likelihood).__name__}"
+        name = f"{OTHER}-{likelihood.name}" if likelihood else OTHER
     elif not is_binary(images):
         name = GREY
     else:
-        trained = getattr(model.config, "binarize", False) or source != DYNAMIC
+        trained = setting(model.config, "binarize", False) or source != DYNAMIC
         published = trained and is_published(model.data, images, data)
         name = source if published else BINARY
     return name + (GIVEN_LABEL if model.takes_label else "")

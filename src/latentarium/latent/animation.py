@@ -39,7 +39,7 @@ def film(moments: Moments) -> bytes:
     """
     if not moments.steps:
         raise UserError("This run kept no moments: train with --train.snapshots 24.")
-    mapped = moments.run.config.model.family != "gan"
+    mapped = moments.run.config.model.has_encoder
     maps = [moments.points(at) if mapped else None for at in range(1, len(moments) + 1)]
     window = Window.around([points for points in maps if points is not None])
     frames = []

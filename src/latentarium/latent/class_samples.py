@@ -29,7 +29,7 @@ def class_gaussian(
         UserError: No labels, an unknown class, or a model whose decoder must be told the class.
     """
     number = class_index(label, data.card.classes)
-    if model.decodes_label or model.config.family != "autoencoder" or data.train.labels is None:
+    if model.decodes_label or not model.has_encoder or data.train.labels is None:
         raise UserError(
             "Only a model that encodes labelled images, and is not told their class, has a "
             "Gaussian of each class: leave the gaussian out, or ask by label."

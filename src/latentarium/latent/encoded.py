@@ -71,7 +71,7 @@ class Encoded:
     @property
     def has_map(self) -> bool:
         """Whether images can be encoded, without their label."""
-        return self.model.config.family == "autoencoder" and not self.model.decodes_label
+        return self.model.has_encoder and not self.model.decodes_label
 
     @once
     def codes(self) -> LatentSet:

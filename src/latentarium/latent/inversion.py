@@ -204,7 +204,7 @@ def _look(model: LatentModel, x: Images, eps: LatentSet, y: Tensor | None, pull:
     of_each = len(eps) // len(x)
     with torch.enable_grad():
         z = scaled(model, eps, y)
-        images = model.decode(z, model.seen(y))
+        images = model.decode(z, (y if model.takes_label else None))
         loss = apart(images, x.repeat_interleave(of_each, 0)) + pull * eps.square().mean(1)
         (eps.grad,) = torch.autograd.grad(loss.sum(), [eps])
     first = of_each * torch.arange(len(x), device=x.device)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from latentarium.distributions import Posterior
+from latentarium.distributions import Distribution
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, Latents, LatentSet, PerSample
@@ -36,7 +36,7 @@ def starts(
     drawn = {}
     for c in numbers.unique().tolist():
         y = None if choices is None else torch.full((draws,), c, device=x.device)
-        drawn[c] = model.decode(scaled(model, eps, y), model.seen(y))
+        drawn[c] = model.decode(scaled(model, eps, y), y)
 
     def candidates(image: Tensor, c: int) -> tuple[Tensor, Tensor]:
         """Places of a class, and how far from the image their images are; nearest first."""
@@ -45,7 +45,9 @@ def starts(
         posterior = guess(model, image[None], y)
         if posterior is not None:
             places = torch.cat([places, unscaled(model, posterior.mean, y)])
-            images = torch.cat([images, model.decode(posterior.mean, model.seen(y))])
+            images = torch.cat(
+                [images, model.decode(posterior.mean, (y if model.takes_label else None))]
+            )
         distance, order = apart(images, image).sort()
         return distance, places[order]
 
@@ -65,21 +67,19 @@ def rows_of_each(choices: Tensor | None, restarts: int) -> int:
     return max(restarts, 0 if choices is None else min(choices.shape[1], MOST_CLASSES))
 
 
-def guess(model: LatentModel, x: Images, y: Tensor | None) -> Posterior | None:
+def guess(model: LatentModel, x: Images, y: Tensor | None) -> Distribution | None:
     """What the encoder makes of images; None where there is none."""
-    return model.encode(x, model.seen(y)) if model.config.family == "autoencoder" else None
+    return model.encode(x, (y if model.takes_label else None)) if model.has_encoder else None
 
 
 def scaled(model: LatentModel, eps: Latents, y: Tensor | None) -> Latents:
     """Latents from deviations of the prior."""
-    prior = model.prior.given(y, len(eps))
-    return prior.mean + (0.5 * prior.log_variance).exp() * eps
+    return model.prior(y, len(eps)).unwhiten(eps)
 
 
 def unscaled(model: LatentModel, z: Latents, y: Tensor | None) -> Latents:
     """The other way round."""
-    prior = model.prior.given(y, len(z))
-    return (z - prior.mean) * (-0.5 * prior.log_variance).exp()
+    return model.prior(y, len(z)).whiten(z)
 
 
 def apart(images: Images, x: Tensor) -> PerSample:

@@ -110,7 +110,7 @@ class Scene:
 def scene(model: LatentModel, data: Data) -> Scene:
     """What is watched of a model: samples of the same seeds, and where it has an encoder,
     reconstructions of the same held-out images."""
-    if model.config.family == "gan":
+    if not model.has_encoder:
         return Scene(*fixed_samples(model), rebuilt=None)
     return Scene(*fixed_samples(model, DRAWS), rebuilt=reconstruct(model, witnesses(data)))
 

@@ -1,4 +1,4 @@
-"""Autoencoder and VAE: one class, for they differ only in the posterior that `encode` returns.
+"""Autoencoders and VAEs, which differ only in the posterior that `encode` returns.
 
     autoencoder   minimizes  -log p(x | z),                     z = E(x)
     VAE           minimizes  -log p(x | z) + beta KL(q(z|x) || p(z)),   z ~ q(z | x)
@@ -19,87 +19,79 @@ from latentarium.config import AutoencoderConfig, DataCard
 from latentarium.data.batches import Batch
 from latentarium.distributions import (
     Bernoulli,
-    ClassGaussian,
     DiagonalGaussian,
+    Distribution,
     Gaussian,
     Likelihood,
     Point,
-    Posterior,
-    StandardNormal,
+    build_prior,
 )
+from latentarium.distributions.likelihoods import binarize
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
-from latentarium.nn.trunks import DecoderTrunk, EncoderTrunk
+from latentarium.nn import build_decoder, build_encoder
+from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
 
+LOG_VARIANCE_BOUND = 12.0
+"""The posterior's log-variance stays within this distance of 0."""
 
+
+@register("family", "autoencoder", settings=AutoencoderConfig)
 class Autoencoder(LatentModel):
-    """Encoder, latent, decoder: a game of one player, who owns them all."""
+    """Encoder, latent, decoder. A single player owns all parameters."""
 
     config: AutoencoderConfig
 
     def __init__(self, config: AutoencoderConfig, data: DataCard) -> None:
         super().__init__(config, data)
         label_size = self.num_classes if config.conditional else 0
-        self.encoder = EncoderTrunk(self.image_shape, config.encoder, label_size)
+        self.encoder = build_encoder(config.encoder, self.image_shape, label_size)
         outputs = config.latent_dim * (2 if config.posterior == "gaussian" else 1)
         self.to_posterior = nn.Linear(self.encoder.num_features, outputs)
-        self.decoder = DecoderTrunk(
-            config.latent_dim + label_size, self.image_shape, config.decoder
+        self.decoder = build_decoder(
+            config.decoder, config.latent_dim + label_size, self.image_shape
         )
-        self.prior = (
-            ClassGaussian(config.latent_dim, self.num_classes)
-            if config.prior == "class_gaussian"
-            else StandardNormal(config.latent_dim)
-        )
-        self.likelihood: Likelihood = (
+        self.prior = build_prior(config.prior, config.latent_dim, self.num_classes)
+        self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
             Bernoulli() if config.likelihood == "bernoulli" else Gaussian(config.likelihood_std)
         )
 
-    def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Posterior:
-        output = self.to_posterior(self.encoder(x, self.condition(y)))
-        output = output.to(self.to_posterior.weight.dtype)  # in mixed precision it comes with less
+    def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
+        output = self.to_posterior(self.encoder(x, self._class_weights(y)))
+        output = output.to(self.to_posterior.weight.dtype)  # bfloat16 under autocast
         if self.config.posterior == "point":
             return Point(output)
         mean, log_variance = output.chunk(2, 1)
-        return DiagonalGaussian(mean, log_variance.clamp(-12, 12))
+        return DiagonalGaussian(mean, log_variance.clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND))
 
     def decode(self, z: Latents, y: Labels | SoftLabels | None = None) -> Images:
         return self.likelihood.mean(self._output(z, y))
-
-    def reconstruct(self, x: Images, y: Labels | SoftLabels | None = None) -> Images:
-        return self.decode(self.encode(x, y).mean, y)
 
     def players(self) -> list[Player]:
         return [Player("autoencoder", self, self.loss)]
 
     def loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Distortion + beta * rate, in nats per image."""
-        x = self._drawn(batch.x, noise) if self.config.binarize else batch.x
+        """Return distortion + beta * rate, in nats per image."""
+        x = binarize(batch.x, noise) if self.config.binarize else batch.x
         seen = x
         if self.config.noise_std > 0:
             seen = seen + self.config.noise_std * noise.normal(*seen.shape)
-        y = self.seen(batch.y)
+        y = batch.y if self.takes_label else None
         posterior = self.encode(seen, y)
-        z = posterior.rsample(noise)
+        z = posterior.sample(noise)
         distortion = self.distortion(x, z, y).mean()
-        if isinstance(posterior, Point):
+        if not posterior.has_density:
             return Loss(distortion, {"distortion": distortion.detach()})
-        rate = posterior.kl(self.prior.given(batch.y, len(z))).mean()
+        rate = posterior.kl(self.prior(y, len(z)), z).mean()
         terms = {"distortion": distortion.detach(), "rate": rate.detach()}
         return Loss(distortion + self.config.beta * rate, terms)
 
     def distortion(self, x: Images, z: Latents, y: Labels | SoftLabels | None = None) -> PerSample:
-        """-log p(x | z), in nats, for each pair of an image and a latent."""
         return self.likelihood.nll(self._output(z, y), x)
 
-    def _drawn(self, x: Images, noise: Noise) -> Images:
-        """Each pixel on (1) with its grey value as probability, else off (-1); what is on or off
-        already stays so."""
-        return 2 * (noise.uniform(*x.shape) < (x + 1) / 2).to(x.dtype) - 1
-
     def _output(self, z: Latents, y: Labels | SoftLabels | None) -> Images:
-        """What the likelihood turns into an image: logits or means."""
-        weights = self.condition(y)
+        """Return the parameters of p(x | z): logits or means."""
+        weights = self._class_weights(y)
         return self.decoder(z if weights is None else torch.cat([z, weights], 1))

@@ -7,18 +7,32 @@ import torch
 from torch import nn
 
 from latentarium.config import DataCard, ModelConfig
-from latentarium.distributions import Posterior, Prior
+from latentarium.distributions import Distribution, Likelihood, Prior
 from latentarium.errors import UserError
 from latentarium.models.game import Player
 from latentarium.models.labels import resolve_labels
 from latentarium.rng import Noise
-from latentarium.shapes import Images, Labels, Latents, SoftLabels
+from latentarium.shapes import Images, Labels, Latents, Logits, PerSample, SoftLabels
 
 
 class LatentModel(nn.Module, ABC):
-    """A model that decodes latents into images, under a prior on the latents."""
+    """A model that decodes latents into images, under a prior on the latents.
+
+    A family implements `players` and `decode`, and what its configuration says that it has:
+    `encode`, `distortion`, `discriminate`. The rest of the package asks for these capabilities,
+    never for the family.
+
+    Arguments:
+        config: The settings of the family.
+        data: What is known about the training data.
+
+    Raises:
+        UserError: The model needs labels, and the data have none (code "labels-missing").
+    """
 
     prior: Prior
+    likelihood: Likelihood | None = None
+    """p(x | z); None if the model has none."""
 
     def __init__(self, config: ModelConfig, data: DataCard) -> None:
         super().__init__()
@@ -27,50 +41,123 @@ class LatentModel(nn.Module, ABC):
         self.image_shape = data.image_shape
         self.classes = data.classes
         self.num_classes = len(data.classes)
-        if config.uses_labels and not data.classes:
+        if config.takes_label and not data.classes:
             raise UserError(
                 f"This model needs labels, and {data.source} has none: give labelled data, or "
-                "choose a preset that needs none."
+                "choose a preset that needs none.",
+                code="labels-missing",
             )
+
+    # ------------------------------------------------------------------------- capabilities
+
+    @property
+    def kind(self) -> str:
+        """What people call the model: "autoencoder", "VAE", "GAN", "conditional GAN"."""
+        return self.config.kind
 
     @property
     def latent_dim(self) -> int:
-        """Dimensions of z."""
+        """Number of dimensions of z."""
         return self.config.latent_dim
 
     @property
     def takes_label(self) -> bool:
-        """True where `sample` can be told which class to make."""
-        return self.config.uses_labels
+        """Whether `sample` accepts a class."""
+        return self.config.takes_label
 
     @property
     def decodes_label(self) -> bool:
-        """True where `decode` itself needs the label beside z."""
-        return self.config.conditional
+        """Whether `decode` needs the label as well as z."""
+        return self.config.decodes_label
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether images can be encoded."""
+        return self.config.has_encoder
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether log p(x) has a lower bound: there are a p(x | z) and a posterior density."""
+        return self.config.has_likelihood
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether a discriminator scores how real an image looks."""
+        return self.config.has_discriminator
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether players with opposing losses train the model."""
+        return self.config.adversarial
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         return next(self.parameters()).device
+
+    # ------------------------------------------------------------------- what a family defines
 
     @abstractmethod
     def players(self) -> list[Player]:
-        """The game: who moves, in this order, in each round."""
+        """Return the players of the game, in the order in which they move in each round."""
 
     @abstractmethod
     def decode(self, z: Latents, y: Labels | SoftLabels | None = None) -> Images:
-        """Images from latents; soft labels blend classes."""
+        """Return the images of latents.
 
-    @abstractmethod
-    def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Posterior:
-        """The posterior q(z | x).
+        Arguments:
+            z: Latents.
+            y: A class for each latent, or weights over the classes, which blend them; None for a
+                model that takes no label.
 
         Raises:
-            UserError: The model has no encoder.
+            UserError: A label is missing (code "label-missing"), or given to a model that takes
+                none (code "label-not-taken").
         """
 
-    @abstractmethod
+    def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
+        """Return the posterior q(z | x).
+
+        Arguments:
+            x: Images in [-1, 1].
+            y: As for `decode`.
+
+        Raises:
+            UserError: The model has no encoder (code "no-encoder"), or as for `decode`.
+        """
+        raise self._no_encoder("encode")
+
+    def distortion(self, x: Images, z: Latents, y: Labels | SoftLabels | None = None) -> PerSample:
+        """Return -log p(x | z), in nats, for each pair of an image and a latent.
+
+        Raises:
+            UserError: The model has no likelihood (code "no-likelihood").
+        """
+        raise UserError(
+            f"{self._a_kind()} has no likelihood p(x | z): use a VAE.", code="no-likelihood"
+        )
+
+    def discriminate(self, x: Images, y: Labels | SoftLabels | None = None) -> Logits:
+        """Return a logit for each image: above 0 it looks real and, with a label, fits it.
+
+        Raises:
+            UserError: The model has no discriminator (code "no-discriminator").
+        """
+        raise UserError(
+            f"{self._a_kind()} has no discriminator: use a GAN.", code="no-discriminator"
+        )
+
+    # -------------------------------------------------------------------------------- for use
+
     def reconstruct(self, x: Images, y: Labels | SoftLabels | None = None) -> Images:
-        """Decodes the posterior's mean."""
+        """Encode images and decode the mean of each posterior.
+
+        Raises:
+            UserError: As for `encode`.
+        """
+        if not self.has_encoder:
+            raise self._no_encoder("reconstruct")
+        return self.decode(self.encode(x, y).mean, y)
 
     def sample(
         self,
@@ -81,20 +168,24 @@ class LatentModel(nn.Module, ABC):
         truncation: float = 1.0,
         batch_size: int = 500,
     ) -> Images:
-        """Draws n images; the same seed gives the same images.
+        """Sample n images. The same seed gives the same images.
 
         Arguments:
-            n: How many.
+            n: Number of images.
             label: For a model that takes one: a class (its number or name), one per image, a
-                blend such as "3:0.6,8:0.4", or soft labels (n, K); None draws classes evenly at
-                random.
-            seed: Of the latents (and of the labels, where none are given).
-            truncation: Scales the latents' deviation; below 1 the images are more alike.
-            batch_size: Images decoded at once; it does not change them.
+                blend such as "3:0.6,8:0.4", or weights over the classes (n, K). None draws
+                classes uniformly.
+            seed: Seed of the latents, and of the labels if none are given.
+            truncation: Factor on the latents' deviation from the prior's mean; below 1 the images
+                are more alike.
+            batch_size: Images decoded at once. It does not change them.
+
+        Returns:
+            Images in [-1, 1], on the CPU.
 
         Raises:
-            UserError: A label for a model that takes none, an unknown class, a wrong count, a
-                truncation that is negative or not finite.
+            UserError: The label is unknown, has the wrong count, or is given to a model that
+                takes none; or n or truncation is out of range.
         """
         z, labels = self.latents(n, label, seed, truncation=truncation)
         images = []
@@ -104,39 +195,58 @@ class LatentModel(nn.Module, ABC):
             for start in range(0, n, batch_size):
                 part = slice(start, start + batch_size)
                 y = None if labels is None else labels[part].to(self.device)
-                images.append(self.decode(z[part], self.seen(y)).clamp(-1, 1).cpu())
+                images.append(self.decode(z[part], y).clamp(-1, 1).cpu())
         self.train(was_training)
         return torch.cat(images)
 
     def latents(
         self, n: int, label: object = None, seed: int = 0, *, truncation: float = 1.0
     ) -> tuple[Latents, Labels | SoftLabels | None]:
-        """What `sample` decodes: n draws from the prior, and the labels that they were drawn for.
-        Arguments and errors are those of `sample`."""
+        """Return the latents that `sample` decodes, and their labels (on the CPU).
+
+        Arguments and errors are those of `sample`.
+        """
         if n < 1:
-            raise UserError(f"n is {n}; ask for at least 1 image.")
+            raise UserError(f"n is {n}; it must be at least 1.", code="invalid-count")
         if not 0 <= truncation < math.inf:
-            raise UserError(f"truncation is {truncation}; give 0 or more.")
-        noise = Noise("sample", seed)
+            raise UserError(
+                f"truncation is {truncation}; it must be finite and at least 0.",
+                code="invalid-truncation",
+            )
+        noise = Noise("sample", seed, device=self.device)
         labels = resolve_labels(label, n, self.classes, self.takes_label, noise)
-        eps = noise.normal(n, self.latent_dim).to(self.device)
         with torch.no_grad():
-            prior = self.prior.given(None if labels is None else labels.to(self.device), n)
-            return prior.mean + truncation * (0.5 * prior.log_variance).exp() * eps, labels
+            prior = self.prior(None if labels is None else labels.to(self.device), n)
+            z = prior.sample(noise, truncation)
+        return z, None if labels is None else labels.cpu()
 
-    def seen(self, y: Labels | SoftLabels | None) -> Labels | SoftLabels | None:
-        """The labels that encoder and decoder see: the same, or none where only the prior looks
-        at them or nothing does."""
-        return y if self.decodes_label else None
-
-    def condition(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
-        """Labels as weights over classes for a model that decodes with them, checked both ways."""
-        if not self.decodes_label:
+    def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
+        """Return labels as weights over classes for networks that see them, else None."""
+        if not self.takes_label:
             if y is not None:
-                raise UserError("This model does not look at labels: leave the label out.")
+                raise UserError(
+                    f"{self._a_kind()} takes no label: leave the label out.",
+                    code="label-not-taken",
+                )
+            return None
+        if not self.decodes_label:  # only the prior depends on the label
             return None
         if y is None:
-            raise UserError("This model is conditional: give a label for each image.")
+            raise UserError(
+                f"{self._a_kind()} needs a label for each image: give labels.",
+                code="label-missing",
+            )
         if y.dtype.is_floating_point:
             return y
         return nn.functional.one_hot(y.long(), self.num_classes).float()
+
+    def _a_kind(self) -> str:
+        article = "An" if self.kind[0] in "aeiou" else "A"
+        return f"{article} {self.kind}"
+
+    def _no_encoder(self, what: str) -> UserError:
+        return UserError(
+            f"{self._a_kind()} has no encoder and can't {what} images: use an autoencoder or a "
+            "VAE.",
+            code="no-encoder",
+        )

@@ -61,7 +61,7 @@ def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:
         for start in range(0, len(split.images), BATCH):
             x, y = _part(model, split, start)
             noise = Noise("encode", seed, start, device=x.device)
-            parts.append(model.encode(x, y).rsample(noise).cpu())
+            parts.append(model.encode(x, y).sample(noise).cpu())
     return torch.cat(parts)
 
 
@@ -72,7 +72,9 @@ def decode(model: LatentModel, z: LatentSet, y: LabelSet | SoftLabelSet | None =
         for start in range(0, len(z), BATCH):
             part = slice(start, start + BATCH)
             label = None if y is None else y[part].to(model.device)
-            images = model.decode(z[part].float().to(model.device), model.seen(label))
+            images = model.decode(
+                z[part].float().to(model.device), (label if model.takes_label else None)
+            )
             parts.append(images.clamp(-1, 1).cpu())
     return torch.cat(parts)
 
@@ -90,4 +92,4 @@ def reconstruct(model: LatentModel, split: Split) -> Images:
 def _part(model: LatentModel, split: Split, start: int) -> tuple[Images, Labels | None]:
     part = slice(start, start + BATCH)
     labels = None if split.labels is None else split.labels[part].to(model.device)
-    return to_float(split.images[part].to(model.device)), model.seen(labels)
+    return to_float(split.images[part].to(model.device)), (labels if model.takes_label else None)

@@ -1,4 +1,4 @@
-"""What a person may call a label, turned into what a model reads."""
+"""From what users give as a label to what a model reads."""
 
 from collections.abc import Sequence
 
@@ -10,28 +10,33 @@ from latentarium.errors import UserError, did_you_mean
 from latentarium.rng import Noise
 from latentarium.shapes import Labels, SoftLabels
 
+NAMED_CLASSES = 12
+"""Class names in an error message."""
+
 
 def resolve_labels(
     label: object, n: int, classes: Sequence[str], takes_label: bool, noise: Noise
 ) -> Labels | SoftLabels | None:
-    """One label per image.
+    """Return one label per image.
 
     Arguments:
         label: None, a class number or name, one of these per image, a blend such as
             "3:0.6,8:0.4", or weights (n, K).
-        n: Images to be made.
-        classes: The classes' names in label order.
-        takes_label: Whether the model can be told the class.
-        noise: Draws classes evenly where none is given.
+        n: Number of images.
+        classes: Names of the classes in label order.
+        takes_label: Whether the model takes a label.
+        noise: Draws classes uniformly if no label is given.
 
     Raises:
-        UserError: A label too many, an unknown class, or a count that isn't n.
+        UserError: A label for a model that takes none (code "label-not-taken"), an unknown class
+            (code "unknown-class"), or labels of the wrong shape (code "label-shape").
     """
     if not takes_label:
         if label is not None:
             raise UserError(
-                "This model can't be told what to make: leave the label out, or use a "
-                "conditional model such as the preset cgan_mnist."
+                "This model takes no label: leave the label out, or use a conditional model such "
+                "as the preset cgan_mnist.",
+                code="label-not-taken",
             )
         return None
     if label is None:
@@ -40,50 +45,66 @@ def resolve_labels(
         return blend(label, classes).expand(n, -1)
     if isinstance(label, int | str | np.integer):
         return torch.full((n,), class_index(label, classes))
-    given = label.detach().cpu() if isinstance(label, torch.Tensor) else label
-    if isinstance(given, list | tuple) and all(isinstance(v, int | str) for v in given):
-        given = [class_index(v, classes) for v in given]
-    try:
-        values = np.asarray(given)
-    except ValueError:  # rows of unequal length
-        values = np.empty(0, dtype=object)
+    values = _as_array(label, classes)
     if values.ndim == 2 and values.dtype.kind == "f":
         if values.shape != (n, len(classes)):
             raise UserError(
-                f"Soft labels have shape {values.shape}; give ({n}, {len(classes)}): one weight "
-                "per class for each image."
+                f"Soft labels have shape {values.shape}; it must be ({n}, {len(classes)}), one "
+                "weight per class for each image.",
+                code="label-shape",
             )
         if not np.isfinite(values).all():
-            raise UserError("Soft labels hold values that are not finite: give finite weights.")
+            raise UserError(
+                "Some weights of the soft labels are not finite: give finite weights.",
+                code="invalid-blend",
+            )
         return torch.as_tensor(values, dtype=torch.float32)
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise UserError(
-            "A label is a class number or name, one of these per image, or an array of weights "
-            f"(n, {len(classes)}); this is {label!r}."
+            f"The label is {label!r}; it must be a class number or name, one of these per image, "
+            f"or an array of weights (n, {len(classes)}).",
+            code="label-shape",
         )
     if len(values) != n:
-        raise UserError(f"There are {len(values)} labels for {n} images: give one for each.")
+        raise UserError(
+            f"There are {len(values)} labels for {n} images: give one label for each image.",
+            code="label-shape",
+        )
     return torch.tensor([class_index(int(v), classes) for v in values])
 
 
 def blend(text: str, classes: Sequence[str]) -> Tensor:
-    """Weights over the classes, which sum to one, of a blend such as "3:0.6,8:0.4"."""
+    """Return the weights of a blend such as "3:0.6,8:0.4", normalized to sum 1.
+
+    Raises:
+        UserError: The text is not a blend, or its weights are negative, not finite or all 0 (code
+            "invalid-blend"), or a class is unknown (code "unknown-class").
+    """
     weights = torch.zeros(len(classes))
     for part in text.split(","):
         name, _, share = part.rpartition(":")
         try:
-            weights[class_index(name.strip(), classes)] += float(share)
+            weight = float(share)
         except ValueError:
             raise UserError(
-                f"'{part}' is no part of a blend: give classes with weights, as 3:0.6,8:0.4."
+                f"'{part}' is not a class with a weight: write a blend as 3:0.6,8:0.4.",
+                code="invalid-blend",
             ) from None
+        weights[class_index(name.strip(), classes)] += weight
     if not (bool(weights.isfinite().all()) and float(weights.min()) >= 0 and weights.sum() > 0):
-        raise UserError(f"The weights of '{text}' must be 0 or more, and not all of them 0.")
+        raise UserError(
+            f"The weights of '{text}' must be finite, at least 0, and not all 0.",
+            code="invalid-blend",
+        )
     return weights / weights.sum()
 
 
 def class_index(label: int | str | np.integer, classes: Sequence[str]) -> int:
-    """The number of a class given by number or name."""
+    """Return the number of a class that is given by number or name.
+
+    Raises:
+        UserError: There is no such class (code "unknown-class").
+    """
     if isinstance(label, str):
         if label in classes:
             return classes.index(label)
@@ -91,11 +112,25 @@ def class_index(label: int | str | np.integer, classes: Sequence[str]) -> int:
             label = int(label)
         except ValueError:
             raise UserError(
-                f"There is no class '{label}'.{did_you_mean(label, classes)}"
+                f"There is no class '{label}'.{did_you_mean(label, classes)}",
+                code="unknown-class",
             ) from None
     if not 0 <= label < len(classes):
+        names = ", ".join(classes[:NAMED_CLASSES])
+        more = ", ..." if len(classes) > NAMED_CLASSES else ""
         raise UserError(
-            f"There is no class {label}: labels go from 0 to {len(classes) - 1} "
-            f"({', '.join(classes[:12])}{', ...' if len(classes) > 12 else ''})."
+            f"There is no class {label}: classes are numbered from 0 to {len(classes) - 1} "
+            f"({names}{more}).",
+            code="unknown-class",
         )
     return int(label)
+
+
+def _as_array(label: object, classes: Sequence[str]) -> np.ndarray:
+    values = label.detach().cpu() if isinstance(label, torch.Tensor) else label
+    if isinstance(values, list | tuple) and all(isinstance(v, int | str) for v in values):
+        values = [class_index(v, classes) for v in values]
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of unequal length
+        return np.empty(0, dtype=object)

@@ -1,0 +1,18 @@
+"""Trunks: the networks between images and features, in both directions, registered by name."""
+
+from latentarium.nn.base import DecoderTrunk, EncoderTrunk, Trunk, build_decoder, build_encoder
+from latentarium.nn.conv import ConvTrunk, stage_sizes
+from latentarium.nn.layers import Fourier
+from latentarium.nn.mlp import MLPTrunk
+
+__all__ = [
+    "ConvTrunk",
+    "DecoderTrunk",
+    "EncoderTrunk",
+    "Fourier",
+    "MLPTrunk",
+    "Trunk",
+    "build_decoder",
+    "build_encoder",
+    "stage_sizes",
+]

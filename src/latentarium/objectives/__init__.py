@@ -1,0 +1,19 @@
+"""Objectives: pure formulas that return one value per sample."""
+
+from latentarium.objectives.adversarial import (
+    AdversarialLoss,
+    Hinge,
+    NonSaturating,
+    Relativistic,
+    build_adversarial_loss,
+    squared_gradient,
+)
+
+__all__ = [
+    "AdversarialLoss",
+    "Hinge",
+    "NonSaturating",
+    "Relativistic",
+    "build_adversarial_loss",
+    "squared_gradient",
+]

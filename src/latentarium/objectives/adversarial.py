@@ -1,7 +1,7 @@
-"""The adversarial games' formulas: logits in, per-sample values out.
+"""Adversarial losses: logits in, one value per sample out.
 
-D is the discriminator's logit. Each loss is what that player minimizes; at the equilibrium of the
-first two, where D can tell nothing, the values are those in `EQUILIBRIUM`.
+D is the discriminator's logit. Each player minimizes its loss. A loss of one's own is an
+`AdversarialLoss` under `@register("adversarial_loss", name)`.
 
 References:
     Generative adversarial nets (Goodfellow et al., 2014), https://arxiv.org/abs/1406.2661
@@ -15,50 +15,97 @@ References:
 """
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 
+from latentarium.config import AdversarialLossConfig, name_of
+from latentarium.registry import component, register, settings_type
 from latentarium.shapes import Images, Logits, PerSample
 
 LN2 = math.log(2)
 
-EQUILIBRIUM = {
-    "relativistic": {"discriminator": LN2, "generator": LN2},
-    "non_saturating": {"discriminator": 2 * LN2, "generator": LN2},
-    "hinge": {"discriminator": 2.0, "generator": 0.0},
-}
-"""Each player's adversarial loss where real and generated can't be told apart."""
+
+class AdversarialLoss(ABC):
+    """A pair of losses, for the discriminator and the generator.
+
+    The i-th real image is paired with the i-th generated one.
+    """
+
+    equilibrium: ClassVar[Mapping[str, float]]
+    """Each player's loss, in nats, where real and generated images can't be told apart."""
+
+    @abstractmethod
+    def discriminator(self, real: Logits, fake: Logits) -> PerSample:
+        """Return what the discriminator minimizes."""
+
+    @abstractmethod
+    def generator(self, real: Logits, fake: Logits) -> PerSample:
+        """Return what the generator minimizes."""
 
 
-def discriminator_loss(kind: str, real: Logits, fake: Logits) -> PerSample:
-    """What the discriminator minimizes; the i-th real is paired with the i-th fake."""
-    match kind:
-        case "relativistic":
-            return F.softplus(-(real - fake))
-        case "non_saturating":
-            return F.softplus(-real) + F.softplus(fake)
-        case "hinge":
-            return F.relu(1 - real) + F.relu(1 + fake)
-    raise ValueError(f"no adversarial loss {kind!r}")
+@register("adversarial_loss", "relativistic")
+class Relativistic(AdversarialLoss):
+    """softplus(-(D(real) - D(fake))), and the opposite for the generator. It depends on
+    differences of logits only."""
+
+    equilibrium = {"discriminator": LN2, "generator": LN2}  # noqa: RUF012
+
+    def discriminator(self, real: Logits, fake: Logits) -> PerSample:
+        return F.softplus(-(real - fake))
+
+    def generator(self, real: Logits, fake: Logits) -> PerSample:
+        return F.softplus(-(fake - real))
 
 
-def generator_loss(kind: str, real: Logits, fake: Logits) -> PerSample:
-    """What the generator minimizes; only the relativistic one looks at the reals."""
-    match kind:
-        case "relativistic":
-            return F.softplus(-(fake - real))
-        case "non_saturating":
-            return F.softplus(-fake)
-        case "hinge":
-            return -fake
-    raise ValueError(f"no adversarial loss {kind!r}")
+@register("adversarial_loss", "non_saturating")
+class NonSaturating(AdversarialLoss):
+    """The original game, with the generator's loss -log sigmoid(D(fake))."""
+
+    equilibrium = {"discriminator": 2 * LN2, "generator": LN2}  # noqa: RUF012
+
+    def discriminator(self, real: Logits, fake: Logits) -> PerSample:
+        return F.softplus(-real) + F.softplus(fake)
+
+    def generator(self, real: Logits, fake: Logits) -> PerSample:
+        return F.softplus(-fake)
+
+
+@register("adversarial_loss", "hinge")
+class Hinge(AdversarialLoss):
+    """Hinge losses for the discriminator, -D(fake) for the generator."""
+
+    equilibrium = {"discriminator": 2.0, "generator": 0.0}  # noqa: RUF012
+
+    def discriminator(self, real: Logits, fake: Logits) -> PerSample:
+        return F.relu(1 - real) + F.relu(1 + fake)
+
+    def generator(self, real: Logits, fake: Logits) -> PerSample:
+        return -fake
+
+
+def build_adversarial_loss(choice: str | AdversarialLossConfig) -> AdversarialLoss:
+    """Build a loss from its name or its settings.
+
+    Raises:
+        UserError: No such loss is registered (code "unknown-component").
+    """
+    name = name_of(choice)
+    settings: Any = choice
+    if isinstance(choice, str):
+        kind = settings_type("adversarial_loss", name)
+        settings = None if kind is None else kind()
+    loss = component("adversarial_loss", name)
+    return loss() if settings is None else loss(settings=settings)
 
 
 def squared_gradient(logits: Logits, x: Images) -> PerSample:
-    """|grad_x D(x)|^2: R1 where x is real, R2 where it is generated.
+    """Return |grad_x D(x)|^2: R1 for real images x, R2 for generated ones.
 
-    Summed over channels and pixels, differentiable once more; the caller gives it its weight
+    Summed over channels and pixels, and differentiable once more. The caller multiplies by
     gamma / 2. Each logit must depend on its own image only.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)

@@ -42,7 +42,7 @@ from latentarium.files import (
 from latentarium.image_files import png_bytes
 from latentarium.machine import versions
 from latentarium.models.base import LatentModel
-from latentarium.models.registry import build
+from latentarium.models.build import build
 from latentarium.run import checkpoints
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.jsonl import append_row, read_row

@@ -8,9 +8,9 @@ from torch import Tensor
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
 from latentarium.models.base import LatentModel
-from latentarium.models.game import Player, loss_unmoved
-from latentarium.models.gan import GAN
+from latentarium.models.game import Player
 from latentarium.rng import Noise
+from latentarium.training.game import held_out_loss
 
 SAMPLES = 64
 """Samples of which the diversity is taken: its relative error is about 1 / sqrt(64) or less."""
@@ -41,7 +41,7 @@ class HeldOut:
         if self._batch is None:
             return {}
         noise = Noise("held-out", self._seed, device=model.device)
-        return {"held_out": loss_unmoved(player, model, self._batch, noise).total}
+        return {"held_out": held_out_loss(player, model, self._batch, noise).total}
 
     def diversity(self, model: LatentModel) -> dict[str, Tensor]:
         """`diversity`: the variance of samples over that of real images, each summed over
@@ -62,13 +62,13 @@ class HeldOut:
             D(real) - D(fake), each real with its own fake, which is all that a relativistic loss
             looks at. Empty for a model without discriminator, or for logits that aren't finite.
         """
-        if not isinstance(model, GAN) or self._batch is None:
+        if not model.has_discriminator or self._batch is None:
             return {}
         noise, was_training = Noise("scores", self._seed, device=model.device), model.training
         model.eval()
         try:
             with torch.no_grad():
-                labels = model.seen(self._batch.y)
+                labels = self._batch.y if model.takes_label else None
                 z = noise.normal(len(self._batch.x), model.latent_dim)
                 real = model.discriminate(self._batch.x, labels).float().cpu()
                 fake = model.discriminate(model.decode(z, labels), labels).float().cpu()

@@ -12,11 +12,11 @@ def model_card(run: Run, model: LatentModel, step: int) -> str:
     parameters = sum(p.numel() for p in model.parameters())
     label = f', label="{data.classes[0]}"' if model.takes_label else ""
     classes = f"; {len(data.classes)} classes" if data.classes else "; no labels"
-    kind = f"{config.model.family}, latent of {model.latent_dim} dimensions"
+    kind = f"{config.model.kind}, latent of {model.latent_dim} dimensions"
     early = "" if step == config.train.steps else f" (ended early, of {config.train.steps:,})"
     length = f"{step:,} steps{early} of {config.train.batch_size} images"
     made_with = ", ".join(f"{name} {value}" for name, value in versions().items())
-    return f"""# {config.name or config.model.family}
+    return f"""# {config.name or config.model.kind}
 
 | | |
 |---|---|

@@ -10,8 +10,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from latentarium.config import Config, DataCard
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.base import LatentModel
+from latentarium.models.build import build
 from latentarium.models.game import Player
-from latentarium.models.registry import build
 
 
 class State:

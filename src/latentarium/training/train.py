@@ -12,12 +12,13 @@ from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.memory import keep_freed_memory
-from latentarium.models.game import Loss, Player, changes, copy_parameters, lengths, move
+from latentarium.models.game import Loss, Player
 from latentarium.models.inference import fixed_grid
 from latentarium.rng import Noise
 from latentarium.run import Run
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.training.distributed import World, join
+from latentarium.training.game import copy_parameters, norms, parameter_deltas, play_move
 from latentarium.training.held_out import HeldOut
 from latentarium.training.logging import Heartbeat, Record, Reporter
 from latentarium.training.model_card import model_card
@@ -107,7 +108,7 @@ class Trainer:
                 "see: set it to 'none', or train on one process."
             )
         # labels that nobody looks at need not be gathered
-        seen = data.train if config.model.uses_labels else Split(data.train.images, None)
+        seen = data.train if config.model.takes_label else Split(data.train.images, None)
         self.batches = Batches(seen, settings.batch_size, settings.seed, world.device, world.shard)
         self.held_out = HeldOut(data.validation, settings.batch_size, settings.seed, world.device)
         self.players = [
@@ -183,11 +184,11 @@ class Trainer:
             optimizer = state.optimizers[player.name]
             optimizer.param_groups[0]["lr"] = rate
             before = copy_parameters(state.model) if logging else None
-            loss = move(player, state.model, optimizer, batch, noise, world.share)
+            loss = play_move(player, state.model, optimizer, batch, noise, world.share)
             self.record.add(player.name, step, loss)
             if before is not None:
-                self.record.note(player.name, changes(player, state.model, before))
-                self.record.note(player.name, lengths(player))
+                self.record.note(player.name, parameter_deltas(player, state.model, before))
+                self.record.note(player.name, norms(player))
         state.update_average()
         state.step += 1
 

@@ -19,9 +19,8 @@ from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.autoencoder import Autoencoder
-from latentarium.models.game import loss_unmoved
+from latentarium.models.build import build
 from latentarium.models.gan import GAN
-from latentarium.models.registry import build
 from latentarium.objectives import adversarial
 from latentarium.rng import Noise
 from latentarium.shapes import Points
@@ -29,6 +28,7 @@ from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
 from latentarium.studio.protocol import FARTHEST
+from latentarium.training.game import held_out_loss
 
 POINTS = 8000
 """To learn from; a tenth of them is held out."""
@@ -132,7 +132,7 @@ class Lab:
             "modes": len(self.mixture.means) if self.mixture else None,
             "nll": _short(self._truth),
             "edge": EDGE,
-            "equilibrium": adversarial.EQUILIBRIUM[learners.GAN.loss],
+            "equilibrium": learners.GAN.equilibrium,
         }
 
     def frame(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Lab:
     def _vae_frame(self) -> dict[str, Any]:
         points = self.samples("vae")
         (player,) = self.vae.players()
-        bound = loss_unmoved(player, self.vae, self._held_out, Noise("held-out", self._seed))
+        bound = held_out_loss(player, self.vae, self._held_out, Noise("held-out", self._seed))
         with torch.no_grad():
             codes = self.vae.encode(self._held_out.x[:SHOWN]).mean
         return {
@@ -206,7 +206,9 @@ class Lab:
         each of them."""
         fakes = points[:, :, None, None].clone().requires_grad_()
         logits = self.gan.discriminate(fakes)
-        losses = adversarial.generator_loss(learners.GAN.loss, torch.zeros_like(logits), logits)
+        losses = adversarial.build_adversarial_loss(learners.GAN.loss).generator(
+            torch.zeros_like(logits), logits
+        )
         (gradient,) = torch.autograd.grad(losses.sum(), fakes)
         return -gradient.flatten(1)
 

@@ -10,9 +10,10 @@ from torch.optim import Adam
 
 from latentarium.config import AutoencoderConfig, GANConfig, NetConfig, OptimizerConfig
 from latentarium.data.batches import Batch
-from latentarium.models.game import Loss, Player, move
+from latentarium.models.game import Loss, Player
 from latentarium.rng import Noise
 from latentarium.shapes import LatentMatrix, PerPoint, Points
+from latentarium.training.game import play_move
 from latentarium.training.schedule import learning_rate
 
 PATIENCE = 2500
@@ -106,5 +107,5 @@ class Learner:
                 optimizer = self._optimizers[player.name]
                 optimizer.param_groups[0]["lr"] = rate
                 noise = Noise(self.seed, step, player.name)
-                loss = move(player, self.model, optimizer, batch, noise)
+                loss = play_move(player, self.model, optimizer, batch, noise)
                 self.losses[player.name] = float(loss.total.detach())

@@ -98,8 +98,8 @@ def describe(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "words": " ".join((presets.PRESETS[name].__doc__ or "").split()),
-        "family": config.model.family,
-        "labels": config.model.uses_labels,
+        "family": "gan" if config.model.adversarial else "autoencoder",
+        "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,
         "steps": config.train.steps,
         "data": config.train.data,

@@ -163,7 +163,7 @@ class Trainings:
         state: State = "waiting" if lives else "failed"
         return {
             "preset": preset,
-            "family": config.model.family if config else "",
+            "family": ("gan" if config.model.adversarial else "autoencoder") if config else "",
             "loss": None, "equilibrium": None, "data": asked.get("--data", ""),
             "seed": int(asked.get("--train.seed", 0)), "state": state,
             "step": 0, "steps": int(asked.get("--train.steps", usual)), "seconds": 0.0,

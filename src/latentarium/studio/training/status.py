@@ -12,8 +12,6 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from latentarium.config import GANConfig
-from latentarium.objectives.adversarial import EQUILIBRIUM
 from latentarium.run import Run
 from latentarium.run.jsonl import read_row
 
@@ -61,12 +59,12 @@ def progress_of(run: Run, state: State) -> dict[str, Any]:
 def about(run: Run) -> dict[str, Any]:
     """What it is, which never changes."""
     model = run.config.model
-    game = isinstance(model, GANConfig)
+    game = model.adversarial
     return {
         "preset": run.config.name,
-        "family": model.family,
-        "loss": model.loss if game else None,
-        "equilibrium": EQUILIBRIUM[model.loss] if game and model.loss != "hinge" else None,
+        "family": "gan" if model.adversarial else "autoencoder",
+        "loss": model.loss_name.removesuffix("-wrong-label") if game else None,
+        "equilibrium": model.equilibrium if game and model.loss_name != "hinge" else None,
         "data": run.data.source,
         "seed": run.config.train.seed,
     }

@@ -6,7 +6,6 @@ from typing import Any
 
 from latentarium import charts
 from latentarium.evaluation.duality_gap import Exploitability, exploitability
-from latentarium.objectives.adversarial import EQUILIBRIUM
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import Evidence
@@ -22,8 +21,8 @@ def own_parameters(e: Evidence) -> Claim:
         for row in e.runs[name].log():
             for player in ("discriminator", "generator"):
                 moves += 1
-                foreign = max(foreign, row[player]["foreign_change"])
-                own = min(own, row[player]["own_change"])
+                foreign = max(foreign, row[player]["other_delta"])
+                own = min(own, row[player]["own_delta"])
     model = e.models["gan"]
     sizes = {p.name: sum(t.numel() for t in p.part.parameters()) for p in model.players()}
     return Claim(
@@ -89,8 +88,8 @@ def equilibrium(e: Evidence, response_steps: int, num_batches: int) -> Claim:
     peak = max(steps, key=lambda s: gaps[s].total)
     last = gaps[steps[-1]]
     config = e.models["gan"].config
-    assert config.family == "gan"
-    balance = EQUILIBRIUM[config.loss]["discriminator"]
+    assert config.adversarial
+    balance = config.equilibrium["discriminator"]
     rows = run.log()
     told = rows[-1]["discriminator"]["adversarial"]
     share = last.total / gaps[peak].total
@@ -192,9 +191,9 @@ def _moved(e: Evidence) -> str:
     rows = e.runs["gan"].log()
     x = [row["step"] for row in rows]
     curves = [
-        (f"{name}, own", charts.ROLE[name], x, [row[name]["own_change"] for row in rows], None)
+        (f"{name}, own", charts.ROLE[name], x, [row[name]["own_delta"] for row in rows], None)
         for name in ("discriminator", "generator")
     ]
-    other = [max(row[p]["foreign_change"] for p in ("discriminator", "generator")) for row in rows]
+    other = [max(row[p]["other_delta"] for p in ("discriminator", "generator")) for row in rows]
     curves.append(("the other player's", charts.ROLE["real"], x, other, None))
     return charts.lines(curves, "step", "largest change")

@@ -13,7 +13,6 @@ from latentarium.metrics.conditional import (
     wrong_label_auc,
 )
 from latentarium.metrics.fidelity import density_coverage
-from latentarium.models.gan import GAN
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import TITLES, Evidence
@@ -135,7 +134,7 @@ def _asked_and_made(
 def wrong_label_refused(e: Evidence) -> Claim:
     """The discriminator on real images under right and wrong conditions."""
     model = e.models["cgan"]
-    assert isinstance(model, GAN)
+    assert model.has_discriminator
     test = e.data.test
     assert test.labels is not None
     found = wrong_label_auc(

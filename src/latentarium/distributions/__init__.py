@@ -1,0 +1,27 @@
+"""Priors, posteriors and likelihoods.
+
+    prior        p(z) or p(z | y)    StandardNormal, ClassGaussian
+    posterior    q(z | x)            Point, DiagonalGaussian
+    likelihood   p(x | z)            Bernoulli, Gaussian
+
+Values are in nats, summed over dimensions, one per sample.
+"""
+
+from latentarium.distributions.base import Distribution
+from latentarium.distributions.gaussian import DiagonalGaussian
+from latentarium.distributions.likelihoods import Bernoulli, Gaussian, Likelihood
+from latentarium.distributions.point import Point
+from latentarium.distributions.priors import ClassGaussian, Prior, StandardNormal, build_prior
+
+__all__ = [
+    "Bernoulli",
+    "ClassGaussian",
+    "DiagonalGaussian",
+    "Distribution",
+    "Gaussian",
+    "Likelihood",
+    "Point",
+    "Prior",
+    "StandardNormal",
+    "build_prior",
+]

@@ -1,0 +1,60 @@
+"""What every distribution over latents offers."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from latentarium.errors import UserError
+from latentarium.rng import Noise
+from latentarium.shapes import Latents, PerSample
+
+
+class Distribution(ABC):
+    """A batch of distributions over latents, one for each sample."""
+
+    has_density = True
+    """Whether `log_prob` exists."""
+    mean: Latents
+    """The mean of each distribution."""
+
+    @abstractmethod
+    def sample(self, noise: Noise, scale: float = 1.0) -> Latents:
+        """Draw one latent from each distribution, differentiable in its parameters.
+
+        Arguments:
+            noise: The source of randomness.
+            scale: Factor on the deviation from the mean (truncation); 1 is the distribution
+                itself.
+        """
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return the log density of each latent under its own distribution, in nats.
+
+        Raises:
+            UserError: The distribution has no density (code "no-density").
+        """
+        raise UserError(
+            f"{type(self).__name__} has no density: choose a distribution that has one.",
+            code="no-density",
+        )
+
+    def kl(self, other: "Distribution", z: Latents | None = None) -> PerSample:
+        """Return KL(self || other), in nats: log q(z) - log p(z) at one sample z, which is
+        unbiased. Pairs with a closed form override this.
+
+        Arguments:
+            other: The second distribution.
+            z: Samples of the first one.
+        """
+        if z is None:
+            raise ValueError("without a closed form, the estimate needs samples z")
+        return self.log_prob(z) - other.log_prob(z)
+
+    def whiten(self, z: Latents) -> Tensor:
+        """Map latents to coordinates in which the distribution is close to N(0, I). The identity,
+        unless a distribution defines better ones."""
+        return z
+
+    def unwhiten(self, eps: Tensor, scale: float = 1.0) -> Latents:
+        """Invert `whiten`, with the deviation from the mean multiplied by `scale`."""
+        return self.mean + scale * (eps - self.mean) if scale != 1 else eps

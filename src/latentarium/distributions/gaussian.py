@@ -1,0 +1,54 @@
+"""Gaussians with diagonal covariance: the posterior of a VAE, and the simplest priors."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from latentarium.distributions.base import Distribution
+from latentarium.rng import Noise
+from latentarium.shapes import Latents, PerSample
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian(Distribution):
+    """N(mean, diag(exp(log_variance))), one for each sample.
+
+    Arguments:
+        mean: The means.
+        log_variance: The logarithms of the variances.
+    """
+
+    mean: Latents
+    log_variance: Latents
+
+    @property
+    def std(self) -> Latents:
+        """The standard deviations."""
+        return (0.5 * self.log_variance).exp()
+
+    def sample(self, noise: Noise, scale: float = 1.0) -> Latents:
+        """Draw mean + scale * std * eps with eps ~ N(0, I): the reparameterization of Kingma and
+        Welling (2014), https://arxiv.org/abs/1312.6114."""
+        return self.unwhiten(noise.normal(*self.mean.shape), scale)
+
+    def log_prob(self, z: Latents) -> PerSample:
+        squared = (z - self.mean).square() * (-self.log_variance).exp()
+        return -0.5 * (squared + self.log_variance + LOG_2PI).sum(1)
+
+    def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
+        """Return KL(self || other), in nats: in closed form for two Gaussians."""
+        if not isinstance(other, DiagonalGaussian):
+            return super().kl(other, z)
+        ratio = self.log_variance - other.log_variance
+        shift = (self.mean - other.mean).square() * (-other.log_variance).exp()
+        return 0.5 * (ratio.exp() + shift - 1 - ratio).sum(1)
+
+    def whiten(self, z: Latents) -> Tensor:
+        return (z - self.mean) * (-0.5 * self.log_variance).exp()
+
+    def unwhiten(self, eps: Tensor, scale: float = 1.0) -> Latents:
+        std = self.std if scale == 1 else scale * self.std
+        return self.mean + std * eps

@@ -1,0 +1,23 @@
+"""A point: the posterior of an autoencoder."""
+
+from dataclasses import dataclass
+
+from latentarium.distributions.base import Distribution
+from latentarium.rng import Noise
+from latentarium.shapes import Latents
+
+
+@dataclass(frozen=True)
+class Point(Distribution):
+    """All mass in one point, without a density.
+
+    Arguments:
+        mean: The points.
+    """
+
+    has_density = False
+    mean: Latents
+
+    def sample(self, noise: Noise, scale: float = 1.0) -> Latents:
+        """Return the point itself."""
+        return self.mean

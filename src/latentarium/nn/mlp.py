@@ -1,0 +1,66 @@
+"""The fully connected trunk."""
+
+import math
+from typing import cast
+
+import torch
+from torch import nn
+
+from latentarium.config import NetConfig, TrunkConfig
+from latentarium.nn.base import DecoderTrunk, EncoderTrunk, ImageShape, Trunk
+from latentarium.nn.layers import Fourier, dense_stack, initialize
+from latentarium.registry import register
+from latentarium.shapes import Features, Images, SoftLabels
+
+
+def hidden_layers(num_inputs: int, config: NetConfig) -> nn.Sequential:
+    """Return the hidden layers, behind Fourier features if the settings ask for them."""
+    hidden = [config.width] * config.depth
+    if config.fourier == 0:
+        return dense_stack([num_inputs, *hidden], config.norm)
+    fourier = Fourier(num_inputs, config.fourier)
+    return nn.Sequential(fourier, *dense_stack([fourier.num_outputs, *hidden], config.norm))
+
+
+class MLPEncoder(EncoderTrunk):
+    """Fully connected layers on the flattened image. Arguments as for `Trunk.encoder`."""
+
+    def __init__(self, config: NetConfig, image_shape: ImageShape, extra: int = 0) -> None:
+        super().__init__()
+        self.dense = hidden_layers(math.prod(image_shape) + extra, config)
+        self.num_features = config.width
+        initialize(self)
+
+    def forward(self, x: Images, extra: SoftLabels | None = None) -> Features:
+        features = x.flatten(1)
+        if extra is not None:
+            features = torch.cat([features, extra], 1)
+        return self.dense(features)
+
+
+class MLPDecoder(DecoderTrunk):
+    """Fully connected layers up to all pixels. Arguments as for `Trunk.decoder`."""
+
+    def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.dense = hidden_layers(num_inputs, config)
+        self.dense.append(nn.Linear(config.width, math.prod(image_shape)))
+        initialize(self)
+
+    def forward(self, features: Features) -> Images:
+        images = self.dense(features).unflatten(1, self.image_shape)
+        return images.to(features.dtype)  # under autocast the layers return bfloat16
+
+
+@register("trunk", "mlp", settings=NetConfig)
+class MLPTrunk(Trunk):
+    """Fully connected layers."""
+
+    @staticmethod
+    def encoder(config: TrunkConfig, image_shape: ImageShape, extra: int = 0) -> MLPEncoder:
+        return MLPEncoder(cast(NetConfig, config), image_shape, extra)
+
+    @staticmethod
+    def decoder(config: TrunkConfig, num_inputs: int, image_shape: ImageShape) -> MLPDecoder:
+        return MLPDecoder(cast(NetConfig, config), num_inputs, image_shape)
