@@ -38,7 +38,8 @@ from latentarium.evaluation.likelihood import effective_share
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, LatentDraws, PerDraw, PerPoint, Pixels
-from latentarium.stats.intervals import Interval, bootstrap
+from latentarium.stats.intervals import bootstrap
+from latentarium.stats.measurement import Interval
 
 TARGET_ACCEPTANCE = 0.65
 """Share of HMC proposals to accept, near the optimum of the method (Neal, 2011)."""

@@ -20,7 +20,8 @@ from latentarium.classifier.training import train_judge
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
-from latentarium.stats.intervals import Interval, wilson
+from latentarium.stats.intervals import wilson
+from latentarium.stats.measurement import Interval
 
 
 @dataclass(frozen=True, kw_only=True)

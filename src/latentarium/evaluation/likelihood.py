@@ -38,7 +38,8 @@ from latentarium.evaluation.joint_density import (
 )
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LabelSet, LatentVector, PerDraw, PerPoint, PerSample, Pixels
-from latentarium.stats.intervals import Interval, bootstrap
+from latentarium.stats.intervals import bootstrap
+from latentarium.stats.measurement import Interval
 
 ACTIVE_UNIT_RESAMPLES = 200
 REPORTED_SAMPLES = (1, 100, 1000, 5000)
