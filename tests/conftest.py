@@ -69,8 +69,12 @@ def short_of_training():
     """Where measuring trains something, it does so for less long: the numbers are worse, and as
     many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentarium.evaluation.sections_labels.GAN_TRAIN_STEPS", 40)
-        patch.setattr("latentarium.evaluation.sections.RESPONSE_STEPS", 10)
+        from functools import partial
+
+        from latentarium.evaluation.evaluate import evaluate
+
+        short = partial(evaluate, gan_train_steps=40, response_steps=10)
+        patch.setattr("latentarium.evaluation.runs.evaluate", short)
         patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 100)
         yield
 

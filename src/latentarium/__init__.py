@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from latentarium.errors import UserError
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
+    from latentarium.evaluation.section import Section
     from latentarium.latent.latent_map import LatentMap
     from latentarium.models import LatentModel, Loss, Player
     from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
@@ -43,6 +44,7 @@ __all__ = [
     "Prior",
     "PriorConfig",
     "Run",
+    "Section",
     "Trunk",
     "TrunkConfig",
     "UserError",
@@ -72,6 +74,7 @@ _MODULES = {
     "Prior": "distributions",
     "PriorConfig": "config",
     "Run": "run",
+    "Section": "evaluation.section",
     "Trunk": "nn",
     "TrunkConfig": "config",
     "UserError": "errors",

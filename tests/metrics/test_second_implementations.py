@@ -15,7 +15,7 @@ from latentarium import presets
 from latentarium.config import DataCard, OptimizerConfig
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.evaluation import gan_train as module
-from latentarium.evaluation.duality_gap import exploitability
+from latentarium.evaluation.duality_gap import estimate_duality_gap
 from latentarium.evaluation.likelihood import active_units
 from latentarium.latent.gaps import distance_to_data, gap_share
 from latentarium.metrics.coverage import mode_coverage
@@ -89,7 +89,7 @@ def test_optimality_gap_of_least_squares_agrees_with_numpy():
     design = np.hstack([inputs.numpy(), np.ones((len(inputs), 1))])
     best = np.linalg.lstsq(design, targets.numpy(), rcond=None)[0]
     optimum = float(np.square(design @ best - targets.numpy()).mean())
-    result = exploitability(
+    result = estimate_duality_gap(
         model, split, split, optimizer=OptimizerConfig(learning_rate=0.03),
         response_steps=1500, batch_size=len(split), num_batches=2,
     )  # fmt: skip

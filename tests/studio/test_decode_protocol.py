@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentarium.errors import UserError
+from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.studio.protocol import (
-    SCORE_COLUMNS,
     RowKind,
     format_error,
     format_reply,

@@ -281,8 +281,8 @@ def test_follower_diagnoses_all_rows(tmp_path):
         winning = {"total": 0.01, "adversarial": 0.001, "pair_accuracy": 1.0}
         run.append_log({"step": step, "discriminator": winning, "generator": {"total": 9.0}})
     (finding,) = parse_events(follower.poll())[-1][1]
-    assert finding["disease"] == "discriminator has won"
-    assert "--model.r1" in finding["cure"]
+    assert finding["issue"] == "discriminator has won"
+    assert "--model.r1" in finding["fix"]
     with run.log_path.open("a") as file:
         file.write('{"step": 60, "torn')
     assert follower.poll() == []

@@ -12,9 +12,12 @@ from latentarium.classifier.classifier import Classifier, load_classifier
 from latentarium.data.dataset import Data, to_float
 from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE
-from latentarium.evaluation import sections, sections_labels
-from latentarium.evaluation.likelihood import importance_nll, protocol
-from latentarium.evaluation.subject import Subject, shuffle_test
+from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
+from latentarium.evaluation.likelihood import importance_nll, likelihood_protocol
+from latentarium.evaluation.section import known_mixture
+from latentarium.evaluation.sections.labels import LabelAdherence
+from latentarium.evaluation.sections.plane import MIXTURE_SAMPLES, mixture_measurements
+from latentarium.evaluation.sections.samples import Samples
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.metrics.extractors import describe
 from latentarium.metrics.parzen import parzen_log_likelihood
@@ -33,8 +36,10 @@ def measure_plane(
     model: LatentModel, data: Data, seed: int, watch: Watch
 ) -> dict[str, Measurement]:
     """2,500 samples against the known mixture."""
-    images = model.sample(sections.POINTS, seed=seed)
-    return sections.plane_quality(images, sections.MIXTURES[data.card.source](), seed)
+    images = model.sample(MIXTURE_SAMPLES, seed=seed)
+    mixture = known_mixture(data)
+    assert mixture is not None  # the presets of these benches train on mixtures
+    return mixture_measurements(images, mixture, seed)
 
 
 def measure_stacked(
@@ -85,7 +90,7 @@ def measure_nll(model: LatentModel, data: Data, seed: int, watch: Watch) -> dict
         model, images, samples=NLL_SAMPLES, seed=seed,
         progress=lambda done: watch(done, len(images)),
     )  # fmt: skip
-    way = protocol(model, images, data)
+    way = likelihood_protocol(model, images, data)
     return {
         key: Measurement(
             name=f"NLL, {k:,} importance samples", value=found.bounds[k], unit="nats",
@@ -128,10 +133,10 @@ def measure_cgan(
     """The conditional report card and the distance to real images."""
     judge = load_classifier()
     n = min(10_000, len(data.test))
-    subject = Subject(model, shuffle_test(data), judge, judge, n, seed)
-    found = sections.samples(subject, {})
+    subject = EvaluationContext(model, shuffle_test_split(data), judge, judge, n, seed)
+    found = Samples().measure(subject)
     watch(1, 3)
-    found |= sections_labels.labels(subject, {})
+    found |= LabelAdherence().measure(subject)
     kept = ("gan_test", "gan_test.worst", "gan_train", "coverage.worst", "wrong_label", "frechet")
     return {key: found[key] for key in kept}
 

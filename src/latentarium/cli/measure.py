@@ -26,14 +26,14 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
         quick: Train tiny models in a minute, to check that everything works. The verdicts are
             then meaningless.
     """
-    from latentarium.diagnostics.live import Watched
+    from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.tour.run import tour as run_tour
 
     with console_progress() as progress:
         report = run_tour(
             out, seed=seed, quick=quick, shown=progress,
-            reporter=lambda title: Watched(progress, title),
+            reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
     for claim in report.claims:
         print_result(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
@@ -73,12 +73,12 @@ def evaluate(
         options: How to evaluate.
         as_json: A file to write the same JSON to.
     """
-    from latentarium.evaluation.report import TITLES
+    from latentarium.evaluation.report import COLUMNS
     from latentarium.files import write_atomic
     from latentarium.tables import render_table
 
     report = _evaluate(run, options)
-    print_result(render_table(TITLES, report.rows()))
+    print_result(render_table(COLUMNS, report.rows()))
     print_result("\n".join(["", *report.notes(), f"Written to {run / 'metrics.json'}."]))
     if as_json is not None:
         write_atomic(as_json, (run / "metrics.json").read_bytes())
@@ -112,8 +112,8 @@ def compare(
         known = Report.from_dict(kept) if kept is not None and current and default else None
         reports[_label(folder, runs)] = known or _evaluate(folder, options)
     comparison = compare_reports(reports)
-    print_result(render_table(comparison.titles, comparison.rows))
-    print_result("\n" + render_table(comparison.how_titles, comparison.how))
+    print_result(render_table(comparison.columns, comparison.rows))
+    print_result("\n" + render_table(comparison.protocol_columns, comparison.protocol_rows))
     print_result("\n".join(["", *comparison.notes]))
     if as_json is not None:
         content = {name: report.to_dict() for name, report in reports.items()}
@@ -139,7 +139,7 @@ def _evaluate(folder: Path, options: EvaluateOptions) -> "Report":
             extractor=options.extractor,
             inception_weights=options.inception_weights,
             nll_samples=options.nll_samples,
-            shown=progress,
+            display=progress,
         )
 
 
@@ -164,7 +164,7 @@ def bench(
     from latentarium.bench.protocol import known
     from latentarium.bench.protocols import PROTOCOLS
     from latentarium.bench.run import run_bench
-    from latentarium.diagnostics.live import Watched
+    from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.tables import render_table
 
@@ -177,7 +177,7 @@ def bench(
     with console_progress() as progress:
         report = run_bench(
             protocol, folder, seeds=seeds, budget=budget, device=device, shown=progress,
-            reporter=lambda title: Watched(progress, title),
+            reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
     print_result(render_table(*report.table()))
     print_result("\n".join(["", *report.notes()]))
@@ -201,7 +201,7 @@ def doctor(
         as_json: A file to write the diagnosis to.
     """
     from latentarium.data.sources import load_data
-    from latentarium.diagnostics.examine import examine, rules_of
+    from latentarium.diagnostics.examine import examine, model_rules_of
     from latentarium.files import write_atomic
     from latentarium.progress import console_progress
     from latentarium.run import Run
@@ -210,7 +210,7 @@ def doctor(
     settings = examined.config.train
     images = load_data(data or settings.data, size=settings.image_size)
     with console_progress() as progress:
-        task = progress.task(str(run), len(rules_of(examined.config.model)))
+        task = progress.task(str(run), len(model_rules_of(examined.config.model)))
         diagnosis = examine(examined, images, n=n, seed=seed, progress=task.update)
         task.end()
     print_result("\n".join(diagnosis.lines()))
@@ -227,13 +227,13 @@ def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = N
         run: The folder of the run, which needs snapshots (--train.snapshots).
         data: Its training data, if they have moved.
     """
-    from latentarium.evaluation import measure_gap
+    from latentarium.evaluation import measure_duality_gap
     from latentarium.progress import console_progress
     from latentarium.run import Run
 
     with console_progress() as progress:
-        measured = measure_gap(run, data=data, shown=progress)
-    for step, at in measured["moments"].items():
+        measured = measure_duality_gap(run, data=data, display=progress)
+    for step, at in measured["snapshots"].items():
         low, high = at["interval"]
         print_result(f"step {step:>7}  {at['total']:8.4f}  ({low:.4f} to {high:.4f})")
     print_result(f"Written to {Run(run).duality_gap_path}.")

@@ -37,7 +37,7 @@ def sample(
         out: A .png with a grid of the images, or a .npz with the images as uint8 (N, C, H, W).
         scale: Enlargement of the grid; without it, small images are enlarged.
     """
-    from latentarium.evaluation import data_of
+    from latentarium.evaluation import load_run_data
     from latentarium.files import write_atomic
     from latentarium.image_files import grid_npz, grid_png
     from latentarium.latent.class_samples import class_gaussian, sample_gaussian
@@ -55,7 +55,7 @@ def sample(
     if gaussian is None:
         images = model.sample(n, label=label, seed=seed, truncation=truncation)
     else:
-        fitted = class_gaussian(model, data_of(Run(run), data), gaussian)
+        fitted = class_gaussian(model, load_run_data(Run(run), data), gaussian)
         images = sample_gaussian(model, fitted, n, seed, truncation=truncation)
     write_atomic(out, grid_npz(images) if out.suffix == ".npz" else grid_png(images, scale))
     print_result(f"{out}: {n} images from {run}, seed {seed}.")

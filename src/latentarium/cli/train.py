@@ -118,7 +118,7 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
 
 def _train(config: Config, folder: Path) -> None:
-    from latentarium.diagnostics.live import Watched
+    from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.training import train as run_training
 
@@ -126,7 +126,7 @@ def _train(config: Config, folder: Path) -> None:
         run_training(config, folder)
         return
     with console_progress() as progress:
-        run = run_training(config, folder, reporter=Watched(progress, str(folder)))
+        run = run_training(config, folder, reporter=ConsoleReporter(progress, str(folder)))
     steps = config.train.steps
     print_result(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
     print_result(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")

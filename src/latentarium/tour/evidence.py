@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
-from latentarium.evaluation.subject import Subject
+from latentarium.evaluation.context import EvaluationContext
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
 from latentarium.metrics.distances import frechet, frechet_interval, frechet_reference
 from latentarium.metrics.extractors import describe
@@ -25,7 +25,7 @@ class Evidence:
     """All that the claims are measured on.
 
     Arguments:
-        data: Real images, after `shuffle_test`.
+        data: Real images, after `shuffle_test_split`.
         judge: The classifier of real images.
         runs: Trained runs by name.
         toys: 2-D runs by name.
@@ -39,11 +39,13 @@ class Evidence:
     toys: dict[str, Run]
     seed: int
     n: int
-    subjects: dict[str, Subject] = field(init=False)
+    subjects: dict[str, EvaluationContext] = field(init=False)
 
     def __post_init__(self) -> None:
         self.subjects = {
-            name: Subject(run.load(), self.data, self.judge, self.judge, self.n, self.seed)
+            name: EvaluationContext(
+                run.load(), self.data, self.judge, self.judge, self.n, self.seed
+            )
             for name, run in self.runs.items()
         }
 
@@ -62,9 +64,9 @@ class Evidence:
         """Latents of train and test images by model: the mean for a point, one draw for a
         Gaussian, so that they follow the aggregate posterior."""
         return {
-            name: {"train": subject.train_codes, "test": subject.test_codes}
+            name: {"train": subject.train_latents, "test": subject.test_latents}
             for name, subject in self.subjects.items()
-            if subject.encodes
+            if subject.model.has_encoder
         }
 
     @cached_property
@@ -98,7 +100,7 @@ class Evidence:
     @property
     def asked(self) -> Tensor:
         """The labels asked for: every class equally often."""
-        return self.subjects["cgan"].asked
+        return self.subjects["cgan"].requested_labels
 
     @cached_property
     def features(self) -> dict[str, Tensor]:

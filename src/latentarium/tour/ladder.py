@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from latentarium.classifier.classifier import CONFIDENT, Classifier
-from latentarium.evaluation.subject import Subject
+from latentarium.evaluation.context import EvaluationContext
 from latentarium.latent.gaps import Bin, distance_to_data, quality_by_distance
 from latentarium.metrics.fidelity import precision_recall
 from latentarium.models.inference import decode
@@ -55,7 +55,9 @@ class Ladder:
         return near[0] - far[1], near[1] - far[0]
 
 
-def ladder(subject: Subject, judge: Classifier, test_features: OtherFeatureSet) -> Ladder:
+def ladder(
+    subject: EvaluationContext, judge: Classifier, test_features: OtherFeatureSet
+) -> Ladder:
     """The ladder of a model with an encoder.
 
     Arguments:
@@ -63,7 +65,7 @@ def ladder(subject: Subject, judge: Classifier, test_features: OtherFeatureSet) 
         judge: Of realism.
         test_features: The judge's, of real test images.
     """
-    train, test = subject.train_codes, subject.test_codes
+    train, test = subject.train_latents, subject.test_latents
     noise = Noise("gaps", subject.seed)
     unit = distance_to_data(train, test).quantile(0.99)
     count = min(MOST, len(test))

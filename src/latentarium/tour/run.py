@@ -10,7 +10,7 @@ from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
-from latentarium.evaluation.subject import shuffle_test
+from latentarium.evaluation.context import shuffle_test_split
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
@@ -85,7 +85,7 @@ def tour(
         steps[name] = time.monotonic() - clock
 
     evidence = Evidence(
-        data=shuffle_test(_fewer(data) if quick else data),
+        data=shuffle_test_split(_fewer(data) if quick else data),
         judge=load_classifier(),
         runs={name: runs[name] for name in (*SYSTEMS, *COMPANION)},
         toys={name: runs[name] for name in TOYS},

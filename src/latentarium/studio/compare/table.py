@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.evaluation.report import Report, compare, floor_text, interval_text
+from latentarium.evaluation.report import Report, compare, interval_text, reference_text
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
 HIGHER_IS_BETTER = (
@@ -79,7 +79,7 @@ def _cell(measurement: Measurement, best: bool) -> dict[str, Any]:
     return {
         "value": format_quantity(measurement.value, measurement.unit),
         "interval": interval_text(measurement),
-        "floor": floor_text(measurement),
+        "floor": reference_text(measurement),
         "n": measurement.n,
         "detail": measurement.detail,
         "note": measurement.note,

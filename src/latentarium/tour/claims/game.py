@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from latentarium import charts
-from latentarium.evaluation.duality_gap import Exploitability, exploitability
+from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim, Condition, Figure
 from latentarium.tour.evidence import Evidence
@@ -80,7 +80,7 @@ def equilibrium(e: Evidence, response_steps: int, num_batches: int) -> Claim:
     kept = run.snapshots()
     gaps = {}
     for step in kept if len(kept) <= GAPS else [kept[0], *kept[1::2]]:
-        gaps[step] = exploitability(
+        gaps[step] = estimate_duality_gap(
             run.load(step), e.data.train, e.data.validation, optimizer=optimizer,
             response_steps=response_steps, num_batches=num_batches, seed=e.seed,
         )  # fmt: skip
@@ -135,7 +135,7 @@ def equilibrium(e: Evidence, response_steps: int, num_batches: int) -> Claim:
 
 
 def _gains_and_outputs(
-    gaps: dict[int, Exploitability], rows: list[dict[str, Any]], balance: float
+    gaps: dict[int, DualityGap], rows: list[dict[str, Any]], balance: float
 ) -> tuple[Figure, ...]:
     steps, x = list(gaps), [row["step"] for row in rows]
     by_player = [

@@ -2,7 +2,7 @@
 // own English text, which is shown for a code that has no translation.
 import { preferences } from "../preferences.svelte";
 import zhTW from "../locales/doctor.json";
-import { type Diagnosis, type Finding, type Message } from "./runs";
+import { type Diagnosis, type Issue, type Message } from "./runs";
 
 export interface LocalizedText {
   text: string;
@@ -11,19 +11,19 @@ export interface LocalizedText {
 }
 
 type Table = Record<string, string>;
-type Section = "diseases" | "signs" | "evidence" | "cures" | "reasons" | "players";
+type Section = "issues" | "signs" | "evidence" | "fixes" | "reasons" | "players";
 const translations: Record<string, Record<Section, Table>> = { "zh-TW": zhTW };
 const MAX_CLASSES = 6;
 
 const translation = (): Record<Section, Table> | undefined => translations[preferences.language];
 /** Translate a name, which is its own English text. */
-const translateName = (section: "diseases" | "evidence", name: string): string => translation()?.[section][name] ?? name;
+const translateName = (section: "issues" | "evidence", name: string): string => translation()?.[section][name] ?? name;
 
-export const issueName = (name: string): string => translateName("diseases", name);
+export const issueName = (name: string): string => translateName("issues", name);
 export const evidenceName = (name: string): string => translateName("evidence", name);
 
 /** Translate a message; null without a translation. */
-function translate(section: "signs" | "cures" | "reasons", { code, values }: Message): string | null {
+function translate(section: "signs" | "fixes" | "reasons", { code, values }: Message): string | null {
   const template = code === "sentence" ? undefined : translation()?.[section][code];
   return template?.replace(/\{(\w+)\}/g, (_, name: string) => formatValue(name, values[name])) ?? null;
 }
@@ -40,15 +40,15 @@ function formatValue(name: string, value: Message["values"][string]): string {
 const withFallback = (text: string | null, english: string): LocalizedText =>
   text === null ? { text: english, lang: preferences.language === "en" ? undefined : "en" } : { text };
 
-export function describe(finding: Finding): LocalizedText {
-  const signs = finding.signs.map((sign) => translate("signs", sign));
-  return withFallback(signs.every((sign) => sign !== null) ? `${signs.join("，而且")}。` : null, finding.sentence);
+export function describe(issue: Issue): LocalizedText {
+  const signs = issue.signs.map((sign) => translate("signs", sign));
+  return withFallback(signs.every((sign) => sign !== null) ? `${signs.join("，而且")}。` : null, issue.sentence);
 }
 
-export const describeFix = (finding: Finding): LocalizedText => withFallback(translate("cures", finding.remedy), finding.cure);
+export const describeFix = (issue: Issue): LocalizedText => withFallback(translate("fixes", issue.fix_code), issue.fix);
 
 /** Why an issue was not checked. */
 export function describeReason(diagnosis: Diagnosis, issue: string): LocalizedText {
   const reason = diagnosis.reasons[issue];
-  return withFallback(reason ? translate("reasons", reason) : null, diagnosis.not_looked_for[issue]);
+  return withFallback(reason ? translate("reasons", reason) : null, diagnosis.not_checked[issue]);
 }

@@ -1,11 +1,11 @@
 // Live view of a run: its log rows, state and diagnosis, as server-sent events.
-import { eventsUrl, type Finding, type Row, type RunInfo } from "./runs";
+import { eventsUrl, type Issue, type Row, type RunInfo } from "./runs";
 
 export class RunStream {
   /** in order of steps; if a step was logged twice, the later row */
   rows = $state.raw<Row[]>([]);
   info = $state.raw<RunInfo | null>(null);
-  findings = $state.raw<Finding[]>([]);
+  issues = $state.raw<Issue[]>([]);
   /** why the server ended the stream */
   endReason = $state("");
   private readonly rowsByStep = new Map<number, Row>();
@@ -23,7 +23,7 @@ export class RunStream {
       this.rows = [];
     });
     this.on<RunInfo>("state", (info) => (this.info = info));
-    this.on<Finding[]>("doctor", (findings) => (this.findings = findings));
+    this.on<Issue[]>("doctor", (issues) => (this.issues = issues));
     this.on<{ sentence: string }>("gone", ({ sentence }) => {
       this.endReason = sentence;
       this.close();

@@ -66,24 +66,24 @@ export interface Message {
   values: Record<string, number | string | string[]>;
 }
 
-export interface Finding {
-  disease: string;
+export interface Issue {
+  issue: string;
   severity: "mild" | "severe";
   signs: Message[];
   /** `signs` in English */
   sentence: string;
   evidence: Record<string, number>;
-  remedy: Message;
-  /** `remedy` in English */
-  cure: string;
+  fix_code: Message;
+  /** `fix_code` in English */
+  fix: string;
   step: number | null;
 }
 
 export interface Diagnosis {
-  findings: Finding[];
-  looked_for: string[];
+  issues: Issue[];
+  checked: string[];
   /** English reason for each issue that was not checked */
-  not_looked_for: Record<string, string>;
+  not_checked: Record<string, string>;
   reasons: Record<string, Message>;
 }
 
