@@ -2,7 +2,6 @@
 
 import pytest
 
-from conftest import Mute, tiny_data
 from latentarium import presets
 from latentarium.bench import protocols
 from latentarium.bench.protocols import PROTOCOLS
@@ -13,9 +12,10 @@ from latentarium.data.stacked_mnist import stacked_mnist
 from latentarium.data.toy import PERFECT_SHARE, grid, toy_scale
 from latentarium.evaluation.likelihood import elbo
 from latentarium.models.build import build
+from support.tiny import ModelStub, tiny_data
 
 
-class Perfect(Mute):
+class Perfect(ModelStub):
     """Samples from the data's own distribution."""
 
     def __init__(self, card: DataCard, draw) -> None:

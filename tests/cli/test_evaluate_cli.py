@@ -20,7 +20,7 @@ def call(capsys, *arguments):
 def npz(tmp_path_factory):
     import numpy as np
 
-    from conftest import tiny_arrays
+    from support.tiny import tiny_arrays
 
     images, labels = tiny_arrays(1600)
     path = tmp_path_factory.mktemp("data") / "tiny.npz"

@@ -2,10 +2,10 @@
 
 import torch
 
-from conftest import tiny_data
 from latentarium.data.batches import Batch, Batches
 from latentarium.data.dataset import Split
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 def numbered_split(n: int = 50) -> Split:

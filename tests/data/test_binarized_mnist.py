@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig
 from latentarium.data.batches import Batch
@@ -30,6 +29,7 @@ from latentarium.models.autoencoder import Autoencoder
 from latentarium.rng import Noise
 from support.data_files import labels_of
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 RNG = np.random.default_rng(0)
 SMALL_COUNTS = {"train": 12, "valid": 4, "test": 5}

@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import tiny_data
 from latentarium.data.check import check_data
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.image_files import natural_key, read_images
@@ -24,6 +23,7 @@ from support.data_files import (
     write_files,
 )
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 CLASSES = [f"{c}/{i}.png" for c in ("cats", "dogs") for i in range(8)]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium.data import sources
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from support.data_files import idx_bytes, labels_of
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 9, 11), dtype=np.uint8)

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import OptimizerConfig
 from latentarium.evaluation.duality_gap import estimate_duality_gap
 from latentarium.models.build import build
 from support.errors import raises_code
+from support.tiny import tiny_data
 from support.toy_games import TwoNumbers, measure
 
 

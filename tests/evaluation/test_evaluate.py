@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets, registry
 from latentarium.classifier.training import train_classifier
 from latentarium.errors import UserError
@@ -20,6 +19,7 @@ from latentarium.evaluation.report import Report
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
+from support.tiny import tiny_arrays
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 LABELS = {"gan_test", "gan_test.worst", "gan_train", "coverage.worst"}

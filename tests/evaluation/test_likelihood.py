@@ -8,11 +8,11 @@ import torch
 from torch import distributions as td
 from torch import nn
 
-from conftest import tiny_data
 from latentarium.evaluation.annealed import annealed_nll
 from latentarium.evaluation.likelihood import effective_share, elbo, importance_nll
 from latentarium.rng import Noise
 from support.known_vaes import SHAPE, D, LinearVAE, untrained_vae, vae_with_linear_encoder
+from support.tiny import tiny_data
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import distributions as td
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, DataCard, NetConfig
 from latentarium.data import binarized_mnist
@@ -22,6 +21,7 @@ from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
 from support.errors import raises_code
 from support.known_vaes import LinearVAE, Z, untrained_vae
+from support.tiny import tiny_data
 
 # ----------------------------------------------------------------------------- active units
 

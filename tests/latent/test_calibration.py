@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent.calibration import (
     EDGE_LEVEL,
@@ -21,6 +20,7 @@ from latentarium.latent.calibration import (
 )
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.realism import RealismScorer, realism_scorer
+from support.tiny import tiny_arrays
 
 PAGE = Path(__file__).parents[2] / "studio" / "src" / "lib"
 AE, GAN = "ae_debug", "gan_debug"

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import latentarium as la
-from conftest import Mute, tiny_arrays, tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.dataset import to_float
@@ -14,11 +13,12 @@ from latentarium.distributions import StandardNormal
 from latentarium.errors import UserError
 from latentarium.latent.inversion import invert, invert_iter
 from support.errors import raises_code
+from support.tiny import ModelStub, tiny_arrays, tiny_data
 
 LATENT = 4
 
 
-class Linear(Mute):
+class Linear(ModelStub):
     """x = W z + b, whose inversion has a closed form; it has no encoder."""
 
     def __init__(self, data) -> None:

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.classifier.classifier import as_pixels
 from latentarium.data.dataset import to_float, to_uint8
@@ -14,6 +13,7 @@ from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.latent_map import LatentMap
 from latentarium.models.inference import decode, encode
 from support.errors import raises_code
+from support.tiny import tiny_arrays
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.image_files import grid
 from latentarium.latent import Snapshots
 from latentarium.models.inference import decode, fixed_samples
+from support.tiny import tiny_arrays
 
 FAMILIES = ("ae_debug", "vae_debug", "cgan_debug")
 

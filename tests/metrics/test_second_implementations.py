@@ -10,7 +10,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 import latentarium as la
-from conftest import Mute, tiny_arrays, tiny_data
 from latentarium import presets
 from latentarium.config import DataCard, OptimizerConfig
 from latentarium.data.dataset import to_float, to_uint8
@@ -21,6 +20,7 @@ from latentarium.latent.gaps import distance_to_data, gap_share
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.models.build import build
 from latentarium.models.game import Loss, Player
+from support.tiny import ModelStub, tiny_arrays, tiny_data
 
 
 def draw(*shape, seed=0):
@@ -59,7 +59,7 @@ def test_active_units_agree_with_numpys_variances_of_the_means():
     assert result.count == np.sum(means.astype(np.float64).var(0, ddof=1) > threshold)
 
 
-class LeastSquaresGame(Mute):
+class LeastSquaresGame(ModelStub):
     """A game of one player with a least-squares loss: a linear map predicts the mean of an image's
     last row from those of the other rows."""
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batches
@@ -19,6 +18,7 @@ from latentarium.training.game import (
     play_move,
 )
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 def families():

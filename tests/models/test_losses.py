@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import ADVERSARIAL_LOSSES, AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batch, Batches
@@ -18,6 +17,7 @@ from latentarium.nn import EncoderTrunk
 from latentarium.objectives import build_adversarial_loss
 from latentarium.rng import Noise
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 def one_batch(shape=(1, 12, 10)) -> Batch:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.models.build import build
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 def test_sampling_changes_no_mode_no_statistics_and_no_random_state():

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-import conftest
-from conftest import tiny_data
 from latentarium import cli, files, presets
 from latentarium.run import Run, load
 from latentarium.training import loop, train
+from support import command_line
 from support.errors import raises_code
 from support.stopping import InterruptAt
+from support.tiny import tiny_data
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def run(tmp_path):
 
 def refused(capsys, *arguments: object) -> str:
     """Run a command that must fail with a single line, and return it."""
-    error = conftest.refused(capsys, *arguments)
+    error = command_line.refused(capsys, *arguments)
     assert len(error.splitlines()) == 1
     return error
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import DataCard, from_dict
 from latentarium.errors import UserError
@@ -14,6 +13,7 @@ from latentarium.run import Run, load
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.training import train
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 def fresh(folder) -> Run:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import latentarium.run.manifest as manifest
-from conftest import tiny_arrays, tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run, folder
 from latentarium.training import train
 from support.errors import raises_code
+from support.tiny import tiny_arrays, tiny_data
 
 
 @pytest.fixture

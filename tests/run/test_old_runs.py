@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
 from latentarium.training import finish, train
 from support.old_runs import downgrade
 from support.stopping import train_until
+from support.tiny import tiny_data
 
 FAMILIES = ["ae_debug", "vae_class_debug", "gan_debug", "cgan_debug"]
 DUALITY_GAP = {"protocol": {"seed": 0}, "wanted": [0, 40], "snapshots": {"40": {"total": 0.5}}}

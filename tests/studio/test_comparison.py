@@ -6,7 +6,6 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.evaluation.report import Report
 from latentarium.latent.latent_map import LatentMap
@@ -20,6 +19,7 @@ from latentarium.studio.routes.compare import report_of
 from latentarium.studio.server import make_app
 from latentarium.training import train
 from support.errors import raises_code
+from support.tiny import tiny_data
 from support.tiny_studio import measured, metrics_of
 
 

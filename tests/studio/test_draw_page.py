@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_uint8
 from latentarium.latent.inversion import invert
@@ -29,6 +28,7 @@ from support.browser import (
     wait_idle,
     wait_ready,
 )
+from support.tiny import tiny_arrays
 
 pytestmark = BROWSER_MARKS
 

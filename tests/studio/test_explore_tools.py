@@ -10,7 +10,6 @@ from PIL.GifImagePlugin import GifImageFile
 from starlette.testclient import TestClient
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent.animation import path_gif
 from latentarium.latent.gap_layer import coarse_to_fine
@@ -21,6 +20,7 @@ from latentarium.studio.samples.assess import describe_gaussian
 from latentarium.studio.server import make_app
 from support.errors import raises_code
 from support.frames import layer
+from support.tiny import tiny_arrays
 from support.tiny_studio import gap_grid
 
 GAN = 1

@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent import encoded as encoded_module
 from latentarium.latent import gap_layer, interpolation
@@ -31,6 +30,7 @@ from latentarium.studio.routes.events import EventStreams
 from latentarium.studio.server import answer, is_quick, make_app
 from latentarium.studio.training.run_events import RunFollower
 from support.frames import reply, request
+from support.tiny import tiny_arrays
 from support.tiny_studio import gap_grid
 
 DEADLOCK_SECONDS = 20.0

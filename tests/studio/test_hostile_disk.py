@@ -14,13 +14,13 @@ import pytest
 from starlette.testclient import TestClient
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.studio.redact import redact_paths
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
 from latentarium.studio.training.run_events import RunFollower
 from latentarium.studio.training.timed_commands import TimedCommands
+from support.tiny import tiny_arrays
 
 REQUEST = {"preset": "ae_debug", "data": "mnist", "name": "mine", "steps": 100_000}
 

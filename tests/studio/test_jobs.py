@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import latentarium as la
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.progress import ProgressLine
 from latentarium.run import Run
@@ -24,6 +23,7 @@ from latentarium.studio.training.run_events import LogTail, RunFollower
 from latentarium.studio.training.status import last_rows, progress_of, state_of
 from latentarium.studio.training.uploads import Uploads
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 @pytest.fixture(scope="module")

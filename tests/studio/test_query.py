@@ -10,7 +10,6 @@ import torch
 from starlette.testclient import TestClient
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.data.subsets import scattered
@@ -22,6 +21,7 @@ from latentarium.studio.query.baseline import shared_baseline
 from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.routes import query as given
 from latentarium.studio.server import make_app
+from support.tiny import tiny_arrays
 
 AE, VAE, CGAN, UNLABELLED = range(4)
 

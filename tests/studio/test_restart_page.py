@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.studio.registry import load_registry
 from support.browser import BROWSER_MARKS, StudioServer, address, open_page, pixels
+from support.tiny import tiny_arrays
 
 pytestmark = BROWSER_MARKS
 REFUSED = ("ERR_CONNECTION_REFUSED", "WebSocket")

@@ -8,13 +8,13 @@ import pytest
 from starlette.testclient import TestClient
 
 import latentarium as la
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes.events import EventStreams
 from latentarium.studio.server import make_app
 from latentarium.studio.training.run_events import RunFollower
+from support.tiny import tiny_data
 
 REQUEST = {"preset": "vae_debug", "data": "mnist", "name": "mine", "seed": 3}
 ADDRESS = "http://127.0.0.1:8765"

@@ -9,7 +9,6 @@ import torch
 from starlette.testclient import TestClient
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import cli, presets
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.latent.calibration import SCORE_COLUMNS
@@ -21,6 +20,7 @@ from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.samples.assess import describe_prior
 from latentarium.studio.server import make_app
 from support.frames import reply, request
+from support.tiny import tiny_arrays
 from support.tiny_studio import with_classifier
 
 AE, VAE, GAN, CGAN = range(4)

@@ -10,13 +10,13 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.studio.registry import ModelRegistry, load_registry, shortest_suffixes
 from latentarium.studio.server import make_app
 from support.errors import raises_code
 from support.frames import layer, reply, request
+from support.tiny import tiny_arrays
 from support.tiny_studio import gap_grid, open_models
 
 HOST = {"host": "127.0.0.1:8765"}

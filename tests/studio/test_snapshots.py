@@ -12,7 +12,6 @@ from PIL import Image, ImageSequence
 from starlette.testclient import TestClient
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import Split, to_uint8
 from latentarium.data.subsets import stratified
@@ -33,6 +32,7 @@ from latentarium.models.inference import decode, fixed_samples, reconstruct
 from latentarium.run import Run
 from latentarium.studio.registry import MAX_CACHED_SNAPSHOTS, LoadedModel, ModelRegistry
 from latentarium.studio.server import make_app
+from support.tiny import tiny_arrays
 
 FAMILIES = (("vae_debug", "VAE"), ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN"))
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import latentarium as la
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.image_files import png_bytes
@@ -27,6 +26,7 @@ from support.browser import (
     wait_ready,
     wait_until,
 )
+from support.tiny import tiny_data
 
 pytestmark = BROWSER_MARKS
 

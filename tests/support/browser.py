@@ -11,11 +11,11 @@ import pytest
 import uvicorn
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
 from latentarium.studio.server import STATIC, make_app
+from support.tiny import tiny_arrays
 
 CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
 NEEDED = os.environ.get("LATENTARIUM_BROWSER") == "needed"

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
 from latentarium.data.dataset import Data, to_float
 from latentarium.models.gan import GAN
 from latentarium.run import Run
 from latentarium.training import train
+from support.tiny import tiny_arrays
 
 LARGE = NetConfig(width=32, depth=2, hidden=64)
 MLP = NetConfig(kind="mlp", width=128, depth=2)

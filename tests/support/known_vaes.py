@@ -7,11 +7,11 @@ import torch
 from torch import distributions as td
 from torch import nn
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, DataCard, NetConfig
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
+from support.tiny import tiny_data
 
 SHAPE, D, Z = (1, 3, 4), 12, 3
 

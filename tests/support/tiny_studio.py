@@ -3,7 +3,6 @@
 import numpy as np
 
 import latentarium as la
-from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.training import train_classifier
@@ -11,6 +10,7 @@ from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
 from support.browser import StudioServer, pixels
+from support.tiny import tiny_arrays
 
 KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
 

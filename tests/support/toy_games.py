@@ -5,12 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from conftest import Mute, tiny_data
 from latentarium import presets
 from latentarium.config import OptimizerConfig
 from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
+from support.tiny import ModelStub, tiny_data
 
 Formula = Callable[[Tensor, Tensor], Tensor]
 """A player's loss as a function of both numbers."""
@@ -24,7 +24,7 @@ class Number(nn.Module):
         self.value = nn.Parameter(torch.tensor(value))
 
 
-class TwoNumbers(Mute):
+class TwoNumbers(ModelStub):
     """A game of two players, each with one number and a loss of both numbers."""
 
     def __init__(self, a: float, b: float, first: Formula, second: Formula) -> None:

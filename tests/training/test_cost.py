@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from conftest import tiny_data
 from latentarium import cli, presets
 from latentarium.memory import keep_freed_memory
 from latentarium.models.build import build
 from latentarium.training import estimate, train
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 
 def test_the_estimate_predicts_the_training(tmp_path):

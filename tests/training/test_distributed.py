@@ -14,7 +14,6 @@ import torch.distributed as dist
 from safetensors.torch import load_file
 from torch.multiprocessing.spawn import start_processes
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import Config, GANConfig
 from latentarium.data.batches import Batches
@@ -26,6 +25,7 @@ from latentarium.training.distributed import Distributed, join_processes
 from latentarium.training.logging import player_losses
 from support.errors import raises_code
 from support.stopping import signal_in_step
+from support.tiny import tiny_data
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 FAMILIES = ("ae_debug", "vae_class_debug", "gan_debug", "cgan_debug")

@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
 from latentarium.training import finish, train
 from support.errors import raises_code
 from support.stopping import train_until
+from support.tiny import tiny_data
 
 
 def test_finish_saves_the_newest_checkpoint_and_training_can_resume(tmp_path):

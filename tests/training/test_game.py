@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig
 from latentarium.data.batches import Batches
@@ -18,6 +17,7 @@ from latentarium.training.game import (
     parameter_deltas,
     play_move,
 )
+from support.tiny import tiny_data
 
 
 @pytest.mark.parametrize("mover", [0, 1])

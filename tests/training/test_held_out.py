@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
 from latentarium.data.batches import Batches
@@ -16,6 +15,7 @@ from latentarium.rng import Noise
 from latentarium.training import loop
 from latentarium.training.game import held_out_loss
 from latentarium.training.held_out import HeldOutBatch
+from support.tiny import tiny_data
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")
 CPU = torch.device("cpu")

@@ -18,12 +18,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import tiny_data
 from latentarium import files, presets
 from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
 from latentarium.run import Run, checkpoints, folder
 from latentarium.training import game, loop
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 BATCH = NetConfig(width=4, depth=1, hidden=8, norm="batch")
 

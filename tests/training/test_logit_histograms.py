@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.models.build import build
 from latentarium.training import loop
 from latentarium.training.held_out import BINS, HeldOutBatch
+from support.tiny import tiny_data
 
 CPU = torch.device("cpu")
 

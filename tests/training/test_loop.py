@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.training import game, loop
 from latentarium.training.logging import ProgressFile
 from latentarium.training.schedule import learning_rate
+from support.tiny import tiny_data
 
 
 @pytest.fixture

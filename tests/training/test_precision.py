@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import Config, from_dict, to_dict
 from latentarium.data import batches
@@ -16,6 +15,7 @@ from latentarium.training.logging import player_losses
 from latentarium.training.loop import prepare
 from support.errors import raises_code
 from support.stopping import InterruptAt
+from support.tiny import tiny_data
 
 CPU = torch.device("cpu")
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")

@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.errors import StoppedError
 from latentarium.run import Run
@@ -16,6 +15,7 @@ from latentarium.training import train
 from latentarium.training.signals import catch_stop_signals
 from support.errors import raises_code
 from support.stopping import signal_in_step
+from support.tiny import tiny_data
 
 
 def test_training_a_finished_run_again_changes_nothing(tmp_path):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, NetConfig
 from latentarium.run import Checkpoint, Run
@@ -13,6 +12,7 @@ from latentarium.training import game, loop
 from latentarium.training.schedule import snapshot_steps
 from latentarium.training.state import State
 from support.errors import raises_code
+from support.tiny import tiny_data
 
 CPU = torch.device("cpu")
 
