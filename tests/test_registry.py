@@ -1,4 +1,4 @@
-"""Components are registered and found by name, and user files are imported once."""
+"""Components are registered and looked up by name, and user files are imported once."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,13 @@ from latentarium import registry
 from latentarium.config import Config, PriorConfig, component_files, from_dict, to_dict
 from latentarium.presets import vae_debug
 from support.errors import raises_code
-
-OWN_PRIOR = """
-from dataclasses import dataclass
-import latentarium as la
-from latentarium.distributions import StandardNormal
-
-@dataclass(frozen=True, kw_only=True)
-class ShiftedConfig(la.PriorConfig):
-    kind: str = "{name}"
-    shift: float = 0.5
-
-@la.register("prior", "{name}", settings=ShiftedConfig)
-class Shifted(StandardNormal):
-    def __init__(self, latent_dim, num_classes, settings):
-        super().__init__(latent_dim)
-        self.shift = settings.shift
-"""
+from support.own_components import component_file
 
 
 @pytest.fixture
-def own_prior(tmp_path, request):
-    name = f"shifted_{abs(hash(request.node.name))}"
-    path = tmp_path / "own_prior.py"
-    path.write_text(OWN_PRIOR.format(name=name))
-    yield name, path
-    registry._entries["prior"].pop(name, None)
-    registry._settings["prior"].pop(name, None)
+def own_prior(tmp_path):
+    with component_file("prior", tmp_path, "own_prior_registry") as path:
+        yield path
 
 
 @pytest.mark.parametrize("kind", ["family", "trunk", "prior", "adversarial_loss", "preset"])
@@ -54,7 +34,7 @@ def test_an_unknown_name_is_an_error():
         registry.settings_type("family", "vae")
 
 
-def test_a_name_of_another_module_is_refused():
+def test_a_name_that_another_module_registered_is_refused():
     with raises_code("name-taken"):
         registry.register("trunk", "conv")(object)
 
@@ -69,17 +49,16 @@ def test_settings_must_be_a_frozen_dataclass():
 
 
 def test_an_imported_component_is_used_and_its_file_recorded(own_prior):
-    name, path = own_prior
-    module = registry.import_file(path)
-    assert registry.import_file(path) is module
-    settings = registry.settings_type("prior", name)
+    module = registry.import_file(own_prior)
+    assert registry.import_file(own_prior) is module
+    settings = registry.settings_type("prior", own_prior.stem)
     assert settings is not None
     assert issubclass(settings, PriorConfig)
     values = to_dict(vae_debug())
-    values["model"]["prior"] = {"kind": name, "shift": 2.0}
+    values["model"]["prior"] = {"kind": own_prior.stem, "shift": 2.0}
     config = from_dict(Config, values)
     assert to_dict(config) == values
-    assert component_files(config.model) == (str(path),)
+    assert component_files(config.model) == (str(own_prior),)
     assert component_files(vae_debug().model) == ()
 
 
@@ -90,7 +69,7 @@ def test_a_configuration_with_an_unknown_component_is_an_error():
         from_dict(Config, values)
 
 
-def test_a_file_that_cannot_be_imported_is_an_error(tmp_path):
+def test_a_file_that_cannot_be_imported_is_an_error_and_can_be_corrected(tmp_path):
     with raises_code("no-such-file"):
         registry.import_file(tmp_path / "missing.py")
     broken = tmp_path / "broken.py"

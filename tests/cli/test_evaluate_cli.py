@@ -1,27 +1,34 @@
-"""evaluate, compare and bench as a person calls them."""
+"""The commands evaluate, compare and bench."""
 
 import json
+from functools import partial
 
+import numpy as np
 import pytest
 
-from conftest import refused
-from latentarium.cli import main
+from latentarium.evaluation.evaluate import evaluate
+from latentarium.evaluation.report import COLUMNS
+from latentarium.registry import registered
+from support.command_line import error_and_code, error_code, output_of, run_command
+from support.tiny import tiny_arrays
 
-pytestmark = pytest.mark.usefixtures("short_of_training")
+pytestmark = pytest.mark.usefixtures("short_training")
+CLASSIFIER = "classifier-tiny.npz"
+"""The beginning of the name of the classifier that is trained on the tiny images."""
 
 
-def call(capsys, *arguments):
-    capsys.readouterr()
-    main([str(a) for a in arguments])
-    return capsys.readouterr().out
+@pytest.fixture(scope="module")
+def short_training():
+    """Shorten the trainings that are part of measurements: worse numbers, but as many."""
+    with pytest.MonkeyPatch.context() as patch:
+        short = partial(evaluate, gan_train_steps=40, response_steps=10)
+        patch.setattr("latentarium.evaluation.runs.evaluate", short)
+        patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 100)
+        yield
 
 
 @pytest.fixture(scope="module")
 def npz(tmp_path_factory):
-    import numpy as np
-
-    from support.tiny import tiny_arrays
-
     images, labels = tiny_arrays(1600)
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
     np.savez(path, images=images[:, 0], labels=labels)
@@ -39,103 +46,118 @@ def cache(tmp_path_factory):
 def runs(tmp_path_factory, npz):
     folder = tmp_path_factory.mktemp("runs")
     for name in ("ae", "gan", "cgan"):
-        main(["train", f"{name}_debug", "--data", str(npz), "--run", str(folder / name)])
+        run_command("train", f"{name}_debug", "--data", npz, "--run", folder / name)
     return folder
 
 
-def test_evaluate_prints_a_table_and_keeps_it_beside_the_run(runs, capsys, tmp_path):
-    out = call(capsys, "evaluate", runs / "cgan", "--json", tmp_path / "m.json")
-    for word in ("value", "95 % interval", "reference", "n", "seed", "extractor", "protocol",
-                 "GAN-test", "GAN-train", "Fréchet distance", "classifier-tiny.npz"):  # fmt: skip
-        assert word in out
-    kept = json.loads((runs / "cgan" / "metrics.json").read_text())
-    assert kept == json.loads((tmp_path / "m.json").read_text())
-    assert kept["measurements"]["gan_test"]["n"] == 160
-    assert kept["versions"]["torch"]
+def line_of(output, name, number=0):
+    """Return a line that begins with the name of a measurement."""
+    return [line for line in output.splitlines() if line.startswith(f"{name} ")][number]
 
 
-def test_compare_evaluates_what_is_missing_and_sets_models_side_by_side(runs, capsys):
+def test_evaluate_prints_a_table_and_stores_it_in_the_run(runs, capsys, tmp_path):
+    output = output_of(capsys, "evaluate", runs / "cgan", "--json", tmp_path / "m.json")
+    stored = json.loads((runs / "cgan" / "metrics.json").read_text())
+    assert stored == json.loads((tmp_path / "m.json").read_text())
+    assert all(column in output for column in COLUMNS)
+    names = [m["name"] for m in stored["measurements"].values()]
+    assert {"GAN-test", "GAN-train", "Fréchet distance"} <= set(names)
+    assert all(name in output for name in names)
+    assert CLASSIFIER in output
+    assert stored["measurements"]["gan_test"]["n"] == 160
+    assert stored["versions"]["torch"]
+
+
+def test_compare_evaluates_missing_runs_and_shows_them_side_by_side(runs, capsys):
     (runs / "ae" / "metrics.json").unlink(missing_ok=True)
-    out = call(capsys, "compare", runs / "ae", runs / "cgan")
+    output = output_of(capsys, "compare", runs / "ae", runs / "cgan")
     assert (runs / "ae" / "metrics.json").exists()
-    values, how = [line for line in out.splitlines() if line.startswith("Coverage  ")]
-    assert values.count("%") == 2 + 1  # two values, and the floor
+    values, protocol = (line_of(output, "Coverage", number) for number in (0, 1))
+    assert values.count("%") == 2 + 1  # two values and the reference
     assert values.count("[") == 2
-    assert "classifier-tiny.npz" in how
+    assert CLASSIFIER in protocol
 
 
-def test_compare_refuses_unlike_protocols_and_says_which(runs, capsys):
-    call(capsys, "evaluate", runs / "ae")
-    call(capsys, "evaluate", runs / "gan", "--n", 150)
-    sentence = refused(capsys, "compare", runs / "ae", runs / "gan")
-    assert "n 160 against 150" in sentence
-    assert "Fréchet distance" in sentence
+def test_compare_refuses_different_protocols_and_names_the_difference(runs, capsys):
+    run_command("evaluate", runs / "ae")
+    run_command("evaluate", runs / "gan", "--n", 150)
+    message, code = error_and_code(capsys, "compare", runs / "ae", runs / "gan")
+    assert code == "unlike-protocols"
+    assert "160" in message
+    assert "150" in message
+    assert "Fréchet distance" in message
 
 
-def test_a_run_trained_on_since_is_evaluated_again(runs, capsys):
+def test_a_run_whose_weights_changed_is_evaluated_again(runs, capsys):
+    run_command("evaluate", runs / "ae")
     path = runs / "ae" / "metrics.json"
-    kept = json.loads(path.read_text())
-    path.write_text(json.dumps({**kept, "weights": "0" * 64, "measurements": {}}))
-    call(capsys, "evaluate", runs / "gan")
-    assert "Coverage" in call(capsys, "compare", runs / "ae", runs / "gan")
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps({**stored, "weights": "0" * 64, "measurements": {}}))
+    run_command("evaluate", runs / "gan")
+    assert line_of(output_of(capsys, "compare", runs / "ae", runs / "gan"), "Coverage")
     assert json.loads(path.read_text())["measurements"]
 
 
-@pytest.mark.parametrize("extractor", ["random", "pca"])
-def test_an_extractor_of_ones_choice(runs, capsys, extractor):
-    out = call(capsys, "evaluate", runs / "ae", "--extractor", extractor)
-    name = {"random": "random-convolutions", "pca": "pca"}[extractor]
-    (line,) = [x for x in out.splitlines() if x.startswith("Coverage ")]
-    assert name in line
+@pytest.mark.parametrize(("option", "name"), [("random", "random-convolutions"), ("pca", "pca")])
+def test_the_extractor_can_be_chosen(runs, capsys, option, name):
+    output = output_of(capsys, "evaluate", runs / "ae", "--extractor", option)
+    assert name in line_of(output, "Coverage")
 
 
-def test_mistakes_are_one_sentence(runs, capsys, tmp_path, npz):
-    assert "is not a run folder" in refused(capsys, "evaluate", tmp_path)
-    assert "config.json" in refused(capsys, "evaluate", tmp_path / "nothing")
-    assert "same kind" in refused(capsys, "evaluate", runs / "ae", "--data", "mnist")
-    assert "two runs" in refused(capsys, "compare", runs / "ae")
-    assert "too few" in refused(capsys, "evaluate", runs / "ae", "--n", "3")
-    assert "grid" in refused(capsys, "bench", "gird")
-    assert "number of steps" in refused(capsys, "bench", "ring", "--budget", "huge")
-    assert "at least 1" in refused(capsys, "bench", "ring", "--seeds", "0")
+def test_mistakes_are_refused(runs, capsys, tmp_path):
     weights = tmp_path / "w.pth"
     weights.write_bytes(b"no weights")
-    sentence = refused(capsys, "evaluate", runs / "ae", "--inception-weights", weights)
-    assert str(weights) in sentence
+    for code, command in (
+        ("not-a-run", ["evaluate", tmp_path]),
+        ("not-a-run", ["evaluate", tmp_path / "missing"]),
+        ("data-mismatch", ["evaluate", runs / "ae", "--data", "mnist"]),
+        ("too-few-runs", ["compare", runs / "ae"]),
+        ("too-few-images", ["evaluate", runs / "ae", "--n", "3"]),
+        ("unreadable-weights", ["evaluate", runs / "ae", "--inception-weights", weights]),
+    ):
+        assert error_code(capsys, *command) == code, command
 
 
-def test_data_that_changed_is_noticed(runs, capsys, npz, tmp_path):
-    import numpy as np
+def test_mistakes_in_the_options_of_a_bench_are_refused(capsys, tmp_path):
+    out = tmp_path / "b"
+    for code, command in (
+        ("unknown-component", ["bench", "gird"]),
+        ("unknown-budget", ["bench", "ring", "--budget", "huge", "--out", out]),
+        ("invalid-count", ["bench", "ring", "--seeds", "0", "--out", out]),
+    ):
+        assert error_code(capsys, *command) == code, command
 
+
+def test_changed_data_is_noticed(runs, capsys, npz, tmp_path):
     content = dict(np.load(npz))
     changed = tmp_path / "tiny.npz"
     np.savez(changed, images=255 - content["images"], labels=content["labels"])
-    assert "Coverage" in call(capsys, "evaluate", runs / "ae", "--data", changed)
+    assert line_of(output_of(capsys, "evaluate", runs / "ae", "--data", changed), "Coverage")
     before = npz.read_bytes()
     npz.write_bytes(changed.read_bytes())
     try:
-        assert "no longer holds" in refused(capsys, "evaluate", runs / "ae")
+        assert error_code(capsys, "evaluate", runs / "ae") == "data-changed"
     finally:
         npz.write_bytes(before)
 
 
-def test_a_bench_prints_ours_beside_the_published_rows_and_resumes(capsys, tmp_path):
-    arguments = ("bench", "ring", "--seeds", 2, "--budget", 30, "--out", tmp_path / "b")
-    out = call(capsys, *arguments)
-    for word in ("gan_ring", "vae_ring", "PacGAN4", "VEEGAN", "perfect sampling", "98.89 %",
-                 "mean of 10 runs", "Student's t"):  # fmt: skip
-        assert word in out
-    kept = json.loads((tmp_path / "b" / "bench.json").read_text())
-    assert [row["name"] for row in kept["rows"]] == ["gan_ring", "vae_ring"]
-    assert set(kept["rows"][0]["seeds"]) == {"0", "1"}
-    assert kept["published"]
+def test_a_bench_prints_its_rows_next_to_the_published_ones_and_resumes(capsys, tmp_path):
+    command = ("bench", "ring", "--seeds", 2, "--budget", 30, "--out", tmp_path / "b")
+    output = output_of(capsys, *command)
+    for name in ("gan_ring", "vae_ring", "PacGAN4", "VEEGAN", "98.89 %", "Student's t"):
+        assert name in output
+    stored = json.loads((tmp_path / "b" / "bench.json").read_text())
+    assert [row["name"] for row in stored["rows"]] == ["gan_ring", "vae_ring"]
+    assert set(stored["rows"][0]["seeds"]) == {"0", "1"}
+    assert stored["published"]
     assert (tmp_path / "b" / "bench.svg").read_text().startswith("<svg")
-    again = call(capsys, *arguments)
-    assert again.splitlines()[:12] == out.splitlines()[:12]
+    again = output_of(capsys, *command)
+    assert again.splitlines()[:12] == output.splitlines()[:12]
 
 
-def test_the_benches_are_listed(capsys):
-    out = call(capsys, "bench")
-    for name in ("ring", "grid", "stacked-mnist", "stacked-mnist-small-discriminator",
-                 "nll-dynamic", "parzen-legacy", "cgan-mnist"):  # fmt: skip
-        assert name in out
+def test_bench_without_a_name_lists_all_benches(capsys):
+    output = output_of(capsys, "bench")
+    names = {"ring", "grid", "stacked-mnist", "stacked-mnist-small-discriminator", "nll-dynamic",
+             "parzen-legacy", "cgan-mnist"}  # fmt: skip
+    assert names <= set(registered("bench"))
+    assert names <= {line.split()[0] for line in output.splitlines() if line.strip()}

@@ -1,46 +1,50 @@
-"""gap, resume, finish: what the studio asks of runs, as a person calls it."""
+"""The commands duality-gap, resume and finish."""
 
 import json
 
 import pytest
 
-from latentarium import cli
 from latentarium.run import Run
+from support.command_line import output_of, resumed_step, run_command
 
 
-def test_the_gap_over_training_is_written_kept_and_drawn_in_lines(npz, tmp_path, capsys):
+def test_the_duality_gap_is_measured_once_per_snapshot_and_protocol(npz, tmp_path, capsys):
     folder = tmp_path / "r"
-    cli.main(["train", "gan_debug", "--data", str(npz), "--run", str(folder)])
-    cli.main(["duality-gap", str(folder)])
-    printed = capsys.readouterr().out
-    found = Run(folder).duality_gap()
-    assert found is not None
-    assert found["wanted"] == [0, 1, 40]
-    assert list(found["snapshots"]) == ["0", "1", "40"]
-    for at in found["snapshots"].values():
-        assert at["total"] == pytest.approx(sum(gain["gain"] for gain in at["gains"]))
-        assert at["interval"][0] <= at["total"] <= at["interval"][1]
-    assert found["protocol"]["split"] == "validation"
-    assert "step      40" in printed
-    cli.main(["duality-gap", str(folder)])  # nothing is measured twice
-    assert Run(folder).duality_gap() == found
-    found["protocol"]["seed"] = 7  # that of another protocol doesn't count
-    Run(folder).save_duality_gap(found)
+    run_command("train", "gan_debug", "--data", npz, "--run", folder)
+    output = output_of(capsys, "duality-gap", folder)
+    content = Run(folder).duality_gap()
+    assert content is not None
+    assert content["wanted"] == [0, 1, 40]
+    assert list(content["snapshots"]) == ["0", "1", "40"]
+    for gap in content["snapshots"].values():
+        assert gap["total"] == pytest.approx(sum(gain["gain"] for gain in gap["gains"]))
+        assert gap["interval"][0] <= gap["total"] <= gap["interval"][1]
+    assert content["protocol"]["split"] == "validation"
+    assert [line.split()[1] for line in output.splitlines()[:3]] == ["0", "1", "40"]
+    run_command("duality-gap", folder)
+    assert Run(folder).duality_gap() == content  # includes the seconds, so it wasn't repeated
+    content["protocol"]["seed"] = 7  # gaps of another protocol don't count
+    Run(folder).save_duality_gap(content)
     (folder / "snapshots" / "000000040.safetensors").unlink()
-    cli.main(["duality-gap", str(folder)])
+    run_command("duality-gap", folder)
     assert list((Run(folder).duality_gap() or {})["snapshots"]) == ["0", "1"]
 
 
-def test_resume_and_finish_need_the_folder_only(npz, tmp_path, capsys):
+def test_finish_and_resume_need_only_the_folder(npz, tmp_path, capsys):
     folder = tmp_path / "r"
-    arguments = ["train", "vae_debug", "--data", str(npz), "--run", str(folder)]
-    cli.main(arguments)
+    run_command("train", "vae_debug", "--data", npz, "--run", folder)
     (folder / "weights.safetensors").unlink()
-    cli.main(["finish", str(folder)])
-    assert "step 40" in capsys.readouterr().out
+    run_command("finish", folder)
+    assert Run(folder).weights_step() == 40
     weights = (folder / "weights.safetensors").read_bytes()
-    cli.main(["resume", str(folder)])
-    assert "resumes at step 40 of 40" in capsys.readouterr().err
+    capsys.readouterr()
+    run_command("resume", folder)
+    assert resumed_step(capsys.readouterr().err) == 40
     assert (folder / "weights.safetensors").read_bytes() == weights
-    cli.main([*arguments, "--dry-run", "--json"])
-    assert json.loads(capsys.readouterr().out)["steps"] == 40
+
+
+def test_a_dry_run_prints_the_cost_as_json(npz, tmp_path, capsys):
+    folder = tmp_path / "r"
+    command = ["train", "vae_debug", "--data", npz, "--run", folder, "--dry-run", "--json"]
+    assert json.loads(output_of(capsys, *command))["steps"] == 40
+    assert not folder.exists()

@@ -72,7 +72,9 @@ def _import_files(arguments: list[str]) -> list[str]:
             continue
         path = value if has_value else next(remaining, "")
         if not path:
-            raise UserError("--import needs a file: give the path of a .py file.")
+            raise UserError(
+                "--import needs a value: give the path of a .py file.", code="missing-value"
+            )
         import_file(path)
     return rest
 
