@@ -1,49 +1,45 @@
-"""The axis alphabet: the only file that spells axes.
+"""Names for the tensor types of the package. Only this file spells out axes.
 
     B batch   C channels   H height   W width   Z latent   K classes
-    N, M set sizes   F features   S steps of a path   J neighbours
+    N, M set sizes   F features   S steps of a path, or latents per image   J neighbours
 
-One letter is one size within one call. Images are float in [-1, 1]; Pixels are what is stored.
+Within one call, a letter stands for one size. Images are floats in [-1, 1]; `Pixels` are the
+stored uint8 values.
 """
 
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+# ------------------------------------------------------------------------------------ images
 Images = Float[Tensor, "B C H W"]
-"""Images as the models see them, in [-1, 1]."""
+"""Images as models take and return them, in [-1, 1]."""
 Pixels = UInt8[Tensor, "N C H W"]
 """Images as they are stored, 0 to 255."""
 ImageSet = Float[Tensor, "N C H W"] | Pixels
-"""Real images, as models see them or as they are stored."""
+"""Images in [-1, 1], or as they are stored."""
 OtherImageSet = Float[Tensor, "M C H W"] | UInt8[Tensor, "M C H W"]
+
+# ----------------------------------------------------------------------------------- latents
 Latents = Float[Tensor, "B Z"]
 LatentSet = Float[Tensor, "N Z"]
-Path = Float[Tensor, "S Z"]
-Labels = Int[Tensor, " B"]
-LabelSet = Int[Tensor, " N"]
-SoftLabels = Float[Tensor, "B K"]
-"""One weight per class; a one-hot row is a hard label, a blend is a point between classes."""
-Logits = Float[Tensor, " B"]
-PerSample = Float[Tensor, " B"]
-SoftLabelSet = Float[Tensor, "N K"]
-PerClass = Float[Tensor, "B K"]
-Scalar = Float[Tensor, ""]
-Features = Float[Tensor, "B F"]
-OtherFeatures = Float[Tensor, "B M"]
-FeatureSet = Float[Tensor, "N F"]
-OtherFeatureSet = Float[Tensor, "M F"]
-Points = Float[Tensor, "N 2"]
-"""Points in the plane, of the toy mixtures."""
-Modes = Float[Tensor, "K 2"]
-PerPoint = Float[Tensor, " N"]
 OtherLatentSet = Float[Tensor, "M Z"]
-OtherLabelSet = Int[Tensor, " M"]
-PerOther = Float[Tensor, " M"]
-Hits = Bool[Tensor, " N"]
-OtherHits = Bool[Tensor, " M"]
+LatentsPerImage = Float[Tensor, "B S Z"]
+"""S latents for each of B images."""
+PerImageLatent = Float[Tensor, "B S"]
+"""A number for each latent of `LatentsPerImage`."""
+LatentPath = Float[Tensor, "S Z"]
 LatentVector = Float[Tensor, " Z"]
 LatentMatrix = Float[Tensor, "Z Z"]
 PlaneAxes = Float[Tensor, "2 Z"]
+
+# ------------------------------------------------------------------------ labels and classes
+Labels = Int[Tensor, " B"]
+LabelSet = Int[Tensor, " N"]
+OtherLabelSet = Int[Tensor, " M"]
+SoftLabels = Float[Tensor, "B K"]
+"""One weight per class: one-hot for a class, a mixture for a blend of classes."""
+SoftLabelSet = Float[Tensor, "N K"]
+PerClass = Float[Tensor, "B K"]
 ClassMeans = Float[Tensor, "K Z"]
 ClassCovariances = Float[Tensor, "K Z Z"]
 ClassWeights = Float[Tensor, " K"]
@@ -51,11 +47,27 @@ ClassScores = Float[Tensor, "N K"]
 ClassCounts = Int[Tensor, " K"]
 CountTable = Int[Tensor, "K K"]
 ClassTable = Float[Tensor, "K K"]
+
+# ---------------------------------------------------------------------------------- features
+Features = Float[Tensor, "B F"]
+OtherFeatures = Float[Tensor, "B M"]
+FeatureSet = Float[Tensor, "N F"]
+OtherFeatureSet = Float[Tensor, "M F"]
 FeatureVector = Float[Tensor, " F"]
 FeatureMatrix = Float[Tensor, "F F"]
 NeighbourDistances = Float[Tensor, "N J"]
-"""One row per query, one column per neighbour, nearest first."""
+"""One row per query and one column per neighbour, nearest first."""
 NeighbourIndices = Int[Tensor, "N J"]
-LatentDraws = Float[Tensor, "B S Z"]
-"""S latents for each image."""
-PerDraw = Float[Tensor, "B S"]
+
+# ------------------------------------------------------------------------- numbers and points
+Scalar = Float[Tensor, ""]
+Logits = Float[Tensor, " B"]
+PerSample = Float[Tensor, " B"]
+PerPoint = Float[Tensor, " N"]
+PerOther = Float[Tensor, " M"]
+Mask = Bool[Tensor, " N"]
+OtherMask = Bool[Tensor, " M"]
+Points = Float[Tensor, "N 2"]
+"""Points in a plane."""
+Modes = Float[Tensor, "K 2"]
+"""The means of a mixture in a plane."""

@@ -61,7 +61,7 @@ SOURCES: dict[registry.Kind, str] = {
 
 @contextmanager
 def component_file(kind: registry.Kind, folder: Path, name: str) -> Iterator[Path]:
-    """Write a file that registers a component when it is imported, and unregister it afterwards."""
+    """Write a file that registers a component when imported; unregister it afterwards."""
     path = folder / f"{name}.py"
     path.write_text(SOURCES[kind].format(name=name))
     try:

@@ -11,7 +11,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latentarium import presets
-from latentarium.cli.output import PROG, is_main_process, print_result
+from latentarium.cli.output import PROG, fail_with, is_main_process, print_result
 from latentarium.config import (
     AdversarialLossConfig,
     Config,
@@ -23,7 +23,7 @@ from latentarium.config import (
     name_of,
 )
 from latentarium.errors import UserError
-from latentarium.registry import settings_type
+from latentarium.registry import Kind, settings_type
 
 
 def train() -> None:
@@ -156,33 +156,42 @@ def _components() -> ConstructorRegistry:
 
     @constructors.primitive_rule
     def component(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-        kinds: dict[object, type] = {
-            str | PriorConfig: PriorConfig,
-            str | AdversarialLossConfig: AdversarialLossConfig,
+        kinds: dict[object, tuple[Kind, type]] = {
+            str | PriorConfig: ("prior", PriorConfig),
+            str | AdversarialLossConfig: ("adversarial_loss", AdversarialLossConfig),
         }
-        kind = kinds.get(info.type)
-        if kind is None:
+        if info.type not in kinds:
             return None
+        kind, base = kinds[info.type]
 
         def parse(arguments: list[str]) -> object:
-            text = arguments[0]
-            if not text.startswith("{"):
-                return text
             try:
-                return component_from_dict(kind, json.loads(text))
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{text!r} is not JSON ({error}): give a name, or an object such as "
-                    '{"kind": "mixture", "components": 10}.',
-                    code="invalid-setting",
-                ) from None
+                return _parse_component(kind, base, arguments[0])
+            except UserError as error:  # tyro would print it without its code
+                fail_with(error)
 
         return PrimitiveConstructorSpec(
             nargs=1,
             metavar="NAME|JSON",
             instance_from_str=parse,
-            is_instance=lambda value: isinstance(value, str | kind),
+            is_instance=lambda value: isinstance(value, str | base),
             str_from_instance=lambda value: [name_of(cast(str, value))],
         )
 
     return constructors
+
+
+def _parse_component(kind: Kind, base: type, text: str) -> object:
+    """Return a component's name, or its settings if the text is a JSON object."""
+    if not text.startswith("{"):
+        settings_type(kind, text)  # raises an error if the name is unknown
+        return text
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{text!r} is not JSON ({error}): give a name, or an object such as "
+            '{"kind": "mixture", "components": 10}.',
+            code="invalid-setting",
+        ) from None
+    return component_from_dict(base, values)

@@ -37,7 +37,7 @@ from latentarium.evaluation.joint_density import (
 from latentarium.evaluation.likelihood import effective_share
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
-from latentarium.shapes import Images, LabelSet, LatentDraws, PerDraw, PerPoint, Pixels
+from latentarium.shapes import Images, LabelSet, LatentsPerImage, PerImageLatent, PerPoint, Pixels
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Interval
 
@@ -178,7 +178,7 @@ def _anneal(
     stream: tuple[str, int],
     *,
     adapt: bool = False,
-) -> tuple[PerDraw, PerPoint]:
+) -> tuple[PerImageLatent, PerPoint]:
     """Return the log weights, and the share of accepted proposals of each image.
 
     `step_sizes` (temperatures, images) are used; with `adapt`, they are found and overwritten.
@@ -187,7 +187,7 @@ def _anneal(
     noises = [Noise(*stream, group.first + i) for i in range(n)]
     like = prior.mean
 
-    def normal() -> LatentDraws:
+    def normal() -> LatentsPerImage:
         return torch.stack([noise.normal(chains, dimensions) for noise in noises]).to(like)
 
     u = normal()  # z in standard deviations of the prior, so that the prior is N(0, I)
@@ -223,8 +223,8 @@ def _anneal(
 
 
 def _log_likelihood_and_gradient(
-    group: ImageGroup, prior: DiagonalGaussian, u: LatentDraws
-) -> tuple[PerDraw, LatentDraws]:
+    group: ImageGroup, prior: DiagonalGaussian, u: LatentsPerImage
+) -> tuple[PerImageLatent, LatentsPerImage]:
     """Return log p(x | z) and its gradient with respect to u."""
     with torch.enable_grad():
         u = u.detach().requires_grad_()
@@ -234,5 +234,5 @@ def _log_likelihood_and_gradient(
     return log_p.detach(), gradient
 
 
-def _energy(u: LatentDraws) -> PerDraw:
+def _energy(u: LatentsPerImage) -> PerImageLatent:
     return 0.5 * u.double().square().sum(2)

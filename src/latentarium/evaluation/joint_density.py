@@ -18,7 +18,7 @@ from latentarium.distributions import DiagonalGaussian, Distribution
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
-from latentarium.shapes import Images, Labels, LabelSet, LatentDraws, PerDraw, Pixels
+from latentarium.shapes import Images, Labels, LabelSet, LatentsPerImage, PerImageLatent, Pixels
 
 DRAWS_PER_SEED = 50
 """Noise is a function of (seed, image, block of this many draws)."""
@@ -46,7 +46,7 @@ class ImageGroup:
     posterior: Distribution
     prior: Distribution
 
-    def draws(self, samples: int, seed: int, batch_size: int) -> Iterator[LatentDraws]:
+    def draws(self, samples: int, seed: int, batch_size: int) -> Iterator[LatentsPerImage]:
         """Yield batches of latents from the posteriors, `samples` for each image in total."""
         n = len(self.x)
         step = DRAWS_PER_SEED * max(1, batch_size // (n * DRAWS_PER_SEED))
@@ -55,7 +55,7 @@ class ImageGroup:
             blocks = range(start // DRAWS_PER_SEED, math.ceil(stop / DRAWS_PER_SEED))
             yield self._draw(seed, blocks)[:, : stop - start]
 
-    def _draw(self, seed: int, blocks: range) -> LatentDraws:
+    def _draw(self, seed: int, blocks: range) -> LatentsPerImage:
         """Draw the latents of whole blocks."""
         images, posterior = range(self.first, self.first + len(self.x)), self.posterior
         if not isinstance(posterior, DiagonalGaussian):
@@ -79,7 +79,7 @@ class ImageGroup:
         std = posterior.std
         return posterior.mean[:, None] + std[:, None] * eps.to(std)
 
-    def log_likelihood(self, z: LatentDraws) -> PerDraw:
+    def log_likelihood(self, z: LatentsPerImage) -> PerImageLatent:
         """Return log p(x | z), or log p(x | z, y), of each latent."""
         draws = z.shape[1]
         x = self.x.repeat_interleave(draws, 0)
@@ -87,11 +87,11 @@ class ImageGroup:
         distortion = self.model.distortion(x, z.flatten(0, 1), y)
         return -distortion.double().unflatten(0, z.shape[:2])
 
-    def log_ratio(self, z: LatentDraws) -> PerDraw:
+    def log_ratio(self, z: LatentsPerImage) -> PerImageLatent:
         """Return log q(z | x) - log p(z) of each latent, whose mean estimates the rate."""
         return log_prob(self.posterior, z) - log_prob(self.prior, z)
 
-    def log_weight(self, z: LatentDraws) -> PerDraw:
+    def log_weight(self, z: LatentsPerImage) -> PerImageLatent:
         """Return log p(x | z) + log p(z) - log q(z | x) of each latent."""
         likelihood = self.log_likelihood(z)
         return likelihood + log_prob(self.prior, z) - log_prob(self.posterior, z)
@@ -205,7 +205,7 @@ def bits_per_dimension(nll: float, model: LatentModel) -> float:
     return nll / (math.prod(model.image_shape) * math.log(2))
 
 
-def log_prob(distribution: Distribution, z: LatentDraws) -> PerDraw:
+def log_prob(distribution: Distribution, z: LatentsPerImage) -> PerImageLatent:
     """Return the log density, in float64, of each image's latents under its own distribution."""
     if not isinstance(distribution, DiagonalGaussian):
         return torch.stack([distribution.log_prob(draw).double() for draw in z.unbind(1)], 1)

@@ -37,7 +37,15 @@ from latentarium.evaluation.joint_density import (
     require_likelihood,
 )
 from latentarium.models.base import LatentModel
-from latentarium.shapes import Images, LabelSet, LatentVector, PerDraw, PerPoint, PerSample, Pixels
+from latentarium.shapes import (
+    Images,
+    LabelSet,
+    LatentVector,
+    PerImageLatent,
+    PerPoint,
+    PerSample,
+    Pixels,
+)
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Interval
 
@@ -365,7 +373,7 @@ def active_units(
     )
 
 
-def effective_share(log_w: PerDraw) -> PerPoint:
+def effective_share(log_w: PerImageLatent) -> PerPoint:
     """Return the effective sample size of importance weights over their number (Kong, 1992).
 
     Arguments:
@@ -375,7 +383,7 @@ def effective_share(log_w: PerDraw) -> PerPoint:
     return log_size.exp() / log_w.shape[1]
 
 
-def _bound(log_w: PerDraw, k: int) -> PerPoint:
+def _bound(log_w: PerImageLatent, k: int) -> PerPoint:
     """Return the NLL from k draws, averaged over all complete sets of k draws."""
     sets = log_w.shape[1] // k
     parts = log_w[:, : sets * k].unflatten(1, (sets, k))

@@ -13,7 +13,7 @@ from latentarium.data.arrays import fixed_permutation
 from latentarium.errors import UserError
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.paths import DataGraph, lerp, slerp
-from latentarium.shapes import LatentVector, Path
+from latentarium.shapes import LatentPath, LatentVector
 
 MAX_GRAPH_LATENTS = 20_000
 """Most latents in a graph, which is then built in half a second."""
@@ -47,7 +47,7 @@ class Interpolator:
 
     def path(
         self, a: LatentVector, b: LatentVector, steps: int = 16, method: str = "linear"
-    ) -> Path:
+    ) -> LatentPath:
         """Return the latents from a to b, both included.
 
         Raises:
@@ -66,7 +66,7 @@ class Interpolator:
             return slerp(a, b, steps)
         return self._through_data(a, b, steps)
 
-    def _through_data(self, a: LatentVector, b: LatentVector, steps: int) -> Path:
+    def _through_data(self, a: LatentVector, b: LatentVector, steps: int) -> LatentPath:
         max_k = self.num_graph_latents - 1
         *smaller, largest = sorted({min(k, max_k) for k in GRAPH_NEIGHBOURS})
         for k in smaller:

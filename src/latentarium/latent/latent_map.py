@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -29,7 +29,7 @@ from latentarium.latent.scored_decoder import ScoredDecoder
 from latentarium.latent.scores import ScoredImages, as_floats
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
-from latentarium.shapes import Images, LatentSet, LatentVector, Path, Points, SoftLabelSet
+from latentarium.shapes import Images, LatentPath, LatentSet, LatentVector, Points, SoftLabelSet
 
 
 class LatentMap:
@@ -81,7 +81,7 @@ class LatentMap:
     @classmethod
     def from_run(
         cls,
-        run: str | FilePath | Run,
+        run: str | Path | Run,
         data: str | Data | None = None,
         *,
         step: int | None = None,
@@ -283,7 +283,7 @@ class LatentMap:
         method: str = "linear",
         *,
         plane: Plane | str | None = None,
-    ) -> Path:
+    ) -> LatentPath:
         """Return the latents on a path from a to b, both included.
 
         Arguments:

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.latent.neighbours import nearest, require_neighbours
-from latentarium.shapes import LatentSet, LatentVector, Path
+from latentarium.shapes import LatentPath, LatentSet, LatentVector
 
 PARALLEL = 1e-6
 """Angle, in radians, below which rotating and going straight are equal up to rounding."""
 
 
-def lerp(a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
+def lerp(a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
     """Interpolate linearly, both ends included.
 
     Raises:
@@ -33,7 +33,7 @@ def lerp(a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
     return (1 - t) * a + t * b
 
 
-def slerp(a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
+def slerp(a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
     """Interpolate spherically (Shoemake, 1985), both ends included.
 
     Between latents of one norm the path keeps that norm, as draws from a high-dimensional N(0, I)
@@ -89,7 +89,7 @@ class DataGraph:
         rows = torch.arange(len(latents))
         self._edges = _edge_list(rows, neighbours.index, neighbours.distance)
 
-    def path(self, a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
+    def path(self, a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
         """Return the shortest path from a to b, both joined to their k nearest latents, in steps
         of equal length (Tenenbaum et al., 2000).
 
@@ -123,7 +123,7 @@ class DataGraph:
 
 def through_data(
     a: LatentVector, b: LatentVector, latents: LatentSet, *, steps: int = 16, k: int = 10
-) -> Path:
+) -> LatentPath:
     """Return one path through data; see `DataGraph`, which is built once for many paths."""
     return DataGraph(latents, k).path(a, b, steps)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from latentarium.metrics.balls import MAX_DISTANCES, ball_counts, require_comparable
-from latentarium.shapes import FeatureSet, Hits, OtherFeatureSet, OtherHits, PerOther
+from latentarium.shapes import FeatureSet, Mask, OtherFeatureSet, OtherMask, PerOther
 from latentarium.stats.intervals import normal_quantile, wilson_from_share
 from latentarium.stats.measurement import Interval
 
@@ -39,9 +39,9 @@ class PrecisionRecall:
     recall: float
     precision_interval: Interval
     recall_interval: Interval
-    precise: OtherHits
+    precise: OtherMask
     """Whether each fake is inside a real image's ball."""
-    recalled: Hits
+    recalled: Mask
     """Whether each real image is inside a fake's ball."""
     k: int
 
@@ -98,7 +98,7 @@ class DensityCoverage:
     coverage_interval: Interval
     densities: PerOther
     """Per fake."""
-    covered: Hits
+    covered: Mask
     """Per real image."""
     k: int
 
