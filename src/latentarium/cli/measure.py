@@ -28,11 +28,11 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
     """
     from latentarium.diagnostics.live import Watched
     from latentarium.progress import console_progress
-    from latentarium.tour.run import tour as run_tour
+    from latentarium.tour.run import run_tour
 
     with console_progress() as shown:
         report = run_tour(
-            out, seed=seed, quick=quick, shown=shown,
+            out, seed=seed, quick=quick, display=shown,
             reporter=lambda title: Watched(shown, title),
         )  # fmt: skip
     for claim in report.claims:
