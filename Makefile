@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PYTHONS := src tests benchmarks studio/*.py hatch_build.py
 
-.PHONY: tour test soak bench lint format clean
+.PHONY: tour test soak speed lint format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -14,8 +14,8 @@ test: .venv/ready
 soak: .venv/ready
 	$(BIN)/pytest
 
-bench: .venv/ready .venv-peers/ready
-	$(BIN)/python benchmarks/run.py
+speed: .venv/ready .venv-peers/ready
+	$(BIN)/python benchmarks/speed.py
 
 lint: .venv/ready
 	$(BIN)/ruff check $(PYTHONS)

@@ -161,22 +161,21 @@ def bench(
         out: The folder to write to; without it, bench/NAME.
         device: auto: a GPU if there is one, else the CPU; or a torch device name.
     """
-    from latentarium.bench.protocol import known
-    from latentarium.bench.protocols import PROTOCOLS
+    from latentarium.registry import registered
     from latentarium.bench.run import run_bench
     from latentarium.diagnostics.live import Watched
     from latentarium.progress import console_progress
     from latentarium.tables import render_table
 
     if not name:
-        rows = [[p.name, p.title, ", ".join(p.budgets)] for p in PROTOCOLS.values()]
+        benches = {key: entry.component() for key, entry in registered("bench").items()}
+        rows = [[key, b.title, ", ".join(b.budgets)] for key, b in benches.items()]
         say(render_table(["bench", "what it measures", "budgets"], rows))
         return
-    protocol = known(name, PROTOCOLS)
     folder = out or Path("bench") / name
     with console_progress() as shown:
         report = run_bench(
-            protocol, folder, seeds=seeds, budget=budget, device=device, shown=shown,
+            name, folder, seeds=seeds, budget=budget, device=device, display=shown,
             reporter=lambda title: Watched(shown, title),
         )  # fmt: skip
     say(render_table(*report.table()))
