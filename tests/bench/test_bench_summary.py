@@ -4,12 +4,12 @@ import math
 import statistics
 
 import pytest
-from support.errors import raises_code
 
 from latentarium import presets
 from latentarium.bench.bench import Bench, Column, Summary
 from latentarium.bench.published import GRID, NLL_DYNAMIC, PARZEN, RING, SOURCES, STACKED
 from latentarium.stats.measurement import Measurement
+from support.errors import raises_code
 
 
 class OneColumnBench(Bench):

@@ -1,9 +1,8 @@
 """What each bench measures, on models and data small enough for a test."""
 
 import pytest
-from conftest import Mute, tiny_data
-from support.errors import raises_code
 
+from conftest import Mute, tiny_data
 from latentarium import presets
 from latentarium.bench.bench import Bench
 from latentarium.bench.benches.nll_dynamic import DynamicNLL
@@ -17,6 +16,7 @@ from latentarium.data.toy import PERFECT_SHARE, grid, toy_scale
 from latentarium.evaluation.likelihood import elbo
 from latentarium.models.build import build
 from latentarium.registry import component, registered
+from support.errors import raises_code
 
 NAMES = {
     "ring", "grid", "stacked-mnist", "stacked-mnist-small-discriminator", "nll-dynamic",

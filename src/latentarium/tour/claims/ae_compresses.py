@@ -2,14 +2,13 @@
 
 import torch
 from sklearn.decomposition import PCA
-from torch import Tensor
 
 from latentarium import charts
 from latentarium.data.dataset import to_float
 from latentarium.models.inference import reconstruct
 from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import Images, PerSample
+from latentarium.shapes import Images, ImageSet, OtherImageSet, PerSample
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
 from latentarium.tour.context import TourContext
@@ -87,7 +86,7 @@ class AutoencoderCompresses(Claim):
         )  # fmt: skip
 
 
-def _pca_reconstructions(train: Images, test: Images, dimensions: int) -> Images:
+def _pca_reconstructions(train: ImageSet, test: OtherImageSet, dimensions: int) -> OtherImageSet:
     pca = PCA(dimensions, svd_solver="covariance_eigh").fit(train.flatten(1).numpy())
     flat = pca.inverse_transform(pca.transform(test.flatten(1).numpy()))
     return torch.as_tensor(flat, dtype=torch.float32).reshape(test.shape).clamp(-1, 1)
@@ -98,7 +97,7 @@ def _squared_error(a: Images, b: Images) -> PerSample:
     return ((a - b) / 2).square().flatten(1).mean(1)
 
 
-def _ratio_interval(a: Tensor, b: Tensor, seed: int) -> tuple[float, float]:
+def _ratio_interval(a: PerSample, b: PerSample, seed: int) -> tuple[float, float]:
     """Return a 95 % interval of mean(a) / mean(b) by resampling pairs."""
     pick = torch.randint(len(a), (RESAMPLES, len(a)), generator=Noise("ratio", seed).generator)
     ratios = a.double()[pick].mean(1) / b.double()[pick].mean(1)
