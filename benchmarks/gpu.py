@@ -23,14 +23,14 @@ import torch
 
 import latentarium as la
 from latentarium import presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
 from latentarium.machine import describe_machine, versions
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import reconstruct
 from latentarium.run import Run
-from latentarium.training.estimate import rehearse
+from latentarium.training import estimate
 
 OUT = Path(__file__).parent / "results" / "gpu.json"
 SYSTEMS = ("ae_mnist", "vae_mnist", "gan_mnist", "cgan_mnist")
@@ -82,7 +82,7 @@ def steps(name: str, data: Data, device: str) -> dict[str, float]:
     for batch in (size, 8 * size):
         for where, precision in ((device, "float32"), (device, "bfloat16"), ("cpu", "float32")):
             there = on(config, device=where, precision=precision, batch_size=batch)
-            seconds = rehearse(there, data).step_seconds
+            seconds = estimate(there, data).step_seconds
             found[f"{where} {precision} {batch}"] = round(1000 * seconds, 3)
     return found
 
@@ -101,7 +101,7 @@ def quality(model: LatentModel, data: Data) -> dict[str, float]:
         error = to_float(data.test.images) - reconstruct(model, data.test)
         return {"test_error_per_pixel": round(float(error.square().mean()) / 4, 5)}
     asked = torch.arange(2000) % 10
-    judged = load_judge().predict(model.sample(2000, asked if model.takes_label else None))
+    judged = load_classifier().predict(model.sample(2000, asked if model.takes_label else None))
     if model.takes_label:
         return {"as_asked": round(float((judged == asked).float().mean()), 4)}
     counts = judged.bincount(minlength=10)

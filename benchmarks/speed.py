@@ -23,14 +23,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from latentarium import presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.evaluation.likelihood import elbo
 from latentarium.machine import describe_machine, versions
 from latentarium.training.distributed import World
-from latentarium.training.train import Trainer
+from latentarium.training.loop import Trainer
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -142,7 +142,7 @@ class Flops(TorchDispatchMode):
 
 def time_to_quality(rounds: int, quick: bool) -> dict[str, Any]:
     """Seconds of training until a quality is reached; looking is not counted."""
-    judge = load_judge()
+    judge = load_classifier()
     asked = torch.arange(1000) % 10
 
     def right(trainer: Trainer, data: Data) -> float:
@@ -239,11 +239,11 @@ def growth(rounds: int, quick: bool) -> dict[str, Any]:
     )[: 2 if quick else None]:  # fmt: skip
         code = (
             "import json, numpy as np, dataclasses as d, latentarium as la\n"
-            "from latentarium.training.estimate import rehearse\n"
+            "from latentarium.training import estimate\n"
             f"x = np.random.default_rng(0).integers(0, 256, ({n}, {channels}, {side}, {side}))\n"
             f"c = la.presets.get('{preset}')\n"
             f"c = d.replace(c, train=d.replace(c.train, batch_size={batch_size}))\n"
-            "r = rehearse(c, la.load_data(x.astype('uint8')))\n"
+            "r = estimate(c, la.load_data(x.astype('uint8')))\n"
             "print(json.dumps([1000 * r.step_seconds, r.peak_bytes / 2**20]))"
         )
         step_ms, peak = json.loads(_call([sys.executable, "-c", code]).splitlines()[-1])

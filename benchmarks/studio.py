@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from latentarium.machine import describe_machine, versions
 from latentarium.studio.protocol import REQUEST
-from latentarium.studio.registry import gallery_of, prepare
+from latentarium.studio.registry import load_registry, prepare
 from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"
@@ -168,10 +168,10 @@ def _use(page: Page) -> None:
 
 
 def _serve(tour: Path) -> int:
-    gallery = gallery_of([])
-    prepare(gallery).join()
+    registry = load_registry([])
+    prepare(registry).join()
     settings = uvicorn.Config(
-        make_app(gallery, runs=tour), port=0, log_level="warning", lifespan="off"
+        make_app(registry, runs=tour), port=0, log_level="warning", lifespan="off"
     )
     server = uvicorn.Server(settings)
     threading.Thread(target=server.run, daemon=True).start()

@@ -40,7 +40,7 @@ def ours(pixels: np.ndarray) -> dict[str, float]:
     from latentarium.distributions import DiagonalGaussian
     from latentarium.models.autoencoder import Autoencoder
     from latentarium.rng import Noise
-    from latentarium.training.train import train
+    from latentarium.training import train
 
     data = to_data(
         RawData(

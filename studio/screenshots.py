@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES, Gallery, prepare
+from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES, ModelRegistry, prepare
 from latentarium.studio.server import make_app
 
 CHROMIUM = "/usr/bin/chromium"
@@ -81,15 +81,15 @@ def main() -> None:
 
 
 def _serve(tour: Path) -> str:
-    gallery = Gallery()
+    registry = ModelRegistry()
     for name in SHIPPED_NAMES:
-        gallery.add(SHIPPED / name, f"shipped:{name}")
+        registry.add(SHIPPED / name, f"shipped:{name}")
     for name in SHIPPED_NAMES:
-        gallery.add(tour / name)
-    prepare(gallery).join()
+        registry.add(tour / name)
+    prepare(registry).join()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    app = make_app(gallery, runs=tour)
+    app = make_app(registry, runs=tour)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
     while not server.started:

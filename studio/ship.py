@@ -1,6 +1,9 @@
-"""Trains the small models that the studio shows first, and puts them into the package:
-`python studio/ship.py`. Each is a run's config.json and weights.safetensors, as its preset makes
-them, and what was measured of it.
+"""Train the small models that the studio shows first and copy them into the package.
+
+    python studio/ship.py [FOLDER]
+
+The runs are trained, or resumed, in the folder (default: runs/shipped). The package gets the files
+that loading and comparing need: configuration, weights and metrics.
 """
 
 import shutil
@@ -11,20 +14,27 @@ from latentarium import presets
 from latentarium.evaluation import evaluate_run
 from latentarium.progress import console_progress
 from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES
-from latentarium.training.train import train
+from latentarium.training import train
+
+FILES = ("config.json", "weights.safetensors", "metrics.json")
 
 
 def main(runs: Path) -> None:
-    """Trains or resumes in this folder."""
+    """Train, evaluate and copy all models.
+
+    Arguments:
+        runs: The folder of the runs.
+    """
     for name in SHIPPED_NAMES:
         run = train(presets.get(f"{name}_small"), runs / name)
         with console_progress() as shown:
             evaluate_run(run.folder, shown=shown)
-        place = SHIPPED / name
-        place.mkdir(parents=True, exist_ok=True)
-        for file in ("config.json", "weights.safetensors", "metrics.json"):
-            shutil.copyfile(run.folder / file, place / file)
-        sys.stdout.write(f"{place}: {(place / 'weights.safetensors').stat().st_size:,} bytes\n")
+        target = SHIPPED / name
+        target.mkdir(parents=True, exist_ok=True)
+        for file in FILES:
+            shutil.copyfile(run.folder / file, target / file)
+        size = (target / "weights.safetensors").stat().st_size
+        sys.stdout.write(f"{target}: {size:,} bytes\n")
 
 
 if __name__ == "__main__":

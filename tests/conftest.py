@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests begin
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch has not looked yet
 
-pytest_plugins = ["pages"]
+pytest_plugins = ["support.browser"]
 
 
 def tiny_arrays(n: int = 200, shape=(1, 12, 10), classes: int = 3, seed: int = 0):
@@ -69,9 +69,13 @@ def short_of_training():
     """Where measuring trains something, it does so for less long: the numbers are worse, and as
     many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentarium.evaluation.sections_labels.GAN_TRAIN_STEPS", 40)
-        patch.setattr("latentarium.evaluation.sections.RESPONSE_STEPS", 10)
-        patch.setattr("latentarium.metrics.extractors.MOST", 100)
+        from functools import partial
+
+        from latentarium.evaluation.evaluate import evaluate
+
+        short = partial(evaluate, gan_train_steps=40, response_steps=10)
+        patch.setattr("latentarium.evaluation.runs.evaluate", short)
+        patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 100)
         yield
 
 

@@ -1,4 +1,4 @@
-"""Configuration is data: it survives JSON, and a mistake says its mend."""
+"""Configurations convert to JSON and back, and reject impossible values."""
 
 import json
 from dataclasses import replace
@@ -15,79 +15,90 @@ from latentarium.config import (
     OptimizerConfig,
     TrainConfig,
     from_dict,
+    setting,
     to_dict,
 )
-from latentarium.errors import UserError
 from latentarium.training.schedule import learning_rate, snapshot_steps
+from support.errors import raises_code
 
 
-@pytest.mark.parametrize("name", presets.PRESETS)
-def test_presets_survive_json(name):
+@pytest.mark.parametrize("name", presets.all_presets())
+def test_presets_round_trip_through_json(name):
     config = presets.get(name)
     assert config.name == name
     assert from_dict(Config, json.loads(json.dumps(to_dict(config)))) == config
 
 
-def test_an_unknown_key_is_named_with_its_neighbour():
+def test_an_unknown_key_is_reported_with_the_closest_known_one():
     values = to_dict(presets.ae_debug())
     values["model"]["latent_dims"] = 3
-    with pytest.raises(UserError, match=r"config.model has no key 'latent_dims'.*'latent_dim'"):
+    with raises_code("invalid-setting") as caught:
         from_dict(Config, values)
+    assert "config.model" in str(caught.value)
+    assert "'latent_dim'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        ("steps", "many", "must be a int"),
-        ("steps", True, "must be a int"),
-        ("seed", 1.5, "must be a int"),
-        ("device", 3, "must be a str"),
-    ],
+    ("key", "value"), [("steps", "many"), ("steps", True), ("seed", 1.5), ("device", 3)]
 )
-def test_a_wrong_type_is_an_error(key, value, words):
+def test_a_wrong_type_is_an_error(key, value):
     values = to_dict(presets.ae_debug())
     values["train"][key] = value
-    with pytest.raises(UserError, match=words):
+    with raises_code("invalid-setting"):
         from_dict(Config, values)
 
 
-def test_a_number_that_no_float_holds_is_an_error():
+def test_an_integer_beyond_the_range_of_floats_is_an_error():
     values = to_dict(presets.ae_debug())
     values["optimizer"]["beta1"] = 10**400
-    with pytest.raises(UserError, match="must be a float"):
+    with raises_code("invalid-setting"):
         from_dict(Config, values)
 
 
 def test_a_missing_model_and_an_unknown_family_are_errors():
-    with pytest.raises(UserError, match="incomplete"):
+    with raises_code("invalid-setting"):
         from_dict(Config, {"name": "x"})
-    with pytest.raises(UserError, match="family"):
+    with raises_code("unknown-component"):
         from_dict(Config, {"model": {"family": "flow"}})
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("make", "named"),
     [
-        (lambda: AutoencoderConfig(latent_dim=0), "latent_dim is 0"),
+        (lambda: AutoencoderConfig(latent_dim=0), "latent_dim"),
         (lambda: AutoencoderConfig(posterior="point", prior="class_gaussian"), "posterior"),
         (lambda: AutoencoderConfig(beta=-1.0), "beta"),
-        (lambda: GANConfig(wrong_label_weight=1.0), "needs labels"),
+        (lambda: AutoencoderConfig(likelihood="gaussian", binarize=True), "binarize"),
+        (lambda: GANConfig(wrong_label_weight=1.0), "conditional"),
         (lambda: GANConfig(r1=-0.1), "r1"),
-        (lambda: GANConfig(discriminator=NetConfig(norm="batch")), "penalty"),
+        (lambda: GANConfig(discriminator=NetConfig(norm="batch")), "discriminator.norm"),
         (lambda: OptimizerConfig(learning_rate=0.0), "learning_rate"),
         (lambda: OptimizerConfig(beta2=1.0), "beta2"),
         (lambda: TrainConfig(steps=0), "steps"),
         (lambda: NetConfig(width=0), "width"),
-        (lambda: NetConfig(kind="mlp", fourier=-1.0), "fourier is -1"),
-        (lambda: NetConfig(kind="conv", fourier=1.0), "flat input"),
+        (lambda: NetConfig(kind="mlp", fourier=-1.0), "fourier"),
+        (lambda: NetConfig(kind="conv", fourier=1.0), "fourier"),
     ],
 )
-def test_a_value_that_cannot_work_says_so(make, words):
-    with pytest.raises(UserError, match=words):
+def test_an_impossible_value_is_an_error_that_names_the_setting(make, named):
+    with raises_code("invalid-setting") as caught:
         make()
+    assert named in str(caught.value)
 
 
-def test_the_rate_warms_up_and_falls_to_its_end():
+def test_unknown_components_are_errors():
+    for make in (lambda: AutoencoderConfig(prior="flow"), lambda: GANConfig(loss="wgan")):
+        with raises_code("unknown-component"):
+            make()
+
+
+def test_a_setting_is_found_by_its_full_name():
+    config = presets.gan_debug()
+    assert setting(config, "model.discriminator.width") == 4
+    assert setting(config, "model.beta", 7) == 7
+
+
+def test_the_learning_rate_warms_up_and_decays_to_its_final_value():
     config = OptimizerConfig(learning_rate=2.0, warmup_steps=10, final_fraction=0.1)
     rates = [learning_rate(config, step, 100) for step in range(101)]
     assert rates[0] == pytest.approx(0.2)
@@ -98,7 +109,7 @@ def test_the_rate_warms_up_and_falls_to_its_end():
     assert learning_rate(constant, 99, 100) == 2.0
 
 
-def test_snapshots_span_the_run():
+def test_snapshot_steps_span_the_run():
     steps = snapshot_steps(1000, 8)
     assert {0, 1, 1000} <= steps
     assert len(steps) == 8

@@ -1,4 +1,4 @@
-"""Imports go one way, and what must be quick imports no torch."""
+"""Imports go one way, without circles, and the command line starts without torch."""
 
 import ast
 import subprocess
@@ -9,89 +9,166 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
-    ["errors"],
-    ["shapes"],
-    ["config"],
-    ["memory", "files", "rng", "tables", "machine", "cached"],
-    ["progress"],
-    ["distributions", "nn", "stats"],
-    ["data"],
-    ["objectives"],
-    ["image_files", "charts"],
-    ["models"],
-    ["presets"],
-    ["classifier"],
-    ["metrics"],
-    ["run"],
-    ["latent"],
-    ["training"],
-    ["evaluation"],
-    ["diagnostics"],
-    ["bench"],
-    ["tour"],
-    ["studio"],
-    ["cli"],
-    ["__main__"],
+    "errors",
+    "registry",
+    "shapes",
+    "config",
+    "memory files rng tables machine cached",
+    "progress",
+    "stats",
+    "distributions nn",
+    "data",
+    "objectives",
+    "image_files",
+    "charts",
+    "models",
+    "presets",
+    "classifier",
+    "metrics",
+    "run",
+    "latent",
+    "training",
+    "evaluation",
+    "diagnostics",
+    "bench",
+    "tour",
+    "studio",
+    "cli",
+    "__main__",
 ]
-LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+"""The packages and modules of latentarium, lowest first. Each imports only from lower lines."""
+STUDIO_ORDER = [
+    "errors",
+    "protocol redact",
+    "priority_lock",
+    "limiter",
+    "child_processes",
+    "security",
+    "responses",
+    "registry",
+    "lab",
+    "samples query",
+    "compare",
+    "training",
+    "services",
+    "routes",
+    "server",
+    "serve",
+]
+"""The same inside latentarium.studio."""
+QUICK = "cli presets config registry progress errors files"
+"""Modules that must not import torch, so that `--help` is quick."""
 
 
-def modules():
-    return sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+def levels(order: list[str]) -> dict[str, int]:
+    return {name: level for level, names in enumerate(order) for name in names.split()}
 
 
-def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def modules(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*.py") if p != folder / "__init__.py")
 
 
-def is_room(name: str) -> bool:
-    return name in LEVEL or any((PACKAGE / end).exists() for end in (name, f"{name}.py"))
-
-
-def imported(path: Path) -> set[str]:
-    found = set()
+def imported_modules(path: Path, package: str, folder: Path) -> set[str]:
+    """Return the first-level members of a package that a file imports."""
+    members = {p.stem if p.suffix else p.name for p in folder.iterdir()}
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        assert not (isinstance(node, ast.ImportFrom) and node.level), "imports are absolute"
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("latentarium."):
-            found.add((node.module or "").split(".")[1])
-        elif isinstance(node, ast.ImportFrom) and node.module == "latentarium":
-            found |= {a.name for a in node.names if is_room(a.name)}
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute"
+            module = node.module or ""
+            if module == package:
+                names |= {alias.name for alias in node.names if alias.name in members}
+            elif module.startswith(f"{package}."):
+                names.add(module.removeprefix(f"{package}.").split(".")[0])
         elif isinstance(node, ast.Import):
-            found |= {
-                a.name.split(".")[1] for a in node.names if a.name.startswith("latentarium.")
+            names |= {
+                alias.name.removeprefix(f"{package}.").split(".")[0]
+                for alias in node.names
+                if alias.name.startswith(f"{package}.")
             }
-    return found
+    return names
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_only_go_down(path):
-    here = room(path)
-    assert here in LEVEL, f"{here} has no place in the order"
-    for other in imported(path):
-        allowed = LEVEL[other] < LEVEL[here] or other == here or same_level(here, other)
-        assert allowed, f"{path.name} in {here} must not import {other}"
+def violations(folder: Path, package: str, order: list[str]) -> list[str]:
+    """Return all imports that go up, sideways, or to a module without a place in the order."""
+    level, wrong = levels(order), []
+    for path in modules(folder):
+        here = path.relative_to(folder).parts[0].removesuffix(".py")
+        if here not in level:
+            wrong.append(f"{here} has no place in the order")
+            continue
+        for other in imported_modules(path, package, folder) - {here}:
+            if other not in level:
+                wrong.append(f"{path}: {other} has no place in the order")
+            elif level[other] >= level[here]:
+                wrong.append(f"{path.relative_to(folder)} imports {other}")
+    return wrong
 
 
-def same_level(here: str, other: str) -> bool:
-    """The only two rooms of one level that lean on each other."""
-    return {here, other} == {"latent", "metrics"}
+def test_imports_go_down_only():
+    assert violations(PACKAGE, "latentarium", ORDER) == []
 
 
-def test_the_order_is_the_documented_one():
+def test_imports_inside_the_studio_go_down_only():
+    assert violations(PACKAGE / "studio", "latentarium.studio", STUDIO_ORDER) == []
+
+
+def test_modules_of_a_package_have_no_import_circles():
+    """Within each package too, the graph of imports at module level is acyclic."""
+    graph = {name_of(path): module_imports(path) for path in modules(PACKAGE)}
+    finished: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"circle: {' -> '.join([*trail[trail.index(name) :], name])}"
+        if name in finished or name not in graph:
+            return
+        for other in graph[name]:
+            visit(other, (*trail, name))
+        finished.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def module_imports(path: Path) -> set[str]:
+    """Return the modules of latentarium that a file imports when it is imported itself."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("latentarium."):
+            names.add(node.module or "")
+            for alias in node.names:
+                submodule = PACKAGE.parent / (node.module or "").replace(".", "/") / alias.name
+                if submodule.with_suffix(".py").exists():
+                    names.add(f"{node.module}.{alias.name}")
+    return names - {name_of(path)}
+
+
+def test_a_forbidden_import_is_found(tmp_path):
+    """Show that the tests above can fail."""
+    (tmp_path / "low.py").write_text("from pkg import high\n")
+    (tmp_path / "high.py").write_text("import pkg.low\n")
+    assert violations(tmp_path, "pkg", ["low", "high"]) == ["low.py imports high"]
+
+
+def test_the_documented_order_is_the_tested_one():
     text = (PACKAGE.parent.parent / "docs" / "architecture.md").read_text()
-    for rooms in ORDER:
-        assert ", ".join(rooms) in text, f"docs/architecture.md does not show {rooms}"
+    for names in ORDER:
+        line = ", ".join(names.split())
+        assert line in text, f"docs/architecture.md does not list: {line}"
 
 
-def test_every_module_says_what_it_is():
-    for path in modules():
-        if path.name != "__init__.py":
-            assert ast.get_docstring(ast.parse(path.read_text())), path
+@pytest.mark.parametrize("path", modules(PACKAGE), ids=name_of)
+def test_every_module_has_a_docstring(path):
+    text = path.read_text()
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
 
 
 def test_the_command_line_starts_without_torch():
-    code = (
-        "import sys, latentarium.cli, latentarium.presets, latentarium.progress;"
-        "assert 'torch' not in sys.modules, 'torch is imported'"
-    )
+    names = ", ".join(f"latentarium.{name}" for name in QUICK.split())
+    code = f"import sys, {names}; assert 'torch' not in sys.modules, 'torch is imported'"
     subprocess.run([sys.executable, "-c", code], check=True)

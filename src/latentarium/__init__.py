@@ -5,46 +5,96 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from latentarium import presets
-    from latentarium.config import Config
+    from latentarium.config import (
+        AdversarialLossConfig,
+        Config,
+        DataCard,
+        ModelConfig,
+        PriorConfig,
+        TrunkConfig,
+    )
     from latentarium.data.sources import load_data
+    from latentarium.distributions import Distribution, Prior
     from latentarium.errors import UserError
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
+    from latentarium.evaluation.section import Section
+    from latentarium.latent.latent_map import LatentMap
+    from latentarium.models import LatentModel, Loss, Player
+    from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
+    from latentarium.objectives import AdversarialLoss
+    from latentarium.registry import import_file, register
     from latentarium.run import Run, load
-    from latentarium.training.train import train
+    from latentarium.training import train
 
 __version__ = "0.1.0"
 __all__ = [
+    "AdversarialLoss",
+    "AdversarialLossConfig",
     "Config",
+    "DataCard",
+    "DecoderTrunk",
+    "Distribution",
+    "EncoderTrunk",
+    "LatentMap",
+    "LatentModel",
+    "Loss",
+    "ModelConfig",
+    "Player",
+    "Prior",
+    "PriorConfig",
     "Run",
+    "Section",
+    "Trunk",
+    "TrunkConfig",
     "UserError",
     "compare",
     "evaluate",
+    "import_file",
     "load",
     "load_data",
     "presets",
+    "register",
     "train",
 ]
 
-_HOMES = {
+_MODULES = {
+    "AdversarialLoss": "objectives",
+    "AdversarialLossConfig": "config",
     "Config": "config",
+    "DataCard": "config",
+    "DecoderTrunk": "nn",
+    "Distribution": "distributions",
+    "EncoderTrunk": "nn",
+    "LatentMap": "latent.latent_map",
+    "LatentModel": "models",
+    "Loss": "models",
+    "ModelConfig": "config",
+    "Player": "models",
+    "Prior": "distributions",
+    "PriorConfig": "config",
     "Run": "run",
+    "Section": "evaluation.section",
+    "Trunk": "nn",
+    "TrunkConfig": "config",
     "UserError": "errors",
     "compare": "evaluation.report",
     "evaluate": "evaluation.evaluate",
+    "import_file": "registry",
     "load": "run",
     "load_data": "data.sources",
-    "train": "training.train",
+    "register": "registry",
+    "train": "training",
 }
 
 
 def __getattr__(name: str) -> object:
-    # torch takes seconds to import, so a name is fetched when it is first used
+    # imported on first use, because torch takes seconds to import
     if name == "presets":
         return importlib.import_module("latentarium.presets")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'latentarium' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"latentarium.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"latentarium.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,30 +1,31 @@
-"""What is computed when it is first asked for, by one thread for all.
+"""Cached properties for objects that several threads share.
 
-In Python 3.11 a `cached_property` takes a lock of its own, one for all instances, before that of
-the object; whoever holds the object's and asks for the property takes them the other way round,
-and both wait for ever. From 3.12 on it has none, and each thread that waits computes anew.
+In Python 3.11 `functools.cached_property` holds a lock of its own, shared by all instances. A
+thread that holds the object's lock and then reads the property takes the two locks in one order; a
+thread that reads the property, whose computation needs the object's lock, takes them in the other
+order, and both block for good. From Python 3.12 on there is no lock, and every waiting thread
+computes the value again.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # to whoever uses it, it is the same
-    from functools import cached_property as once
+if TYPE_CHECKING:  # the interface is the same
+    from functools import cached_property as cached
 else:
 
-    class once:
-        """A property that is computed once, under the lock of its object: `_lock`, which the
-        thread that holds it may take again."""
+    class cached:
+        """A property that is computed once, under its object's re-entrant lock `_lock`."""
 
-        def __init__(self, make: Callable[[object], object]) -> None:
-            self._make, self.__doc__ = make, make.__doc__
+        def __init__(self, compute: Callable[[object], object]) -> None:
+            self._compute, self.__doc__ = compute, compute.__doc__
 
         def __get__(self, instance: object, owner: type | None = None) -> object:
-            """Asked for only until the instance has the value itself."""
+            """Compute and store the value; later reads find it in the instance's `__dict__`."""
             if instance is None:
                 return self
-            kept, name = instance.__dict__, self._make.__name__
+            values, name = instance.__dict__, self._compute.__name__
             with instance._lock:
-                if name not in kept:
-                    kept[name] = self._make(instance)
-                return kept[name]
+                if name not in values:
+                    values[name] = self._compute(instance)
+                return values[name]

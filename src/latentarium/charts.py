@@ -1,12 +1,12 @@
-"""Pictures of reports: charts as SVG that follow light and dark, pixels as PNG.
+"""Charts of reports as SVG that adapts to light and dark pages, and image grids as PNG.
 
-A chart's text and axes carry the placeholder colour `INK`, which becomes `currentColor`; the roles
-and systems have one colour each everywhere, readable on white and on black.
+Text and axes are drawn in the placeholder colour `INK`, which is replaced by `currentColor`. Each
+role and each system has one colour in all charts, readable on white and on black.
 """
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import matplotlib as mpl
 import numpy as np
@@ -14,30 +14,53 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
-from matplotlib.patches import Ellipse as Oval
+from matplotlib.patches import Circle, Ellipse
 
-from latentarium.image_files import png_bytes
-from latentarium.latent.gaussians import Ellipse
-from latentarium.models.inference import grid
+from latentarium.image_files import grid, png_bytes
 from latentarium.shapes import Images
 from latentarium.stats.measurement import Interval, Real
 
 INK = "#7f7e7d"
-"""Stands for the page's text colour; no data may use it."""
+"""Placeholder for the page's text colour; data must not use it."""
 
-SYSTEM = {"ae": "#c2571a", "vae": "#2f7fc1", "gan": "#7a5fc0", "cgan": "#0e9277"}
-ROLE = {
+SYSTEM_COLOURS = {"ae": "#c2571a", "vae": "#2f7fc1", "gan": "#7a5fc0", "cgan": "#0e9277"}
+ROLE_COLOURS = {
     "real": "#3a9a45",
     "generated": "#c2571a",
     "generator": "#7a5fc0",
     "discriminator": "#2f7fc1",
 }
-CLASSES = (
+CLASS_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccaa33", "#66b8dd",
     "#aa3377", "#888866", "#ee7733", "#0f9d8a", "#7a5fc0",
 )  # fmt: skip
-"""After Paul Tol's bright and vibrant schemes, told apart with colour blindness too."""
+"""After Paul Tol's bright and vibrant schemes, which are distinct for colour-blind readers too."""
+
+
+@runtime_checkable
+class PlaneEllipse(Protocol):
+    """The ellipse of a Gaussian in a plane."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre in the plane."""
+        ...
+
+    @property
+    def major(self) -> float:
+        """Half the longer axis."""
+        ...
+
+    @property
+    def minor(self) -> float:
+        """Half the shorter axis."""
+        ...
+
+    @property
+    def angle(self) -> float:
+        """Angle of the longer axis with the plane's first axis, in radians."""
+        ...
+
 
 _STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -56,8 +79,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def pixels(images: Images, columns: int, scale: int = 2) -> bytes:
-    """A grid of images, each pixel a square."""
+def image_grid(images: Images, columns: int, scale: int = 2) -> bytes:
+    """Return a grid of images in [-1, 1] as PNG, enlarged without smoothing."""
     return png_bytes(grid(images, columns, gap=2, scale=scale))
 
 
@@ -71,11 +94,11 @@ def _svg(canvas: Canvas) -> str:
     return text.replace("'DejaVu Sans'", "inherit")
 
 
-def alone(svg: str) -> str:
-    """A chart as a file of its own: dark on white, whatever page it is put into."""
+def standalone(svg: str) -> str:
+    """Return a chart for a file of its own: dark on white, independent of any page."""
     head, rest = svg.split(">", 1)
-    paper = '<rect width="100%" height="100%" fill="#ffffff"/>'
-    return f'{head} style="color: #333333; font-family: sans-serif">{paper}{rest}'
+    background = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    return f'{head} style="color: #333333; font-family: sans-serif">{background}{rest}'
 
 
 def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[Axes]]:
@@ -84,7 +107,7 @@ def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[
     return canvas, list(axes)
 
 
-def lines(
+def line_chart(
     curves: Sequence[tuple[str, str, Sequence[Real], Sequence[Real], Sequence[tuple] | None]],
     x_label: str,
     y_label: str,
@@ -93,7 +116,15 @@ def lines(
     log_x: bool = False,
     y_from_zero: bool = False,
 ) -> str:
-    """Curves (name, colour, x, y, intervals or None) with an optional reference line."""
+    """Draw curves, optionally with intervals and a reference line.
+
+    Arguments:
+        curves: Name, colour, x, y, and one interval per point or None.
+        x_label, y_label: Axis labels.
+        reference: Name and y of a dashed horizontal line.
+        log_x: Logarithmic x axis, linear below 1.
+        y_from_zero: Start the y axis at 0.
+    """
     with mpl.rc_context(_STYLE):
         canvas, (axes,) = _chart(6.4, 3.4)
         for name, colour, x, y, intervals in curves:
@@ -113,7 +144,7 @@ def lines(
         return _svg(canvas)
 
 
-def bars(
+def bar_chart(
     names: Sequence[str],
     values: Sequence[Real],
     colours: Sequence[str],
@@ -123,31 +154,38 @@ def bars(
     band: tuple[Real, Real, str] | None = None,
     show: str = "{:.3g}",
 ) -> str:
-    """Bars with error bars and an optional band (low, high, name) to lie in."""
+    """Draw bars with their values.
+
+    Arguments:
+        names, values, colours: One for each bar.
+        label: Label of the y axis.
+        intervals: Error bars; None for a bar without one.
+        band: Low end, high end and name of the range where values should be.
+        show: Format of the values.
+    """
     with mpl.rc_context(_STYLE):
         canvas, (axes,) = _chart(6.4, 3.4)
         if band is not None:
-            axes.axhspan(band[0], band[1], color=ROLE["real"], alpha=0.13, label=band[2])
+            axes.axhspan(band[0], band[1], color=ROLE_COLOURS["real"], alpha=0.13, label=band[2])
             axes.legend(loc="upper right")
         axes.bar(range(len(values)), values, color=colours, width=0.7)
         top = max([*values, band[1] if band else 0.0])
         for i, value in enumerate(values):
-            sure = intervals[i] if intervals else None
-            if sure is not None:
-                axes.vlines(i, *sure, color=INK, lw=1.6)
-            axes.text(
-                i, (sure[1] if sure else value) + 0.015 * top, show.format(value), ha="center"
-            )
+            interval = intervals[i] if intervals else None
+            if interval is not None:
+                axes.vlines(i, *interval, color=INK, lw=1.6)
+            text_y = (interval[1] if interval else value) + 0.015 * top
+            axes.text(i, text_y, show.format(value), ha="center")
         axes.set_ylim(0, 1.14 * top)
         axes.set_xticks(range(len(names)), names)
         axes.set_ylabel(label)
         return _svg(canvas)
 
 
-def columns(
+def signed_bar_chart(
     names: Sequence[str], values: Sequence[Real], colours: Sequence[str], label: str
 ) -> str:
-    """Columns that may go below zero."""
+    """Draw one bar for each true class, with values of either sign."""
     with mpl.rc_context(_STYLE):
         canvas, (axes,) = _chart(6.4, 3.2)
         axes.bar(range(len(values)), values, color=colours, width=0.7)
@@ -158,7 +196,7 @@ def columns(
         return _svg(canvas)
 
 
-def table(
+def heat_map(
     values: np.ndarray,
     row_label: str,
     column_label: str,
@@ -168,7 +206,15 @@ def table(
     high: float | None = None,
     skip_diagonal: bool = False,
 ) -> str:
-    """A heat map with its numbers written in; rows and columns are classes."""
+    """Draw a table of values as colours and numbers; rows and columns are classes.
+
+    Arguments:
+        values: One row per class.
+        row_label, column_label: Axis labels.
+        show: Format of the numbers.
+        low, high: Range of the colours; high None: the largest value.
+        skip_diagonal: Leave the diagonal blank.
+    """
     scale = LinearSegmentedColormap.from_list("latentarium", ["#f3f1ea", "#7fb3d9", "#0f4f86"])
     with mpl.rc_context(_STYLE):
         canvas, (axes,) = _chart(6.2, 5.4)
@@ -198,28 +244,36 @@ def latent_map(
     points: np.ndarray,
     labels: np.ndarray,
     names: Sequence[str],
-    ellipses: Sequence[Sequence[Ellipse]],
+    ellipses: Sequence[Sequence[PlaneEllipse]],
     x_label: str,
     y_label: str,
 ) -> str:
-    """Encoded images in a plane, each class with its colour, its sign and its ellipses."""
+    """Draw encoded images in a plane, with a colour, a name and ellipses for each class.
+
+    Arguments:
+        points: Coordinates (N, 2).
+        labels: Class numbers (N,).
+        names: Class names in label order.
+        ellipses: Groups of ellipses in label order.
+        x_label, y_label: Axis labels.
+    """
     with mpl.rc_context(_STYLE):
         canvas, (axes,) = _chart(6.4, 6.0)
-        colours = np.array([CLASSES[i % len(CLASSES)] for i in labels])
+        colours = np.array([CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in labels])
         axes.scatter(*points.T, c=colours, s=3, alpha=0.35, lw=0, rasterized=True)
         for group in ellipses:
-            for i, oval in enumerate(group):
-                shape = Oval(
-                    oval.centre, 2 * oval.major, 2 * oval.minor,
-                    angle=float(np.degrees(oval.angle)), fill=False,
-                    ec=CLASSES[i % len(CLASSES)], lw=2.0,
+            for i, ellipse in enumerate(group):
+                shape = Ellipse(
+                    ellipse.centre, 2 * ellipse.major, 2 * ellipse.minor,
+                    angle=float(np.degrees(ellipse.angle)), fill=False,
+                    ec=CLASS_COLOURS[i % len(CLASS_COLOURS)], lw=2.0,
                 )  # fmt: skip
                 axes.add_patch(shape)
         for i, name in enumerate(names):
             x, y = np.median(points[labels == i], 0)
             axes.text(
                 x, y, name, ha="center", va="center", fontsize=13, weight="bold", color="#ffffff",
-                bbox={"boxstyle": "circle,pad=0.25", "fc": CLASSES[i % 10], "ec": "none"},
+                bbox={"boxstyle": "circle,pad=0.25", "fc": CLASS_COLOURS[i % 10], "ec": "none"},
             )  # fmt: skip
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
@@ -229,10 +283,17 @@ def latent_map(
         return _svg(canvas)
 
 
-def planes(
+def scatter_panels(
     panels: Sequence[tuple[str, np.ndarray, str]], modes: np.ndarray, limit: float, radius: float
 ) -> str:
-    """2-D samples side by side (title, points, colour); small circles mark the true modes."""
+    """Draw 2-D samples in panels next to each other.
+
+    Arguments:
+        panels: Title, points (N, 2) and colour.
+        modes: Centres (K, 2) of the data's modes, marked by circles.
+        limit: Both axes run from -limit to limit.
+        radius: Radius of the circles.
+    """
     with mpl.rc_context(_STYLE):
         canvas, axes = _chart(2.45 * len(panels), 3.0, len(panels))
         for area, (title, points, colour) in zip(axes, panels, strict=True):
@@ -250,18 +311,18 @@ def planes(
         return _svg(canvas)
 
 
-def dots(
+def dot_plot(
     panels: Sequence[
         tuple[str, str, Sequence[tuple[str, Real, Interval | None, bool]], Real | None]
     ],
     title: str,
 ) -> str:
-    """Rows as dots with their intervals, one panel for each quantity.
+    """Draw rows as dots with intervals, in one panel for each quantity.
 
     Arguments:
-        panels: Title, unit, rows (name, value, interval or None, whether it is ours) and the
-            ideal value or None; a share is shown in percent.
-        title: Of the whole.
+        panels: Title, unit, rows (name, value, interval or None, whether it is this run) and the
+            ideal value or None; the unit "share" is shown in percent.
+        title: Title of the figure.
     """
     with mpl.rc_context(_STYLE):
         names = list(dict.fromkeys(row[0] for panel in panels for row in panel[2]))
@@ -270,9 +331,9 @@ def dots(
         for area, (label, unit, rows, ideal) in zip(axes, panels, strict=True):
             scale = 100.0 if unit == "share" else 1.0
             if ideal is not None:
-                area.axvline(scale * ideal, color=ROLE["real"], lw=1.4, ls="--")
+                area.axvline(scale * ideal, color=ROLE_COLOURS["real"], lw=1.4, ls="--")
             for name, value, interval, ours in rows:
-                colour = SYSTEM["cgan"] if ours else INK
+                colour = SYSTEM_COLOURS["cgan"] if ours else INK
                 if interval is not None:
                     low, high = (scale * v for v in interval)
                     area.hlines(place[name], low, high, color=colour, lw=2)
@@ -286,12 +347,14 @@ def dots(
             area.tick_params(axis="y", length=0)
         canvas.suptitle(title, fontsize=11)
         keys = [
-            Line2D([], [], color=SYSTEM["cgan"], marker="o", ms=7, lw=2, label="this run"),
+            Line2D([], [], color=SYSTEM_COLOURS["cgan"], marker="o", ms=7, lw=2, label="this run"),
             Line2D([], [], color=INK, marker="o", ms=5, lw=2, label="published"),
         ]
         if any(ideal is not None for *_, ideal in panels):
             keys.append(
-                Line2D([], [], color=ROLE["real"], lw=1.4, ls="--", label="perfect sampling")
+                Line2D(
+                    [], [], color=ROLE_COLOURS["real"], lw=1.4, ls="--", label="perfect sampling"
+                )
             )
         canvas.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False)
         return _svg(canvas)

@@ -448,6 +448,20 @@ def setting(config: object, name: str, default: Any = None) -> Any:  # noqa: ANN
     return value
 
 
+def component_files(config: ModelConfig) -> tuple[str, ...]:
+    """Return the paths of the files outside the package that define what a model is made of."""
+    files = [registry.source_file("family", config.family)]
+    files += [registry.source_file("trunk", trunk.kind) for trunk in config.trunks.values()]
+    choices: tuple[tuple[Literal["prior", "adversarial_loss"], str], ...] = (
+        ("prior", "prior"), ("adversarial_loss", "loss"),
+    )  # fmt: skip
+    for kind, field_name in choices:
+        choice = getattr(config, field_name, None)
+        if isinstance(choice, str | PriorConfig | AdversarialLossConfig):
+            files.append(registry.source_file(kind, name_of(choice)))
+    return tuple(dict.fromkeys(file for file in files if file is not None))
+
+
 # -------------------------------------------------------------------------- to JSON and back
 
 T = TypeVar("T")
@@ -531,6 +545,20 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON ha
     fits = isinstance(value, hint) and not (hint is not bool and isinstance(value, bool))
     _require(fits, f"{where} is {value!r}; it must be a {hint.__name__}.")
     return value
+
+
+def component_from_dict(kind: type[T], values: object, where: str = "settings") -> T:
+    """Build the settings of a component from JSON values.
+
+    Arguments:
+        kind: The base of the settings, for instance `PriorConfig`.
+        values: An object with the component's name and its settings.
+        where: How messages call the values.
+
+    Raises:
+        UserError: As `from_dict`.
+    """
+    return typing.cast(T, _component_settings(_CHOICES[kind], values, where))
 
 
 def _component_settings(choice: _Choice, value: Any, where: str) -> Any:  # noqa: ANN401

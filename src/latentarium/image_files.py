@@ -1,6 +1,7 @@
-"""Pictures and arrays as the bytes of files."""
+"""Image grids, and the bytes of image and array files."""
 
 import io
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,48 +9,87 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.models.inference import grid
+from latentarium.shapes import Images
 
-RESAMPLED = Image.Resampling.LANCZOS
+RESAMPLING = Image.Resampling.LANCZOS
+ENLARGED_SIDE = 112
+"""Pixels: `grid_png` enlarges images by the largest whole factor that keeps them this wide."""
+
+
+def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 1) -> np.ndarray:
+    """Arrange images row by row on white, as a uint8 picture (H, W) or (H, W, 3).
+
+    Arguments:
+        images: In [-1, 1]; other values are clamped. With one or three channels all are shown,
+            otherwise only the first.
+        columns: Images per row; None: as close to a square as possible.
+        gap: Pixels between images.
+        scale: Whole-number enlargement by repeating pixels, without smoothing.
+    """
+    count, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    visible = images if channels in (1, 3) else images[:, :1]
+    pixels = to_uint8(visible).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = pixels.repeat(scale, 1).repeat(scale, 2)
+    row_step, column_step = height * scale + gap, width * scale + gap
+    size = (rows * row_step - gap, columns * column_step - gap, pixels.shape[3])
+    sheet = np.full(size, 255, np.uint8)
+    for i, picture in enumerate(pixels):
+        top, left = i // columns * row_step, i % columns * column_step
+        sheet[top : top + height * scale, left : left + width * scale] = picture
+    return sheet[:, :, 0] if sheet.shape[2] == 1 else sheet
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
-    """A uint8 picture (H, W) or (H, W, C) as PNG."""
+    """Encode a uint8 picture (H, W) or (H, W, C) as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
 def thumbnails(images: Tensor, count: int, side: int) -> list[bytes]:
-    """A few of many images (N, C, H, W), from all over them, as squares, as PNG."""
+    """Return evenly spaced images of a set (N, C, H, W) as square PNGs.
+
+    Arguments:
+        images: uint8 or floats in [-1, 1].
+        count: Thumbnails, at most N.
+        side: Pixels per side.
+    """
     count = min(count, len(images))
-    few = to_uint8(to_float(images[[i * len(images) // count for i in range(count)]]))
-    pixels = few[:, :3].permute(0, 2, 3, 1).squeeze(-1).numpy()
+    chosen = to_uint8(to_float(images[[i * len(images) // count for i in range(count)]]))
+    pictures = chosen[:, :3].permute(0, 2, 3, 1).squeeze(-1).numpy()
     return [
-        png_bytes(np.asarray(ImageOps.fit(Image.fromarray(one), (side, side), RESAMPLED)))
-        for one in pixels
+        png_bytes(np.asarray(ImageOps.fit(Image.fromarray(picture), (side, side), RESAMPLING)))
+        for picture in pictures
     ]
 
 
 def npz_bytes(**arrays: np.ndarray) -> bytes:
-    """Arrays as a compressed .npz."""
+    """Encode arrays as a compressed .npz."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]  only arrays
     return buffer.getvalue()
 
 
 def grid_png(images: Tensor, scale: int | None = None) -> bytes:
-    """Images in [-1, 1] side by side as PNG; small ones are enlarged unless a scale is given."""
-    return png_bytes(grid(images, scale=scale or max(1, 112 // images.shape[-1])))
+    """Encode a grid of images in [-1, 1] as PNG; without a scale, small images are enlarged."""
+    scale = scale or max(1, ENLARGED_SIDE // images.shape[-1])
+    return png_bytes(grid(images, scale=scale))
 
 
 def grid_npz(images: Tensor) -> bytes:
-    """Images in [-1, 1] as a .npz with `images` in uint8 (N, C, H, W)."""
+    """Encode images in [-1, 1] as a .npz with the array `images`, uint8 (N, C, H, W)."""
     return npz_bytes(images=to_uint8(images).numpy())
 
 
 def gif_bytes(frames: Sequence[np.ndarray], milliseconds: Sequence[int]) -> bytes:
-    """uint8 pictures (H, W) or (H, W, 3) as an endless GIF, with how long each one stays."""
+    """Encode an endlessly looping GIF.
+
+    Arguments:
+        frames: uint8 pictures (H, W) or (H, W, 3), at least one.
+        milliseconds: ConsoleProgress time of each frame.
+    """
     first, *others = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()
     first.save(

@@ -1,7 +1,8 @@
-"""Named configurations. Each docstring says what was measured: score, time, machine.
+"""Presets: named configurations with their measured score and time.
 
-A preset is a function without arguments that returns a `Config`; a variant calls another one and
-replaces fields. Times are training alone, on two cores of an x86-64 server CPU with AVX-512.
+A preset is a function without arguments that returns a `Config`. A variant calls another preset
+and replaces fields. Times are for training alone, on two cores of an x86-64 server CPU with
+AVX-512.
 """
 
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from latentarium.config import (
     TrainConfig,
 )
 from latentarium.errors import UserError, did_you_mean
+from latentarium.registry import register, registered
 
 _MLP = NetConfig(kind="mlp", width=512, depth=2)
 _DEEP_MLP = NetConfig(kind="mlp", width=512, depth=3)
-_TOLD_THE_LABEL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
+_CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
 
 
 def ae_mnist() -> Config:
-    """Autoencoder, 16 dimensions: test error 0.29 of PCA's with 16; about 1 minute."""
+    """Autoencoder with 16 dimensions: 0.29 of the test error of PCA with 16; about 1 minute."""
     return Config(
         name="ae_mnist",
         model=AutoencoderConfig(posterior="point", encoder=_MLP, decoder=_MLP),
@@ -40,7 +42,7 @@ def ae_mnist() -> Config:
 
 
 def dae_mnist() -> Config:
-    """Denoising autoencoder: the encoder sees each image under noise; about 1 minute."""
+    """Denoising autoencoder: the encoder sees each image with noise; about 1 minute."""
     return _vary(ae_mnist(), "dae_mnist", model={"noise_std": 0.5})
 
 
@@ -50,8 +52,8 @@ def vae_mnist() -> Config:
 
 
 def vae_dynamic_mnist() -> Config:
-    """VAE of binary MNIST in the dynamic protocol, 40 dimensions: test NLL 88.4 nats with
-    5,000 importance samples, ELBO -93.5; about 4 minutes on one core."""
+    """VAE on dynamically binarized MNIST, 40 dimensions: test NLL 88.4 nats with 5,000 importance
+    samples, ELBO -93.5 nats; about 4 minutes on one core."""
     return _vary(
         vae_mnist(),
         "vae_dynamic_mnist",
@@ -61,8 +63,8 @@ def vae_dynamic_mnist() -> Config:
 
 
 def vae_class_mnist() -> Config:
-    """VAE in which each digit has its own Gaussian: 95 % of samples are judged to be their digit;
-    about 65 s."""
+    """VAE whose prior has a Gaussian for each digit: 95 % of samples are classified as their
+    digit; about 65 s."""
     return _vary(
         vae_mnist(),
         "vae_class_mnist",
@@ -77,13 +79,13 @@ def vae_class_mnist() -> Config:
 
 
 def cvae_mnist() -> Config:
-    """Conditional VAE: the label enters encoder and decoder; about 40 s."""
+    """Conditional VAE: encoder and decoder see the label; about 40 s."""
     return _vary(vae_mnist(), "cvae_mnist", model={"conditional": True})
 
 
 def gan_mnist() -> Config:
-    """GAN, relativistic with R1 and R2 (Huang et al., 2025): each digit between 8 and 13 % of
-    samples; about 65 s."""
+    """Relativistic GAN with R1 and R2 penalties (Huang et al., 2025): each digit is 8 to 13 % of
+    the samples; about 65 s."""
     return Config(
         name="gan_mnist",
         model=GANConfig(
@@ -107,15 +109,15 @@ def gan_mnist() -> Config:
 
 
 def cgan_mnist() -> Config:
-    """Conditional GAN whose discriminator also refuses real images of a wrong class: 99.8 % of
-    samples are judged to be the digit asked for; about 65 s."""
-    return _vary(gan_mnist(), "cgan_mnist", model=_TOLD_THE_LABEL)
+    """Conditional GAN whose discriminator also learns to refuse real images under a wrong label:
+    99.8 % of samples are classified as the requested digit; about 65 s."""
+    return _vary(gan_mnist(), "cgan_mnist", model=_CONDITIONAL)
 
 
 def gan_images() -> Config:
-    """Conditional GAN for labelled colour pictures of about 64 x 64: --data takes a folder or a
-    zip. On 3,786 emoji of ten unbalanced categories: 80 % of samples are judged to be what was
-    asked for (the judge is right on 85 % of real ones), flags all; about 9 minutes."""
+    """Conditional GAN for labelled colour images of about 64 x 64, given by --data. On 3,786 emoji
+    in ten unbalanced categories, 80 % of samples are classified as requested (the classifier is
+    right on 85 % of real ones, 100 % for flags); about 9 minutes."""
     return _vary(
         cgan_mnist(),
         "gan_images",
@@ -126,8 +128,8 @@ def gan_images() -> Config:
 
 
 def gan_stacked_mnist() -> Config:
-    """GAN on Stacked MNIST, three digits as the channels of one image: all 1,000 modes in 26,000
-    samples, reverse KL 0.058 nats (perfect: 0.024), seed 0; 3 min 46 s."""
+    """GAN on Stacked MNIST, where the channels of an image are three digits: all 1,000 modes in
+    26,000 samples, reverse KL 0.058 nats (perfect: 0.024), seed 0; 3 min 46 s."""
     return _vary(
         gan_mnist(),
         "gan_stacked_mnist",
@@ -220,22 +222,22 @@ def vae_ring() -> Config:
 
 
 def ae_small() -> Config:
-    """Autoencoder with two dimensions, 0.4 MB, which the studio shows first: test error 0.58 of
-    that of the mean image; about 1 minute."""
+    """Autoencoder with two dimensions (0.4 MB), one of the models that ship: 0.58 of the test
+    error of the mean image; about 1 minute."""
     trunk = NetConfig(width=8, depth=1, hidden=64)
     model = {"latent_dim": 2, "encoder": trunk, "decoder": trunk}
     return _vary(ae_mnist(), "ae_small", model=model, train={"snapshots": 0})
 
 
 def vae_small() -> Config:
-    """VAE with two dimensions, 0.4 MB, which the studio shows first: test ELBO -148 nats; about
+    """VAE with two dimensions (0.4 MB), one of the models that ship: test ELBO -148 nats; about
     70 s."""
     return _vary(ae_small(), "vae_small", model={"posterior": "gaussian"})
 
 
 def gan_small() -> Config:
-    """GAN of 0.4 MB, which the studio shows first: each digit between 8 and 13 % of samples; about
-    45 s."""
+    """Small GAN (0.4 MB), one of the models that ship: each digit is 8 to 13 % of the samples;
+    about 45 s."""
     model = {
         "latent_dim": 32,
         "generator": NetConfig(width=8, depth=1, hidden=64),
@@ -245,42 +247,40 @@ def gan_small() -> Config:
 
 
 def cgan_small() -> Config:
-    """Conditional GAN of 0.4 MB, which the studio shows first: 99.5 % of samples are judged to be
-    the digit asked for; about 45 s."""
-    return _vary(gan_small(), "cgan_small", model=_TOLD_THE_LABEL)
+    """Small conditional GAN (0.4 MB), one of the models that ship: 99.5 % of samples are
+    classified as the requested digit; about 45 s."""
+    return _vary(gan_small(), "cgan_small", model=_CONDITIONAL)
 
 
 def ae_debug() -> Config:
-    """A tiny autoencoder: seconds."""
+    """Tiny autoencoder for tests; a few seconds."""
     return _debug(ae_mnist(), "ae_debug")
 
 
 def vae_debug() -> Config:
-    """A tiny VAE: seconds."""
+    """Tiny VAE for tests; a few seconds."""
     return _debug(vae_mnist(), "vae_debug")
 
 
 def vae_class_debug() -> Config:
-    """A tiny VAE with one Gaussian for each class: seconds."""
+    """Tiny VAE with a Gaussian for each class, for tests; a few seconds."""
     return _debug(vae_class_mnist(), "vae_class_debug")
 
 
 def gan_debug() -> Config:
-    """A tiny GAN: seconds."""
+    """Tiny GAN for tests; a few seconds."""
     return _debug(gan_mnist(), "gan_debug")
 
 
 def cgan_debug() -> Config:
-    """A tiny conditional GAN: seconds."""
+    """Tiny conditional GAN for tests; a few seconds."""
     return _debug(cgan_mnist(), "cgan_debug")
 
 
 def _debug(config: Config, name: str) -> Config:
     small = NetConfig(width=4, depth=1, hidden=16)
-    if isinstance(config.model, AutoencoderConfig):
-        model = {"latent_dim": 4, "encoder": small, "decoder": small}
-    else:
-        model = {"latent_dim": 8, "generator": small, "discriminator": small}
+    model: dict[str, Any] = {"latent_dim": 8 if config.model.adversarial else 4}
+    model |= dict.fromkeys(config.model.trunks, small)
     train = {
         "steps": 40,
         "batch_size": 16,
@@ -294,48 +294,54 @@ def _debug(config: Config, name: str) -> Config:
 
 
 def _vary(config: Config, name: str, **fields: dict[str, Any]) -> Config:
-    """Another configuration: of each part, `model`, `optimizer` or `train`, other fields."""
+    """Return a copy with other fields in `model`, `optimizer` or `train`."""
     parts = {part: replace(getattr(config, part), **new) for part, new in fields.items()}
     return replace(config, name=name, **parts)
 
 
-PRESETS: dict[str, Callable[[], Config]] = {
-    preset.__name__: preset
-    for preset in (
-        ae_mnist,
-        ae_small,
-        vae_small,
-        gan_small,
-        cgan_small,
-        dae_mnist,
-        vae_mnist,
-        vae_dynamic_mnist,
-        vae_class_mnist,
-        cvae_mnist,
-        gan_mnist,
-        cgan_mnist,
-        gan_images,
-        gan_stacked_mnist,
-        gan_stacked_small,
-        gan_grid,
-        gan_ring,
-        vae_grid,
-        vae_ring,
-        ae_debug,
-        vae_debug,
-        vae_class_debug,
-        gan_debug,
-        cgan_debug,
-    )
-}
-
-
 def get(name: str) -> Config:
-    """The configuration of a preset by name.
+    """Return the configuration of a preset.
 
     Raises:
-        UserError: There is no such preset.
+        UserError: There is no such preset (code "unknown-preset").
     """
-    if name not in PRESETS:
-        raise UserError(f"There is no preset '{name}'.{did_you_mean(name, PRESETS)}")
-    return PRESETS[name]()
+    presets = all_presets()
+    if name not in presets:
+        raise UserError(
+            f"No preset named '{name}'.{did_you_mean(name, presets)}", code="unknown-preset"
+        )
+    return presets[name]()
+
+
+def all_presets() -> dict[str, Callable[[], Config]]:
+    """Return all presets by name: the built-in ones, then those of imported files."""
+    return {name: entry.component for name, entry in registered("preset").items()}
+
+
+for _preset in (
+    ae_mnist,
+    ae_small,
+    vae_small,
+    gan_small,
+    cgan_small,
+    dae_mnist,
+    vae_mnist,
+    vae_dynamic_mnist,
+    vae_class_mnist,
+    cvae_mnist,
+    gan_mnist,
+    cgan_mnist,
+    gan_images,
+    gan_stacked_mnist,
+    gan_stacked_small,
+    gan_grid,
+    gan_ring,
+    vae_grid,
+    vae_ring,
+    ae_debug,
+    vae_debug,
+    vae_class_debug,
+    gan_debug,
+    cgan_debug,
+):
+    register("preset", _preset.__name__)(_preset)

@@ -1,4 +1,4 @@
-"""Components that are chosen by name: model families, trunks, priors, losses, sections, claims.
+"""Components that are chosen by name: families, trunks, priors, losses, presets, claims, ...
 
 Each kind of component has one table. `register` adds to it, and code that needs a component looks
 it up by name; nothing else in the package lists the names. The built-in components of a kind are
@@ -18,13 +18,16 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from latentarium.errors import UserError, did_you_mean
 
-Kind = Literal["family", "trunk", "prior", "adversarial_loss", "section", "claim", "bench"]
+Kind = Literal[
+    "family", "trunk", "prior", "adversarial_loss", "preset", "section", "claim", "bench"
+]
 
 _HOMES: dict[str, str] = {
     "family": "latentarium.models.families",
     "trunk": "latentarium.nn",
     "prior": "latentarium.distributions",
     "adversarial_loss": "latentarium.objectives",
+    "preset": "latentarium.presets",
     "section": "latentarium.evaluation.sections",
     "claim": "latentarium.tour.claims",
     "bench": "latentarium.bench",
@@ -64,8 +67,8 @@ def register(kind: Kind, name: str, *, settings: type | None = None) -> Callable
 
     Arguments:
         kind: What it is: "family" (a `LatentModel`), "trunk" (a `Trunk`), "prior" (a `Prior`),
-            "adversarial_loss" (an `AdversarialLoss`), "section" (of `evaluate`), "claim" (of the
-            tour) or "bench".
+            "adversarial_loss" (an `AdversarialLoss`), "preset" (a function that returns a
+            `Config`), "section" (of `evaluate`), "claim" (of the tour) or "bench".
         name: The name in configurations and on the command line.
         settings: A frozen dataclass of its settings, stored in the configuration.
 
@@ -176,6 +179,14 @@ def import_file(path: str | Path) -> ModuleType:
         ) from error
     _imported[str(file)] = module
     return module
+
+
+def source_file(kind: Kind, name: str) -> str | None:
+    """Return the path of the file that defines a component; None for a built-in one."""
+    module = registered(kind)[name].module
+    if module.split(".")[0] == "latentarium":
+        return None
+    return getattr(sys.modules.get(module), "__file__", None)
 
 
 def imported_files() -> tuple[str, ...]:

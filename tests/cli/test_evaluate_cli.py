@@ -45,8 +45,8 @@ def runs(tmp_path_factory, npz):
 
 def test_evaluate_prints_a_table_and_keeps_it_beside_the_run(runs, capsys, tmp_path):
     out = call(capsys, "evaluate", runs / "cgan", "--json", tmp_path / "m.json")
-    for word in ("value", "95 % interval", "floor", "n", "seed", "extractor", "protocol",
-                 "GAN-test", "GAN-train", "Fréchet distance", "judge-tiny.npz"):  # fmt: skip
+    for word in ("value", "95 % interval", "reference", "n", "seed", "extractor", "protocol",
+                 "GAN-test", "GAN-train", "Fréchet distance", "classifier-tiny.npz"):  # fmt: skip
         assert word in out
     kept = json.loads((runs / "cgan" / "metrics.json").read_text())
     assert kept == json.loads((tmp_path / "m.json").read_text())
@@ -61,7 +61,7 @@ def test_compare_evaluates_what_is_missing_and_sets_models_side_by_side(runs, ca
     values, how = [line for line in out.splitlines() if line.startswith("Coverage  ")]
     assert values.count("%") == 2 + 1  # two values, and the floor
     assert values.count("[") == 2
-    assert "judge-tiny.npz" in how
+    assert "classifier-tiny.npz" in how
 
 
 def test_compare_refuses_unlike_protocols_and_says_which(runs, capsys):

@@ -17,8 +17,7 @@ from conftest import refused, tiny_data
 from latentarium import cli, presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.training import Reporter, train
 
 
 @pytest.fixture
@@ -191,7 +190,7 @@ def test_a_warning_is_one_line_without_source(monkeypatch, capsys):
 
     def warn(name):
         shown.append(warnings.formatwarning(UserWarning("mind this"), UserWarning, "run.py", 5))
-        return presets.PRESETS[name]()
+        return presets.all_presets()[name]()
 
     usual = warnings.formatwarning
     monkeypatch.setattr(presets, "get", warn)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.data.mnist import load_mnist
 from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from support.errors import raises_code
@@ -22,7 +22,7 @@ def test_channels_are_digits_of_the_same_split_and_the_label_is_their_number():
         assert image_set(split.images) <= image_set(mnist[name].images)
         assert split.labels is not None
         digits = torch.stack([split.labels // 100, split.labels // 10 % 10, split.labels % 10], 1)
-        predicted = load_judge().predict(split.images.flatten(0, 1)[:, None]).view(-1, 3)
+        predicted = load_classifier().predict(split.images.flatten(0, 1)[:, None]).view(-1, 3)
         assert float((predicted == digits).float().mean()) > 0.98
 
 

@@ -11,12 +11,14 @@ from latentarium.distributions import (
     Bernoulli,
     ClassGaussian,
     DiagonalGaussian,
+    Distribution,
     Gaussian,
+    Point,
     StandardNormal,
 )
 from latentarium.distributions.likelihoods import _BernoulliNLL
-from latentarium.errors import UserError
 from latentarium.rng import Noise
+from support.errors import raises_code
 
 
 def some(n: int, z: int, seed: int) -> DiagonalGaussian:
@@ -24,14 +26,14 @@ def some(n: int, z: int, seed: int) -> DiagonalGaussian:
     return DiagonalGaussian(noise.normal(n, z), 0.5 * noise.normal(n, z))
 
 
-def test_log_prob_is_torchs():
+def test_log_prob_equals_torchs():
     q = some(5, 3, 0)
     z = Noise(1).normal(5, 3)
     known = Independent(Normal(q.mean, (0.5 * q.log_variance).exp()), 1).log_prob(z)
     torch.testing.assert_close(q.log_prob(z), known)
 
 
-def test_kl_is_its_monte_carlo_estimate_and_zero_to_itself():
+def test_kl_equals_its_monte_carlo_estimate_and_is_zero_to_itself():
     q, p = some(1, 4, 2), some(1, 4, 3)
     n = 200_000
     many = DiagonalGaussian(q.mean.expand(n, -1), q.log_variance.expand(n, -1))
@@ -44,7 +46,7 @@ def test_kl_is_its_monte_carlo_estimate_and_zero_to_itself():
     assert float(q.kl(p)) > 0
 
 
-def test_likelihoods_are_torchs():
+def test_likelihoods_equal_torchs():
     noise = Noise(5)
     output, x = noise.normal(4, 2, 3, 5), noise.uniform(4, 2, 3, 5) * 2 - 1
     known = -Normal(output, 0.3).log_prob(x).flatten(1).sum(1)
@@ -56,7 +58,7 @@ def test_likelihoods_are_torchs():
 
 
 def linear_gaussian():
-    """p(z) = N(0, I), p(x | z) = N(W z, s^2 I) with orthogonal columns: all is known."""
+    """p(z) = N(0, I), p(x | z) = N(W z, s^2 I) with orthogonal columns: everything is known."""
     w = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.5, 0.0]])
     s = 0.7
     x = Noise(6).normal(3, 4)
@@ -83,7 +85,7 @@ def elbo(q: DiagonalGaussian, w, s, x, draws: int = 40_000):
     return values.mean(1) - q.kl(prior), values.std(1) / draws**0.5
 
 
-def test_the_elbo_never_exceeds_log_p_and_touches_it_at_the_posterior():
+def test_the_elbo_is_at_most_log_p_and_equals_it_at_the_true_posterior():
     w, s, x, exact, posterior = linear_gaussian()
     value, error = elbo(posterior, w, s, x)
     assert ((value - exact).abs() < 5 * error).all()
@@ -94,14 +96,14 @@ def test_the_elbo_never_exceeds_log_p_and_touches_it_at_the_posterior():
         assert (value < exact - 5 * error).any()
 
 
-def test_class_gaussians_follow_their_label_and_blend():
+def test_class_gaussians_depend_on_the_label_and_blend():
     prior = ClassGaussian(4, 3)
     hard = prior(torch.tensor([2, 0]), 2)
     soft = prior(torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]), 2)
     torch.testing.assert_close(hard.mean, soft.mean)
     blend = prior(torch.tensor([[0.5, 0.5, 0.0]]), 1)
     torch.testing.assert_close(blend.mean[0], (prior.mean[0] + prior.mean[1]) / 2)
-    with pytest.raises(UserError, match="give a label"):
+    with raises_code("label-missing"):
         prior(None, 2)
 
 
@@ -114,7 +116,7 @@ def test_noise_is_a_function_of_its_parts():
 
 
 @pytest.mark.parametrize("scale", [0.1, 3.0, 200.0])
-def test_bernoulli_is_torchs_cross_entropy_in_value_and_gradient(scale):
+def test_bernoulli_equals_torchs_cross_entropy_in_value_and_gradient(scale):
     logits = (scale * torch.randn(5, 2, 4, 3)).requires_grad_()
     x = torch.rand(5, 2, 4, 3) * 2 - 1
     x[0], x[1] = -1, 1  # off and on
@@ -134,3 +136,38 @@ def test_bernoulli_in_double_precision_passes_the_gradient_check():
     logits = torch.randn(3, 1, 2, 2, dtype=torch.float64, requires_grad=True)
     x = torch.rand(3, 1, 2, 2, dtype=torch.float64) * 2 - 1
     assert torch.autograd.gradcheck(lambda output: _BernoulliNLL.apply(output, x), (logits,))
+
+
+def test_a_kl_without_a_closed_form_is_estimated_from_samples():
+    """The base class's estimate has the closed form of two Gaussians as its mean."""
+    q, p = some(1, 3, 2), some(1, 3, 3)
+    n = 200_000
+    q_n = DiagonalGaussian(q.mean.expand(n, -1), q.log_variance.expand(n, -1))
+    p_n = DiagonalGaussian(p.mean.expand(n, -1), p.log_variance.expand(n, -1))
+    estimates = Distribution.kl(q_n, p_n, q_n.sample(Noise(0)))
+    error = float(estimates.std()) / n**0.5
+    assert abs(float(estimates.mean()) - float(q.kl(p))) < 5 * error
+
+
+def test_whitening_a_gaussian_gives_standard_normal_coordinates_and_inverts():
+    q, eps = some(6, 3, 4), Noise(5).normal(6, 3)
+    torch.testing.assert_close(q.whiten(q.unwhiten(eps)), eps)
+    torch.testing.assert_close(q.unwhiten(eps, 0.5), q.mean + 0.5 * q.std * eps)
+
+
+def test_a_point_has_no_density():
+    point = Point(torch.zeros(2, 3))
+    assert torch.equal(point.sample(Noise(0)), point.mean)
+    assert not point.has_density
+    with raises_code("no-density"):
+        point.log_prob(point.mean)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.3)], ids=["bernoulli", "gaussian"])
+def test_samples_of_a_likelihood_have_its_mean_and_output_of_inverts_mean(likelihood):
+    output = 0.5 * Noise(0).normal(1, 1, 3, 4)
+    mean = likelihood.mean(output)
+    torch.testing.assert_close(likelihood.output_of(mean), output, rtol=1e-4, atol=1e-4)
+    samples = likelihood.sample(output.expand(20_000, -1, -1, -1), Noise(1))
+    error = samples.std(0) / 20_000**0.5
+    assert bool(((samples.mean(0) - mean[0]).abs() < 5 * error + 1e-6).all())

@@ -1,6 +1,7 @@
-"""The suite on every family, trained for seconds."""
+"""The evaluation of every family, after a training of seconds."""
 
 import dataclasses
+import functools
 import json
 import math
 
@@ -9,17 +10,23 @@ import pytest
 
 import latentarium as la
 from conftest import tiny_arrays
-from latentarium import presets
-from latentarium.classifier.training import train_judge
+from latentarium import presets, registry
+from latentarium.classifier.training import train_classifier
 from latentarium.errors import UserError
-from latentarium.evaluation.evaluate import evaluate, sections_of
+from latentarium.evaluation import Section
+from latentarium.evaluation.evaluate import evaluate as full_evaluate
+from latentarium.evaluation.evaluate import sections_for
 from latentarium.evaluation.report import Report
+from latentarium.registry import register
+from latentarium.stats.measurement import Measurement
+from support.errors import raises_code
 
-pytestmark = pytest.mark.usefixtures("short_of_training")
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 LABELS = {"gan_test", "gan_test.worst", "gan_train", "coverage.worst"}
-ENCODES = {"mse", "psnr", "ssim", "gaps", "round_trip", "neighbours", "frechet.gaussian"}
+ENCODER = {"mse", "psnr", "ssim", "gaps", "round_trip", "neighbours", "frechet.gaussian"}
 LIKELIHOOD = {"elbo", "rate", "distortion", "nll", "bits", "active_units"}
+
+evaluate = functools.partial(full_evaluate, nll_samples=20, gan_train_steps=40, response_steps=10)
 
 
 @pytest.fixture(scope="module")
@@ -29,39 +36,51 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def judge(data):
-    return train_judge(data, steps=60, checks=2)
+def classifier(data):
+    return train_classifier(data, steps=60, checks=2)
 
 
 @pytest.fixture(scope="module")
-def reports(data, judge, tmp_path_factory):
-    found = {}
-    for name in FAMILIES:
-        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "run", data)
-        found[name] = evaluate(run.load(), data, judge=judge, nll_samples=20)
-    return found
+def models(data, tmp_path_factory):
+    folders = {name: tmp_path_factory.mktemp(name) / "run" for name in FAMILIES}
+    return {name: la.train(presets.get(name), folders[name], data).load() for name in FAMILIES}
+
+
+@pytest.fixture(scope="module")
+def reports(models, data, classifier):
+    return {name: evaluate(model, data, classifier=classifier) for name, model in models.items()}
+
+
+@pytest.fixture
+def section():
+    """Register a section for one test."""
+    names = []
+
+    def add(name: str, cls: type[Section]) -> None:
+        register("section", name)(cls)
+        names.append(name)
+
+    yield add
+    for name in names:
+        del registry.registered("section")[name]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_each_family_is_measured_by_what_fits_it(name, reports):
+def test_each_family_has_the_measurements_that_its_capabilities_allow(name, reports):
     keys = set(reports[name].measurements)
     assert {"frechet", "frechet.random", "kernel", "precision", "recall", "density", "coverage",
             "memorization", "near_copies"} <= keys  # fmt: skip
-    takes_label, encodes = "class" in name or "cgan" in name, "ae" in name
+    takes_label, has_encoder = "class" in name or "cgan" in name, "ae" in name
     assert (keys >= LABELS) == takes_label
     assert ("classes.rarest" in keys) != takes_label
-    assert (keys >= ENCODES) == encodes
+    assert (keys >= ENCODER) == has_encoder
     assert bool(keys & LIKELIHOOD) == ("vae" in name)
     assert ("wrong_label" in keys) == (name == "cgan_debug")
     assert any(k.startswith("game.generator") for k in keys) == ("gan" in name)
 
 
-# what real images would score takes their entropy, or has no best value
-NO_FLOOR = {"elbo", "rate", "distortion", "nll", "bits", "active_units"}
-
-
 @pytest.mark.parametrize("name", FAMILIES)
-def test_no_number_travels_alone(name, reports):
+def test_each_measurement_has_protocol_split_n_seed_interval_and_reference(name, reports):
     for key, m in reports[name].measurements.items():
         assert math.isfinite(m.value), key
         assert m.protocol, key
@@ -71,119 +90,155 @@ def test_no_number_travels_alone(name, reports):
         assert m.seed == 0, key
         assert m.interval is not None, key
         assert m.interval[0] <= m.value <= m.interval[1], key
-        assert (m.floor is None) == (key in NO_FLOOR), key
-        assert m.floor is None or math.isfinite(m.floor), key
-    if NO_FLOOR & set(reports[name].measurements):
-        assert "No floor is known" in " ".join(reports[name].notes())
+        # the reference of a likelihood would take the entropy of real images
+        assert (m.reference is None) == (key in LIKELIHOOD), key
+        assert m.reference is None or math.isfinite(m.reference), key
+        assert m.reference is not None or m.note, key
 
 
-def test_distances_and_labels_name_their_extractor_with_its_hash(reports, judge):
+def test_the_order_of_the_report_is_the_order_of_the_sections(reports):
+    keys = list(reports["cgan_debug"].measurements)
+    first_of_sections = [
+        "frechet",
+        "gan_test",
+        "game.gap.relativistic-wrong-label",
+        "memorization",
+    ]
+    assert sorted(first_of_sections, key=keys.index) == first_of_sections
+    assert list(reports["vae_debug"].seconds) == [
+        "samples", "labels", "reconstruction", "likelihood", "latent", "game", "memorization",
+    ]  # fmt: skip
+
+
+def test_extractors_are_named_with_their_hash(reports, classifier):
     report = reports["cgan_debug"]
     for key in ("frechet", "precision", "gan_test", "coverage.worst"):
-        assert report[key].extractor == f"{judge.name} {judge.hash[:12]}"
+        assert report[key].extractor == f"{classifier.name} {classifier.hash[:12]}"
     assert report["frechet.random"].extractor != report["frechet"].extractor
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_report_is_strict_json_and_comes_back(name, reports):
+def test_a_report_survives_strict_json(name, reports):
     text = json.dumps(reports[name].to_dict(), allow_nan=False)
-    there = Report.from_dict(json.loads(text))
-    assert there.measurements == reports[name].measurements
+    assert Report.from_dict(json.loads(text)).measurements == reports[name].measurements
 
 
-def test_the_same_again_is_the_same(reports, data, judge, tmp_path):
-    run = la.train(presets.get("cgan_debug"), tmp_path / "cgan", data)
-    again = evaluate(run.load(), data, judge=judge, nll_samples=20)
+def test_results_depend_on_the_seed_alone(models, reports, data, classifier):
+    again = evaluate(models["cgan_debug"], data, classifier=classifier)
     assert again.measurements == reports["cgan_debug"].measurements
-    run = la.train(presets.get("gan_debug"), tmp_path / "gan", data)
-    other = evaluate(run.load(), data, judge=judge, seed=4)
+    other = evaluate(models["gan_debug"], data, classifier=classifier, seed=4)
     assert other["frechet"].value != reports["gan_debug"]["frechet"].value
 
 
-def test_real_images_as_samples_reach_the_floor(data, judge, tmp_path, monkeypatch):
-    """A generator that draws from the test split's own distribution."""
-    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    model = run.load()
+def test_real_images_as_samples_reach_the_reference(models, data, classifier, monkeypatch):
+    model = models["gan_debug"]
     pool = data.train.images.float() / 127.5 - 1
     monkeypatch.setattr(type(model), "sample", lambda self, n, *_, **__: pool[:n])
-    report = evaluate(model, data, judge=judge)
-    assert report["frechet"].value < 2 * (report["frechet"].floor or 0)
-    assert report["precision"].value > (report["precision"].floor or 0) - 0.15
+    report = evaluate(model, data, classifier=classifier)
+    assert report["frechet"].value < 2 * (report["frechet"].reference or 0)
+    assert report["precision"].value > (report["precision"].reference or 0) - 0.15
     copies = report["near_copies"]
-    assert copies.value > 0.95  # and each is a copy
+    assert copies.value > 0.95  # they are training images
     assert copies.interval is not None
-    assert copies.interval[0] > 10 * (copies.floor or 1)
+    assert copies.interval[0] > 10 * (copies.reference or 1)
 
 
-def test_unlabelled_images_need_no_judge(tmp_path):
+def test_unlabelled_images_need_no_classifier(tmp_path):
     images, _ = tiny_arrays(1600)
     data = la.load_data(images)
     run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    report = la.evaluate(run.load(), data)
+    report = evaluate(run.load(), data)
     assert (report["frechet"].extractor or "").startswith("random-convolutions")
     assert "frechet.random" not in report.measurements
     assert "classes.rarest" not in report.measurements
 
 
 @pytest.mark.parametrize("preset", ["gan_ring", "vae_grid"])
-def test_points_in_the_plane_are_measured_against_the_known_density(preset, tmp_path):
+def test_models_of_points_are_compared_with_the_known_density(preset, tmp_path):
     config = presets.get(preset)
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=20))
-    run = la.train(config, tmp_path / "run")
+    model = la.train(config, tmp_path / "run").load()
     data = la.load_data(config.train.data)
-    report = evaluate(run.load(), data)
+    report = evaluate(model, data)
     assert set(report.measurements) >= {"modes", "high_quality", "reverse_kl"}
-    assert set(sections_of(run.load(), data, False)) == {"plane", "game"}
+    assert list(sections_for(model, data, None)) == ["plane", "game"]
     assert report["modes"].n == 2500
     for key, m in report.measurements.items():
-        assert m.floor is not None, key
+        assert m.reference is not None, key
         assert m.interval is not None, key
         assert (m.seed, bool(m.extractor), bool(m.split)) == (0, True, True), key
 
 
-def test_too_few_images_are_a_sentence(judge, tmp_path):
+def test_a_section_of_ones_own_is_measured_last(models, data, classifier, section):
+    class Brightness(Section):
+        def measure(self, context):
+            context.tables["pixels"] = context.samples[0].numel()
+            value = float(context.samples.mean())
+            return {"brightness": Measurement(name="Mean pixel", value=value, n=context.n)}
+
+    section("brightness", Brightness)
+    report = evaluate(models["gan_debug"], data, classifier=classifier, n=200)
+    assert list(report.measurements)[-1] == "brightness"
+    assert report.tables["pixels"] == 120
+
+
+def test_a_section_that_does_not_apply_is_not_measured(models, data, section):
+    class ForEncoders(Section):
+        def applies(self, model, data, classifier):
+            return model.has_encoder and classifier is None
+
+        def measure(self, context):
+            raise AssertionError("not measured here")
+
+    section("for_encoders", ForEncoders)
+    assert "for_encoders" in sections_for(models["ae_debug"], data, None)
+    assert "for_encoders" not in sections_for(models["gan_debug"], data, None)
+
+
+def test_a_section_that_fails_does_not_affect_the_others(models, data, classifier, section):
+    class Failing(Section):
+        def measure(self, context):
+            raise UserError("There is nothing to measure.", code="nothing-to-measure")
+
+    section("failing", Failing)
+    report = evaluate(models["gan_debug"], data, classifier=classifier, n=200)
+    assert report.left_out.keys() == {"failing"}
+    assert "frechet" in report.measurements
+
+
+def test_the_first_error_is_raised_if_every_section_fails(models, data, classifier, monkeypatch):
+    class Failing(Section):
+        def measure(self, context):
+            raise UserError("There is nothing to measure.", code="nothing-to-measure")
+
+    sections = registry.registered("section")
+    for name, entry in list(sections.items()):
+        monkeypatch.setitem(sections, name, dataclasses.replace(entry, component=Failing))
+    with raises_code("nothing-to-measure"):
+        evaluate(models["gan_debug"], data, classifier=classifier, n=200)
+
+
+def test_too_few_images_are_refused(models, classifier):
     images, labels = tiny_arrays(200)
-    data = la.load_data(images, labels)
-    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    with pytest.raises(UserError, match="too few"):
-        evaluate(run.load(), data, judge=judge)
+    with raises_code("too-few-images"):
+        evaluate(models["gan_debug"], la.load_data(images, labels), classifier=classifier)
 
 
-def test_images_of_another_shape_are_a_sentence(reports, data, judge, tmp_path):
-    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    other = la.load_data(np.zeros((2000, 8, 8), np.uint8))
-    with pytest.raises(UserError, match="of the kind"):
-        evaluate(run.load(), other)
+def test_images_of_another_shape_are_refused(models):
+    with raises_code("shape-mismatch"):
+        evaluate(models["gan_debug"], la.load_data(np.zeros((2000, 8, 8), np.uint8)))
 
 
-def test_fewer_samples_than_features_are_a_sentence_and_no_number(data, judge, tmp_path):
-    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    report = evaluate(run.load(), data, judge=judge, n=110)
+def test_a_distance_with_fewer_samples_than_features_is_left_out(models, data, classifier):
+    report = evaluate(models["gan_debug"], data, classifier=classifier, n=110)
+    title = "Fréchet distance, random convolutions"
     assert "frechet.random" not in report.measurements
-    assert "128 features" in report.left_out["Fréchet distance, random convolutions"]
-    assert any(note.startswith("Not measured: Fréchet") for note in report.notes())
+    assert report.left_out.keys() == {title}
+    assert any(title in note and report.left_out[title] in note for note in report.notes())
     assert {"precision", "memorization", "game.gap.relativistic"} <= set(report.measurements)
 
 
-def test_a_section_that_cannot_speak_does_not_silence_the_others(
-    data, judge, tmp_path, monkeypatch
-):
-    def silent(s, tables):
-        raise UserError("nothing to be said.")
-
-    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    monkeypatch.setattr("latentarium.evaluation.sections.copies", silent)
-    report = evaluate(run.load(), data, judge=judge, n=200)
-    assert report.left_out == {"memorization": "nothing to be said."}
-    assert "frechet" in report.measurements
-    for place in ("sections.samples", "sections_labels.labels", "sections.game"):
-        monkeypatch.setattr(f"latentarium.metrics.{place}", silent)
-    with pytest.raises(UserError, match="nothing to be said"):
-        evaluate(run.load(), data, judge=judge, n=200)
-
-
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**70])
-def test_a_seed_that_no_generator_takes_is_a_sentence(seed, reports, data, judge, tmp_path):
-    run = la.train(presets.get("gan_debug"), tmp_path / "run", data)
-    with pytest.raises(UserError, match="give 0 to"):
-        evaluate(run.load(), data, judge=judge, seed=seed)
+def test_a_seed_that_no_generator_takes_is_refused(seed, models, data, classifier):
+    with raises_code("invalid-setting"):
+        evaluate(models["gan_debug"], data, classifier=classifier, seed=seed)

@@ -1,15 +1,17 @@
+"""Reports as JSON and as tables, and comparisons of reports."""
+
 import json
 
 import pytest
 
-from latentarium.errors import UserError
-from latentarium.evaluation.report import TITLES, Report, compare
+from latentarium.evaluation.report import COLUMNS, EMPTY, Report, compare
 from latentarium.stats.measurement import Measurement
+from support.errors import raises_code
 
 
 def number(value=0.5, **changes):
-    given = {"name": "Precision", "unit": "share", "n": 100, "protocol": "k3", "split": "test"}
-    return Measurement(value=value, **{**given, **changes})
+    fields = {"name": "Precision", "unit": "share", "n": 100, "protocol": "k3", "split": "test"}
+    return Measurement(value=value, **{**fields, **changes})
 
 
 def report(fingerprint="f" * 64, seed=0, **measurements):
@@ -24,104 +26,136 @@ def report(fingerprint="f" * 64, seed=0, **measurements):
     )
 
 
-def test_a_report_goes_to_json_and_comes_back():
-    there = report(precision=number(interval=(0.4, 0.6), floor=0.9, note="a note"))
-    assert Report.from_dict(json.loads(json.dumps(there.to_dict()))) == there
+def test_a_report_survives_json():
+    original = report(precision=number(interval=(0.4, 0.6), reference=0.9, note="a note"))
+    assert Report.from_dict(json.loads(json.dumps(original.to_dict()))) == original
 
 
-def test_a_row_shows_all_that_a_number_needs():
-    shown = number(0.5, interval=(0.4, 0.6), floor=0.9, seed=3, extractor="judge 12ab", n=10_000)
-    (row,) = report(precision=shown).rows()
-    assert dict(zip(TITLES, row, strict=True)) == {
+def test_a_report_of_format_2_is_read():
+    original = report(precision=number(reference=0.9, extractor="classifier-mnist 12ab"))
+    text = json.dumps({**original.to_dict(), "format": 2})
+    old = text.replace('reference"', 'floor"').replace('"classifier-', '"judge-')
+    assert old != text
+    assert Report.from_dict(json.loads(old)) == original
+
+
+def test_a_row_shows_everything_that_a_number_needs():
+    measurement = number(
+        0.5, interval=(0.4, 0.6), reference=0.9, seed=3, extractor="classifier 12ab", n=10_000
+    )
+    (row,) = report(precision=measurement).rows()
+    assert dict(zip(COLUMNS, row, strict=True)) == {
         "measure": "Precision",
         "value": "50.00 %",
         "95 % interval": "[40.00, 60.00]",
-        "floor": "90.00 %",
+        "reference": "90.00 %",
         "n": "10,000",
         "seed": "3",
-        "extractor": "judge 12ab",
+        "extractor": "classifier 12ab",
         "protocol": "k3 test",
     }
 
 
-def test_floors_of_their_own_stand_beside_their_values():
-    found = compare(
+def test_what_a_measurement_lacks_is_an_empty_cell():
+    (row,) = report(precision=number(n=None)).rows()
+    cells = dict(zip(COLUMNS, row, strict=True))
+    assert {cells[c] for c in ("95 % interval", "reference", "n", "seed", "extractor")} == {EMPTY}
+
+
+def test_references_that_depend_on_the_model_are_in_its_column():
+    comparison = compare(
         {
-            "a": report(trip=number(0.1, floor=0.02), precision=number(0.5, floor=0.9)),
-            "b": report(trip=number(0.2, floor=0.03), precision=number(0.5, floor=0.9)),
+            "a": report(trip=number(0.1, reference=0.02), precision=number(reference=0.9)),
+            "b": report(trip=number(0.2, reference=0.03), precision=number(reference=0.9)),
         }
     )
-    trip, precision = found.rows
-    assert trip[1].endswith("floor 2.00 %")
-    assert trip[2].endswith("floor 3.00 %")
-    assert trip[3] == "each its own"
+    trip, precision = comparison.rows
+    assert trip[1].endswith("2.00 %")
+    assert trip[2].endswith("3.00 %")
+    assert "%" not in trip[3]
+    assert precision[1] == "50.00 %"
     assert precision[3] == "90.00 %"
-    assert "floor" not in precision[1]
 
 
-def test_a_comparison_has_a_column_for_each_model_and_a_gap_where_one_has_no_number():
-    found = compare(
+def test_a_comparison_has_a_column_for_each_model_and_empty_cells_for_missing_numbers():
+    comparison = compare(
         {
             "a": report(precision=number(0.1)),
             "b": report(precision=number(0.2), nll=number(90.0, name="NLL", unit="nats")),
         }
     )
-    assert found.titles[:3] == ["measure", "a", "b"]
-    assert found.rows[0][:3] == ["Precision", "10.00 %", "20.00 %"]
-    assert found.rows[1][:3] == ["NLL", "", "90 nats"]
-    assert all(len(row) == len(found.titles) for row in found.rows)
-    assert all(len(row) == len(found.how_titles) for row in found.how)
-    assert [row[0] for row in found.how] == [row[0] for row in found.rows]
+    assert comparison.columns[:3] == ["measure", "a", "b"]
+    assert comparison.rows[0][:3] == ["Precision", "10.00 %", "20.00 %"]
+    assert comparison.rows[1][:3] == ["NLL", "", "90 nats"]
+    assert all(len(row) == len(comparison.columns) for row in comparison.rows)
+    protocols = comparison.protocol_rows
+    assert all(len(row) == len(comparison.protocol_columns) for row in protocols)
+    assert [row[0] for row in protocols] == [row[0] for row in comparison.rows]
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "values"),
     [
-        ({"n": 50}, "n 100 against 50"),
-        ({"protocol": "k5"}, "protocol k3 against k5"),
-        ({"extractor": "judge 99"}, "extractor none against judge 99"),
+        ({"n": 50}, ("100", "50")),
+        ({"protocol": "k5"}, ("k3", "k5")),
+        ({"extractor": "classifier 99"}, ("extractor", "classifier 99")),
     ],
 )
-def test_unlike_protocols_are_refused_and_named(change, words):
-    with pytest.raises(UserError, match=words) as refused:
+def test_different_protocols_are_refused_and_named(change, values):
+    with raises_code("unlike-protocols") as error:
         compare({"x": report(p=number()), "y": report(p=number(**change))})
-    assert "x and y" in str(refused.value)
-    assert "Precision" in str(refused.value)
+    for word in ("x", "y", "Precision", *values):
+        assert word in str(error.value)
 
 
-def test_unlike_numbers_are_found_where_the_first_model_has_none():
-    with pytest.raises(UserError, match="y and z"):
+def test_different_protocols_are_found_if_the_first_model_has_no_number():
+    with raises_code("unlike-protocols"):
         compare({"x": report(), "y": report(p=number()), "z": report(p=number(n=7))})
 
 
-def test_other_data_are_refused():
-    with pytest.raises(UserError, match="beside mnist"):
+def test_different_data_are_refused():
+    with raises_code("unlike-data"):
         compare({"x": report(p=number()), "y": report(fingerprint="0" * 64, p=number())})
 
 
-def test_another_seed_is_no_obstacle():
-    found = compare({"x": report(p=number(seed=0)), "y": report(seed=1, p=number(seed=1))})
-    assert found.how[0][found.how_titles.index("seed")] == "0, 1"
+def test_different_seeds_can_be_compared():
+    comparison = compare({"x": report(p=number(seed=0)), "y": report(seed=1, p=number(seed=1))})
+    seeds = comparison.protocol_rows[0][comparison.protocol_columns.index("seed")]
+    assert seeds == "0, 1"
 
 
-def test_one_run_is_no_comparison():
-    with pytest.raises(UserError, match="two runs"):
+def test_a_single_run_is_refused():
+    with raises_code("too-few-runs"):
         compare({"x": report()})
 
 
-@pytest.mark.parametrize(
-    "damage", [{"format": 99}, {"measurements": None}, {"measurements": {"p": {"name": "p"}}}]
-)
-def test_damaged_metrics_are_a_sentence(damage):
-    with pytest.raises(UserError, match="evaluate the run again"):
-        Report.from_dict({**report(p=number()).to_dict(), **damage})
+@pytest.mark.parametrize("format", [None, 1, 99])
+def test_an_unknown_format_is_refused(format):
+    with raises_code("unsupported-format"):
+        Report.from_dict({**report(p=number()).to_dict(), "format": format})
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("value", "x"), ("interval", ["a", "b"]), ("floor", [])]
+    ("key", "value"), [("measurements", None), ("measurements", [1]), ("tables", ...)]
 )
-def test_a_number_that_is_none_is_a_sentence(key, value):
+def test_a_damaged_report_is_refused(key, value):
+    content = report(p=number()).to_dict()
+    if value is ...:
+        del content[key]
+    else:
+        content[key] = value
+    with raises_code("damaged-file"):
+        Report.from_dict(content)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("value", "x"), ("interval", ["a", "b"]), ("reference", [])]
+)
+def test_a_damaged_measurement_is_refused(key, value):
     content = report(p=number(interval=(0.1, 0.9))).to_dict()
     content["measurements"]["p"][key] = value
-    with pytest.raises(UserError, match="damaged"):
+    with raises_code("damaged-measurement"):
+        Report.from_dict(content)
+    content["measurements"]["p"] = {"name": "p"}
+    with raises_code("damaged-measurement"):
         Report.from_dict(content)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from latentarium.errors import UserError
 from latentarium.latent.gaussians import ClassGaussians, mixture, single_gaussian
 from latentarium.latent.planes import Plane
+from support.errors import raises_code
 
 MEANS = torch.tensor([[0.0, 0.0, 1.0], [3.0, -1.0, 0.0]], dtype=torch.float64)
 FACTORS = torch.tensor(
@@ -24,13 +24,13 @@ def generator(seed=0):
 
 
 def drawn(n, seed=0):
-    """n latents of each of the two classes, interleaved."""
+    """Draw n latents of each of the two classes, interleaved."""
     eps = torch.randn(n, 2, 3, generator=generator(seed), dtype=torch.float64)
     z = MEANS + (FACTORS @ eps[..., None])[..., 0]
     return z.flatten(0, 1), torch.arange(2).repeat(n)
 
 
-def test_class_gaussians_recover_the_truth_within_the_central_limit():
+def test_class_gaussians_recover_the_true_parameters_within_sampling_error():
     n = 20_000
     found = ClassGaussians.fit(*drawn(n), 2, shrinkage=0.0)
     sigma = COVARIANCES.diagonal(dim1=1, dim2=2)
@@ -40,7 +40,7 @@ def test_class_gaussians_recover_the_truth_within_the_central_limit():
     assert bool(((found.covariances - COVARIANCES).abs() < 5 * variance.sqrt()).all())
 
 
-def test_the_fit_is_the_maximum_of_the_likelihood():
+def test_fit_maximizes_the_likelihood():
     z, _ = drawn(100)
     best = single_gaussian(z)
     top = float(best.log_prob(z).sum())
@@ -52,7 +52,7 @@ def test_the_fit_is_the_maximum_of_the_likelihood():
         assert float(other.log_prob(z).sum()) < top
 
 
-def test_log_prob_is_torchs():
+def test_log_prob_equals_that_of_torch():
     z, labels = drawn(200)
     found = ClassGaussians.fit(z, labels, 2)
     expected = [
@@ -62,7 +62,7 @@ def test_log_prob_is_torchs():
     torch.testing.assert_close(found.log_prob(z), torch.stack(expected, 1))
 
 
-def test_shrinkage_keeps_the_variance_and_rounds_the_shape():
+def test_shrinkage_keeps_the_trace_and_moves_towards_the_identity():
     z, _ = drawn(50)
     plain, half, all_ = (single_gaussian(z, s) for s in (0.0, 0.5, 1.0))
     for found in (half, all_):
@@ -72,7 +72,7 @@ def test_shrinkage_keeps_the_variance_and_rounds_the_shape():
     torch.testing.assert_close(half.covariance, (plain.covariance + ball) / 2)
 
 
-def test_samples_have_the_moments_of_their_class_and_order():
+def test_samples_have_the_moments_of_their_class():
     found = ClassGaussians.fit(*drawn(500), 2)
     labels = torch.tensor([1, 0, 0]).repeat(20_000)
     z = found.sample(labels, generator(1))
@@ -85,16 +85,16 @@ def test_samples_have_the_moments_of_their_class_and_order():
     assert not torch.equal(z, found.sample(labels, generator(2)))
 
 
-def test_what_cannot_be_fitted_or_drawn_gives_a_sentence():
+def test_invalid_fits_and_labels_are_refused():
     z, labels = drawn(50)
-    with pytest.raises(UserError, match="Class 2 has 0 latents"):
+    with raises_code("too-few-latents"):
         ClassGaussians.fit(z, labels, 3)
-    with pytest.raises(UserError, match="numbered 0 to 1"):
+    with raises_code("unknown-class"):
         ClassGaussians.fit(z, labels, 2).sample(torch.tensor([0, 2]), generator())
-    with pytest.raises(UserError, match="shrinkage above 0"):
+    with raises_code("singular-covariance"):
         single_gaussian(z[:3])
     assert single_gaussian(z[:3], 0.01).log_prob(z).isfinite().all()
-    with pytest.raises(UserError, match="from 0 to 1"):
+    with raises_code("invalid-shrinkage"):
         single_gaussian(z, 1.5)
 
 
@@ -108,7 +108,7 @@ def plane_at(angle=0.0, origin=(0.0, 0.0, 0.0)):
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4, -1.2, 1.5])
-def test_the_ellipse_of_a_turned_gaussian_is_turned(turn):
+def test_ellipse_of_a_rotated_gaussian_is_rotated(turn):
     z, _ = drawn(30)
     fitted = single_gaussian(z)
     spread = torch.diag(torch.tensor([4.0, 1.0, 9.0], dtype=torch.float64))
@@ -124,7 +124,7 @@ def test_the_ellipse_of_a_turned_gaussian_is_turned(turn):
     assert found.centre == pytest.approx((float(fitted.mean[0]) - 1, float(fitted.mean[1])))
 
 
-def test_the_ellipse_holds_the_share_that_it_says():
+def test_ellipse_contains_its_nominal_share():
     fitted = ClassGaussians.fit(*drawn(2000), 2)
     plane = plane_at(0.3)
     for c, ellipse in enumerate(fitted.ellipses(plane, 1.5)):
@@ -137,7 +137,7 @@ def test_the_ellipse_holds_the_share_that_it_says():
         assert inside == pytest.approx(1 - math.exp(-(1.5**2) / 2), abs=0.015)
 
 
-def test_draws_from_an_ellipse_have_the_gaussian_whose_ellipse_it_is():
+def test_samples_of_an_ellipse_follow_the_projected_gaussian():
     fitted = ClassGaussians.fit(*drawn(500), 2).gaussians[1]
     plane = plane_at(0.7)
     for sigmas in (1.0, 2.0):
@@ -149,7 +149,7 @@ def test_draws_from_an_ellipse_have_the_gaussian_whose_ellipse_it_is():
         torch.testing.assert_close(points.T.cov(), shadow, atol=0.04, rtol=0)
 
 
-def test_temperature_scales_the_deviation_and_nothing_else():
+def test_truncation_scales_the_deviation_from_the_mean():
     fitted = single_gaussian(drawn(200)[0])
     ellipse = fitted.ellipse(plane_at(0.2))
     for source, centre in (
@@ -164,7 +164,7 @@ def test_temperature_scales_the_deviation_and_nothing_else():
 # -------------------------------------------------------------------------------------- mixture
 
 
-def test_a_mixture_finds_the_classes_without_labels():
+def test_mixture_recovers_the_classes_without_labels():
     z, labels = drawn(3000)
     z = torch.cat([z, z[labels == 1] + 0])  # weights 1/3 and 2/3
     found = mixture(z, 2, seed=0)
@@ -178,7 +178,7 @@ def test_a_mixture_finds_the_classes_without_labels():
         torch.testing.assert_close(found.gaussians[j].covariance, COVARIANCES[c], atol=0.1, rtol=0)
 
 
-def test_a_mixtures_density_is_torchs_and_its_samples_have_its_moments():
+def test_mixture_density_equals_that_of_torch_and_samples_have_its_moments():
     z, _ = drawn(1000)
     found = mixture(z, 2, seed=0)
     means = torch.stack([g.mean for g in found.gaussians])
@@ -193,7 +193,7 @@ def test_a_mixtures_density_is_torchs_and_its_samples_have_its_moments():
     assert torch.equal(found.sample(5, generator(3)), found.sample(5, generator(3)))
 
 
-def test_a_mixture_of_one_is_the_single_gaussian_and_its_fit_follows_the_seed():
+def test_mixture_of_one_is_the_single_gaussian_and_fits_are_deterministic():
     z, _ = drawn(300)
     one, single = mixture(z, 1), single_gaussian(z)
     torch.testing.assert_close(one.log_prob(z), single.log_prob(z), atol=1e-3, rtol=1e-3)
@@ -202,6 +202,6 @@ def test_a_mixture_of_one_is_the_single_gaussian_and_its_fit_follows_the_seed():
     assert thinned.gaussians[0].n == 100
 
 
-def test_a_mixture_of_more_gaussians_than_latents_gives_a_sentence():
-    with pytest.raises(UserError, match="can't carry 7"):
+def test_mixture_of_more_components_than_latents_is_refused():
+    with raises_code("too-few-latents"):
         mixture(drawn(3)[0], 7)

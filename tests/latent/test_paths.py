@@ -3,8 +3,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latentarium.errors import UserError
 from latentarium.latent.paths import DataGraph, lerp, slerp, through_data
+from support.errors import raises_code
 
 
 def normal(*shape, seed=0):
@@ -16,7 +16,7 @@ def angle(u, v):
     return torch.atan2((u * v.norm() - v * u.norm()).norm(), (u * v.norm() + v * u.norm()).norm())
 
 
-def test_lerp_is_straight_and_even():
+def test_lerp_has_equal_steps():
     a, b = normal(2, 8)
     path = lerp(a, b, 5)
     assert torch.equal(path[0], a)
@@ -24,7 +24,7 @@ def test_lerp_is_straight_and_even():
     torch.testing.assert_close(path.diff(dim=0), ((b - a) / 4).expand(4, 8))
 
 
-def test_slerp_keeps_the_norm_and_turns_evenly_in_the_plane_of_its_ends():
+def test_slerp_keeps_the_norm_and_rotates_at_a_constant_rate():
     a, b = normal(2, 16)
     b = b * a.norm() / b.norm()
     path = slerp(a, b, 9)
@@ -44,13 +44,13 @@ def test_slerp_of_unequal_norms_changes_the_norm_linearly():
     )
 
 
-def test_slerp_turned_round_is_the_same_way_back():
+def test_slerp_is_symmetric():
     a, b = normal(2, 6).double()
     torch.testing.assert_close(slerp(a, b, 7), slerp(b, a, 7).flip(0))
 
 
 @pytest.mark.parametrize("nudge", [0.0, 1e-12, 1e-8, 1e-7, 1e-5, 1e-3])
-def test_slerp_of_near_parallel_latents_stays_finite_and_between(nudge):
+def test_slerp_of_near_parallel_latents_is_linear(nudge):
     a = normal(5).double()
     b = a.clone()
     b[0] += nudge
@@ -58,27 +58,27 @@ def test_slerp_of_near_parallel_latents_stays_finite_and_between(nudge):
     torch.testing.assert_close(path, lerp(a, b, 4), rtol=0, atol=max(nudge**2, 1e-12))
 
 
-def test_slerp_without_a_direction_gives_a_sentence():
+def test_slerp_without_a_shortest_arc_is_refused():
     a = normal(5)
-    with pytest.raises(UserError, match="opposite"):
+    with raises_code("opposite-latents"):
         slerp(a, -2 * a)
-    with pytest.raises(UserError, match="use lerp"):
+    with raises_code("zero-latent"):
         slerp(a, torch.zeros(5))
-    for way in (lerp, slerp):
-        with pytest.raises(UserError, match="at least 2"):
-            way(a, a, 1)
+    for interpolate in (lerp, slerp):
+        with raises_code("too-few-steps"):
+            interpolate(a, a, 1)
 
 
 def ring(n=400):
-    """A circle without the stretch around its lowest point."""
+    """Return points of an arc: a circle without its lowest part."""
     turn = torch.linspace(-0.4, torch.pi + 0.4, n)
     return torch.stack([turn.cos(), turn.sin()], 1)
 
 
-def test_the_way_through_data_keeps_to_the_data_where_the_straight_one_leaves_it():
-    codes = ring()
+def test_path_through_data_stays_on_the_data_in_equal_steps():
+    latents = ring()
     a, b = torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 0.0])
-    path = through_data(a, b, codes, steps=20, k=5)
+    path = through_data(a, b, latents, steps=20, k=5)
     assert torch.equal(path[0], a)
     assert torch.equal(path[-1], b)
     assert float((path.norm(dim=1) - 1).abs().max()) < 0.01
@@ -88,27 +88,27 @@ def test_the_way_through_data_keeps_to_the_data_where_the_straight_one_leaves_it
     torch.testing.assert_close(steps, steps.mean().expand(19), rtol=0.01, atol=0)
 
 
-def test_the_way_is_the_shortest_on_a_lattice():
-    """Joined to 4 neighbours, the way between corners of a lattice has the taxicab length."""
+def test_path_through_data_is_the_shortest_on_a_grid():
+    """With 4 neighbours, a path between corners has at most the Manhattan length."""
     grid = torch.cartesian_prod(torch.arange(8.0), torch.arange(6.0))
     path = DataGraph(grid, k=4).path(grid[0], grid[-1], 200)
     assert float(path.diff(dim=0).norm(dim=1).sum()) <= 7 + 5 + 1e-6
     assert float(path.diff(dim=0).norm(dim=1).sum()) >= (49 + 25) ** 0.5
 
 
-def test_codes_that_coincide_do_not_break_the_graph():
-    codes = ring().repeat_interleave(3, 0)
-    path = through_data(codes[0], codes[-1], codes, steps=10, k=10)
+def test_graph_of_equal_latents_has_finite_paths():
+    latents = ring().repeat_interleave(3, 0)
+    path = through_data(latents[0], latents[-1], latents, steps=10, k=10)
     assert path.isfinite().all()
     assert float((path.norm(dim=1) - 1).abs().max()) < 0.01
-    same = through_data(codes[5], codes[5], codes, steps=3)
-    torch.testing.assert_close(same, codes[5].expand(3, 2))
+    same = through_data(latents[5], latents[5], latents, steps=3)
+    torch.testing.assert_close(same, latents[5].expand(3, 2))
 
 
-def test_modes_that_no_neighbour_joins_give_a_sentence():
-    codes = torch.cat([normal(50, 2), normal(50, 2, seed=1) + 100])
-    with pytest.raises(UserError, match="larger k"):
-        through_data(codes[0], codes[-1], codes)
-    assert through_data(codes[0], codes[-1], codes, k=60).isfinite().all()
-    with pytest.raises(UserError, match="codes"):
-        through_data(codes[0], codes[1], codes[:5])
+def test_disconnected_graphs_and_too_few_latents_are_refused():
+    latents = torch.cat([normal(50, 2), normal(50, 2, seed=1) + 100])
+    with raises_code("no-path"):
+        through_data(latents[0], latents[-1], latents)
+    assert through_data(latents[0], latents[-1], latents, k=60).isfinite().all()
+    with raises_code("too-few-latents"):
+        through_data(latents[0], latents[1], latents[:5])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from latentarium.errors import UserError
 from latentarium.latent.planes import anchor_plane, linear_discriminant_plane, principal_plane
+from support.errors import raises_code
 
 
 def normal(*shape, seed=0):
@@ -18,7 +18,7 @@ def orthonormal(plane):
 
 
 def classes(n=300, apart=10.0):
-    """Three classes apart along the first two axes, and a wide third axis that says nothing."""
+    """Three classes, separated along the first two axes, and a wide uninformative third axis."""
     labels = torch.arange(n) % 3
     centres = torch.tensor([[0.0, 0], [apart, 0], [0, apart]], dtype=torch.float64)
     z = normal(n, 5)
@@ -27,7 +27,7 @@ def classes(n=300, apart=10.0):
     return z, labels
 
 
-def test_the_principal_plane_holds_the_two_largest_variances():
+def test_principal_plane_has_the_two_largest_variances():
     z = normal(500, 6) @ normal(6, 6, seed=1) + 3
     plane = principal_plane(z)
     orthonormal(plane)
@@ -37,13 +37,13 @@ def test_the_principal_plane_holds_the_two_largest_variances():
     torch.testing.assert_close(shown.diagonal(), variances[-2:].flip(0))
 
 
-def test_the_axes_point_where_scikit_learn_points_them_so_that_maps_do_not_flip():
+def test_principal_axes_have_the_signs_of_scikit_learn():
     z = normal(100, 5) * torch.arange(1.0, 6.0)
     known = torch.from_numpy(PCA(2, svd_solver="covariance_eigh").fit(z.numpy()).components_)
     torch.testing.assert_close(principal_plane(z).axes, known)
 
 
-def test_points_go_to_the_plane_and_back():
+def test_project_inverts_unproject():
     z = normal(50, 6)
     for plane in (
         principal_plane(z),
@@ -53,20 +53,20 @@ def test_points_go_to_the_plane_and_back():
         points = normal(20, 2, seed=2)
         torch.testing.assert_close(plane.project(plane.unproject(points)), points)
         torch.testing.assert_close(plane.distance(plane.unproject(points)), points[:, 0] * 0)
-        # Pythagoras: what is held and what is off add up to the variance, around the mean
+        # Pythagoras: variance within the plane and off it add up to the total
         through = dataclasses.replace(plane, origin=z.mean(0))
         off = through.distance(z).square().sum() / (z - z.mean(0)).square().sum()
         assert plane.variance_share == pytest.approx(1 - float(off))
 
 
-def test_a_plane_of_two_dimensions_is_all_of_them():
+def test_plane_of_a_two_dimensional_space_is_the_space():
     z = normal(30, 2).float()
     plane = principal_plane(z)
     assert plane.variance_share == pytest.approx(1)
     torch.testing.assert_close(plane.unproject(plane.project(z)).float(), z)
 
 
-def test_the_discriminant_plane_sees_classes_where_the_principal_one_sees_width():
+def test_discriminant_plane_separates_classes_and_principal_plane_follows_variance():
     z, labels = classes()
     found, widest = linear_discriminant_plane(z, labels), principal_plane(z)
     orthonormal(found)
@@ -75,7 +75,7 @@ def test_the_discriminant_plane_sees_classes_where_the_principal_one_sees_width(
     assert float(found.axes[:, :2].square().sum()) > 1.98
 
 
-def test_two_classes_have_a_second_axis_across_the_first():
+def test_second_discriminant_axis_of_two_classes_is_the_widest_orthogonal_one():
     z, labels = classes()
     plane = linear_discriminant_plane(z[labels < 2], labels[labels < 2])
     orthonormal(plane)
@@ -83,7 +83,7 @@ def test_two_classes_have_a_second_axis_across_the_first():
     assert abs(float(plane.axes[1, 2])) > 0.98  # the widest of the rest
 
 
-def test_a_dead_dimension_does_not_break_the_discriminant():
+def test_discriminant_plane_ignores_a_constant_dimension():
     z, labels = classes()
     z[:, 4] = 0
     plane = linear_discriminant_plane(z, labels)
@@ -91,7 +91,7 @@ def test_a_dead_dimension_does_not_break_the_discriminant():
     assert float(plane.axes[:, 4].abs().max()) < 1e-6
 
 
-def test_a_plane_goes_through_its_three_anchors():
+def test_anchor_plane_contains_its_anchors():
     z = normal(200, 7)
     anchors = 5 * normal(3, 7, seed=3)
     plane = anchor_plane(z, anchors)
@@ -103,11 +103,11 @@ def test_a_plane_goes_through_its_three_anchors():
         second, torch.stack([(anchors[1] - anchors[0]).norm(), second[0] * 0])
     )
     assert float(third[1]) > 0
-    # what it shows between the anchors is as far apart as it is
+    # distances within the plane are preserved
     torch.testing.assert_close((third - second).norm(), (anchors[2] - anchors[1]).norm())
 
 
-def test_no_plane_holds_more_variance_than_the_principal_one():
+def test_no_plane_has_more_variance_than_the_principal_one():
     z = normal(300, 4) * torch.tensor([3.0, 2.0, 1.0, 0.5])
     widest = principal_plane(z)
     shares = [anchor_plane(z, z[i : i + 3]).variance_share for i in range(50)]
@@ -116,25 +116,25 @@ def test_no_plane_holds_more_variance_than_the_principal_one():
     assert anchor_plane(z, within).variance_share == pytest.approx(widest.variance_share)
 
 
-def test_anchors_that_span_no_plane_give_a_sentence():
+def test_invalid_anchors_are_refused():
     z = normal(20, 3)
     for on_a_line in (z[[0, 0, 1]], z[[0, 1, 0]], torch.stack([z[0], z[1], 2 * z[1] - z[0]])):
-        with pytest.raises(UserError, match="one line"):
+        with raises_code("collinear-anchors"):
             anchor_plane(z, on_a_line)
-    with pytest.raises(UserError, match="three finite"):
+    with raises_code("invalid-anchors"):
         anchor_plane(z, z[:2])
-    with pytest.raises(UserError, match="three finite"):
+    with raises_code("invalid-anchors"):
         anchor_plane(z, z[:3] * torch.nan)
 
 
 @pytest.mark.parametrize("shape", [(10, 1), (2, 5)])
-def test_latents_that_span_no_plane_give_a_sentence(shape):
-    with pytest.raises(UserError, match="span no plane"):
+def test_too_few_latents_or_dimensions_are_refused(shape):
+    with raises_code("too-few-latents"):
         principal_plane(normal(*shape))
 
 
-def test_one_point_or_one_class_gives_a_sentence():
-    with pytest.raises(UserError, match="one point"):
+def test_equal_latents_or_one_class_are_refused():
+    with raises_code("degenerate-latents"):
         principal_plane(torch.ones(10, 3))
-    with pytest.raises(UserError, match="at least 2 classes"):
+    with raises_code("too-few-classes"):
         linear_discriminant_plane(normal(10, 3), torch.zeros(10, dtype=torch.long))

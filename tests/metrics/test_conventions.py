@@ -1,11 +1,11 @@
-"""Our distances beside independent implementations of the same papers: torch-fidelity and prdc.
+"""Compare distances with independent implementations of the same papers: torch-fidelity and prdc.
 
-Where the conventions differ, the test says how, and holds both to what they promise:
+Conventions in which they differ:
 
-    order      torch-fidelity takes the generated set first, prdc and we the real one
-    edge       precision and recall: torch-fidelity and we `<=` (the paper), prdc `<`
-    k          all three count the k-th nearest other point, a point itself not among them
-    subsets    kernel distance: others draw other subsets than we do from the same seed
+    order      torch-fidelity takes the generated set first, prdc and latentarium the real one
+    boundary   precision and recall: torch-fidelity and latentarium `<=` (the paper), prdc `<`
+    k          all three use the k-th nearest other point, not counting the point itself
+    subsets    kernel distance: each draws other subsets from the same seed
 """
 
 import sys
@@ -16,64 +16,63 @@ import pytest
 import torch
 from prdc import compute_prdc
 
-from latentarium.errors import UserError
 from latentarium.metrics import inception
 from latentarium.metrics.distances import frechet, kernel_distance
 from latentarium.metrics.extractors import Extractor
 from latentarium.metrics.fidelity import density_coverage, precision_recall
 from latentarium.metrics.inception import Inception
+from support.errors import raises_code
 
 
 @pytest.fixture(scope="module")
 def fidelity():
     """torch-fidelity's modules by name."""
-    inception._torch_fidelity()  # its import needs no torchvision this way
+    inception._torch_fidelity()  # imports it without torchvision
     return {n: sys.modules[f"torch_fidelity.metric_{n}"] for n in ("fid", "kid", "prc")}
 
 
-def draw(n, size, seed):
+def normal(n, size, seed):
     return torch.randn(n, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def real_and_fake(n=600, m=500, size=12, seed=0):
-    """Two sets that differ in mean, covariance and coverage, so that no two numbers agree."""
-    mix = draw(size, size, seed + 9) / size**0.5
-    real = draw(n, size, seed) @ mix
-    fake = 0.7 * draw(m, size, seed + 1) @ mix + 0.2
+    """Return sets that differ in mean, covariance and coverage, so that all measures differ."""
+    mix = normal(size, size, seed + 9) / size**0.5
+    real = normal(n, size, seed) @ mix
+    fake = 0.7 * normal(m, size, seed + 1) @ mix + 0.2
     return real, fake
 
 
 def lattice(n, seed):
-    """Points with many ties, which lie on each other's edges."""
+    """Return points with many equal distances, on the boundaries of each other's balls."""
     return torch.randint(4, (n, 2), generator=torch.Generator().manual_seed(seed)).double()
 
 
 def prdc(real, fake, k, capsys):
-    found = compute_prdc(real.numpy(), fake.numpy(), nearest_k=k)
+    result = compute_prdc(real.numpy(), fake.numpy(), nearest_k=k)
     capsys.readouterr()  # it prints
-    return found
+    return result
 
 
 # ----------------------------------------------------------------------------------- distances
 
 
 @pytest.mark.parametrize("size", [3, 40])
-def test_frechet_is_torch_fidelitys(fidelity, size):
-    """It takes eigenvalues of the unsymmetric product of covariances, we of a symmetric one."""
+def test_frechet_agrees_with_torch_fidelity(fidelity, size):
+    """torch-fidelity takes eigenvalues of the unsymmetric product of the covariances."""
     real, fake = real_and_fake(size=size)
     fid = fidelity["fid"]
     theirs = fid.fid_statistics_to_metric(
         fid.fid_features_to_statistics(fake), fid.fid_features_to_statistics(real), verbose=False
     )
     assert frechet(real, fake) == pytest.approx(theirs[fid.KEY_METRIC_FID], rel=1e-8)
-    # float32 features, as extractors give: we raise them to float64 before the sums
+    # float32 features, as extractors return them, are converted to float64 before summing
     assert frechet(real.float(), fake.float()) == pytest.approx(
         theirs[fid.KEY_METRIC_FID], rel=1e-5
     )
 
 
-def test_the_kernel_and_its_unbiased_estimate_are_torch_fidelitys(fidelity):
-    """On the very subsets that we draw, to rounding."""
+def test_unbiased_kernel_estimate_agrees_with_torch_fidelity_on_equal_subsets(fidelity):
     real, fake = real_and_fake()
     generator, theirs = torch.Generator().manual_seed(3), []
     for _ in range(7):
@@ -84,7 +83,7 @@ def test_the_kernel_and_its_unbiased_estimate_are_torch_fidelitys(fidelity):
     assert ours.value == pytest.approx(float(np.mean(theirs)), rel=1e-9)
 
 
-def test_kernel_distance_is_torch_fidelitys_within_the_error_of_subsets(fidelity):
+def test_kernel_distance_agrees_with_torch_fidelity_within_the_error_of_subsets(fidelity):
     real, fake = real_and_fake()
     kid = fidelity["kid"]
     theirs = kid.kid_features_to_metric(
@@ -93,13 +92,13 @@ def test_kernel_distance_is_torch_fidelitys_within_the_error_of_subsets(fidelity
     ours = kernel_distance(real, fake, subsets=100, subset_size=100)
     mean, std = theirs[kid.KEY_METRIC_KID_MEAN], theirs[kid.KEY_METRIC_KID_STD]
     assert ours.value == pytest.approx(mean, abs=4 * std * (2 / 100) ** 0.5)
-    assert mean > 10 * std * (2 / 100) ** 0.5  # so the line above can fail
+    assert mean > 10 * std * (2 / 100) ** 0.5  # otherwise the check above could not fail
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("sets", ["smooth", "lattice"])
 @pytest.mark.parametrize("save_cpu_ram", [False, True])
-def test_precision_and_recall_are_torch_fidelitys(fidelity, k, sets, save_cpu_ram):
+def test_precision_and_recall_agree_with_torch_fidelity(fidelity, k, sets, save_cpu_ram):
     real, fake = real_and_fake() if sets == "smooth" else (lattice(23, 1), lattice(9, 2) + 1)
     theirs = fidelity["prc"].prc_features_to_metric(
         fake, real, prc_neighborhood=k, save_cpu_ram=save_cpu_ram, verbose=False
@@ -110,7 +109,7 @@ def test_precision_and_recall_are_torch_fidelitys(fidelity, k, sets, save_cpu_ra
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_all_four_are_prdcs_where_nothing_lies_on_an_edge(k, capsys):
+def test_all_four_measures_agree_with_prdc_without_ties(k, capsys):
     real, fake = real_and_fake()
     theirs = prdc(real, fake, k, capsys)
     pr, dc = precision_recall(real, fake, k=k), density_coverage(real, fake, k=k)
@@ -118,11 +117,11 @@ def test_all_four_are_prdcs_where_nothing_lies_on_an_edge(k, capsys):
     assert pr.recall == pytest.approx(theirs["recall"], abs=1e-12)
     assert dc.density == pytest.approx(theirs["density"], rel=1e-12)
     assert dc.coverage == pytest.approx(theirs["coverage"], abs=1e-12)
-    assert len({round(v, 3) for v in theirs.values()}) == 4  # a mix-up would show
+    assert len({round(v, 3) for v in theirs.values()}) == 4  # so a mix-up is detected
 
 
-def test_on_the_edge_density_and_coverage_are_prdcs_and_precision_is_the_papers(capsys):
-    """prdc leaves the edge out of precision and recall as well, so it finds less there."""
+def test_with_ties_density_and_coverage_agree_with_prdc_and_precision_with_the_paper(capsys):
+    """prdc excludes the boundary for precision and recall too, so its values are lower."""
     real, fake = lattice(23, 1), lattice(9, 2) + 1
     theirs = prdc(real, fake, 3, capsys)
     pr, dc = precision_recall(real, fake, k=3), density_coverage(real, fake, k=3)
@@ -132,8 +131,7 @@ def test_on_the_edge_density_and_coverage_are_prdcs_and_precision_is_the_papers(
     assert pr.recall >= theirs["recall"]
 
 
-def test_swapped_arguments_are_caught(fidelity, capsys):
-    """Every number that has a direction is another one the wrong way round, here and there."""
+def test_swapped_arguments_change_the_result_as_in_the_libraries(fidelity, capsys):
     real, fake = real_and_fake()
     right, wrong = precision_recall(real, fake), precision_recall(fake, real)
     assert (wrong.precision, wrong.recall) == (right.recall, right.precision)
@@ -141,9 +139,9 @@ def test_swapped_arguments_are_caught(fidelity, capsys):
     right, wrong = density_coverage(real, fake), density_coverage(fake, real)
     assert abs(right.density - wrong.density) > 0.05
     assert abs(right.coverage - wrong.coverage) > 0.05
-    turned = prdc(fake, real, 5, capsys)
-    assert wrong.coverage == pytest.approx(turned["coverage"])
-    theirs = fidelity["prc"].prc_features_to_metric(real, fake, verbose=False)  # the wrong way
+    swapped = prdc(fake, real, 5, capsys)
+    assert wrong.coverage == pytest.approx(swapped["coverage"])
+    theirs = fidelity["prc"].prc_features_to_metric(real, fake, verbose=False)  # swapped
     assert theirs["precision"] == pytest.approx(precision_recall(real, fake).recall, abs=1e-6)
 
 
@@ -152,7 +150,7 @@ def test_swapped_arguments_are_caught(fidelity, capsys):
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Random weights in torch-fidelity's form, and its own network with them."""
+    """Random weights in torch-fidelity's format, and its own network with them."""
     fidelity = inception._torch_fidelity()
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
     cls = fidelity.FeatureExtractorInceptionV3
@@ -166,24 +164,24 @@ def weights(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("channels", "height"), [(3, 32), (1, 28)])
-def test_inception_features_are_torch_fidelitys(weights, channels, height):
+def test_inception_features_agree_with_torch_fidelity(weights, channels, height):
     path, theirs = weights
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (3, channels, height, 30), generator=generator).to(torch.uint8)
     ours = Inception(path, device="cpu")
     assert isinstance(ours, Extractor)
-    found = ours.features(pixels)
-    assert found.shape == (3, ours.num_features)
-    assert float(found.std(0).mean()) > 0
+    result = ours.features(pixels)
+    assert result.shape == (3, ours.num_features)
+    assert float(result.std(0).mean()) > 0
     with torch.no_grad():
         expected = theirs(pixels.repeat(1, 3 // channels, 1, 1))[0]
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-    # floats in [-1, 1] are the same images, in batches of any size
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+    # the same images as floats in [-1, 1], and in another batch size
     images = pixels.float() / 127.5 - 1
     torch.testing.assert_close(ours.features(images, batch_size=2), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_inception_carries_the_hash_of_its_file(weights, tmp_path):
+def test_inception_has_the_hash_of_its_weights_file(weights, tmp_path):
     path, theirs = weights
     first = Inception(path, device="cpu")
     state = theirs.state_dict()
@@ -191,23 +189,23 @@ def test_inception_carries_the_hash_of_its_file(weights, tmp_path):
     torch.save(state, tmp_path / "other.pth")
     assert first.hash == inception.hashlib.sha256(path.read_bytes()).hexdigest()
     assert Inception(tmp_path / "other.pth").hash != first.hash
-    with pytest.raises(UserError, match="grey or RGB"):
+    with raises_code("unsupported-channels"):
         first.features(torch.zeros(1, 2, 8, 8))
-    with pytest.raises(UserError, match="not finite"):
+    with raises_code("not-finite"):
         first.features(torch.full((1, 3, 8, 8), torch.nan))
 
 
-class Harm:
-    """Would run code when unpickled."""
+class CodeWhenUnpickled:
+    """Runs code when unpickled."""
 
-    harmed = False
+    executed = False
 
     def __reduce__(self):
-        return (setattr, (Harm, "harmed", True))
+        return (setattr, (CodeWhenUnpickled, "executed", True))
 
 
 @pytest.mark.parametrize("content", ["text", "empty", "other", "list", "code", "folder", "none"])
-def test_wrong_weights_are_one_sentence_and_no_code_runs(content, tmp_path):
+def test_wrong_weights_are_refused_without_running_code(content, tmp_path):
     path = tmp_path / "weights.pth"
     if content == "text":
         path.write_text("not weights")
@@ -216,41 +214,49 @@ def test_wrong_weights_are_one_sentence_and_no_code_runs(content, tmp_path):
     elif content == "folder":
         path.mkdir()
     elif content != "none":
-        kept = {"other": {"head.bias": torch.zeros(2)}, "list": [1, 2], "code": Harm()}
-        torch.save(kept[content], path)
-    with pytest.raises(UserError, match=r"weights-inception-2015-12-05-6726825d\.pth") as caught:
+        contents = {
+            "other": {"head.bias": torch.zeros(2)},
+            "list": [1, 2],
+            "code": CodeWhenUnpickled(),
+        }
+        torch.save(contents[content], path)
+    unreadable = content in ("folder", "none")
+    with raises_code("unreadable-weights" if unreadable else "wrong-weights") as caught:
         Inception(path)
     assert str(path) in str(caught.value)
-    assert not Harm.harmed
+    assert inception.WEIGHTS_FILE in str(caught.value)
+    assert not CodeWhenUnpickled.executed
 
 
-def test_a_missing_package_is_one_sentence_and_no_stand_in_stays(monkeypatch, tmp_path):
+def test_missing_package_is_reported_and_leaves_no_stand_in(monkeypatch, tmp_path):
     loaded = [n for n in sys.modules if n.split(".")[0] in ("torch_fidelity", "torchvision")]
     for name in loaded:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(
-        sys, "meta_path", [Refuse("torch_fidelity"), Refuse("torchvision"), *sys.meta_path]
+        sys,
+        "meta_path",
+        [FailingImport("torch_fidelity"), FailingImport("torchvision"), *sys.meta_path],
     )
-    with pytest.raises(UserError, match=r"pip install --no-deps 'torch-fidelity>=0\.4' tqdm"):
+    with raises_code("missing-package"):
         Inception(tmp_path / "weights.pth")
     assert not [n for n in sys.modules if n.split(".")[0] == "torchvision"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ImportError])
-def test_torch_fidelity_is_imported_beside_a_broken_torchvision(error, monkeypatch):
-    """A torchvision built for another torch raises RuntimeError and leaves parts behind."""
+def test_torch_fidelity_is_imported_despite_a_broken_torchvision(error, monkeypatch):
+    """A torchvision built for another torch raises RuntimeError and leaves modules behind."""
     for name in [n for n in sys.modules if n.split(".")[0] == "torch_fidelity"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torchvision.extension", ModuleType("torchvision.extension"))
-    monkeypatch.setattr(sys, "meta_path", [Refuse("torchvision", error), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [FailingImport("torchvision", error), *sys.meta_path])
     assert hasattr(inception._torch_fidelity(), "FeatureExtractorInceptionV3")
     assert not [n for n in sys.modules if n.split(".")[0] == "torchvision"]
     for name in [n for n in sys.modules if n.split(".")[0] == "torch_fidelity"]:
-        monkeypatch.delitem(sys.modules, name)  # the others of this file come back
+        monkeypatch.delitem(sys.modules, name)  # monkeypatch restores the modules of other tests
 
 
-class Refuse:
-    """A package that can't be imported."""
+class FailingImport:
+    """An import finder that fails for one package."""
 
     def __init__(self, package, error=ModuleNotFoundError):
         self.package, self.error = package, error

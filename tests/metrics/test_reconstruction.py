@@ -3,9 +3,9 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from latentarium.data.dataset import to_float
-from latentarium.errors import UserError
-from latentarium.metrics import reconstruction as r
+from latentarium.data.dataset import to_float, to_uint8
+from latentarium.metrics.reconstruction import PSNR_CAP, measure_reconstruction
+from support.errors import raises_code
 
 
 def images(n=6, shape=(1, 28, 28), seed=0):
@@ -20,56 +20,57 @@ def noisy(x, std=0.2, seed=1):
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 20, 33)])
-def test_ssim_and_psnr_are_those_of_scikit_image(shape):
+def test_ssim_and_psnr_agree_with_scikit_image(shape):
     x = images(shape=shape)
     y = noisy(x)
-    found = r.reconstruction(x, y)
+    result = measure_reconstruction(x, y)
     for i in range(len(x)):
         a, b = ((v[i].double().numpy() + 1) / 2 for v in (x, y))
         psnr = peak_signal_noise_ratio(a, b, data_range=1.0)
-        assert float(found.psnr.per_image[i]) == pytest.approx(psnr, abs=1e-5)
-        # its mean leaves out half a window at each border: the places of a whole window
+        assert float(result.psnr.per_image[i]) == pytest.approx(psnr, abs=1e-5)
+        # scikit-image also averages over the positions where the whole window fits
         ssim = structural_similarity(
             a, b, data_range=1.0, channel_axis=0, gaussian_weights=True, sigma=1.5,
             use_sample_covariance=False,
         )  # fmt: skip
-        assert float(found.ssim.per_image[i]) == pytest.approx(ssim, abs=1e-5)
+        assert float(result.ssim.per_image[i]) == pytest.approx(ssim, abs=1e-5)
 
 
-def test_an_error_of_known_size():
+def test_error_of_known_size():
     """0.2 in [-1, 1] is 0.1 in [0, 1]: an error of 0.01, 20 dB."""
     x = torch.zeros(3, 1, 12, 12)
-    found = r.reconstruction(x, x + 0.2)
-    assert found.mse.value == pytest.approx(0.01, rel=1e-5)
-    assert found.psnr.value == pytest.approx(20, abs=1e-4)
+    result = measure_reconstruction(x, x + 0.2)
+    assert result.mse.value == pytest.approx(0.01, rel=1e-5)
+    assert result.psnr.value == pytest.approx(20, abs=1e-4)
 
 
-def test_equal_images():
+def test_equal_images_have_no_error():
     x = images()
-    found = r.reconstruction(x, x)
-    assert found.mse.value == 0
-    assert found.psnr.value == r.PSNR_CAP
-    assert found.ssim.value == pytest.approx(1)
+    result = measure_reconstruction(x, x)
+    assert result.mse.value == 0
+    assert result.psnr.value == PSNR_CAP
+    assert result.ssim.value == pytest.approx(1)
 
 
-def test_uint8_originals_are_the_floats_they_stand_for():
+def test_uint8_and_float_originals_give_the_same_result():
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 1, 12, 12), np.uint8))
     y = noisy(to_float(pixels))
     assert (
-        r.reconstruction(pixels, y).ssim.value == r.reconstruction(to_float(pixels), y).ssim.value
+        measure_reconstruction(pixels, y).ssim.value
+        == measure_reconstruction(to_float(pixels), y).ssim.value
     )
 
 
-def test_more_noise_is_worse_in_every_quantity():
+def test_more_noise_is_worse_in_every_measure():
     x = images(40)
-    clear, foggy = (r.reconstruction(x, noisy(x, std)) for std in (0.05, 0.4))
-    assert clear.mse.interval[1] < foggy.mse.interval[0]
-    assert clear.psnr.interval[0] > foggy.psnr.interval[1]
-    assert clear.ssim.interval[0] > foggy.ssim.interval[1]
+    weak, strong = (measure_reconstruction(x, noisy(x, std)) for std in (0.05, 0.4))
+    assert weak.mse.interval[1] < strong.mse.interval[0]
+    assert weak.psnr.interval[0] > strong.psnr.interval[1]
+    assert weak.ssim.interval[0] > strong.ssim.interval[1]
 
 
-class Means:
-    """The mean of each row as features."""
+class RowMeans:
+    """An extractor whose features are the means of the rows."""
 
     name, hash, num_features = "means", "0" * 64, 12
 
@@ -77,28 +78,30 @@ class Means:
         return to_float(images).mean((1, 3))
 
 
-def test_features_tell_a_reconstruction_from_another_image():
+def test_feature_distance_distinguishes_a_reconstruction_from_another_image():
     x = images(50, (1, 12, 12))
-    found = r.reconstruction(x, noisy(x, 0.05), Means())
-    assert found.features is not None
-    assert found.features_of_others is not None
-    assert found.features.interval[1] < 0.2 * found.features_of_others
-    equal = r.reconstruction(x, x.clone(), Means()).features
+    result = measure_reconstruction(x, noisy(x, 0.05), RowMeans())
+    assert result.feature_distance is not None
+    assert result.unrelated_feature_distance is not None
+    assert result.feature_distance.interval[1] < 0.2 * result.unrelated_feature_distance
+    equal = measure_reconstruction(x, x.clone(), RowMeans()).feature_distance
     assert equal is not None
     assert equal.value == 0
 
 
-def test_images_smaller_than_the_window_have_a_smaller_one():
+def test_window_shrinks_for_small_images():
     x = images(3, (1, 4, 5))
-    assert r.reconstruction(x, x).ssim.value == pytest.approx(1)
-    assert r.reconstruction(x, noisy(x)).ssim.value < 0.99
+    assert measure_reconstruction(x, x).ssim.value == pytest.approx(1)
+    assert measure_reconstruction(x, noisy(x)).ssim.value < 0.99
     dot = torch.zeros(2, 1, 1, 1)
-    assert r.reconstruction(dot, dot).ssim.value == pytest.approx(1)
+    assert measure_reconstruction(dot, dot).ssim.value == pytest.approx(1)
 
 
-def test_what_does_not_match_is_a_sentence():
+def test_invalid_sets_are_refused():
     x = images()
-    with pytest.raises(UserError, match="at least one"):
-        r.reconstruction(x[:0], x[:0])
-    with pytest.raises(UserError, match="not finite"):
-        r.reconstruction(x, x * torch.nan)
+    with raises_code("too-few-images"):
+        measure_reconstruction(x[:0], x[:0])
+    with raises_code("shape-mismatch"):
+        measure_reconstruction(to_uint8(x), x[:-1])
+    with raises_code("not-finite"):
+        measure_reconstruction(x, x * torch.nan)

@@ -1,4 +1,4 @@
-"""One life for every family: build, play, decode, sample, save."""
+"""Every family: build, play a move, sample, save and load, and what it can do."""
 
 from dataclasses import replace
 
@@ -9,7 +9,6 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batches
-from latentarium.errors import UserError
 from latentarium.models.build import build
 from latentarium.rng import Noise
 from latentarium.training import game
@@ -19,6 +18,7 @@ from latentarium.training.game import (
     parameter_deltas,
     play_move,
 )
+from support.errors import raises_code
 
 
 def families():
@@ -50,7 +50,7 @@ SHAPES = [(1, 12, 10), (3, 9, 13)]
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_move_changes_only_the_movers_parameters(name, shape):
+def test_a_move_changes_only_the_players_own_parameters(name, shape):
     data = tiny_data(shape=shape)
     model = build(FAMILIES[name], data.card).train()
     batches = Batches(data.train, 16, 0)
@@ -72,8 +72,8 @@ def test_a_move_changes_only_the_movers_parameters(name, shape):
         assert float(found["own_delta"]) > 0
 
 
-def test_without_the_freeze_a_gradient_would_leak(monkeypatch):
-    """The test above can fail: this is what it would see."""
+def test_without_freezing_a_gradient_reaches_the_other_player(monkeypatch):
+    """Show that the test above can fail."""
     from contextlib import nullcontext
 
     data = tiny_data()
@@ -87,7 +87,7 @@ def test_without_the_freeze_a_gradient_would_leak(monkeypatch):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_life(name):
+def test_life_cycle(name):
     data = tiny_data()
     config = FAMILIES[name]
     model = build(config, data.card).eval()
@@ -101,14 +101,24 @@ def test_life(name):
     assert torch.equal(images, twin.sample(7, seed=3))
     x = images[:4]
     y = torch.tensor([0, 1, 2, 0]) if model.decodes_label else None
-    if isinstance(config, AutoencoderConfig):
-        assert model.encode(x, y).mean.shape == (4, config.latent_dim)
+    if model.has_encoder:
+        posterior = model.encode(x, y)
+        assert posterior.mean.shape == (4, config.latent_dim)
+        assert posterior.has_density == model.has_likelihood
         assert model.reconstruct(x, y).shape == x.shape
+        assert model.distortion(x, posterior.mean, y).shape == (4,)
     else:
-        with pytest.raises(UserError, match="no encoder"):
-            model.encode(x)
-        with pytest.raises(UserError, match="no encoder"):
-            model.reconstruct(x)
+        for call in (model.encode, model.reconstruct):
+            with raises_code("no-encoder"):
+                call(x)
+        with raises_code("no-likelihood"):
+            model.distortion(x, torch.zeros(4, config.latent_dim))
+    if model.has_discriminator:
+        assert model.discriminate(x, y).shape == (4,)
+    else:
+        with raises_code("no-discriminator"):
+            model.discriminate(x, y)
+    assert model.adversarial == (len(model.players()) > 1)
 
 
 @pytest.mark.parametrize("name", ["vae_class", "cvae", "cgan"])
@@ -123,41 +133,47 @@ def test_labels_by_number_name_list_and_weights(name):
     near = hot.clone()
     near[:, 2], near[:, 0] = 0.999, 0.001
     assert (model.sample(4, near, seed=1) - want).abs().max() < 0.05
-    for wrong, words in (
-        (3, "no class 3"),
-        (-1, "no class -1"),
-        ("cat", "no class 'cat'"),
-        ([0, 1], "2 labels for 4 images"),
-        (torch.zeros(4, 2), "shape"),
-        (1.5, "A label is"),
+    for wrong, code in (
+        (3, "unknown-class"),
+        (-1, "unknown-class"),
+        ("cat", "unknown-class"),
+        ([0, 1], "label-shape"),
+        (torch.zeros(4, 2), "label-shape"),
+        (1.5, "label-shape"),
     ):
-        with pytest.raises(UserError, match=words):
+        with raises_code(code):
             model.sample(4, wrong)
 
 
-def test_a_label_too_many_and_labels_missing_are_errors():
-    data, bare = tiny_data(), tiny_data(labelled=False)
-    with pytest.raises(UserError, match="can't be told"):
+def test_superfluous_and_missing_labels_are_errors():
+    data, unlabelled = tiny_data(), tiny_data(labelled=False)
+    with raises_code("label-not-taken"):
         build(FAMILIES["gan"], data.card).sample(2, 1)
-    with pytest.raises(UserError, match="needs labels"):
-        build(FAMILIES["cgan"], bare.card)
+    with raises_code("labels-missing"):
+        build(FAMILIES["cgan"], unlabelled.card)
     model = build(FAMILIES["cgan"], data.card)
-    with pytest.raises(UserError, match="conditional"):
+    with raises_code("label-missing"):
         model.decode(torch.zeros(1, model.latent_dim))
-    bare_model = build(FAMILIES["vae"], data.card)
-    with pytest.raises(UserError, match="does not look at labels"):
-        bare_model.decode(torch.zeros(1, bare_model.latent_dim), torch.tensor([0]))
-    with pytest.raises(UserError, match="at least 1"):
+    unconditional = build(FAMILIES["vae"], data.card)
+    with raises_code("label-not-taken"):
+        unconditional.decode(torch.zeros(1, unconditional.latent_dim), torch.tensor([0]))
+    with raises_code("invalid-count"):
         model.sample(0)
 
 
-def test_truncation_draws_images_together():
+def test_networks_that_do_not_see_the_label_ignore_it():
+    model = build(FAMILIES["vae_class"], tiny_data().card).eval()
+    z = torch.zeros(2, model.latent_dim)
+    assert torch.equal(model.decode(z, torch.tensor([0, 1])), model.decode(z))
+
+
+def test_truncation_reduces_the_variety_of_samples():
     model = build(FAMILIES["gan"], tiny_data().card).eval()
     wide, narrow = model.sample(50), model.sample(50, truncation=0.1)
     assert narrow.std(0).mean() < 0.5 * wide.std(0).mean()
 
 
-def test_wrong_labels_are_wrong_and_cover_all():
+def test_wrong_labels_are_never_the_right_one_and_cover_all_others():
     model = build(FAMILIES["cgan"], tiny_data().card)
     right = torch.eye(3)[torch.arange(300) % 3]
     wrong = model._wrong(right, Noise(0))  # pyright: ignore[reportCallIssue]
@@ -166,7 +182,7 @@ def test_wrong_labels_are_wrong_and_cover_all():
     assert len(pairs) == 6
 
 
-def test_only_restores_what_was_frozen():
+def test_freeze_others_restores_parameters_that_were_frozen_before():
     model = build(FAMILIES["gan"], tiny_data().card)
     first = next(iter(model.parameters()))
     first.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Each family's loss is the sum that its docstring says, of terms computed another way here."""
+"""Each family's loss equals its documented formula, computed here in another way."""
 
 from dataclasses import replace
 
@@ -11,13 +11,13 @@ from latentarium import presets
 from latentarium.config import ADVERSARIAL_LOSSES, AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batch, Batches
 from latentarium.distributions import ClassGaussian, DiagonalGaussian, Point
-from latentarium.errors import UserError
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
 from latentarium.models.gan import GAN
 from latentarium.nn import EncoderTrunk
 from latentarium.objectives import build_adversarial_loss
 from latentarium.rng import Noise
+from support.errors import raises_code
 
 
 def one_batch(shape=(1, 12, 10)) -> Batch:
@@ -86,7 +86,7 @@ def test_an_autoencoder_has_no_rate_and_its_posterior_is_a_point():
     assert torch.equal(loss.total, model.loss(batch, Noise(1)).total)  # nothing is drawn
 
 
-def test_a_denoiser_sees_noise_and_is_asked_for_the_clean_image():
+def test_a_denoising_autoencoder_reconstructs_the_clean_image_from_a_noisy_one():
     model, batch = autoencoder("ae_debug", noise_std=0.5), one_batch()
     seen: list[Tensor] = []
     model.encoder.register_forward_hook(lambda module, given, out: seen.append(given[0]))
@@ -97,12 +97,12 @@ def test_a_denoiser_sees_noise_and_is_asked_for_the_clean_image():
     clean = model.likelihood.nll(output, batch.x).mean()
     torch.testing.assert_close(loss.total, clean)
     assert not torch.equal(loss.total, model.loss(batch, Noise(1)).total)
-    with torch.no_grad():  # in use there is no noise
+    with torch.no_grad():  # no noise outside of training
         model.encode(batch.x)
     assert torch.equal(seen[-1], batch.x)
 
 
-def test_a_conditional_vae_reads_its_label_on_both_sides():
+def test_encoder_and_decoder_of_a_conditional_vae_depend_on_the_label():
     model, batch = autoencoder("vae_debug", conditional=True), one_batch()
     other = (labels_of(batch) + 1) % 3
     with torch.no_grad():
@@ -142,8 +142,8 @@ def test_both_penalties_of_a_linear_discriminator_are_its_squared_weight(r1, r2)
     torch.testing.assert_close(loss.total, total)
 
 
-def test_the_penalty_shrinks_the_weight():
-    """d/dw of gamma/2 |w|^2 is gamma w: the penalty is differentiable once more."""
+def test_the_penalty_is_differentiable():
+    """d/dw of gamma/2 |w|^2 is gamma w."""
     batch = one_batch()
     gradients = []
     for r1 in (0.0, 7.0):
@@ -157,7 +157,7 @@ def test_the_penalty_shrinks_the_weight():
 
 
 def test_r1_is_taken_on_real_images_and_r2_on_generated_ones():
-    """Image by image, which also shows that no logit depends on another image."""
+    """Computed one image at a time, so no logit depends on another image."""
     model, batch = adversaries("cgan_debug", r1=2.0, r2=0.0, wrong_label_weight=0.0), one_batch()
     loss = model.discriminator_loss(batch, Noise(0))
     with torch.no_grad():
@@ -173,7 +173,7 @@ def test_r1_is_taken_on_real_images_and_r2_on_generated_ones():
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
-def test_the_generators_loss_is_that_of_its_fakes_beside_the_reals(kind):
+def test_the_generators_loss_is_that_of_its_fakes_paired_with_reals(kind):
     model, batch = adversaries("cgan_debug", loss=kind), one_batch()
     with torch.no_grad():
         z = Noise(5).normal(len(batch.x), model.latent_dim)
@@ -205,8 +205,8 @@ def test_a_blind_discriminator_gives_both_players_the_equilibrium_value(kind):
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
-def test_the_games_terms_are_those_of_the_logits(kind):
-    """Logits that come from `decode` and `discriminate` give the loss's own terms."""
+def test_logged_terms_equal_those_of_the_public_methods(kind):
+    """`decode` and `discriminate` give the same logits as the loss."""
     model, batch = adversaries("cgan_debug", loss=kind, r1=0.0, r2=0.0), one_batch()
     loss = model.discriminator_loss(batch, Noise(5))
     with torch.no_grad():
@@ -219,8 +219,8 @@ def test_the_games_terms_are_those_of_the_logits(kind):
     torch.testing.assert_close(loss.total.detach(), total)
 
 
-def test_real_images_with_wrong_labels_are_taught_to_be_refused():
-    """One step down the loss lowers the logits of real images under other labels."""
+def test_the_wrong_label_term_lowers_logits_of_real_images_under_wrong_labels():
+    """One gradient step of the discriminator."""
     model, batch = adversaries("cgan_debug", wrong_label_weight=50.0, r1=0.0, r2=0.0), one_batch()
     before = model.discriminator_loss(batch, Noise(0))
     loss = before.total
@@ -229,13 +229,16 @@ def test_real_images_with_wrong_labels_are_taught_to_be_refused():
     for p, g in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
         p.data -= 1e-4 * g
     after = model.discriminator_loss(batch, Noise(0))
-    gap = "real_logit", "wrong_logit"
-    assert after.terms[gap[0]] - after.terms[gap[1]] > before.terms[gap[0]] - before.terms[gap[1]]
+
+    def margin(terms: dict[str, Tensor]) -> Tensor:
+        return terms["real_logit"] - terms["wrong_logit"]
+
+    assert margin(after.terms) > margin(before.terms)
     assert after.terms["wrong_label"] < before.terms["wrong_label"]
 
 
-def test_a_discriminator_scores_image_and_label_together():
-    """D(x, soft) of a blend of labels is the blend of D(x, y): the projection is linear in y."""
+def test_the_discriminator_is_linear_in_the_label():
+    """D(x, y) for a blend of labels is the blend of the logits (projection)."""
     model, batch = adversaries("cgan_debug"), one_batch()
     hot = nn.functional.one_hot(labels_of(batch), 3).float()
     other = hot.roll(1, 1)
@@ -249,7 +252,7 @@ def test_a_discriminator_scores_image_and_label_together():
         assert not torch.allclose(blend, model.discriminate(batch.x, batch.y))
 
 
-def test_blending_two_classes_is_continuous_and_joins_them():
+def test_blending_two_classes_gives_a_continuous_path_between_them():
     model = adversaries("cgan_debug").eval()
     weights = torch.linspace(0, 1, 65)
     labels = torch.stack([1 - weights, weights, torch.zeros(65)], 1)
@@ -263,10 +266,10 @@ def test_blending_two_classes_is_continuous_and_joins_them():
     assert 0 < float(steps.max()) < 0.2 * float(across)
 
 
-def test_one_class_only_has_no_wrong_label():
+def test_the_wrong_label_term_needs_two_classes():
     one = replace(tiny_data().card, classes=("only",))
     config = presets.cgan_debug().model
-    with pytest.raises(UserError, match="one class only"):
+    with raises_code("too-few-classes"):
         build(config, one)
     assert isinstance(config, GANConfig)
     model = build(replace(config, wrong_label_weight=0.0), one)
@@ -275,7 +278,7 @@ def test_one_class_only_has_no_wrong_label():
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (4, 29, 29), (1, 8, 100), (3, 64, 9)])
 @pytest.mark.parametrize("preset", ["vae_debug", "cgan_debug"])
-def test_any_size_goes_there_and_back(shape, preset):
+def test_families_accept_images_of_any_size(shape, preset):
     card = replace(tiny_data().card, image_shape=shape)
     model = build(presets.get(preset).model, card)
     assert model.sample(2).shape == (2, *shape)

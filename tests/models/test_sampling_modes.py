@@ -1,18 +1,17 @@
-"""What `sample` may not disturb, and what truncation means."""
+"""`sample` has no side effects, and truncation scales the deviation from the mean."""
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import GANConfig, NetConfig
-from latentarium.errors import UserError
 from latentarium.models.build import build
+from support.errors import raises_code
 
 
-def test_sampling_leaves_mode_statistics_and_random_state_alone():
+def test_sampling_changes_no_mode_no_statistics_and_no_random_state():
     config = presets.gan_debug().model
     assert isinstance(config, GANConfig)
     normed = replace(config, generator=NetConfig(width=4, depth=1, norm="batch"))
@@ -29,8 +28,8 @@ def test_sampling_leaves_mode_statistics_and_random_state_alone():
     assert not model.training
 
 
-def test_truncation_shrinks_to_the_middle_of_the_class():
-    """At 0 nothing is left but the decoded mean of the class's Gaussian."""
+def test_truncation_moves_samples_to_the_mean_of_the_class():
+    """At 0 every sample is the decoded mean of the class's Gaussian."""
     model = build(presets.vae_class_debug().model, tiny_data().card).eval()
     label = torch.tensor([2])
     with torch.no_grad():
@@ -39,7 +38,7 @@ def test_truncation_shrinks_to_the_middle_of_the_class():
     far = [(model.sample(1, 2, truncation=t) - middle).norm() for t in (1.0, 0.5, 0.1)]
     assert far[0] > far[1] > far[2] > 0
     for wrong in (-0.1, float("nan"), float("inf")):
-        with pytest.raises(UserError, match="truncation is"):
+        with raises_code("invalid-truncation"):
             model.sample(1, 2, truncation=wrong)
 
 

@@ -1,4 +1,4 @@
-"""Theorems about the adversarial formulas."""
+"""Theorems about adversarial losses and gradient penalties."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_a_blind_discriminator_gives_the_equilibrium_values(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_players_want_opposite_things_of_the_fakes(kind):
+def test_the_players_push_generated_images_in_opposite_directions(kind):
     real, fake = Noise(2).normal(8) * 0.3, (Noise(3).normal(8) * 0.3).requires_grad_()
     (down,) = torch.autograd.grad(
         build_adversarial_loss(kind).discriminator(real, fake).sum(), fake
@@ -39,7 +39,7 @@ def test_players_want_opposite_things_of_the_fakes(kind):
     assert (up < 0).all()
 
 
-def test_the_relativistic_game_sees_only_differences():
+def test_the_relativistic_loss_depends_on_differences_of_logits_only():
     real, fake = Noise(4).normal(6), Noise(5).normal(6)
     torch.testing.assert_close(
         relativistic.discriminator(real, fake),

@@ -1,4 +1,4 @@
-"""The run folder keeps what it holds, and says what is wrong with it."""
+"""The run folder keeps its files and reports what is wrong with them."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,8 @@ from latentarium.config import DataCard, from_dict
 from latentarium.errors import UserError
 from latentarium.run import Run, load
 from latentarium.run.checkpoints import Checkpoint
-from latentarium.training.train import train
+from latentarium.training import train
+from support.errors import raises_code
 
 
 def fresh(folder) -> Run:
@@ -27,7 +28,7 @@ def numbered(step: int) -> Checkpoint:
     return Checkpoint(step, 1.5, {"a": torch.full((3,), float(step))})
 
 
-def test_the_last_two_checkpoints_are_kept_and_the_newest_is_read(tmp_path):
+def test_two_checkpoints_are_kept_and_the_newest_is_read(tmp_path):
     run = fresh(tmp_path / "r")
     assert run.latest_checkpoint() is None
     for step in (9, 10, 100):
@@ -44,8 +45,8 @@ def test_the_last_two_checkpoints_are_kept_and_the_newest_is_read(tmp_path):
     assert saved.tensors["a"].tolist() == [100.0] * 3
 
 
-def test_weights_without_their_card_are_no_checkpoint_and_are_swept(tmp_path):
-    """What a kill between the two writes leaves."""
+def test_tensors_without_their_card_are_ignored_and_then_deleted(tmp_path):
+    """A kill between the two writes leaves them."""
     run = fresh(tmp_path / "r")
     run.save_checkpoint(numbered(10))
     run.save_checkpoint(numbered(20))
@@ -57,7 +58,7 @@ def test_weights_without_their_card_are_no_checkpoint_and_are_swept(tmp_path):
     assert [n for n in names(run) if "20" in n] == []
 
 
-def test_what_another_hand_put_among_checkpoints_stays_and_is_none(tmp_path):
+def test_foreign_files_among_checkpoints_are_ignored_and_kept(tmp_path):
     run = fresh(tmp_path / "r")
     run.save_checkpoint(numbered(10))
     place = run.folder / "checkpoints"
@@ -67,36 +68,36 @@ def test_what_another_hand_put_among_checkpoints_stays_and_is_none(tmp_path):
     for step in (20, 30):
         run.save_checkpoint(numbered(step))
     assert run.checkpoints() == [20, 30]
-    assert run.last_good().startswith("The last good checkpoint is that of step 30")
+    assert run.checkpoint_path(30).is_file()
     assert {"000000010 copy.json", "best.safetensors", "notes"} < set(names(run))
 
 
-def test_a_card_that_lies_about_its_step_is_passed_over(tmp_path):
-    """The checksum guards the tensors; the name guards the step."""
+def test_a_card_with_a_wrong_step_is_skipped(tmp_path):
+    """The checksum protects the tensors, the file name protects the step."""
     run = fresh(tmp_path / "r")
     run.save_checkpoint(numbered(10))
     run.save_checkpoint(numbered(20))
     card = run.folder / "checkpoints" / "000000020.json"
     card.write_text(card.read_text().replace('"step": 20', '"step": 28'))
-    with pytest.warns(UserWarning, match="its step is not that of its name"):
+    with pytest.warns(UserWarning, match="0000000"):
         saved = run.latest_checkpoint()
     assert saved is not None
     assert saved.step == 10
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", '"x"', "{", '{"step": 20}'])
-def test_a_card_that_is_no_card_is_passed_over(tmp_path, content):
+def test_a_malformed_card_is_skipped(tmp_path, content):
     run = fresh(tmp_path / "r")
     run.save_checkpoint(numbered(10))
     run.save_checkpoint(numbered(20))
     (run.folder / "checkpoints" / "000000020.json").write_text(content)
-    with pytest.warns(UserWarning, match="damaged"):
+    with pytest.warns(UserWarning, match="0000000"):
         saved = run.latest_checkpoint()
     assert saved is not None
     assert saved.step == 10
 
 
-def test_what_a_kill_left_neither_blocks_nor_stays(tmp_path):
+def test_temporary_files_of_a_kill_are_ignored_and_deleted(tmp_path):
     folder = tmp_path / "r"
     folder.mkdir()
     (folder / ".config.json.77.tmp").write_bytes(b"{")
@@ -109,7 +110,7 @@ def test_what_a_kill_left_neither_blocks_nor_stays(tmp_path):
     assert left <= {".config.json.77.tmp"}
 
 
-def test_the_lock_is_free_again_after_use(tmp_path):
+def test_the_lock_is_released_after_use(tmp_path):
     run = fresh(tmp_path / "r")
     for _ in range(2):
         with run.lock():
@@ -117,38 +118,48 @@ def test_the_lock_is_free_again_after_use(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "code"),
     [
-        (b"\xff\xfe", "can't be read"),
-        (b"{", "can't be read"),
-        (b"[1]", "not what latentarium writes"),
-        (b"{}", "run format None"),
-        (b'{"format": 2, "versions": 3}', "run format 2"),
-        (b'{"format": 1}', "must be an object"),
+        (b"\xff\xfe", "damaged-file"),
+        (b"{", "damaged-file"),
+        (b"[1]", "damaged-file"),
+        (b"{}", "run-format"),
+        (b'{"format": 2, "versions": 3}', "run-format"),
     ],
 )
-def test_a_config_that_is_none_says_so(tmp_path, content, words):
+def test_a_malformed_config_is_reported(tmp_path, content, code):
     (tmp_path / "config.json").write_bytes(content)
-    with pytest.raises(UserError, match=words):
+    with raises_code(code):
         Run(tmp_path)
 
 
+@pytest.mark.parametrize("key", ["config", "data"])
+@pytest.mark.parametrize("value", [None, [], "x", {}, {"imports": 3}])
+def test_a_config_with_a_malformed_part_is_reported(tmp_path, key, value):
+    run = fresh(tmp_path / "r")
+    path = run.folder / "config.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, key: value}))
+    with pytest.raises(UserError):
+        Run(run.folder)
+
+
 def test_an_image_shape_has_three_values():
-    with pytest.raises(UserError, match="must have 3 values, not 2"):
+    with pytest.raises(UserError):
         from_dict(DataCard, {"source": "a", "fingerprint": "b", "image_shape": [1, 2]})
 
 
-def test_settings_that_cannot_work_do_not_claim_the_folder(tmp_path):
+def test_settings_that_cannot_work_create_no_folder(tmp_path):
     config = presets.cgan_debug()
     big = replace(config, train=replace(config.train, batch_size=500))
-    with pytest.raises(UserError, match="batch_size is 500"):
+    with raises_code("batch-too-large"):
         train(big, tmp_path / "r", tiny_data())
-    with pytest.raises(UserError, match="needs labels"):
+    with raises_code("labels-missing"):
         train(config, tmp_path / "r", tiny_data(labelled=False))
     assert not (tmp_path / "r").exists()
 
 
-def test_a_run_may_move_to_another_device_but_no_setting_may_change(tmp_path):
+def test_only_the_device_may_change_when_a_run_is_resumed(tmp_path):
     config = presets.gan_debug()
     run = fresh(tmp_path / "r")
     elsewhere = replace(config, train=replace(config.train, device="cpu"))
@@ -160,12 +171,12 @@ def test_a_run_may_move_to_another_device_but_no_setting_may_change(tmp_path):
         replace(config, model=replace(config.model, latent_dim=9)),
         presets.ae_debug(),
     ):
-        with pytest.raises(UserError, match="holds another run"):
+        with raises_code("other-run"):
             Run.start(run.folder, other, tiny_data().card)
     assert Run(run.folder).config == config
 
 
-def test_a_loaded_run_needs_nothing_but_its_folder(tmp_path):
+def test_loading_needs_only_config_and_weights(tmp_path):
     run = train(presets.cgan_debug(), tmp_path / "r", tiny_data())
     for name in ("checkpoints", "samples", "snapshots"):
         for path in (run.folder / name).iterdir():
@@ -178,20 +189,20 @@ def test_a_loaded_run_needs_nothing_but_its_folder(tmp_path):
     assert torch.equal(model.sample(3, 1, seed=5), load(moved).sample(3, "1", seed=5))
 
 
-def test_a_snapshot_that_was_not_kept_is_named(tmp_path):
+def test_a_missing_snapshot_is_reported(tmp_path):
     run = train(presets.gan_debug(), tmp_path / "r", tiny_data())
-    with pytest.raises(UserError, match="no snapshot of step 7: it has those of 0, 1, 40"):
+    with raises_code("no-snapshot"):
         run.load(7)
 
 
-def test_of_rows_logged_twice_the_later_counts(tmp_path):
+def test_of_two_rows_of_a_step_the_later_counts(tmp_path):
     run = fresh(tmp_path / "r")
     for step, loss in ((10, 1.0), (20, 2.0), (10, 3.0)):
         run.append_log({"step": step, "loss": loss})
     assert [(row["step"], row["loss"]) for row in run.log()] == [(10, 3.0), (20, 2.0)]
 
 
-def test_no_number_that_json_has_not_is_written(tmp_path):
+def test_non_finite_numbers_are_never_written(tmp_path):
     run = fresh(tmp_path / "r")
     run.save_metrics({"fd": 1.0})
     with pytest.raises(ValueError, match="JSON"):

@@ -1,19 +1,27 @@
 import pytest
 import torch
+from scipy import stats
 
-from latentarium.errors import UserError
-from latentarium.stats.intervals import bootstrap, normal_quantile, wilson
+from latentarium.stats.intervals import bootstrap, normal_quantile, wilson, wilson_from_share
+from support.errors import raises_code
 
 
 @pytest.mark.parametrize(("hits", "n"), [(3, 10), (50, 80), (1, 400)])
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
-def test_wilson_ends_are_where_the_score_test_rejects(hits, n, confidence):
+def test_wilson_bounds_solve_the_score_equation(hits, n, confidence):
     z = normal_quantile(confidence)
     for p in wilson(hits, n, confidence):
         assert abs(hits / n - p) == pytest.approx(z * (p * (1 - p) / n) ** 0.5, rel=1e-9)
 
 
-def test_wilson_at_the_ends_has_a_width_and_stays_within():
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 10), (10, 10), (9958, 10_000)])
+def test_wilson_agrees_with_scipy(hits, n):
+    expected = stats.binomtest(hits, n).proportion_ci(method="wilson")
+    assert wilson(hits, n) == pytest.approx((expected.low, expected.high), abs=1e-15)
+    assert wilson_from_share(hits / n, float(n)) == wilson(hits, n)
+
+
+def test_wilson_of_no_or_only_successes_has_a_width_and_stays_within_zero_and_one():
     low, high = wilson(0, 20)
     assert low == 0
     assert 0.1 < high < 0.2
@@ -21,13 +29,13 @@ def test_wilson_at_the_ends_has_a_width_and_stays_within():
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 0), (5, 4), (-1, 4)])
-def test_wilson_refuses_what_is_no_share(hits, n):
-    with pytest.raises(UserError, match="no share"):
+def test_wilson_refuses_invalid_counts(hits, n):
+    with raises_code("not-a-share"):
         wilson(hits, n)
 
 
 @pytest.mark.parametrize("p", [0.05, 0.5])
-def test_wilson_covers_the_truth_as_often_as_it_says(p):
+def test_wilson_has_its_nominal_coverage(p):
     hits = torch.binomial(
         torch.full((2000,), 100.0), torch.tensor(p), generator=torch.Generator().manual_seed(0)
     )
@@ -35,7 +43,7 @@ def test_wilson_covers_the_truth_as_often_as_it_says(p):
     assert 0.93 < sum(covered) / 2000 < 0.98
 
 
-def test_bootstrap_of_the_mean_agrees_with_the_central_limit():
+def test_bootstrap_of_the_mean_agrees_with_the_central_limit_theorem():
     values = torch.randn(4000, generator=torch.Generator().manual_seed(1)) * 3 + 5
     low, high = bootstrap(values, resamples=2000)
     half = 1.96 * float(values.std()) / 4000**0.5
@@ -43,24 +51,26 @@ def test_bootstrap_of_the_mean_agrees_with_the_central_limit():
     assert high == pytest.approx(float(values.mean()) + half, abs=0.1 * half)
 
 
-def test_the_quick_way_of_the_mean_is_the_loop():
+def test_vectorized_mean_equals_the_loop_over_resamples():
     values = torch.rand(50, 3, generator=torch.Generator().manual_seed(2))
     assert bootstrap(values) == pytest.approx(bootstrap(values, lambda rows: rows.mean()))
 
 
-def test_bootstrap_depends_on_the_seed_alone_and_not_on_blocks(monkeypatch):
+def test_bootstrap_depends_on_the_seed_but_not_on_the_block_size():
     values = torch.rand(100, generator=torch.Generator().manual_seed(3))
-    whole = bootstrap(values, seed=4)
-    monkeypatch.setattr("latentarium.stats.intervals.BLOCK", 250)
-    assert bootstrap(values, seed=4) == whole
-    assert bootstrap(values, seed=5) != whole
+    interval = bootstrap(values, seed=4)
+    assert bootstrap(values, seed=4, max_indices=250) == interval
+    assert bootstrap(values, seed=5) != interval
 
 
-def test_bootstrap_of_equal_values_is_a_point_and_of_none_a_sentence():
+def test_bootstrap_of_equal_values_has_no_width():
     assert bootstrap(torch.full((7,), 2.0)) == (2.0, 2.0)
-    with pytest.raises(UserError, match="at least one value"):
+
+
+def test_bootstrap_refuses_invalid_input():
+    with raises_code("too-few-values"):
         bootstrap(torch.empty(0))
-    with pytest.raises(UserError, match="finite"):
+    with raises_code("not-finite"):
         bootstrap(torch.tensor([1.0, torch.nan]))
-    with pytest.raises(UserError, match="confidence"):
+    with raises_code("invalid-confidence"):
         bootstrap(torch.ones(3), confidence=95.0)

@@ -1,14 +1,21 @@
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 
-from latentarium.errors import UserError
-from latentarium.stats.measurement import Measurement, quantity, say, unlike
+from latentarium.stats.measurement import (
+    Measurement,
+    format_measurement,
+    format_quantity,
+    mismatch,
+)
+from support.errors import raises_code
 
 
 def measurement(**changes):
-    given = {
+    fields = {
         "name": "precision",
         "value": 0.5,
         "unit": "share",
@@ -16,55 +23,85 @@ def measurement(**changes):
         "n": 1000,
         "protocol": "k3",
         "split": "test",
-        "extractor": "judge 12ab",
+        "extractor": "classifier 12ab",
     }
-    return Measurement(**{**given, **changes})
+    return Measurement(**{**fields, **changes})
 
 
-def test_it_goes_to_json_and_comes_back():
-    there = measurement(floor=0.9, seed=3, note="a note")
-    assert Measurement.from_dict(json.loads(json.dumps(there.to_dict()))) == there
+def test_measurement_survives_a_json_round_trip():
+    original = measurement(reference=0.9, seed=3, note="a note")
+    assert Measurement.from_dict(json.loads(json.dumps(original.to_dict()))) == original
 
 
-def test_what_is_not_finite_is_null_in_json_and_nan_again():
+def test_non_finite_value_is_null_in_json_and_nan_after_reading():
     text = json.dumps(measurement(value=math.inf, interval=None).to_dict(), allow_nan=False)
-    back = Measurement.from_dict(json.loads(text))
-    assert math.isnan(back.value)
-    assert back.interval is None
+    restored = Measurement.from_dict(json.loads(text))
+    assert math.isnan(restored.value)
+    assert restored.interval is None
+
+
+@pytest.mark.parametrize(
+    ("extractor", "translated"),
+    [
+        ("judge-mnist f71ad0248c0a", "classifier-mnist f71ad0248c0a"),
+        ("new-classifier", "new-classifier"),
+        ("pixel-pca-64 12ab", "pixel-pca-64 12ab"),
+        (None, None),
+    ],
+)
+def test_names_of_earlier_versions_are_translated(extractor, translated):
+    values = measurement(reference=0.9, extractor=extractor).to_dict()
+    values["floor"] = values.pop("reference")
+    assert Measurement.from_dict(values) == measurement(reference=0.9, extractor=translated)
+    assert "floor" in values  # the caller's dict is unchanged
 
 
 @pytest.mark.parametrize(
     "damage", [{"value": None, "colour": 1}, {"name": None}, {"interval": 5}], ids=str
 )
-def test_a_damaged_one_is_a_sentence(damage):
+def test_damaged_measurement_is_refused(damage):
     values = {**measurement().to_dict(), **damage}
     if damage.get("name", 1) is None:
         del values["name"]
-    with pytest.raises(UserError, match="evaluate the run again"):
+    with raises_code("damaged-measurement"):
         Measurement.from_dict(values)
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "values"),
     [
-        ({"n": 500}, "n 1,000 against 500"),
-        ({"protocol": "k5"}, "protocol k3 against k5"),
-        ({"extractor": None}, "extractor judge 12ab against none"),
-        ({"split": "validation"}, "split test against validation"),
-        ({"unit": "nats"}, "unit share against nats"),
+        ({"n": 500}, ("n", "1,000", "500")),
+        ({"protocol": "k5"}, ("protocol", "k3", "k5")),
+        ({"extractor": None}, ("extractor", "classifier 12ab", "none")),
+        ({"split": "validation"}, ("split", "test", "validation")),
+        ({"unit": "nats"}, ("unit", "share", "nats")),
     ],
 )
-def test_unlike_measurements_say_in_what(change, words):
-    assert unlike(measurement(), measurement(**change)) == words
+def test_mismatch_names_the_field_and_both_values(change, values):
+    difference = mismatch(measurement(), measurement(**change))
+    assert difference.startswith(values[0])
+    assert values[1] in difference
+    assert values[2] in difference
 
 
-def test_value_seed_and_floor_may_differ():
-    assert unlike(measurement(), measurement(value=0.1, seed=7, floor=0.2, interval=None)) == ""
+def test_value_seed_and_reference_may_differ():
+    other = measurement(value=0.1, seed=7, reference=0.2, interval=None)
+    assert mismatch(measurement(), other) == ""
 
 
-def test_numbers_are_said_with_the_digits_that_a_reader_needs():
-    assert say(measurement()) == "precision: 50.00 % [40.00 %, 60.00 %]"
-    assert quantity(1234.5678, "nats") == "1234.6 nats"
-    assert quantity(0.012345, "FD") == "0.0123 FD"
-    assert quantity(10_000, "") == "10,000"
-    assert quantity(math.nan, "share") == "not finite"
+def test_numbers_are_formatted_with_about_three_significant_digits():
+    assert format_measurement(measurement()) == "precision: 50.00 % [40.00 %, 60.00 %]"
+    assert format_quantity(1234.5678, "nats") == "1234.6 nats"
+    assert format_quantity(0.012345, "FD") == "0.0123 FD"
+    assert format_quantity(10_000, "") == "10,000"
+    assert format_quantity(math.nan, "share") == "not finite"
+
+
+def test_measurements_do_not_import_torch():
+    program = (
+        "import sys; from latentarium.stats import Measurement; print('torch' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Whatever is asked of the server, it answers, and never with a fault of its own."""
+"""Property test of the HTTP API: no request leads to an internal error."""
 
 import sys
 from urllib.parse import urlsplit
@@ -8,29 +8,28 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latentarium.studio import processes
-from latentarium.studio.registry import Gallery
+from latentarium.studio.child_processes import latentarium_command
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
-from support.drawing import on_show
+from support.tiny_studio import open_models
 
 ADDRESS = "http://127.0.0.1:8765"
 ENDLESS = ("/events",)
-"""What streams until the visitor goes."""
+"""Suffixes of routes that stream until the client disconnects."""
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    found = on_show(tmp_path_factory.mktemp, 200, "vae_debug", "cgan_debug")
+    models = open_models(tmp_path_factory.mktemp, 200, "vae_debug", "cgan_debug")
     runs, host = tmp_path_factory.mktemp("runs"), {"host": urlsplit(ADDRESS).netloc}
-    real = processes.command
 
-    def quick(*words: str) -> list[str]:  # measuring starts, but not for minutes
-        return [sys.executable, "-c", "pass"] if words[0] == "evaluate" else real(*words)
+    def command(*arguments: str) -> list[str]:
+        if arguments[0] == "evaluate":  # takes minutes
+            return [sys.executable, "-c", "pass"]
+        return latentarium_command(*arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "command", quick)
-        app = make_app(Gallery(found), runs=runs)
-        yield schemathesis.openapi.from_asgi("/openapi.json", app, headers=host)
+    app = make_app(ModelRegistry(models), runs=runs, command=command)
+    return schemathesis.openapi.from_asgi("/openapi.json", app, headers=host)
 
 
 @settings(
@@ -40,19 +39,19 @@ def api(tmp_path_factory):
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     database=None,
 )
-@given(chance=st.data())
-def ask(operation, chance):
-    case = chance.draw(operation.as_strategy())
-    given_index = case.path_parameters.get("index")
-    if isinstance(given_index, int) and chance.draw(st.booleans()):
-        case.path_parameters["index"] = given_index % 2  # of a model that is there
+@given(data=st.data())
+def send_requests(operation, data):
+    case = data.draw(operation.as_strategy())
+    index = case.path_parameters.get("index")
+    if isinstance(index, int) and data.draw(st.booleans()):
+        case.path_parameters["index"] = index % 2  # a model that exists
     answer = case.call(base_url=ADDRESS)
     assert answer.status_code < 500, f"{case.as_curl_command()}: {answer.text}"
 
 
-def test_nothing_that_is_asked_is_the_servers_fault(api):
-    asked = [found.ok() for found in api.get_all_operations()]
-    assert len(asked) > 4
-    for operation in asked:
+def test_no_request_is_an_internal_error(api):
+    operations = [operation.ok() for operation in api.get_all_operations()]
+    assert len(operations) > 4
+    for operation in operations:
         if not operation.path.endswith(ENDLESS):
-            ask(operation)
+            send_requests(operation)

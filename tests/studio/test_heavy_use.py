@@ -1,4 +1,4 @@
-"""Many at once: what is computed once, who waits for whom, and what is bounded."""
+"""Concurrent requests: shared computations, waiting times and limits."""
 
 import asyncio
 import shutil
@@ -19,23 +19,22 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.latent import encoded as encoded_module
-from latentarium.latent import gap_layer
-from latentarium.latent import interpolation as ways
-from latentarium.latent import latent_map as atlas_module
-from latentarium.latent.inversion_baseline import usual_of
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.priority_lock import Turns
-from latentarium.studio.limiter import PLACES, in_line, step_in_line
+from latentarium.latent import gap_layer, interpolation
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.scores import ScoredImages
+from latentarium.studio.limiter import RequestLimiter
+from latentarium.studio.priority_lock import PriorityLock, priority_lock
 from latentarium.studio.protocol import REQUEST
-from latentarium.studio.registry import Exhibit, Gallery
-from latentarium.studio.routes import events as training
+from latentarium.studio.query.baseline import shared_baseline
+from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.routes.events import EventStreams
 from latentarium.studio.server import answer, is_quick, make_app
-from latentarium.studio.training.follow import Follower
-from support.drawing import gap_grid
+from latentarium.studio.training.run_events import RunFollower
 from support.frames import reply, request
+from support.tiny_studio import gap_grid
 
-LONG = 20.0
-"""Seconds after which something waits for ever."""
+DEADLOCK_SECONDS = 20.0
+"""Threads that have not finished after this time wait for each other."""
 
 
 @pytest.fixture(scope="module")
@@ -52,63 +51,66 @@ def train_on(source, folder, **settings):
     la.train(config, folder, la.load_data(str(source)))
 
 
-def at_once(*works):
+def run_concurrently(*works):
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(LONG)
-    assert not any(thread.is_alive() for thread in threads), "they wait for each other"
+        thread.join(DEADLOCK_SECONDS)
+    assert not any(thread.is_alive() for thread in threads), "deadlock"
 
 
-def test_who_holds_the_model_and_who_asks_for_its_codes_do_not_wait_for_each_other(trained):
-    atlas = Atlas(*trained)
+def test_cached_latents_do_not_deadlock_with_the_model_lock(trained):
+    latent_map = LatentMap(*trained)
     held, asks = threading.Event(), threading.Event()
 
     def with_the_model():
-        with atlas.in_turn:
+        with priority_lock(latent_map):
             held.set()
-            asks.wait(1)  # the other one is on its way
-            assert len(atlas.codes)
+            asks.wait(1)  # until the other thread is about to ask
+            assert len(latent_map.latents)
 
     def without():
         held.wait()
         threading.Timer(0.2, asks.set).start()
-        assert len(atlas.codes)
+        assert len(latent_map.latents)
 
-    at_once(with_the_model, without)
+    run_concurrently(with_the_model, without)
 
 
-def test_what_many_ask_for_at_once_is_computed_once(trained, monkeypatch):
+def test_concurrent_requests_share_one_computation(trained, monkeypatch):
     encodes, real = [], encoded_module.encode
     monkeypatch.setattr(encoded_module, "encode", lambda *a: encodes.append(a) or real(*a))
-    atlas = Atlas(*trained)
-    at_once(*[lambda: atlas.codes] * 12)
+    latent_map = LatentMap(*trained)
+    run_concurrently(*[lambda: latent_map.latents] * 12)
     assert len(encodes) == 1
 
 
-@pytest.mark.parametrize("definition", ["trust", "stretch"])
-def test_a_gap_layer_leaves_the_model_to_others_in_between(definition, trained, monkeypatch):
-    """No turn looks at more than a few images, not even the first, which learns what is usual."""
-    box, whole = (-1.0, 1.0, -1.0, 1.0), Atlas(*trained)
-    expected = gap_grid(whole, definition, box, 8)
-    monkeypatch.setattr(gap_layer, "AT_ONCE", 8)
-    monkeypatch.setattr(gap_layer, "FEW", 8)
-    atlas, sizes = Atlas(*trained), []
-    where, name = (gap_layer, "decoder_stretch") if definition == "stretch" else (atlas, "decoded")
+@pytest.mark.parametrize("definition", ["rarity", "stretch"])
+def test_gap_layer_holds_the_model_for_few_images_at_a_time(definition, trained, monkeypatch):
+    """This includes the first chunk, which computes the calibration."""
+    box = (-1.0, 1.0, -1.0, 1.0)
+    expected = gap_grid(LatentMap(*trained), definition, box, 8)
+    latent_map, sizes = LatentMap(*trained), []
+    latent_map.gap_layers.chunk_size = latent_map.gap_layers.stretch_chunk_size = 8
+    where, name = (
+        (gap_layer, "decoder_stretch")
+        if definition == "stretch"
+        else (latent_map.decoder, "decode_scored")
+    )
     real = getattr(where, name)
     monkeypatch.setattr(where, name, lambda *given: sizes.append(len(given[-1])) or real(*given))
-    np.testing.assert_allclose(gap_grid(atlas, definition, box, 8), expected, atol=0.02)
+    np.testing.assert_allclose(gap_grid(latent_map, definition, box, 8), expected, atol=0.02)
     assert max(sizes) == 8
 
 
-def test_who_needs_the_model_at_once_waits_for_few_turns_of_many():
+def test_interactive_request_waits_for_few_chunks_of_long_jobs():
     lock, over = threading.RLock(), threading.Event()
-    turns, taken = Turns(lock), []
+    turns, taken = PriorityLock(lock), []
 
     def work():
         while not over.is_set():
-            with turns, turns:  # who has a turn may take it again
+            with turns, turns:  # reentrant
                 taken.append(1)
                 time.sleep(0.002)
             time.sleep(0.0005)
@@ -124,51 +126,53 @@ def test_who_needs_the_model_at_once_waits_for_few_turns_of_many():
             over.set()
 
     waited: list[int] = []
-    at_once(pointer, *[work] * 12)
+    run_concurrently(pointer, *[work] * 12)
     assert len(waited) == 30
-    assert sum(waited) / 30 < 4  # of twelve that work
+    assert sum(waited) / 30 < 4  # of twelve long jobs
 
 
-def test_what_takes_long_waits_in_a_line_and_holds_no_thread():
-    at_work, most, free = [], [], threading.Event()
+def test_limiter_queues_requests_without_occupying_threads():
+    running, counts, free = [], [], threading.Event()
+    limiter = RequestLimiter(2)
 
     def long(number):
-        at_work.append(number)
-        most.append(len(at_work))
-        assert free.wait(LONG)
-        at_work.remove(number)
+        running.append(number)
+        counts.append(len(running))
+        assert free.wait(DEADLOCK_SECONDS)
+        running.remove(number)
         return number
 
     async def ask():
-        asked = [asyncio.create_task(in_line(long)(i)) for i in range(50)]
-        while len(at_work) < PLACES:
+        tasks = [asyncio.create_task(limiter.limit(long)(i)) for i in range(50)]
+        while len(running) < 2:
             await asyncio.sleep(0.01)
-        assert await run_in_threadpool(lambda: "others") == "others"
-        assert len(at_work) == PLACES
+        assert await run_in_threadpool(lambda: "cheap") == "cheap"
+        assert len(running) == 2
         free.set()
-        return await asyncio.gather(*asked), [one async for one in step_in_line(iter("ab"))]
+        steps = [step async for step in limiter.iterate(iter("ab"))]
+        return await asyncio.gather(*tasks), steps
 
     assert asyncio.run(ask()) == (list(range(50)), ["a", "b"])
-    assert max(most) <= PLACES
+    assert max(counts) <= 2
 
 
-def test_many_are_decoded_in_turns_as_they_are_at_once(trained, monkeypatch):
-    monkeypatch.setattr(atlas_module, "AT_ONCE", 8)
-    atlas = Atlas(*trained)
-    z = atlas.codes[:20]
-    turns, once = atlas.decoded_in_turns(z), atlas.decoded(z)
+def test_chunked_decoding_equals_decoding_at_once(trained, monkeypatch):
+    latent_map = LatentMap(*trained)
+    z = latent_map.latents[:20]
+    parts = list(latent_map.decoder.decode_scored_iter(z, chunk_size=8))
+    turns, once = ScoredImages.concatenate(parts), latent_map.decode_scored(z)
     np.testing.assert_allclose(turns.pixels.astype(int), once.pixels.astype(int), atol=1)
-    np.testing.assert_allclose(turns.trust, once.trust, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(turns.scores, once.scores, rtol=1e-3, atol=1e-4)
 
 
-def test_who_waits_for_a_map_holds_up_nobody_else(trained):
-    busy, free = Atlas(*trained), Atlas(*trained)
+def test_request_that_waits_for_a_map_delays_no_other(trained):
+    busy, free = LatentMap(*trained), LatentMap(*trained)
     free.prepare()
-    gallery = Gallery([
-        Exhibit(name=name, folder=name, kind="VAE", atlas=atlas)
-        for name, atlas in (("busy", busy), ("free", free))
+    registry = ModelRegistry([
+        LoadedModel(name=name, folder=name, kind="VAE", latent_map=latent_map)
+        for name, latent_map in (("busy", busy), ("free", free))
     ])  # fmt: skip
-    app, host = make_app(gallery), {"host": "127.0.0.1:8765"}
+    app, host = make_app(registry), {"host": "127.0.0.1:8765"}
     done = threading.Event()
 
     def work():
@@ -177,115 +181,124 @@ def test_who_waits_for_a_map_holds_up_nobody_else(trained):
             client.websocket_connect("/decode", headers=host) as waits,
             client.websocket_connect("/decode", headers=host) as other,
         ):
-            with busy.in_turn:
+            with priority_lock(busy):
                 waits.send_bytes(request([[0, 0]], model=0, number=1))
                 other.send_bytes(request([[0, 0]], model=1, number=2))
                 assert reply(other.receive_bytes())["id"] == 2
             assert reply(waits.receive_bytes())["id"] == 1
             done.set()
 
-    at_once(work)
+    run_concurrently(work)
     assert done.is_set()
 
 
-def test_a_data_set_that_was_replaced_is_read_anew(tmp_path):
-    """Else a run on the new one is said to be of other images than lie there."""
+def test_replaced_data_set_is_reloaded(tmp_path):
+    """Otherwise a run on the new images would be refused."""
     images, labels = tiny_arrays(300)
-    gallery, path = Gallery(), tmp_path / "d.npz"
+    registry, path = ModelRegistry(), tmp_path / "d.npz"
     for i, content in enumerate((images, 255 - images)):
         np.savez(path, images=content, labels=labels)
         train_on(path, tmp_path / f"r{i}")
-        assert gallery.add(tmp_path / f"r{i}") == i
+        assert registry.add(tmp_path / f"r{i}") == i
 
 
-def test_a_graph_is_built_once_for_all_who_wait_for_it(trained, monkeypatch):
-    built, real = [], ways.DataGraph
-    monkeypatch.setattr(ways, "DataGraph", lambda *a: built.append(a) or real(*a))
-    atlas = Atlas(*trained)
-    at_once(*[lambda: ways.through_data(atlas, atlas.codes[0], atlas.codes[9])] * 6)
-    assert len(built) == len(ways._graphs[atlas])
+def test_concurrent_paths_share_one_graph(trained, monkeypatch):
+    built, real = [], interpolation.DataGraph
+    monkeypatch.setattr(interpolation, "DataGraph", lambda *a: built.append(a) or real(*a))
+    latent_map = LatentMap(*trained)
+    run_concurrently(
+        *[
+            lambda: latent_map.interpolate(
+                latent_map.latents[0], latent_map.latents[9], method="data"
+            )
+        ]
+        * 6
+    )
+    assert len(built) == len(latent_map.interpolator._graphs)
 
 
-def test_who_waits_for_anothers_search_can_leave(trained):
-    usual = usual_of(Atlas(*trained))
-    first, second = usual.search(), usual.search()
+def test_request_that_waits_for_another_search_can_be_cancelled(trained):
+    usual = shared_baseline(LatentMap(*trained))
+    first, second = usual.measure(), usual.measure()
     next(first)
     assert next(second) == 0.0
-    for one in (first, second):
-        one.close()
-    assert next(share for share in usual.search() if share > 0)
+    for search in (first, second):
+        search.close()
+    assert next(share for share in usual.measure() if share > 0)
 
 
-def test_so_many_follow_and_no_more(monkeypatch):
-    monkeypatch.setattr(training, "_followed", threading.BoundedSemaphore(1))
-
-    class Ends(Follower):
+def test_number_of_event_streams_is_limited():
+    class Endless(RunFollower):
         def poll(self):
             return [b"x"]
 
-    ends = Ends(dict, Path("log"), lambda: None)
+    follower = Endless(dict, Path("log"), lambda: None)
+    streams = EventStreams(lambda: False, max_followers=1)
 
     async def follow():
-        first = training.following(ends, lambda: False)
+        first = streams.follow(follower)
         assert await anext(first) == b"x"
-        refused = [one async for one in training.following(ends, lambda: False)]
-        assert [one.split(b"\n")[0] for one in refused] == [b"event: gone"]
+        refused = [event async for event in streams.follow(follower)]
+        assert [event.split(b"\n")[0] for event in refused] == [b"event: gone"]
         await first.aclose()
-        again = training.following(ends, lambda: False)
+        again = streams.follow(follower)
         assert await anext(again) == b"x"
         await again.aclose()
 
     asyncio.run(follow())
 
 
-def test_searches_for_neighbours_do_not_set_each_others_processors():
-    """Two at once, each of which limits BLAS and takes the limit back: it warns that it may hang
-    if there is a time at which it has more than one thread."""
+def test_application_limits_blas_to_one_thread():
+    """Concurrent neighbour searches each limit BLAS and restore it, with which it may hang."""
     with threadpool_limits(2, user_api="blas"):
-        make_app(Gallery())
-        used = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
-    assert used
-    assert set(used) == {1}
+        make_app(ModelRegistry())
+        info = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert info
+    assert set(info) == {1}
 
 
 FRAMES = st.builds(
-    lambda number, model, kind, n, labelled, moment, rest: (
-        REQUEST.pack(number, model, kind, n, labelled, moment) + rest
+    lambda number, model, kind, n, labelled, snapshot, rest: (
+        REQUEST.pack(number, model, kind, n, labelled, snapshot) + rest
     ),
     st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 4), st.integers(0, 3),
     st.integers(0, 2), st.integers(0, 3), st.binary(max_size=6).map(lambda part: part * 4),
 )  # fmt: skip
 
 
-def test_any_frame_has_an_answer_and_none_is_a_fault_of_the_servers(trained, caplog):
+def test_any_frame_has_a_reply_and_none_is_an_internal_error(trained, caplog):
     model, data = trained
-    gallery = Gallery([Exhibit(name="v", folder="v", kind="VAE", atlas=Atlas(model, data))])
+    latent_map = LatentMap(model, data)
+    registry = ModelRegistry(
+        [LoadedModel(name="v", folder="v", kind="VAE", latent_map=latent_map)]
+    )
 
     @settings(max_examples=200, deadline=None, derandomize=True, database=None)
     @given(st.one_of(FRAMES, st.binary(max_size=40)))
     def ask(content):
-        is_quick(gallery, content)
-        found = answer(gallery, content)
-        assert found[:4] == content[:4] or len(content) < 4
+        is_quick(registry, content)
+        frame = answer(registry, content)
+        assert frame[:4] == content[:4] or len(content) < 4
         assert not caplog.records, caplog.text
 
     ask()
 
 
-def test_a_run_whose_folder_is_gone_is_a_sentence(tmp_path):
+def test_deleted_run_folder_is_an_error_not_a_crash(tmp_path):
     images, labels = tiny_arrays(300)
     np.savez(tmp_path / "d.npz", images=images, labels=labels)
     train_on(tmp_path / "d.npz", tmp_path / "r", snapshots=3)
-    gallery = Gallery()
-    gallery.add(tmp_path / "r")
-    assert gallery[0].moments()
+    registry = ModelRegistry()
+    registry.add(tmp_path / "r")
+    assert registry[0].snapshot_steps()
     shutil.rmtree(tmp_path / "r")
     frame = request([[0, 0]], number=3)[:10] + b"\x01\x00" + bytes(8)
-    assert not reply(answer(gallery, frame))["ok"]
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+    assert not reply(answer(registry, frame))["ok"]
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         for path in (
-            "models", "models/0/map", "models/0/moments/1", "models/0/film", "comparison?model=0",
-            "models/0/witnesses", "runs", "runs/r", "models/0/map?moment=1", "measuring",
+            "models", "models/0/map", "models/0/snapshots/1", "models/0/animation.gif",
+            "models/0/held-out", "models/0/map?snapshot=1", "comparison?model=0", "runs", "runs/r",
+            "measuring",
         ):  # fmt: skip
             assert client.get(f"/api/{path}").status_code in (200, 404, 422), path
         assert client.post("/api/models/0/measuring").status_code < 500

@@ -1,4 +1,4 @@
-"""Images that the page sends: where they land, and the search for them."""
+"""Images that users supply: locating and inverting them."""
 
 import asyncio
 import base64
@@ -13,29 +13,25 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.evaluation.subject import scattered
-from latentarium.latent import inversion_baseline as usual
-from latentarium.latent.anchors import plane_of
+from latentarium.data.subsets import scattered
+from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.inversion import invert
-from latentarium.latent.inversion_baseline import usual_of
-from latentarium.latent.latent_map import Atlas
-from latentarium.studio import security as guard
-from latentarium.studio.protocol import TRUST
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.latent.inversion_baseline import BATCH_SIZE
+from latentarium.latent.latent_map import LatentMap
+from latentarium.studio.query.baseline import shared_baseline
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.routes import query as given
 from latentarium.studio.server import make_app
 
 AE, VAE, CGAN, UNLABELLED = range(4)
 
 
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch):
-    """Few images are searched for the comparison."""
-    monkeypatch.setattr(usual, "SEARCHED", 6)
+NUM_BASELINE = 6
+"""Images of an inversion baseline in these tests."""
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(300)
     data = la.load_data(images, labels)
     bare = la.load_data(images)
@@ -43,67 +39,71 @@ def gallery(tmp_path_factory):
     for name, own in (("ae_debug", data), ("vae_debug", data), ("cgan_debug", data),
                       ("ae_debug", bare)):  # fmt: skip
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", own)
-        found.append(Exhibit(name=name, folder="r", kind="", atlas=Atlas(run.load(), own)))
-    return Gallery(found)
+        latent_map = LatentMap(run.load(), own)
+        shared_baseline(latent_map, NUM_BASELINE)
+        found.append(LoadedModel(name=name, folder="r", kind="", latent_map=latent_map))
+    return ModelRegistry(found)
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
 def text(image) -> str:
+    """Encode an image as the page does."""
     return base64.b64encode(image.permute(1, 2, 0).numpy().tobytes()).decode()
 
 
-def pixels(said: str, shape=(12, 10, 1)) -> torch.Tensor:
-    return torch.from_numpy(np.frombuffer(base64.b64decode(said), np.uint8).reshape(shape).copy())
+def pixels(encoded: str, shape=(12, 10, 1)) -> torch.Tensor:
+    content = np.frombuffer(base64.b64decode(encoded), np.uint8)
+    return torch.from_numpy(content.reshape(shape).copy())
 
 
 def noise() -> torch.Tensor:
-    """Black and white pixels at random: farther from everything than any image."""
+    """Return random black and white pixels, farther from the data than any image."""
     bits = torch.randint(0, 2, (1, 12, 10), generator=torch.Generator().manual_seed(0))
     return (255 * bits).to(torch.uint8)
 
 
-def test_a_training_image_lands_where_the_map_has_it(client, gallery):
-    atlas = gallery[AE].atlas
-    image = atlas.image(7)
+def test_training_image_is_located_at_its_point_of_the_map(client, registry):
+    latent_map = registry[AE].latent_map
+    image = latent_map.image(7)
     found = client.post("/api/models/0/encode", json={"pixels": text(image)}).json()
-    np.testing.assert_allclose([found["x"], found["y"]], atlas.points()[7], atol=1e-4)
+    np.testing.assert_allclose([found["x"], found["y"]], latent_map.points()[7], atol=1e-4)
     assert found["neighbours"][0]["number"] == 7
     assert found["neighbours"][0]["distance"] == pytest.approx(0, abs=1e-3)
-    assert found["neighbours"][0]["label"] == int(atlas.train.labels[7])
+    assert found["neighbours"][0]["label"] == int(latent_map.encoded.train.labels[7])
     distances = [one["distance"] for one in found["neighbours"]]
     assert len(distances) == 8
     assert distances == sorted(distances)
-    assert found["ellipses"] == []  # a point
-    again = atlas.model.reconstruct(to_float(image[None]))
+    assert found["ellipses"] == []  # the posterior is a point
+    again = latent_map.model.reconstruct(to_float(image[None]))
     assert torch.equal(pixels(found["reconstruction"])[..., 0], to_uint8(again)[0, 0])
     error = (to_float(pixels(found["reconstruction"])[..., 0]) - to_float(image[0])).square()
     assert found["error"] == pytest.approx(float(error.mean()), rel=1e-4)
     assert np.sum(found["classes"]) == pytest.approx(1)
-    assert int(np.argmax(found["classes"])) == int(atlas.train.labels[7])
+    assert int(np.argmax(found["classes"])) == int(latent_map.encoded.train.labels[7])
 
 
-def test_a_posterior_is_an_ellipse_on_the_map(client, gallery):
-    atlas = gallery[VAE].atlas
-    image = atlas.data.validation.images[0]
+def test_posterior_ellipse_is_the_projected_covariance(client, registry):
+    latent_map = registry[VAE].latent_map
+    image = latent_map.data.validation.images[0]
     found = client.post("/api/models/1/encode", json={"pixels": text(image)}).json()
     one, two = found["ellipses"]
     assert two["major"] == pytest.approx(2 * one["major"])
     with torch.no_grad():
-        variance = atlas.model.encode(to_float(image[None])).log_variance.exp()[0].double()
-    shadow = atlas.plane.axes @ variance.diag() @ atlas.plane.axes.T
+        variance = latent_map.model.encode(to_float(image[None])).log_variance.exp()[0].double()
+    shadow = latent_map.plane.axes @ variance.diag() @ latent_map.plane.axes.T
     assert one["major"] ** 2 == pytest.approx(float(torch.linalg.eigvalsh(shadow)[1]), rel=1e-4)
     assert (one["x"], one["y"]) == pytest.approx((found["x"], found["y"]))
 
 
-def test_on_another_plane_it_lands_and_is_sought_there(client, gallery):
-    atlas = gallery[VAE].atlas
-    plane = plane_of(atlas, "c0_c1_i5")
-    content = {"pixels": text(atlas.image(5))}
+def test_location_and_inversion_use_the_requested_plane(client, registry):
+    latent_map = registry[VAE].latent_map
+    plane = latent_map.named_plane("c0_c1_i5")
+    content = {"pixels": text(latent_map.image(5))}
     found = client.post("/api/models/1/encode?plane=c0_c1_i5", json=content).json()
     z = torch.tensor([found["z"]])
     np.testing.assert_allclose([found["x"], found["y"]], plane.project(z)[0], atol=1e-5)
@@ -117,121 +117,118 @@ def test_on_another_plane_it_lands_and_is_sought_there(client, gallery):
         assert client.post(f"/api/models/1/{path}?plane=up", json=content).status_code == 422
 
 
-def test_noise_is_said_to_be_unusual(client):
+def test_noise_has_level_zero(client):
     said = {"pixels": text(noise())}
     found = client.post("/api/models/0/encode", json=said).json()
-    assert found["trust"][TRUST.index("error_rarity")] == 1
-    assert found["trust"][TRUST.index("level")] == 0
+    assert found["trust"][SCORE_COLUMNS.index("error_rarity")] == 1
+    assert found["trust"][SCORE_COLUMNS.index("level")] == 0
     assert client.post("/api/models/2/encode", json=said).status_code == 422
 
 
-def test_without_labels_no_class_is_named(client, gallery):
-    image = gallery[UNLABELLED].atlas.image(0)
+def test_unlabelled_data_has_no_class_probabilities(client, registry):
+    image = registry[UNLABELLED].latent_map.image(0)
     found = client.post("/api/models/3/encode", json={"pixels": text(image)}).json()
     assert found["classes"] == []
     assert found["neighbours"][0]["label"] is None
 
 
-def lines(client, index, **said):
-    answer = client.post(f"/api/models/{index}/invert", json=said)
+def lines(client, index, **body):
+    answer = client.post(f"/api/models/{index}/invert", json=body)
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-def test_a_search_walks_compares_and_ends_as_invert_does(client, gallery):
-    atlas = gallery[CGAN].atlas
-    image = to_uint8(atlas.model.sample(1, label=1, seed=3))
+def test_inversion_stream_ends_with_the_result_of_invert(client, registry):
+    latent_map = registry[CGAN].latent_map
+    image = to_uint8(latent_map.model.sample(1, label=1, seed=3))
     said = lines(client, CGAN, pixels=text(image[0]), seed=2)
     steps = [line for line in said if "step" in line]
     assert len(steps) >= 2
     assert steps[-1]["error"] < steps[0]["error"]
-    same = invert(atlas.model, image, seed=2)
+    same = invert(latent_map.model, image, seed=2)
     assert said[-1]["z"] == pytest.approx(same.z[0].tolist(), abs=1e-6)
     assert steps[-1]["error"] == pytest.approx(float(same.error))
     assert steps[-1]["label"] == 1
     assert torch.equal(pixels(steps[-1]["image"])[..., 0], to_uint8(same.image)[0, 0])
     assert steps[-1]["place"] is None
     assert 0 <= steps[-1]["length"] <= 1
-    assert said[-1]["searched"] == usual.SEARCHED
+    assert said[-1]["searched"] == NUM_BASELINE
     assert said[-1]["as_well_as"] > 0.9  # its own sample
     lost = lines(client, CGAN, pixels=text(noise()), label=0)
     assert lost[-1]["as_well_as"] == 0
     assert [line for line in lost if "step" in line][-1]["label"] == 0
-    assert not any("compared" in line for line in lost)  # held-out images are searched once
+    assert not any("compared" in line for line in lost)  # the baseline is measured once
 
 
-def test_what_is_usual_is_what_held_out_images_reach(gallery):
-    atlas = gallery[AE].atlas
-    known = usual_of(atlas)
-    shares = list(known.search())
+def test_baseline_is_the_inversion_error_of_held_out_images(registry):
+    latent_map = registry[AE].latent_map
+    baseline = shared_baseline(latent_map)
+    shares = list(baseline.measure())
     assert shares == sorted(shares)
-    assert usual_of(atlas) is known
-    assert list(known.search()) == []
-    searched = scattered(atlas.data.validation, usual.SEARCHED).images
+    assert shared_baseline(latent_map) is baseline
+    assert list(baseline.measure()) == []
+    searched = scattered(latent_map.data.validation, NUM_BASELINE).images
     errors = torch.cat([
-        invert(atlas.model, part).error for part in searched.split(usual.AT_ONCE)
+        invert(latent_map.model, part).error for part in searched.split(BATCH_SIZE)
     ]).sort().values  # fmt: skip
     for rank, error in enumerate(errors):
-        assert known.as_well_as(error[None]) == pytest.approx(1 - rank / len(errors))
-    assert known.as_well_as(errors[-1:] + 0.01) == 0
+        assert baseline.share_not_better(error[None]) == pytest.approx(1 - rank / len(errors))
+    assert baseline.share_not_better(errors[-1:] + 0.01) == 0
 
 
-def test_a_search_on_a_map_has_its_way_there(client, gallery):
-    atlas = gallery[AE].atlas
-    said = lines(client, AE, pixels=text(atlas.image(5)))
+def test_inversion_steps_have_points_on_the_map(client, registry):
+    latent_map = registry[AE].latent_map
+    said = lines(client, AE, pixels=text(latent_map.image(5)))
     place = [line for line in said if "step" in line][-1]["place"]
     z = torch.tensor([said[-1]["z"]])
-    np.testing.assert_allclose(place, atlas.plane.project(z)[0], atol=1e-5)
+    np.testing.assert_allclose(place, latent_map.plane.project(z)[0], atol=1e-5)
     assert said[-1]["searched"] > 0
-    assert [line for line in said if "step" in line][-1]["length"] is None  # a point's prior
+    assert [line for line in said if "step" in line][-1][
+        "length"
+    ] is None  # the posterior is a point
 
 
-def test_two_searches_at_once_and_no_more(client, gallery, monkeypatch):
-    app = make_app(gallery)
-    content = {"pixels": text(gallery[CGAN].atlas.image(0))}
+def test_number_of_concurrent_inversions_is_limited(client, registry, monkeypatch):
+    app = make_app(registry)
+    content = {"pixels": text(registry[CGAN].latent_map.image(0))}
     held = []
 
     def endless(*given):
         held.append(given)
         with TestClient(app, base_url="http://127.0.0.1:8765") as other:
             answer = other.post("/api/models/2/invert", json=content)
-        yield {"inner": answer.status_code, "says": answer.text}
+        yield {"inner": answer.status_code, "nested": answer.text}
 
-    monkeypatch.setattr(given, "search", endless)
+    monkeypatch.setattr(given, "invert_query", endless)
     with TestClient(app, base_url="http://127.0.0.1:8765") as first:
         said = json.loads(first.post("/api/models/2/invert", json=content).text)
-        inner = json.loads(said["says"])
-        assert (said["inner"], inner["inner"]) == (200, 422)
-        assert "2 searches are going on" in inner["says"]
+        assert (said["inner"], json.loads(said["nested"])["inner"]) == (200, 422)
         held.clear()
-        # both places are free again
+        # both are free again
         assert json.loads(first.post("/api/models/2/invert", json=content).text)["inner"] == 200
 
 
+IMAGE = base64.b64encode(bytes(120)).decode()
+
+
 @pytest.mark.parametrize(
-    ("content", "says"),
+    "content",
     [
-        ({"pixels": "AAAA"}, "1 x 12 x 10 bytes"),
-        ({"pixels": "not base64!"}, "not base64"),
-        ({"pixels": "é" * 160}, "not base64"),
-        ({}, "pixels"),
-        ({"pixels": base64.b64encode(bytes(120)).decode(), "label": 77}, "no class 77"),
-        ({"pixels": base64.b64encode(bytes(120)).decode(), "label": -1}, "label"),
-        ({"pixels": base64.b64encode(bytes(120)).decode(), "seed": 1 << 40}, "seed"),
-        ({"pixels": base64.b64encode(bytes(120)).decode(), "label": 0.5}, "label"),
+        {"pixels": "AAAA"}, {"pixels": "not base64!"}, {"pixels": "é" * 160}, {},
+        {"pixels": IMAGE, "label": 77}, {"pixels": IMAGE, "label": -1},
+        {"pixels": IMAGE, "label": 0.5}, {"pixels": IMAGE, "seed": 1 << 40},
     ],
-)
-def test_what_is_no_image_is_a_sentence(client, content, says):
+)  # fmt: skip
+def test_invalid_requests_are_refused(client, content):
     answer = client.post("/api/models/2/invert", json=content)
     assert answer.status_code == 422
-    assert says in answer.text
+    assert answer.text
     if "label" not in content and "seed" not in content:
         assert client.post("/api/models/0/encode", json=content).status_code == 422
 
 
-def test_who_asks_for_a_search_and_reads_nothing_makes_room(gallery, monkeypatch):
-    monkeypatch.setattr(guard, "SLOWEST", 0.1)
-    app = make_app(gallery)
+def test_client_that_reads_nothing_releases_its_inversion(registry, monkeypatch):
+    app = make_app(registry, send_timeout=0.1)
     body = json.dumps({"pixels": text(noise()), "label": 0}).encode()
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
@@ -257,7 +254,7 @@ def test_who_asks_for_a_search_and_reads_nothing_makes_room(gallery, monkeypatch
         return said
 
     async def many():
-        for _ in range(2 * given.SEARCHES):
+        for _ in range(2 * given.MAX_SEARCHES):
             assert (await ask(reads=False))[0]["status"] == 200
             await asyncio.sleep(0.05)
         assert b"z" in b"".join(one.get("body", b"") for one in await ask(reads=True))

@@ -1,4 +1,4 @@
-"""Trainings over HTTP: real processes, and what is refused."""
+"""Trainings over HTTP: real processes, invalid requests, events."""
 
 import asyncio
 import json
@@ -11,12 +11,12 @@ import latentarium as la
 from conftest import tiny_data
 from latentarium import presets
 from latentarium.run import Run
-from latentarium.studio.registry import Gallery
-from latentarium.studio.routes.events import following
+from latentarium.studio.registry import ModelRegistry
+from latentarium.studio.routes.events import EventStreams
 from latentarium.studio.server import make_app
-from latentarium.studio.training.follow import Follower
+from latentarium.studio.training.run_events import RunFollower
 
-WISH = {"preset": "vae_debug", "data": "mnist", "name": "mine", "seed": 3}
+REQUEST = {"preset": "vae_debug", "data": "mnist", "name": "mine", "seed": 3}
 ADDRESS = "http://127.0.0.1:8765"
 
 
@@ -27,12 +27,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def client(folder):
-    with TestClient(make_app(Gallery(), runs=folder), base_url=ADDRESS) as client:
+    with TestClient(make_app(ModelRegistry(), runs=folder), base_url=ADDRESS) as client:
         yield client
 
 
-def until(client, states, name="mine"):
-    """Waits for a state, and says what the run then is."""
+def wait_for_state(client, states, name="mine"):
+    """Wait until a run has one of the states and return its description."""
     info = {}
     for _ in range(600):
         info = client.get(f"/api/runs/{name}").json()
@@ -42,43 +42,44 @@ def until(client, states, name="mine"):
     raise AssertionError(f"never {states}: {info}")
 
 
-def until_logged(client, folder):
+def wait_for_log(client, folder):
     for _ in range(600):
-        if (folder / "mine" / "log.jsonl").exists():
+        if Run.log_path_at(folder / "mine").exists():
             return
         time.sleep(0.05)
     raise AssertionError(client.get("/api/runs").text)
 
 
-def test_a_training_is_begun_paused_stopped_and_shown(client, folder):
+def test_training_is_started_paused_stopped_and_shown(client, folder):
     steps = 400
-    begun = client.post("/api/runs", json={**WISH, "steps": steps}).json()
-    assert (begun["state"], begun["steps"], begun["data"]) == ("waiting", steps, "mnist")
-    assert client.post("/api/runs", json=WISH).status_code == 422  # the name is taken
-    until_logged(client, folder)
+    started = client.post("/api/runs", json={**REQUEST, "steps": steps}).json()
+    assert (started["state"], started["steps"], started["data"]) == ("waiting", steps, "mnist")
+    assert client.post("/api/runs", json=REQUEST).headers["x-error-code"] == "name-taken"
+    wait_for_log(client, folder)
     assert client.get("/api/runs/mine").json()["state"] == "training"
     assert client.post("/api/runs/mine/pause").status_code == 200
-    paused = until(client, ["paused"])
+    paused = wait_for_state(client, ["paused"])
     assert 0 < paused["step"] < steps
     assert not paused["has_weights"]
     stopped = client.post("/api/runs/mine/stop").json()
     assert (stopped["state"], stopped["step"]) == ("stopped", paused["step"])
     assert Run(folder / "mine").load().latent_dim == 4
-    # a server that is started anew knows as much
-    with TestClient(make_app(Gallery(), runs=folder), base_url=ADDRESS) as later:
+    after_restart = make_app(ModelRegistry(), runs=folder)
+    with TestClient(after_restart, base_url=ADDRESS) as later:
         assert later.get("/api/runs/mine").json()["state"] == "stopped"
         assert later.post("/api/runs/mine/show").json() == {"model": 0, "why": ""}
-        assert [m["name"] for m in later.get("/api/models").json()] == ["mine"]
+        assert [model["name"] for model in later.get("/api/models").json()] == ["mine"]
         assert later.get("/api/runs/mine").json()["model"] == 0
 
 
-def test_a_training_that_can_not_begin_says_why_and_can_be_forgotten(client):
-    asked = {**WISH, "preset": "cgan_debug", "data": "ring"}
-    assert client.post("/api/runs", json=asked).status_code == 200
+def test_training_that_fails_at_start_reports_reason_and_can_be_removed(client):
+    request = {**REQUEST, "preset": "cgan_debug", "data": "ring"}
+    assert client.post("/api/runs", json=request).status_code == 200
     assert client.get("/api/runs").json()[0]["state"] == "waiting"
-    failed = until(client, ["failed"])
+    failed = wait_for_state(client, ["failed"])
     assert failed["failure"]
     assert "Traceback" not in failed["failure"]
+    assert "{" not in failed["failure"]
     assert client.delete("/api/runs/mine").status_code == 200
     assert client.get("/api/runs").json() == []
 
@@ -90,65 +91,81 @@ def test_a_training_that_can_not_begin_says_why_and_can_be_forgotten(client):
      {"data": "upload:../../x"}, {"data": "hf:some/set"}, {"name": "../up"}, {"name": ""},
      {"name": "a" * 99}, {"name": None}],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_in_a_sentence(client, folder, changed):
-    answer = client.post("/api/runs", json={**WISH, **changed})
+def test_invalid_training_request_is_refused(client, folder, changed):
+    answer = client.post("/api/runs", json={**REQUEST, **changed})
     assert answer.status_code in (404, 422)
+    assert answer.headers["x-error-code"]
     assert answer.text
     assert "Traceback" not in answer.text
     assert not folder.exists()
 
 
-def test_samples_gap_and_what_is_not_there(client, folder):
+def test_finished_run_is_described_with_its_samples(client, folder):
     la.train(presets.gan_debug(), folder / "gan", tiny_data())
     info = client.get("/api/runs").json()[0]
-    assert (info["state"], info["samples"], info["moments"]) == ("done", [20, 40], [0, 1, 40])
+    assert (info["state"], info["samples"], info["snapshots"]) == ("done", [20, 40], [0, 1, 40])
+    assert (info["kind"], info["adversarial"], info["has_encoder"]) == ("GAN", True, False)
     assert info["equilibrium"]["generator"] == pytest.approx(0.6931, abs=1e-4)
     picture = client.get("/api/runs/gan/samples/20")
     assert picture.headers["content-type"] == "image/png"
-    assert picture.content == (folder / "gan" / "samples" / "000000020.png").read_bytes()
+    assert picture.content == Run(folder / "gan").samples()[20].read_bytes()
     for path in ("samples/21", "samples/-1", "samples/99999999999999999999"):
         assert client.get(f"/api/runs/gan/{path}").status_code == 404
-    assert client.get("/api/runs/gan/gap").json()["moments"] == {}
-    shown = client.post("/api/runs/gan/show").json()  # trained on images that have no name
+    assert client.get("/api/runs/gan/duality-gap").json()["snapshots"] == {}
+    shown = client.post("/api/runs/gan/show").json()  # its images were given as arrays
     assert shown["model"] is None
-    assert "other images" in shown["why"]
-    for path in ("/api/runs/none", "/api/runs/none/events", "/api/runs/..%2f..%2fetc/gap"):
+    assert shown["why"]
+
+
+def test_unknown_run_is_not_found(client):
+    for path in ("/api/runs/none", "/api/runs/none/events", "/api/runs/..%2f..%2fetc/duality-gap"):
         assert client.get(path).status_code == 404
-    for act in ("gap", "show"):
-        assert client.post(f"/api/runs/none/{act}").status_code == 404
+    for action in ("duality-gap", "show"):
+        assert client.post(f"/api/runs/none/{action}").status_code == 404
 
 
-def test_choices_name_every_preset_with_its_words(client):
-    found = client.get("/api/choices").json()
-    assert [one["name"] for one in found["presets"]] == list(presets.PRESETS)
-    assert all(one["words"] for one in found["presets"])
-    assert "mnist" in found["data"]
+def test_choices_describe_every_preset(client):
+    choices = client.get("/api/choices").json()
+    assert [preset["name"] for preset in choices["presets"]] == list(presets.all_presets())
+    assert all(preset["words"] and preset["kind"] for preset in choices["presets"])
+    assert "mnist" in choices["data"]
 
 
-def test_events_come_as_the_run_goes_on_and_keep_the_connection(folder, monkeypatch):
-    monkeypatch.setattr("latentarium.studio.routes.events.EVERY", 0.01)
-    monkeypatch.setattr("latentarium.studio.routes.events.SILENCE", 0.05)
+def test_event_stream_sends_changes_and_keeps_the_connection_open(folder):
     run = Run.start(folder / "r", presets.vae_debug(), tiny_data().card)
-    look = {"state": "training"}
+    current = {"state": "training"}
 
     def state():
-        if not look:
+        if not current:
             raise la.UserError("It is gone.")
-        return dict(look)
+        return dict(current)
 
     async def watch():
-        stream = following(Follower(state, run.log_path, lambda: run.config), lambda: False)
+        streams = EventStreams(lambda: False, poll_interval=0.01, keepalive=0.05)
+        stream = streams.follow(RunFollower(state, run.log_path, lambda: run.config))
         first = [await anext(stream), await anext(stream)]
         assert [part.split(b"\n")[0] for part in first] == [b"event: state", b"event: doctor"]
         assert await anext(stream) == b": still here\n\n"
         run.append_log({"step": 10, "seconds": 1.0, "autoencoder": {"total": 2.0}})
-        while (found := await anext(stream)).startswith(b":"):
+        while (event := await anext(stream)).startswith(b":"):
             pass
-        head, data = found.decode().split("\ndata: ")
+        head, data = event.decode().split("\ndata: ")
         assert head == "id: 1\nevent: rows"
         assert json.loads(data)[0]["step"] == 10
-        look.clear()
+        current.clear()
         rest = [part async for part in stream]
+        assert rest[-1].startswith(b"event: gone")
         assert b"It is gone." in rest[-1]
 
     asyncio.run(watch())
+
+
+def test_event_stream_ends_with_the_server(folder):
+    run = Run.start(folder / "r", presets.vae_debug(), tiny_data().card)
+
+    async def watch():
+        streams = EventStreams(lambda: True)
+        follower = RunFollower(dict, run.log_path, lambda: run.config)
+        return [part async for part in streams.follow(follower)]
+
+    assert asyncio.run(watch()) == []

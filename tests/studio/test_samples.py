@@ -1,4 +1,4 @@
-"""Images that the server draws: the same as `sample` makes, and what is said of them."""
+"""Samples of the server: equal to those of `sample` and of the command line, and assessed."""
 
 import io
 from dataclasses import replace
@@ -12,22 +12,22 @@ import latentarium as la
 from conftest import tiny_arrays
 from latentarium import cli, presets
 from latentarium.data.dataset import to_float, to_uint8
+from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.class_samples import class_gaussian, sample_gaussian
-from latentarium.latent.copies import CopyCheck
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.prior_check import as_generator
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.nearest_training import CopyCheck
 from latentarium.models.inference import encode
-from latentarium.studio.protocol import TRUST
-from latentarium.studio.registry import Exhibit, Gallery
+from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.samples.assess import describe_prior
 from latentarium.studio.server import make_app
-from support.drawing import judged
 from support.frames import reply, request
+from support.tiny_studio import with_classifier
 
 AE, VAE, GAN, CGAN = range(4)
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
+def registry(tmp_path_factory):
     images, labels = tiny_arrays(400)
     source = tmp_path_factory.mktemp("data") / "tiny.npz"
     np.savez(source, images=images[:, 0], labels=labels)
@@ -37,14 +37,18 @@ def gallery(tmp_path_factory):
         config = presets.get(name)
         config = replace(config, train=replace(config.train, data=str(source)))
         run = la.train(config, tmp_path_factory.mktemp(name) / "r", data)
-        atlas = Atlas(run.load(), data)
-        found.append(Exhibit(name=name, folder=str(run.folder), kind=name, atlas=atlas, run=run))
-    return judged(Gallery(found))[0]
+        latent_map = LatentMap(run.load(), data)
+        found.append(
+            LoadedModel(
+                name=name, folder=str(run.folder), kind=name, latent_map=latent_map, run=run
+            )
+        )
+    return with_classifier(ModelRegistry(found))[0]
 
 
 @pytest.fixture(scope="module")
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
@@ -60,17 +64,17 @@ def drawn(client, model, what, **wish):
      (CGAN, {"label": "0:0.75,2:0.25"}, "0:0.75,2:0.25"), (CGAN, {}, None),
      (CGAN, {"way": "turn"}, [i % 3 for i in range(16)]), (VAE, {"way": "turn"}, None)],
 )  # fmt: skip
-def test_pixels_are_those_that_sample_makes(client, gallery, model, wish, label):
+def test_pixels_equal_those_of_sample(client, registry, model, wish, label):
     found = drawn(client, model, "pixels", n=16, seed=5, **wish).content
     settings = {"seed": 5, "truncation": wish.get("truncation", 1.0)}
-    made = gallery[model].atlas.model.sample(16, label, **settings)
+    made = registry[model].latent_map.model.sample(16, label, **settings)
     assert found == to_uint8(made).permute(0, 2, 3, 1).numpy().tobytes()
     z = np.frombuffer(drawn(client, model, "latents", n=16, seed=5, **wish).content, "<f4")
-    assert len(z) == 16 * gallery[model].atlas.model.latent_dim
+    assert len(z) == 16 * registry[model].latent_map.model.latent_dim
 
 
-def test_a_blend_lies_between_its_classes_and_weights_need_not_sum_to_one(gallery):
-    model = gallery[CGAN].atlas.model
+def test_blend_weights_are_normalized(registry):
+    model = registry[CGAN].latent_map.model
     blend = model.sample(4, "0:3,2:1", seed=1)
     weights = torch.tensor([[0.75, 0, 0.25]]).expand(4, -1)
     torch.testing.assert_close(blend, model.sample(4, weights, seed=1))
@@ -83,12 +87,12 @@ def test_a_blend_lies_between_its_classes_and_weights_need_not_sum_to_one(galler
     [(CGAN, {"label": "0:0.6,1:0.4"}, ["--label", "0:0.6,1:0.4"]),
      (VAE, {"label": "1", "way": "gaussian"}, ["--gaussian", "1"]), (GAN, {}, [])],
 )  # fmt: skip
-def test_files_are_those_of_the_command_line_bit_for_bit(
-    client, gallery, tmp_path, kind, model, wish, words
+def test_files_equal_those_of_the_command_line(
+    client, registry, tmp_path, kind, model, wish, words
 ):
     content = drawn(client, model, kind, n=9, seed=3, truncation=0.8, **wish).content
     out = tmp_path / kind
-    cli.main(["sample", gallery[model].folder, "-n", "9", "--seed", "3", "--truncation", "0.8",
+    cli.main(["sample", registry[model].folder, "-n", "9", "--seed", "3", "--truncation", "0.8",
               *words, "--out", str(out)])  # fmt: skip
     if kind == "grid.png":
         assert content == out.read_bytes()
@@ -97,56 +101,58 @@ def test_files_are_those_of_the_command_line_bit_for_bit(
             np.testing.assert_array_equal(ours["images"], theirs["images"])
 
 
-def test_the_gaussian_of_a_class_makes_that_class(client, gallery):
-    atlas = gallery[VAE].atlas
-    made = sample_gaussian(atlas.model, class_gaussian(atlas.model, atlas.data, "2"), 32, 0)
+def test_class_gaussian_is_fitted_to_the_latents_of_the_class(client, registry):
+    latent_map = registry[VAE].latent_map
+    made = sample_gaussian(
+        latent_map.model, class_gaussian(latent_map.model, latent_map.data, "2"), 32, 0
+    )
     found = drawn(client, VAE, "pixels", n=32, way="gaussian", label="2").content
     assert found == to_uint8(made).permute(0, 2, 3, 1).numpy().tobytes()
-    gaussian = class_gaussian(atlas.model, atlas.data, 2)
-    own = encode(atlas.model, atlas.data.train)[atlas.data.train.labels == 2]
+    gaussian = class_gaussian(latent_map.model, latent_map.data, 2)
+    own = encode(latent_map.model, latent_map.data.train)[latent_map.data.train.labels == 2]
     torch.testing.assert_close(gaussian.mean, own.double().mean(0))
     said = drawn(client, VAE, "opinion", n=32, way="gaussian", label="2").json()
     assert said["asked"] == [2] * 32
 
 
-def test_a_label_and_a_gaussian_are_not_asked_for_together(gallery, tmp_path, capsys):
+def test_label_and_gaussian_exclude_each_other(registry, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        cli.main(["sample", gallery[VAE].folder, "--label", "1", "--gaussian", "1",
+        cli.main(["sample", registry[VAE].folder, "--label", "1", "--gaussian", "1",
                   "--out", str(tmp_path / "a.png")])  # fmt: skip
-    assert "not both" in capsys.readouterr().err
+    assert capsys.readouterr().err
     with pytest.raises(SystemExit):
-        cli.main(["sample", gallery[CGAN].folder, "--gaussian", "1",
+        cli.main(["sample", registry[CGAN].folder, "--gaussian", "1",
                   "--out", str(tmp_path / "a.png")])  # fmt: skip
-    assert "ask by label" in capsys.readouterr().err
+    assert capsys.readouterr().err
 
 
-def atlas_latents(atlas, n, seed):
-    z, labels = atlas.model.latents(n, seed=seed)
+def latents_and_weights(latent_map, n, seed):
+    z, labels = latent_map.model.latents(n, seed=seed)
     return z, torch.nn.functional.one_hot(labels, 3).float()
 
 
-def test_an_opinion_says_what_the_judge_says(client, gallery):
+def test_assessment_has_the_classes_and_scores_of_each_sample(client, registry):
     said = drawn(client, CGAN, "opinion", n=16, seed=2).json()
-    atlas = gallery[CGAN].atlas
-    sure, judged = atlas.judge.probabilities(atlas.model.sample(16, seed=2)).max(1)
+    latent_map = registry[CGAN].latent_map
+    sure, judged = latent_map.classifier.probabilities(latent_map.model.sample(16, seed=2)).max(1)
     assert said["judged"] == judged.tolist()
     np.testing.assert_allclose(said["sure"], sure, atol=1e-4)
-    asked = atlas.model.latents(16, seed=2)[1]
-    assert said["asked"] == asked.tolist()  # what chance chose
+    asked = latent_map.model.latents(16, seed=2)[1]
+    assert said["asked"] == asked.tolist()  # drawn at random
     assert 0 <= said["usually_off"] <= 0.05
     assert 0 <= said["usually_sure"] <= 1
-    trust = atlas.decoded(*atlas_latents(atlas, 16, 2)).trust
+    trust = latent_map.decode_scored(*latents_and_weights(latent_map, 16, 2)).scores
     np.testing.assert_allclose(np.array(said["trust"], float), trust, rtol=1e-3, atol=1e-4)
-    assert said["trust"][0][TRUST.index("distance")] is None  # nothing encodes
+    assert said["trust"][0][SCORE_COLUMNS.index("distance")] is None  # no encoder
     blended = drawn(client, CGAN, "opinion", n=4, label="0:0.5,1:0.5").json()
-    assert blended["asked"] is None  # no one class was asked for
+    assert blended["asked"] is None  # a blend is not one class
     ae = drawn(client, AE, "opinion", n=16).json()
     assert len(ae["trust"]) == 16
     assert ae["asked"] is None
 
 
-def test_a_copy_is_found_and_what_is_new_is_as_far_as_new_images(gallery):
-    data = gallery[AE].atlas.data
+def test_copies_have_distance_zero_and_test_images_that_of_held_out_images(registry):
+    data = registry[AE].latent_map.data
     check = CopyCheck(data)
     train = to_float(data.train.images)
     copies = check(train[[7, 300]])
@@ -161,83 +167,85 @@ def test_a_copy_is_found_and_what_is_new_is_as_far_as_new_images(gallery):
     assert (check(torch.ones(1, 1, 12, 10)).nearer == 1).all()
 
 
-def test_copies_name_images_of_the_map(client, gallery):
+def test_copies_route_returns_numbers_of_images_on_the_map(client, registry):
     said = drawn(client, GAN, "copies", n=4).json()
-    atlas = gallery[GAN].atlas
-    made = atlas.model.sample(4)
+    latent_map = registry[GAN].latent_map
+    made = latent_map.model.sample(4)
     for i in range(4):
-        near = to_float(atlas.image(said["number"][i]))
+        near = to_float(latent_map.image(said["number"][i]))
         assert float((near - made[i]).norm()) == pytest.approx(said["distance"][i], abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("model", "wish", "words"),
-    [(GAN, {"label": "1"}, "can't be told"), (GAN, {"label": "1", "way": "gaussian"}, "Gaussian"),
-     (CGAN, {"label": "9"}, "no class 9"), (CGAN, {"label": "0:x"}, "no part of a blend"),
-     (CGAN, {"label": "0:-1,1:2"}, "0 or more"), (CGAN, {"label": "0:nan"}, "0 or more"),
-     (VAE, {"way": "gaussian"}, "no class"), (GAN, {"n": 0}, "n:"), (GAN, {"n": 999}, "n:"),
-     (GAN, {"truncation": "nan"}, "truncation"), (GAN, {"seed": -1}, "seed"),
-     (GAN, {"seed": 2**70}, "seed"), (GAN, {"way": "luck"}, "way")],
+    ("model", "wish"),
+    [(GAN, {"label": "1"}), (GAN, {"label": "1", "way": "gaussian"}), (CGAN, {"label": "9"}),
+     (CGAN, {"label": "0:x"}), (CGAN, {"label": "0:-1,1:2"}), (CGAN, {"label": "0:nan"}),
+     (VAE, {"way": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}), (GAN, {"truncation": "nan"}),
+     (GAN, {"seed": -1}), (GAN, {"seed": 2**70}), (GAN, {"way": "luck"})],
 )  # fmt: skip
 @pytest.mark.parametrize("what", ["pixels", "opinion", "grid.png"])
-def test_what_cannot_be_drawn_is_a_sentence(client, model, wish, words, what):
+def test_invalid_sample_requests_are_refused(client, model, wish, what):
     answer = client.get(f"/api/models/{model}/samples/{what}", params=wish)
     assert answer.status_code == 422
-    assert words in answer.text
+    assert answer.text
 
 
-def test_the_socket_reconstructs_images_and_decodes_seeds(client, gallery):
+def test_decode_socket_reconstructs_images_and_decodes_seeds(client, registry):
     host = {"host": "127.0.0.1:8765"}
-    atlas = gallery[VAE].atlas
+    latent_map = registry[VAE].latent_map
     with client.websocket_connect("/decode", headers=host) as socket:
         socket.send_bytes(request([[3], [350]], model=VAE, kind=2))
         found = reply(socket.receive_bytes())
-        both = torch.stack([atlas.image(3), atlas.image(350)])
-        again = to_uint8(atlas.model.reconstruct(to_float(both)).detach()).permute(0, 2, 3, 1)
+        both = torch.stack([latent_map.image(3), latent_map.image(350)])
+        again = to_uint8(latent_map.model.reconstruct(to_float(both)).detach()).permute(0, 2, 3, 1)
         assert np.abs(found["pixels"].astype(int) - again.numpy()).max() <= 1
         for bad in (request([[4000]], model=VAE, kind=2), request([[-1]], model=VAE, kind=2),
                     request([[0]], model=GAN, kind=2)):  # fmt: skip
             socket.send_bytes(bad)
-            assert "can't encode" in reply(socket.receive_bytes())["sentence"]
+            assert not reply(socket.receive_bytes())["ok"]
         socket.send_bytes(request([[0.5, 2.25]], model=VAE, kind=3))
         seeds = reply(socket.receive_bytes())["pixels"]
-        expected = to_uint8(atlas.decode_at(0.5, 2.25, seeds=True))
+        expected = to_uint8(latent_map.decode_at(0.5, 2.25, seeds=True))
         np.testing.assert_array_equal(seeds[0, :, :, 0], expected[0, 0].numpy())
     # models with latents of one size see one vector there
     place = torch.tensor([[0.5, 2.25]], dtype=torch.float64)
-    same = gallery[AE].atlas.model.latent_dim == atlas.model.latent_dim
-    assert same == torch.equal(gallery[AE].atlas.lattice(place), atlas.lattice(place))
+    same = registry[AE].latent_map.model.latent_dim == latent_map.model.latent_dim
+    assert same == torch.equal(
+        registry[AE].latent_map.encoded.lattice(place), latent_map.encoded.lattice(place)
+    )
 
 
-def test_many_draws_say_whether_a_model_generates(client, gallery):
+def test_prior_assessment_has_shares_classes_and_distance(client, registry):
     for model in (AE, GAN, CGAN):
-        atlas = gallery[model].atlas
+        latent_map = registry[model].latent_map
         found = client.get(f"/api/models/{model}/samples/prior?seed=3").json()
         label = [i % 3 for i in range(400)] if model == CGAN else None
-        images = to_uint8(atlas.model.sample(400, label, seed=3))
-        most = atlas.judge.probabilities(images).max(1)
+        images = to_uint8(latent_map.model.sample(400, label, seed=3))
+        most = latent_map.classifier.probabilities(images).max(1)
         assert found["sure"]["share"] == pytest.approx(float((most.values >= 0.9).double().mean()))
         assert found["sure"]["low"] <= found["sure"]["share"] <= found["sure"]["high"]
         assert found["classes"] == len(most.indices.unique())
         assert (found["distance"] is None) == (model != AE)
         assert found["off"]["low"] <= found["off"]["share"] <= found["off"]["high"]
-        assert found["usual"]["off"]["share"] <= 0.05  # of held-out images, few
-    real = gallery[GAN].atlas.judge.probabilities(gallery[GAN].atlas.data.validation.images)
+        assert found["usual"]["off"]["share"] <= 0.05  # few held-out images are off the data
+    real = registry[GAN].latent_map.classifier.probabilities(
+        registry[GAN].latent_map.data.validation.images
+    )
     usual = found["usual"]["sure"]["share"]
     assert usual == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
     assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
 
 
-def test_codes_far_from_the_prior_are_said_to_be(gallery):
-    """Codes that are draws of N(0, I) themselves leave no gaps; moved away, they leave all."""
+def test_latents_far_from_the_prior_are_detected(registry):
+    """If latents are draws from N(0, I), samples are on the data; if moved away, none is."""
     shares, distances = [], []
     for moved in (0.0, 9.0):
-        atlas = Atlas(gallery[AE].atlas.model, gallery[AE].atlas.data)
+        latent_map = LatentMap(registry[AE].latent_map.model, registry[AE].latent_map.data)
         noise = torch.Generator().manual_seed(5)
-        size = atlas.model.latent_dim
-        atlas.__dict__["codes"] = torch.randn(3000, size, generator=noise) + moved
-        atlas.__dict__["held_out_codes"] = torch.randn(1000, size, generator=noise) + moved
-        found = as_generator(atlas, 0)
+        size = latent_map.model.latent_dim
+        latent_map.encoded.latents = torch.randn(3000, size, generator=noise) + moved
+        latent_map.encoded.held_out_latents = torch.randn(1000, size, generator=noise) + moved
+        found = describe_prior(latent_map, 0)
         shares.append(found["off"])
         distances.append(found["distance"])
     assert shares[0]["low"] <= 0.02

@@ -1,4 +1,4 @@
-"""The server: what it gives, and whom it refuses."""
+"""The server: models over HTTP, the decode socket, and which clients it refuses."""
 
 import asyncio
 import json
@@ -12,42 +12,45 @@ from starlette.websockets import WebSocketDisconnect
 import latentarium as la
 from conftest import tiny_arrays
 from latentarium import presets
-from latentarium.errors import UserError
 from latentarium.latent.gap_layer import coarse_to_fine
-from latentarium.studio import security as guard
-from latentarium.studio.registry import Gallery, gallery_of, shortest_ends
+from latentarium.studio.registry import ModelRegistry, load_registry, shortest_suffixes
 from latentarium.studio.server import make_app
-from support.drawing import gap_grid, on_show
+from support.errors import raises_code
 from support.frames import layer, reply, request
+from support.tiny_studio import gap_grid, open_models
 
 HOST = {"host": "127.0.0.1:8765"}
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    return Gallery(on_show(tmp_path_factory.mktemp, 300, "ae_debug", "cgan_debug"))
+def registry(tmp_path_factory):
+    return ModelRegistry(open_models(tmp_path_factory.mktemp, 300, "ae_debug", "cgan_debug"))
 
 
 @pytest.fixture
-def client(gallery):
-    with TestClient(make_app(gallery), base_url="http://127.0.0.1:8765") as client:
+def client(registry):
+    with TestClient(make_app(registry), base_url="http://127.0.0.1:8765") as client:
         yield client
 
 
-def test_models_say_what_the_page_must_know(client):
+def test_models_are_described(client):
     ae, cgan = client.get("/api/models").json()
-    assert (ae["kind"], ae["has_map"], ae["asks_class"]) == ("autoencoder", True, False)
-    assert (cgan["kind"], cgan["has_map"], cgan["asks_class"]) == ("conditional GAN", False, True)
+    assert (ae["kind"], ae["has_map"], ae["decodes_label"]) == ("autoencoder", True, False)
+    assert (cgan["kind"], cgan["has_map"], cgan["decodes_label"]) == (
+        "conditional GAN",
+        False,
+        True,
+    )
     assert cgan["classes"] == ["0", "1", "2"]
     assert ae["image_shape"] == [1, 12, 10]
 
 
-def test_the_map_is_points_and_classes(client, gallery):
+def test_map_has_points_and_classes(client, registry):
     content = client.get("/api/models/0/map").content
     n = int.from_bytes(content[:4], "little")
     points = np.frombuffer(content, "<f4", 2 * n, 4).reshape(n, 2)
-    np.testing.assert_array_equal(points, gallery[0].atlas.points())
-    data = gallery[0].atlas.data
+    np.testing.assert_array_equal(points, registry[0].latent_map.points())
+    data = registry[0].latent_map.data
     assert n == len(data.train) + len(data.validation)
     labels = [*data.train.labels.tolist(), *data.validation.labels.tolist()]
     assert content[4 + 8 * n :] == bytes(labels)
@@ -56,18 +59,18 @@ def test_the_map_is_points_and_classes(client, gallery):
     assert len(plane["ellipses"][0]) == 3
 
 
-def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery):
+def test_gap_layer_is_a_grid_from_coarse_to_fine_and_invalid_boxes_are_refused(client, registry):
     box = {"left": -1, "right": 2, "low": 0, "high": 1.5}
     answer = client.get("/api/models/0/gaps/distance", params=box)
-    expected = gap_grid(gallery[0].atlas, "distance", (-1.0, 2.0, 0.0, 1.5))
+    expected = gap_grid(registry[0].latent_map, "distance", (-1.0, 2.0, 0.0, 1.5))
     rows, columns = coarse_to_fine(64).T
     np.testing.assert_array_equal(layer(answer.text), expected[rows, columns])
     cells = set(zip(rows.tolist(), columns.tolist(), strict=True))
     assert len(cells) == 64**2
-    assert set(range(8, 64, 16)) == set(rows[:16].tolist())  # at first, all over the box
-    shares = [json.loads(line) for line in answer.text.splitlines()]
-    assert [one["done"] for one in shares] == sorted(one["done"] for one in shares)
-    assert shares[-1]["done"] == shares[-1]["of"]
+    assert set(range(8, 64, 16)) == set(rows[:16].tolist())  # the first rows cover the box
+    parts = [json.loads(line) for line in answer.text.splitlines()]
+    assert [part["done"] for part in parts] == sorted(part["done"] for part in parts)
+    assert parts[-1]["done"] == parts[-1]["of"]
     for changed in ({"right": -2}, {"left": "nan"}, {"high": 1e300}, {"low": "word"}):
         answer = client.get("/api/models/0/gaps/distance", params=box | changed)
         assert answer.status_code == 422
@@ -75,8 +78,8 @@ def test_a_gap_layer_is_a_grid_and_what_is_no_box_is_a_sentence(client, gallery)
     assert client.get("/api/models/1/gaps/distance", params=box).status_code == 422
 
 
-def test_a_training_image_is_its_pixels(client, gallery):
-    image = gallery[0].atlas.data.train.images[17]
+def test_image_is_sent_as_pixels(client, registry):
+    image = registry[0].latent_map.data.train.images[17]
     assert client.get("/api/models/0/images?number=17").content == image.numpy().tobytes()
 
 
@@ -85,21 +88,21 @@ def test_a_training_image_is_its_pixels(client, gallery):
     ["/api/models/2/map", "/api/models/1/map", "/api/models/0/images?number=9999",
      "/api/models/-1/map", "/api/models/0/images?number=-1", "/api/nothing", "/../pyproject.toml"],
 )  # fmt: skip
-def test_what_is_not_there_is_not_found(path, client):
+def test_unknown_resource_is_not_found(path, client):
     assert client.get(path).status_code == 404
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(client, gallery, monkeypatch):
-    monkeypatch.setattr(gallery[0].atlas, "plane", None)  # a fault
+def test_every_response_has_security_headers(client, registry, monkeypatch):
+    monkeypatch.setattr(registry[0].latent_map.encoded, "plane", None)  # an internal error
     with TestClient(
         client.app, base_url="http://127.0.0.1:8765", raise_server_exceptions=False
-    ) as patient:
+    ) as tolerant:
         for path, headers, status in (
             ("/api/models", {}, 200), ("/", {}, 200), ("/nothing", {}, 404),
-            ("/", {"origin": "null"}, 403), ("/", {"host": "[::1"}, 403),
+            ("/", {"origin": "null"}, 403), ("/", {"host": "[::1"}, 400),
             ("/api/models/0/plane", {}, 500),
         ):  # fmt: skip
-            answer = patient.get(path, headers=headers)
+            answer = tolerant.get(path, headers=headers)
             assert answer.status_code == status
             policy = answer.headers["content-security-policy"]
             for words in ("default-src 'self'", "base-uri 'none'", "form-action 'none'"):
@@ -109,11 +112,11 @@ def test_every_answer_forbids_what_the_page_does_not_need(client, gallery, monke
             assert answer.text
 
 
-def test_a_decode_and_after_a_bad_frame_another(client):
+def test_socket_decodes_and_survives_malformed_frames(client):
     with client.websocket_connect("/decode", headers=HOST) as socket:
         socket.send_bytes(request([[0.1, 0.2]], number=5))
-        found = reply(socket.receive_bytes())
-        assert (found["id"], found["pixels"].shape) == (5, (1, 12, 10, 1))
+        decoded = reply(socket.receive_bytes())
+        assert (decoded["id"], decoded["pixels"].shape) == (5, (1, 12, 10, 1))
         for bad in (b"", b"nonsense", request([[np.nan, 0]]), request([[0, 0]], model=1)):
             socket.send_bytes(bad)
             assert not reply(socket.receive_bytes())["ok"]
@@ -123,25 +126,29 @@ def test_a_decode_and_after_a_bad_frame_another(client):
         assert reply(socket.receive_bytes())["id"] == 9
 
 
-def test_a_failure_inside_is_an_answer_and_the_connection_lives(client, gallery, monkeypatch):
-    def fail(request):
+def test_internal_error_is_a_reply_and_the_connection_survives(client, registry, monkeypatch):
+    def fail(*_):
         raise RuntimeError("inside")
 
     with client.websocket_connect("/decode", headers=HOST) as socket:
         with monkeypatch.context() as patch:
-            patch.setattr(gallery[0].atlas, "answer", fail)
+            patch.setattr("latentarium.studio.server.answer_request", fail)
             socket.send_bytes(request([[0, 0]]))
-            assert "can't be decoded" in reply(socket.receive_bytes())["sentence"]
-        for far in (1e6, -1e6):  # the farthest that is allowed
+            assert not reply(socket.receive_bytes())["ok"]
+        for far in (1e6, -1e6):  # the largest coordinates
             socket.send_bytes(request([[far, far]]))
             assert reply(socket.receive_bytes())["ok"]
 
 
-def test_another_sites_page_is_refused(gallery):
-    app = make_app(gallery)
-    with TestClient(app, base_url="http://evil.example:8765") as stranger:
-        assert stranger.get("/api/models").status_code == 403  # a name bound to this address
-        assert stranger.get("/", headers={"host": "[::1"}).status_code == 403
+def test_other_hosts_and_origins_are_refused(registry):
+    app = make_app(registry)
+    with TestClient(app, base_url="http://evil.example:8765") as client:
+        assert client.get("/api/models").status_code == 400  # DNS rebinding
+        assert client.get("/", headers={"host": "[::1"}).status_code == 400
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/decode"):
+            pass
+    with TestClient(app, base_url="http://[::1]:8765") as client:
+        assert client.get("/api/models").status_code == 200
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
         for origin in ("http://evil.example", "http://127.0.0.1:9999", "null", "http://["):
             headers = {**HOST, "origin": origin}
@@ -156,12 +163,13 @@ def test_another_sites_page_is_refused(gallery):
             assert reply(socket.receive_bytes())["ok"]
 
 
-def test_where_others_reach_it_a_token_is_needed(gallery):
-    with pytest.raises(UserError, match="token"):
-        make_app(gallery, host="192.168.0.7")
-    app = make_app(gallery, host="192.168.0.7", token="secret")
+def test_token_is_required_at_reachable_addresses(registry):
+    with raises_code("token-required"):
+        make_app(registry, host="192.168.0.7")
+    app = make_app(registry, host="192.168.0.7", token="secret")
     with TestClient(app, base_url="http://192.168.0.7:8765") as client:
-        assert client.get("/api/models").status_code == 401
+        refused = client.get("/api/models")
+        assert (refused.status_code, refused.headers["x-error-code"]) == (401, "token-required")
         assert client.get("/api/models?token=wrong").status_code == 401
         assert client.get("/api/models?token=%C3%BC").status_code == 401
         headers = {"host": "192.168.0.7:8765"}
@@ -173,15 +181,15 @@ def test_where_others_reach_it_a_token_is_needed(gallery):
         known = client.get("/api/models?token=secret")
         assert known.status_code == 200
         assert known.headers["cache-control"] == "private"
-        assert client.get("/api/models").status_code == 401  # a program says it each time
+        assert client.get("/api/models").status_code == 401  # no cookie from the API
         with client.websocket_connect("/decode?token=secret", headers=headers) as socket:
             socket.send_bytes(request([[0, 0]]))
             assert reply(socket.receive_bytes())["ok"]
 
 
-def test_the_token_stays_in_no_address(gallery):
-    """An address is copied, and kept by the browser; ports of a host share its cookies."""
-    app = make_app(gallery, host="192.168.0.7", token="secret")
+def test_token_moves_from_the_address_to_a_cookie(registry):
+    """Addresses are copied and stored; all ports of a host share its cookies."""
+    app = make_app(registry, host="192.168.0.7", token="secret")
     with TestClient(app, base_url="http://192.168.0.7:8765", follow_redirects=False) as client:
         assert client.get("/?token=wrong").status_code == 401
         client.cookies.set("latentarium-9999", "of another studio")
@@ -191,41 +199,41 @@ def test_the_token_stays_in_no_address(gallery):
         assert (answer.status_code, answer.headers["location"]) == (303, "/evil.example/")
         answer = client.get("/?token=secret", headers=link)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        said = answer.headers["set-cookie"]
-        assert said.startswith("latentarium-8765=secret;")
-        assert "HttpOnly" in said
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("latentarium-8765=secret;")
+        assert "HttpOnly" in cookie
         assert client.get("/").status_code == 200
-        answer = client.get("/api/models?token=of-yesterday")  # the cookie is good
+        answer = client.get("/api/models?token=outdated")  # the cookie is valid
         assert answer.status_code == 200
         assert "set-cookie" not in answer.headers
         client.cookies.clear()
         assert "set-cookie" not in client.get("/").headers
 
 
-def test_runs_that_cannot_be_shown_are_a_sentence(tmp_path, npz):
-    with pytest.raises(UserError):
-        gallery_of([tmp_path / "nowhere"])
+def test_runs_that_cannot_be_loaded_are_refused(tmp_path, npz):
+    with raises_code("not-a-run"):
+        load_registry([tmp_path / "nowhere"])
     images, labels = tiny_arrays(300)
     la.train(presets.get("ae_debug"), tmp_path / "r", la.load_data(images, labels))
-    with pytest.raises(UserError, match="other images"):
-        gallery_of([tmp_path / "r"], str(npz))
+    with raises_code("other-data"):
+        load_registry([tmp_path / "r"], str(npz))
 
 
-def test_code_loads_the_images_from_where_they_are_now(tmp_path, npz):
+def test_data_code_loads_images_from_their_current_path(tmp_path, npz):
     config = presets.get("ae_debug")
     config = replace(config, train=replace(config.train, data=str(npz)))
     run = la.train(config, tmp_path / "r", la.load_data(str(npz)))
     moved = npz.rename(tmp_path / "moved.npz")
-    gallery = gallery_of([run.folder], str(moved))
-    loaded = eval(gallery[0].data_code(), {"la": la})
+    registry = load_registry([run.folder], str(moved))
+    loaded = eval(registry[0].data_code(), {"la": la})
     assert loaded.card.fingerprint == run.data.fingerprint
-    assert gallery[0].describe(0)["moved"] == str(moved)
-    gallery.data = None
-    with pytest.raises(UserError):
-        gallery.add(run.folder)
+    assert registry[0].describe(0)["moved"] == str(moved)
+    registry.data = None
+    with raises_code("file-not-found"):
+        registry.add(run.folder)
 
 
-def test_what_another_sites_page_embeds_is_refused_and_a_link_may_lead_here(client):
+def test_other_sites_may_link_to_the_page_but_not_embed_it(client):
     for site in ("cross-site", "same-site"):
         image = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
         assert client.get("/api/models/0/map", headers=image).status_code == 403
@@ -241,44 +249,41 @@ def test_what_another_sites_page_embeds_is_refused_and_a_link_may_lead_here(clie
     assert client.get("/").headers["cross-origin-resource-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("said", [{}, {"content-length": "2"}])
-def test_a_body_that_does_not_say_how_long_it_is_is_bounded_too(said, client, monkeypatch):
-    monkeypatch.setattr(guard, "LARGEST_BODY", 1000)
-    read = []
-
+@pytest.mark.parametrize("headers", [{}, {"content-length": "2"}])
+def test_body_without_or_with_wrong_length_header_is_limited(headers, registry):
     def body():
         for _ in range(50):
-            read.append(1)
             yield b"[" * 100
 
-    answer = client.post("/api/models/0/encode", content=body(), headers=said)
-    assert answer.status_code == 413
-    assert "send less" in answer.text
+    app = make_app(registry, max_body=1000)
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        answer = client.post("/api/models/0/encode", content=body(), headers=headers)
+    assert (answer.status_code, answer.headers["x-error-code"]) == (413, "too-large")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"])
-def test_no_method_passes_the_guard(method, gallery):
-    app = make_app(gallery, host="192.168.0.7", token="secret")
+def test_no_method_bypasses_access_control(method, registry):
+    app = make_app(registry, host="192.168.0.7", token="secret")
     with TestClient(app, base_url="http://192.168.0.7:8765") as client:
         for path in ("/", "/api/runs", "/api/uploads/a", "/openapi.json", "/nothing"):
             assert client.request(method, path).status_code == 401
-            strange = {"origin": "null"}
-            answer = client.request(method, f"{path}?token=secret", headers=strange)
+            foreign = {"origin": "null"}
+            answer = client.request(method, f"{path}?token=secret", headers=foreign)
             assert answer.status_code == 403
             assert "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"pixels":' * 10_000, b"\xff", b'{"a": '])
-def test_a_body_that_is_no_json_is_a_sentence(content, client):
+def test_malformed_json_body_is_refused(content, client):
     headers = {"content-type": "application/json"}
     answer = client.post("/api/models/0/encode", content=content, headers=headers)
     assert answer.status_code in (400, 422)
-    assert answer.text.endswith("eload the page.")
+    assert answer.headers["x-error-code"] in ("http-error", "invalid-request")
 
 
-def test_who_goes_away_in_the_middle_is_no_fault(gallery, tmp_path):
-    """Else each upload that is cancelled fills the terminal."""
-    app = make_app(gallery, runs=tmp_path)
+def test_client_that_disconnects_during_an_upload_is_not_an_error(registry, tmp_path):
+    """Otherwise each cancelled upload would print a traceback."""
+    app = make_app(registry, runs=tmp_path)
     messages = [{"type": "http.request", "body": b"1", "more_body": True},
                 {"type": "http.disconnect"}]  # fmt: skip
     scope = {
@@ -301,10 +306,10 @@ def test_who_goes_away_in_the_middle_is_no_fault(gallery, tmp_path):
     assert list((tmp_path / "uploads" / ".part-a").iterdir()) == []
 
 
-def test_models_of_one_name_are_told_apart_by_the_shortest_end_of_their_path(gallery):
+def test_models_are_named_by_the_shortest_unique_suffix_of_their_path(registry):
     paths = [("work", "tour", "ae"), ("work", "other", "ae"), ("work", "tour", "vae"),
              ("home", "a", "x", "gan"), ("home", "b", "x", "gan"), ("shipped:", "ae")]  # fmt: skip
-    assert shortest_ends(paths) == [
+    assert shortest_suffixes(paths) == [
         "tour/ae",
         "other/ae",
         "vae",
@@ -312,8 +317,7 @@ def test_models_of_one_name_are_told_apart_by_the_shortest_end_of_their_path(gal
         "b/x/gan",
         "shipped:ae",
     ]
-    assert shortest_ends([("r", "ae"), ("r", "ae")]) == ["ae", "ae"]
-    shown = Gallery([
-        replace(gallery[0], name="ae", folder=folder) for folder in ("tour/ae", "tour/../other/ae")
-    ])  # fmt: skip
-    assert [one["name"] for one in shown.describe()] == ["tour/ae", "other/ae"]
+    assert shortest_suffixes([("r", "ae"), ("r", "ae")]) == ["ae", "ae"]
+    folders = ("tour/ae", "tour/../other/ae")
+    models = ModelRegistry([replace(registry[0], name="ae", folder=path) for path in folders])
+    assert [model["name"] for model in models.describe()] == ["tour/ae", "other/ae"]

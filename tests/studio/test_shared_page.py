@@ -1,4 +1,4 @@
-"""What an address carries to another browser, and what is out of sight, in a browser."""
+"""The address as the shared state of the page, and the cursor outside the view, in a browser."""
 
 import base64
 import io
@@ -9,16 +9,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentarium.latent import gap_layer
-from latentarium.latent.scores import AT_ONCE
-from pages import IN_A_BROWSER, address, drag, go, pixels, quiet, until, watched
+from latentarium.latent.scored_decoder import CHUNK_SIZE
+from support.browser import (
+    BROWSER_MARKS,
+    address,
+    drag,
+    open_page,
+    pixels,
+    tracked_page,
+    wait_idle,
+    wait_until,
+)
 
-pytestmark = IN_A_BROWSER
+pytestmark = BROWSER_MARKS
 DRAW = "#tab=explore&model=1&tool=draw"
 
 
 def picture(seed=0, size=(40, 40)):
-    """A file that is not of the model's shape."""
+    """Return a picture file whose size differs from the model's images."""
     values = np.random.default_rng(seed).integers(0, 256, (4, 4), dtype=np.uint8)
     image = Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
     content = io.BytesIO()
@@ -26,36 +34,36 @@ def picture(seed=0, size=(40, 40)):
     return {"name": "mine.png", "mimeType": "image/png", "buffer": content.getvalue()}
 
 
-def landed(page):
-    """Where, next to whom, and what the model sees."""
-    quiet(page)
-    page.get_by_test_id("landing").wait_for(state="attached")
-    mark = page.get_by_test_id("landing")
+def encoded(page):
+    """Return position, neighbours, model input and reconstruction of the query image."""
+    wait_idle(page)
+    page.get_by_test_id("encoding").wait_for(state="attached")
+    mark = page.get_by_test_id("encoding")
     neighbours = page.get_by_test_id("neighbours").locator("li").all()
     names = [one.get_attribute("title") for one in neighbours]
     return (
         mark.get_attribute("data-x"),
         names,
-        pixels(page, "seen"),
+        pixels(page, "model-input"),
         pixels(page, "reconstruction"),
     )
 
 
-def test_a_file_is_in_the_address_and_elsewhere_the_same(page, served, browser):
-    go(page, served, DRAW)
+def test_a_file_in_the_address_opens_in_another_browser(page, served, browser):
+    open_page(page, served, DRAW)
     page.locator("input[type=file]").set_input_files(picture())
-    until(page, "location.hash.includes('pad.image=1.12.10.')")
-    page.get_by_role("button", name="Negative").click()
-    there = landed(page)
-    until(page, f"location.hash.includes({address(page)['pad.image']!r})")
+    wait_until(page, "location.hash.includes('pad.image=1.12.10.')")
+    page.get_by_role("button", name="Invert").click()
+    there = encoded(page)
+    wait_until(page, f"location.hash.includes({address(page)['pad.image']!r})")
     hash_ = page.url.split("#")[1]
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    other = watched(context)
-    go(other, served, "#tab=explore&" + hash_)
-    until(other, "document.querySelector('[data-testid=seen]')?.width > 0")
-    assert landed(other) == there
+    other = tracked_page(context)
+    open_page(other, served, "#tab=explore&" + hash_)
+    wait_until(other, "document.querySelector('[data-testid=model-input]')?.width > 0")
+    assert encoded(other) == there
     other.get_by_role("button", name="Clear").click()
-    until(other, "!location.hash.includes('pad.image')")
+    wait_until(other, "!location.hash.includes('pad.image')")
     context.close()
 
 
@@ -65,34 +73,34 @@ def packed(content, shape="1.12.10", wbits=-15):
     return f"{shape}.{text.rstrip('=')}"
 
 
-def test_whatever_the_address_says_is_an_image_or_a_sentence(page, served):
-    """Cut, of another shape, no deflate, and ten megabytes of zeros in ten kilobytes."""
+def test_an_invalid_image_in_the_address_gives_an_error(page, served):
+    """Truncated, of another shape, not deflated, and ten megabytes of zeros in ten kilobytes."""
     good = packed(bytes(range(120)))
-    go(page, served, f"{DRAW}&pad.image={good}")
-    until(page, "document.querySelector('[data-testid=seen]')?.width > 0")
-    assert pixels(page, "seen")[::4] == list(range(120))
+    open_page(page, served, f"{DRAW}&pad.image={good}")
+    wait_until(page, "document.querySelector('[data-testid=model-input]')?.width > 0")
+    assert pixels(page, "model-input")[::4] == list(range(120))
     for bad in (
         good[:-4], packed(bytes(119)), packed(bytes(120), "1.10.12"), packed(bytes(120), wbits=15),
         packed(bytes(10_000_000)), "1.12.10.!!", good + "A" * 20_000, "1e9.1e9.1e9.AA",
     ):  # fmt: skip
-        go(page, served, f"{DRAW}&pad.image={bad}")
+        open_page(page, served, f"{DRAW}&pad.image={bad}")
         page.get_by_role("alert").get_by_text("can't be read").wait_for()
-        assert page.get_by_test_id("landing").count() == 0
+        assert page.get_by_test_id("encoding").count() == 0
     page.locator("input[type=file]").set_input_files(picture(1))
-    landed(page)
+    encoded(page)
     assert page.get_by_role("alert").count() == 0
 
 
-def test_a_cursor_out_of_sight_is_pointed_at_and_led_back_to(page, served):
-    go(page, served, "#model=0")
+def test_an_arrow_leads_back_to_a_cursor_outside_the_view(page, served):
+    open_page(page, served, "#model=0")
     arrow = page.get_by_test_id("to-cursor")
     assert arrow.count() == 0
     page.keyboard.down("Shift")
-    drag(page, [(0.9, 0.5), (1.6, 0.5)])  # to the right: the cursor leaves with the map
+    drag(page, [(0.9, 0.5), (1.6, 0.5)])  # the cursor moves out with the map
     page.keyboard.up("Shift")
     arrow.wait_for()
     box, map_ = arrow.bounding_box(), page.locator(".map").bounding_box()
-    assert box["x"] + box["width"] > map_["x"] + map_["width"] - 30  # at the right rim
+    assert box["x"] + box["width"] > map_["x"] + map_["width"] - 30  # at the right edge
     cursor = address(page)
     arrow.focus()
     page.keyboard.press("Enter")
@@ -103,11 +111,11 @@ def test_a_cursor_out_of_sight_is_pointed_at_and_led_back_to(page, served):
     assert address(page).get("x") != cursor.get("x")
 
 
-def test_ones_own_gaussian_begins_where_one_looks(page, served):
+def test_a_drawn_gaussian_starts_in_the_centre_of_the_view(page, served):
     far = {"v.x": "40", "v.y": "-30", "v.s": "900"}
     view = "&".join(f"{key}={value}" for key, value in far.items())
-    go(page, served, f"#model=1&tool=gaussians&{view}")
-    page.get_by_role("radio", name="Make your own").click()
+    open_page(page, served, f"#model=1&tool=gaussians&{view}")
+    page.get_by_role("radio", name="Draw your own").click()
     map_ = page.locator(".map").bounding_box()
     centre = page.get_by_test_id("own-centre").bounding_box()
     middle = (map_["x"] + map_["width"] / 2, map_["y"] + map_["height"] / 2)
@@ -120,25 +128,25 @@ def test_ones_own_gaussian_begins_where_one_looks(page, served):
         assert map_["y"] < box["y"] < map_["y"] + map_["height"]
 
 
-def test_a_layer_is_seen_before_it_is_whole_and_says_how_long_it_takes(page, served, monkeypatch):
-    """Held after its first lines, as a slow model would hold it."""
-    atlas, goes_on, turns = served.gallery[0].atlas, threading.Event(), []
-    real = atlas.decoded
-    gap_layer._kept.pop(atlas, None)  # what other tests have seen
+def test_a_gap_layer_appears_early_and_shows_the_remaining_time(page, served, monkeypatch):
+    """The computation is paused after its first parts, as for a slow model."""
+    latent_map, resume, turns = served.registry[0].latent_map, threading.Event(), []
+    real = latent_map.decoder.decode_scored
+    latent_map.gap_layers._cache.clear()  # other tests may have filled it
 
-    def slow(z, *given, **more):
+    def slow(z, *args, **kwargs):
         turns.append(len(z))
-        if turns.count(AT_ONCE) > 6:
-            goes_on.wait(10)
-        return real(z, *given, **more)
+        if turns.count(CHUNK_SIZE) > 6:
+            resume.wait(10)
+        return real(z, *args, **kwargs)
 
-    monkeypatch.setattr(atlas, "decoded", slow)
-    go(page, served, "#model=0&v.x=0&v.y=0&v.s=30")
-    page.get_by_label("Gaps").select_option("trust")
+    monkeypatch.setattr(latent_map.decoder, "decode_scored", slow)
+    open_page(page, served, "#model=0&v.x=0&v.y=0&v.s=30")
+    page.get_by_label("Gaps").select_option("rarity")
     page.get_by_test_id("gaps").wait_for()
     bar = page.get_by_role("status").locator("progress")
-    until(page, "/about \\d+ s left/.test(document.querySelector('.layering').innerText)")
+    wait_until(page, "/about \\d+ s left/.test(document.querySelector('.progress').innerText)")
     assert 0 < float(bar.get_attribute("value")) < 1
-    goes_on.set()
+    resume.set()
     bar.wait_for(state="detached")
     assert page.get_by_test_id("gaps").is_visible()

@@ -1,4 +1,4 @@
-"""The small models that the studio shows where no run is given."""
+"""The small models that the studio shows if no run is given."""
 
 import dataclasses
 
@@ -7,13 +7,13 @@ import torch
 
 import latentarium as la
 from latentarium import presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import to_dict
 from latentarium.data.dataset import to_float
 from latentarium.evaluation.report import Report
 from latentarium.models.inference import reconstruct
 from latentarium.run import Run
-from latentarium.studio.registry import SHIPPED_NAMES, gallery_of, shipped
+from latentarium.studio.registry import SHIPPED_NAMES, load_registry, shipped
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,13 @@ def mnist():
     return la.load_data("mnist")
 
 
-def error(model, split) -> float:
-    """Squared error per pixel of reconstructions, pixels from 0 to 1."""
+def reconstruction_mse(model, split) -> float:
+    """Return the squared error per pixel, with pixels from 0 to 1."""
     return float((to_float(split.images) - reconstruct(model, split)).square().mean()) / 4
 
 
 @pytest.mark.parametrize("folder", shipped(), ids=SHIPPED_NAMES)
-def test_each_is_small_and_what_its_preset_makes(folder, mnist):
+def test_model_is_small_and_matches_its_preset(folder, mnist):
     run = Run(folder)
     assert (folder / "weights.safetensors").stat().st_size <= 500_000
     assert run.data.fingerprint == mnist.card.fingerprint
@@ -35,43 +35,43 @@ def test_each_is_small_and_what_its_preset_makes(folder, mnist):
 
 
 @pytest.mark.parametrize("folder", shipped(), ids=SHIPPED_NAMES)
-def test_what_was_measured_of_each_was_measured_of_its_weights(folder, mnist):
+def test_metrics_belong_to_the_weights(folder, mnist):
     run = Run(folder)
-    content = run.metrics()
-    assert content is not None
-    assert content["weights"] == run.weights_hash()
-    assert content["fingerprint"] == mnist.card.fingerprint
-    report = Report.from_dict(content)
+    metrics = run.metrics()
+    assert metrics is not None
+    assert metrics["weights"] == run.weights_hash()
+    assert metrics["fingerprint"] == mnist.card.fingerprint
+    report = Report.from_dict(metrics)
     assert report["frechet"].n == 10_000
     assert report["frechet"].interval is not None
 
 
-def test_with_no_run_the_four_are_shown():
-    found = list(gallery_of([]))
-    assert [one.name for one in found] == list(SHIPPED_NAMES)
-    assert found[1].folder == "shipped:vae"  # no path of this machine
-    assert [one.kind for one in found] == ["autoencoder", "VAE", "GAN", "conditional GAN"]
-    assert [one.atlas.has_map for one in found] == [True, True, False, False]
-    assert all(one.atlas.model.latent_dim == 2 for one in found[:2])
+def test_registry_without_runs_loads_shipped_models():
+    models = list(load_registry([]))
+    assert [loaded.name for loaded in models] == list(SHIPPED_NAMES)
+    assert models[1].folder == "shipped:vae"  # not a path of this machine
+    assert [loaded.kind for loaded in models] == ["autoencoder", "VAE", "GAN", "conditional GAN"]
+    assert [loaded.latent_map.can_encode for loaded in models] == [True, True, False, False]
+    assert all(loaded.latent_map.model.latent_dim == 2 for loaded in models[:2])
 
 
-def test_they_are_worth_looking_at(mnist):
+def test_models_reach_minimum_quality(mnist):
     ae, vae, gan, cgan = (Run(folder).load() for folder in shipped())
     mean = to_float(mnist.train.images).mean(0, keepdim=True)
-    guess = float((to_float(mnist.test.images) - mean).square().mean()) / 4
-    for model in (ae, vae):  # two numbers hold more than half of what varies
-        assert error(model, mnist.test) < 0.62 * guess
-    judge, asked = load_judge(), torch.arange(1000) % 10
-    obeyed = (judge.predict(cgan.sample(1000, asked, seed=0)) == asked).float().mean()
-    assert float(obeyed) > 0.95
-    made = judge.predict(gan.sample(1000, seed=0)).bincount(minlength=10)
-    assert int(made.min()) > 30  # no digit is missing
+    variance = float((to_float(mnist.test.images) - mean).square().mean()) / 4
+    for model in (ae, vae):
+        assert reconstruction_mse(model, mnist.test) < 0.62 * variance
+    classifier, labels = load_classifier(), torch.arange(1000) % 10
+    correct = classifier.predict(cgan.sample(1000, labels, seed=0)) == labels
+    assert float(correct.float().mean()) > 0.95
+    counts = classifier.predict(gan.sample(1000, seed=0)).bincount(minlength=10)
+    assert int(counts.min()) > 30  # no digit is missing
 
 
 @pytest.mark.slow
-def test_training_the_preset_again_makes_the_same_model(tmp_path, mnist):
+def test_retraining_preset_gives_equal_error(tmp_path, mnist):
     config = presets.get("ae_small")
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, sample_every=0))
     again = la.train(config, tmp_path / "r", mnist).load()
-    ours = error(Run(shipped()[0]).load(), mnist.test)
-    assert error(again, mnist.test) == pytest.approx(ours, rel=0.05)  # machines round differently
+    shipped_mse = reconstruction_mse(Run(shipped()[0]).load(), mnist.test)
+    assert reconstruction_mse(again, mnist.test) == pytest.approx(shipped_mse, rel=0.05)

@@ -1,8 +1,9 @@
-"""Images of the visitor's own, and what comes in their place."""
+"""Uploads of the user's images: limits, interruptions, hostile names and archives."""
 
 import asyncio
 import io
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -12,22 +13,37 @@ from starlette.testclient import TestClient
 
 from latentarium.errors import UserError
 from latentarium.image_files import png_bytes
-from latentarium.studio.registry import Gallery, Missing
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
-from latentarium.studio.training import uploads as room
-from latentarium.studio.training.uploads import Uploads, safe
+from latentarium.studio.training.timed_commands import TimedCommands
+from latentarium.studio.training.uploads import UploadLimits, Uploads, relative_path
+from support.errors import raises_code
+
+ADDRESS = "http://127.0.0.1:8765"
+ECHO = "import json, sys; print(json.dumps({'arguments': sys.argv[1:]}))"
 
 
 def picture(seed, size=9):
     return png_bytes(np.random.default_rng(seed).integers(0, 255, (size, size, 3), np.uint8))
 
 
-def zipped(files):
+def zip_bytes(files):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def echo_command(*arguments):
+    """A command that doesn't open the upload; its report contains the arguments."""
+    return [sys.executable, "-c", ECHO, *arguments]
+
+
+def unchecked(folder, **limits):
+    """Uploads that are not opened by their check."""
+    return Uploads(folder, UploadLimits(**limits), TimedCommands(echo_command))
 
 
 @pytest.fixture
@@ -37,12 +53,13 @@ def folder(tmp_path):
 
 @pytest.fixture
 def client(folder):
-    app = make_app(Gallery(), runs=folder.parent)
-    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+    app = make_app(ModelRegistry(), runs=folder.parent)
+    with TestClient(app, base_url=ADDRESS) as client:
         yield client
 
 
 def send(client, name, files):
+    """Upload files and return the last line of the check."""
     assert client.post(f"/api/uploads/{name}").status_code == 200
     for path, content in files.items():
         answer = client.put(f"/api/uploads/{name}/{path}", content=content)
@@ -52,115 +69,121 @@ def send(client, name, files):
     return json.loads(answer.text.splitlines()[-1])
 
 
-def looked_at(monkeypatch):
-    """Nothing is looked at; what is said of it is what was asked."""
-
-    def told(self, *words, seconds):
-        yield {"done": 0, "of": 0, "left": None, "note": ""}
-        return json.dumps({"asked": words})
-
-    monkeypatch.setattr(room.Waits, "told", told)
-
-
-def left(folder):
+def names_in(folder):
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_a_folder_is_looked_at_kept_shown_and_removed(client, folder):
+async def chunks(*parts, fails=False):
+    for part in parts:
+        yield part
+    if fails:
+        raise ConnectionError("the client disconnected")
+
+
+def receive(uploads, name, path, *parts, fails=False):
+    asyncio.run(uploads.receive(name, path, chunks(*parts, fails=fails)))
+
+
+def test_folder_is_checked_listed_and_removed(client, folder):
     files = {f"{kind}/{i}.png": picture(10 * len(kind) + i)
              for kind in ("cats", "dogs") for i in range(6)}  # fmt: skip
-    report = send(client, "pets", files)["found"]
+    report = send(client, "pets", files)["result"]
     assert sum(report["counts"].values()) == 12
     assert report["pictures"] == report["counts"]["train"] == 10
     assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
     assert report["image_shape"] == [3, 9, 9]
-    assert any("Fewer than 20" in problem for problem in report["problems"])
+    assert any("cats, dogs" in problem for problem in report["problems"])  # too few images
     assert client.get("/api/uploads").json() == [report]
     assert "upload:pets" in client.get("/api/choices").json()["data"]
     with Image.open(io.BytesIO(client.get("/api/uploads/pets/pictures/9").content)) as image:
         assert image.size == (48, 48)
     assert client.get("/api/uploads/pets/pictures/12").status_code == 404
-    assert client.post("/api/uploads/pets").status_code == 422  # the name is taken
+    taken = client.post("/api/uploads/pets")
+    assert (taken.status_code, taken.headers["x-error-code"]) == (422, "name-taken")
     assert client.delete("/api/uploads/pets").status_code == 200
-    assert left(folder) == []
+    assert names_in(folder) == []
 
 
-def test_a_zip_stays_a_zip(client, folder, monkeypatch):
-    looked_at(monkeypatch)
-    report = send(client, "z", {"all.zip": zipped({f"{i}.png": picture(i) for i in range(10)})})
-    assert report["found"]["asked"][:4] == ["data", "check", str(folder / "z.zip"), "--json"]
-    assert "--untrusted" in report["found"]["asked"]
-    assert left(folder) == [".z.json", "z.zip"]
+def test_zip_file_is_kept_as_zip_file(folder):
+    app = make_app(ModelRegistry(), runs=folder.parent, command=echo_command)
+    with TestClient(app, base_url=ADDRESS) as client:
+        content = zip_bytes({f"{i}.png": picture(i) for i in range(10)})
+        arguments = send(client, "z", {"all.zip": content})["result"]["arguments"]
+    assert arguments[:4] == ["data", "check", str(folder / "z.zip"), "--json"]
+    assert "--untrusted" in arguments
+    assert names_in(folder) == [".z.json", "z.zip"]
 
 
-def test_hostile_zips_are_refused_and_nothing_is_left(client, folder):
-    bomb = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(bomb, "BMP")
+def test_hostile_zip_files_are_refused_and_deleted(client, folder):
+    bitmap = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(bitmap, "BMP")
     hostile = {
-        "path outside of it": zipped({"../../up.png": picture(1)}),
-        "would unpack from": zipped({"a.bmp": bomb.getvalue() + bytes(20 << 20)}),
+        "unsafe-path": zip_bytes({"../../up.png": picture(1)}),
+        "file-too-large": zip_bytes({"a.bmp": bitmap.getvalue() + bytes(20 << 20)}),
     }
-    for words, content in hostile.items():
-        trouble = send(client, "bad", {"x.zip": content})["trouble"]
-        assert words in trouble
-        assert "x.zip" in trouble  # as its owner calls it
-        assert str(folder) not in trouble
-        assert left(folder) == []
+    for code, content in hostile.items():
+        error = send(client, "bad", {"x.zip": content})
+        assert error["code"] == code
+        assert "x.zip" in error["error"]  # the name that the user knows
+        assert str(folder) not in error["error"]
+        assert names_in(folder) == []
 
 
 @pytest.mark.parametrize(
     "path",
     ["../a.png", "/a.png", "a/../../b.png", ".hidden.png", "a/.b/c.png", "a\\b.png", "c:a.png",
-     "a\x00.png", "a\nb.png", "x" * 300 + ".png", "/".join("abcdefghi") + ".png", "", "a.py",
-     "a.pkl", "a", "a.npz", "con.png", "Aux .png", "lpt1/a.png", "a./b.png", "a /b.png"],
+     "a\x00.png", "a\nb.png", "x" * 300 + ".png", "/".join("abcdefghi") + ".png", "",
+     "con.png", "Aux .png", "lpt1/a.png", "a./b.png", "a /b.png"],
 )  # fmt: skip
-def test_a_name_that_leads_elsewhere_or_is_no_picture_is_refused(path):
+def test_unsafe_paths_are_refused(path):
+    with raises_code("invalid-path"):
+        relative_path(path)
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.pkl", "a", "a.npz"])
+def test_other_file_types_are_refused(path):
+    with raises_code("file-type"):
+        relative_path(path)
+
+
+def test_unusual_but_safe_paths_are_accepted():
+    assert str(relative_path("a b/貓 (1).JPG")) == "a b/貓 (1).JPG"
+    assert str(relative_path("a/./b.png")) == "a/b.png"
+    assert str(relative_path("cons/com.1.png")) == "cons/com.1.png"
+
+
+def test_interrupted_file_is_deleted(folder):
+    uploads = Uploads(folder)
+    with pytest.raises(NotFoundError):
+        receive(uploads, "a", "a.png", b"1")
+    uploads.begin("a")
     with pytest.raises(UserError):
-        safe(path)
+        receive(uploads, "a", "a.png", b"1", fails=True)
+    assert names_in(folder / ".part-a") == []
+    uploads.begin("b")
+    after_restart = Uploads(folder)
+    after_restart.begin("b")
+    assert names_in(folder) == [".part-a", ".part-b"]
 
 
-def test_names_that_are_taken():
-    assert str(safe("a b/貓 (1).JPG")) == "a b/貓 (1).JPG"
-    assert str(safe("a/./b.png")) == "a/b.png"
-    assert str(safe("cons/com.1.png")) == "cons/com.1.png"
-
-
-async def bits(*parts, fails=False):
-    for part in parts:
-        yield part
-    if fails:
-        raise ConnectionError("the visitor is gone")
-
-
-def test_what_breaks_off_or_is_too_much_leaves_nothing(folder, monkeypatch):
-    images = Uploads(folder)
-    with pytest.raises(Missing):
-        asyncio.run(images.take("a", "a.png", bits(b"1")))
-    images.begin("a")
-    with pytest.raises(UserError):
-        asyncio.run(images.take("a", "a.png", bits(b"1", fails=True)))
-    assert left(folder / ".part-a") == []
-    monkeypatch.setattr(room, "LARGEST_UPLOAD", 10)
-    asyncio.run(images.take("a", "a.png", bits(b"12345")))
-    with pytest.raises(UserError, match="in all"):
-        asyncio.run(images.take("a", "b.png", bits(b"123", b"456")))
-    assert left(folder / ".part-a") == ["a.png"]
-    monkeypatch.setattr(room, "LARGEST_UPLOAD", 100)
-    with pytest.raises(UserError, match="came twice"):
-        asyncio.run(images.take("a", "a.png", bits(b"other")))
+def test_files_beyond_limits_are_refused_and_deleted(folder):
+    uploads = unchecked(folder, upload_bytes=10, files=2)
+    uploads.begin("a")
+    receive(uploads, "a", "a.png", b"12345")
+    with raises_code("upload-too-large"):
+        receive(uploads, "a", "b.png", b"123", b"456")
+    assert names_in(folder / ".part-a") == ["a.png"]
+    with raises_code("duplicate-file"):
+        receive(uploads, "a", "a.png", b"other")
     assert (folder / ".part-a" / "a.png").read_bytes() == b"12345"
-    monkeypatch.setattr(room, "MOST_FILES", 1)
-    with pytest.raises(UserError, match="more than 1 files"):
-        asyncio.run(images.take("a", "c.png", bits(b"1")))
-    images.cancel("a")
-    assert left(folder) == []
-    images.begin("b")
-    later = Uploads(folder)  # the server was started anew in the middle
-    later.begin("b")
-    assert left(folder) == [".part-b"]
+    receive(uploads, "a", "b.png", b"1")
+    with raises_code("too-many-files"):
+        receive(uploads, "a", "c.png", b"1")
+    uploads.cancel("a")
+    assert names_in(folder) == []
 
 
-def test_names_are_plain_and_the_body_is_bounded(client, folder):
+def test_invalid_requests_are_refused_over_http(client, folder):
     for name in ("a b", "-a", "%2e%2e", "a" * 65):
         assert client.post(f"/api/uploads/{name}").status_code in (404, 405, 422)
     client.post("/api/uploads/a")
@@ -171,121 +194,132 @@ def test_names_are_plain_and_the_body_is_bounded(client, folder):
     assert client.put("/api/uploads/none/b.png", content=b"1").status_code == 404
     assert client.post("/api/uploads/none/end").status_code == 404
     client.post("/api/uploads/empty")
-    assert "Nothing has come" in client.post("/api/uploads/empty/end").text
+    empty = client.post("/api/uploads/empty/end")
+    assert (empty.status_code, empty.headers["x-error-code"]) == (422, "empty-upload")
     assert client.delete("/api/uploads/none").status_code == 404
     assert client.delete("/api/uploads/a/part").status_code == 200
-    assert left(folder) == []
-    (folder / "left.json").write_text(json.dumps({}))  # what is not ours is left alone
+    assert names_in(folder) == []
+    (folder / "left.json").write_text(json.dumps({}))  # not the studio's file
     assert client.get("/api/uploads").json() == []
 
 
-def test_what_broke_off_may_come_again(folder, monkeypatch):
-    """And a zip that did is still one zip."""
-    looked_at(monkeypatch)
-    monkeypatch.setattr(room, "LARGEST_UPLOAD", 2000)
-    content = zipped({"1.png": picture(1)})
-    images = Uploads(folder)
-    images.begin("z")
+def test_interrupted_zip_file_can_be_sent_again(folder):
+    content = zip_bytes({"1.png": picture(1)})
+    uploads = unchecked(folder, upload_bytes=2000)
+    uploads.begin("z")
     with pytest.raises(UserError):
-        asyncio.run(images.take("z", "all.zip", bits(content, bytes(900), fails=True)))
-    asyncio.run(images.take("z", "all.zip", bits(content, bytes(900))))
-    assert list(images.end("z"))[-1]["found"]["name"] == "z"
-    assert left(folder) == [".z.json", "z.zip"]
+        receive(uploads, "z", "all.zip", content, bytes(900), fails=True)
+    receive(uploads, "z", "all.zip", content, bytes(900))
+    assert list(uploads.complete("z"))[-1]["result"]["name"] == "z"
+    assert names_in(folder) == [".z.json", "z.zip"]
 
 
-def test_who_does_not_wait_until_they_are_looked_at_leaves_nothing(folder, monkeypatch):
-    looked_at(monkeypatch)
-    images = Uploads(folder)
-    images.begin("a")
-    asyncio.run(images.take("a", "a.png", bits(b"1")))
-    lines = images.end("a")
+def test_cancelled_check_deletes_upload(folder):
+    uploads = unchecked(folder)
+    uploads.begin("a")
+    receive(uploads, "a", "a.png", b"1")
+    lines = uploads.complete("a")
     assert next(lines)["of"] == 0
     lines.close()
-    assert left(folder) == []
-    assert images.kept() == []
+    assert names_in(folder) == []
+    assert uploads.reports() == []
 
 
-def test_two_at_once_do_not_share_a_name(folder, monkeypatch):
-    images = Uploads(folder)
-    images.begin("a")
-    asyncio.run(images.take("a", "a.png", bits(b"1")))
-    with pytest.raises(UserError, match="coming already"):
-        images.begin("a")
-    assert left(folder / ".part-a") == ["a.png"]
-    monkeypatch.setattr(room, "IDLE", 0.0)  # whoever it was is gone
-    images.begin("a")
-    assert left(folder / ".part-a") == []
+def test_name_of_active_upload_is_taken(folder):
+    uploads = unchecked(folder)
+    uploads.begin("a")
+    receive(uploads, "a", "a.png", b"1")
+    with raises_code("name-taken"):
+        uploads.begin("a")
+    assert names_in(folder / ".part-a") == ["a.png"]
 
 
-def test_what_still_comes_is_not_taken_for_whole(folder):
-    images = Uploads(folder)
-    images.begin("a")
+def test_name_of_idle_upload_is_free(folder):
+    uploads = unchecked(folder, idle_seconds=0.0)
+    uploads.begin("a")
+    receive(uploads, "a", "a.png", b"1")
+    uploads.begin("a")
+    assert names_in(folder / ".part-a") == []
 
-    async def ends_too_soon():
+
+def test_upload_with_open_files_is_incomplete(folder):
+    uploads = Uploads(folder)
+    uploads.begin("a")
+
+    async def completes_too_soon():
         yield b"1"
-        with pytest.raises(UserError, match="still coming"):
-            next(images.end("a"))
+        with raises_code("incomplete-upload"):
+            next(uploads.complete("a"))
 
-    asyncio.run(images.take("a", "a.png", ends_too_soon()))
-    assert left(folder) == []
+    asyncio.run(uploads.receive("a", "a.png", completes_too_soon()))
+    assert names_in(folder) == []
 
 
-def test_the_server_itself_opens_nothing_that_came(client, folder, monkeypatch):
-    """Its pictures are those that the process wrote which looked at it."""
+def test_server_never_opens_uploaded_files(client, folder, monkeypatch):
+    """Its thumbnails are those that the child process wrote."""
     files = {f"{i:02d}.png": picture(i) for i in range(30)}
-    assert send(client, "z", {"all.zip": zipped(files)})["found"]["pictures"] == 12
+    assert send(client, "z", {"all.zip": zip_bytes(files)})["result"]["pictures"] == 12
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    (folder / "z.zip").write_bytes(b"no zip any more")
+    (folder / "z.zip").write_bytes(b"not a zip file")
     assert client.get("/api/uploads").json()[0]["pictures"] == 12
-    shown = client.get("/api/uploads/z/pictures/11")
-    assert shown.headers["content-type"] == "image/png"
-    with Image.open(io.BytesIO(shown.content)) as image:
+    thumbnail = client.get("/api/uploads/z/pictures/11")
+    assert thumbnail.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(thumbnail.content)) as image:
         assert image.size == (48, 48)
     assert client.get("/api/uploads/z/pictures/99").status_code == 404
     assert client.get("/api/uploads/z/pictures/-1").status_code == 422
     assert client.delete("/api/uploads/z").status_code == 200
-    assert left(folder) == []
-    for said in ("[1]", "[" * 100_000, "{}"):  # an older server's, or nobody's
+    assert names_in(folder) == []
+    for text in ("[1]", "[" * 100_000, "{}"):  # from an older version, or damaged
         (folder / "z.zip").write_bytes(b"")
-        (folder / ".z.json").write_text(said)
-        kept = client.get("/api/uploads").json()
-        assert [one["pictures"] for one in kept] == ([0] if said == "{}" else [])
+        (folder / ".z.json").write_text(text)
+        reports = client.get("/api/uploads").json()
+        assert [report["pictures"] for report in reports] == ([0] if text == "{}" else [])
 
 
-def test_the_disk_is_not_filled(folder, monkeypatch):
-    images = Uploads(folder)
-    monkeypatch.setattr(room, "LARGEST_UPLOAD", 10)
-    monkeypatch.setattr(room, "LARGEST_OF_ALL", 25)
-    looked_at(monkeypatch)
+def test_total_size_of_uploads_is_limited(folder):
+    uploads = unchecked(folder, upload_bytes=10, total_bytes=25)
     for name in ("a", "b"):
-        images.begin(name)
-        asyncio.run(images.take(name, "a.png", bits(b"12345678")))
-    with pytest.raises(UserError, match="remove some"):
-        images.begin("c")
+        uploads.begin(name)
+        receive(uploads, name, "a.png", b"12345678")
+    with raises_code("uploads-full"):
+        uploads.begin("c")
     for name in ("a", "b"):
-        list(images.end(name))
-    assert [one["bytes"] for one in images.kept()] == [8, 8]
-    with pytest.raises(UserError, match="remove some"):
-        images.begin("c")
-    images.remove("a")
-    images.begin("c")
-    monkeypatch.setattr(room, "LARGEST_OF_ALL", 12)
-    asyncio.run(images.take("c", "a.png", bits(b"12345678")))
-    with pytest.raises(UserError, match="remove some"):
-        list(images.end("c"))
-    assert left(folder) == [".b.json", "b"]
-    monkeypatch.setattr(room, "LARGEST_OF_ALL", 99)
-    images.begin("d")
-    monkeypatch.setattr(room, "KEPT_FREE", 1 << 62)
-    with pytest.raises(UserError, match="disk are free"):
-        asyncio.run(images.take("d", "a.png", bits(b"1")))
-    assert left(folder / ".part-d") == []
+        list(uploads.complete(name))
+    assert [report["bytes"] for report in uploads.reports()] == [8, 8]
+    with raises_code("uploads-full"):
+        uploads.begin("c")
+    uploads.remove("a")
+    uploads.begin("c")
 
 
-def test_few_wait_to_be_looked_at_so_that_the_page_is_still_served(folder, monkeypatch):
-    images = Uploads(folder)
-    images._checking.acquire()
-    for _ in range(room.WAITING):
-        images._waiting.acquire()
-    with pytest.raises(UserError, match="being looked at"):
-        next(images._checked(folder, "pets"))
+def test_upload_that_no_longer_fits_is_deleted(folder):
+    uploads = unchecked(folder, upload_bytes=10, total_bytes=12)
+    uploads.begin("b")
+    receive(uploads, "b", "a.png", b"12345678")
+    smaller = unchecked(folder, upload_bytes=4, total_bytes=12)
+    smaller.begin("c")
+    receive(smaller, "c", "a.png", b"1234")
+    receive(uploads, "b", "b.png", b"9")
+    list(uploads.complete("b"))
+    with raises_code("uploads-full"):
+        list(smaller.complete("c"))
+    assert names_in(folder) == [".b.json", "b"]
+
+
+def test_disk_keeps_free_space(folder):
+    uploads = unchecked(folder, free_bytes=1 << 62)
+    uploads.begin("d")
+    with raises_code("disk-full"):
+        receive(uploads, "d", "a.png", b"1")
+    assert names_in(folder / ".part-d") == []
+
+
+def test_number_of_waiting_checks_is_limited(folder):
+    """Waiting checks occupy worker threads, which the page needs."""
+    uploads = unchecked(folder, waiting_checks=0)
+    uploads.begin("a")
+    receive(uploads, "a", "a.png", b"1")
+    with raises_code("busy"):
+        next(uploads.complete("a"))
+    assert names_in(folder) == []

@@ -1,4 +1,4 @@
-"""The wheel holds the page and the small models, and serves them where it alone is installed."""
+"""The wheel contains the page and the small models, and serves them without the repository."""
 
 import re
 import site
@@ -19,14 +19,14 @@ def run(*command):
 
 
 @pytest.mark.slow
-def test_a_wheel_serves_the_page(tmp_path):
+def test_installed_wheel_serves_page(tmp_path):
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    held = [name.removeprefix("latentarium/studio/") for name in names]
-    assert "static/index.html" in held
-    assert any(re.fullmatch(r"static/assets/index-.*\.js", name) for name in held)
-    assert "shipped/vae/weights.safetensors" in held
+    files = [name.removeprefix("latentarium/studio/") for name in names]
+    assert "static/index.html" in files
+    assert any(re.fullmatch(r"static/assets/index-.*\.js", name) for name in files)
+    assert "shipped/vae/weights.safetensors" in files
     assert not any("node_modules" in name for name in names)
 
     folder = tmp_path / "clean"
@@ -34,7 +34,7 @@ def test_a_wheel_serves_the_page(tmp_path):
     python = folder / "bin" / "python"
     run(python, "-m", "pip", "install", "-q", "--no-deps", wheel)
     (packages,) = folder.glob("lib/*/site-packages")
-    # what it depends on, and not the clone itself
+    # the dependencies, without the repository
     (packages / "deps.pth").write_text("\n".join(site.getsitepackages()))
     served = subprocess.Popen(
         [folder / "bin" / "latentarium", "studio", "--no-browse", "--port", "0"],
@@ -42,13 +42,13 @@ def test_a_wheel_serves_the_page(tmp_path):
     )  # fmt: skip
     try:
         assert served.stdout is not None
-        found = re.search(r"http://\S+", served.stdout.readline())
-        assert found is not None
-        page = urllib.request.urlopen(found[0], timeout=30).read().decode()
+        match = re.search(r"http://\S+", served.stdout.readline())
+        assert match is not None
+        page = urllib.request.urlopen(match[0], timeout=30).read().decode()
         (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', page)
-        code = urllib.request.urlopen(found[0].rstrip("/") + script, timeout=30).read()
+        code = urllib.request.urlopen(match[0].rstrip("/") + script, timeout=30).read()
         assert len(code) > 20_000
-        models = urllib.request.urlopen(found[0] + "api/models", timeout=30).read()
+        models = urllib.request.urlopen(match[0] + "api/models", timeout=30).read()
         assert b"conditional GAN" in models
     finally:
         served.terminate()

@@ -1,4 +1,4 @@
-"""Runs made sick on purpose, each in its own way, and healthy ones; all of them in seconds."""
+"""Runs that fail in known ways, and healthy ones; each trains in seconds."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,22 @@ from latentarium.config import AutoencoderConfig, Config, GANConfig, NetConfig
 from latentarium.data.dataset import Data, to_float
 from latentarium.models.gan import GAN
 from latentarium.run import Run
-from latentarium.training.train import train
+from latentarium.training import train
 
 LARGE = NetConfig(width=32, depth=2, hidden=64)
 MLP = NetConfig(kind="mlp", width=128, depth=2)
 
 
 def config(preset: str, steps: int, rate: float | None = None, rows: int = 20, **model) -> Config:
-    """A debug preset, changed; with so many rows in its log."""
+    """Return a debug preset with changes.
+
+    Arguments:
+        preset: Its name.
+        steps: Training steps.
+        rate: Learning rate; None: that of the preset.
+        rows: Rows of the log.
+        model: Settings of the model.
+    """
     base = presets.get(preset)
     every = max(1, steps // rows)
     settings = replace(
@@ -39,11 +47,18 @@ def config(preset: str, steps: int, rate: float | None = None, rows: int = 20, *
 
 
 def images(n: int = 200, labelled: bool = True) -> Data:
+    """Return n tiny images, whose labels are visible."""
     pixels, labels = tiny_arrays(n=n)
     return la.load_data(pixels, labels if labelled else None)
 
 
-SICK: dict[str, tuple[Config, int]] = {
+def noise_images(n: int) -> Data:
+    """Return images of noise: what is learned of one does not help with another."""
+    noise = np.random.default_rng(0).integers(0, 256, size=(n, 1, 12, 10), dtype=np.uint8)
+    return la.load_data(noise)
+
+
+FAILING: dict[str, tuple[Config, int]] = {
     "posterior collapse": (config("vae_debug", 200, beta=50.0), 200),
     "mode collapse": (config("gan_debug", 400, r1=0.001, r2=0.001), 600),
     "overfit": (
@@ -60,17 +75,13 @@ SICK: dict[str, tuple[Config, int]] = {
         200,
     ),
 }
-"""Configuration and number of images."""
+"""Configuration and number of images of a run with each issue, and with no other."""
 
 
-def data_for(disease: str) -> Data:
-    """What the patient trains on."""
-    _, count = SICK[disease]
-    if disease != "overfit":
-        return images(count)
-    # images with nothing in common: what is learned of one says nothing of another
-    noise = np.random.default_rng(0).integers(0, 256, size=(count, 1, 12, 10), dtype=np.uint8)
-    return la.load_data(noise)
+def data_for(issue: str) -> Data:
+    """Return the images that the failing run trains on."""
+    _, count = FAILING[issue]
+    return noise_images(count) if issue == "overfit" else images(count)
 
 
 HEALTHY = {
@@ -82,12 +93,19 @@ HEALTHY = {
 }
 
 
-def made(folder: Path, settings: Config, data: Data) -> Run:
+def train_run(folder: Path, settings: Config, data: Data) -> Run:
+    """Train a run."""
     return train(settings, folder, data)
 
 
 class Replay(GAN):
-    """A generator that answers every z with one of the first training images, slightly noisy."""
+    """A GAN whose generator returns training images with a little noise.
+
+    Arguments:
+        settings: Its configuration.
+        data: The images that it was trained on.
+        count: Number of training images that it returns.
+    """
 
     def __init__(self, settings: GANConfig, data: Data, count: int) -> None:
         super().__init__(settings, data.card)
@@ -99,7 +117,7 @@ class Replay(GAN):
 
 
 def only_classes(data: Data, classes: set[int]) -> Data:
-    """The same data, but a model that trains on it sees only some classes."""
+    """Return the same data with only some classes in the training split."""
     assert data.train.labels is not None
     keep = torch.from_numpy(np.isin(data.train.labels.numpy(), list(classes)))
     split = replace(data.train, images=data.train.images[keep], labels=data.train.labels[keep])

@@ -1,4 +1,4 @@
-"""Frames as the page makes them, written from the protocol's words alone."""
+"""Frames of the decode socket, written and read from the protocol's description alone."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ import numpy as np
 
 
 def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None, moment=0) -> bytes:
+    """Return a request; `n` and `flag` replace the right values of the header."""
     rows = np.atleast_2d(np.asarray(rows, "<f4"))
     extra = b"" if labels is None else np.asarray(labels, "<f4").tobytes()
     flag = int(labels is not None) if flag is None else flag
@@ -16,6 +17,7 @@ def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None, mom
 
 
 def reply(content: bytes) -> dict:
+    """Parse a reply."""
     number, ok, kind, n, height, width, channels = struct.unpack_from("<IBBHHHB", content)
     if not ok:
         return {"id": number, "ok": False, "sentence": content[16:].decode()}
@@ -26,6 +28,6 @@ def reply(content: bytes) -> dict:
 
 
 def layer(text: str) -> np.ndarray:
-    """The values of a layer of gaps, in the order in which they came."""
+    """Return the values of a streamed gap layer, in the order of arrival."""
     values = [base64.b64decode(json.loads(line)["values"]) for line in text.splitlines()]
     return np.frombuffer(b"".join(values), "<f4")

@@ -1,51 +1,55 @@
-"""Games of two numbers, whose equilibria and best responses are known."""
+"""Games of two numbers whose equilibria and best responses are known in closed form."""
+
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from conftest import Mute, tiny_data
 from latentarium import presets
 from latentarium.config import OptimizerConfig
-from latentarium.evaluation.duality_gap import Exploitability, exploitability
+from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
+from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 
+Formula = Callable[[Tensor, Tensor], Tensor]
+"""A player's loss as a function of both numbers."""
 
-class Choice(nn.Module):
-    """One number that a player chooses."""
+
+class Number(nn.Module):
+    """The one parameter of a player."""
 
     def __init__(self, value: float) -> None:
         super().__init__()
         self.value = nn.Parameter(torch.tensor(value))
 
 
-class Toy(Mute):
-    """Two players, each with one number, and losses known in closed form."""
+class TwoNumbers(Mute):
+    """A game of two players, each with one number and a loss of both numbers."""
 
-    def __init__(self, a: float, b: float, first, second) -> None:
+    def __init__(self, a: float, b: float, first: Formula, second: Formula) -> None:
         super().__init__(presets.gan_debug().model, tiny_data().card)
-        self.a, self.b = Choice(a), Choice(b)
+        self.a, self.b = Number(a), Number(b)
         self._losses = (first, second)
 
     def players(self) -> list[Player]:
-        def loss(formula):
-            def of(batch, noise) -> Loss:
-                return Loss(formula(self.a.value, self.b.value), {})
+        def loss_of(formula: Formula):
+            return lambda batch, noise: Loss(formula(self.a.value, self.b.value), {})
 
-            return of
-
-        names = (("first", self.a), ("second", self.b))
+        parts = (("first", self.a), ("second", self.b))
         return [
-            Player(name, part, loss(formula))
-            for (name, part), formula in zip(names, self._losses, strict=True)
+            Player(name, part, loss_of(formula))
+            for (name, part), formula in zip(parts, self._losses, strict=True)
         ]
 
 
 SLOW = OptimizerConfig(learning_rate=0.05, beta1=0.0, beta2=0.9)
 
 
-def measure(model, optimizer=SLOW, steps=300) -> Exploitability:
+def measure(model: LatentModel, optimizer: OptimizerConfig = SLOW, steps: int = 300) -> DualityGap:
+    """Estimate the duality gap with small batches."""
     data = tiny_data()
-    return exploitability(
+    return estimate_duality_gap(
         model,
         data.train,
         data.validation,

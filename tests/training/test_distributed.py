@@ -1,9 +1,10 @@
-"""N processes with the global batch B play the game that one process plays with B."""
+"""N processes that share a batch train the same model as one process."""
 
 import json
 import os
 import socket
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from conftest import tiny_data
 from latentarium import presets
 from latentarium.config import Config, GANConfig
 from latentarium.data.batches import Batches
-from latentarium.errors import UserError
+from latentarium.errors import StoppedError
 from latentarium.rng import Noise
 from latentarium.run import Run
-from latentarium.training.distributed import World, join
-from latentarium.training.logging import losses_of
-from latentarium.training.train import train
+from latentarium.training import train
+from latentarium.training.distributed import Distributed, join_processes
+from latentarium.training.logging import player_losses
+from support.errors import raises_code
+from support.stopping import signal_in_step
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 FAMILIES = ("ae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
@@ -33,15 +36,17 @@ def config(preset: str, steps: int = 40) -> Config:
     return replace(given, train=replace(given.train, steps=steps))
 
 
-def together(size: int, work, *arguments, address: str = "127.0.0.1") -> None:
-    """Calls work(rank, *arguments) in `size` processes, with what torchrun sets around them."""
+def run_processes(size: int, work, *arguments, address: str = "127.0.0.1") -> None:
+    """Call work(rank, *arguments) in `size` processes with the environment that torchrun sets."""
     with socket.socket() as free:
         free.bind((address, 0))
         port = free.getsockname()[1]
-    start_processes(_one, (size, address, port, work, arguments), nprocs=size, start_method="fork")
+    start_processes(
+        _run_rank, (size, address, port, work, arguments), nprocs=size, start_method="fork"
+    )
 
 
-def _one(rank, size, address, port, work, arguments):
+def _run_rank(rank, size, address, port, work, arguments):
     torch.set_num_threads(1)
     os.environ |= {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
@@ -51,15 +56,15 @@ def _one(rank, size, address, port, work, arguments):
 
 
 def train_all(rank: int, folder: Path, steps: int = 40) -> None:
-    dist.init_process_group("gloo")  # one for all families
+    dist.init_process_group("gloo")  # once for all families
     for preset in FAMILIES:
         train(config(preset, steps), folder / preset, tiny_data())
     dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("alone")
+def single(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("single")
     for preset in FAMILIES:
         train(config(preset), folder / preset, tiny_data())
     return folder
@@ -68,20 +73,20 @@ def alone(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module", params=[2, 4])
 def shared(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp(f"shared{request.param}")
-    together(request.param, train_all, folder)
+    run_processes(request.param, train_all, folder)
     return folder
 
 
 FREE = ("real_logit", "fake_logit", "wrong_logit", "weights")
-"""A relativistic loss sees differences of logits: their common level, the bias of the last layer,
-has a gradient of zero, of which Adam makes steps out of rounding alone."""
+"""A relativistic loss depends on differences of logits only. Their common level, the bias of the
+last layer, has a gradient of zero, and Adam scales its rounding errors up to whole steps."""
 
 
 @pytest.mark.parametrize("preset", FAMILIES)
-def test_losses_and_weights_are_those_of_one_process(preset, alone, shared):
-    ours, theirs = Run(shared / preset), Run(alone / preset)
+def test_losses_and_weights_equal_those_of_one_process(preset, single, shared):
+    ours, theirs = Run(shared / preset), Run(single / preset)
     for row, expected in zip(ours.log(), theirs.log(), strict=True):
-        for player in losses_of(expected):
+        for player in player_losses(expected):
             for name in expected[player].keys() - set(FREE):
                 assert row[player][name] == pytest.approx(
                     expected[player][name], rel=1e-2, abs=2e-4
@@ -96,7 +101,7 @@ def assert_close(ours, theirs) -> None:
             assert torch.allclose(ours[key], expected, atol=1e-3), key
 
 
-def test_only_the_first_process_writes(shared):
+def test_only_the_main_process_writes(shared):
     for preset in FAMILIES:
         rows = (shared / preset / "log.jsonl").read_text().splitlines()
         assert [json.loads(row)["step"] for row in rows] == [10, 20, 30, 40]
@@ -106,86 +111,73 @@ def train_one(rank: int, folder: Path, steps: int) -> None:
     train(config("gan_debug", steps), folder, tiny_data())
 
 
-def stop_at_20(rank: int, folder: Path) -> None:
-    """The second process alone is told to stop; both do."""
-    from latentarium.errors import StoppedError
-    from latentarium.training import train as loop
-
-    original = loop.Trainer.step
-
-    def step(self):
-        original(self)
-        if self.state.step == 23 and rank == 1:
-            import signal
-
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    loop.Trainer.step = step
-    try:
+def stop_in_step_23(rank: int, folder: Path) -> None:
+    """Send a signal to the second process only; both must stop."""
+    with signal_in_step(23) if rank == 1 else nullcontext(), pytest.raises(StoppedError):
         train(config("gan_debug"), folder, tiny_data())
-    except StoppedError:
-        return
-    raise AssertionError("it was told to stop")
 
 
-def test_a_run_goes_on_with_another_number_of_processes(alone, tmp_path):
-    together(2, stop_at_20, tmp_path / "r")
+def test_a_run_can_resume_with_another_number_of_processes(single, tmp_path):
+    run_processes(2, stop_in_step_23, tmp_path / "r")
     saved = Run(tmp_path / "r").latest_checkpoint()
     assert saved is not None
     assert saved.step == 23
-    together(4, train_one, tmp_path / "r", 40)
+    run_processes(4, train_one, tmp_path / "r", 40)
     ours = load_file(tmp_path / "r" / "weights.safetensors")
-    assert_close(ours, load_file(alone / "gan_debug" / "weights.safetensors"))
-    train(config("gan_debug"), tmp_path / "r", tiny_data())  # and on one
+    assert_close(ours, load_file(single / "gan_debug" / "weights.safetensors"))
+    train(config("gan_debug"), tmp_path / "r", tiny_data())  # with one process
 
 
-def mistaken(name: str):
-    """A configuration that two processes can't train, or a folder that is taken."""
+def invalid(name: str) -> tuple[Config, str]:
+    """Return a configuration that two processes can't train into their folder, and the error."""
     odd, batch = config("ae_debug"), config("gan_debug")
     assert isinstance(batch.model, GANConfig)
     norm = replace(batch.model.generator, norm="batch")
     return {
-        "full": (config("ae_debug"), "other files"),
-        "odd": (replace(odd, train=replace(odd.train, batch_size=15)), "multiple of 2"),
-        "batch": (replace(batch, model=replace(batch.model, generator=norm)), "whole batch"),
+        "full": (config("ae_debug"), "folder-not-empty"),
+        "odd": (replace(odd, train=replace(odd.train, batch_size=15)), "batch-not-divisible"),
+        "batch": (
+            replace(batch, model=replace(batch.model, generator=norm)),
+            "batch-norm-distributed",
+        ),
     }[name]
 
 
 def refuse(rank: int, folder: Path) -> None:
-    settings, sentence = mistaken(folder.name)
-    with pytest.raises(UserError, match=sentence):
+    settings, code = invalid(folder.name)
+    with raises_code(code):
         train(settings, folder, tiny_data())
 
 
 @pytest.mark.parametrize("name", ["full", "odd", "batch"])
-def test_a_mistake_is_said_in_every_process_and_none_waits(name, tmp_path):
+def test_an_error_is_raised_in_every_process_and_creates_nothing(name, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    together(2, refuse, tmp_path / name)  # each meets anew: who ends first takes the address along
+    run_processes(2, refuse, tmp_path / name)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
-    assert [path.name for path in tmp_path.iterdir()] == ["full"]  # nothing was begun
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 
-def meet(rank: int, folder: Path) -> None:
-    with join(torch.device("cpu")) as world:
+def average_gradients(rank: int, folder: Path) -> None:
+    with join_processes(torch.device("cpu")) as distributed:
         part = torch.nn.Linear(3, 2)
         for p in part.parameters():
             p.grad = torch.full_like(p, float(rank))
-        world.share(part)
+        distributed.all_reduce_gradients(part)
         for p in part.parameters():
             assert p.grad is not None
             assert torch.equal(p.grad, torch.full_like(p, 0.5))
-        (folder / str(rank)).write_text(str(world.size))
+        (folder / str(rank)).write_text(str(distributed.size))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has all of 127/8")
-def test_processes_meet_at_another_address_than_the_usual(tmp_path):
-    together(2, meet, tmp_path, address="127.0.0.2")
+def test_processes_connect_at_another_address(tmp_path):
+    run_processes(2, average_gradients, tmp_path, address="127.0.0.2")
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["2", "2"]
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_parts_of_batches_and_noise_are_the_whole(size):
+def test_shards_of_batches_and_noise_add_up_to_the_whole(size):
     data = tiny_data()
     whole = Batches(data.train, 16, 3)
     parts = [Batches(data.train, 16, 3, shard=(rank, size)) for rank in range(size)]
@@ -203,9 +195,9 @@ def test_parts_of_batches_and_noise_are_the_whole(size):
     assert torch.equal(torch.cat(some), Noise(1).integers(9, 16))
 
 
-def test_one_process_is_a_world_that_changes_nothing():
-    world = World(0, 1, torch.device("cpu"))
-    assert world.first
-    assert world.mean([torch.tensor(3.0)])[0] == 3
-    assert world.any(True, 0)
-    assert world.from_first(lambda: 5) == 5
+def test_a_single_process_changes_nothing():
+    distributed = Distributed(torch.device("cpu"))
+    assert distributed.is_main
+    assert distributed.mean([torch.tensor(3.0)])[0] == 3
+    assert distributed.any_rank(True, 0)
+    assert distributed.broadcast_from_main(lambda: 5) == 5

@@ -1,7 +1,7 @@
-"""A training that is ended early: what it had learned is for use, and it can go on."""
+"""Ending a training early saves the weights of its newest checkpoint, and it can still resume."""
 
 import os
-import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,60 +9,74 @@ from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
-from latentarium.training.train import Trainer, finish, train
+from latentarium.training import finish, train
+from support.errors import raises_code
+from support.stopping import train_until
 
 
-def ended_at(step, folder, data):
-    original = Trainer.step
-
-    def stopping(self):
-        if self.state.step == step - 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-        original(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", stopping)
-        with pytest.raises(StoppedError):
-            train(presets.vae_debug(), folder, data)
-
-
-def test_the_newest_checkpoint_becomes_the_weights_and_training_can_go_on(tmp_path):
+def test_finish_saves_the_newest_checkpoint_and_training_can_resume(tmp_path):
     data, folder = tiny_data(), tmp_path / "r"
-    ended_at(17, folder, data)
-    run = Run(folder)
-    assert run.ends_at() is None
+    run = train_until(17, presets.vae_debug(), folder, data)
+    assert run.weights_step() is None
     finish(folder)
-    assert run.ends_at() == 17
+    assert run.weights_step() == 17
     saved = load_file(folder / "checkpoints" / "000000017.safetensors")
     for name, tensor in run.load().state_dict().items():
-        assert torch.equal(tensor, saved[f"average.{name}"]), name
+        assert torch.equal(tensor, saved[f"ema.{name}"]), name
     assert "17 steps (ended early, of 40)" in (folder / "README.md").read_text()
     whole = train(presets.vae_debug(), tmp_path / "whole", data)
     train(presets.vae_debug(), folder, data)
-    assert run.ends_at() == 40
+    assert run.weights_step() == 40
     for name, tensor in whole.load().state_dict().items():
         assert torch.equal(tensor, run.load().state_dict()[name]), name
 
 
-def test_weights_that_training_has_passed_are_not_its_end(tmp_path):
+@pytest.mark.parametrize("mtime", [1, 2**31])
+def test_weights_older_than_the_newest_checkpoint_are_not_final(tmp_path, mtime):
+    """The step counts, whatever the times of the files are."""
     data, folder = tiny_data(), tmp_path / "r"
-    ended_at(7, folder, data)
+    train_until(7, presets.vae_debug(), folder, data)
     finish(folder)
-    os.utime(folder / "weights.safetensors", (1, 1))  # long before what came after
-    assert Run(folder).ends_at() is None
+    assert Run(folder).weights_step() == 7
+    train_until(17, presets.vae_debug(), folder, data)
+    os.utime(folder / "weights.safetensors", (mtime, mtime))
+    assert Run(folder).weights_step() is None
 
 
-def test_nothing_learned_is_a_sentence(tmp_path):
+def test_file_times_do_not_matter(tmp_path):
+    data, folder = tiny_data(), tmp_path / "r"
+    run = train_until(7, presets.vae_debug(), folder, data)
+    finish(folder)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.utime(path, (1, 1))
+    os.utime(folder / "weights.safetensors", (0, 0))
+    assert run.is_current()
+    assert Run(folder).weights_step() == 7
+
+
+def test_another_run_in_the_same_folder_is_noticed(tmp_path):
+    data, folder = tiny_data(), tmp_path / "r"
+    run = Run.start(folder, presets.vae_debug(), data.card)
+    assert run.is_current()
+    assert Run.start(folder, presets.vae_debug(), data.card).id == run.id
+    config: Path = folder / "config.json"
+    config.unlink()
+    assert not run.is_current()
+    Run.start(folder, presets.vae_debug(), data.card)
+    assert not run.is_current()
+
+
+def test_finish_needs_a_checkpoint_and_the_lock(tmp_path):
     data = tiny_data()
     run = Run.start(tmp_path / "r", presets.vae_debug(), data.card)
-    with pytest.raises(UserError, match="no checkpoint yet"):
+    with raises_code("no-checkpoint"):
         finish(run.folder)
     with run.lock():
-        assert run.is_held()
-        assert run.holder() == os.getpid()
-        with pytest.raises(UserError, match="Another process"):
+        assert run.is_locked()
+        assert run.lock_owner() == os.getpid()
+        with raises_code("run-locked"):
             finish(run.folder)
-    assert not run.is_held()
-    assert run.holder() is None
+    assert not run.is_locked()
+    assert run.lock_owner() is None

@@ -1,4 +1,4 @@
-"""What a run leaves behind, and what resuming an ended or stopped one does."""
+"""What a run contains, and what resuming a finished or stopped run does."""
 
 import os
 import signal
@@ -10,13 +10,15 @@ from safetensors.torch import load_file
 
 from conftest import tiny_data
 from latentarium import presets
-from latentarium.errors import StoppedError, UserError
+from latentarium.errors import StoppedError
 from latentarium.run import Run
-from latentarium.training.signals import stoppable
-from latentarium.training.train import Trainer, train
+from latentarium.training import train
+from latentarium.training.signals import catch_stop_signals
+from support.errors import raises_code
+from support.stopping import signal_in_step
 
 
-def test_a_run_that_has_ended_is_left_as_it_is(tmp_path):
+def test_training_a_finished_run_again_changes_nothing(tmp_path):
     data = tiny_data()
     run = train(presets.cgan_debug(), tmp_path / "r", data)
     before = (run.folder / "weights.safetensors").read_bytes()
@@ -26,7 +28,7 @@ def test_a_run_that_has_ended_is_left_as_it_is(tmp_path):
     assert len(run.log()) == rows
 
 
-def test_the_log_says_whose_parameters_moved(tmp_path):
+def test_the_log_shows_that_only_own_parameters_move(tmp_path):
     run = train(presets.gan_debug(), tmp_path / "r", tiny_data())
     rows = run.log()
     assert [row["step"] for row in rows] == [10, 20, 30, 40]
@@ -36,7 +38,7 @@ def test_the_log_says_whose_parameters_moved(tmp_path):
             assert row[player]["other_delta"] == 0
 
 
-def test_training_learns(tmp_path):
+def test_training_lowers_the_loss(tmp_path):
     config = presets.ae_debug()
     config = replace(
         config,
@@ -47,17 +49,17 @@ def test_training_learns(tmp_path):
     assert rows[-1]["autoencoder"]["total"] < 0.9 * rows[0]["autoencoder"]["total"]
 
 
-def test_no_average_equals_the_model(tmp_path):
+def test_without_a_halflife_the_ema_equals_the_model(tmp_path):
     config = presets.vae_debug()
     config = replace(config, train=replace(config.train, ema_halflife=0))
     run = train(config, tmp_path / "r", tiny_data())
     tensors = load_file(run.folder / "checkpoints" / "000000040.safetensors")
     for key, tensor in tensors.items():
         if key.startswith("model."):
-            assert tensor.equal(tensors["average." + key.removeprefix("model.")])
+            assert tensor.equal(tensors["ema." + key.removeprefix("model.")])
 
 
-def test_snapshots_hold_all_players(tmp_path):
+def test_snapshots_contain_all_players(tmp_path):
     run = train(presets.gan_debug(), tmp_path / "r", tiny_data())
     assert run.snapshots() == [0, 1, 40]
     first, last = run.load(0), run.load(40)
@@ -68,62 +70,53 @@ def test_snapshots_hold_all_players(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_step_in_progress_saves_and_loses_nothing(number, tmp_path, request):
+def test_a_signal_completes_the_step_saves_and_resumes_bit_identically(number, tmp_path, request):
     data, config = tiny_data(), presets.gan_debug()
-    before = signal.signal(number, signal.default_int_handler)  # a job ignores SIGINT
+    before = signal.signal(number, signal.default_int_handler)  # a background job ignores SIGINT
     request.addfinalizer(lambda: signal.signal(number, before))
-    original = Trainer.step
-
-    def step(self):
-        if self.state.step == 16:
-            os.kill(os.getpid(), number)  # in the middle of the 17th
-        original(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", step)
-        with pytest.raises(KeyboardInterrupt) as caught:
-            train(config, tmp_path / "r", data)
+    with signal_in_step(17, number), pytest.raises(KeyboardInterrupt) as caught:
+        train(config, tmp_path / "r", data)
     assert isinstance(caught.value, StoppedError)
     assert caught.value.signal_number == number
     assert signal.getsignal(number) is signal.default_int_handler
     saved = Run(tmp_path / "r").latest_checkpoint()
     assert saved is not None
     assert saved.step == 17
-    whole = train(config, tmp_path / "whole", data)
-    resumed = train(config, tmp_path / "r", data)
-    assert whole.load().state_dict().keys() == resumed.load().state_dict().keys()
-    for key, tensor in whole.load().state_dict().items():
-        assert torch.equal(tensor, resumed.load().state_dict()[key]), key
+    whole = train(config, tmp_path / "whole", data).load().state_dict()
+    resumed = train(config, tmp_path / "r", data).load().state_dict()
+    assert whole.keys() == resumed.keys()
+    for key, tensor in whole.items():
+        assert torch.equal(tensor, resumed[key]), key
 
 
-def test_a_second_signal_does_not_wait(request):
+def test_a_second_signal_acts_at_once(request):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
-    with stoppable() as stop:
+    with catch_stop_signals() as request_to_stop:
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop.signal == signal.SIGINT
+        assert request_to_stop.signal == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_too_few_images_say_so(tmp_path):
+def test_a_batch_larger_than_the_data_is_refused(tmp_path):
     config = presets.ae_debug()
     config = replace(config, train=replace(config.train, batch_size=500))
-    with pytest.raises(UserError, match="batch_size is 500"):
+    with raises_code("batch-too-large"):
         train(config, tmp_path / "r", tiny_data())
 
 
-def test_the_card_says_what_the_run_is(tmp_path):
+def test_the_model_card_describes_the_run(tmp_path):
     run = train(presets.cgan_debug(), tmp_path / "r", tiny_data())
-    words = (run.folder / "README.md").read_text()
-    assert "| can be told which class to make | yes |" in words
-    assert run.data.fingerprint in words
-    code = words.split("```python")[1].split("```")[0]
+    text = (run.folder / "README.md").read_text()
+    assert run.data.fingerprint in text
+    assert "40 steps" in text
+    code = text.split("```python")[1].split("```")[0]
     assert 'la.load("r")' in code
     assert 'label="0"' in code
 
 
-def test_the_same_data_by_another_path_is_the_same_run(tmp_path):
+def test_the_data_path_may_change_when_a_run_is_resumed(tmp_path):
     config = presets.ae_debug()
     run = train(config, tmp_path / "r", tiny_data())
     elsewhere = replace(config, train=replace(config.train, data="./other/path"))

@@ -1,8 +1,8 @@
-"""The judge: a small classifier of real images that says what a generated image shows.
+"""The evaluation classifier: a small network, trained on real images, that labels generated ones.
 
-Its logits judge labels (GAN-test: adherence), its penultimate features carry Fréchet distances. It
-ships trained on MNIST, with its accuracy and hash. `python -m latentarium.classifier --data
-SOURCE --out DIR` trains one for any labelled images.
+Its predictions measure whether a sample shows the requested class (GAN-test). Its penultimate
+activations are the features of Fréchet distances. A classifier of MNIST ships with the package;
+`python -m latentarium.classifier --data SOURCE --out DIR` trains one for any labelled images.
 """
 
 import hashlib
@@ -23,28 +23,31 @@ from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.shapes import Features, Images, Labels, PerClass, Pixels
 
-WEIGHTS, RECORD = "classifier.safetensors", "classifier.json"
-COARSEST = 4
-WIDEST = 64
-SURE = 0.9
-"""The probability of a class above which the judge counts as sure of it."""
+WEIGHTS_FILE, METADATA_FILE = "classifier.safetensors", "classifier.json"
+MAX_FINAL_SIDE = 4
+"""Pixels: images are halved until their larger side is at most this."""
+MAX_CHANNELS = 64
+CONFIDENT = 0.9
+"""Probability of the predicted class from which a prediction counts as confident."""
 
 
 @final
-class Judge(nn.Module):
-    """A convolutional classifier: 3x3 convolutions, each followed by a halving of the image
-    until its larger side is at most 4, then a dense layer whose outputs are the features.
+class Classifier(nn.Module):
+    """A convolutional classifier.
+
+    3x3 convolutions, each followed by max-pooling, halve the image until its larger side is at
+    most 4 pixels; the outputs of a dense layer are the features.
 
     Arguments:
         image_shape: Channels, height, width.
         classes: Names of the classes in label order, at least two.
         source: Name of the data it was trained on.
         width: Channels of the finest stage; each coarser one has twice as many, at most 64.
-        num_features: Size of the features.
-        record: What is known of its training: accuracy, seed, versions.
+        num_features: Number of features.
+        metadata: How it was trained, and how it scored: accuracy, seed, data, versions.
 
     Raises:
-        UserError: Fewer than two classes.
+        UserError: Fewer than two classes ("too-few-classes").
     """
 
     def __init__(
@@ -55,39 +58,40 @@ class Judge(nn.Module):
         source: str = "untrained",
         width: int = 16,
         num_features: int = 96,
-        record: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if len(classes) < 2:
             raise UserError(
-                f"A judge needs labelled images of at least 2 classes, and {source} has "
-                f"{len(classes)}: give data with labels."
+                f"{source} has {len(classes)} classes, and a classifier needs at least 2; give "
+                "labelled data.",
+                code="too-few-classes",
             )
         self.image_shape, self.classes, self.source = image_shape, classes, source
         self.width, self.num_features = width, num_features
-        self.record = record or {}
+        self.metadata = metadata or {}
         channels, height, width_px = image_shape
         layers: list[nn.Module] = []
-        while max(height, width_px) > COARSEST or not layers:
+        while max(height, width_px) > MAX_FINAL_SIDE or not layers:
             layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False)]
             layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
-            channels, width = width, max(width, min(2 * width, WIDEST))
+            channels, width = width, max(width, min(2 * width, MAX_CHANNELS))
             height, width_px = math.ceil(height / 2), math.ceil(width_px / 2)
         flat = channels * height * width_px
         dense = [nn.Linear(flat, num_features, bias=False), nn.BatchNorm1d(num_features)]
         self.trunk = nn.Sequential(*layers, nn.Flatten(), *dense, nn.ReLU())
         self.head = nn.Linear(num_features, len(classes))
-        # measured: otherwise training takes half as long again on a CPU
+        # measured: training on a CPU takes 1.5 times as long without it
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  stubs
 
     @property
     def name(self) -> str:
-        """How protocols call this judge and extractor."""
-        return f"judge-{self.source}"
+        """Name of the extractor in protocols."""
+        return f"classifier-{self.source}"
 
     @property
     def hash(self) -> str:
-        """sha256 over the weights, the classes and the image shape."""
+        """sha256 of the weights, the classes and the image shape, in hexadecimal."""
         digest = hashlib.sha256(repr((self.image_shape, self.classes)).encode())
         for key, value in sorted(self.state_dict().items()):
             digest.update(f"{key} {value.dtype} {tuple(value.shape)} ".encode())
@@ -96,140 +100,166 @@ class Judge(nn.Module):
 
     @property
     def accuracy(self) -> float:
-        """Share of the real test images that it judges rightly.
+        """Share of the real test images that it classifies correctly.
 
         Raises:
-            UserError: It has not been scored yet.
+            UserError: It has not been scored ("not-scored").
         """
-        if "accuracy" not in self.record:
-            raise UserError(f"{self.name} has no score yet: train it with train_judge.")
-        return float(self.record["accuracy"])
+        if "accuracy" not in self.metadata:
+            raise UserError(
+                f"{self.name} has no recorded accuracy; train it with train_classifier.",
+                code="not-scored",
+            )
+        return float(self.metadata["accuracy"])
 
     def forward(self, x: Images) -> PerClass:
-        """Logits with gradient, for training; to judge, use `logits`."""
+        """Return logits with gradients, for training. For inference use `logits`."""
         return self.head(self.trunk(x.contiguous(memory_format=torch.channels_last)))
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """The penultimate activations.
+        """Return the penultimate activations, float32 on the CPU.
 
         Arguments:
-            images: As models see them, in [-1, 1], or as uint8; on any device.
-            batch_size: Images at once: memory, not meaning.
+            images: Floats in [-1, 1], or uint8; on any device.
+            batch_size: Images per pass. It limits memory and does not change the result.
 
         Raises:
-            UserError: Images of another shape than it was trained on.
+            UserError: Images of another shape than it was trained on ("shape-mismatch"), or
+                pixels that are not finite ("not-finite").
         """
-        return self._in_batches(images, batch_size)
+        return self._features(images, batch_size)
 
     def logits(self, images: Images | Pixels, *, batch_size: int = 500) -> PerClass:
-        """One unnormalized log-probability per class; arguments as for `features`."""
-        features = self._in_batches(images, batch_size)
+        """Return one unnormalized log-probability per class; arguments as for `features`."""
+        features = self._features(images, batch_size)
         with torch.no_grad():
             return self.head(features.to(self.head.weight.device)).cpu()
 
     def probabilities(self, images: Images | Pixels, *, batch_size: int = 500) -> PerClass:
-        """One probability per class; arguments as for `features`."""
+        """Return one probability per class; arguments as for `features`."""
         return self.logits(images, batch_size=batch_size).softmax(1)
 
     def predict(self, images: Images | Pixels, *, batch_size: int = 500) -> Labels:
-        """The most probable class; arguments as for `features`."""
+        """Return the most probable class; arguments as for `features`."""
         return self.logits(images, batch_size=batch_size).argmax(1)
 
-    def correct(self, split: Split) -> int:
-        """How many images of a labelled split it judges rightly."""
+    def count_correct(self, split: Split) -> int:
+        """Return how many images of a labelled split are classified correctly.
+
+        Raises:
+            UserError: The split has no labels ("no-labels").
+        """
         if split.labels is None:
-            raise UserError("Right and wrong need labels: give a split that has them.")
+            raise UserError(
+                "The split has no labels to compare predictions with; give a labelled split.",
+                code="no-labels",
+            )
         return int((self.predict(split.images) == split.labels).sum())
 
-    def _in_batches(self, images: Tensor, batch_size: int) -> Tensor:
+    def _features(self, images: Tensor, batch_size: int) -> Tensor:
         if tuple(images.shape[1:]) != self.image_shape:
             raise UserError(
-                f"{self.name} judges images of shape {self.image_shape}, not "
-                f"{tuple(images.shape[1:])}: train a judge on this data."
+                f"The images have shape {tuple(images.shape[1:])}, and {self.name} was trained on "
+                f"{self.image_shape}; train a classifier on these data.",
+                code="shape-mismatch",
             )
         device, was_training = self.head.weight.device, self.training
         self.eval()
         parts = [torch.empty(0, self.num_features)]
         with torch.no_grad():
             for part in images.split(batch_size):
-                x = as_stored(part.to(device)).contiguous(memory_format=torch.channels_last)
+                x = quantize(part.to(device)).contiguous(memory_format=torch.channels_last)
                 parts.append(self.trunk(x).cpu())
         self.train(was_training)
         return torch.cat(parts)
 
 
 def as_pixels(images: Tensor) -> Tensor:
-    """The uint8 that images are stored as.
+    """Return images as the uint8 that they are stored as.
 
     Raises:
-        UserError: Values that are not finite, which no pixel can hold.
+        UserError: Values that are not finite ("not-finite").
     """
     if images.dtype == torch.uint8:
         return images
     if not bool(images.isfinite().all()):
-        raise UserError("Some pixels are not finite: look at the model that made the images.")
+        raise UserError(
+            "Some pixels are not finite; check the model that generated the images.",
+            code="not-finite",
+        )
     return to_uint8(images)
 
 
-def as_stored(images: Tensor) -> Tensor:
-    """What models see of images once they are stored, in [-1, 1]: floats are rounded to pixels,
-    so that a sample scores the same before it is saved and after. Errors as for `as_pixels`."""
+def quantize(images: Tensor) -> Tensor:
+    """Return images in [-1, 1] with values rounded to pixels, so that a sample gets the same
+    score before and after it is saved. Errors as for `as_pixels`."""
     return to_float(as_pixels(images))
 
 
-def save_judge(judge: Judge, folder: Path | str) -> None:
-    """Writes classifier.safetensors and classifier.json into a folder, each whole or not at all.
+def save_classifier(classifier: Classifier, folder: Path | str) -> None:
+    """Write classifier.safetensors and classifier.json into a folder, each atomically.
 
     Raises:
         UserError: The folder can't be written.
     """
     folder = Path(folder)
-    state = {key: value.cpu().contiguous() for key, value in judge.state_dict().items()}
-    record = {
-        "name": judge.name,
-        "hash": judge.hash,
+    state = {key: value.cpu().contiguous() for key, value in classifier.state_dict().items()}
+    content = {
+        "name": classifier.name,
+        "hash": classifier.hash,
         "config": {
-            "source": judge.source,
-            "image_shape": judge.image_shape,
-            "classes": judge.classes,
-            "width": judge.width,
-            "num_features": judge.num_features,
+            "source": classifier.source,
+            "image_shape": classifier.image_shape,
+            "classes": classifier.classes,
+            "width": classifier.width,
+            "num_features": classifier.num_features,
         },
-        **judge.record,
+        **classifier.metadata,
     }
-    write_atomic(folder / WEIGHTS, save_tensors(state))
-    write_atomic(folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
+    write_atomic(folder / WEIGHTS_FILE, save_tensors(state))
+    write_atomic(folder / METADATA_FILE, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def load_judge(folder: Path | str | None = None) -> Judge:
-    """Reads a judge, ready to use on the CPU, and proves by its hash that it is the one recorded.
+def load_classifier(folder: Path | str | None = None) -> Classifier:
+    """Read a classifier, in evaluation mode on the CPU, and verify its hash.
 
     Arguments:
-        folder: Where `save_judge` wrote it; None: the MNIST judge that ships.
+        folder: Where `save_classifier` wrote it; None: the MNIST classifier that ships.
 
     Raises:
-        UserError: Files are missing, damaged, or don't belong together.
+        UserError: Files are missing ("no-classifier"), damaged ("damaged-classifier"), or the
+            weights are not those that the metadata describe ("hash-mismatch").
     """
     if folder is None:
         with as_file(files("latentarium.classifier") / "mnist") as shipped:
-            return load_judge(shipped)
+            return load_classifier(shipped)
     folder = Path(folder)
-    again = "train it again with python -m latentarium.classifier"
+    retrain = "train it again with python -m latentarium.classifier"
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        state = load_tensors((folder / WEIGHTS).read_bytes())
-        config, recorded = record.pop("config"), record.pop("hash")
+        content = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+        state = load_tensors((folder / WEIGHTS_FILE).read_bytes())
+        config, recorded_hash = content.pop("config"), content.pop("hash")
         shape, classes = tuple(config.pop("image_shape")), tuple(config.pop("classes"))
-        record.pop("name", None)
-        judge = Judge(shape, classes, **config, record=record)
-        judge.load_state_dict(state)
+        if not all(isinstance(size, int) and size > 0 for size in shape):
+            raise ValueError("a size of the image shape is not a positive integer")
+        content.pop("name", None)
+        classifier = Classifier(shape, classes, **config, metadata=content)
+        classifier.load_state_dict(state)
     except OSError as error:
-        raise UserError(f"There is no judge at {folder} ({error.strerror}): {again}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError):
-        raise UserError(f"The judge at {folder} is damaged: restore it, or {again}.") from None
-    if judge.hash != recorded:
         raise UserError(
-            f"The judge at {folder} is not the one its record describes (hash "
-            f"{judge.hash[:12]}, recorded {recorded[:12]}): restore it, or {again}."
+            f"There is no classifier at {folder} ({error.strerror}); {retrain}.",
+            code="no-classifier",
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RuntimeError,
+            SafetensorError):  # fmt: skip
+        raise UserError(
+            f"The classifier at {folder} is damaged; restore it, or {retrain}.",
+            code="damaged-classifier",
+        ) from None
+    if classifier.hash != recorded_hash:
+        raise UserError(
+            f"The classifier at {folder} has hash {classifier.hash[:12]}, and its metadata say "
+            f"{str(recorded_hash)[:12]}; restore it, or {retrain}.",
+            code="hash-mismatch",
         )
-    return judge.eval().requires_grad_(False)
+    return classifier.eval().requires_grad_(False)

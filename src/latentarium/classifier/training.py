@@ -1,4 +1,4 @@
-"""Trains a judge on real images: its own short loop, as a judge is no latent-variable model."""
+"""Train the evaluation classifier, in its own loop since it is not a latent-variable model."""
 
 import argparse
 import copy
@@ -14,22 +14,25 @@ import torch
 from torch import Tensor, nn
 
 import latentarium
-from latentarium.classifier.classifier import Judge, save_judge
+from latentarium.classifier.classifier import Classifier, save_classifier
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
-from latentarium.errors import UserError
+from latentarium.errors import NonFiniteError, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Images
 from latentarium.stats.intervals import wilson
 
-ROTATION = math.radians(12)
-ZOOM = 0.12
-SHIFT = 0.08
+MAX_ROTATION = math.radians(12)
+MAX_ZOOM = 0.12
+MAX_SHIFT = 0.08
+"""Share of the image's width and height."""
+STREAM = "judge"
+"""Name of the random streams. Changing it would change the weights that a seed gives."""
 
 
-def train_judge(
+def train_classifier(
     data: Data,
     *,
     seed: int = 0,
@@ -39,58 +42,59 @@ def train_judge(
     checks: int = 20,
     device: torch.device | str = "cpu",
     progress: Callable[[str], object] | None = None,
-) -> Judge:
-    """Trains on the train split, keeps the weights that are best on validation, and scores them
-    once on test.
+) -> Classifier:
+    """Train on the train split, keep the weights that are best on validation, and score them once
+    on test.
 
     Arguments:
         data: Labelled images of at least two classes.
-        seed: Everything random is a function of it and of the step.
-        steps: Batches seen; the default is 20 passes over MNIST.
-        batch_size: Images in a batch, at most those that there are.
-        learning_rate: The highest of a one-cycle schedule for Adam (Smith and Topin, 2018).
-        checks: How many times the validation split is looked at, evenly spaced.
-        device: Where to train; the judge returned is on the CPU.
-        progress: Takes one line of text at each check.
+        seed: All randomness is a function of it and the step.
+        steps: Number of batches; the default is 20 passes over MNIST.
+        batch_size: Images per batch, at most the size of the train split.
+        learning_rate: Peak of a one-cycle schedule for Adam (Smith and Topin, 2018).
+        checks: Number of evaluations on the validation split, evenly spaced.
+        device: Where to train; the classifier is returned on the CPU.
+        progress: Called with one line of text at each check.
 
     Raises:
-        UserError: No labels, one class only, or the loss is no longer finite.
+        UserError: Fewer than two classes ("too-few-classes").
+        NonFiniteError: The loss is not finite.
     """
     keep_freed_memory()
     card, start = data.card, time.perf_counter()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed("judge", seed))
-        judge = Judge(card.image_shape, card.classes, source=card.source).to(device)
+        torch.manual_seed(derive_seed(STREAM, seed))
+        classifier = Classifier(card.image_shape, card.classes, source=card.source).to(device)
     batch_size = min(batch_size, len(data.train))
-    losses = _losses(judge, data, seed, steps, batch_size, learning_rate)
-    best, best_state = -1, judge.state_dict()
-    marks = {steps * (i + 1) // checks for i in range(checks)}
+    losses = _losses(classifier, data, seed, steps, batch_size, learning_rate)
+    best, best_state = -1, classifier.state_dict()
+    check_steps = {steps * (i + 1) // checks for i in range(checks)}
     for step, loss in enumerate(losses, 1):
-        if step not in marks:
+        if step not in check_steps:
             continue
         if not torch.isfinite(loss):
-            raise UserError(
-                f"The judge's loss is not finite at step {step}: give a smaller learning_rate."
+            raise NonFiniteError(
+                f"The classifier's loss is not finite at step {step}", "lower learning_rate"
             )
-        right = judge.correct(data.validation)
-        if right >= best:
-            best, best_state = right, copy.deepcopy(judge.state_dict())
+        correct = classifier.count_correct(data.validation)
+        if correct >= best:
+            best, best_state = correct, copy.deepcopy(classifier.state_dict())
         if progress:
-            spent = time.perf_counter() - start
+            elapsed = time.perf_counter() - start
             progress(
                 f"step {step}/{steps}  loss {loss.item():.4f}  validation "
-                f"{right / len(data.validation):.2%}  {spent:.0f} s, "
-                f"{spent / step * (steps - step):.0f} s left"
+                f"{correct / len(data.validation):.2%}  {elapsed:.0f} s, "
+                f"{elapsed / step * (steps - step):.0f} s left"
             )
-    judge.load_state_dict(best_state)
-    judge = judge.cpu().eval().requires_grad_(False)
-    right, n = judge.correct(data.test), len(data.test)
-    judge.record = {
-        "accuracy": right / n,
-        "interval": list(wilson(right, n)),
-        "protocol": "share of the test split judged rightly; 95 % Wilson interval; the weights "
-        "were chosen on the validation split",
-        "correct": right,
+    classifier.load_state_dict(best_state)
+    classifier = classifier.cpu().eval().requires_grad_(False)
+    correct, n = classifier.count_correct(data.test), len(data.test)
+    classifier.metadata = {
+        "accuracy": correct / n,
+        "interval": list(wilson(correct, n)),
+        "protocol": "accuracy on the test split; 95 % Wilson interval; weights chosen on the "
+        "validation split",
+        "correct": correct,
         "n": n,
         "split": "test",
         "validation_accuracy": best / len(data.validation),
@@ -100,32 +104,37 @@ def train_judge(
             "steps": steps,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
-            "rotation_degrees": round(math.degrees(ROTATION), 6),
-            "zoom": ZOOM,
-            "shift": SHIFT,
+            "rotation_degrees": round(math.degrees(MAX_ROTATION), 6),
+            "zoom": MAX_ZOOM,
+            "shift": MAX_SHIFT,
         },
         "seconds": round(time.perf_counter() - start, 1),
-        **_machine(),
+        **_environment(),
     }
-    return judge
+    return classifier
 
 
 def _losses(
-    judge: Judge, data: Data, seed: int, steps: int, batch_size: int, learning_rate: float
+    classifier: Classifier,
+    data: Data,
+    seed: int,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
 ) -> Iterator[Tensor]:
-    """Trains as it is asked for the loss of a step."""
-    device = judge.head.weight.device
-    batches = Batches(data.train, batch_size, derive_seed("judge", seed), device)
-    optimizer = torch.optim.Adam(judge.parameters(), lr=learning_rate, fused=True)
+    """Train one step for each loss that is taken from this generator."""
+    device = classifier.head.weight.device
+    batches = Batches(data.train, batch_size, derive_seed(STREAM, seed), device)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=0.15
     )
-    judge.train()
+    classifier.train()
     for step in range(1, steps + 1):
         batch = batches.draw(step - 1)
-        x = augment(batch.x, Noise("judge", seed, step, device=device))
-        assert batch.y is not None  # the judge found classes
-        loss = nn.functional.cross_entropy(judge(x), batch.y)
+        x = augment(batch.x, Noise(STREAM, seed, step, device=device))
+        assert batch.y is not None  # Classifier has checked that there are classes
+        loss = nn.functional.cross_entropy(classifier(x), batch.y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -133,8 +142,8 @@ def _losses(
         yield loss
 
 
-def _machine() -> dict[str, Any]:
-    """On and with what a judge was trained."""
+def _environment() -> dict[str, Any]:
+    """Return the number of threads and the versions used for training."""
     return {
         "threads": torch.get_num_threads(),
         "versions": {
@@ -146,16 +155,16 @@ def _machine() -> dict[str, Any]:
 
 
 def augment(x: Images, noise: Noise) -> Images:
-    """Turns, zooms and shifts each image a little, its border continued outwards.
+    """Rotate, zoom and shift each image by a small random amount, extending its border.
 
-    Nothing is mirrored: a mirrored 2 is no 2.
+    Images are not mirrored, since a mirrored digit or letter may be another one or none.
     """
     count, _, height, width = x.shape
     draw = noise.uniform(count, 4) * 2 - 1
-    angle, zoom = draw[:, 0] * ROTATION, 1 + draw[:, 1] * ZOOM
-    shift = draw[:, 2:] * 2 * SHIFT  # the axes run from -1 to 1
+    angle, zoom = draw[:, 0] * MAX_ROTATION, 1 + draw[:, 1] * MAX_ZOOM
+    shift = draw[:, 2:] * 2 * MAX_SHIFT  # the axes have length 2, from -1 to 1
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
-    # in pixels it is a rotation; the axes are scaled to -1..1, so the aspect enters
+    # a rotation in pixels; in coordinates from -1 to 1 it depends on the aspect ratio
     rows = [cos, -sin * height / width, shift[:, 0], sin * width / height, cos, shift[:, 1]]
     grid = nn.functional.affine_grid(
         torch.stack(rows, 1).view(count, 2, 3), list(x.shape), align_corners=False
@@ -164,32 +173,35 @@ def augment(x: Images, noise: Noise) -> Images:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Trains and saves a judge from the command line."""
+    """Train and save a classifier from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m latentarium.classifier",
-        description="Trains a judge on real images.",
+        description="Train an evaluation classifier on real images.",
     )
-    parser.add_argument("--data", default="mnist", help="what load_data takes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the judge")
+    parser.add_argument("--data", default="mnist", help="a source that load_data accepts")
+    parser.add_argument("--out", type=Path, required=True, help="output folder")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=8600, help="batches of 128")
-    parser.add_argument("--threads", type=int, default=0, help="0: as many as torch takes")
+    parser.add_argument("--steps", type=int, default=8600, help="number of batches of 128 images")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's default")
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
     try:
         data = load_data(options.data)
-        judge = train_judge(data, seed=options.seed, steps=options.steps, progress=say)
-        save_judge(judge, options.out)
+        classifier = train_classifier(
+            data, seed=options.seed, steps=options.steps, progress=print_line
+        )
+        save_classifier(classifier, options.out)
     except UserError as error:
         parser.exit(2, f"{error}\n")
-    low, high = judge.record["interval"]
-    say(
-        f"{judge.name} is right on {judge.accuracy:.2%} of {judge.record['n']:,} test images "
-        f"(95 % interval {low:.2%} to {high:.2%}); saved in {options.out}."
+    low, high = classifier.metadata["interval"]
+    print_line(
+        f"{classifier.name}: accuracy {classifier.accuracy:.2%} on "
+        f"{classifier.metadata['n']:,} test images (95 % interval {low:.2%} to {high:.2%}); "
+        f"saved in {options.out}."
     )

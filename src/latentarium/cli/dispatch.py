@@ -1,7 +1,7 @@
-"""The command line: parse, call, print.
+"""The command line's entry point: parse, call, print.
 
 torch takes seconds to import, so each command imports what it needs when it runs, and `--help`
-answers at once. A mistake that a person can mend is one sentence and exit code 2.
+answers quickly. A user error is one message and exit code 2.
 """
 
 import signal
@@ -13,50 +13,79 @@ from typing import Any
 import tyro
 
 from latentarium import __version__
-from latentarium.cli.measure import bench, compare, doctor, evaluate, gap, tour
-from latentarium.cli.output import PROG, fail, is_first, one_line, say
+from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
+from latentarium.cli.output import (
+    PROG,
+    fail,
+    fail_with,
+    format_warning,
+    is_main_process,
+    print_result,
+)
 from latentarium.cli.show import data_check, sample, studio
 from latentarium.cli.train import finish, preset_list, resume, train, train_preset
 from latentarium.errors import StoppedError, UserError
+from latentarium.registry import import_file
 
 DESCRIPTION = (
-    "An observatory for latent space: train, measure, explore and ship autoencoders, VAEs, GANs "
-    "and conditional GANs. Start with: latentarium tour"
+    "Train, measure, explore and ship autoencoders, VAEs, GANs and conditional GANs. Start with: "
+    "latentarium tour. Every command accepts --import FILE.py, which imports components of your "
+    "own (see docs/extending.md)."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a command; exits with 2 on a person's mistake, 130 on Ctrl-C, 143 on SIGTERM."""
+    """Run a command. Exits with 2 on a user error, 130 on Ctrl-C, 143 on SIGTERM."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    usual, warnings.formatwarning = warnings.formatwarning, one_line
+    default_format, warnings.formatwarning = warnings.formatwarning, format_warning
     try:
-        _dispatch(arguments)
+        _dispatch(_import_files(arguments))
     except UserError as error:
-        fail(str(error))
-    except BrokenPipeError:  # the reader, such as `head`, has gone
+        fail_with(error)
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:  # a folder that may not be read, a disk that fails
+    except OSError as error:  # an unreadable folder, a failing disk
         if error.filename is None:
             raise
-        fail(f"Can't use {error.filename}: {error.strerror}. Mend that or give another path.")
+        fail(
+            f"{error.filename} can't be used: {error.strerror}. Correct that, or give another "
+            "path.",
+            "file-error",
+        )
     except KeyboardInterrupt as error:
-        if is_first():
+        if is_main_process():
             sys.stderr.write("\nStopped. The same command resumes.\n")
         sys.exit(128 + (error.signal_number if isinstance(error, StoppedError) else signal.SIGINT))
     finally:
-        warnings.formatwarning = usual
+        warnings.formatwarning = default_format
+
+
+def _import_files(arguments: list[str]) -> list[str]:
+    """Import the files of all --import options, and return the other arguments."""
+    rest: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        option, has_value, value = argument.partition("=")
+        if option != "--import":
+            rest.append(argument)
+            continue
+        path = value if has_value else next(remaining, "")
+        if not path:
+            raise UserError("--import needs a file: give the path of a .py file.")
+        import_file(path)
+    return rest
 
 
 def _dispatch(arguments: list[str]) -> None:
     if arguments[:1] == ["--version"]:
-        say(f"{PROG} {__version__}")
+        print_result(f"{PROG} {__version__}")
         return
-    if arguments[:1] == ["train"]:  # the preset says which settings there are
+    if arguments[:1] == ["train"]:  # the settings depend on the preset
         if len(arguments) > 1 and not arguments[1].startswith("-"):
             train_preset(arguments[1], arguments[2:])
         else:
-            say(preset_list())
+            print_result(preset_list())
         return
     if arguments[:2] == ["data", "check"]:
         arguments = ["data check", *arguments[2:]]
@@ -70,7 +99,7 @@ def _dispatch(arguments: list[str]) -> None:
         "compare": compare,
         "bench": bench,
         "doctor": doctor,
-        "gap": gap,
+        "duality-gap": duality_gap,
         "studio": studio,
         "data check": data_check,
     }

@@ -1,4 +1,4 @@
-"""Commands that measure: one run, several side by side, protocols over seeds, the tour."""
+"""Commands that measure: tour, evaluate, compare, bench, doctor, duality-gap."""
 
 import json
 from collections.abc import Sequence
@@ -8,36 +8,36 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentarium.cli.output import say
+from latentarium.cli.output import print_result
 
 if TYPE_CHECKING:
     from latentarium.evaluation.report import Report
 
 
 def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
-    """Trains AE, VAE, GAN and CGAN on the shipped MNIST and measures what each claims.
+    """Train an autoencoder, a VAE, a GAN and a conditional GAN on MNIST, and test their claims.
 
-    Writes report.html, report.json and the runs; takes about eight minutes on two cores. The same
+    Writes report.html, report.json and the runs. Takes about eight minutes on two cores. The same
     command resumes.
 
     Args:
         out: The folder to write to.
-        seed: All randomness is a function of it.
-        quick: Trains tiny models in a minute, to see that everything works; its verdicts mean
-            nothing.
+        seed: Seed of all randomness.
+        quick: Train tiny models in a minute, to check that everything works. The verdicts are
+            then meaningless.
     """
-    from latentarium.diagnostics.live import Watched
+    from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
-    from latentarium.tour.run import run_tour
+    from latentarium.tour.run import tour as run_tour
 
-    with console_progress() as shown:
+    with console_progress() as progress:
         report = run_tour(
-            out, seed=seed, quick=quick, display=shown,
-            reporter=lambda title: Watched(shown, title),
+            out, seed=seed, quick=quick, shown=progress,
+            reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
     for claim in report.claims:
-        say(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
-    say(f"Open {out / 'report.html'} in a browser.")
+        print_result(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
+    print_result(f"Open {out / 'report.html'} in a browser.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +47,18 @@ class EvaluateOptions:
     data: str | None = None
     """Real images, as for training; without it, those that the run was trained on."""
     n: int = 10_000
-    """Samples, measured beside at most as many real test images."""
+    """Number of samples, and at most as many real test images."""
     seed: int = 0
-    """Of every draw."""
-    extractor: Literal["auto", "judge", "random", "pca"] = "auto"
-    """What turns images into features: the judge of labelled data, random convolutions, or the
-    principal components of pixels; auto takes the judge where there are labels."""
+    """Seed of all randomness."""
+    extractor: Literal["auto", "classifier", "random", "pca"] = "auto"
+    """What turns images into features: the evaluation classifier of labelled data, random
+    convolutions, or the principal components of pixels. auto: the classifier if there are
+    labels."""
     inception_weights: Path | None = None
-    """Weights of the Inception network, which then is the extractor, so that the Fréchet distance
-    is FID; needs the package torch-fidelity."""
+    """Weights of the Inception network, which is then the extractor, so that the Fréchet distance
+    is the FID. Needs the package torch-fidelity."""
     nll_samples: int = 500
-    """Importance samples for each image, for models with a likelihood."""
+    """Importance samples per image, for models with a likelihood."""
 
 
 def evaluate(
@@ -65,20 +66,20 @@ def evaluate(
     options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
     as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Measures all that fits a trained run, prints it and writes metrics.json beside the run.
+    """Measure a trained run, print a table, and write metrics.json to its folder.
 
     Args:
-        run: The run's folder.
-        options: How.
+        run: The folder of the run.
+        options: How to evaluate.
         as_json: A file to write the same JSON to.
     """
-    from latentarium.evaluation.report import TITLES
+    from latentarium.evaluation.report import COLUMNS
     from latentarium.files import write_atomic
     from latentarium.tables import render_table
 
-    report = _evaluated(run, options)
-    say(render_table(TITLES, report.rows()))
-    say("\n".join(["", *report.notes(), f"Written to {run / 'metrics.json'}."]))
+    report = _evaluate(run, options)
+    print_result(render_table(COLUMNS, report.rows()))
+    print_result("\n".join(["", *report.notes(), f"Written to {run / 'metrics.json'}."]))
     if as_json is not None:
         write_atomic(as_json, (run / "metrics.json").read_bytes())
 
@@ -88,17 +89,17 @@ def compare(
     options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
     as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Sets the measurements of several runs side by side; refuses unlike protocols.
+    """Show the measurements of several runs side by side. Different protocols are refused.
 
-    A run that was not evaluated yet, or was trained on since, is evaluated first.
+    A run without current measurements is evaluated first.
 
     Args:
-        runs: The runs' folders, at least two.
-        options: How runs that need it are evaluated.
+        runs: The folders of at least two runs.
+        options: How to evaluate runs that need it.
         as_json: A file to write the table to.
     """
     from latentarium.evaluation.report import Report
-    from latentarium.evaluation.report import compare as side_by_side
+    from latentarium.evaluation.report import compare as compare_reports
     from latentarium.files import write_atomic
     from latentarium.run import Run
     from latentarium.tables import render_table
@@ -106,31 +107,30 @@ def compare(
     reports = {}
     for folder in runs:
         kept = Run(folder).metrics()
-        fresh = kept is not None and kept.get("weights") == Run(folder).weights_hash()
-        asked = options != EvaluateOptions()  # then what was measured otherwise won't do
-        known = Report.from_dict(kept) if kept is not None and fresh and not asked else None
-        reports[_short(folder, runs)] = known or _evaluated(folder, options)
-    found = side_by_side(reports)
-    say(render_table(found.titles, found.rows))
-    say("\n" + render_table(found.how_titles, found.how))
-    say("\n".join(["", *found.notes]))
+        current = kept is not None and kept.get("weights") == Run(folder).weights_hash()
+        default = options == EvaluateOptions()  # other options need an evaluation of their own
+        known = Report.from_dict(kept) if kept is not None and current and default else None
+        reports[_label(folder, runs)] = known or _evaluate(folder, options)
+    comparison = compare_reports(reports)
+    print_result(render_table(comparison.columns, comparison.rows))
+    print_result("\n" + render_table(comparison.protocol_columns, comparison.protocol_rows))
+    print_result("\n".join(["", *comparison.notes]))
     if as_json is not None:
         content = {name: report.to_dict() for name, report in reports.items()}
         write_atomic(as_json, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def _short(folder: Path, among: Sequence[Path]) -> str:
-    """The folder's own name, or its path where another has the same name."""
-    same = [other for other in among if other.name == folder.name]
+def _label(folder: Path, folders: Sequence[Path]) -> str:
+    """Return the folder's own name, or its path if another folder has the same name."""
+    same = [other for other in folders if other.name == folder.name]
     return folder.name if len(same) == 1 and folder.name else str(folder)
 
 
-def _evaluated(folder: Path, options: EvaluateOptions) -> "Report":
-    """Evaluates a run with progress, and writes its metrics.json."""
+def _evaluate(folder: Path, options: EvaluateOptions) -> "Report":
     from latentarium.evaluation import evaluate_run
     from latentarium.progress import console_progress
 
-    with console_progress() as shown:
+    with console_progress() as progress:
         return evaluate_run(
             folder,
             data=options.data,
@@ -139,7 +139,7 @@ def _evaluated(folder: Path, options: EvaluateOptions) -> "Report":
             extractor=options.extractor,
             inception_weights=options.inception_weights,
             nll_samples=options.nll_samples,
-            shown=shown,
+            display=progress,
         )
 
 
@@ -150,37 +150,38 @@ def bench(
     out: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Runs a published protocol over seeds, and prints its rows beside the published ones.
+    """Run a published protocol over several seeds, and print its rows next to the published ones.
 
-    Without a name it lists the benches. The same command resumes.
+    Without a name, list the benches. The same command resumes.
 
     Args:
-        name: Which one.
-        seeds: How many trainings, of the seeds from 0.
+        name: Name of the bench.
+        seeds: Number of trainings, with seeds from 0 on.
         budget: small (the presets' own steps, the default), full, or a number of steps.
         out: The folder to write to; without it, bench/NAME.
-        device: auto: a GPU if there is one, else the CPU; or a torch device name.
+        device: auto: a GPU if there is one, else the CPU; or the name of a torch device.
     """
-    from latentarium.registry import registered
+    from latentarium.bench.protocol import known
+    from latentarium.bench.protocols import PROTOCOLS
     from latentarium.bench.run import run_bench
-    from latentarium.diagnostics.live import Watched
+    from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.tables import render_table
 
     if not name:
-        benches = {key: entry.component() for key, entry in registered("bench").items()}
-        rows = [[key, b.title, ", ".join(b.budgets)] for key, b in benches.items()]
-        say(render_table(["bench", "what it measures", "budgets"], rows))
+        rows = [[p.name, p.title, ", ".join(p.budgets)] for p in PROTOCOLS.values()]
+        print_result(render_table(["bench", "what it measures", "budgets"], rows))
         return
+    protocol = known(name, PROTOCOLS)
     folder = out or Path("bench") / name
-    with console_progress() as shown:
+    with console_progress() as progress:
         report = run_bench(
-            name, folder, seeds=seeds, budget=budget, device=device, display=shown,
-            reporter=lambda title: Watched(shown, title),
+            protocol, folder, seeds=seeds, budget=budget, device=device, shown=progress,
+            reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
-    say(render_table(*report.table()))
-    say("\n".join(["", *report.notes()]))
-    say(f"Written to {folder / 'bench.json'} and {folder / 'bench.svg'}.")
+    print_result(render_table(*report.table()))
+    print_result("\n".join(["", *report.notes()]))
+    print_result(f"Written to {folder / 'bench.json'} and {folder / 'bench.svg'}.")
 
 
 def doctor(
@@ -190,47 +191,49 @@ def doctor(
     seed: int = 0,
     as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Says what is wrong with a trained run, how that shows, and what usually cures it.
+    """Diagnose a trained run: what is wrong, the evidence, and what usually fixes it.
 
     Args:
-        run: The run's folder.
-        data: What it was trained on, where that has moved.
-        n: Samples to look at.
-        seed: Of every draw.
-        as_json: A file to write the same to, for a machine to read.
+        run: The folder of the run.
+        data: Its training data, if they have moved.
+        n: Number of samples to examine.
+        seed: Seed of all randomness.
+        as_json: A file to write the diagnosis to.
     """
     from latentarium.data.sources import load_data
-    from latentarium.diagnostics.examine import examine, rules_of
+    from latentarium.diagnostics.examine import examine, model_rules_of
     from latentarium.files import write_atomic
     from latentarium.progress import console_progress
     from latentarium.run import Run
 
-    patient = Run(run)
-    images = load_data(data or patient.config.train.data, size=patient.config.train.image_size)
-    with console_progress() as shown:
-        bar = shown.task(str(run), len(rules_of(patient.config.model)))
-        found = examine(patient, images, n=n, seed=seed, progress=bar.update)
-        bar.end()
-    say("\n".join(found.lines()))
+    examined = Run(run)
+    settings = examined.config.train
+    images = load_data(data or settings.data, size=settings.image_size)
+    with console_progress() as progress:
+        task = progress.task(str(run), len(model_rules_of(examined.config.model)))
+        diagnosis = examine(examined, images, n=n, seed=seed, progress=task.update)
+        task.end()
+    print_result("\n".join(diagnosis.lines()))
     if as_json is not None:
-        write_atomic(as_json, found.to_json())
+        write_atomic(as_json, diagnosis.to_json())
 
 
-def gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = None) -> None:
-    """Measures how far a run's game was from its equilibrium, over its training.
+def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = None) -> None:
+    """Measure how far a run's game was from its equilibrium over the training.
 
-    Writes gap.json beside the run; the same command goes on where it was ended.
+    Writes duality_gap.json to the folder of the run. The same command resumes.
 
     Args:
-        run: The run's folder; it must have kept snapshots (--train.snapshots).
-        data: What it was trained on, where that has moved.
+        run: The folder of the run, which needs snapshots (--train.snapshots).
+        data: Its training data, if they have moved.
     """
-    from latentarium.evaluation import measure_gap
+    from latentarium.evaluation import measure_duality_gap
     from latentarium.progress import console_progress
+    from latentarium.run import Run
 
-    with console_progress() as shown:
-        found = measure_gap(run, data=data, shown=shown)
-    for step, at in found["moments"].items():
+    with console_progress() as progress:
+        measured = measure_duality_gap(run, data=data, display=progress)
+    for step, at in measured["snapshots"].items():
         low, high = at["interval"]
-        say(f"step {step:>7}  {at['total']:8.4f}  ({low:.4f} to {high:.4f})")
-    say(f"Written to {run / 'gap.json'}.")
+        print_result(f"step {step:>7}  {at['total']:8.4f}  ({low:.4f} to {high:.4f})")
+    print_result(f"Written to {Run(run).duality_gap_path}.")

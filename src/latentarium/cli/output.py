@@ -1,30 +1,45 @@
-"""How the command line speaks: results on stdout, troubles on stderr, one process for all."""
+"""How the command line prints: results on stdout, errors and progress on stderr."""
 
+import json
 import os
 import sys
 from typing import NoReturn
 
+from latentarium.errors import UserError
+from latentarium.progress import JSON_VARIABLE
+
 PROG = "latentarium"
 
 
-def say(text: str) -> None:
-    """A result, at once."""
+def print_result(text: str) -> None:
+    """Print a result to stdout and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def one_line(message: Warning | str, *_: object, **__: object) -> str:
-    """A warning as a person reads it, without the line of source that gave it."""
+def format_warning(message: Warning | str, *_: object, **__: object) -> str:
+    """Format a warning as one line, without the source line that caused it."""
     return f"{PROG}: {message}\n"
 
 
-def is_first() -> bool:
-    """Whether this process speaks for all that `torchrun` started."""
+def is_main_process() -> bool:
+    """Return whether this is the process that prints, of those that `torchrun` started."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def fail(sentence: str) -> NoReturn:
-    """Ends with a sentence that says the mend."""
-    if is_first():  # one process speaks for all
-        sys.stderr.write(f"{PROG}: {sentence}\n")
+def fail(message: str, code: str = "invalid") -> NoReturn:
+    """Print an error message and exit with code 2.
+
+    If progress is written as JSON lines, the error is one too.
+    """
+    if is_main_process():
+        if os.environ.get(JSON_VARIABLE):
+            sys.stderr.write(json.dumps({"error": message, "code": code}) + "\n")
+        else:
+            sys.stderr.write(f"{PROG}: {message}\n")
     sys.exit(2)
+
+
+def fail_with(error: UserError) -> NoReturn:
+    """Print a user error and exit with code 2."""
+    fail(str(error), error.code)

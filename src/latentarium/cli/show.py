@@ -1,4 +1,4 @@
-"""Commands that show: drawn images, the studio, what a source holds."""
+"""Commands that show: samples, the studio, the contents of a data source."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from latentarium.cli.output import say
+from latentarium.cli.output import print_result
 from latentarium.errors import UserError
 
 
@@ -21,41 +21,44 @@ def sample(
     out: Path = Path("grid.png"),
     scale: int | None = None,
 ) -> None:
-    """Draws images from a trained run.
+    """Sample images from a trained run.
 
     Args:
-        run: The run's folder.
-        n: How many images.
-        label: For a model that takes one: which class to make, by number or name, or a blend such
-            as 3:0.6,8:0.4.
-        gaussian: For a model with an encoder that takes no class: the class from whose Gaussian in
-            the latent space to draw. The images that it was trained on are encoded first.
-        data: With a gaussian: where these images are, where they have moved.
+        run: The folder of the run.
+        n: Number of images.
+        label: For a model that takes one: the class, by number or name, or a blend such as
+            3:0.6,8:0.4.
+        gaussian: For a model with an encoder that takes no label: the class whose Gaussian in the
+            latent space is sampled. The training images are encoded first.
+        data: With --gaussian: the training data, if they have moved.
         seed: The same seed gives the same images.
-        truncation: Scales the latents' deviation; below 1 the images are more alike.
-        out: A .png to look at, or a .npz with the images as uint8 (N, C, H, W).
-        scale: Enlargement of the picture; without it, small images are enlarged.
+        truncation: Factor on the latents' deviation from the mean; below 1 the images are more
+            alike.
+        out: A .png with a grid of the images, or a .npz with the images as uint8 (N, C, H, W).
+        scale: Enlargement of the grid; without it, small images are enlarged.
     """
-    from latentarium.evaluation import data_of
+    from latentarium.evaluation import load_run_data
     from latentarium.files import write_atomic
     from latentarium.image_files import grid_npz, grid_png
     from latentarium.latent.class_samples import class_gaussian, sample_gaussian
     from latentarium.run import Run
 
     if out.suffix not in (".png", ".npz"):
-        raise UserError(f"{out} ends neither in .png nor in .npz: give one of these.")
+        raise UserError(f"out is {out}; it must end in .png or .npz.", code="unknown-format")
     if scale is not None and scale < 1:
-        raise UserError(f"scale is {scale}; give at least 1.")
+        raise UserError(f"scale is {scale}; it must be at least 1.", code="invalid-scale")
     if gaussian is not None and label is not None:
-        raise UserError("Give a label or the class of a gaussian, not both.")
+        raise UserError(
+            "label and gaussian exclude each other: give one of them.", code="conflicting-options"
+        )
     model = Run(run).load()
     if gaussian is None:
         images = model.sample(n, label=label, seed=seed, truncation=truncation)
     else:
-        fitted = class_gaussian(model, data_of(Run(run), data), gaussian)
+        fitted = class_gaussian(model, load_run_data(Run(run), data), gaussian)
         images = sample_gaussian(model, fitted, n, seed, truncation=truncation)
     write_atomic(out, grid_npz(images) if out.suffix == ".npz" else grid_png(images, scale))
-    say(f"{out}: {n} images from {run}, seed {seed}.")
+    print_result(f"{out}: {n} images from {run}, seed {seed}.")
 
 
 def studio(
@@ -68,21 +71,21 @@ def studio(
     port: int = 8765,
     browse: bool = True,
 ) -> None:
-    """Opens a page on which the latent space of runs can be seen and touched.
+    """Serve a page on which to explore latent spaces, compare, generate and train.
 
     Args:
-        shown: Folders of runs; none: the small models that ship.
-        data: What they were trained on, where that has moved.
-        runs: The folder in which the page finds trainings, and starts new ones.
-        host: The address to answer at. At one that others reach, a token is part of the link.
-        port: Of the address; the next free one where it is taken, any for 0.
+        shown: Folders of runs; without any, the small models that ship with the package.
+        data: Their training data, if they have moved.
+        runs: The folder in which the page finds trainings and starts new ones.
+        host: The address to listen on. If other machines can reach it, the link has a token.
+        port: The port; the next free one if it is taken, any free one for 0.
         browse: Open the page in a browser.
     """
-    from latentarium.studio.registry import gallery_of
+    from latentarium.studio.registry import load_registry
     from latentarium.studio.serve import serve
 
-    gallery = gallery_of(shown, data)
-    serve(gallery, host=host, port=port, browse=browse, say=say, runs=runs)
+    registry = load_registry(shown, data)
+    serve(registry, host=host, port=port, browse=browse, say=print_result, runs=runs)
 
 
 def data_check(
@@ -91,13 +94,13 @@ def data_check(
     untrusted: bool = False,
     pictures: Path | None = None,
 ) -> None:
-    """Says what would be loaded from a source, and what is wrong with it.
+    """Show what a source contains, what would be left out, and what is wrong with it.
 
     Args:
-        source: As for training: mnist, a folder of pictures, a .zip of it, a .npz file, ...
-        as_json: Print JSON for a machine to read.
-        untrusted: Refuse pictures of a stranger that would take more memory than usual ones do.
-        pictures: A folder to write a few of the training images to, small.
+        source: As for training: mnist, a folder of images, a .zip of one, a .npz file, ...
+        as_json: Print JSON.
+        untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
+        pictures: A folder to write thumbnails of a few training images to.
     """
     from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
@@ -112,4 +115,4 @@ def data_check(
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
             write_atomic(pictures / f"{number}.png", content)
-    say(json.dumps(report.to_dict()) if as_json else "\n".join(report.lines()))
+    print_result(json.dumps(report.to_dict()) if as_json else "\n".join(report.lines()))

@@ -1,60 +1,79 @@
-"""Commands that train: a preset, or a run that goes on or ends early."""
+"""Commands that train: start a preset, resume a run, end one early."""
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latentarium import presets
-from latentarium.cli.output import PROG, is_first, say
-from latentarium.config import Config, ModelConfig, OptimizerConfig, TrainConfig
+from latentarium.cli.output import PROG, is_main_process, print_result
+from latentarium.config import (
+    AdversarialLossConfig,
+    Config,
+    ModelConfig,
+    OptimizerConfig,
+    PriorConfig,
+    TrainConfig,
+    component_from_dict,
+    name_of,
+)
+from latentarium.errors import UserError
+from latentarium.registry import settings_type
 
 
 def train() -> None:
-    """Trains a preset, or resumes it: latentarium train PRESET [--run DIR] [--data SOURCE]."""
-    say(preset_list())
+    """Train a preset, or resume its run: latentarium train PRESET [--run DIR] [--data SOURCE]."""
+    print_result(preset_list())
 
 
 def preset_list() -> str:
+    """Return the usage of `train` with all presets."""
     lines = ["Usage: latentarium train PRESET [--run DIR] [--data SOURCE] [SETTINGS]", ""]
-    for name, preset in presets.PRESETS.items():
-        words = " ".join((preset.__doc__ or "").split())
-        lines.append(f"  {name:<16} {words}")
+    for name, preset in presets.all_presets().items():
+        lines.append(f"  {name:<16} {_summary(preset)}")
     lines += ["", "latentarium train PRESET --help lists the settings of a preset."]
     return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """The settings of a training; the defaults are the preset's."""
+    """The settings of a training. Their defaults are those of the preset."""
 
     run: Annotated[Path | None, tyro.conf.arg(aliases=["--folder"])] = None
-    """The run's folder; without it, runs/PRESET. If it holds this run already, it is resumed.
-    Under torchrun say --folder: it takes --run for an option of its own."""
+    """The folder of the run; without it, runs/PRESET. If it contains this run already, the run is
+    resumed. With torchrun use --folder, because torchrun takes --run for an option of its own."""
     data: str | None = None
-    """What to train on: mnist, a folder of pictures, a .zip of it, ring, grid, a .npz file, an IDX
+    """Training data: mnist, a folder of images, a .zip of one, ring, grid, a .npz file, an IDX
     file or a folder of them, hf:NAME."""
     dry_run: bool = False
-    """Only measures a few steps, and says what the training would take. Nothing is written."""
+    """Only measure a few steps, and print the cost of the whole training. Nothing is written."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
-    """With --dry-run: says it as JSON, for a machine to read."""
+    """With --dry-run: print JSON."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]
     optimizer: OptimizerConfig
     train: TrainConfig
 
 
-def train_preset(name: str, arguments: list[str]) -> None:
+def train_preset(name: str, arguments: Sequence[str]) -> None:
+    """Train a preset with settings from the command line."""
     preset = presets.get(name)
-    options = tyro.cli(
-        TrainOptions,
-        default=TrainOptions(model=preset.model, optimizer=preset.optimizer, train=preset.train),
-        args=arguments,
-        prog=f"{PROG} train {name}",
-        description=" ".join((presets.PRESETS[name].__doc__ or "").split()),
-    )
+    with _components():
+        options = tyro.cli(
+            TrainOptions,
+            default=TrainOptions(
+                model=_with_named_trunks(preset.model, arguments),
+                optimizer=preset.optimizer,
+                train=preset.train,
+            ),
+            args=arguments,
+            prog=f"{PROG} train {name}",
+            description=_summary(presets.all_presets()[name]),
+        )
     settings = options.train
     if options.data is not None:
         settings = dataclasses.replace(settings, data=options.data)
@@ -62,50 +81,108 @@ def train_preset(name: str, arguments: list[str]) -> None:
     folder = options.run or Path("runs") / name
     if options.dry_run:
         from latentarium.progress import console_progress
-        from latentarium.training.estimate import rehearse
+        from latentarium.training import estimate
 
-        with console_progress() as shown:
-            bar = shown.task("A few steps", 100)
-            found = rehearse(config, progress=lambda share: bar.update(round(100 * share)))
-        text = "\n".join([*found.lines(), "Nothing was written."])
-        say(json.dumps(found.to_dict()) if options.as_json else text)
+        with console_progress() as progress:
+            task = progress.task("Measuring a few steps", 100)
+            cost = estimate(config, progress=lambda share: task.update(round(100 * share)))
+        text = "\n".join([*cost.lines(), "Nothing was written."])
+        print_result(json.dumps(cost.to_dict()) if options.as_json else text)
         return
-    _run_training(config, folder)
+    _train(config, folder)
 
 
 def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:
-    """Goes on with a training, of which the folder says all.
+    """Resume a training with the settings of its folder.
 
     Args:
-        run: The run's folder.
+        run: The folder of the run.
     """
     from latentarium.run import Run
 
-    _run_training(Run(run).config, run)
+    _train(Run(run).config, run)
 
 
 def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
-    """Ends a training early: what it has learned becomes the weights for use.
+    """End a training early: its newest checkpoint becomes the model.
 
     Args:
-        run: The run's folder.
+        run: The folder of the run.
     """
-    from latentarium.training.train import finish as end_early
+    from latentarium.training import finish as end_early
 
     ended = end_early(run)
-    say(f"{run}: the weights are those of step {ended.ends_at()}. `resume` goes on from there.")
+    print_result(
+        f"{run}: the weights are those of step {ended.weights_step()}. `resume` continues."
+    )
 
 
-def _run_training(config: Config, folder: Path) -> None:
-    from latentarium.diagnostics.live import Watched
+def _train(config: Config, folder: Path) -> None:
+    from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
-    from latentarium.training.train import train as run_training
+    from latentarium.training import train as run_training
 
-    if not is_first():
+    if not is_main_process():
         run_training(config, folder)
         return
-    with console_progress() as shown:
-        run = run_training(config, folder, reporter=Watched(shown, str(folder)))
+    with console_progress() as progress:
+        run = run_training(config, folder, reporter=ConsoleReporter(progress, str(folder)))
     steps = config.train.steps
-    say(f"{run.folder}: step {steps} of {steps}. Look at {run.folder}/samples,")
-    say(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
+    print_result(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
+    print_result(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
+
+
+def _summary(preset: object) -> str:
+    return " ".join((preset.__doc__ or "").split())
+
+
+def _with_named_trunks(model: ModelConfig, arguments: Sequence[str]) -> ModelConfig:
+    """Switch trunks to the kinds that the arguments name, so that their settings are parsed."""
+    words = [part for argument in arguments for part in argument.split("=", 1)]
+    for name, trunk in model.trunks.items():
+        option = f"--model.{name.replace('_', '-')}.kind"
+        if option in words[:-1]:
+            kind = words[words.index(option) + 1]
+            settings = settings_type("trunk", kind)
+            if settings is not None and settings is not type(trunk):
+                changes: dict[str, Any] = {name: settings(kind=kind)}
+                model = dataclasses.replace(model, **changes)
+    return model
+
+
+def _components() -> ConstructorRegistry:
+    """Parse a prior or a loss from its name, or from a JSON object of its settings."""
+    constructors = ConstructorRegistry()
+
+    @constructors.primitive_rule
+    def component(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        kinds: dict[object, type] = {
+            str | PriorConfig: PriorConfig,
+            str | AdversarialLossConfig: AdversarialLossConfig,
+        }
+        kind = kinds.get(info.type)
+        if kind is None:
+            return None
+
+        def parse(arguments: list[str]) -> object:
+            text = arguments[0]
+            if not text.startswith("{"):
+                return text
+            try:
+                return component_from_dict(kind, json.loads(text))
+            except json.JSONDecodeError as error:
+                raise UserError(
+                    f"{text!r} is not JSON ({error}): give a name, or an object such as "
+                    '{"kind": "mixture", "components": 10}.',
+                    code="invalid-setting",
+                ) from None
+
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="NAME|JSON",
+            instance_from_str=parse,
+            is_instance=lambda value: isinstance(value, str | kind),
+            str_from_instance=lambda value: [name_of(cast(str, value))],
+        )
+
+    return constructors

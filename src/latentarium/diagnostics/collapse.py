@@ -1,8 +1,8 @@
-"""Whether a generator leaves out what the data has: its samples beside real images.
+"""Mode collapse: whether a generator leaves out a part of the data, by its samples.
 
-Three signs, each of which can be there without the others: the samples vary too little, they
-repeat a few images, or whole classes are missing. For a model that takes labels the first two are
-looked for within each class, as a class can be obeyed and collapsed.
+There are three independent signs: the samples vary too little, they repeat a few images, or whole
+classes are missing. For a model that takes labels, the first two are looked for within each class,
+because a class can be obeyed and collapsed.
 """
 
 from dataclasses import dataclass
@@ -12,38 +12,43 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import Tensor
 
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, to_float
-from latentarium.diagnostics.fixes import more_diverse
-from latentarium.diagnostics.issue import Finding
-from latentarium.diagnostics.messages import Evidence, NotShown, Said
-from latentarium.evaluation.subject import scattered
+from latentarium.data.subsets import scattered
+from latentarium.diagnostics.fixes import more_diversity
+from latentarium.diagnostics.issue import Issue
+from latentarium.diagnostics.messages import Evidence, InconclusiveError, Message
 from latentarium.models.base import LatentModel
 from latentarium.stats.intervals import wilson
 from latentarium.stats.measurement import Real
 
-ALIKE = 0.15
-"""Variance of samples over that of real images, summed over pixels. Healthy GANs are at 0.53
-to 1.4 (0.91 to 1.02 within a class of MNIST), collapsed ones at 0.00."""
-REPEATED = 0.1
-"""The median distance from a sample to its nearest other one, over the same for as many real
-images. Healthy GANs are at 0.28 to 1.6 (the least within a class of tiny images; 0.42 on the
-grid), one that makes a few images only is at 0.00."""
-MISSING = 0.25
-"""Share of a class among samples over that among real images, below which it counts as missing:
-the upper end of its interval must be. In healthy GANs no class is below 0.79 (of 10 digits and
-of 25 modes; 0.58 in tiny images after 600 steps, from 0.26 after 400)."""
-KNOWN = 0.8
-"""What the classifier of real images must get right before it may say that a class is missing."""
-FEWEST = 20
-"""Images of a class, real or generated, below which its spread is not judged."""
-NEIGHBOURS, REFERENCES = 5, 5000
+MIN_VARIANCE = 0.15
+"""Variance of samples relative to real images, summed over pixels. Healthy GANs are at 0.53 to 1.4
+(0.91 to 1.02 within a class of MNIST), collapsed ones at 0.00."""
+MIN_NEIGHBOUR_DISTANCE = 0.1
+"""Median distance from a sample to the nearest other sample, relative to the same for as many real
+images. Healthy GANs are at 0.28 to 1.6 (the least within a class of tiny images; 0.42
+on the grid), one that generates only a few images at 0.00."""
+MIN_CLASS_SHARE = 0.25
+"""Share of a class among samples relative to real images. A class counts as missing if the upper
+end of its interval is below. In healthy GANs no class is below 0.79 (of 10 digits and of 25 modes;
+0.58 in tiny images after 600 steps, from 0.26 after 400)."""
+MIN_ACCURACY = 0.8
+"""Accuracy that the classifier needs on real images before a class may be reported as missing."""
+MIN_IMAGES = 20
+"""Images of a class, real or generated, that a measurement within the class needs."""
+NUM_NEIGHBOURS, MAX_REAL_IMAGES = 5, 5000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """How much a set of samples varies beside real images."""
+    """How much samples vary, relative to real images.
+
+    Arguments:
+        variance: The ratio of variances, summed over pixels.
+        nearest: The ratio of median distances to the nearest neighbour.
+    """
 
     variance: float
     nearest: float
@@ -51,103 +56,121 @@ class Spread:
 
 def mode_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
-) -> Finding | None:
-    """Looks for the three signs in n samples."""
-    real = scattered(data.train, REFERENCES)
-    asked = torch.arange(n) % max(1, model.num_classes) if model.takes_label else None
-    samples = model.sample(n, asked, seed=seed)
+) -> Issue | None:
+    """Look for the three signs in n samples.
+
+    Raises:
+        InconclusiveError: There are too few samples or images.
+    """
+    real = scattered(data.train, MAX_REAL_IMAGES)
+    requested = torch.arange(n) % max(1, model.num_classes) if model.takes_label else None
+    samples = model.sample(n, requested, seed=seed)
     groups = {"": (samples, to_float(real.images))}
-    if asked is not None and real.labels is not None:
+    if requested is not None and real.labels is not None:
         groups = {
-            name: (samples[asked == k], to_float(real.images[real.labels == k]))
+            name: (samples[requested == k], to_float(real.images[real.labels == k]))
             for k, name in enumerate(data.card.classes)
         }
     spreads = {
-        name: spread(fakes, reals)
-        for name, (fakes, reals) in groups.items()
-        if min(len(fakes), len(reals)) >= FEWEST
+        name: spread(generated, images)
+        for name, (generated, images) in groups.items()
+        if min(len(generated), len(images)) >= MIN_IMAGES
     }
-    small = [name for name in groups if name not in spreads]
-    if small:  # what by itself has too few images is looked at with the others
-        if min(len(samples), len(real.images)) < FEWEST:
-            raise NotShown(
-                "few samples", samples=len(samples), images=len(real.images), least=FEWEST
+    if len(spreads) < len(groups):  # classes with too few images are measured with all others
+        if min(len(samples), len(real.images)) < MIN_IMAGES:
+            raise InconclusiveError(
+                "few samples", samples=len(samples), images=len(real.images), least=MIN_IMAGES
             )
         spreads[""] = spread(samples, to_float(real.images))
-    ill = {name: s for name, s in spreads.items() if s.variance < ALIKE or s.nearest < REPEATED}
+    collapsed = {
+        name: s
+        for name, s in spreads.items()
+        if s.variance < MIN_VARIANCE or s.nearest < MIN_NEIGHBOUR_DISTANCE
+    }
     evidence: dict[Evidence, Real] = {}
-    signs: list[Said] = []
-    if ill:
-        worst = min(ill.values(), key=lambda s: min(s.variance, s.nearest))
-        named = [name for name in ill if name]
-        how = "alike" if worst.variance < ALIKE else "repeated"
-        signs.append(Said(f"{how} within", {"classes": named}) if named else Said(how, {}))
-        evidence["variance of samples over that of real images"] = worst.variance
-        evidence["distance to the nearest other sample, over that of real images"] = worst.nearest
-    missing, shares = ({}, 0.0) if asked is not None else _missing(samples, data)
+    signs: list[Message] = []
+    if collapsed:
+        worst = min(collapsed.values(), key=lambda s: min(s.variance, s.nearest))
+        classes = [name for name in collapsed if name]
+        sign = "alike" if worst.variance < MIN_VARIANCE else "repeated"
+        signs.append(
+            Message(f"{sign} within", {"classes": classes}) if classes else Message(sign, {})
+        )
+        evidence["variance of samples relative to real images"] = worst.variance
+        evidence["nearest-neighbour distance relative to real images"] = worst.nearest
+    missing, accuracy = ({}, 0.0) if requested is not None else _missing_classes(samples, data)
     if missing:
         code = "missing one" if len(missing) == 1 else "missing"
-        signs.append(Said(code, {"classes": list(missing)}))
-        evidence["classes missing"] = len(missing)
-        evidence["largest share of one of them"] = max(missing.values())
-        evidence["share right of the classifier that says so"] = shares
+        signs.append(Message(code, {"classes": list(missing)}))
+        evidence["missing classes"] = len(missing)
+        evidence["largest share of a missing class"] = max(missing.values())
+        evidence["accuracy of the classifier"] = accuracy
     if not signs:
         return None
-    whole = bool(ill) and len(ill) == len(spreads)
-    many = 2 * max(len(missing), len(ill)) >= max(1, len(data.card.classes))
-    return Finding(
-        disease="mode collapse",
+    everywhere = bool(collapsed) and len(collapsed) == len(spreads)
+    half = 2 * max(len(missing), len(collapsed)) >= max(1, len(data.card.classes))
+    return Issue(
+        name="mode collapse",
         signs=tuple(signs),
         evidence={**evidence, "samples": len(samples)},
-        remedy=more_diverse(config),
-        severity="severe" if whole or many else "mild",
+        fix=more_diversity(config),
+        severity="severe" if everywhere or half else "mild",
     )
 
 
-def spread(fakes: Tensor, reals: Tensor) -> Spread:
-    """The first two signs, in pixels, with as many images on either side: half of the real ones
-    at most, so that a model that draws from just these would not often meet one twice."""
-    count = min(len(fakes), len(reals) // 2)
-    fake, real = fakes[:count].flatten(1), reals[:count].flatten(1)
-    variance, distance = float(real.var(0).sum()), _nearest(real)
+def spread(generated: Tensor, real: Tensor) -> Spread:
+    """Measure the spread of samples in pixel space, with as many images on either side.
+
+    At most half of the real images are used, so that a model which draws from exactly these images
+    would not often draw one twice.
+
+    Arguments:
+        generated: Samples (n, C, H, W).
+        real: Real images (m, C, H, W).
+    """
+    count = min(len(generated), len(real) // 2)
+    generated, real = generated[:count].flatten(1), real[:count].flatten(1)
+    variance, distance = float(real.var(0).sum()), _median_nearest(real)
     return Spread(
-        variance=float(fake.var(0).sum()) / variance if variance > 0 else 1.0,
-        nearest=_nearest(fake) / distance if distance > 0 else 1.0,  # the data repeats itself
+        variance=float(generated.var(0).sum()) / variance if variance > 0 else 1.0,
+        # a distance of 0: the data repeat themselves
+        nearest=_median_nearest(generated) / distance if distance > 0 else 1.0,
     )
 
 
-def _nearest(points: Tensor) -> float:
+def _median_nearest(points: Tensor) -> float:
     search = NearestNeighbors(n_neighbors=1).fit(points.numpy())
     return float(torch.from_numpy(search.kneighbors()[0]).median())
 
 
-def _missing(samples: Tensor, data: Data) -> tuple[dict[str, float], float]:
-    """The classes that are hardly ever made, with their shares; and how often the classifier
-    that says so is right on real images. Without labels or a good classifier: none."""
+def _missing_classes(samples: Tensor, data: Data) -> tuple[dict[str, float], float]:
+    """Return the shares of classes that are almost never generated, and the accuracy of the
+    classifier on real images. Without labels or an accurate classifier there are no such classes.
+    """
     labels = data.validation.labels
     if labels is None or data.train.labels is None or len(data.card.classes) < 2:
         return {}, 0.0
-    judge = load_judge()
-    if judge.record["data"]["fingerprint"] == data.card.fingerprint:
-        right = judge.correct(data.validation) / len(labels)
-        made = judge.predict(samples)
+    classifier = load_classifier()
+    if classifier.metadata["data"]["fingerprint"] == data.card.fingerprint:
+        accuracy = classifier.count_correct(data.validation) / len(labels)
+        predicted = classifier.predict(samples)
     else:
-        some = scattered(data.train, REFERENCES)
+        some = scattered(data.train, MAX_REAL_IMAGES)
         assert some.labels is not None
-        neighbours = KNeighborsClassifier(min(NEIGHBOURS, len(some)))
+        neighbours = KNeighborsClassifier(min(NUM_NEIGHBOURS, len(some)))
         neighbours.fit(_pixels(some.images), some.labels.numpy())
-        found = torch.from_numpy(neighbours.predict(_pixels(data.validation.images)))
-        right = float((found == labels).double().mean())
-        made = torch.from_numpy(neighbours.predict(_pixels(samples)))
-    if right < KNOWN:
-        return {}, right
-    counts = made.bincount(minlength=len(data.card.classes)).tolist()
+        validated = torch.from_numpy(neighbours.predict(_pixels(data.validation.images)))
+        accuracy = float((validated == labels).double().mean())
+        predicted = torch.from_numpy(neighbours.predict(_pixels(samples)))
+    if accuracy < MIN_ACCURACY:
+        return {}, accuracy
+    counts = predicted.bincount(minlength=len(data.card.classes)).tolist()
     real = data.train.labels.bincount(minlength=len(data.card.classes)) / len(data.train.labels)
     return {
         name: counts[k] / len(samples)
         for k, name in enumerate(data.card.classes)
-        if wilson(counts[k], len(samples))[1] < MISSING * float(real[k])
-    }, right
+        if wilson(counts[k], len(samples))[1] < MIN_CLASS_SHARE * float(real[k])
+    }, accuracy
 
 
 def _pixels(images: Tensor) -> np.ndarray:

@@ -1,75 +1,73 @@
-"""The doctor: what is wrong with a run, how that shows, and what usually cures it."""
+"""Examine a run: its issues, the numbers that show them, and the usual fixes."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from latentarium.config import Config, ModelConfig, require_seed
 from latentarium.data.dataset import Data
-from latentarium.diagnostics.collapse import mode_collapse
-from latentarium.diagnostics.issue import Disease, Finding, diseases_of
-from latentarium.diagnostics.log_rules import examine_log, not_shown
-from latentarium.diagnostics.messages import Said, listed, why
-from latentarium.diagnostics.model_rules import copies, overfit, posterior_collapse
+from latentarium.diagnostics.issue import Issue, IssueName
+from latentarium.diagnostics.log_rules import LOG_RULES, examine_log, log_reasons
+from latentarium.diagnostics.messages import Message, join_words, reason_of
+from latentarium.diagnostics.model_rules import MODEL_RULES, ModelRule
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 
-Rule = Callable[[Config, LatentModel, Data, int, int], Finding | None]
 
-RULES: dict[Disease, Rule] = {
-    "mode collapse": mode_collapse,
-    "posterior collapse": posterior_collapse,
-    "overfit": overfit,
-    "memorization": copies,
-}
-"""Those that look at the model itself, beside its data; the others show in the log alone."""
+def issues_of(config: ModelConfig) -> tuple[IssueName, ...]:
+    """Return the issues that a model of this configuration can have."""
+    applicable = {rule.issue for rule in (*LOG_RULES, *MODEL_RULES) if rule.applies(config)}
+    return tuple(name for name in get_args(IssueName) if name in applicable)
 
 
-def rules_of(config: ModelConfig) -> tuple[Disease, ...]:
-    """What is looked for in a model of this kind itself."""
-    return tuple(disease for disease in diseases_of(config) if disease in RULES)
+def model_rules_of(config: ModelConfig) -> tuple[ModelRule, ...]:
+    """Return the rules over a trained model that apply to this configuration."""
+    return tuple(rule for rule in MODEL_RULES if rule.applies(config))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """All that the doctor says of a run."""
+    """The result of an examination.
 
-    findings: tuple[Finding, ...]
-    looked_for: tuple[Disease, ...]
-    not_looked_for: dict[Disease, Said]
-    """Diseases that could not be looked for, and why."""
+    Arguments:
+        issues: The issues found.
+        checked: The names of all issues that were checked.
+        not_checked: The issues that could not be checked, with the reasons.
+        n: Number of samples.
+        seed: The seed of all random draws.
+    """
+
+    issues: tuple[Issue, ...]
+    checked: tuple[IssueName, ...]
+    not_checked: dict[IssueName, Message]
     n: int
     seed: int
 
     def lines(self) -> list[str]:
-        """For a person to read."""
-        text = [line for finding in self.findings for line in finding.lines()]
-        others = [name for name in self.looked_for if name not in self._ill()]
-        if not self.findings:
-            text.append(f"Healthy: nothing found; looked for {listed(others)}.")
-        elif others:
-            text.append(f"Nothing else found; looked for {listed(others)} too.")
-        text += [
-            f"Not looked for: {name} ({reason})" for name, reason in self.not_looked_for.items()
-        ]
-        return text
+        """Return lines for people to read."""
+        lines = [line for issue in self.issues for line in issue.lines()]
+        found = {issue.name for issue in self.issues}
+        healthy = join_words([name for name in self.checked if name not in found])
+        if not self.issues:
+            lines.append(f"No issues found. Checked: {healthy}.")
+        elif healthy:
+            lines.append(f"No other issues found. Also checked: {healthy}.")
+        lines += [f"Not checked: {name} ({reason})" for name, reason in self.not_checked.items()]
+        return lines
 
     def to_json(self) -> bytes:
-        """For a machine to read."""
+        """Return the diagnosis as JSON; `reasons` has those of `not_checked` as codes."""
         content: dict[str, Any] = {
-            "findings": [finding.to_dict() for finding in self.findings],
-            "looked_for": list(self.looked_for),
-            "not_looked_for": {name: str(said) for name, said in self.not_looked_for.items()},
-            "reasons": {name: said.to_dict() for name, said in self.not_looked_for.items()},
+            "issues": [issue.to_dict() for issue in self.issues],
+            "checked": list(self.checked),
+            "not_checked": {name: str(reason) for name, reason in self.not_checked.items()},
+            "reasons": {name: reason.to_dict() for name, reason in self.not_checked.items()},
             "n": self.n,
             "seed": self.seed,
         }
         return json.dumps(content, indent=2).encode() + b"\n"
-
-    def _ill(self) -> set[str]:
-        return {finding.disease for finding in self.findings}
 
 
 def examine(
@@ -80,24 +78,26 @@ def examine(
     seed: int = 0,
     progress: Callable[[int, str], object] | None = None,
 ) -> Diagnosis:
-    """Looks for every disease that a run of its kind can have, in its log and in its model.
+    """Check a run's log and model for every issue that a run of its kind can have.
 
     Arguments:
-        run: One whose training has ended.
-        data: What it was trained on.
-        n: Samples.
-        seed: Of every draw.
-        progress: Told how many of `rules_of` are done, and which is next.
+        run: A run whose training has ended.
+        data: The images that it was trained on.
+        n: Number of samples.
+        seed: The seed of all random draws.
+        progress: Called with the number of `model_rules_of` done and the name of the next issue.
 
     Raises:
-        UserError: The run has no weights yet, or was trained on other data.
+        UserError: The run has no weights yet, or was trained on other images (code
+            "data-mismatch").
     """
     require_seed(seed)
     if data.card.fingerprint != run.data.fingerprint:
         raise UserError(
-            f"{run.folder} was trained on other images than {data.card.source} holds (fingerprint "
-            f"{run.data.fingerprint[:12]}, not {data.card.fingerprint[:12]}), and the doctor asks "
-            "what the model made of its own: give them with --data."
+            f"{data.card.source} does not contain the images that {run.folder} was trained on "
+            f"(fingerprint {data.card.fingerprint[:12]}, not {run.data.fingerprint[:12]}), which "
+            "the examination needs: give them with --data.",
+            code="data-mismatch",
         )
     return diagnose(run.config, run.load(), data, run.log(), n=n, seed=seed, progress=progress)
 
@@ -112,25 +112,29 @@ def diagnose(
     seed: int = 0,
     progress: Callable[[int, str], object] | None = None,
 ) -> Diagnosis:
-    """As `examine`, of parts that need not lie in a folder; the model is in evaluation mode."""
-    found = {finding.disease: finding for finding in examine_log(config, rows)}
-    possible = diseases_of(config.model)
-    not_in_log = not_shown(config, rows).items()
-    why_not: dict[Disease, Said] = {name: said for name, said in not_in_log if name not in RULES}
-    for done, disease in enumerate(rules_of(config.model)):
+    """Check a configuration, a model in evaluation mode, its data and the rows of its log; other
+    arguments are those of `examine`."""
+    found = {issue.name: issue for issue in examine_log(config, rows)}
+    model_rules = model_rules_of(config.model)
+    by_model = {rule.issue for rule in model_rules}
+    reasons: dict[IssueName, Message] = {
+        name: reason for name, reason in log_reasons(config, rows).items() if name not in by_model
+    }
+    for done, rule in enumerate(model_rules):
         if progress:
-            progress(done, disease)
+            progress(done, rule.issue)
         try:
-            finding = RULES[disease](config, model, data, n, seed)
+            issue = rule.check(config, model, data, n, seed)
         except UserError as error:
-            why_not[disease] = why(error)
+            reasons[rule.issue] = reason_of(error)
             continue
-        if finding is not None:  # the model says more than the log
-            found[disease] = finding
+        if issue is not None:  # replaces an issue from the log, which has less evidence
+            found[rule.issue] = issue
+    possible = issues_of(config.model)
     return Diagnosis(
-        findings=tuple(found[disease] for disease in possible if disease in found),
-        looked_for=tuple(name for name in possible if name in found or name not in why_not),
-        not_looked_for={name: said for name, said in why_not.items() if name not in found},
+        issues=tuple(found[name] for name in possible if name in found),
+        checked=tuple(name for name in possible if name in found or name not in reasons),
+        not_checked={name: reason for name, reason in reasons.items() if name not in found},
         n=n,
         seed=seed,
     )

@@ -1,86 +1,102 @@
-"""The changes that usually cure, as settings of the run at hand."""
+"""The changes that usually help, as settings of a run.
+
+A fix that needs a setting which the model's family doesn't have is replaced by a lower learning
+rate.
+"""
 
 from collections.abc import Mapping
 
-from latentarium.config import AutoencoderConfig, Config, GANConfig, setting
-from latentarium.diagnostics.issue import settings
-from latentarium.diagnostics.messages import Said
+from latentarium.config import Config, setting
+from latentarium.diagnostics.issue import format_settings
+from latentarium.diagnostics.messages import Message
+from latentarium.stats.measurement import Real
 
-USUAL_PENALTY, LEAST_PENALTY = 0.3, 0.003
-"""What the presets have for images, and for points in the plane."""
+IMAGE_PENALTY, POINT_PENALTY = 0.3, 0.003
+"""Weights of the penalties in the presets for images and for 2-D points."""
 
 
-def higher_penalty(config: Config) -> Said:
-    """Against a discriminator that is too sure (Mescheder et al., 2018)."""
-    model = _gan(config)
+def higher_penalty(config: Config) -> Message:
+    """Return a fix for an overconfident discriminator (Mescheder et al., 2018)."""
+    penalties = _penalties(config)
+    if penalties is None:
+        return lower_rate(config)
     if setting(config, "model.discriminator.norm", "none") != "none":
-        changes = {"model.discriminator.norm": "none"} | _penalties(USUAL_PENALTY)
-        return _cure("penalties, no norm", changes)
-    if model.r1 + model.r2 == 0:
-        return _cure("penalties", _penalties(USUAL_PENALTY))
-    larger = 4 * max(model.r1, model.r2)
-    if larger < LEAST_PENALTY:
-        return _cure("penalties felt", _penalties(LEAST_PENALTY))
-    return _cure("penalties times 4", _penalties(larger))
+        changes = {"model.discriminator.norm": "none"} | _set_penalties(IMAGE_PENALTY)
+        return _fix("penalties, no norm", changes)
+    if sum(penalties) == 0:
+        return _fix("penalties", _set_penalties(IMAGE_PENALTY))
+    larger = 4 * max(penalties)
+    if larger < POINT_PENALTY:
+        return _fix("penalties felt", _set_penalties(POINT_PENALTY))
+    return _fix("penalties times 4", _set_penalties(larger))
 
 
-def lower_penalty(config: Config) -> Said:
-    """Against a discriminator that is held flat."""
-    model = _gan(config)
-    return _cure("penalties a tenth", _penalties(max(model.r1, model.r2) / 10))
+def lower_penalty(config: Config) -> Message:
+    """Return a fix for a discriminator that its penalties keep flat."""
+    penalties = _penalties(config)
+    if penalties is None:
+        return lower_rate(config)
+    return _fix("penalties a tenth", _set_penalties(max(penalties) / 10))
 
 
-def lower_rate(config: Config) -> Said:
-    """Against steps that overshoot."""
+def lower_rate(config: Config) -> Message:
+    """Return a fix for steps that are too large."""
     changes = {"optimizer.learning_rate": config.optimizer.learning_rate / 4}
-    return _cure("rate a quarter", changes)
+    return _fix("rate a quarter", changes)
 
 
-def more_diverse(config: Config) -> Said:
-    """Against a generator that repeats itself: a game that compares with real images keeps their
-    modes (Huang et al., 2025)."""
-    if _gan(config).loss != "relativistic":
-        changes = {"model.loss": "relativistic"} | _penalties(
-            max(_gan(config).r1, _gan(config).r2) or USUAL_PENALTY
-        )
-        return _cure("relativistic", changes)
-    return higher_penalty(config)
+def more_diversity(config: Config) -> Message:
+    """Return a fix for mode collapse: the relativistic loss compares each sample with a real
+    image, which keeps all modes (Huang et al., 2025)."""
+    penalties, loss = _penalties(config), setting(config, "model.loss")
+    if penalties is None or loss is None or loss == "relativistic":
+        return higher_penalty(config)
+    changes = {"model.loss": "relativistic"} | _set_penalties(max(penalties) or IMAGE_PENALTY)
+    return _fix("relativistic", changes)
 
 
-def smaller_beta(config: Config) -> Said:
-    """Against a rate that costs more than what it tells is worth."""
-    assert isinstance(config.model, AutoencoderConfig)
-    warmup = config.optimizer.warmup_steps
+def smaller_beta(config: Config) -> Message:
+    """Return a fix for a KL term that outweighs the reconstruction."""
+    warmup, beta = config.optimizer.warmup_steps, setting(config, "model.beta")
     if config.train.steps < 2 * warmup:
-        return _cure("longer", {"train.steps": 10 * warmup})
-    return _cure("smaller beta", {"model.beta": min(1.0, config.model.beta / 4)})
+        return _fix("longer", {"train.steps": 10 * warmup})
+    if beta is None:
+        return lower_rate(config)
+    return _fix("smaller beta", {"model.beta": min(1.0, beta / 4)})
 
 
-def less_capacity(config: Config, *, stop: int | None = None) -> Said:
-    """Against a model that learns its images by heart."""
+def less_capacity(config: Config, *, stop: int | None = None) -> Message:
+    """Return a fix for overfitting.
+
+    Arguments:
+        config: The run's configuration.
+        stop: The step of the best held-out loss, if there is one.
+    """
     if stop is not None:
-        return _cure("fewer steps", {"train.steps": stop})
-    changes = {}
+        return _fix("fewer steps", {"train.steps": stop})
+    widths = {}
     for name in config.model.trunks:
         width = setting(config, f"model.{name}.width")
-        if width is not None:
-            changes[f"model.{name}.width"] = max(1, width // 2)
-    return _cure("smaller networks", changes)
+        if isinstance(width, int):
+            widths[f"model.{name}.width"] = max(1, width // 2)
+    smaller = {"model.latent_dim": max(1, config.model.latent_dim // 2)}
+    return _fix("smaller networks", widths or smaller)
 
 
-def fewer_dimensions(latent_dim: int) -> Said:
-    """Against numbers that are not used."""
-    return _cure("fewer dimensions", {"model.latent_dim": latent_dim})
+def fewer_dimensions(latent_dim: int) -> Message:
+    """Return a fix for unused latent dimensions."""
+    return _fix("fewer dimensions", {"model.latent_dim": latent_dim})
 
 
-def _cure(code: str, changes: Mapping[str, float | int | str]) -> Said:
-    return Said(code, {"settings": settings(changes)})
+def _fix(code: str, changes: Mapping[str, float | int | str]) -> Message:
+    return Message(code, {"settings": format_settings(changes)})
 
 
-def _gan(config: Config) -> GANConfig:
-    assert isinstance(config.model, GANConfig)
-    return config.model
+def _penalties(config: Config) -> tuple[Real, Real] | None:
+    """Return the weights of the penalties; None if the family has none."""
+    r1, r2 = setting(config, "model.r1"), setting(config, "model.r2")
+    return None if r1 is None or r2 is None else (r1, r2)
 
 
-def _penalties(value: float) -> dict[str, float | int | str]:
+def _set_penalties(value: Real) -> dict[str, float | int | str]:
     return {"model.r1": value, "model.r2": value}

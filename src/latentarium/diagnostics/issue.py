@@ -1,14 +1,13 @@
-"""What the doctor finds: a disease by name, the numbers that show it, and its usual cure."""
+"""Issues of a run: a name, the numbers that show it, and the usual fix."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from latentarium.config import AutoencoderConfig, ModelConfig
-from latentarium.diagnostics.messages import Evidence, Said
-from latentarium.stats.measurement import Real, digits
+from latentarium.diagnostics.messages import Evidence, Message
+from latentarium.stats.measurement import Real, format_number
 
-Disease = Literal[
+IssueName = Literal[
     "mode collapse",
     "discriminator has won",
     "vanishing generator gradient",
@@ -17,76 +16,64 @@ Disease = Literal[
     "memorization",
     "overfit",
 ]
+"""All issues, in the order of a report."""
 
 Severity = Literal["mild", "severe"]
-"""severe: what the run made is of little use; mild: it works, and could work better."""
+"""severe: the model is of little use; mild: it works, and could work better."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One disease of one run."""
+class Issue:
+    """One issue of one run.
 
-    disease: Disease
-    signs: tuple[Said, ...]
-    """What is wrong."""
+    Arguments:
+        name: The name of the issue.
+        signs: What is wrong.
+        evidence: The numbers that show it, by their names.
+        fix: The change of settings that usually helps.
+        severity: How bad it is.
+        step: The step at which the log shows it; None if the finished model does.
+    """
+
+    name: IssueName
+    signs: tuple[Message, ...]
     evidence: dict[Evidence, Real]
-    """The numbers that show it, by what they are."""
-    remedy: Said
-    """The change that usually helps, as a setting."""
+    fix: Message
     severity: Severity
     step: int | None = None
-    """The step at which the log shows it; None where the finished model does."""
 
     @property
     def sentence(self) -> str:
-        """What is wrong, in plain words."""
+        """What is wrong, in English."""
         return ", and ".join(map(str, self.signs)) + "."
 
-    @property
-    def cure(self) -> str:
-        """What usually helps, in plain words."""
-        return str(self.remedy)
-
     def lines(self) -> list[str]:
-        """For a person to read."""
-        numbers = ", ".join(f"{name} {digits(value)}" for name, value in self.evidence.items())
-        title = self.disease.capitalize() + (" (mild)" if self.severity == "mild" else "")
-        return [f"{title}: {self.sentence}", f"  Evidence: {numbers}.", f"  Cure: {self.cure}"]
+        """Return lines for people to read."""
+        numbers = ", ".join(
+            f"{name} {format_number(value)}" for name, value in self.evidence.items()
+        )
+        title = self.name.capitalize() + (" (mild)" if self.severity == "mild" else "")
+        return [f"{title}: {self.sentence}", f"  Evidence: {numbers}.", f"  Fix: {self.fix}"]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return JSON values; `sentence` and `fix` are in English, `signs` and `fix_code` the same
+        as codes."""
         return {
-            "disease": self.disease,
+            "issue": self.name,
             "severity": self.severity,
             "sentence": self.sentence,
             "signs": [sign.to_dict() for sign in self.signs],
             "evidence": dict(self.evidence),
-            "cure": self.cure,
-            "remedy": self.remedy.to_dict(),
+            "fix": str(self.fix),
+            "fix_code": self.fix.to_dict(),
             "step": self.step,
         }
 
 
-def diseases_of(config: ModelConfig) -> tuple[Disease, ...]:
-    """What a model of this kind can fall ill with."""
-    if isinstance(config, AutoencoderConfig):
-        if config.posterior == "gaussian":
-            return ("posterior collapse", "overfit", "memorization")
-        return ("overfit",)  # samples of an autoencoder promise nothing
-    return (
-        "mode collapse",
-        "discriminator has won",
-        "vanishing generator gradient",
-        "exploding penalty",
-        "memorization",
-        "overfit",
-    )
-
-
-def settings(changes: Mapping[str, float | int | str]) -> str:
-    """Changed settings as the command line takes them: `--model.r1 1.2 --model.r2 1.2`."""
-    words = []
+def format_settings(changes: Mapping[str, float | int | str]) -> str:
+    """Return settings as options of the command line: `--model.r1 1.2 --model.r2 1.2`."""
+    options = []
     for name, value in changes.items():
-        said = f"{value:.3g}" if isinstance(value, float) else str(value)
-        words.append(f"--{name.replace('_', '-')} {said}")
-    return " ".join(words)
+        text = f"{value:.3g}" if isinstance(value, float) else str(value)
+        options.append(f"--{name.replace('_', '-')} {text}")
+    return " ".join(options)

@@ -1,40 +1,39 @@
-"""A training's progress, with the doctor looking on."""
+"""Progress of a training on the console, with the issues that its log shows."""
 
 from typing import Any
 
 from latentarium.config import Config
 from latentarium.diagnostics.log_rules import examine_log
 from latentarium.progress import ConsoleProgress
-from latentarium.training.logging import Reporter, losses_of
+from latentarium.training.logging import Reporter, player_losses
 
 
-class Watched(Reporter):
-    """A bar with the losses of the last row; what the log shows to be wrong is said once, as it
-    appears.
+class ConsoleReporter(Reporter):
+    """A progress bar with the losses of the last row. Each issue is printed once, when it appears.
 
     Arguments:
-        shown: Where it goes.
+        display: Where progress is shown.
         title: What is being trained.
     """
 
-    def __init__(self, shown: ConsoleProgress, title: str) -> None:
-        self._shown, self._title = shown, title
+    def __init__(self, display: ConsoleProgress, title: str) -> None:
+        self._display, self._title = display, title
 
     def start(self, config: Config, step: int) -> None:
         if step:
-            self._shown.print(f"{self._title}: resumes at step {step} of {config.train.steps}.")
+            self._display.print(f"{self._title}: resumes at step {step} of {config.train.steps}.")
         self._config, self._rows = config, []
-        self._said: set[str] = set()
-        self._bar = self._shown.task(self._title, config.train.steps, step)
+        self._reported: set[str] = set()
+        self._bar = self._display.task(self._title, config.train.steps, step)
 
     def update(self, step: int, row: dict[str, Any]) -> None:
-        losses = (f"{k} {v['total']:.4g}" for k, v in losses_of(row).items())
+        losses = (f"{k} {v['total']:.4g}" for k, v in player_losses(row).items())
         self._bar.update(step, "  ".join(losses))
         self._rows.append(row)
-        for finding in examine_log(self._config, self._rows):
-            if finding.disease not in self._said:
-                self._said.add(finding.disease)
-                self._shown.print("\n".join([f"{self._title}, step {step}:", *finding.lines()]))
+        for issue in examine_log(self._config, self._rows):
+            if issue.name not in self._reported:
+                self._reported.add(issue.name)
+                self._display.print("\n".join([f"{self._title}, step {step}:", *issue.lines()]))
 
     def end(self, seconds: float) -> None:
         self._bar.end()

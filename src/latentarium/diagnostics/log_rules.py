@@ -1,270 +1,325 @@
-"""What the log alone shows of a run's health, while it trains and after.
+"""Issues that the log of a run shows, during training and afterwards.
 
-Each rule is a function of the configuration and the rows, and looks at the last rows: at how the
-run is now. A row lacks what an older version did not log, and then a rule that needs it is silent.
-The thresholds were set between healthy and sick runs; each says which.
+Each rule is a function of the configuration and the rows, and examines the last rows: the present
+state of the run. Old versions logged less; a rule whose numbers are missing finds nothing. Each
+threshold lies between healthy and failing runs, whose values its comment gives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from latentarium.config import AutoencoderConfig, Config, GANConfig
+from latentarium.config import Config, ModelConfig, setting
 from latentarium.diagnostics.fixes import (
     higher_penalty,
     less_capacity,
     lower_penalty,
     lower_rate,
-    more_diverse,
+    more_diversity,
     smaller_beta,
 )
-from latentarium.diagnostics.issue import Disease, Finding, diseases_of
-from latentarium.diagnostics.messages import Evidence, Said
+from latentarium.diagnostics.issue import Issue, IssueName
+from latentarium.diagnostics.messages import Evidence, Message
 from latentarium.stats.measurement import Real
 
 Row = dict[str, Any]
 
+DISCRIMINATOR, GENERATOR = "discriminator", "generator"
+"""Names of the players that the rules for GANs examine."""
+
 WINDOW = 5
-"""Rows that say how the run is now; fewer say nothing. At the default, 250 steps."""
-EARLY = 0.1
-"""Share of the steps in which nothing is called a disease: every healthy game starts one-sided
-(MNIST's discriminator sees 92 % of pairs through in its first 50 steps, 74 % later)."""
-WON = 0.1
-"""Of the loss of a discriminator that must guess. Healthy runs (MNIST, ring, grid, tiny images)
-settle at 0.6 to 1.0 and pass 0.26 on the way; those without penalties under a far larger
-discriminator end at 0.03 to 0.09. Under the relativistic loss it means that the discriminator is
-93 % sure of each pair."""
-OUTWEIGHED = 1.0
-"""Penalty over the loss of guessing. A penalty above that is what the discriminator plays for.
-Healthy runs settle at 0.01 to 0.12 and pass 0.31 on the way; runs whose penalty explodes are at
-1.04 to 1,200."""
-GROWN = 1000.0
-"""Times the first row, for a penalty whose weight is too small to be felt. Healthy runs grow up to
-63-fold (on the grid, where the discriminator starts flat), exploding ones 18,000-fold."""
-VANISHED = 0.1
-"""|gradient| |weights| over the loss of guessing: turning every weight by 1 % changes the loss by
-at most that many percent. Healthy generators are at 2.8 and above; one under a discriminator
-that is held flat at 0.06, one whose tanh is saturated at 0.0000."""
-NO_RATE = 0.1
-"""Nats in the whole latent, a seventh of one yes-or-no answer: the rate bounds what z tells about
-x. Healthy runs are at 0.39 (tiny images that differ in class only, which the prior knows already)
+"""Rows that describe the present state: 250 steps by default. With fewer, nothing is reported."""
+EARLY_SHARE = 0.1
+"""Share of the steps in which nothing is reported: every healthy game starts one-sided (MNIST's
+discriminator has a pair accuracy of 92 % in its first 50 steps and of 74 % later)."""
+MIN_DISCRIMINATOR_LOSS = 0.1
+"""Relative to the loss of guessing. Healthy runs (MNIST, ring, grid, tiny images) settle at 0.6 to
+1.0 and pass 0.26 on the way; those without penalties and with a far larger discriminator end at
+0.03 to 0.09. With the relativistic loss it corresponds to a confidence of 93 % in each pair."""
+MAX_PENALTY = 1.0
+"""Relative to the loss of guessing: above, the penalty dominates the discriminator's loss. Healthy
+runs settle at 0.01 to 0.12 and pass 0.31 on the way; exploding ones are at 1.04 to 1,200."""
+MAX_PENALTY_GROWTH = 1000.0
+"""Relative to the first row, for penalties with a small weight. Penalties of healthy runs grow up
+to 63-fold (on the grid, where the discriminator starts flat), exploding ones 18,000-fold."""
+MIN_REACH = 0.1
+"""|gradient| |weights| relative to the loss of guessing: changing every weight by 1 % changes the
+loss by at most that many percent. Healthy generators are at 2.8 and above; one under a flat
+discriminator at 0.06, one with a saturated tanh at 0.0000."""
+MIN_RATE = 0.1
+"""In nats, for the whole latent: the rate bounds the information of z about x, here to a seventh
+of a bit. Healthy runs are at 0.39 (tiny images that differ only in class, which the prior knows)
 to 23 (MNIST), and pass 0.26 on the way; a collapsed one ends at 0.002."""
-RISING = 1.5
-"""Times the first of the last rows: a rate that climbs so is on its way. Every VAE starts near 0,
-and a collapsed one falls."""
-ALIKE = 0.1
-"""Variance of samples over that of real images. Healthy GANs are at 0.78 to 1.3; a collapsed one
-is near 0."""
-OVERFIT = 0.15
-"""Of what was learned, the share that does not carry over to held-out images. Healthy runs are
-at 0 to 0.05 (the most on MNIST, at the end); a large network on 32 images of noise is at 1.2."""
-OVERFIT_GAME = 0.3
-"""The same for a discriminator, of the loss of guessing. Healthy ones are below 0.08."""
-RISEN = 0.1
-"""A held-out loss that rose again by this share of what the training loss fell meanwhile. It is
-asked for beside significance, as healthy curves wobble."""
-TURNED = 0.02
-"""And by this share of all that was learned: the autoencoder of MNIST wobbles by less."""
-STUDENT = 2.78
-"""The t quantile for a 95 % interval of five values."""
+RISING_RATE = 1.5
+"""Last rate of the window relative to the first one: above, the rate is still rising. Every VAE
+starts near 0, and the rate of a collapsed one falls."""
+MIN_DIVERSITY = 0.1
+"""Variance of samples relative to real images. Healthy GANs are at 0.78 to 1.3; a collapsed one is
+near 0."""
+MAX_OVERFIT = 0.15
+"""Share of the improvement in training loss that held-out images don't have. Healthy runs are at 0
+to 0.05 (the most on MNIST, at the end); a large network on 32 images of noise is at 1.2."""
+MAX_DISCRIMINATOR_OVERFIT = 0.3
+"""The same for a discriminator, relative to the loss of guessing. Healthy ones are below 0.08."""
+MIN_RISE = 0.1
+"""Smallest rise of the held-out loss relative to the simultaneous fall of the training loss. It is
+required in addition to significance, because healthy curves fluctuate."""
+MIN_TURN = 0.02
+"""Smallest rise relative to the whole improvement: MNIST's autoencoder fluctuates by less."""
+STUDENT_T = 2.78
+"""Quantile of Student's t for a 95 % interval of five values."""
 
 
-def examine_log(config: Config, rows: Sequence[Row]) -> tuple[Finding, ...]:
-    """The diseases that a run's log shows at its last row; pure and quick.
+@dataclass(frozen=True)
+class LogRule:
+    """A rule over the rows of a log.
 
     Arguments:
-        config: The run's.
-        rows: Of its log, in order, as far as they are known.
+        issue: The issue that it finds.
+        applies: Whether a model of this configuration can have the issue.
+        check: Returns the issue that the last rows show, if any.
     """
-    if len(rows) < WINDOW or rows[-1]["step"] < _began(config):
+
+    issue: IssueName
+    applies: Callable[[ModelConfig], bool]
+    check: Callable[[Config, Sequence[Row]], Issue | None]
+
+
+def examine_log(config: Config, rows: Sequence[Row]) -> tuple[Issue, ...]:
+    """Return the issues that the log shows at its last row. The rows are not changed.
+
+    Arguments:
+        config: The run's configuration.
+        rows: The rows of its log so far, in order.
+    """
+    if len(rows) < WINDOW or rows[-1]["step"] < _first_examined_step(config):
         return ()
-    rules = _GAME_RULES if isinstance(config.model, GANConfig) else _AUTOENCODER_RULES
-    found = (rule(config, rows) for rule in rules)
-    return tuple(finding for finding in found if finding is not None)
+    issues = (rule.check(config, rows) for rule in LOG_RULES if rule.applies(config.model))
+    return tuple(issue for issue in issues if issue is not None)
 
 
-def not_shown(config: Config, rows: Sequence[Row]) -> dict[Disease, Said]:
-    """Diseases that these rows can't show, and why."""
+def log_reasons(config: Config, rows: Sequence[Row]) -> dict[IssueName, Message]:
+    """Return the issues that these rows can't show, with the reasons."""
+    applicable: list[IssueName] = [rule.issue for rule in LOG_RULES if rule.applies(config.model)]
     if len(rows) < WINDOW:
-        few = Said("few rows", {"needed": WINDOW, "rows": len(rows)})
-        return dict.fromkeys(diseases_of(config.model), few)
-    if rows[-1]["step"] < _began(config):
-        early = Said("warm-up", {"step": round(_began(config))})
-        return dict.fromkeys(diseases_of(config.model), early)
-    if isinstance(config.model, GANConfig) and _now(rows, "generator", "gradient") is None:
-        return {"vanishing generator gradient": Said("old log", {})}
+        few = Message("few rows", {"needed": WINDOW, "rows": len(rows)})
+        return dict.fromkeys(applicable, few)
+    if rows[-1]["step"] < _first_examined_step(config):
+        early = Message("warm-up", {"step": round(_first_examined_step(config))})
+        return dict.fromkeys(applicable, early)
+    vanishing: IssueName = "vanishing generator gradient"
+    if vanishing in applicable and _median(rows, GENERATOR, "gradient") is None:
+        return {vanishing: Message("old log", {})}
     return {}
 
 
-def _began(config: Config) -> float:
-    """The step from which on the log is judged."""
-    return float(max(EARLY * config.train.steps, config.optimizer.warmup_steps))
+def guessing_loss(config: ModelConfig) -> float:
+    """Return the adversarial loss of a discriminator that can only guess, in nats."""
+    return config.equilibrium[DISCRIMINATOR]
 
 
-def _won(config: Config, rows: Sequence[Row]) -> Finding | None:
-    game = _now(rows, "discriminator", "adversarial")
-    if game is None or game / _guessing(config) >= WON:
+def _first_examined_step(config: Config) -> float:
+    return float(max(EARLY_SHARE * config.train.steps, config.optimizer.warmup_steps))
+
+
+def _is_gan(config: ModelConfig) -> bool:
+    return config.equilibrium.keys() >= {DISCRIMINATOR, GENERATOR}
+
+
+def _mode_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
+    diversity = _median(rows, GENERATOR, "diversity")
+    if diversity is None or diversity >= MIN_DIVERSITY:
         return None
-    evidence: dict[Evidence, Real] = {
-        "discriminator's loss over that of guessing": game / _guessing(config)
-    }
-    told = _now(rows, "discriminator", "pair_accuracy")
-    if told is not None:
-        evidence["share of pairs told apart"] = told
-    return Finding(
-        disease="discriminator has won",
-        signs=(Said("won", {}),),
+    return Issue(
+        name="mode collapse",
+        signs=(Message("alike", {}),),
+        evidence={"variance of samples relative to real images": diversity},
+        fix=more_diversity(config),
+        severity="severe",
+        step=rows[-1]["step"],
+    )
+
+
+def _discriminator_has_won(config: Config, rows: Sequence[Row]) -> Issue | None:
+    loss, guessing = _median(rows, DISCRIMINATOR, "adversarial"), guessing_loss(config.model)
+    if loss is None or loss / guessing >= MIN_DISCRIMINATOR_LOSS:
+        return None
+    evidence: dict[Evidence, Real] = {"discriminator's loss relative to guessing": loss / guessing}
+    accuracy = _median(rows, DISCRIMINATOR, "pair_accuracy")
+    if accuracy is not None:
+        evidence["pair accuracy"] = accuracy
+    return Issue(
+        name="discriminator has won",
+        signs=(Message("won", {}),),
         evidence=evidence,
-        remedy=higher_penalty(config),
+        fix=higher_penalty(config),
         severity="severe",
         step=rows[-1]["step"],
     )
 
 
-def _exploding(config: Config, rows: Sequence[Row]) -> Finding | None:
-    model = _gan(config)
-    r1, r2 = (_now(rows, "discriminator", name) for name in ("r1", "r2"))
-    if r1 is None or r2 is None or model.r1 + model.r2 == 0:
-        return None
-    share = 0.5 * (model.r1 * r1 + model.r2 * r2) / _guessing(config)
-    start = rows[0].get("discriminator", {})
-    first = (start.get("r1") or 0.0) + (start.get("r2") or 0.0)
-    grown = (r1 + r2) / first if first > 0 else 1.0
-    if share <= OUTWEIGHED and grown <= GROWN:
-        return None
-    return Finding(
-        disease="exploding penalty",
-        signs=(Said("exploding", {}),),
-        evidence={
-            "penalty over the loss of guessing": share,
-            "squared gradient on real images": r1,
-            "times its first value": grown,
-        },
-        remedy=lower_rate(config),
-        severity="severe",
-        step=rows[-1]["step"],
-    )
-
-
-def _vanishing(config: Config, rows: Sequence[Row]) -> Finding | None:
-    gradient = _now(rows, "generator", "gradient")
-    weights = _now(rows, "generator", "weights")
+def _vanishing_gradient(config: Config, rows: Sequence[Row]) -> Issue | None:
+    gradient = _median(rows, GENERATOR, "gradient")
+    weights = _median(rows, GENERATOR, "weights")
     if gradient is None or weights is None:
         return None
-    reach = gradient * weights / _guessing(config)
-    if reach >= VANISHED:
+    guessing = guessing_loss(config.model)
+    reach = gradient * weights / guessing
+    if reach >= MIN_REACH:
         return None
-    squared = _now(rows, "discriminator", "r2")
-    game = _now(rows, "discriminator", "adversarial") or 0.0
-    flat = squared is not None and _gan(config).r2 > 0 and game > 0.9 * _guessing(config)
+    penalty = _median(rows, DISCRIMINATOR, "r2")
+    loss = _median(rows, DISCRIMINATOR, "adversarial") or 0.0
+    penalized = penalty is not None and setting(config, "model.r2", 0.0) > 0
+    flat = penalized and loss > 0.9 * guessing
     percent = f"{max(reach, 0.001):.1g}"
-    return Finding(
-        disease="vanishing generator gradient",
-        signs=(Said("flat" if flat else "saturated", {"percent": percent}),),
-        evidence={"generator's gradient": gradient, "generator's weights": weights},
-        remedy=lower_penalty(config) if flat else lower_rate(config),
+    return Issue(
+        name="vanishing generator gradient",
+        signs=(Message("flat" if flat else "saturated", {"percent": percent}),),
+        evidence={
+            "norm of the generator's gradient": gradient,
+            "norm of the generator's weights": weights,
+        },
+        fix=lower_penalty(config) if flat else lower_rate(config),
         severity="severe",
         step=rows[-1]["step"],
     )
 
 
-def _all_alike(config: Config, rows: Sequence[Row]) -> Finding | None:
-    diversity = _now(rows, "generator", "diversity")
-    if diversity is None or diversity >= ALIKE:
+def _exploding_penalty(config: Config, rows: Sequence[Row]) -> Issue | None:
+    weight1, weight2 = setting(config, "model.r1", 0.0), setting(config, "model.r2", 0.0)
+    r1, r2 = (_median(rows, DISCRIMINATOR, name) for name in ("r1", "r2"))
+    if r1 is None or r2 is None or weight1 + weight2 == 0:
         return None
-    return Finding(
-        disease="mode collapse",
-        signs=(Said("alike", {}),),
-        evidence={"variance of samples over that of real images": diversity},
-        remedy=more_diverse(config),
+    penalty = 0.5 * (weight1 * r1 + weight2 * r2) / guessing_loss(config.model)
+    first_row = rows[0].get(DISCRIMINATOR, {})
+    first = (first_row.get("r1") or 0.0) + (first_row.get("r2") or 0.0)
+    growth = (r1 + r2) / first if first > 0 else 1.0
+    if penalty <= MAX_PENALTY and growth <= MAX_PENALTY_GROWTH:
+        return None
+    return Issue(
+        name="exploding penalty",
+        signs=(Message("exploding", {}),),
+        evidence={
+            "penalty relative to the loss of guessing": penalty,
+            "squared gradient on real images": r1,
+            "penalty relative to its first value": growth,
+        },
+        fix=lower_rate(config),
         severity="severe",
         step=rows[-1]["step"],
     )
 
 
-def _no_information(config: Config, rows: Sequence[Row]) -> Finding | None:
-    rate, rates = _now(rows, "autoencoder", "rate"), _column(rows[-WINDOW:], "autoencoder", "rate")
-    if rate is None or rates is None or not isinstance(config.model, AutoencoderConfig):
-        return None
-    if rate >= NO_RATE or rates[-1] > RISING * rates[0]:
-        return None
-    return Finding(
-        disease="posterior collapse",
-        signs=(Said("no rate", {}),),
-        evidence={"rate in nats": rate, "beta": config.model.beta},
-        remedy=smaller_beta(config),
-        severity="severe",
-        step=rows[-1]["step"],
-    )
+def _posterior_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
+    for player in _players(rows):
+        rates = _column(rows[-WINDOW:], player, "rate")
+        if rates is None:
+            continue
+        rate = median(rates)
+        if rate >= MIN_RATE or rates[-1] > RISING_RATE * rates[0]:
+            continue
+        evidence: dict[Evidence, Real] = {"rate in nats": rate}
+        beta = setting(config, "model.beta")
+        if beta is not None:
+            evidence["beta"] = beta
+        return Issue(
+            name="posterior collapse",
+            signs=(Message("no rate", {}),),
+            evidence=evidence,
+            fix=smaller_beta(config),
+            severity="severe",
+            step=rows[-1]["step"],
+        )
+    return None
 
 
-def _overfit(config: Config, rows: Sequence[Row]) -> Finding | None:
-    game = isinstance(config.model, GANConfig)
-    player = "discriminator" if game else "autoencoder"
-    seen, unseen = _column(rows, player, "total"), _column(rows, player, "held_out")
-    if unseen is None or seen is None:
+def _overfit(config: Config, rows: Sequence[Row]) -> Issue | None:
+    players = _players(rows)
+    if config.model.adversarial:  # the losses of the others have no scale of their own
+        players = [p for p in players if p == DISCRIMINATOR and _is_gan(config.model)]
+    issues = (_overfit_player(config, rows, player) for player in players)
+    return next(filter(None, issues), None)
+
+
+def _overfit_player(config: Config, rows: Sequence[Row], player: str) -> Issue | None:
+    training, held_out = _column(rows, player, "total"), _column(rows, player, "held_out")
+    if training is None or held_out is None:
         return None
-    gaps = [u - s for s, u in zip(seen[-WINDOW:], unseen[-WINDOW:], strict=True)]
-    gap = mean(gaps) - STUDENT * stdev(gaps) / WINDOW**0.5
-    learned = _guessing(config) if game else max(seen[0], unseen[0]) - mean(seen[-WINDOW:])
-    limit = OVERFIT_GAME if game else OVERFIT
-    best = None if game else _turned(seen, unseen, learned)
-    if (learned <= 0 or gap / learned <= limit) and best is None:
+    last_training, last_held_out = training[-WINDOW:], held_out[-WINDOW:]
+    differences = [h - t for t, h in zip(last_training, last_held_out, strict=True)]
+    # the lower end of a 95 % interval
+    difference = mean(differences) - STUDENT_T * stdev(differences) / WINDOW**0.5
+    best_row = None
+    if config.model.adversarial:
+        improvement, limit = guessing_loss(config.model), MAX_DISCRIMINATOR_OVERFIT
+    else:
+        improvement = max(training[0], held_out[0]) - mean(last_training)
+        limit = MAX_OVERFIT
+        best_row = _turning_point(training, held_out, improvement)
+    if (improvement <= 0 or difference / improvement <= limit) and best_row is None:
         return None
     evidence: dict[Evidence, Real] = {
-        "training loss": mean(seen[-WINDOW:]),
-        "held-out loss": mean(unseen[-WINDOW:]),
+        "training loss": mean(last_training),
+        "held-out loss": mean(last_held_out),
     }
-    if best is not None:
-        evidence["step of the best held-out loss"] = rows[best]["step"]
-    return Finding(
-        disease="overfit",
-        signs=(Said("overfit" if best is None else "overfit since", {"player": player}),),
+    stop = None if best_row is None else rows[best_row]["step"]
+    if stop is not None:
+        evidence["step of the best held-out loss"] = stop
+    return Issue(
+        name="overfit",
+        signs=(Message("overfit" if stop is None else "overfit since", {"player": player}),),
         evidence=evidence,
-        remedy=less_capacity(config, stop=None if best is None else rows[best]["step"]),
-        severity="mild" if gap < 2 * limit * learned else "severe",
+        fix=less_capacity(config, stop=stop),
+        severity="mild" if difference < 2 * limit * improvement else "severe",
         step=rows[-1]["step"],
     )
 
 
-def _turned(seen: list[float], unseen: list[float], learned: float) -> int | None:
-    """The row at which held-out images were at their best, where they clearly worsened since
-    while the training images improved."""
-    width = max(WINDOW, len(seen) // 10)
-    if len(seen) < 3 * width:
+def _turning_point(training: list[float], held_out: list[float], improvement: float) -> int | None:
+    """Return the row at which the held-out loss was best, if it has clearly risen since while the
+    training loss fell."""
+    width = max(WINDOW, len(training) // 10)
+    if len(training) < 3 * width:
         return None
-    starts = range(len(seen) % width, len(seen), width)  # windows that end with the last row
-    best = min(starts, key=lambda i: mean(unseen[i : i + width]))
-    then, now = unseen[best : best + width], unseen[-width:]
+    starts = range(len(training) % width, len(training), width)  # the last window ends at the end
+    best = min(starts, key=lambda i: mean(held_out[i : i + width]))
+    then, now = held_out[best : best + width], held_out[-width:]
     rise = mean(now) - mean(then)
-    fall = mean(seen[best : best + width]) - mean(seen[-width:])
+    fall = mean(training[best : best + width]) - mean(training[-width:])
     error = ((stdev(then) ** 2 + stdev(now) ** 2) / width) ** 0.5
-    # four errors, not two: the best of many windows is lucky
-    enough = rise > RISEN * fall > 0 and rise > TURNED * learned
-    return best + width // 2 if rise > 4 * error and enough else None
+    # four standard errors instead of two, because the best of many windows is selected
+    significant = rise > 4 * error
+    large = rise > MIN_RISE * fall > 0 and rise > MIN_TURN * improvement
+    return best + width // 2 if significant and large else None
 
 
-_GAME_RULES = (_all_alike, _won, _vanishing, _exploding, _overfit)
-_AUTOENCODER_RULES = (_no_information, _overfit)
+LOG_RULES = (
+    LogRule("mode collapse", _is_gan, _mode_collapse),
+    LogRule("discriminator has won", _is_gan, _discriminator_has_won),
+    LogRule("vanishing generator gradient", _is_gan, _vanishing_gradient),
+    LogRule("exploding penalty", _is_gan, _exploding_penalty),
+    LogRule("posterior collapse", lambda config: config.has_likelihood, _posterior_collapse),
+    LogRule("overfit", lambda config: True, _overfit),
+)
+"""All rules over a log."""
 
 
-def _gan(config: Config) -> GANConfig:
-    assert isinstance(config.model, GANConfig)
-    return config.model
+def _players(rows: Sequence[Row]) -> list[str]:
+    """Return the names of the players in the last row."""
+    return [
+        name for name, value in rows[-1].items() if isinstance(value, dict) and "total" in value
+    ]
 
 
-def _guessing(config: Config) -> float:
-    """The discriminator's adversarial loss where it can tell nothing."""
-    return config.model.equilibrium["discriminator"]
-
-
-def _now(rows: Sequence[Row], player: str, name: str) -> float | None:
-    """The median over the last rows; None where one of them lacks it."""
+def _median(rows: Sequence[Row], player: str, name: str) -> float | None:
+    """Return the median over the last rows; None if one of them lacks the value."""
     values = _column(rows[-WINDOW:], player, name)
     return None if values is None else median(values)
 
 
 def _column(rows: Sequence[Row], player: str, name: str) -> list[float] | None:
+    """Return a player's value in each row; None if one of them lacks it."""
     values = [row.get(player, {}).get(name) for row in rows]
     known = [float(value) for value in values if value is not None]
     return known if len(known) == len(values) else None

@@ -1,5 +1,8 @@
-"""All that the doctor says, by codes: the command line says it in English, the page in the
-language of whoever reads it (studio/src/lib/words/doctor.json has the same codes)."""
+"""All messages of the diagnostics, by codes.
+
+The command line prints them in English. The page translates the codes, which
+studio/src/lib/locales/doctor.json must therefore contain too.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,147 +12,155 @@ from latentarium.errors import UserError
 from latentarium.stats.measurement import Real
 
 Value = Real | str | Sequence[str]
-"""What stands in a sentence; a sequence: names of classes."""
+"""A value in a message; a sequence contains names of classes."""
 
 Evidence = Literal[
-    "variance of samples over that of real images",
-    "distance to the nearest other sample, over that of real images",
-    "classes missing",
-    "largest share of one of them",
-    "share right of the classifier that says so",
+    "variance of samples relative to real images",
+    "nearest-neighbour distance relative to real images",
+    "missing classes",
+    "largest share of a missing class",
+    "accuracy of the classifier",
     "samples",
-    "discriminator's loss over that of guessing",
-    "share of pairs told apart",
-    "penalty over the loss of guessing",
+    "discriminator's loss relative to guessing",
+    "pair accuracy",
+    "penalty relative to the loss of guessing",
     "squared gradient on real images",
-    "times its first value",
-    "generator's gradient",
-    "generator's weights",
+    "penalty relative to its first value",
+    "norm of the generator's gradient",
+    "norm of the generator's weights",
     "rate in nats",
     "beta",
-    "units in use",
-    "of",
+    "active units",
+    "latent dimensions",
     "training loss",
     "held-out loss",
     "step of the best held-out loss",
-    "95 % error of the difference",
+    "95 % margin of the difference",
     "loss of guessing",
-    "gain on training images over always answering with their mean",
+    "improvement over the mean training image",
     "share of near-copies",
-    "the same of real images",
+    "share of near-copies among real images",
     "share nearer to training images",
-    "at most without memory",
+    "largest share without memorization",
 ]
-"""Names of the numbers that show a disease."""
+"""Names of the numbers that show an issue."""
+
+_WEAK_GRADIENT = "changing all its weights by 1 % would change its loss by less than {percent} %"
 
 SIGNS = {
-    "alike": "the samples are nearly all alike, whatever z is",
-    "alike within": "the samples of {classes} are nearly all alike, whatever z is",
+    "alike": "the samples are nearly identical, whatever z is",
+    "alike within": "the samples of {classes} are nearly identical, whatever z is",
     "repeated": "the samples repeat a few images, whatever z is",
     "repeated within": "the samples of {classes} repeat a few images, whatever z is",
-    "missing one": "{classes} is hardly ever made",
-    "missing": "{classes} are hardly ever made",
-    "won": "the discriminator tells nearly every generated image from a real one and is sure of "
-    "it, so the generator hears only that it is wrong, not how to get better",
-    "exploding": "the discriminator has become so steep that its gradient penalty drowns the "
-    "game, or soon will",
-    "flat": "the generator hardly feels which way to go (the penalties hold the discriminator so "
-    "flat that it says nothing): turning all its weights by 1 % would change its loss by less "
-    "than {percent} %",
-    "saturated": "the generator hardly feels which way to go (its output is saturated): turning "
-    "all its weights by 1 % would change its loss by less than {percent} %",
-    "no rate": "the latent tells the decoder nothing of the image, so every image gets the same "
-    "latent distribution",
-    "units unused": "{dead} of the {total} numbers in the latent are not used",
-    "overfit": "the {player} does much better on the images that it trains on than on images that "
-    "it never saw",
-    "overfit since": "the {player} still improves on the images that it trains on, but on images "
-    "that it never saw it was at its best before, and has worsened since",
-    "copies": "many samples are near-copies of training images: the model replays what it was "
-    "trained on",
+    "missing one": "{classes} is almost never generated",
+    "missing": "{classes} are almost never generated",
+    "won": "the discriminator recognizes nearly every generated image with high confidence, so "
+    "its gradient no longer tells the generator how to improve",
+    "exploding": "the discriminator has become so steep that its gradient penalty outweighs the "
+    "adversarial loss, or soon will",
+    "flat": "the generator gets hardly any gradient because the penalties keep the discriminator "
+    f"flat: {_WEAK_GRADIENT}",
+    "saturated": "the generator gets hardly any gradient because its output is saturated: "
+    + _WEAK_GRADIENT,
+    "no rate": "the latent contains no information about the image: all images are encoded to the "
+    "same distribution",
+    "units unused": "{dead} of the {total} latent dimensions are not used",
+    "overfit": "the {player} does much better on training images than on held-out images",
+    "overfit since": "the {player} still improves on training images, but its held-out loss has "
+    "risen from an earlier minimum",
+    "copies": "many samples are near-copies of training images",
 }
-"""What is wrong; several make one sentence."""
+"""What is wrong; several signs are joined to one sentence."""
 
-_AGAIN = "Train again into a new folder with "
+_TRAIN_AGAIN = "Train again into a new folder with "
 
-CURES = {
-    "penalties, no norm": _AGAIN + "gradient penalties, which need no normalization: {settings}",
-    "penalties": _AGAIN + "gradient penalties: {settings}",
-    "penalties felt": _AGAIN + "penalties that are felt: {settings}",
-    "penalties times 4": _AGAIN + "model.r1 and model.r2 at 4 times what they are: {settings}",
-    "penalties a tenth": _AGAIN + "model.r1 and model.r2 at a tenth of what they are: {settings}",
-    "rate a quarter": _AGAIN + "a quarter of the learning rate: {settings}",
-    "relativistic": _AGAIN + "the relativistic loss and both penalties: {settings}",
-    "longer": "The rate of learning had hardly risen when training ended: train longer, "
-    "{settings}",
-    "smaller beta": _AGAIN + "a smaller weight of the rate: {settings}",
-    "fewer dimensions": "None is needed, as unused numbers do no harm; {settings} does without "
-    "them.",
-    "fewer steps": _AGAIN + "fewer steps, as held-out images were best there: {settings}; or "
+FIXES = {
+    "penalties, no norm": _TRAIN_AGAIN + "gradient penalties instead of normalization: {settings}",
+    "penalties": _TRAIN_AGAIN + "gradient penalties: {settings}",
+    "penalties felt": _TRAIN_AGAIN + "gradient penalties that are large enough: {settings}",
+    "penalties times 4": _TRAIN_AGAIN + "4 times the present model.r1 and model.r2: {settings}",
+    "penalties a tenth": _TRAIN_AGAIN + "a tenth of the present model.r1 and model.r2: {settings}",
+    "rate a quarter": _TRAIN_AGAIN + "a quarter of the learning rate: {settings}",
+    "relativistic": _TRAIN_AGAIN + "the relativistic loss and both penalties: {settings}",
+    "longer": "Training ended while the learning rate was still warming up or soon after: train "
+    "longer, {settings}",
+    "smaller beta": _TRAIN_AGAIN + "a smaller weight of the KL term: {settings}",
+    "fewer dimensions": "None is needed, since unused dimensions do no harm; {settings} leaves "
+    "them out.",
+    "fewer steps": _TRAIN_AGAIN + "fewer steps, up to the best held-out loss: {settings}; or "
     "train on more images.",
-    "smaller networks": _AGAIN + "more images; or with smaller networks: {settings}",
+    "smaller networks": _TRAIN_AGAIN + "more images; or with smaller networks: {settings}",
 }
 """What usually helps."""
 
 REASONS = {
-    "few rows": "it takes {needed} rows of the log to see, and there are {rows}",
-    "warm-up": "the log shows them from step {step} on, after the warm-up",
-    "old log": "an older version made this log, without gradients",
-    "few samples": "{samples} samples beside {images} images show no spread: give at least "
-    "{least} of each.",
-    "few images": "{images} images tell no spread: give at least {least} in either split.",
-    "few held out": "beside {train} training images, {held_out} held-out ones are too few to "
-    "tell.",
+    "few rows": "the log has {rows} rows; it takes {needed}",
+    "warm-up": "the log is examined from step {step} on, after the warm-up",
+    "old log": "the log is from an older version and contains no gradients",
+    "few samples": "there are {samples} samples and {images} images; it takes {least} of each.",
+    "few images": "there are {images} images; it takes {least} in either split.",
+    "few held out": "{held_out} held-out images are too few for {train} training images.",
     "sentence": "{sentence}",
 }
-"""Why something could not be looked for."""
+"""Why something could not be checked."""
 
-SHOWN = 6
-"""Names of classes in a sentence, at most."""
+MAX_CLASSES = 6
+"""Names of classes in a sentence."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """A sentence, or a part of one, by its code."""
+class Message:
+    """A sentence, or a part of one, as a code and values.
+
+    Arguments:
+        code: A key of `SIGNS`, `FIXES` or `REASONS`.
+        values: The values of the placeholders.
+    """
 
     code: str
-    """Of `SIGNS`, `CURES` or `REASONS`."""
     values: Mapping[str, Value]
-    """What stands in it."""
 
     def __str__(self) -> str:
-        template = (SIGNS | CURES | REASONS)[self.code]
-        return template.format(**{name: _spoken(value) for name, value in self.values.items()})
+        template = (SIGNS | FIXES | REASONS)[self.code]
+        return template.format(**{name: _format(value) for name, value in self.values.items()})
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return JSON values."""
         return {"code": self.code, "values": dict(self.values)}
 
 
-class NotShown(UserError):
-    """A rule that can't say anything, and why."""
+class InconclusiveError(UserError):
+    """An issue can't be checked with what there is.
 
-    def __init__(self, code: str, **values: Value) -> None:
-        self.said = Said(code, values)
-        super().__init__(str(self.said))
+    Arguments:
+        reason: A code of `REASONS`.
+        values: The values of its placeholders.
+    """
 
-
-def why(error: UserError) -> Said:
-    """What kept a rule from saying anything."""
-    return (
-        error.said if isinstance(error, NotShown) else Said("sentence", {"sentence": str(error)})
-    )
+    def __init__(self, reason: str, **values: Value) -> None:
+        self.reason = Message(reason, values)
+        super().__init__(str(self.reason), code="inconclusive")
 
 
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
+def reason_of(error: UserError) -> Message:
+    """Return the message of an error that kept a rule from checking."""
+    if isinstance(error, InconclusiveError):
+        return error.reason
+    return Message("sentence", {"sentence": str(error)})
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return "a, b and c"."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
-def _spoken(value: Value) -> str:
+def _format(value: Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Sequence):
-        shown = value if len(value) <= SHOWN else [*value[: SHOWN - 1], f"{len(value) - 5} more"]
-        return ("class " if len(value) == 1 else "classes ") + listed(shown)
+        shown = list(value)
+        if len(value) > MAX_CLASSES:
+            kept = MAX_CLASSES - 1
+            shown = [*value[:kept], f"{len(value) - kept} more"]
+        return ("class " if len(value) == 1 else "classes ") + join_words(shown)
     return f"{value:,}"

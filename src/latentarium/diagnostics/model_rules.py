@@ -1,148 +1,205 @@
-"""What a model made of its images: nothing (posterior collapse), or too much (overfit,
-memorization)."""
+"""Issues that the model itself shows, with the images that it was trained on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from latentarium.config import AutoencoderConfig, Config, GANConfig
+from latentarium.config import Config, ModelConfig, setting
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split, to_float
+from latentarium.data.subsets import scattered
+from latentarium.diagnostics.collapse import mode_collapse
 from latentarium.diagnostics.fixes import fewer_dimensions, less_capacity, smaller_beta
-from latentarium.diagnostics.issue import Finding
-from latentarium.diagnostics.log_rules import NO_RATE, OVERFIT, OVERFIT_GAME
-from latentarium.diagnostics.messages import Evidence, NotShown, Said
+from latentarium.diagnostics.issue import Issue, IssueName
+from latentarium.diagnostics.log_rules import (
+    DISCRIMINATOR,
+    MAX_DISCRIMINATOR_OVERFIT,
+    MAX_OVERFIT,
+    MIN_RATE,
+    guessing_loss,
+)
+from latentarium.diagnostics.messages import Evidence, InconclusiveError, Message
+from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import held_out_losses
 from latentarium.evaluation.likelihood import active_units
-from latentarium.evaluation.subject import scattered
-from latentarium.metrics.memorization import memorization
+from latentarium.metrics.memorization import measure_memorization
 from latentarium.models.base import LatentModel
 from latentarium.stats.intervals import normal_quantile
+from latentarium.stats.measurement import Real
 
-MOSTLY_DEAD = 0.5
-"""Share of units that no longer vary with the image. A VAE drops units that it doesn't need, and
-healthy ones drop 0 to 2 of 16 (MNIST); where most are dropped, the latent is larger than the
-images need, or the rate weighs too much."""
-COPIES = 0.05
-"""Share of samples that are near-copies, where real held-out images have 0.01. Healthy runs are
-at 0.00 to 0.012, a model that replays its images at 1. Where images are noisy, smooth samples are
-near to all of them, so a sample must also be nearer to training images than to as many held-out
-ones more often than a model without memory could be."""
-KNOWN, UNKNOWN = 20_000, 10_000
-"""Training and held-out images that samples are compared with, for the time that it takes."""
-REACH = 0.1
-"""Held-out images over training images below which a copy is too seldom met to be noticed."""
-FEWEST = 8
-"""Batches, and so images, below which a mean loss has no interval to speak of."""
-BATCHES, BATCH = 20, 64
-"""Of the images whose loss is compared: up to 1,280 of either split."""
+MAX_UNUSED_SHARE = 0.5
+"""Share of latent dimensions that don't vary with the image. A VAE drops dimensions that it does
+not need, healthy ones 0 to 2 of 16 (MNIST); if most are dropped, the latent is larger than the
+images need, or the KL term has too much weight."""
+MAX_COPIES = 0.05
+"""Share of samples that are near-copies; real held-out images have 0.01. Healthy runs are at 0.00
+to 0.012, a model that replays its images at 1. Smooth samples are near to all of a set of noisy
+images, so samples must also be nearer to training images than to as many held-out ones more often
+than without memorization."""
+MAX_TRAINING_IMAGES, MAX_HELD_OUT_IMAGES = 20_000, 10_000
+"""Images that samples are compared with, which limits the time."""
+MIN_HELD_OUT_SHARE = 0.1
+"""Held-out images relative to training images: below, a copy is met too rarely to be noticed."""
+MIN_BATCHES = 8
+"""Batches, and so images, that the interval of a mean loss needs."""
+MAX_BATCHES, MAX_BATCH_SIZE = 20, 64
+"""Batches whose losses are compared: up to 1,280 images of either split."""
+
+
+@dataclass(frozen=True)
+class ModelRule:
+    """A rule over a trained model.
+
+    Arguments:
+        issue: The issue that it finds.
+        applies: Whether a model of this configuration can have the issue.
+        check: From the configuration, the model, its data, the number of samples and a seed, the
+            issue that the model has, if any.
+    """
+
+    issue: IssueName
+    applies: Callable[[ModelConfig], bool]
+    check: Callable[[Config, LatentModel, Data, int, int], Issue | None]
 
 
 def posterior_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
-) -> Finding | None:
-    """Units of z that don't tell images apart (Burda et al., 2016), and what all of them say."""
+) -> Issue | None:
+    """Look for latent dimensions that carry no information (Burda et al., 2016), and for a latent
+    that carries none at all."""
     some = scattered(data.validation, n)
     units = active_units(model, some.images, some.labels)
-    total, rate = model.latent_dim, float(units.rates.sum())
-    dead = total - units.count
-    nothing = units.count == 0 or rate < NO_RATE
-    if not nothing and dead <= MOSTLY_DEAD * total:
+    total = model.latent_dim
+    unused = total - units.count
+    uninformative = units.count == 0 or units.rate < MIN_RATE
+    if not uninformative and unused <= MAX_UNUSED_SHARE * total:
         return None
-    assert isinstance(config.model, AutoencoderConfig)
-    return Finding(
-        disease="posterior collapse",
-        signs=(
-            Said("no rate", {})
-            if nothing
-            else Said("units unused", {"dead": dead, "total": total}),
-        ),
-        evidence={
-            "units in use": units.count,
-            "of": total,
-            "rate in nats": rate,
-            "beta": config.model.beta,
-        },
-        remedy=smaller_beta(config) if nothing else fewer_dimensions(units.count),
-        severity="severe" if nothing else "mild",
-    )
-
-
-def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -> Finding | None:
-    """The loss on images that were trained on beside that on held-out ones."""
-    game = isinstance(config.model, GANConfig)
-    player = model.players()[0]
-    fewest = min(len(data.train), len(data.validation))
-    if fewest < FEWEST:
-        raise NotShown("few images", images=fewest, least=FEWEST)
-    size = min(BATCH, fewest // FEWEST)
-    seen, unseen = (
-        held_out_losses(player, model, batches, range(min(BATCHES, batches.per_epoch)), seed)
-        for batches in (Batches(split, size, seed) for split in (data.train, data.validation))
-    )
-    error = float((seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt())
-    gap = float(unseen.mean() - seen.mean())
-    if not model.adversarial:
-        learned, limit = _constant(model, data.train) - float(seen.mean()), OVERFIT
+    evidence: dict[Evidence, Real] = {
+        "active units": units.count,
+        "latent dimensions": total,
+        "rate in nats": units.rate,
+    }
+    beta = setting(config, "model.beta")
+    if beta is not None:
+        evidence["beta"] = beta
+    if uninformative:
+        sign, fix = Message("no rate", {}), smaller_beta(config)
     else:
-        assert isinstance(config.model, GANConfig)
-        learned, limit = config.model.equilibrium["discriminator"], OVERFIT_GAME
-    if learned <= 0 or (gap - normal_quantile(0.95) * error) / learned <= limit:
-        return None
-    beside: Evidence = (
-        "loss of guessing"
-        if game
-        else "gain on training images over always answering with their mean"
-    )
-    return Finding(
-        disease="overfit",
-        signs=(Said("overfit", {"player": player.name}),),
-        evidence={
-            "training loss": float(seen.mean()),
-            "held-out loss": float(unseen.mean()),
-            "95 % error of the difference": normal_quantile(0.95) * error,
-            beside: learned,
-        },
-        remedy=less_capacity(config),
-        severity="mild" if gap < 2 * limit * learned else "severe",
+        sign = Message("units unused", {"dead": unused, "total": total})
+        fix = fewer_dimensions(units.count)
+    return Issue(
+        name="posterior collapse",
+        signs=(sign,),
+        evidence=evidence,
+        fix=fix,
+        severity="severe" if uninformative else "mild",
     )
 
 
-def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) -> Finding | None:
-    """Samples that are nearer to training images than to held-out ones.
+def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -> Issue | None:
+    """Compare the first player's loss on training images with that on held-out images.
 
     Raises:
-        UserError: Too few held-out images.
+        InconclusiveError: There are too few images.
+        UserError: The loss has no baseline to relate the difference to (code "no-baseline").
+    """
+    player = model.players()[0]
+    smallest = min(len(data.train), len(data.validation))
+    if smallest < MIN_BATCHES:
+        raise InconclusiveError("few images", images=smallest, least=MIN_BATCHES)
+    size = min(MAX_BATCH_SIZE, smallest // MIN_BATCHES)
+    training, held_out = (
+        held_out_losses(player, model, batches, range(min(MAX_BATCHES, batches.per_epoch)), seed)
+        for batches in (Batches(split, size, seed) for split in (data.train, data.validation))
+    )
+    error = float((training.var() / len(training) + held_out.var() / len(held_out)).sqrt())
+    margin = normal_quantile(0.95) * error
+    difference = float(held_out.mean() - training.mean())
+    baseline: Evidence
+    if player.name == DISCRIMINATOR and DISCRIMINATOR in config.model.equilibrium:
+        baseline, limit = "loss of guessing", MAX_DISCRIMINATOR_OVERFIT
+        improvement = guessing_loss(config.model)
+    elif model.likelihood is not None:
+        baseline, limit = "improvement over the mean training image", MAX_OVERFIT
+        improvement = _mean_image_loss(model, data.train) - float(training.mean())
+    else:
+        raise UserError(
+            f"The loss of the {player.name} has no known baseline: compare its training loss with "
+            "its held-out loss in the log.",
+            code="no-baseline",
+        )
+    if improvement <= 0 or (difference - margin) / improvement <= limit:
+        return None
+    return Issue(
+        name="overfit",
+        signs=(Message("overfit", {"player": player.name}),),
+        evidence={
+            "training loss": float(training.mean()),
+            "held-out loss": float(held_out.mean()),
+            "95 % margin of the difference": margin,
+            baseline: improvement,
+        },
+        fix=less_capacity(config),
+        severity="mild" if difference < 2 * limit * improvement else "severe",
+    )
+
+
+def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) -> Issue | None:
+    """Look for samples that are nearer to training images than to held-out ones.
+
+    Raises:
+        InconclusiveError: There are too few held-out images.
     """
     train = data.train.images
     held_out = torch.cat([data.validation.images, data.test.images])
-    held_out = scattered(Split(held_out, None), UNKNOWN).images
-    if len(held_out) < REACH * len(train):
-        raise NotShown("few held out", train=len(train), held_out=len(held_out))
-    found = memorization(
-        model.sample(n, seed=seed), scattered(data.train, KNOWN).images, held_out, seed=seed
+    held_out = scattered(Split(held_out, None), MAX_HELD_OUT_IMAGES).images
+    if len(held_out) < MIN_HELD_OUT_SHARE * len(train):
+        raise InconclusiveError("few held out", train=len(train), held_out=len(held_out))
+    result = measure_memorization(
+        model.sample(n, seed=seed),
+        scattered(data.train, MAX_TRAINING_IMAGES).images,
+        held_out,
+        seed=seed,
     )
-    near, nearer = found.near_copies_interval[0], found.nearer_interval[0]
-    if near < COPIES or nearer <= found.null_interval[1]:
+    near_copies, nearer = result.near_copies_interval[0], result.nearer_interval[0]
+    if near_copies < MAX_COPIES or nearer <= result.null_interval[1]:
         return None
-    compared = min(1.0, KNOWN / len(train))
-    return Finding(
-        disease="memorization",
-        signs=(Said("copies", {}),),
+    compared_share = min(1.0, MAX_TRAINING_IMAGES / len(train))
+    return Issue(
+        name="memorization",
+        signs=(Message("copies", {}),),
         evidence={
-            "share of near-copies": found.near_copies,
-            "the same of real images": found.near_copies_floor,
-            "share nearer to training images": found.nearer_to_training,
-            "at most without memory": found.null_interval[1],
-            "samples": found.n,
+            "share of near-copies": result.near_copies,
+            "share of near-copies among real images": result.near_copies_reference,
+            "share nearer to training images": result.nearer_to_training,
+            "largest share without memorization": result.null_interval[1],
+            "samples": result.n,
         },
-        remedy=less_capacity(config),
-        severity="severe" if found.near_copies > 0.5 * compared else "mild",
+        fix=less_capacity(config),
+        severity="severe" if result.near_copies > 0.5 * compared_share else "mild",
     )
 
 
-def _constant(model: LatentModel, split: Split) -> float:
-    """The loss of always answering with the mean training image, in nats."""
-    images = to_float(scattered(split, 5000).images)
-    middle: Tensor = images.mean(0, keepdim=True).expand_as(images)
+def _mean_image_loss(model: LatentModel, split: Split) -> float:
+    """Return the distortion of always predicting the mean training image, in nats."""
     assert model.likelihood is not None
-    return float(model.likelihood.nll(model.likelihood.output_of(middle), images).mean())
+    images = to_float(scattered(split, 5000).images)
+    mean: Tensor = images.mean(0, keepdim=True).expand_as(images)
+    return float(model.likelihood.nll(model.likelihood.output_of(mean), images).mean())
+
+
+def _samples_from_prior(config: ModelConfig) -> bool:
+    """Whether samples follow the data. Those of a plain autoencoder don't: no part of its loss
+    matches its latents to the prior."""
+    return config.has_likelihood or not config.has_encoder
+
+
+MODEL_RULES = (
+    ModelRule("mode collapse", lambda config: config.adversarial, mode_collapse),
+    ModelRule("posterior collapse", lambda config: config.has_likelihood, posterior_collapse),
+    ModelRule("memorization", _samples_from_prior, copies),
+    ModelRule("overfit", lambda config: True, overfit),
+)
+"""All rules over a model."""

@@ -1,5 +1,6 @@
-"""Evaluation: what is measured of a model or a run, and the report of it."""
+"""Evaluation: measure a model or a run, and report the results."""
 
-from latentarium.evaluation.runs import data_of, evaluate_run, measure_gap
+from latentarium.evaluation.runs import evaluate_run, load_run_data, measure_duality_gap
+from latentarium.evaluation.section import Section
 
-__all__ = ["data_of", "evaluate_run", "measure_gap"]
+__all__ = ["Section", "evaluate_run", "load_run_data", "measure_duality_gap"]

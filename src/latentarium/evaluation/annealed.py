@@ -1,13 +1,14 @@
 """The NLL of a VAE's decoder by annealed importance sampling: a check that needs no encoder.
 
-From the prior to the posterior through p(z) p(x | z)^b, with b rising from 0 to 1:
+Annealing goes from the prior to the posterior through p(z) p(x | z)^b, with b rising from 0 to 1:
 
     log w = sum_t (b_t - b_(t-1)) log p(x | z_(t-1)),   z_t ~ HMC at b_t from z_(t-1)
     NLL   = -log 1/C sum_c w_c
 
-The mean weight is p(x) in expectation, so the NLL is an upper bound in expectation, as the
-importance-weighted one; where both agree, neither can be far off. It costs temperatures x leapfrog
-x chains gradients of the decoder for each image, twice: fit for tens of images and small models.
+The mean weight is p(x) in expectation, so the NLL is an upper bound in expectation, like the
+importance-weighted one. If the two agree, neither can be far off. The cost per image is two
+runs of temperatures x leapfrog steps x chains gradients of the decoder: suitable for tens of
+images and small models.
 
 References:
     Annealed importance sampling (Neal, 2001), https://arxiv.org/abs/physics/9803008
@@ -27,39 +28,49 @@ from torch import Tensor
 from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
 from latentarium.evaluation.joint_density import (
-    Group,
-    evaluating,
-    groups,
+    ImageGroup,
+    evaluation_mode,
+    image_groups,
     require_finite,
-    require_vae,
+    require_likelihood,
 )
 from latentarium.evaluation.likelihood import effective_share
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, LatentDraws, PerDraw, PerPoint, Pixels
-from latentarium.stats.intervals import Interval, bootstrap
+from latentarium.stats.intervals import bootstrap
+from latentarium.stats.measurement import Interval
 
-TARGET = 0.65
-"""Share of HMC proposals to be accepted, near the best for the method (Neal, 2011)."""
-RATE = 0.2
-"""How fast the pilot's log step follows its acceptance."""
-FIRST_STEP = 0.2
-"""The pilot's first step, in deviations of the prior."""
+TARGET_ACCEPTANCE = 0.65
+"""Share of HMC proposals to accept, near the optimum of the method (Neal, 2011)."""
+ADAPTATION_RATE = 0.2
+"""How fast the pilot's log step size follows its acceptance."""
+INITIAL_STEP_SIZE = 0.2
+"""The pilot's first step size, in standard deviations of the prior."""
 STEEPNESS = 4.0
-"""Of the sigmoid that spaces temperatures: closest at both ends (Wu et al., 2017)."""
+"""Steepness of the sigmoid that spaces temperatures: densest at both ends (Wu et al., 2017)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnealedNLL:
-    """The annealed NLL, a mean over images in nats; lower is better."""
+    """The annealed NLL: the mean over images, in nats; lower is better.
+
+    Arguments:
+        nll: The NLL.
+        interval: Its 95 % interval, over the sampling of images alone.
+        acceptance: Share of HMC proposals accepted; near 0, chains don't move and the bound is
+            loose.
+        effective_share: Effective number of chains over their number, mean over images.
+        per_image: The NLL of each image.
+        temperatures, chains, leapfrog: As given.
+        n: Number of images.
+        seed: As given.
+    """
 
     nll: float
     interval: Interval
-    """Over the images alone."""
     acceptance: float
-    """Share of HMC proposals accepted; near 0, chains stand still and the bound is loose."""
     effective_share: float
-    """The effective number of chains over their number, mean over images."""
     per_image: PerPoint
     temperatures: int
     chains: int
@@ -80,46 +91,51 @@ def annealed_nll(
     batch_size: int = 2000,
     progress: Callable[[int], object] | None = None,
 ) -> AnnealedNLL:
-    """-log p(x) by annealing from the prior, with no use of the encoder.
+    """Estimate -log p(x) by annealing from the prior, without the encoder.
 
-    A pilot run with draws of its own finds a step of HMC for each image and temperature; the run
-    that counts holds them, so that the estimate of p(x) stays unbiased.
+    A pilot run with its own random numbers adapts the step size of HMC for each image and
+    temperature. The second run uses these fixed step sizes, so that the estimate of p(x) stays
+    unbiased.
 
     Arguments:
-        model: A VAE.
-        images: At least 2, as models see them or as stored.
-        labels: Their classes, for a model that takes labels; others don't look at them.
-        temperatures: Steps from the prior to the posterior, one HMC move in each.
-        chains: Independent runs for each image, averaged as weights.
-        leapfrog: Steps of the dynamics in a move.
-        seed: Of the draws, with the image's place in the set.
-        batch_size: Latents decoded at once: memory, not meaning, except for rounding.
-        progress: Told how many images are done.
+        model: A VAE with a Gaussian prior.
+        images: At least 2, in [-1, 1] or as uint8.
+        labels: Their labels, for a model that takes labels; ignored otherwise.
+        temperatures: Steps from the prior to the posterior, with one HMC transition each.
+        chains: Independent runs per image, whose weights are averaged.
+        leapfrog: Leapfrog steps per transition.
+        seed: The seed of the draws, together with the image's index.
+        batch_size: Latents decoded at once; affects memory, and results only by rounding.
+        progress: Called with the number of images done.
 
     Raises:
-        UserError: The model is no VAE, images or labels don't fit it, there is not even one
-            temperature, chain or leapfrog step, or a value is not finite.
+        UserError: The model has no likelihood or no Gaussian prior, images or labels don't fit
+            it, a count is below 1, or a value is not finite.
     """
     if min(temperatures, chains, leapfrog) < 1:
         raise UserError(
-            f"There are {temperatures} temperatures, {chains} chains and {leapfrog} leapfrog "
-            "steps: give at least 1 of each."
+            f"temperatures is {temperatures}, chains is {chains} and leapfrog is {leapfrog}; each "
+            "must be at least 1.",
+            code="invalid-count",
         )
-    vae = require_vae(model)
+    require_likelihood(model)
     schedule = _schedule(temperatures)
-    found, accepted, done = [], [], 0
-    with evaluating(vae):
-        for part in groups(vae, images, labels, chains, batch_size, chains):
-            pilot = torch.full((temperatures, len(part.x)), FIRST_STEP)
-            _anneal(part, schedule, pilot, chains, leapfrog, ("pilot", seed), adapt=True)
-            log_w, share = _anneal(part, schedule, pilot, chains, leapfrog, ("annealed", seed))
+    results, accepted, done = [], [], 0
+    with evaluation_mode(model):
+        for group in image_groups(model, images, labels, chains, batch_size, chains):
+            prior = _require_gaussian(group)
+            steps = torch.full((temperatures, len(group.x)), INITIAL_STEP_SIZE)
+            _anneal(group, prior, schedule, steps, chains, leapfrog, ("pilot", seed), adapt=True)
+            log_w, share = _anneal(
+                group, prior, schedule, steps, chains, leapfrog, ("annealed", seed)
+            )
             nll = math.log(chains) - log_w.logsumexp(1)
-            found.append(torch.stack([nll, effective_share(log_w)]).cpu())
+            results.append(torch.stack([nll, effective_share(log_w)]).cpu())
             accepted.append(share.cpu())
             done += len(log_w)
             if progress:
                 progress(done)
-    per_image, share = require_finite(torch.cat(found, 1))
+    per_image, share = require_finite(torch.cat(results, 1))
     return AnnealedNLL(
         nll=float(per_image.mean()),
         interval=bootstrap(per_image, seed=seed),
@@ -134,74 +150,88 @@ def annealed_nll(
     )
 
 
+def _require_gaussian(group: ImageGroup) -> DiagonalGaussian:
+    """Return the prior of a group."""
+    if not isinstance(group.prior, DiagonalGaussian):
+        raise UserError(
+            "Annealing starts in coordinates in which the prior is N(0, I), and this model's "
+            "prior is not Gaussian: use importance_nll.",
+            code="prior-not-gaussian",
+        )
+    return group.prior
+
+
 def _schedule(temperatures: int) -> list[float]:
-    """From 0 to 1, closest at both ends."""
+    """Return temperatures from 0 to 1, densest at both ends."""
     even = torch.linspace(-1, 1, temperatures + 1, dtype=torch.float64)
     spaced = torch.sigmoid(STEEPNESS * even)
     return ((spaced - spaced[0]) / (spaced[-1] - spaced[0])).tolist()
 
 
 def _anneal(
-    part: Group,
+    group: ImageGroup,
+    prior: DiagonalGaussian,
     schedule: list[float],
-    steps: Tensor,
+    step_sizes: Tensor,
     chains: int,
     leapfrog: int,
     stream: tuple[str, int],
     *,
     adapt: bool = False,
 ) -> tuple[PerDraw, PerPoint]:
-    """The log weights, and the share of proposals accepted for each image. `steps` are held, or
-    found and written."""
-    n, dimensions = part.prior.mean.shape
-    noises = [Noise(*stream, part.first + i) for i in range(n)]
-    like = part.prior.mean
+    """Return the log weights, and the share of accepted proposals of each image.
+
+    `step_sizes` (temperatures, images) are used; with `adapt`, they are found and overwritten.
+    """
+    n, dimensions = prior.mean.shape
+    noises = [Noise(*stream, group.first + i) for i in range(n)]
+    like = prior.mean
 
     def normal() -> LatentDraws:
         return torch.stack([noise.normal(chains, dimensions) for noise in noises]).to(like)
 
-    u = normal()  # z in deviations of the prior, so that the prior is N(0, I)
-    log_p, slope = _slope(part, u)
-    require_finite(log_p)  # now, rather than after all moves
+    u = normal()  # z in standard deviations of the prior, so that the prior is N(0, I)
+    log_p, force = _log_likelihood_and_gradient(group, prior, u)
+    require_finite(log_p)  # before the long loop
     log_w = torch.zeros_like(log_p)
-    rate = torch.zeros(n, dtype=torch.float64)
-    step = steps[0].clone()
+    acceptance = torch.zeros(n, dtype=torch.float64)
+    step = step_sizes[0].clone()
     for t, (before, now) in enumerate(pairwise(schedule)):
         log_w += (now - before) * log_p
-        step = step if adapt else steps[t]
+        step = step if adapt else step_sizes[t]
         eps = step.to(like)[:, None, None]
-        start = normal()
-        moved, momentum, there, force = u, start, log_p, slope
+        initial_momentum = normal()
+        new_u, momentum, new_log_p, new_force = u, initial_momentum, log_p, force
         for _ in range(leapfrog):
-            momentum = momentum + eps / 2 * (now * force - moved)
-            moved = moved + eps * momentum
-            there, force = _slope(part, moved)
-            momentum = momentum + eps / 2 * (now * force - moved)
-        log_accept = now * (there - log_p) + _energy(u) - _energy(moved)
-        log_accept += _energy(start) - _energy(momentum)
+            momentum = momentum + eps / 2 * (now * new_force - new_u)
+            new_u = new_u + eps * momentum
+            new_log_p, new_force = _log_likelihood_and_gradient(group, prior, new_u)
+            momentum = momentum + eps / 2 * (now * new_force - new_u)
+        log_accept = now * (new_log_p - log_p) + _energy(u) - _energy(new_u)
+        log_accept += _energy(initial_momentum) - _energy(momentum)
         uniform = torch.stack([noise.uniform(chains) for noise in noises]).to(log_accept)
-        accept = uniform.log() < log_accept  # never, where it is nan
-        u = torch.where(accept[:, :, None], moved, u)
-        slope = torch.where(accept[:, :, None], force, slope)
-        log_p = torch.where(accept, there, log_p)
+        accept = uniform.log() < log_accept  # False for NaN
+        u = torch.where(accept[:, :, None], new_u, u)
+        force = torch.where(accept[:, :, None], new_force, force)
+        log_p = torch.where(accept, new_log_p, log_p)
         share = accept.double().mean(1).cpu()
-        rate += share / (len(schedule) - 1)
+        acceptance += share / (len(schedule) - 1)
         if adapt:
-            steps[t] = step
-            step = step * (RATE * (share - TARGET)).exp().to(step)
-    return log_w, rate
+            step_sizes[t] = step
+            step = step * (ADAPTATION_RATE * (share - TARGET_ACCEPTANCE)).exp().to(step)
+    return log_w, acceptance
 
 
-def _slope(part: Group, u: LatentDraws) -> tuple[PerDraw, LatentDraws]:
-    """log p(x | z), and its gradient by u."""
+def _log_likelihood_and_gradient(
+    group: ImageGroup, prior: DiagonalGaussian, u: LatentDraws
+) -> tuple[PerDraw, LatentDraws]:
+    """Return log p(x | z) and its gradient with respect to u."""
     with torch.enable_grad():
         u = u.detach().requires_grad_()
-        prior = part.prior
-        assert isinstance(prior, DiagonalGaussian)
         z = prior.mean[:, None] + prior.std[:, None] * u
-        log_p = part.log_likelihood(z)
-        (slope,) = torch.autograd.grad(log_p.sum(), u)
-    return log_p.detach(), slope
+        log_p = group.log_likelihood(z)
+        (gradient,) = torch.autograd.grad(log_p.sum(), u)
+    return log_p.detach(), gradient
 
 
 def _energy(u: LatentDraws) -> PerDraw:

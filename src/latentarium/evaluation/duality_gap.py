@@ -1,16 +1,18 @@
-"""How far a game is from its equilibrium.
+"""The distance of a game from its equilibrium: the duality gap.
 
-For players i with losses L_i(theta), each over its own theta_i:
+For players i with losses L_i(theta), each of which controls theta_i:
 
     gain_i      = L_i(theta) - min over theta_i' of L_i(theta_i', theta_-i)
-    exploitability = sum over i of gain_i
+    duality gap = sum over i of gain_i
 
-A game is at a Nash equilibrium exactly where every gain is zero. For one player the sum is the
-optimality gap; for a zero-sum game of two it is the duality gap. The minimum is estimated by a
-best response: copies of the player trained for K steps at several rates while the others stand
-still, from where it is; the best of them, or staying, is chosen on other held-out images than
-those that it is measured on. So each gain is a lower bound, in the loss's own unit, and K travels
-with it.
+A game is at a Nash equilibrium exactly if every gain is zero. For a single player the sum is the
+optimality gap; for a zero-sum game of two players it is the duality gap max - min; for other games
+it is also known as NashConv or exploitability. See docs/duality-gap.md.
+
+The minimum is estimated by a best response: copies of the player are trained for K steps, at
+several learning rates, while the other players are frozen. The best copy, or the player itself, is
+selected on other held-out batches than those on which the gain is measured. Each gain is therefore
+a lower bound, in the unit of the loss, and depends on K.
 
 References:
     A domain agnostic measure for monitoring and evaluating GANs (Grnarova et al., 2019),
@@ -24,7 +26,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from scipy.stats import t as student
+from scipy.stats import t as student_t
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -38,30 +40,42 @@ from latentarium.rng import Noise
 from latentarium.shapes import PerSample
 from latentarium.training.game import freeze_others, play_move
 
-RATES = (1.0, 0.1, 0.01)
+RATE_FACTORS = (1.0, 0.1, 0.01)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What one player could still gain by moving alone."""
+    """What one player could still gain by changing only its own parameters.
+
+    Arguments:
+        player: The name of the player.
+        before: Its loss, on held-out images.
+        after: Its loss after the best response.
+        gain: before - after, at least 0, since keeping the parameters is a response too.
+        interval: 95 % interval of the difference over held-out batches (Student's t), cut off at
+            0. If no response was better than none, it reaches up to the possible gain of the best
+            one.
+        rate: The learning rate of the best response; 0 if none was better.
+    """
 
     player: str
     before: float
-    """Its loss where it stands, on held-out images."""
     after: float
-    """Its loss after the best response."""
     gain: float
-    """before - after, at least 0: not moving is a response too."""
     interval: tuple[float, float]
-    """95 % of the difference, over held-out batches (Student's t), cut at 0; where the best
-    response was to stay, up to what the best of the others might gain."""
     rate: float
-    """Learning rate of the best response; 0 where it was to stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exploitability:
-    """The sum of the players' gains, and each of them."""
+class DualityGap:
+    """The sum of the players' gains.
+
+    Arguments:
+        total: The sum.
+        interval: The sums of the lower and of the upper ends of the gains' intervals.
+        gains: The gain of each player.
+        response_steps: The number of steps of a best response.
+    """
 
     total: float
     interval: tuple[float, float]
@@ -69,73 +83,83 @@ class Exploitability:
     response_steps: int
 
 
-def exploitability(
+def estimate_duality_gap(
     model: LatentModel,
     train: Split,
     held_out: Split,
     *,
     optimizer: OptimizerConfig,
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] = RATE_FACTORS,
     response_steps: int = 100,
     batch_size: int = 64,
     num_batches: int = 20,
     seed: int = 0,
-) -> Exploitability:
-    """Measures how much each player could gain by moving alone.
+) -> DualityGap:
+    """Estimate a lower bound of what each player could gain by changing only its own parameters.
 
     Arguments:
-        model: Where the game stands; it is not changed.
-        train: What the best responses train on.
-        held_out: What the losses are measured on, before and after with the same noise.
-        optimizer: Rate and betas of the best responses.
-        rates: Parts of that rate which are tried, each constant: what is far from its best
-            response gets there with large steps, and what is near would be thrown off by them.
-        response_steps: K, the moves of a best response.
-        batch_size: Images in a move, and in a held-out batch.
-        num_batches: Held-out batches to measure on, at least 2, and as many others to choose on.
-        seed: Of batches and noise.
+        model: The game, which is not changed.
+        train: The images that best responses are trained on.
+        held_out: The images on which losses are measured, before and after with the same noise.
+        optimizer: Learning rate and betas of the best responses.
+        rates: Factors of that learning rate to try, each constant. Large steps reach a distant
+            best response in time, but would miss one that is close.
+        response_steps: K, the number of steps of a best response.
+        batch_size: Images in a batch, for training and measuring.
+        num_batches: Held-out batches to measure on, at least 2; as many others select the
+            response.
+        seed: The seed of batches and noise.
 
     Raises:
-        UserError: There are too few images or batches.
+        UserError: There are too few images, or fewer than 2 batches (code "too-few-batches").
     """
     if num_batches < 2:
-        raise UserError(f"num_batches is {num_batches}; give at least 2, for the interval.")
-    quantile = float(student.ppf(0.975, num_batches - 1))
+        raise UserError(
+            f"num_batches is {num_batches}; an interval needs at least 2.", code="too-few-batches"
+        )
+    quantile = float(student_t.ppf(0.975, num_batches - 1))
     gains = []
     for index, player in enumerate(model.players()):
-        held = Batches(held_out, batch_size, seed, model.device)
-        others = range(num_batches, 2 * num_batches)
-        here = copy.deepcopy(model).train()
-        staying = float(held_out_losses(here.players()[index], here, held, others, seed).mean())
-        best, least, rate = here, math.inf, 0.0
-        for part in rates:
-            alone = copy.deepcopy(model).train()
-            responder = alone.players()[index]
-            tried = replace(optimizer, learning_rate=part * optimizer.learning_rate)
-            _respond(responder, alone, train, tried, response_steps, batch_size, seed)
-            reached = float(held_out_losses(responder, alone, held, others, seed).mean())
-            if reached < least:
-                best, least, rate = alone, reached, tried.learning_rate
+        batches = Batches(held_out, batch_size, seed, model.device)
+        selection = range(num_batches, 2 * num_batches)
+        current = copy.deepcopy(model).train()
+        current_loss = float(
+            held_out_losses(current.players()[index], current, batches, selection, seed).mean()
+        )
+        best, best_loss, best_rate = current, math.inf, 0.0
+        for factor in rates:
+            candidate = copy.deepcopy(model).train()
+            responder = candidate.players()[index]
+            settings = replace(optimizer, learning_rate=factor * optimizer.learning_rate)
+            _train_response(
+                responder, candidate, train, settings, response_steps, batch_size, seed
+            )
+            loss = float(held_out_losses(responder, candidate, batches, selection, seed).mean())
+            if loss < best_loss:
+                best, best_loss, best_rate = candidate, loss, settings.learning_rate
         before, after = (
-            held_out_losses(m.players()[index], m, held, range(num_batches), seed)
-            for m in (here, best)
+            held_out_losses(m.players()[index], m, batches, range(num_batches), seed)
+            for m in (current, best)
         )
         difference = before - after
-        half = quantile * float(difference.std()) / num_batches**0.5
+        half_width = quantile * float(difference.std()) / num_batches**0.5
         mean = float(difference.mean())
-        moves = least < staying
-        gain = max(0.0, mean) if moves else 0.0
+        improves = best_loss < current_loss
+        gain = max(0.0, mean) if improves else 0.0
         gains.append(
             Gain(
                 player=player.name,
                 before=float(before.mean()),
-                after=float(after.mean()) if moves else float(before.mean()),
+                after=float(after.mean()) if improves else float(before.mean()),
                 gain=gain,
-                interval=(max(0.0, mean - half) if moves else 0.0, max(gain, mean + half)),
-                rate=rate if moves else 0.0,
+                interval=(
+                    max(0.0, mean - half_width) if improves else 0.0,
+                    max(gain, mean + half_width),
+                ),
+                rate=best_rate if improves else 0.0,
             )
         )
-    return Exploitability(
+    return DualityGap(
         total=sum(g.gain for g in gains),
         interval=(sum(g.interval[0] for g in gains), sum(g.interval[1] for g in gains)),
         gains=tuple(gains),
@@ -144,19 +168,22 @@ def exploitability(
 
 
 def held_out_losses(
-    player: Player, model: nn.Module, held: Batches, which: Iterable[int], seed: int
+    player: Player, model: nn.Module, batches: Batches, indices: Iterable[int], seed: int
 ) -> PerSample:
-    """The player's loss on each of these held-out batches, with noise that is a function of the
-    batch alone."""
+    """Return the player's loss on each of these held-out batches, in float64.
+
+    The noise is a function of the seed and the batch's index alone.
+    """
     losses: list[Tensor] = []
+    # no torch.no_grad: a gradient penalty needs the gradient with respect to the image
     with freeze_others(player, model):
-        for k in which:
-            noise = Noise("held-out", seed, k, device=held.device)
-            losses.append(player.loss(held.draw(k), noise).total.detach())
+        for index in indices:
+            noise = Noise("held-out", seed, index, device=batches.device)
+            losses.append(player.loss(batches.draw(index), noise).total.detach())
     return torch.stack(losses).cpu().double()
 
 
-def _respond(
+def _train_response(
     player: Player,
     model: nn.Module,
     train: Split,
@@ -165,7 +192,7 @@ def _respond(
     batch_size: int,
     seed: int,
 ) -> None:
-    """Lets one player move alone; the others stand still."""
+    """Train one player for some steps while the others are frozen."""
     device = next(model.parameters()).device
     batches = Batches(train, batch_size, seed, device)
     adam = Adam(

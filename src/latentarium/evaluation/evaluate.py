@@ -1,127 +1,131 @@
-"""The metric suite: one call that measures all that fits a model, whatever its family.
+"""The metric suite: measure everything that applies to a model, whatever its family.
 
-    samples        Fréchet and kernel distance, precision, recall, density, coverage
-    labels         what appears; what was asked for and made; whether classes are whole
-    reconstruction squared error, PSNR, SSIM, distance in features        needs an encoder
-    likelihood     ELBO, rate, distortion, importance-weighted NLL        needs a VAE
-    latent         gaps, neighbours, round trip, aggregate posterior      needs an encoder
-    game           what each player could still gain by moving alone
-    memorization   copies of training images
-    plane          modes and high-quality samples                         2-D mixtures only
-
-Samples are measured beside the test split, never beside what was trained on. Each number carries
-its protocol (see `measurement`), and what one section needs of another is computed once.
+The sections are listed in `evaluation.sections`. Samples are compared with the test split, never
+with the training images. Each number carries its protocol (see `Measurement`), and results that
+several sections need are computed once.
 """
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.lookup import classifier_for
 from latentarium.config import require_seed
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.evaluation import sections, sections_labels, sections_latent
+from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
 from latentarium.evaluation.report import Report
-from latentarium.evaluation.subject import Subject, shuffle_test
-from latentarium.metrics.extractors import Extractor, RandomConvolutions, judge_for
+from latentarium.evaluation.section import Section, known_mixture
+from latentarium.metrics.extractors import Extractor, RandomConvolutions
 from latentarium.models.base import LatentModel
+from latentarium.registry import registered
 from latentarium.stats.measurement import Measurement
 
-Section = Callable[[Subject, dict[str, Any]], dict[str, Measurement]]
-"""From what is measured to measurements by key; what is more than a number goes into the dict."""
-FEWEST = 100
-"""Real test images or samples below which no section says anything."""
+MIN_IMAGES = 100
+"""The smallest number of test images and samples that any section can work with."""
 
 
-def can_be_judged(data: Data) -> bool:
-    """Whether a judge can be trained: there are classes, and images that show them."""
-    return len(data.card.classes) > 1 and data.card.source not in sections.MIXTURES
+def can_train_classifier(data: Data) -> bool:
+    """Return whether a classifier can be trained: there are classes, and images that show them."""
+    return len(data.card.classes) > 1 and known_mixture(data) is None
 
 
-def sections_of(model: LatentModel, data: Data, judged: bool) -> dict[str, Section]:
-    """The sections that fit a model, by name, in the order of the report; some need a judge."""
-    if data.card.source in sections.MIXTURES:
-        return {"plane": sections.plane, "game": sections.game}
-    encodes, gaussian = model.has_encoder, model.has_likelihood
-    fits: dict[str, tuple[bool, Section]] = {
-        "samples": (True, sections.samples),
-        "labels": (judged, sections_labels.labels),
-        "reconstruction": (encodes, sections_latent.reconstruction_errors),
-        "likelihood": (gaussian, sections_latent.likelihood),
-        "latent": (encodes, sections_latent.latent),
-        "game": (True, sections.game),
-        "memorization": (True, sections.copies),
+def sections_for(
+    model: LatentModel, data: Data, classifier: Classifier | None
+) -> dict[str, Section]:
+    """Return the registered sections that apply, by name, in the order of the report."""
+    sections = {name: entry.component() for name, entry in registered("section").items()}
+    return {
+        name: section
+        for name, section in sections.items()
+        if section.applies(model, data, classifier)
     }
-    return {name: section for name, (fit, section) in fits.items() if fit}
 
 
 def evaluate(
     model: LatentModel,
     data: Data,
     *,
-    judge: Judge | Literal["auto"] | None = "auto",
+    classifier: Classifier | Literal["auto"] | None = "auto",
     extractor: Extractor | None = None,
     n: int = 10_000,
     seed: int = 0,
     nll_samples: int = 500,
+    gan_train_steps: int = 600,
+    response_steps: int = 60,
     progress: Callable[[int, str], object] | None = None,
 ) -> Report:
-    """Measures all that fits the model.
+    """Measure everything that applies to the model.
 
     Arguments:
-        model: A trained model, as `load` gives it.
-        data: Real images of the kind that it was trained on; scores are beside the test split.
-        judge: A classifier of such images; auto: `judge_for(data)` where there are labels; None
-            leaves out what needs one.
-        extractor: Turns images into features; None: the judge, or else random convolutions.
-        n: Samples; with fewer real test images, as many as there are.
-        seed: Of every draw.
-        nll_samples: Importance samples for each image, for a model with a likelihood.
-        progress: Told how many sections are done, and which is next.
+        model: A trained model, as `load` returns it.
+        data: Real images like those that it was trained on; the test split is used.
+        classifier: A classifier of such images; "auto": `classifier_for(data)` if there are labels;
+            None: leave out the sections that need one.
+        extractor: Maps images to features; None: the classifier, or else random convolutions.
+        n: The number of samples, limited by the number of real test images.
+        seed: The seed of all random draws.
+        nll_samples: Importance samples per image, for a model with a likelihood.
+        gan_train_steps: Training batches of each classifier of GAN-train.
+        response_steps: Training steps of a best response, for the duality gap.
+        progress: Called with the number of sections done and the name of the next one.
 
     Raises:
-        UserError: Images of another shape than the model's, or too few of them to say anything.
-            What can't be said alone, as a distance of fewer images than features, is in the
-            report's `left_out`.
+        UserError: The images don't have the model's shape (code "shape-mismatch"), or there are
+            too few of them (code "too-few-images"). A part that can't be measured by itself, such
+            as a Fréchet distance of fewer images than features, is named in the report's
+            `left_out`; if that is so for all parts, the first one's error is raised.
     """
     require_seed(seed)
     if data.card.image_shape != model.image_shape:
         raise UserError(
-            f"The model makes images of {model.image_shape} and the data are of "
-            f"{data.card.image_shape}: give data of the kind that it was trained on."
+            f"The images have shape {data.card.image_shape} and the model's have shape "
+            f"{model.image_shape}: give data like those that the model was trained on.",
+            code="shape-mismatch",
         )
     n = min(n, len(data.test))
-    if n < FEWEST:
+    if n < MIN_IMAGES:
         raise UserError(
-            f"{n} images are too few to measure anything: give at least {FEWEST} test images, and "
-            f"n of {FEWEST} or more."
+            f"{n} images are too few to measure anything: give at least {MIN_IMAGES} test images, "
+            f"and n of at least {MIN_IMAGES}.",
+            code="too-few-images",
         )
-    if judge == "auto":
-        judge = judge_for(data) if can_be_judged(data) else None
-    chosen = extractor or judge or RandomConvolutions(model.image_shape)
-    subject = Subject(model, shuffle_test(data), chosen, judge, n, seed, nll_samples)
+    if classifier == "auto":
+        classifier = classifier_for(data) if can_train_classifier(data) else None
+    context = EvaluationContext(
+        model=model,
+        data=shuffle_test_split(data),
+        extractor=extractor or classifier or RandomConvolutions(model.image_shape),
+        classifier=classifier,
+        n=n,
+        seed=seed,
+        nll_samples=nll_samples,
+        gan_train_steps=gan_train_steps,
+        response_steps=response_steps,
+    )
     measurements: dict[str, Measurement] = {}
-    tables: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    for done, (name, section) in enumerate(sections_of(model, data, judge is not None).items()):
+    first_error: UserError | None = None
+    for done, (name, section) in enumerate(sections_for(model, data, classifier).items()):
         if progress:
             progress(done, name)
-        clock = time.perf_counter()
+        start = time.perf_counter()
         try:
-            measurements |= section(subject, tables)
-        except UserError as error:  # the other sections may still say something
-            subject.left_out[name] = str(error)
-        seconds[name] = time.perf_counter() - clock
-    if not measurements:
-        raise UserError(next(iter(subject.left_out.values())))
+            measurements |= section.measure(context)
+        except UserError as error:  # other sections may still have results
+            context.left_out[name] = str(error)
+            first_error = first_error or error
+        seconds[name] = time.perf_counter() - start
+    if not measurements and first_error is not None:
+        raise first_error
     return Report(
-        model=subject.kind,
+        model=model.kind,
         data=data.card.source,
         fingerprint=data.card.fingerprint,
         seed=seed,
         measurements=measurements,
-        tables=tables,
-        left_out=subject.left_out,
+        tables=context.tables,
+        left_out=context.left_out,
         seconds=seconds,
     )

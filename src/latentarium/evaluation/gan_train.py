@@ -1,8 +1,8 @@
-"""GAN-train, or classification accuracy score: what generated images alone teach a classifier.
+"""GAN-train, or classification accuracy score: the accuracy of a classifier trained on samples.
 
-A classifier is trained on n labelled samples and tested on real images. It is low where samples
-are wrong, unreal, or too alike. The ceiling is the same classifier with as many real images, as
-many steps and the same seed.
+A classifier is trained on n labelled samples and tested on real images. The accuracy is low if
+samples have the wrong class, look unreal or lack diversity. The ceiling is the same classifier
+trained on as many real images, for as many steps and with the same seed.
 
 References:
     How good is my GAN? (Shmelkov, Schmid and Alahari, 2018), https://arxiv.org/abs/1807.09499
@@ -16,26 +16,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.classifier.training import train_judge
+from latentarium.classifier.training import train_classifier
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
-from latentarium.stats.intervals import Interval, wilson
+from latentarium.stats.intervals import wilson
+from latentarium.stats.measurement import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
 class GANTrain:
-    """Accuracy on real test images of a classifier of generated ones."""
+    """The accuracy on real test images of a classifier trained on samples.
+
+    Arguments:
+        accuracy: The accuracy, with its 95 % `interval`.
+        per_class: The accuracy within each true class; None if the test split has no such image.
+        ceiling: The accuracy of the classifier trained on real images, with its
+            `ceiling_interval`.
+        n: Images that each classifier was trained on.
+        steps: Batches that each classifier was trained on.
+        seed: As given.
+    """
 
     accuracy: float
     interval: Interval
     per_class: tuple[float | None, ...]
-    """Per true class; None where the test split has none."""
     ceiling: float
-    """Of the same classifier trained on as many real images."""
     ceiling_interval: Interval
     n: int
-    """Images that each classifier was trained on."""
     steps: int
     seed: int
 
@@ -48,42 +56,44 @@ def gan_train(
     steps: int = 600,
     seed: int = 0,
 ) -> GANTrain:
-    """Trains both classifiers; which of their weights are used is chosen on the real validation
-    split, and each is scored once on the test split.
+    """Train one classifier on samples and one on real images, and test both on real images.
+
+    The real validation split selects each classifier's weights; the test split is used once.
 
     Arguments:
-        sample: From labels (n,) to images in [-1, 1].
+        sample: Maps labels (n,) to images in [-1, 1].
         data: Real labelled images.
-        n: Images to train on, every class equally often; at most as many as there are real ones.
-        steps: Batches of 128 that each classifier sees.
-        seed: Of both classifiers, and of the choice of real images.
+        n: Images to train on, every class equally often; at most as many as real training images.
+        steps: Batches of 128 images that each classifier is trained on.
+        seed: The seed of both classifiers and of the selection of real images.
 
     Raises:
-        UserError: The data have no labels, or fewer than two classes.
+        UserError: The data have no labels, or fewer than two classes (code "too-few-classes").
     """
     if data.train.labels is None or data.test.labels is None or len(data.card.classes) < 2:
         raise UserError(
-            f"{data.card.source} has no classes to tell apart: GAN-train needs labels of at least "
-            "2 classes."
+            f"{data.card.source} has {len(data.card.classes)} classes; GAN-train needs labels of "
+            "at least 2.",
+            code="too-few-classes",
         )
     n = min(n, len(data.train))
-    asked = torch.arange(n) % len(data.card.classes)
-    chosen = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:n]
+    requested = torch.arange(n) % len(data.card.classes)
+    selected = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:n]
     sets = {
-        "generated": Split(to_uint8(sample(asked)), asked),
-        "real": Split(data.train.images[chosen], data.train.labels[chosen]),
+        "generated": Split(to_uint8(sample(requested)), requested),
+        "real": Split(data.train.images[selected], data.train.labels[selected]),
     }
-    truth, judged = data.test.labels, {}
+    truth, predicted = data.test.labels, {}
     for name, train in sets.items():
-        part = Data(data.card, train, data.validation, data.test)
-        classifier = train_judge(part, seed=seed, steps=steps, checks=4)
-        judged[name] = classifier.predict(data.test.images)
-    hits = {name: int((found == truth).sum()) for name, found in judged.items()}
+        real_tests = Data(data.card, train, data.validation, data.test)
+        classifier = train_classifier(real_tests, seed=seed, steps=steps, checks=4)
+        predicted[name] = classifier.predict(data.test.images)
+    hits = {name: int((labels == truth).sum()) for name, labels in predicted.items()}
     total = len(truth)
     return GANTrain(
         accuracy=hits["generated"] / total,
         interval=wilson(hits["generated"], total),
-        per_class=confusion(truth, judged["generated"], len(data.card.classes)).shares,
+        per_class=confusion(truth, predicted["generated"], len(data.card.classes)).shares,
         ceiling=hits["real"] / total,
         ceiling_interval=wilson(hits["real"], total),
         n=n,

@@ -1,8 +1,8 @@
-"""A VAE's densities over images and latents, group by group of images that fit into memory.
+"""Densities of images and latents under a VAE, for groups of images that fit into memory.
 
-Each image is encoded once; z is drawn and decoded in batches of several thousand rows, images
-times draws, since a matrix product of few rows wastes the machine. Densities are summed in the
-model's precision over pixels, and in float64 from there on.
+Each image is encoded once. Latents are drawn and decoded in batches of several thousand rows
+(images times draws), because a matrix product of few rows uses the hardware badly. Densities are
+summed over pixels in the model's precision, and in float64 from there on.
 """
 
 import math
@@ -20,156 +20,247 @@ from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, LabelSet, LatentDraws, PerDraw, Pixels
 
-DRAWS = 50
-"""Latents that one seed gives: noise is a function of (seed, image, block of so many draws)."""
-BLOCK = 1 << 22
-"""Weights held at once: 32 MiB of float64."""
+DRAWS_PER_SEED = 50
+"""Noise is a function of (seed, image, block of this many draws)."""
+MAX_WEIGHTS = 1 << 22
+"""Weights held in memory at once: 32 MiB of float64."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """Some images with what the model says of them."""
+class ImageGroup:
+    """Some images with their posterior and prior.
 
-    vae: LatentModel
+    Arguments:
+        model: A model with a likelihood.
+        first: The index of the first image in the whole set.
+        x: The images.
+        y: Their labels; None for a model that takes none.
+        posterior: q(z | x) of each image.
+        prior: p(z), or p(z | y), of each image.
+    """
+
+    model: LatentModel
     first: int
-    """The place of the first one in the whole set."""
     x: Images
     y: Labels | None
-    posterior: DiagonalGaussian
+    posterior: Distribution
     prior: Distribution
 
     def draws(self, samples: int, seed: int, batch_size: int) -> Iterator[LatentDraws]:
-        """Latents from the posteriors, a batch of them at a time, `samples` for each image."""
-        n, dimensions = self.posterior.mean.shape
-        std = self.posterior.std
-        step = DRAWS * max(1, batch_size // (n * DRAWS))
+        """Yield batches of latents from the posteriors, `samples` for each image in total."""
+        n = len(self.x)
+        step = DRAWS_PER_SEED * max(1, batch_size // (n * DRAWS_PER_SEED))
         for start in range(0, samples, step):
             stop = min(samples, start + step)
-            blocks = range(start // DRAWS, math.ceil(stop / DRAWS))
-            eps = torch.stack(
-                [
-                    torch.cat(
-                        [Noise("importance", seed, i, b).normal(DRAWS, dimensions) for b in blocks]
-                    )
-                    for i in range(self.first, self.first + n)
-                ]
-            )
-            yield self.posterior.mean[:, None] + std[:, None] * eps[:, : stop - start].to(std)
+            blocks = range(start // DRAWS_PER_SEED, math.ceil(stop / DRAWS_PER_SEED))
+            yield self._draw(seed, blocks)[:, : stop - start]
+
+    def _draw(self, seed: int, blocks: range) -> LatentDraws:
+        """Draw the latents of whole blocks."""
+        images, posterior = range(self.first, self.first + len(self.x)), self.posterior
+        if not isinstance(posterior, DiagonalGaussian):
+            parts = []
+            for block in blocks:
+                noise = _NoisePerImage([Noise("importance", seed, i, block) for i in images])
+                parts += [posterior.sample(noise) for _ in range(DRAWS_PER_SEED)]
+            return torch.stack(parts, 1)
+        dimensions = posterior.mean.shape[1]
+        eps = torch.stack(
+            [
+                torch.cat(
+                    [
+                        Noise("importance", seed, i, block).normal(DRAWS_PER_SEED, dimensions)
+                        for block in blocks
+                    ]
+                )
+                for i in images
+            ]
+        )
+        std = posterior.std
+        return posterior.mean[:, None] + std[:, None] * eps.to(std)
 
     def log_likelihood(self, z: LatentDraws) -> PerDraw:
-        """log p(x | z)."""
-        draws, y = z.shape[1], (self.y if self.vae.takes_label else None)
+        """Return log p(x | z), or log p(x | z, y), of each latent."""
+        draws = z.shape[1]
         x = self.x.repeat_interleave(draws, 0)
-        y = None if y is None else y.repeat_interleave(draws, 0)
-        return -self.vae.distortion(x, z.flatten(0, 1), y).double().unflatten(0, z.shape[:2])
+        y = None if self.y is None else self.y.repeat_interleave(draws, 0)
+        distortion = self.model.distortion(x, z.flatten(0, 1), y)
+        return -distortion.double().unflatten(0, z.shape[:2])
+
+    def log_ratio(self, z: LatentDraws) -> PerDraw:
+        """Return log q(z | x) - log p(z) of each latent, whose mean estimates the rate."""
+        return log_prob(self.posterior, z) - log_prob(self.prior, z)
 
     def log_weight(self, z: LatentDraws) -> PerDraw:
-        """log p(x | z) + log p(z) - log q(z | x)."""
-        return self.log_likelihood(z) + _log_prob(self.prior, z) - _log_prob(self.posterior, z)
+        """Return log p(x | z) + log p(z) - log q(z | x) of each latent."""
+        likelihood = self.log_likelihood(z)
+        return likelihood + log_prob(self.prior, z) - log_prob(self.posterior, z)
 
 
-def groups(
-    vae: LatentModel,
+class _NoisePerImage(Noise):
+    """Noise whose rows come from one source for each image."""
+
+    def __init__(self, sources: list[Noise]) -> None:
+        super().__init__()
+        self._sources = sources
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.stack([source.normal(*shape[1:]) for source in self._sources])
+
+    def uniform(self, *shape: int) -> Tensor:
+        return torch.stack([source.uniform(*shape[1:]) for source in self._sources])
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        return torch.stack([source.integers(high, *shape[1:]) for source in self._sources])
+
+
+def image_groups(
+    model: LatentModel,
     images: Images | Pixels,
     labels: LabelSet | None,
     samples: int,
-    rows: int,
-    together: int = DRAWS,
-) -> Iterator[Group]:
-    """Encodes images, as many at a time as `rows` latents, at least `together` of each image's
-    `samples` at once, and the memory of all weights allow.
+    batch_size: int,
+    min_draws: int = DRAWS_PER_SEED,
+    *,
+    max_weights: int = MAX_WEIGHTS,
+) -> Iterator[ImageGroup]:
+    """Encode images in groups of limited memory.
+
+    Arguments:
+        model: A model with a likelihood.
+        images: At least 2, in [-1, 1] or as uint8.
+        labels: Their labels, for a model that takes labels.
+        samples: Latents per image, in total.
+        batch_size: Latents decoded at once, which limits the images in a group.
+        min_draws: Latents of each image that are decoded at once, at least.
+        max_weights: Weights (images times samples) of a group, at most.
 
     Raises:
-        UserError: Images or labels don't fit the model.
+        UserError: The images or labels don't fit the model, or a count is below 1.
     """
-    y_all = _fitting_labels(vae, images, labels)
-    if samples < 1 or rows < 1:
-        raise UserError(f"There are {samples} samples, {rows} at once: give at least 1 of each.")
-    parameter = next(vae.parameters())
-    size = max(1, min(rows // min(samples, together), BLOCK // samples))
+    all_labels = _check_inputs(model, images, labels)
+    if samples < 1 or batch_size < 1:
+        raise UserError(
+            f"samples is {samples} and batch_size is {batch_size}; both must be at least 1.",
+            code="invalid-count",
+        )
+    parameter = next(model.parameters())
+    size = max(1, min(batch_size // min(samples, min_draws), max_weights // samples))
     for first in range(0, len(images), size):
         x = to_float(images[first : first + size]).to(parameter)
-        y = None if y_all is None else y_all[first : first + size].to(parameter.device)
-        posterior = vae.encode(x, (y if vae.takes_label else None))
-        assert isinstance(posterior, DiagonalGaussian)  # a VAE's
-        yield Group(vae, first, x, y, posterior, vae.prior(y, len(x)))
+        y = None
+        if all_labels is not None:
+            y = all_labels[first : first + size].to(parameter.device)
+        yield ImageGroup(model, first, x, y, model.encode(x, y), model.prior(y, len(x)))
 
 
 @contextmanager
-def evaluating(vae: LatentModel) -> Iterator[None]:
-    """Evaluation mode without gradients, and afterwards the mode from before."""
-    was_training = vae.training
-    vae.eval()
+def evaluation_mode(model: LatentModel) -> Iterator[None]:
+    """Switch the model to evaluation mode without gradients, and back on exit."""
+    was_training = model.training
+    model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        vae.train(was_training)
+        model.train(was_training)
 
 
-def require_vae(model: LatentModel) -> LatentModel:
-    """The model, where it has a Gaussian posterior and so a likelihood."""
-    if not model.has_likelihood:
-        raise UserError(
-            f"log p(x) of a model of kind '{model.kind}' is unknown: give a VAE.",
-            code="no-likelihood",
-        )
-    return model
+def require_likelihood(model: LatentModel) -> None:
+    """Check that the model has a likelihood.
+
+    Raises:
+        UserError: It has none (code "no-likelihood").
+    """
+    if model.has_likelihood:
+        return
+    reason = (
+        "its posterior is a point, which has no density"
+        if model.has_encoder
+        else "it has no encoder"
+    )
+    raise UserError(
+        f"This {model.kind} has no likelihood, because {reason}: use a VAE.",
+        code="no-likelihood",
+    )
 
 
 def require_finite(values: Tensor) -> Tensor:
-    """The same values."""
+    """Return the values.
+
+    Raises:
+        UserError: Some are not finite (code "not-finite").
+    """
     if not bool(values.isfinite().all()):
         raise UserError(
-            "The model gives images a likelihood that is not finite: check its weights, or train "
-            "it again with a lower learning rate."
+            "The likelihood of some images is not finite: check the model's weights, or train it "
+            "again with a lower learning rate.",
+            code="not-finite",
         )
     return values
 
 
-def bits_per_dimension(nll: float, vae: LatentModel) -> float:
-    """Nats for an image as bits for one of its pixels and channels."""
-    return nll / (math.prod(vae.image_shape) * math.log(2))
+def bits_per_dimension(nll: float, model: LatentModel) -> float:
+    """Convert nats per image to bits per pixel and channel."""
+    return nll / (math.prod(model.image_shape) * math.log(2))
 
 
-def _fitting_labels(vae: LatentModel, images: Tensor, labels: Tensor | None) -> Tensor | None:
-    """The labels, where the model looks at them; refuses images that don't fit."""
-    if tuple(images.shape[1:]) != vae.image_shape:
-        raise UserError(
-            f"The images are of shape {tuple(images.shape[1:])}, and the model's of "
-            f"{vae.image_shape}: give images of the kind that it was trained on."
-        )
-    if len(images) < 2:
-        raise UserError(f"{len(images)} images give no interval: give at least 2.")
-    if images.dtype != torch.uint8:
-        if not bool(images.isfinite().all()):
-            raise UserError("Some pixels are not finite: replace or drop these images.")
-        discrete = vae.likelihood is not None and vae.likelihood.discrete
-        if discrete and float(images.abs().max()) > 1:
-            raise UserError(
-                "Some pixels lie outside [-1, 1], and a Bernoulli likelihood takes (x + 1) / 2 "
-                "as a probability: scale the images, or give uint8."
-            )
-    if not vae.takes_label:
-        return None
-    if labels is None:
-        raise UserError("The model gives p(x | y), a likelihood given the label: give the labels.")
-    if len(labels) != len(images):
-        raise UserError(f"There are {len(labels)} labels for {len(images)} images: give one each.")
-    if int(labels.min()) < 0 or int(labels.max()) >= vae.num_classes:
-        raise UserError(
-            f"Labels run from {int(labels.min())} to {int(labels.max())}, and the model's "
-            f"{vae.num_classes} classes are numbered from 0: give labels in that range."
-        )
-    return labels
-
-
-def _log_prob(gaussian: Distribution, z: LatentDraws) -> PerDraw:
-    """log density of each image's latents under its own Gaussian."""
+def log_prob(distribution: Distribution, z: LatentDraws) -> PerDraw:
+    """Return the log density, in float64, of each image's latents under its own distribution."""
+    if not isinstance(distribution, DiagonalGaussian):
+        return torch.stack([distribution.log_prob(draw).double() for draw in z.unbind(1)], 1)
     draws = z.shape[1]
-    assert isinstance(gaussian, DiagonalGaussian)
     mean, log_variance = (
-        t.double().repeat_interleave(draws, 0) for t in (gaussian.mean, gaussian.log_variance)
+        t.double().repeat_interleave(draws, 0)
+        for t in (distribution.mean, distribution.log_variance)
     )
     rows = DiagonalGaussian(mean, log_variance).log_prob(z.double().flatten(0, 1))
     return rows.unflatten(0, z.shape[:2])
+
+
+def _check_inputs(model: LatentModel, images: Tensor, labels: Tensor | None) -> Tensor | None:
+    """Check that images and labels fit the model; return the labels if the model takes any."""
+    if tuple(images.shape[1:]) != model.image_shape:
+        raise UserError(
+            f"The images have shape {tuple(images.shape[1:])} and the model's have shape "
+            f"{model.image_shape}: give images like those that it was trained on.",
+            code="shape-mismatch",
+        )
+    if len(images) < 2:
+        raise UserError(
+            f"There are {len(images)} images; an interval needs at least 2.",
+            code="too-few-images",
+        )
+    if images.dtype != torch.uint8:
+        if not bool(images.isfinite().all()):
+            raise UserError(
+                "Some pixels are not finite: replace or remove these images.", code="not-finite"
+            )
+        likelihood = model.likelihood
+        largest = float(images.abs().max())
+        if likelihood is not None and likelihood.discrete and largest > 1:
+            raise UserError(
+                f"The largest absolute pixel is {largest:g}, but a {likelihood.name} likelihood "
+                "needs pixels in [-1, 1]: scale the images, or give uint8.",
+                code="pixels-out-of-range",
+            )
+    if not model.takes_label:
+        return None
+    if labels is None:
+        raise UserError(
+            "The model's likelihood is p(x | y): give the labels of the images.",
+            code="label-missing",
+        )
+    if len(labels) != len(images):
+        raise UserError(
+            f"There are {len(labels)} labels and {len(images)} images: give one label per image.",
+            code="label-count",
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= model.num_classes:
+        raise UserError(
+            f"The labels range from {low} to {high}, but the model's {model.num_classes} classes "
+            "are numbered from 0: give labels in that range.",
+            code="unknown-class",
+        )
+    return labels

@@ -1,15 +1,15 @@
-"""How probable a VAE finds images, in nats for each image. An NLL is positive: lower is better.
+"""The likelihood of images under a VAE, in nats per image. An NLL is positive: lower is better.
 
     rate        KL(q(z | x) || p(z))
     distortion  -E_q log p(x | z)
     ELBO        -(rate + distortion)  <=  log p(x)
     NLL at k    -log 1/k sum_i p(x | z_i) p(z_i) / q(z_i | x),   z_1 ... z_k ~ q(z | x)
 
-In expectation the NLL at k falls with k, from -ELBO at k = 1 to -log p(x): what is printed is an
-upper bound, and tight only where the weights are even (`effective_share`). An interval speaks of
-the sampling of the images alone.
+In expectation the NLL at k falls with k, from -ELBO at k = 1 towards -log p(x). The reported value
+is therefore an upper bound, and tight only if the weights are nearly equal (`effective_share`).
+The intervals account for the sampling of images alone.
 
-What the number means depends on the pixels: see `protocol`.
+The meaning of the number depends on the pixels: see `likelihood_protocol`.
 
 References:
     Importance weighted autoencoders (Burda et al., 2016), https://arxiv.org/abs/1509.00519
@@ -26,80 +26,101 @@ from torch import Tensor
 from latentarium.config import setting
 from latentarium.data.binarized_mnist import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
-from latentarium.distributions import DiagonalGaussian
+from latentarium.distributions import Bernoulli, DiagonalGaussian, Gaussian
 from latentarium.evaluation.joint_density import (
+    MAX_WEIGHTS,
+    ImageGroup,
     bits_per_dimension,
-    evaluating,
-    groups,
+    evaluation_mode,
+    image_groups,
     require_finite,
-    require_vae,
+    require_likelihood,
 )
 from latentarium.models.base import LatentModel
-from latentarium.shapes import Images, LabelSet, LatentVector, PerDraw, PerPoint, Pixels
-from latentarium.stats.intervals import Interval, bootstrap
+from latentarium.shapes import Images, LabelSet, LatentVector, PerDraw, PerPoint, PerSample, Pixels
+from latentarium.stats.intervals import bootstrap
+from latentarium.stats.measurement import Interval
 
-UNIT_RESAMPLES = 200
-BOUNDS = (1, 100, 1000, 5000)
-"""Where the bound is shown on its way."""
-GREY, BINARY, DENSITY = "grey-bce", "binary", "gaussian-density"
+ACTIVE_UNIT_RESAMPLES = 200
+REPORTED_SAMPLES = (1, 100, 1000, 5000)
+"""Numbers of importance samples at which the bound is reported."""
+GREY, BINARY, DENSITY, OTHER = "grey-bce", "binary", "gaussian-density", "other"
 GIVEN_LABEL = "-given-label"
-MEANING = {
+PROTOCOLS = {
     DYNAMIC: "Dynamically binarized MNIST: comparable with published numbers of that protocol.",
     STATIC: "Larochelle's fixed binarization of MNIST: comparable with numbers of that protocol.",
     BINARY: "A likelihood of binary images, but of no published protocol.",
-    GREY: "Not a likelihood: a cross-entropy between grey values, comparable with no NLL.",
-    DENSITY: "A density of pixels in [-1, 1] with a fixed deviation, which may exceed 1: "
-    "comparable at the same deviation only, and with no likelihood of binary images.",
+    GREY: "Not a likelihood: a cross-entropy between grey values, not comparable with any NLL.",
+    DENSITY: "A density of pixels in [-1, 1] with a fixed standard deviation, which may exceed 1: "
+    "comparable only at the same standard deviation, and with no likelihood of binary images.",
+    OTHER: "A likelihood defined outside the package: comparable only with the same likelihood.",
 }
+"""Descriptions by the beginning of a protocol's name."""
 
 
-def protocol(model: LatentModel, images: Images | Pixels, data: Data | None = None) -> str:
-    """Names what a VAE's likelihood of these images is, so that unlike ones don't compare.
+def likelihood_protocol(
+    model: LatentModel, images: Images | Pixels, data: Data | None = None
+) -> str:
+    """Return a name for the likelihood of these images; only equal names can be compared.
 
         mnist-dynamic     a model trained on "mnist-dynamic" with `binarize`, and images that are
                           bit for bit from its validation or test split
         mnist-static      the same with "mnist-static" (any training)
-        binary            Bernoulli likelihood of other images that are off or on
-        grey-bce          Bernoulli likelihood of pixels that are not: no likelihood of anything
-        gaussian-density-stdS   Gaussian likelihood with deviation S, a density
+        binary            Bernoulli likelihood of other binary images
+        grey-bce          Bernoulli likelihood of grey images, which is no likelihood of anything
+        gaussian-density-stdS   Gaussian likelihood with standard deviation S, a density
+        other-NAME        a likelihood of one's own
 
-    A model that takes labels gives p(x | y), and its name ends in "-given-label". `explain` says
-    each in a sentence.
+    A model that takes labels gives p(x | y), and the name ends in "-given-label".
+    `describe_protocol` explains each name in a sentence.
 
     Arguments:
-        data: What the images are from. Without it "mnist-dynamic" is loaded to compare with, and
-            nothing is called mnist-static, as its files don't ship.
+        model: A model with a likelihood.
+        images: The images that are measured.
+        data: What the images are from. If None, images are compared with "mnist-dynamic", and
+            never called mnist-static, because those files don't ship with the package.
 
     Raises:
-        UserError: The model is no VAE.
+        UserError: The model has no likelihood (code "no-likelihood").
     """
-    vae = require_vae(model)
-    assert vae.likelihood is not None
-    if not vae.likelihood.discrete:
-        name = f"{DENSITY}-std{setting(vae.config, 'likelihood_std')}"
+    require_likelihood(model)
+    likelihood, source = model.likelihood, model.data.source
+    if isinstance(likelihood, Gaussian):
+        name = f"{DENSITY}-std{likelihood.std}"
+    elif not isinstance(likelihood, Bernoulli):
+        name = f"{OTHER}-{likelihood.name}" if likelihood else OTHER
     elif not is_binary(images):
         name = GREY
     else:
-        trained = setting(vae.config, "binarize", False) or vae.data.source != DYNAMIC
-        published = trained and is_published(vae.data, images, data)
-        name = vae.data.source if published else BINARY
-    return name + (GIVEN_LABEL if vae.takes_label else "")
+        trained = setting(model.config, "binarize", False) or source != DYNAMIC
+        published = trained and is_published(model.data, images, data)
+        name = source if published else BINARY
+    return name + (GIVEN_LABEL if model.takes_label else "")
 
 
-def explain(name: str) -> str:
-    """What a protocol's name means, in a sentence."""
-    known = next(key for key in MEANING if name.startswith(key))
+def describe_protocol(name: str) -> str:
+    """Return a sentence that explains a name from `likelihood_protocol`."""
+    description = next(text for start, text in PROTOCOLS.items() if name.startswith(start))
     given = (
-        " Here of images given their labels, p(x | y), which compares with no p(x)."
+        " Here of images given their labels, p(x | y), which is not comparable with p(x)."
         if name.endswith(GIVEN_LABEL)
         else ""
     )
-    return MEANING[known] + given
+    return description + given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Elbo:
-    """The evidence lower bound and its two parts, each a mean over images in nats."""
+    """The evidence lower bound and its two parts: means over images, in nats.
+
+    Arguments:
+        elbo, rate, distortion: The values, each with its 95 % interval.
+        bits_per_dimension: -ELBO in bits per pixel and channel; can be negative for a density.
+        per_image: The ELBO of each image.
+        samples: Draws of z per image.
+        n: Number of images.
+        seed: As given.
+    """
 
     elbo: float
     elbo_interval: Interval
@@ -108,7 +129,6 @@ class Elbo:
     distortion: float
     distortion_interval: Interval
     bits_per_dimension: float
-    """-ELBO in bits over the number of pixels; of a density it may be negative."""
     per_image: PerPoint
     samples: int
     n: int
@@ -124,27 +144,38 @@ def elbo(
     seed: int = 0,
     batch_size: int = 2000,
 ) -> Elbo:
-    """The ELBO with an exact rate and a distortion over draws from the posterior. It is the ELBO
-    whatever the weight beta that the model was trained with.
+    """Measure the ELBO. It does not depend on the weight beta that the model was trained with.
+
+    The rate is exact if posterior and prior are Gaussian; else it is estimated from the draws, as
+    the distortion is.
 
     Arguments:
-        model: A VAE.
-        images: At least 2, as models see them or as stored.
-        labels: Their classes, for a model that takes labels; others don't look at them.
-        samples: Draws of z for each image.
-        seed: Of the draws.
-        batch_size: Latents decoded at once: memory, not meaning.
+        model: A model with a likelihood.
+        images: At least 2, in [-1, 1] or as uint8.
+        labels: Their labels, for a model that takes labels; ignored otherwise.
+        samples: Draws of z per image.
+        seed: The seed of the draws.
+        batch_size: Latents decoded at once; affects memory only.
 
     Raises:
-        UserError: The model is no VAE, images or labels don't fit it, or a value is not finite.
+        UserError: The model has no likelihood, images or labels don't fit it, or a value is not
+            finite.
     """
-    vae = require_vae(model)
+    require_likelihood(model)
     rates, distortions = [], []
-    with evaluating(vae):
-        for part in groups(vae, images, labels, samples, batch_size):
-            rates.append(part.posterior.kl(part.prior).double().cpu())
-            found = [-part.log_likelihood(z) for z in part.draws(samples, seed, batch_size)]
-            distortions.append(torch.cat(found, 1).mean(1).cpu())
+    with evaluation_mode(model):
+        for group in image_groups(model, images, labels, samples, batch_size):
+            exact = _exact_rate(group)
+            if exact is not None:
+                rates.append(exact)
+            nll, ratio = [], []
+            for z in group.draws(samples, seed, batch_size):
+                nll.append(-group.log_likelihood(z))
+                if exact is None:
+                    ratio.append(group.log_ratio(z))
+            distortions.append(torch.cat(nll, 1).mean(1).cpu())
+            if exact is None:
+                rates.append(torch.cat(ratio, 1).mean(1).cpu())
     rate, distortion = require_finite(torch.cat(rates)), require_finite(torch.cat(distortions))
     bound = -(rate + distortion)
     return Elbo(
@@ -154,7 +185,7 @@ def elbo(
         rate_interval=bootstrap(rate, seed=seed),
         distortion=float(distortion.mean()),
         distortion_interval=bootstrap(distortion, seed=seed),
-        bits_per_dimension=bits_per_dimension(-float(bound.mean()), vae),
+        bits_per_dimension=bits_per_dimension(-float(bound.mean()), model),
         per_image=bound,
         samples=samples,
         n=len(images),
@@ -164,21 +195,29 @@ def elbo(
 
 @dataclass(frozen=True, kw_only=True)
 class ImportanceNLL:
-    """The importance-weighted NLL, a mean over images in nats; lower is better."""
+    """The importance-weighted NLL: the mean over images, in nats; lower is better.
+
+    Arguments:
+        nll: The NLL, with its 95 % `interval`.
+        bounds: The NLL at k = 1, 100, 1000 and 5000, up to the number of samples, and at that
+            number. Each is a mean over all complete sets of k of the same draws, so it can't rise
+            from one k to a multiple of it.
+        effective_share: (sum w)^2 / sum w^2 over the number of samples, mean over images: 1 if the
+            posterior is exact; near 0 if few draws dominate and the bound is loose.
+        lowest_effective_share: The lowest value of an image.
+        bits_per_dimension: The NLL in bits per pixel and channel; can be negative for a density.
+        per_image: The NLL of each image.
+        samples: Draws of z per image.
+        n: Number of images.
+        seed: As given.
+    """
 
     nll: float
     interval: Interval
     bounds: dict[int, float]
-    """The NLL at k = 1, 100, 1000, 5000, as far as there are samples, and at the last one. Each
-    is a mean over all whole sets of k among the same draws, so no step can rise where each k
-    divides the next."""
     effective_share: float
-    """(sum w)^2 / sum w^2 over the number of samples, mean over images: 1 where the posterior is
-    exact, near 0 where few draws decide and the bound is loose."""
     lowest_effective_share: float
-    """Of the image where it is lowest."""
     bits_per_dimension: float
-    """The NLL in bits over the number of pixels; of a density it may be negative."""
     per_image: PerPoint
     samples: int
     n: int
@@ -193,44 +232,51 @@ def importance_nll(
     samples: int = 5000,
     seed: int = 0,
     batch_size: int = 2000,
+    max_weights: int = MAX_WEIGHTS,
     progress: Callable[[int], object] | None = None,
 ) -> ImportanceNLL:
-    """-log p(x) by importance sampling from the posterior (Burda et al., 2016), an upper bound.
+    """Estimate -log p(x), an upper bound, by importance sampling from the posterior (Burda et al.,
+    2016).
 
     Arguments:
-        model: A VAE.
-        images: At least 2, as models see them or as stored.
-        labels: Their classes, for a model that takes labels; others don't look at them.
-        samples: Draws of z for each image. Fewer draws are the first ones of more.
-        seed: Of the draws, with the image's place in the set.
-        batch_size: Latents decoded at once: memory, not meaning, except for rounding.
-        progress: Told how many images are done.
+        model: A model with a likelihood.
+        images: At least 2, in [-1, 1] or as uint8.
+        labels: Their labels, for a model that takes labels; ignored otherwise.
+        samples: Draws of z per image. A smaller number gives the first draws of a larger one.
+        seed: The seed of the draws, together with the image's index.
+        batch_size: Latents decoded at once; affects memory, and results only by rounding.
+        max_weights: Importance weights in memory at once; affects memory likewise.
+        progress: Called with the number of images done.
 
     Raises:
-        UserError: The model is no VAE, images or labels don't fit it, or a value is not finite.
+        UserError: The model has no likelihood, images or labels don't fit it, or a value is not
+            finite.
     """
-    vae = require_vae(model)
-    steps = sorted({k for k in BOUNDS if k < samples} | {samples})
-    found: list[Tensor] = []
+    require_likelihood(model)
+    reported = sorted({k for k in REPORTED_SAMPLES if k < samples} | {samples})
+    results: list[Tensor] = []
     done = 0
-    with evaluating(vae):
-        for part in groups(vae, images, labels, samples, batch_size):
-            draws = part.draws(samples, seed, batch_size)
-            log_w = torch.cat([part.log_weight(z).cpu() for z in draws], 1)
-            found.append(torch.stack([*(_bound(log_w, k) for k in steps), effective_share(log_w)]))
+    with evaluation_mode(model):
+        for group in image_groups(
+            model, images, labels, samples, batch_size, max_weights=max_weights
+        ):
+            draws = group.draws(samples, seed, batch_size)
+            log_w = torch.cat([group.log_weight(z).cpu() for z in draws], 1)
+            bounds = [_bound(log_w, k) for k in reported]
+            results.append(torch.stack([*bounds, effective_share(log_w)]))
             done += len(log_w)
             if progress:
                 progress(done)
-    *at, share = require_finite(torch.cat(found, 1))
-    nll = float(at[-1].mean())
+    *bounds, share = require_finite(torch.cat(results, 1))
+    nll = float(bounds[-1].mean())
     return ImportanceNLL(
         nll=nll,
-        interval=bootstrap(at[-1], seed=seed),
-        bounds={k: float(values.mean()) for k, values in zip(steps, at, strict=True)},
+        interval=bootstrap(bounds[-1], seed=seed),
+        bounds={k: float(values.mean()) for k, values in zip(reported, bounds, strict=True)},
         effective_share=float(share.mean()),
         lowest_effective_share=float(share.min()),
-        bits_per_dimension=bits_per_dimension(nll, vae),
-        per_image=at[-1],
+        bits_per_dimension=bits_per_dimension(nll, model),
+        per_image=bounds[-1],
         samples=samples,
         n=len(images),
         seed=seed,
@@ -239,16 +285,24 @@ def importance_nll(
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveUnits:
-    """Which dimensions of z tell images apart."""
+    """The latent dimensions that carry information about the image.
+
+    Arguments:
+        count: Units whose variance is above the threshold.
+        interval: Its 95 % bootstrap interval over the images; usually a single number, because
+            most units are clearly active or not.
+        variances: The variance over images of the posterior mean, for each unit.
+        rate: The mean KL divergence from the prior, in nats.
+        rates: The same for each unit; None if posterior or prior is not a diagonal Gaussian.
+        threshold: As given.
+        n: Number of images.
+    """
 
     count: int
-    """Units whose variance is above the threshold."""
     interval: Interval
-    """By bootstrap over the images; most often one number, as units are clearly alive or not."""
     variances: LatentVector
-    """Of the posterior's mean, over the images, unit by unit."""
-    rates: LatentVector
-    """The mean KL to the prior, unit by unit, in nats; they sum to the rate."""
+    rate: float
+    rates: LatentVector | None
     threshold: float
     n: int
 
@@ -262,50 +316,80 @@ def active_units(
     seed: int = 0,
     batch_size: int = 2000,
 ) -> ActiveUnits:
-    """Counts the units of z whose posterior mean varies over the images by more than a threshold
-    (Burda et al., 2016). A unit that does not has collapsed onto the prior.
+    """Count the units of z whose posterior mean varies over the images by more than a threshold
+    (Burda et al., 2016). The others have collapsed onto the prior.
+
+    Arguments:
+        model: A model with a likelihood.
+        images: At least 2, in [-1, 1] or as uint8.
+        labels: Their labels, for a model that takes labels; ignored otherwise.
+        threshold: The smallest variance of an active unit.
+        seed: The seed of the interval.
+        batch_size: Images encoded at once; affects memory only.
 
     Raises:
-        UserError: The model is no VAE, or images or labels don't fit it.
+        UserError: The model has no likelihood, or images or labels don't fit it.
     """
-    vae = require_vae(model)
-    means, rates = [], []
-    with evaluating(vae):
-        for part in groups(vae, images, labels, 1, batch_size):
-            mean = part.posterior.mean
+    require_likelihood(model)
+    means, unit_rates, other_rates = [], [], []
+    with evaluation_mode(model):
+        for group in image_groups(model, images, labels, 1, batch_size):
+            posterior, prior = group.posterior, group.prior
+            mean = posterior.mean
             means.append(mean.double().cpu())
-            assert isinstance(part.prior, DiagonalGaussian)
-            kl = _each_unit(part.posterior).kl(_each_unit(part.prior))
-            rates.append(kl.double().cpu().reshape(mean.shape))
-    every = require_finite(torch.cat(means))
-    variances = every.var(0)
+            if isinstance(posterior, DiagonalGaussian) and isinstance(prior, DiagonalGaussian):
+                kl = _units_as_samples(posterior).kl(_units_as_samples(prior))
+                unit_rates.append(kl.double().cpu().reshape(mean.shape))
+            else:
+                draws = torch.cat(list(group.draws(10, seed, batch_size)), 1)
+                other_rates.append(group.log_ratio(draws).mean(1).cpu())
+    means = require_finite(torch.cat(means))
 
     def count(sample: Tensor) -> Tensor:
         return (sample.var(0) > threshold).double().sum()
 
+    rates = None
+    if unit_rates:
+        rates = require_finite(torch.cat(unit_rates)).mean(0)
+        rate = float(rates.sum())
+    else:
+        rate = float(require_finite(torch.cat(other_rates)).mean())
     return ActiveUnits(
-        count=int(count(every)),
-        interval=bootstrap(every, count, resamples=UNIT_RESAMPLES, seed=seed),
-        variances=variances,
-        rates=require_finite(torch.cat(rates)).mean(0),
+        count=int(count(means)),
+        interval=bootstrap(means, count, resamples=ACTIVE_UNIT_RESAMPLES, seed=seed),
+        variances=means.var(0),
+        rate=rate,
+        rates=rates,
         threshold=threshold,
         n=len(images),
     )
 
 
 def effective_share(log_w: PerDraw) -> PerPoint:
-    """The effective sample size of weights over their number, for each image (Kong, 1992)."""
+    """Return the effective sample size of importance weights over their number (Kong, 1992).
+
+    Arguments:
+        log_w: The log weights of each image.
+    """
     log_size = 2 * log_w.logsumexp(1) - (2 * log_w).logsumexp(1)
     return log_size.exp() / log_w.shape[1]
 
 
 def _bound(log_w: PerDraw, k: int) -> PerPoint:
-    """The NLL from k draws, meant over the whole sets of k that there are."""
+    """Return the NLL from k draws, averaged over all complete sets of k draws."""
     sets = log_w.shape[1] // k
     parts = log_w[:, : sets * k].unflatten(1, (sets, k))
     return (math.log(k) - parts.logsumexp(2)).mean(1)
 
 
-def _each_unit(gaussian: DiagonalGaussian) -> DiagonalGaussian:
-    """Each dimension as a sample of its own."""
+def _exact_rate(group: ImageGroup) -> PerSample | None:
+    """Return the rate of each image in closed form; None if there is none."""
+    gaussian = isinstance(group.posterior, DiagonalGaussian) and isinstance(
+        group.prior, DiagonalGaussian
+    )
+    return group.posterior.kl(group.prior).double().cpu() if gaussian else None
+
+
+def _units_as_samples(gaussian: DiagonalGaussian) -> DiagonalGaussian:
+    """Turn each dimension of each sample into a sample of its own."""
     return DiagonalGaussian(gaussian.mean.reshape(-1, 1), gaussian.log_variance.reshape(-1, 1))

@@ -1,4 +1,4 @@
-"""What an evaluation found, as data: measurements by name, with what they were measured on."""
+"""Results of an evaluation as data: reports, their tables, and comparisons of several reports."""
 
 import math
 from collections.abc import Mapping
@@ -6,39 +6,44 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.stats.measurement import Measurement, quantity, unlike
+from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
-FORMAT = 2
-NONE = "–"
-"""In a table: this measure has no such thing."""
-TITLES = ["measure", "value", "95 % interval", "floor", "n", "seed", "extractor", "protocol"]
+FORMAT = 3
+READABLE_FORMATS = (2, 3)
+EMPTY = "–"
+"""The cell of a table for a value that a measurement doesn't have."""
+COLUMNS = ["measure", "value", "95 % interval", "reference", "n", "seed", "extractor", "protocol"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The measurements of one model."""
+    """The measurements of one model.
+
+    Arguments:
+        model: The kind of model, such as "conditional GAN".
+        data: The source of the real images.
+        fingerprint: sha256 of the real images and labels.
+        seed: The seed of all random draws.
+        measurements: By a key that is the same for every model.
+        tables: Results that are more than one number, such as a confusion table.
+        left_out: What could not be measured, with the reason.
+        seconds: The time that each section took.
+    """
 
     model: str
-    """What kind of model it is, in words."""
     data: str
-    """Source of the real images."""
     fingerprint: str
-    """sha256 of the real images and labels."""
     seed: int
     measurements: dict[str, Measurement]
-    """By a key that is the same for every model."""
     tables: dict[str, Any] = field(default_factory=dict)
-    """What is more than a number: a confusion table, a bound at several k."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """What could not be measured, and why."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Of each part of the work."""
 
     def __getitem__(self, key: str) -> Measurement:
         return self.measurements[key]
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of metrics.json, less what the run folder adds."""
+        """Return the content of metrics.json, without what the run folder adds."""
         return {
             "format": FORMAT,
             "model": self.model,
@@ -53,128 +58,163 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Report":
-        """What `to_dict` gave.
+        """Read the result of `to_dict`, of this version or of format 2.
 
         Raises:
-            UserError: It is of another format, or damaged.
+            UserError: The format is unknown (code "unsupported-format"), or the content is damaged
+                (code "damaged-file").
         """
-        again = "evaluate the run again"
-        if values.get("format") != FORMAT:
-            raise UserError(f"metrics.json has format {values.get('format')!r}: {again}.")
+        if values.get("format") not in READABLE_FORMATS:
+            raise UserError(
+                f"metrics.json has format {values.get('format')!r}, and this version reads "
+                f"{' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
+                code="unsupported-format",
+            )
+        fields = ("model", "data", "fingerprint", "seed", "tables", "left_out", "seconds")
         try:
             measurements = {k: Measurement.from_dict(v) for k, v in values["measurements"].items()}
-            kept = ("model", "data", "fingerprint", "seed", "tables", "left_out", "seconds")
-            return cls(measurements=measurements, **{key: values[key] for key in kept})
+            return cls(measurements=measurements, **{name: values[name] for name in fields})
         except (KeyError, AttributeError, TypeError) as error:
-            raise UserError(f"metrics.json is damaged ({error}): {again}.") from None
+            raise UserError(
+                f"metrics.json is damaged ({error}): evaluate the run again.", code="damaged-file"
+            ) from None
 
     def rows(self) -> list[list[str]]:
-        """The table's cells, one row for each measurement, under `TITLES`."""
+        """Return the cells of a table with the columns `COLUMNS`, one row per measurement."""
         return [_row(m) for m in self.measurements.values()]
 
     def notes(self) -> list[str]:
-        """What must be read with the table, each sentence once."""
-        said = dict.fromkeys(m.note for m in self.measurements.values() if m.note)
-        return [*said, *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
+        """Return the sentences to read with the table, each once."""
+        notes = dict.fromkeys(m.note for m in self.measurements.values() if m.note)
+        return [*notes, *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Several models' measurements side by side."""
+    """Several models' measurements side by side, as two tables.
 
-    titles: list[str]
+    Arguments:
+        columns, rows: The values, one column per model.
+        protocol_columns, protocol_rows: How each measure was measured.
+        notes: Sentences to read with the tables.
+    """
+
+    columns: list[str]
     rows: list[list[str]]
-    """Values, one column for each model."""
-    how_titles: list[str]
-    how: list[list[str]]
-    """In what way each was measured."""
+    protocol_columns: list[str]
+    protocol_rows: list[list[str]]
     notes: list[str]
 
 
 def compare(reports: Mapping[str, Report]) -> Comparison:
-    """A table with one column for each model; a model's cell is empty where it has no such number.
+    """Compare models; the cell of a model is empty for a measure that it doesn't have.
+
+    Arguments:
+        reports: At least 2 reports by the names of the models.
 
     Raises:
-        UserError: Fewer than two reports, or two numbers that were measured in unlike ways.
+        UserError: There are fewer than 2 reports (code "too-few-runs"), they were measured with
+            different data (code "unlike-data"), or a number was measured in different ways (code
+            "unlike-protocols").
     """
     if len(reports) < 2:
-        raise UserError("A comparison needs two runs: give at least two folders.")
+        raise UserError(
+            f"There are {len(reports)} runs to compare: give at least 2.", code="too-few-runs"
+        )
     names = list(reports)
     for name in names[1:]:
-        _require_alike(names[0], reports[names[0]], name, reports[name])
+        _require_same_data(names[0], reports[names[0]], name, reports[name])
     keys = list(dict.fromkeys(k for report in reports.values() for k in report.measurements))
-    rows, how = [], []
+    rows, protocol_rows = [], []
     for key in keys:
-        found = {n: r.measurements[key] for n, r in reports.items() if key in r.measurements}
-        # every pair, since a key may be missing in the first
-        holders = list(found)
-        for one in holders[1:]:
-            difference = unlike(found[holders[0]], found[one])
-            if difference:
-                raise UserError(
-                    f"{holders[0]} and {one} can't be compared: '{found[one].name}' was measured "
-                    f"with {difference}. Evaluate both in the same way."
-                )
-        some = found[holders[0]]
-        floors = {n: floor_text(m) for n, m in found.items()}
-        shared = len(set(floors.values())) == 1  # some floors are the model's own
-        shown = [
-            "" if n not in found else _short(found[n]) + ("" if shared else f", floor {floors[n]}")
-            for n in names
-        ]
-        rows.append([some.name, *shown, floors[holders[0]] if shared else "each its own"])
-        seeds = dict.fromkeys(NONE if m.seed is None else str(m.seed) for m in found.values())
-        n = NONE if some.n is None else f"{some.n:,}"
-        way = [n, ", ".join(seeds), some.split, some.extractor or NONE, some.protocol]
-        how.append([some.name, *way])
+        by_model = {n: r.measurements[key] for n, r in reports.items() if key in r.measurements}
+        _require_same_protocol(by_model)
+        measurement = next(iter(by_model.values()))
+        references = {n: reference_text(m) for n, m in by_model.items()}
+        shared = len(set(references.values())) == 1  # some references depend on the model
+        cells = []
+        for name in names:
+            cell = _short(by_model[name]) if name in by_model else ""
+            if cell and not shared:
+                cell += f", reference {references[name]}"
+            cells.append(cell)
+        reference = next(iter(references.values())) if shared else "one per model"
+        rows.append([measurement.name, *cells, reference])
+        seeds = dict.fromkeys(EMPTY if m.seed is None else str(m.seed) for m in by_model.values())
+        protocol_rows.append(
+            [
+                measurement.name,
+                EMPTY if measurement.n is None else f"{measurement.n:,}",
+                ", ".join(seeds),
+                measurement.split,
+                measurement.extractor or EMPTY,
+                measurement.protocol,
+            ]
+        )
     return Comparison(
-        titles=["measure", *names, "floor"],
+        columns=["measure", *names, "reference"],
         rows=rows,
-        how_titles=["measured with", "n", "seed", "split", "extractor", "protocol"],
-        how=how,
+        protocol_columns=["measured with", "n", "seed", "split", "extractor", "protocol"],
+        protocol_rows=protocol_rows,
         notes=[
-            "Brackets: 95 % over the n samples. Floor: what real data score, where that is known.",
+            "Brackets: 95 % interval over the n samples. Reference: the value of real data, if it "
+            "is known.",
             *dict.fromkeys(note for report in reports.values() for note in report.notes()),
         ],
     )
 
 
-def _require_alike(one: str, a: Report, other: str, b: Report) -> None:
-    if a.fingerprint != b.fingerprint:
+def _require_same_data(name: str, report: Report, other_name: str, other: Report) -> None:
+    if report.fingerprint != other.fingerprint:
         raise UserError(
-            f"{one} and {other} can't be compared: one was measured beside {a.data} "
-            f"({a.fingerprint[:12]}), the other beside {b.data} ({b.fingerprint[:12]}). Evaluate "
-            "both with the same --data."
+            f"{name} and {other_name} can't be compared: they were measured with different data, "
+            f"{report.data} ({report.fingerprint[:12]}) and {other.data} "
+            f"({other.fingerprint[:12]}). Evaluate both with the same --data.",
+            code="unlike-data",
         )
+
+
+def _require_same_protocol(by_model: Mapping[str, Measurement]) -> None:
+    """Check that a measurement was made in the same way for all models that have it."""
+    (name, measurement), *others = by_model.items()
+    for other_name, other in others:
+        difference = mismatch(measurement, other)
+        if difference:
+            raise UserError(
+                f"{name} and {other_name} can't be compared: '{other.name}' was measured with "
+                f"{difference}. Evaluate both in the same way.",
+                code="unlike-protocols",
+            )
 
 
 def _row(m: Measurement) -> list[str]:
     return [
         m.name + (f" ({m.detail})" if m.detail else ""),
-        quantity(m.value, m.unit),
-        interval_text(m) or NONE,
-        floor_text(m),
-        NONE if m.n is None else f"{m.n:,}",
-        NONE if m.seed is None else str(m.seed),
-        m.extractor or NONE,
+        format_quantity(m.value, m.unit),
+        interval_text(m) or EMPTY,
+        reference_text(m),
+        EMPTY if m.n is None else f"{m.n:,}",
+        EMPTY if m.seed is None else str(m.seed),
+        m.extractor or EMPTY,
         " ".join(filter(None, (m.protocol, m.split))),
     ]
 
 
-def floor_text(m: Measurement) -> str:
-    return NONE if m.floor is None else quantity(m.floor, m.unit)
+def reference_text(m: Measurement) -> str:
+    """Return the reference for a table."""
+    return EMPTY if m.reference is None else format_quantity(m.reference, m.unit)
+
+
+def interval_text(m: Measurement) -> str:
+    """Return the interval in brackets for a table; empty if there is none or it is infinite."""
+    if m.interval is None:
+        return ""
+    unit = m.unit if m.unit == "share" else ""
+    ends = [format_quantity(v, unit).removesuffix(" %") for v in m.interval]
+    return f"[{', '.join(ends)}]" if all(map(math.isfinite, m.interval)) else ""
 
 
 def _short(m: Measurement) -> str:
     interval = interval_text(m)
     detail = f"({m.detail})" if m.detail else ""
-    return " ".join(filter(None, (quantity(m.value, m.unit), interval, detail)))
-
-
-def interval_text(m: Measurement) -> str:
-    if m.interval is None:
-        return ""
-    parts = [
-        quantity(v, m.unit if m.unit == "share" else "").removesuffix(" %") for v in m.interval
-    ]
-    return f"[{', '.join(parts)}]" if all(map(math.isfinite, m.interval)) else ""
+    return " ".join(filter(None, (format_quantity(m.value, m.unit), interval, detail)))

@@ -1,28 +1,29 @@
-"""Evaluates a run: finds its data and its extractor, measures, and keeps the report beside it."""
+"""Evaluate runs: load their data, measure, and keep the results in the run folder."""
 
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.lookup import classifier_for
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
-from latentarium.evaluation.duality_gap import exploitability
-from latentarium.evaluation.evaluate import can_be_judged, evaluate, sections_of
+from latentarium.evaluation.duality_gap import estimate_duality_gap
+from latentarium.evaluation.evaluate import can_train_classifier, evaluate, sections_for
 from latentarium.evaluation.report import Report
 from latentarium.machine import describe_machine, versions
-from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, judge_for
+from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions
 from latentarium.metrics.inception import Inception
 from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
 
-MOMENTS = 12
-"""At which a game is measured, at most: they lie evenly in log(step)."""
-RESPONSE_STEPS, RESPONSE_RATE, BATCHES = 50, 1e-3, 10
-"""Of the best responses: their moves, the largest of their learning rates, and the held-out
-batches that they are measured on. Half a tour's, so that a moment takes seconds."""
+MAX_SNAPSHOTS = 12
+"""Snapshots at which the duality gap is measured, evenly spaced in log(step)."""
+RESPONSE_STEPS, RESPONSE_RATE, NUM_BATCHES = 50, 1e-3, 10
+"""Steps and largest learning rate of best responses, and the held-out batches to measure on: few
+enough that a snapshot takes seconds."""
 
 
 def evaluate_run(
@@ -31,34 +32,36 @@ def evaluate_run(
     data: str | None = None,
     n: int = 10_000,
     seed: int = 0,
-    extractor: Literal["auto", "judge", "random", "pca"] = "auto",
+    extractor: Literal["auto", "classifier", "random", "pca"] = "auto",
     inception_weights: Path | None = None,
     nll_samples: int = 500,
-    shown: ConsoleProgress,
+    display: ConsoleProgress,
 ) -> Report:
-    """Measures all that fits the run's model, and writes metrics.json into the folder.
+    """Measure everything that applies to the run's model, and write metrics.json into its folder.
 
     Arguments:
         folder: A run whose training has ended.
         data: Real images; None: those that it was trained on.
-        n, seed, nll_samples: As for `metrics.evaluate.evaluate`.
-        extractor: auto: the judge where there are labels, else random convolutions.
-        inception_weights: Weights of Inception, which then is the extractor.
-        shown: Where progress goes.
+        n, seed, nll_samples: As for `evaluate`.
+        extractor: "auto": the classifier if there are labels, else random convolutions.
+        inception_weights: Weights of the Inception network, which then is the extractor.
+        display: Where progress is shown.
 
     Raises:
-        UserError: The run has no weights yet, or the data are not of its kind.
+        UserError: The run has no weights yet, or the data don't fit it.
     """
     run = Run(folder)
     model = run.load()
-    real = data_of(run, data)
-    judge = judge_for(real, progress=shown.print) if can_be_judged(real) else None
-    chosen = _extractor(extractor, inception_weights, real, judge)
-    bar = shown.task(str(folder), len(sections_of(model, real, judge is not None)))
+    images = load_run_data(run, data)
+    classifier = None
+    if can_train_classifier(images):
+        classifier = classifier_for(images, progress=display.print)
+    chosen = _extractor(extractor, inception_weights, images, classifier)
+    bar = display.task(str(folder), len(sections_for(model, images, classifier)))
     report = evaluate(
         model,
-        real,
-        judge=judge,
+        images,
+        classifier=classifier,
         extractor=chosen,
         n=n,
         seed=seed,
@@ -78,101 +81,112 @@ def evaluate_run(
     return report
 
 
-def measure_gap(
-    folder: str | Path, *, data: str | None = None, shown: ConsoleProgress
+def measure_duality_gap(
+    folder: str | Path, *, data: str | None = None, display: ConsoleProgress
 ) -> dict[str, Any]:
-    """Measures how much each player could have gained by moving alone, at the moments of the
-    training whose weights were kept, and writes it into gap.json after each. What is there
-    already is kept.
+    """Measure the duality gap at snapshots of a training.
+
+    duality_gap.json is written after each snapshot, so the measurement can be followed and, if
+    interrupted, resumed.
 
     Arguments:
         folder: A run with snapshots; it may still be training.
         data: Real images; None: those that it was trained on.
-        shown: Where progress goes.
+        display: Where progress is shown.
 
     Returns:
-        protocol; wanted: all steps; moments: by step as text, `Exploitability` and `seconds`.
+        protocol: the settings; wanted: the steps of all snapshots to measure; snapshots: by step
+        (as a string), the content of `DualityGap` and `seconds`.
 
     Raises:
-        UserError: No weights were kept, or the data are not of its kind.
+        UserError: The run has no snapshots (code "no-snapshots"), or the data don't fit it.
     """
     run = Run(folder)
-    kept = run.snapshots()
-    if not kept:
+    snapshots = run.snapshots()
+    if not snapshots:
         raise UserError(
-            f"{folder} kept no weights on its way: train again with --train.snapshots 24."
+            f"{folder} has no snapshots: train again with --train.snapshots 24.",
+            code="no-snapshots",
         )
-    real, seed = data_of(run, data), run.config.train.seed
+    images, seed = load_run_data(run, data), run.config.train.seed
     optimizer = replace(run.config.optimizer, learning_rate=RESPONSE_RATE)
-    batch_size = min(64, len(real.validation))
+    batch_size = min(64, len(images.validation))
     protocol = {
-        "response_steps": RESPONSE_STEPS, "learning_rate": RESPONSE_RATE, "num_batches": BATCHES,
-        "batch_size": batch_size, "split": "validation", "seed": seed,
+        "response_steps": RESPONSE_STEPS, "learning_rate": RESPONSE_RATE,
+        "num_batches": NUM_BATCHES, "batch_size": batch_size, "split": "validation", "seed": seed,
     }  # fmt: skip
-    wanted = [kept[round(i * (len(kept) - 1) / (MOMENTS - 1))] for i in range(MOMENTS)]
-    wanted = wanted if len(kept) > MOMENTS else kept
-    before = run.gap() or {}
-    known = before.get("moments", {}) if before.get("protocol") == protocol else {}
-    found = {str(step): known[str(step)] for step in wanted if str(step) in known}
+    wanted = snapshots
+    if len(snapshots) > MAX_SNAPSHOTS:
+        last = len(snapshots) - 1
+        wanted = [snapshots[round(i * last / (MAX_SNAPSHOTS - 1))] for i in range(MAX_SNAPSHOTS)]
+    previous = run.duality_gap() or {}
+    known = previous.get("snapshots", {}) if previous.get("protocol") == protocol else {}
+    gaps = {str(step): known[str(step)] for step in wanted if str(step) in known}
 
-    def kept_so_far() -> dict[str, Any]:
-        ordered = {str(step): found[str(step)] for step in wanted if str(step) in found}
-        return {"protocol": protocol, "wanted": wanted, "moments": ordered}
+    def content() -> dict[str, Any]:
+        ordered = {str(step): gaps[str(step)] for step in wanted if str(step) in gaps}
+        return {"protocol": protocol, "wanted": wanted, "snapshots": ordered}
 
-    run.save_gap(kept_so_far())  # who waits sees how much there is to do
-    bar = shown.task(str(folder), len(wanted), len(found))
+    run.save_duality_gap(content())  # tells readers how much there is to measure
+    bar = display.task(str(folder), len(wanted), len(gaps))
     for step in wanted:
-        if str(step) in found:
+        if str(step) in gaps:
             continue
-        began = time.monotonic()
-        at = exploitability(
-            run.load(step), real.train, real.validation, optimizer=optimizer, seed=seed,
-            response_steps=RESPONSE_STEPS, num_batches=BATCHES, batch_size=batch_size,
+        start = time.monotonic()
+        gap = estimate_duality_gap(
+            run.load(step), images.train, images.validation, optimizer=optimizer, seed=seed,
+            response_steps=RESPONSE_STEPS, num_batches=NUM_BATCHES, batch_size=batch_size,
         )  # fmt: skip
-        found[str(step)] = {**asdict(at), "seconds": time.monotonic() - began}
-        run.save_gap(kept_so_far())
-        bar.update(len(found))
+        gaps[str(step)] = {**asdict(gap), "seconds": time.monotonic() - start}
+        run.save_duality_gap(content())
+        bar.update(len(gaps))
     bar.end()
-    return kept_so_far()
+    return content()
 
 
-def data_of(run: Run, source: str | None = None) -> Data:
-    """The real images beside which a run is looked at: those it was trained on, or others of the
-    same kind.
+def load_run_data(run: Run, source: str | None = None) -> Data:
+    """Load the real images that a run was trained on, or others like them.
+
+    Arguments:
+        run: The run.
+        source: Other images; None: those that it was trained on.
 
     Raises:
-        UserError: The source no longer holds what the run was trained on, or images of another
-            shape or other classes are given.
+        UserError: The source has changed since the training (code "data-changed"), or the images
+            have another shape or other classes (code "data-mismatch").
     """
     data = load_data(source or run.config.train.data, size=run.config.train.image_size)
     card = data.card
     if source is None and card.fingerprint != run.data.fingerprint:
         raise UserError(
-            f"{run.config.train.data} no longer holds the images that {run.folder} was trained on "
-            f"(fingerprint {card.fingerprint[:12]}, not {run.data.fingerprint[:12]}): give them "
-            "with --data."
+            f"{run.config.train.data} no longer contains the images that {run.folder} was trained "
+            f"on (fingerprint {card.fingerprint[:12]}, not {run.data.fingerprint[:12]}): give "
+            "them with --data.",
+            code="data-changed",
         )
     if card.image_shape != run.data.image_shape or card.classes != run.data.classes:
         raise UserError(
-            f"{run.folder} was trained on images of {run.data.image_shape} with "
-            f"{len(run.data.classes)} classes; {card.source} has {card.image_shape} and "
-            f"{len(card.classes)}: give data of the same kind."
+            f"{run.folder} was trained on images of shape {run.data.image_shape} with "
+            f"{len(run.data.classes)} classes, but {card.source} has shape {card.image_shape} and "
+            f"{len(card.classes)} classes: give data of the same kind.",
+            code="data-mismatch",
         )
     return data
 
 
 def _extractor(
-    name: str, inception_weights: Path | None, data: Data, judge: Judge | None
+    name: str, inception_weights: Path | None, data: Data, classifier: Classifier | None
 ) -> Extractor:
     if inception_weights is not None:
         return Inception(inception_weights)
     if name == "pca":
         return PixelPCA.fit(data.train.images)
-    if name == "random" or (name == "auto" and judge is None):
+    if name == "random" or (name == "auto" and classifier is None):
         return RandomConvolutions(data.card.image_shape)
-    if judge is None:
+    if classifier is None:
         raise UserError(
-            f"{data.card.source} has no labels, so no judge can be trained on it: give "
-            "--extractor random or pca."
+            f"{data.card.source} has no labels to train a classifier on: use --extractor random "
+            "or pca.",
+            code="no-labels",
         )
-    return judge
+    return classifier

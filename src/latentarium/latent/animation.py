@@ -1,5 +1,4 @@
-"""The time machine as a film: the map on the left, samples of the same latents on the right, and
-the step of the training over them."""
+"""Animated GIFs: of a path's images, and of a run's snapshots."""
 
 import math
 from dataclasses import dataclass
@@ -8,56 +7,74 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentarium.errors import UserError
-from latentarium.image_files import gif_bytes
-from latentarium.latent.snapshots import Moments
-from latentarium.models.inference import fixed_samples, grid
+from latentarium.image_files import gif_bytes, grid
+from latentarium.latent.snapshots import Snapshots
+from latentarium.models.inference import fixed_samples
 from latentarium.shapes import Images, LabelSet, Points
 
-FRAME_MS = 500
-LAST_MS = 2500
-MOST_SIDE, LEAST_SIDE = 560, 280
-"""Pixels of the samples at most, where one of an image's pixels may be a square of several; and of
-the map at least, which is as high as the samples."""
-GAP, HEAD = 10, 30
-MOST_NAMES = 12
-"""Classes that are named on the map."""
-INK = (28, 36, 46)
+FRAME_MS, LAST_FRAME_MS = 500, 2500
+MAX_SAMPLES_SIDE, MIN_MAP_SIDE = 560, 280
+"""Pixels: the samples are enlarged by a whole number up to the first; the map is as high as the
+samples, and at least as the second."""
+MARGIN, TITLE_HEIGHT = 10, 30
+MAX_CLASS_NAMES = 12
+"""Most classes to write on the map."""
+TEXT_COLOUR = (28, 36, 46)
 DOT = 3
-"""Pixels of a point's side."""
-FILLED = 0.8
-"""How much of the paper a point covers: many of them on one place, nearly all."""
-OUTLIERS = 1.0
-"""Percent of points at either side that the map need not show."""
+"""Side of a point in pixels."""
+DOT_OPACITY = 0.8
+OUTLIER_PERCENT = 1.0
+"""Percentage of points at either side that the map may cut off."""
 
 
-def film(moments: Moments) -> bytes:
-    """All moments as a GIF that stays longest at its end; of a model without encoder, the samples
-    alone.
+def path_gif(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> bytes:
+    """Return images as an endless GIF that runs back and forth, without smoothing.
+
+    Arguments:
+        pixels: uint8 (n, channels, height, width).
+        side: Frames are enlarged by the largest whole number that keeps their longer side below
+            it.
+        milliseconds: Duration of a frame; the two ends last four times as long.
+    """
+    scale = max(1, side // max(pixels.shape[2:]))
+    large = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
+    frames = list(np.ascontiguousarray(large if large.shape[3] == 3 else large[..., 0]))
+    times = [milliseconds] * len(frames)
+    times[0] = times[-1] = 4 * milliseconds
+    return gif_bytes(frames + frames[-2:0:-1], times + times[-2:0:-1])
+
+
+def snapshots_gif(snapshots: Snapshots) -> bytes:
+    """Return all snapshots as a GIF: the map on the left, samples from fixed latents on the right,
+    and the step above. Without an encoder there are only the samples.
 
     Raises:
-        UserError: There is no moment.
+        UserError: The run has no snapshots (code "no-snapshots").
     """
-    if not moments.steps:
-        raise UserError("This run kept no moments: train with --train.snapshots 24.")
-    mapped = moments.run.config.model.has_encoder
-    maps = [moments.points(at) if mapped else None for at in range(1, len(moments) + 1)]
+    if not snapshots.steps:
+        raise UserError(
+            "This run has no snapshots: train with --train.snapshots 24.", code="no-snapshots"
+        )
+    has_encoder = snapshots.run.config.model.has_encoder
+    numbers = range(1, len(snapshots) + 1)
+    maps = [snapshots.points(number) if has_encoder else None for number in numbers]
     window = Window.around([points for points in maps if points is not None])
     frames = []
-    for step, points in zip(moments.steps, maps, strict=True):
-        images, columns = fixed_samples(moments.run.load(step))
+    for step, points in zip(snapshots.steps, maps, strict=True):
+        images, columns = fixed_samples(snapshots.run.load(step))
         sheet = _rgb(grid(images, columns, scale=_scale(images, columns)))
         parts = [sheet]
         if window is not None and points is not None:
-            side = max(LEAST_SIDE, len(sheet))
-            labels, classes = moments.labels, moments.data.card.classes
+            side = max(MIN_MAP_SIDE, len(sheet))
+            labels, classes = snapshots.labels, snapshots.data.card.classes
             parts = [draw_map(points, labels, classes, window, side), sheet]
         frames.append(_side_by_side(parts, f"step {step:,}"))
-    return gif_bytes(frames, [FRAME_MS] * (len(frames) - 1) + [LAST_MS])
+    return gif_bytes(frames, [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS])
 
 
 @dataclass(frozen=True)
 class Window:
-    """The part of the plane that all maps of a film show."""
+    """The square of the plane that all maps of an animation show."""
 
     left: float
     low: float
@@ -65,64 +82,67 @@ class Window:
 
     @classmethod
     def around(cls, maps: list[Points]) -> "Window | None":
-        """That which holds nearly all points of all maps; None where there is no map."""
+        """Return the window that contains nearly all points of all maps; None without maps."""
         if not maps:
             return None
-        ends = np.stack([
-            np.percentile(points.numpy(), (OUTLIERS, 100 - OUTLIERS), axis=0) for points in maps
-        ])  # fmt: skip
+        quantiles = (OUTLIER_PERCENT, 100 - OUTLIER_PERCENT)
+        ends = np.stack([np.percentile(points.numpy(), quantiles, axis=0) for points in maps])
         low, high = ends[:, 0].min(0), ends[:, 1].max(0)
         size = 1.08 * max(float((high - low).max()), 1e-6)
         left, bottom = (low + high - size) / 2
         return cls(float(left), float(bottom), size)
 
-    def pixels(self, places: np.ndarray, side: int) -> np.ndarray:
-        """Columns and rows (N, 2) of places, on a picture of so many pixels."""
-        x, y = ((places - (self.left, self.low)) * (side / self.size)).T
+    def pixels(self, points: np.ndarray, side: int) -> np.ndarray:
+        """Return the columns and rows (N, 2) of points in a picture of `side` pixels."""
+        x, y = ((points - (self.left, self.low)) * (side / self.size)).T
         return np.stack([x, side - y], 1)
 
 
 def draw_map(
     points: Points, labels: LabelSet | None, classes: tuple[str, ...], window: Window, side: int
 ) -> np.ndarray:
-    """The map as a uint8 picture (side, side, 3), drawn as the page draws it: a pixel has the mean
-    colour of its points, the stronger the more there are."""
+    """Draw the map as uint8 (side, side, 3), in the way of the studio: a pixel has the mean colour
+    of its points, and is the more opaque the more there are."""
     numbers = np.zeros(len(points), int) if labels is None else labels.numpy()
-    at = np.floor(window.pixels(points.numpy(), side)).astype(int)
-    inside = ((at >= 0) & (at < side - DOT)).all(1)
+    corners = np.floor(window.pixels(points.numpy(), side)).astype(int)
+    inside = ((corners >= 0) & (corners < side - DOT)).all(1)
     dots = np.stack(np.meshgrid(range(DOT), range(DOT)), -1).reshape(1, -1, 2)
-    cells = (at[inside, None] + dots) @ (1, side)
-    hues = np.repeat(_colours(labels is not None)[numbers[inside] % 10], dots.shape[1], axis=0)
+    cells = (corners[inside, None] + dots) @ (1, side)
+    colours = np.repeat(_colours(labels is not None)[numbers[inside] % 10], dots.shape[1], axis=0)
     counts = np.bincount(cells.ravel(), minlength=side * side)
-    sums = [np.bincount(cells.ravel(), hue, side * side) for hue in hues.T]
-    strength = (1 - np.exp(-FILLED * counts))[:, None]
+    sums = [np.bincount(cells.ravel(), channel, side * side) for channel in colours.T]
+    opacity = (1 - np.exp(-DOT_OPACITY * counts))[:, None]
     mean = np.stack(sums, 1) / np.maximum(counts, 1)[:, None]
     picture = Image.fromarray(
-        (255 - strength * (255 - mean)).astype(np.uint8).reshape(side, side, 3)
+        (255 - opacity * (255 - mean)).astype(np.uint8).reshape(side, side, 3)
     )
-    if labels is not None and len(classes) <= MOST_NAMES:
-        pen, font = ImageDraw.Draw(picture), ImageFont.load_default(18)
-        for number, name in enumerate(classes):
-            if (numbers == number).any():
-                middle = window.pixels(
-                    points.numpy()[numbers == number].mean(0, keepdims=True), side
-                )
-                pen.text(
-                    tuple(middle[0]), name, INK, font, "mm", stroke_width=2, stroke_fill="white"
-                )
+    if labels is not None and len(classes) <= MAX_CLASS_NAMES:
+        _write_class_names(picture, points.numpy(), numbers, classes, window)
     return np.asarray(picture)
+
+
+def _write_class_names(
+    picture: Image.Image, points: np.ndarray, numbers: np.ndarray, classes: tuple[str, ...],
+    window: Window,
+) -> None:  # fmt: skip
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(18)
+    for number, name in enumerate(classes):
+        if (numbers == number).any():
+            mean = points[numbers == number].mean(0, keepdims=True)
+            centre = tuple(window.pixels(mean, picture.width)[0])
+            pen.text(centre, name, TEXT_COLOUR, font, "mm", stroke_width=2, stroke_fill="white")
 
 
 def _scale(images: Images, columns: int) -> int:
     rows = math.ceil(len(images) / columns)
-    return max(1, MOST_SIDE // max(rows * images.shape[2], columns * images.shape[3]))
+    return max(1, MAX_SAMPLES_SIDE // max(rows * images.shape[2], columns * images.shape[3]))
 
 
-def _colours(classed: bool) -> np.ndarray:
-    from latentarium.charts import CLASSES  # which takes its time to load
+def _colours(labelled: bool) -> np.ndarray:
+    from latentarium.charts import CLASS_COLOURS  # imports matplotlib, which is slow
 
-    named = CLASSES if classed else ("#7f7f7f",) * 10
-    return np.array([[int(one[i : i + 2], 16) for i in (1, 3, 5)] for one in named])
+    names = CLASS_COLOURS if labelled else ("#7f7f7f",) * 10
+    return np.array([[int(name[i : i + 2], 16) for i in (1, 3, 5)] for name in names])
 
 
 def _rgb(picture: np.ndarray) -> np.ndarray:
@@ -130,13 +150,14 @@ def _rgb(picture: np.ndarray) -> np.ndarray:
 
 
 def _side_by_side(parts: list[np.ndarray], title: str) -> np.ndarray:
-    """Pictures in a row on white, under a title."""
-    high = max(len(part) for part in parts)
-    wide = sum(part.shape[1] + GAP for part in parts) + GAP
-    sheet = Image.new("RGB", (wide, HEAD + high + GAP), "white")
-    left = GAP
+    """Place pictures in a row on white, under a title."""
+    height = max(len(part) for part in parts)
+    width = sum(part.shape[1] + MARGIN for part in parts) + MARGIN
+    sheet = Image.new("RGB", (width, TITLE_HEIGHT + height + MARGIN), "white")
+    left = MARGIN
     for part in parts:
-        sheet.paste(Image.fromarray(part), (left, HEAD))
-        left += part.shape[1] + GAP
-    ImageDraw.Draw(sheet).text((GAP, HEAD // 2), title, INK, ImageFont.load_default(16), "lm")
+        sheet.paste(Image.fromarray(part), (left, TITLE_HEIGHT))
+        left += part.shape[1] + MARGIN
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
+    pen.text((MARGIN, TITLE_HEIGHT // 2), title, TEXT_COLOUR, font, "lm")
     return np.asarray(sheet)

@@ -1,5 +1,5 @@
-"""Images of one class from a model that was never told of classes: draws from the Gaussian of the
-class's own latents, decoded."""
+"""Sample one class from a model that was not trained with labels: draw from the Gaussian of the
+class's latents, and decode."""
 
 import torch
 
@@ -14,39 +14,42 @@ from latentarium.shapes import Images, Latents, LatentSet
 
 
 def class_gaussian(
-    model: LatentModel, data: Data, label: str | int, codes: LatentSet | None = None
+    model: LatentModel, data: Data, label: str | int, latents: LatentSet | None = None
 ) -> FittedGaussian:
-    """The Gaussian of a class in the latent space, by maximum likelihood over a draw from the
-    posterior of each training image.
+    """Fit the Gaussian of a class by maximum likelihood to one draw from the posterior of each of
+    its training images.
 
     Arguments:
-        model: Encodes without the label.
-        data: What it was trained on, with labels.
+        model: A model that encodes without labels.
+        data: The labelled data that it was trained on.
         label: The class, by number or name.
-        codes: The latents of the training images, where they are known already.
+        latents: The latents of the training images; None: they are computed.
 
     Raises:
-        UserError: No labels, an unknown class, or a model whose decoder must be told the class.
+        UserError: An unknown class (code "unknown-class"), no labels, or a model that can't encode
+            without them (code "no-class-gaussian").
     """
     number = class_index(label, data.card.classes)
     if model.decodes_label or not model.has_encoder or data.train.labels is None:
         raise UserError(
-            "Only a model that encodes labelled images, and is not told their class, has a "
-            "Gaussian of each class: leave the gaussian out, or ask by label."
+            "Class Gaussians need labelled data, and a model that encodes without labels: leave "
+            "the gaussian out, or ask by label.",
+            code="no-class-gaussian",
         )
-    z = encode(model, data.train) if codes is None else codes
+    z = encode(model, data.train) if latents is None else latents
     return single_gaussian(z[data.train.labels == number], SHRINKAGE)
 
 
-def gaussian_latents(
+def draw_latents(
     gaussian: FittedGaussian, n: int, seed: int = 0, *, truncation: float = 1.0
 ) -> Latents:
-    """Draws n latents; the truncation scales their deviation from the mean."""
-    return gaussian.sample(n, noise_of(seed), truncation)
+    """Draw n latents; the truncation scales their deviation from the mean."""
+    return gaussian.sample(n, gaussian_noise(seed), truncation)
 
 
-def noise_of(seed: int) -> torch.Generator:
-    """The same for all Gaussians, so that what is dragged from one to another moves smoothly."""
+def gaussian_noise(seed: int) -> torch.Generator:
+    """Return the generator of a seed. All Gaussians share it, so samples change smoothly while a
+    Gaussian is moved."""
     return Noise("class", seed).generator
 
 
@@ -58,5 +61,5 @@ def sample_gaussian(
     *,
     truncation: float = 1.0,
 ) -> Images:
-    """Draws n images in [-1, 1]; the same seed gives the same images."""
-    return decode(model, gaussian_latents(gaussian, n, seed, truncation=truncation))
+    """Return n images in [-1, 1]; the same seed gives the same images."""
+    return decode(model, draw_latents(gaussian, n, seed, truncation=truncation))

@@ -1,8 +1,10 @@
-"""The images of a model in its latent space, and the plane on which a map shows them.
+"""A data set encoded by a model, and the plane on which its map is drawn.
 
-    points      the encoded images on a plane: the latent space itself if it has two dimensions,
-                else the plane of most variance, which says how much of it that is
-    ellipses    each class's Gaussian on the plane
+    latents     one draw from the posterior of each training image
+    plane       the latent space itself if it has two dimensions, else its principal plane
+    gaussians   a Gaussian for each class
+
+A model that can't encode images without their label has a lattice of seeds in place of the plane.
 
 References:
     Latent space cartography (Liu et al., 2019)
@@ -17,34 +19,36 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from latentarium.cached import once
-from latentarium.data.dataset import Data
-from latentarium.evaluation.subject import stratified
-from latentarium.latent.fidelity import kept_share
+from latentarium.cached import cached
+from latentarium.data.dataset import Data, Split
+from latentarium.data.subsets import stratified
+from latentarium.errors import UserError
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
+from latentarium.latent.lattice import seed_lattice
 from latentarium.latent.neighbours import Neighbours
-from latentarium.latent.planes import Plane, principal_plane, turned
-from latentarium.latent.priority_lock import Turns
+from latentarium.latent.planes import Plane, aligned_plane, principal_plane
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import encode
 from latentarium.shapes import LatentSet, Points
 
-NEIGHBOUR = 5
-"""As in the gap share: the distance to the data is that to the 5th nearest latent."""
-SIGMAS = (1.0, 2.0)
+K_NEAREST = 5
+"""The distance of a latent to the data is that to its 5th nearest neighbour."""
+ELLIPSE_SIGMAS = (1.0, 2.0)
+NO_LABEL, MAX_CLASS = 255, 254
 
 
-class Encoded:
-    """The images of a model, encoded.
+class EncodedData:
+    """The images of a data set with their latents.
 
     Arguments:
-        model: In evaluation mode.
-        data: What it was trained on.
-        seed: Of the draws from posteriors, and of the lattice.
-        points: Images on the map, taken from all over the training images, each class with its
-            share of them; 0: all of them, and the validation images after them.
-        towards: Says where the same images lie on a map that this one is to resemble, as far as
-            turning and mirroring can do it.
+        model: A model in evaluation mode.
+        data: The data that it was trained on.
+        seed: Seed of the draws from posteriors, and of the lattice.
+        max_points: Number of training images on the map, a stratified subset; 0: all training
+            images, followed by all validation images.
+        align_to: Returns the coordinates of the same images on another map. The plane's axes are
+            rotated and mirrored to match it. None, or a returned None: no alignment.
+        lock: A re-entrant lock, held while a value is computed and cached; None: a new one.
     """
 
     def __init__(
@@ -53,108 +57,125 @@ class Encoded:
         data: Data,
         seed: int = 0,
         *,
-        points: int = 0,
-        towards: Callable[[], Points | None] | None = None,
+        max_points: int = 0,
+        align_to: Callable[[], Points | None] | None = None,
+        lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self.model, self.data, self.seed = model, data, seed
-        self.train = stratified(data.train, points) if points else data.train
-        self._towards = towards
-        self._shows_held_out = not points
-        self._lock = threading.RLock()
-        self._turns = Turns(self._lock)
+        self.train = stratified(data.train, max_points) if max_points else data.train
+        self._align_to = align_to
+        self._includes_held_out = not max_points
+        self._lock = threading.RLock() if lock is None else lock
 
     @property
-    def in_turn(self) -> AbstractContextManager[object]:
-        """For who uses the model: one at a time, since the processors are shared."""
-        return self._turns
-
-    @property
-    def has_map(self) -> bool:
-        """Whether images can be encoded, without their label."""
+    def can_encode(self) -> bool:
+        """True if the model encodes images without being told their label."""
         return self.model.has_encoder and not self.model.decodes_label
 
-    @once
-    def codes(self) -> LatentSet:
+    def require_encoder(self) -> None:
+        """Raise UserError (code "no-encoder") if images have no latents."""
+        if not self.can_encode:
+            raise UserError(
+                "This model has no encoder that works without a label, so images have no latents: "
+                "use an autoencoder or an unconditional VAE, or give a place on the lattice.",
+                code="no-encoder",
+            )
+
+    @cached
+    def latents(self) -> LatentSet:
         """A draw from the posterior of each training image."""
         return encode(self.model, self.train, self.seed)
 
-    @once
-    def held_out_codes(self) -> LatentSet:
-        """The same of the validation images."""
+    @cached
+    def held_out_latents(self) -> LatentSet:
+        """A draw from the posterior of each validation image."""
         return encode(self.model, self.data.validation, self.seed)
 
     @property
-    def count(self) -> int:
-        """Images on the map."""
-        return len(self.train) + (len(self.data.validation) if self._shows_held_out else 0)
+    def splits(self) -> list[Split]:
+        """The splits whose images are on the map, in the order of their numbers."""
+        return [self.train, self.data.validation][: 1 + self._includes_held_out]
 
-    def shown_codes(self) -> LatentSet:
-        """The latents on the map: those of the training images, then those of the validation
-        images."""
-        return torch.cat([self.codes, self.held_out_codes]) if self._shows_held_out else self.codes
+    @property
+    def num_images(self) -> int:
+        """Number of images on the map."""
+        return sum(map(len, self.splits))
 
-    def shown_classes(self) -> np.ndarray:
-        """Their class numbers as uint8; 255 where there is none, 254 for the 254th and all
-        after."""
-        splits = [self.train, self.data.validation][: 1 + self._shows_held_out]
+    def all_latents(self) -> LatentSet:
+        """Return the latents of all images on the map."""
+        if not self._includes_held_out:
+            return self.latents
+        return torch.cat([self.latents, self.held_out_latents])
+
+    def class_numbers(self) -> np.ndarray:
+        """Return the class of each image on the map as uint8; 255 without labels, 254 for the
+        254th and all later classes."""
         return np.concatenate([
-            np.full(len(split), 255, np.uint8) if split.labels is None
-            else split.labels.clamp_max(254).numpy().astype(np.uint8)
-            for split in splits
+            np.full(len(split), NO_LABEL, np.uint8) if split.labels is None
+            else split.labels.clamp_max(MAX_CLASS).numpy().astype(np.uint8)
+            for split in self.splits
         ])  # fmt: skip
 
     def image(self, number: int) -> Tensor | None:
-        """The pixels of an image on the map, uint8 (C, H, W); None where there is none."""
-        if 0 <= number < len(self.train):
-            return self.train.images[number]
-        number -= len(self.train)
-        if self._shows_held_out and 0 <= number < len(self.data.validation):
-            return self.data.validation.images[number]
+        """Return the pixels of an image on the map, uint8 (C, H, W); None if there is no image of
+        this number."""
+        for split in self.splits:
+            if 0 <= number < len(split):
+                return split.images[number]
+            number -= len(split)
         return None
 
-    @once
+    @cached
     def plane(self) -> Plane:
-        """Where the map lies in the latent space."""
+        """The plane of the map."""
+        self.require_encoder()
         if self.model.latent_dim == 2:
             axes = torch.eye(2, dtype=torch.float64)
             return Plane(origin=torch.zeros(2, dtype=torch.float64), axes=axes, variance_share=1.0)
-        plane = principal_plane(self.codes)
-        towards = self._towards() if self._towards else None
-        return plane if towards is None else turned(plane, self.codes, towards)
+        plane = principal_plane(self.latents)
+        target = self._align_to() if self._align_to else None
+        return plane if target is None else aligned_plane(plane, self.latents, target)
 
     def points(self, plane: Plane | None = None) -> np.ndarray:
-        """All images on the map, or on another plane, float32 (N, 2)."""
+        """Return the coordinates of all images on the map's plane, or on another one, float32
+        (N, 2)."""
         with self._lock:
-            return (plane or self.plane).project(self.shown_codes()).float().numpy()
+            return (plane or self.plane).project(self.all_latents()).float().numpy()
 
-    @once
+    def unproject(self, points: Tensor, plane: Plane | None = None) -> LatentSet:
+        """Return the latents of points (N, 2) of the map's plane, or of another one; for a model
+        that can't encode, of points of the lattice."""
+        if plane is None and not self.can_encode:
+            return self.lattice(points)
+        return (plane or self.plane).unproject(points).float()
+
+    def lattice(self, points: Tensor) -> LatentSet:
+        """Return the latents of points (N, 2) of the lattice of seeds."""
+        return seed_lattice(points, self.model.latent_dim, self.seed)
+
+    @cached
     def gaussians(self) -> ClassGaussians | None:
-        """The Gaussian of each class; None without labels, or where a class has too few images."""
+        """The Gaussian of each class; None without labels, or if a class has fewer than two
+        images."""
         labels, names = self.train.labels, self.data.card.classes
         if labels is None or int(labels.bincount(minlength=len(names)).min()) < 2:
             return None
-        return ClassGaussians.fit(self.codes, labels, len(names))
+        return ClassGaussians.fit(self.latents, labels, len(names))
 
     def ellipses(self, plane: Plane | None = None) -> list[tuple[Ellipse, ...]]:
-        """The Gaussian of each class on the map, or on another plane, at one and two standard
-        deviations."""
+        """Return the Gaussian of each class on the plane, at one and at two standard deviations;
+        an empty list without class Gaussians."""
         with self._lock:
-            fitted = self.gaussians
-            if fitted is None:
+            gaussians = self.gaussians
+            if gaussians is None:
                 return []
-            return [fitted.ellipses(plane or self.plane, sigmas) for sigmas in SIGMAS]
+            return [gaussians.ellipses(plane or self.plane, sigmas) for sigmas in ELLIPSE_SIGMAS]
 
-    def neighbours(self, z: LatentSet, k: int = NEIGHBOUR) -> Neighbours:
-        """The training images that lie nearest, by their numbers."""
+    def neighbours(self, z: LatentSet, k: int = K_NEAREST) -> Neighbours:
+        """Return the k nearest training images of each latent, by number."""
         distance, index = self._index.kneighbors(z.double().numpy(), min(k, len(self.train)))
         return Neighbours(distance=torch.from_numpy(distance), index=torch.from_numpy(index))
 
-    @once
+    @cached
     def _index(self) -> NearestNeighbors:
-        return NearestNeighbors(n_neighbors=NEIGHBOUR).fit(self.codes.double().numpy())
-
-    @once
-    def fidelity(self) -> float | None:
-        """The share of what varies between held-out images that reconstructions keep; None where
-        it is unknown."""
-        return kept_share(self.model, self.data.validation) if self.has_map else None
+        return NearestNeighbors(n_neighbors=K_NEAREST).fit(self.latents.double().numpy())

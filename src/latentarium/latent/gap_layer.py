@@ -1,123 +1,193 @@
-"""How unusual each place of a map is: a grid over a part of it, from coarse to fine.
+"""How unusual each cell of a grid over a map is, computed from coarse to fine.
 
-trust        by any measure: as red as the cursor's ring would be there
-distance     to the data
-round_trip   |E(D(z)) - z|
-doubt        entropy of the judge before the decoded image
-stretch      of the decoder
+    rarity       by all measures: 1 - level, as for a single image
+    distance     rarity by the distance to the data
+    round_trip   rarity by |E(D(z)) - z|
+    doubt        rarity by the entropy of the classifier's probabilities
+    stretch      rarity by the decoder's volume element
+
+Values are shares of held-out images that are less unusual: 1 is a gap.
 """
 
-import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
 from latentarium.errors import UserError
-from latentarium.latent.calibration import levels_of
+from latentarium.latent.calibration import SCORE_COLUMNS, levels_of
+from latentarium.latent.encoded import EncodedData
 from latentarium.latent.gaps import decoder_stretch, percentile_among
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.planes import Plane
-from latentarium.latent.scores import AT_ONCE, YIELD
+from latentarium.latent.planes import MAX_COORDINATE, Plane
+from latentarium.latent.scored_decoder import ScoredDecoder
 from latentarium.shapes import LatentSet, PerPoint
-from latentarium.studio.protocol import FARTHEST, TRUST
 
-GAPS = ("trust", "distance", "round_trip", "stretch", "doubt")
-STEPS = (16, 8, 4, 2)
-"""Cells from one to the next, of the first passes; the last one looks at all that are left."""
-FEW = 16
-"""Latents in one turn, where each takes a Jacobian."""
-HELD_OUT = 500
-"""Images that say what stretch is usual, at most."""
-KEPT = 16
-"""Grids of one map."""
+GAP_MEASURES = ("rarity", "distance", "round_trip", "stretch", "doubt")
+STRIDES = (16, 8, 4, 2)
+"""Cells between two centres in the first passes; a last pass covers the remaining cells."""
+MAX_HELD_OUT = 500
+"""Most held-out images for the calibration of the stretch."""
+MAX_CACHED = 16
+"""Most grids to keep for one map."""
 Box = tuple[float, float, float, float]
-"""Left, right, low and high end, on the map."""
-Parts = Generator["Part", None, None]
-_kept: "WeakKeyDictionary[Atlas, dict[tuple[bool, Box, int, bytes], np.ndarray]]" = (
-    WeakKeyDictionary()
-)
-_usual_stretch: "WeakKeyDictionary[Atlas, PerPoint]" = WeakKeyDictionary()
+"""Left, right, low and high end of a part of the map."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class LayerPart:
     """A part of a layer."""
 
     values: np.ndarray
-    """float32, in the order of `coarse_to_fine`; none while it is learned what is usual."""
+    """float32, in the order of `coarse_to_fine`; empty during the calibration."""
     done: int
-    """Images that were looked at until now."""
-    of: int
+    """Latents evaluated so far."""
+    total: int
 
 
-def gaps_of(atlas: Atlas) -> list[str]:
-    """By what a gap can be shown: all that fits the model and its images."""
-    if not atlas.has_map:
-        return []
-    return [name for name in GAPS if name != "doubt" or atlas.judge is not None]
+LayerParts = Iterator[LayerPart]
 
 
-def gap_parts(
-    atlas: Atlas, definition: str, box: Box, cells: int = 64, *, plane: Plane | None = None
-) -> Parts:
-    """How unusual each place of a grid is: the share of held-out images that are less so. Others
-    have their turns with the model between two parts.
+class GapLayers:
+    """Computes layers, and keeps the last ones.
 
     Arguments:
-        atlas: The model's map.
-        definition: One of `gaps_of`.
-        box: What part of the map.
-        cells: Of each side.
-        plane: Where the box lies; None: that of the map.
-
-    Raises:
-        UserError: No such definition for this model, or a box without inside.
+        encoded: A model's encoded data.
+        decoder: The model's decoder with its scores.
+        chunk_size: Latents per part.
+        stretch_chunk_size: Latents per part for the stretch, each of which takes a Jacobian.
     """
-    if definition not in gaps_of(atlas):
-        known = ", ".join(gaps_of(atlas)) or "another model, for this one has no encoder"
-        raise UserError(f"Gaps can't be shown by '{definition[:40]}' here: choose {known}.")
-    left, right, low, high = box
-    inside = left < right and low < high and max(map(abs, box)) <= FARTHEST
-    if not (inside and 2 <= cells <= 128):
-        raise UserError("A layer needs a box with an inside, and 2 to 128 cells a side.")
-    plane, kept = plane or atlas.plane, _kept.setdefault(atlas, {})
-    where = torch.cat([plane.origin[None], plane.axes]).numpy().tobytes()
-    key = (definition == "stretch", box, cells, where)
-    column = 0 if definition == "stretch" else _column(definition)
-    if key in kept:
-        values = kept[key][:, column]
-        yield Part(values=values, done=len(values), of=len(values))
-        return
-    z = plane.unproject(torch.from_numpy(places(box, cells))).float()
-    looks = _stretches(atlas, z) if definition == "stretch" else _trusts(atlas, z)
-    found = []
-    for rows, done, of in looks:
-        found.append(rows)
-        yield Part(values=rows[:, column], done=done, of=of)
-    with atlas.in_turn:
-        if len(kept) >= KEPT:
-            kept.pop(next(iter(kept)))
-        kept[key] = np.concatenate(found)
+
+    def __init__(
+        self,
+        encoded: EncodedData,
+        decoder: ScoredDecoder,
+        chunk_size: int = 64,
+        stretch_chunk_size: int = 16,
+    ) -> None:
+        self._encoded, self._decoder = encoded, decoder
+        self.chunk_size, self.stretch_chunk_size = chunk_size, stretch_chunk_size
+        self._cache: dict[tuple[bool, Box, int, bytes], np.ndarray] = {}
+        self._held_out_stretch: PerPoint | None = None
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The measures that this model has; none if it can't encode, "doubt" with a classifier."""
+        if not self._encoded.can_encode:
+            return ()
+        has_classifier = self._decoder.classifier is not None
+        return tuple(name for name in GAP_MEASURES if name != "doubt" or has_classifier)
+
+    def grid(
+        self, measure: str, box: Box, cells: int = 64, plane: Plane | None = None
+    ) -> np.ndarray:
+        """Return a layer as float32 (cells, cells), the topmost row first. See `parts`."""
+        grid = np.empty((cells, cells), np.float32)
+        parts = [part.values for part in self.parts(measure, box, cells, plane)]
+        grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
+        return grid
+
+    def parts(
+        self, measure: str, box: Box, cells: int = 64, plane: Plane | None = None
+    ) -> Iterator[LayerPart]:
+        """Compute a layer part by part.
+
+        Arguments:
+            measure: One of `GAP_MEASURES` that the model has.
+            box: The part of the map to cover.
+            cells: Cells per side, 2 to 128.
+            plane: The plane of the box; None: the map's own.
+
+        Raises:
+            UserError: The model can't encode (code "no-encoder") or has no such measure (code
+                "unknown-measure"), or the box is empty or too large (code "invalid-box"). All are
+                raised before the first part.
+        """
+        self._encoded.require_encoder()
+        if measure not in self.measures:
+            raise UserError(
+                f"This map has no gap measure {measure[:40]!r}: choose "
+                f"{', '.join(self.measures)}.",
+                code="unknown-measure",
+            )
+        left, right, low, high = box
+        valid = left < right and low < high and max(map(abs, box)) <= MAX_COORDINATE
+        if not (valid and 2 <= cells <= 128):
+            raise UserError(
+                f"The box {box} with {cells} cells a side is not valid: give left < right, low < "
+                f"high, coordinates up to {MAX_COORDINATE:g}, and 2 to 128 cells.",
+                code="invalid-box",
+            )
+        plane = plane or self._encoded.plane
+        return self._parts(measure, box, cells, plane)
+
+    def _parts(self, measure: str, box: Box, cells: int, plane: Plane) -> Iterator[LayerPart]:
+        where = torch.cat([plane.origin[None], plane.axes]).numpy().tobytes()
+        key = (measure == "stretch", box, cells, where)
+        column = 0 if measure == "stretch" else _column(measure)
+        if key in self._cache:
+            values = self._cache[key][:, column]
+            yield LayerPart(values=values, done=len(values), total=len(values))
+            return
+        z = plane.unproject(torch.from_numpy(cell_centres(box, cells))).float()
+        chunks = self._stretch_chunks(z) if measure == "stretch" else self._score_chunks(z)
+        tables = []
+        for table, done, total in chunks:
+            tables.append(table)
+            if done == total:
+                self._store(key, np.concatenate(tables))
+            yield LayerPart(values=table[:, column], done=done, total=total)
+
+    def _store(self, key: tuple[bool, Box, int, bytes], table: np.ndarray) -> None:
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[key] = table
+
+    def _score_chunks(self, z: LatentSet) -> Iterator[tuple[np.ndarray, int, int]]:
+        """Yield all measures but the stretch, since a request for one is followed by others."""
+        done = 0
+        for chunk in z.split(self.chunk_size):
+            table = self._decoder.decode_scored(chunk).scores
+            table[:, _column("rarity")] = 1 - levels_of(table).numpy()
+            done += len(chunk)
+            yield table, done, len(z)
+
+    def _stretch_chunks(self, z: LatentSet) -> Iterator[tuple[np.ndarray, int, int]]:
+        held_out, size = self._held_out_stretch, self.stretch_chunk_size
+        reference = self._encoded.held_out_latents[:MAX_HELD_OUT] if held_out is None else z[:0]
+        total, done, stretches = len(reference) + len(z), 0, []
+        for chunk in reference.split(size) if len(reference) else ():
+            stretches.append(self._stretch(chunk))
+            done += len(chunk)
+            yield np.empty((0, 1), np.float32), done, total
+        if held_out is None:
+            held_out = self._held_out_stretch = torch.cat(stretches)
+        for chunk in z.split(size):
+            rarity = percentile_among(self._stretch(chunk), held_out)
+            done += len(chunk)
+            yield rarity.float()[:, None].numpy(), done, total
+
+    def _stretch(self, z: LatentSet) -> PerPoint:
+        model = self._encoded.model
+        return decoder_stretch(model.decode, z.to(model.device)).cpu()
 
 
 def coarse_to_fine(cells: int) -> np.ndarray:
-    """All cells of a grid as (row, column), each once: the middles of large squares, then those of
-    squares half as large, and at the end all that are left."""
-    left = np.ones((cells, cells), bool)
+    """Return all cells of a grid as (row, column), each once: the centres of large squares, then
+    of squares half as large, and finally all remaining cells."""
+    remaining = np.ones((cells, cells), bool)
     passes = []
-    for step in STEPS:
-        at = np.arange(step // 2, cells, step)
-        rows, columns = (one.ravel() for one in np.meshgrid(at, at, indexing="ij"))
-        left[rows, columns] = False
+    for stride in STRIDES:
+        centres = np.arange(stride // 2, cells, stride)
+        rows, columns = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
+        remaining[rows, columns] = False
         passes.append(np.stack([rows, columns], 1))
-    return np.concatenate([*passes, np.argwhere(left)])
+    return np.concatenate([*passes, np.argwhere(remaining)])
 
 
-def places(box: Box, cells: int) -> np.ndarray:
-    """The middle of each cell on the map, float64 (cells^2, 2), in that order."""
+def cell_centres(box: Box, cells: int) -> np.ndarray:
+    """Return the centre of each cell on the map, float64 (cells^2, 2), in the order of
+    `coarse_to_fine`."""
     left, right, low, high = box
     rows, columns = coarse_to_fine(cells).T
     x = left + (right - left) * (columns + 0.5) / cells
@@ -125,44 +195,5 @@ def places(box: Box, cells: int) -> np.ndarray:
     return np.stack([x, y], 1)
 
 
-Looks = Generator[tuple[np.ndarray, int, int], None, None]
-"""Rows of values, how many images were looked at, of how many."""
-
-
-def _column(definition: str) -> int:
-    return TRUST.index("level" if definition == "trust" else f"{definition}_rarity")
-
-
-def _trusts(atlas: Atlas, z: LatentSet) -> Looks:
-    """All measures of trust at once: who asks for one will ask for the others."""
-    done = 0
-    for part in z.split(AT_ONCE):
-        with atlas.in_turn:
-            trust = atlas.decoded(part).trust
-        trust[:, _column("trust")] = 1 - levels_of(trust).numpy()
-        done += len(part)
-        yield trust, done, len(z)
-        time.sleep(YIELD)
-
-
-def _stretches(atlas: Atlas, z: LatentSet) -> Looks:
-    usual = _usual_stretch.get(atlas)
-    first = atlas.held_out_codes[:HELD_OUT] if usual is None else z[:0]
-    of, done, found = len(first) + len(z), 0, []
-    for part in first.split(FEW) if len(first) else ():
-        found.append(_stretch(atlas, part))
-        done += len(part)
-        yield np.empty((0, 1), np.float32), done, of
-    if usual is None:
-        usual = _usual_stretch[atlas] = torch.cat(found)
-    for part in z.split(FEW):
-        rarity = percentile_among(_stretch(atlas, part), usual)
-        done += len(part)
-        yield rarity.float()[:, None].numpy(), done, of
-
-
-def _stretch(atlas: Atlas, z: LatentSet) -> PerPoint:
-    with atlas.in_turn:
-        found = decoder_stretch(atlas.model.decode, z.to(atlas.model.device)).cpu()
-    time.sleep(YIELD)
-    return found
+def _column(measure: str) -> int:
+    return SCORE_COLUMNS.index("level" if measure == "rarity" else f"{measure}_rarity")

@@ -1,9 +1,9 @@
-"""Gaps: regions of the latent space that the prior reaches and the encoded data does not.
+"""Gaps: regions of the latent space that the prior covers and the encoded data does not.
 
-    distance     from z to its k-th nearest code; its percentile among held-out latents says how
-                 far that is for this model: 1 is farther than every held-out one
+    distance     from z to its k-th nearest training latent; compared with the distances of
+                 held-out latents, it becomes a percentile
     density      k-nearest-neighbour estimate, log k / (N V_Z r^Z)
-    round trip   |E(D(z)) - z|: what the encoder makes of what the decoder made
+    round trip   |E(D(z)) - z|
     stretch      sqrt det J^T J of the decoder: volume of image space per volume of latent space
     gap share    the share of prior draws farther from data than 99 % of held-out latents
 
@@ -28,44 +28,48 @@ from latentarium.shapes import ClassScores, LatentSet, OtherLatentSet, PerOther,
 from latentarium.stats.intervals import Interval, bootstrap, wilson
 
 RESAMPLES = 1000
-IMAGES = 1024
-"""Derivatives of images at once: memory, not meaning."""
+MAX_DERIVATIVES = 1024
+"""Derivatives of images to compute at once; a bound on memory."""
 
 
-def distance_to_data(codes: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
-    """The distance to the k-th nearest code, in units of z. Codes must not contain z itself, so
-    measure held-out latents against training codes.
+def distance_to_data(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
+    """Return the distance of z to its k-th nearest latent, in units of z.
+
+    The latents must not contain z itself: measure held-out latents against training latents.
 
     Raises:
         UserError: As `nearest`.
     """
-    return nearest(codes, z, k).distance[:, -1].contiguous()
+    return nearest(latents, z, k).distance[:, -1].contiguous()
 
 
 def percentile_among(distance: PerPoint, held_out: PerOther) -> PerPoint:
-    """The share of held-out distances that are smaller, from 0 to 1."""
+    """Return the share of held-out values that are smaller, from 0 to 1."""
     ordered = held_out.double().sort().values
     return torch.searchsorted(ordered, distance.double()).double() / len(ordered)
 
 
-def log_density(codes: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
-    """The log density of the codes at z, in nats, from the ball that reaches to the k-th nearest
-    (Loftsgaarden and Quesenberry, 1965). It ranks points well; its level is rough in many
-    dimensions. Infinite where k codes lie on z."""
-    n, dimensions = codes.shape
+def log_density(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
+    """Return the log density of the latents at z, in nats, from the ball up to the k-th nearest
+    one (Loftsgaarden and Quesenberry, 1965).
+
+    It ranks points well; its absolute value is inaccurate in many dimensions. Infinite if k
+    latents are equal to z.
+    """
+    n, dimensions = latents.shape
     log_ball = 0.5 * dimensions * math.log(math.pi) - math.lgamma(0.5 * dimensions + 1)
-    return math.log(k / n) - log_ball - dimensions * distance_to_data(codes, z, k).log()
+    return math.log(k / n) - log_ball - dimensions * distance_to_data(latents, z, k).log()
 
 
 @dataclass(frozen=True, kw_only=True)
 class GapShare:
-    """How much of the prior falls into gaps; 1 - quantile where prior and data agree."""
+    """The share of the prior in gaps; 1 - quantile if prior and data agree."""
 
     share: float
     interval: Interval
-    """Over fresh draws of the prior and fresh held-out latents, which the threshold moves with."""
+    """Over new draws from the prior and new held-out latents, which move the threshold."""
     threshold: float
-    """The distance beyond which a latent counts as in a gap."""
+    """The distance beyond which a latent is in a gap."""
     quantile: float
     n: int
 
@@ -73,50 +77,54 @@ class GapShare:
 def gap_share(
     distance: PerPoint, held_out: PerOther, quantile: float = 0.99, *, seed: int = 0
 ) -> GapShare:
-    """The share of prior draws that lie farther from data than this quantile of held-out latents.
+    """Return the share of prior draws that are farther from data than a quantile of held-out
+    latents.
 
     Arguments:
-        distance: Of draws from the prior to the training codes.
-        held_out: Of held-out latents to the same codes, with the same k.
-        quantile: Share of held-out latents that count as near.
-        seed: Of the interval.
+        distance: Distances of draws from the prior to the training latents.
+        held_out: Distances of held-out latents to the same latents, with the same k.
+        quantile: Share of held-out latents that are not in a gap, by definition.
+        seed: Seed of the interval.
 
     Raises:
-        UserError: A quantile outside 0 to 1, or too few held-out latents to find it.
+        UserError: A quantile outside 0 to 1, or too few latents to estimate it (code
+            "too-few-latents").
     """
     if not 0 < quantile < 1 or len(held_out) * (1 - quantile) < 1 or len(distance) == 0:
         raise UserError(
-            f"The {quantile} quantile of {len(held_out)} held-out latents is beyond the last of "
-            "them: give more, or a smaller quantile between 0 and 1, and draws of the prior."
+            f"The {quantile} quantile can't be estimated from {len(held_out)} held-out latents "
+            f"and {len(distance)} draws: give more of them, or a smaller quantile above 0.",
+            code="too-few-latents",
         )
     distance, held_out = distance.double(), held_out.double()
     threshold = float(held_out.quantile(quantile))
     n = len(distance)
     return GapShare(
         share=int((distance > threshold).sum()) / n,
-        interval=_beyond(distance, held_out, quantile, seed),
+        interval=_share_interval(distance, held_out, quantile, seed),
         threshold=threshold,
         quantile=quantile,
         n=n,
     )
 
 
-def _beyond(distance: Tensor, held_out: Tensor, quantile: float, seed: int) -> Interval:
-    """Where 95 % of the shares lie, over resamples of the held-out latents, which give the
-    threshold, and over the shares that so many draws beyond it speak for (Jeffreys, 1946)."""
+def _share_interval(distance: Tensor, held_out: Tensor, quantile: float, seed: int) -> Interval:
+    """Return the 95 % interval of the share over resamples of the held-out latents, which
+    determine the threshold, and over the posterior of the share for each threshold (Jeffreys,
+    1946)."""
     generator = np.random.default_rng(seed)
     ordered = np.sort(held_out.cpu().numpy())
     n, m = len(distance), len(ordered)
-    drawn = np.sort(generator.integers(m, size=(RESAMPLES, m)), axis=1)  # ranks of what is drawn
-    place = quantile * (m - 1)
-    low, high = drawn[:, math.floor(place)], drawn[:, math.ceil(place)]
-    part = place - math.floor(place)
-    thresholds = (1 - part) * ordered[low] + part * ordered[high]
+    ranks = np.sort(generator.integers(m, size=(RESAMPLES, m)), axis=1)
+    position = quantile * (m - 1)
+    low, high = ranks[:, math.floor(position)], ranks[:, math.ceil(position)]
+    fraction = position - math.floor(position)
+    thresholds = (1 - fraction) * ordered[low] + fraction * ordered[high]
     beyond = n - np.searchsorted(np.sort(distance.cpu().numpy()), thresholds, side="right")
     shares = generator.beta(beyond + 0.5, n - beyond + 0.5)
-    found = np.quantile(shares, [0.025, 0.975])
+    low, high = (float(end) for end in np.quantile(shares, [0.025, 0.975]))
     at_threshold = int((distance > float(held_out.quantile(quantile))).sum()) / n
-    return min(float(found[0]), at_threshold), max(float(found[1]), at_threshold)
+    return min(low, at_threshold), max(high, at_threshold)
 
 
 def round_trip_error(
@@ -126,13 +134,13 @@ def round_trip_error(
     *,
     batch_size: int = 500,
 ) -> PerPoint:
-    """|E(D(z)) - z|, in units of z.
+    """Return |E(D(z)) - z|, in units of z.
 
     Arguments:
-        encode: From images to one latent each (a posterior's mean).
-        decode: From latents to images.
-        z: Where to look.
-        batch_size: Latents at once: memory, not meaning.
+        encode: Maps images to one latent each (the posterior's mean).
+        decode: Maps latents to images.
+        z: Latents.
+        batch_size: Latents per batch; it does not change the result.
     """
     with torch.no_grad():
         parts = [
@@ -145,56 +153,59 @@ def round_trip_error(
 def decoder_stretch(
     decode: Callable[[Tensor], Tensor], z: LatentSet, *, batch_size: int = 64
 ) -> PerPoint:
-    """sqrt det J^T J of the decoder at z, the product of J's singular values: units of image
-    distance over units of z, to the power Z. 0 where the decoder is flat in some direction.
+    """Return sqrt det J^T J of the decoder at z, the product of J's singular values.
+
+    Its unit is (image distance / z)^Z. It is 0 where the decoder is constant in some direction.
 
     Arguments:
-        decode: From latents to anything of one row each, every row by itself: a decoder in
-            evaluation mode, not one that normalizes over the batch.
-        z: Where to look.
-        batch_size: Latents at once: memory, not meaning.
+        decode: Maps latents to one output each. Rows must be independent: a decoder in evaluation
+            mode, without normalization over the batch.
+        z: Latents.
+        batch_size: Latents per batch; it does not change the result.
     """
-    found = []
+    stretches = []
     for part in z.detach().split(batch_size):
         columns = _columns(decode, part)
-        if columns.shape[2] < columns.shape[1]:  # fewer outputs than latents: a direction is lost
-            found.append(torch.zeros(len(part), dtype=torch.float64, device=part.device))
+        if columns.shape[2] < columns.shape[1]:  # fewer outputs than latents: J^T J is singular
+            stretches.append(torch.zeros(len(part), dtype=torch.float64, device=part.device))
             continue
         gram = columns @ columns.transpose(1, 2)
-        found.append((0.5 * torch.linalg.slogdet(gram).logabsdet).exp())
-    return torch.cat(found)
+        stretches.append((0.5 * torch.linalg.slogdet(gram).logabsdet).exp())
+    return torch.cat(stretches)
 
 
 def _columns(decode: Callable[[Tensor], Tensor], z: LatentSet) -> Tensor:
-    """The columns of the Jacobian at each latent, float64 (N, Z, outputs), some directions in one
-    forward-mode pass: rows don't interact, so a direction serves the whole batch, and what all
-    directions share is computed once for them."""
+    """Return the columns of the Jacobian at each latent, float64 (N, Z, outputs).
+
+    Rows are independent, so a forward-mode pass takes one direction for the whole batch; several
+    directions are vectorized.
+    """
     directions = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
 
-    def along(direction: Tensor) -> Tensor:
+    def derivative(direction: Tensor) -> Tensor:
         return torch.func.jvp(decode, (z,), (direction.expand_as(z),))[1]
 
     with torch.no_grad():
-        together = max(1, IMAGES // len(z))
-        columns = torch.func.vmap(along, chunk_size=together)(directions)
+        chunk_size = max(1, MAX_DERIVATIVES // len(z))
+        columns = torch.func.vmap(derivative, chunk_size=chunk_size)(directions)
     return columns.flatten(2).transpose(0, 1).double()
 
 
-def judge_entropy(probabilities: ClassScores) -> PerPoint:
-    """How undecided a judge is, in nats: 0 is sure, log K is a guess."""
+def classifier_entropy(probabilities: ClassScores) -> PerPoint:
+    """Return the entropy of class probabilities, in nats: 0 is certain, log K is uniform."""
     return torch.special.entr(probabilities.double()).sum(1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """One stretch of a curve."""
+    """One bin of a curve."""
 
     low: float
     high: float
     distance: float
-    """The mean within the bin."""
+    """Mean distance in the bin."""
     quality: float
-    """The mean within the bin."""
+    """Mean quality in the bin."""
     interval: Interval
     n: int
 
@@ -206,42 +217,46 @@ def quality_by_distance(
     *,
     seed: int = 0,
 ) -> tuple[Bin, ...]:
-    """How good the decodes are, against how far from data they come from.
+    """Return the quality of decoded images as a function of their distance to the data.
 
     Arguments:
-        distance: Per latent, or its percentile.
-        quality: Per latent, in any unit; 0 and 1 for a yes or no (then the interval is Wilson's,
-            else a bootstrap of the mean).
-        bins: How many, each with as many latents; or their edges, which must hold all distances
-            and are the way to compare two models. A value on an edge belongs to the bin above it.
-        seed: Of the bootstrap.
+        distance: Distance of each latent, or its percentile.
+        quality: Quality of each image, in any unit. For values 0 and 1 the interval is Wilson's,
+            else a bootstrap of the mean.
+        bins: The number of bins, with equal counts; or their edges, which allow to compare two
+            models and must include all distances. A value on an edge is in the bin above it.
+        seed: Seed of the bootstrap.
 
     Returns:
-        The bins that hold a latent, nearest first.
+        The bins that are not empty, nearest first.
 
     Raises:
-        UserError: No latents, too many bins, edges that don't rise or don't hold all distances.
+        UserError: No latents (code "too-few-latents"), or bins that are too many, not increasing
+            or do not include all distances (code "invalid-bins").
     """
     distance, quality = distance.detach().double(), quality.detach().double()
     if len(distance) == 0:
-        raise UserError("There is no curve without latents: give at least one.")
+        raise UserError(
+            "There are no latents, so there is no curve: give at least one.",
+            code="too-few-latents",
+        )
     edges = _edges(distance, bins)
-    yes_or_no = bool(((quality == 0) | (quality == 1)).all())
-    place = torch.searchsorted(edges, distance, right=True).clamp(1, len(edges) - 1) - 1
+    binary = bool(((quality == 0) | (quality == 1)).all())
+    bin_index = torch.searchsorted(edges, distance, right=True).clamp(1, len(edges) - 1) - 1
     curve = []
     for i in range(len(edges) - 1):
-        inside = quality[place == i]
+        inside = quality[bin_index == i]
         if len(inside) == 0:
             continue
         n = len(inside)
-        sure = wilson(int(inside.sum()), n) if yes_or_no else bootstrap(inside, seed=seed)
+        interval = wilson(int(inside.sum()), n) if binary else bootstrap(inside, seed=seed)
         curve.append(
             Bin(
                 low=float(edges[i]),
                 high=float(edges[i + 1]),
-                distance=float(distance[place == i].mean()),
+                distance=float(distance[bin_index == i].mean()),
                 quality=float(inside.mean()),
-                interval=sure,
+                interval=interval,
                 n=n,
             )
         )
@@ -251,16 +266,24 @@ def quality_by_distance(
 def _edges(distance: Tensor, bins: int | Sequence[float]) -> Tensor:
     if isinstance(bins, int):
         if not 1 <= bins <= len(distance):
-            raise UserError(f"{len(distance)} latents don't fill {bins} bins: give fewer bins.")
+            raise UserError(
+                f"{bins} bins are too many or too few for {len(distance)} latents: give 1 to "
+                f"{len(distance)}.",
+                code="invalid-bins",
+            )
         shares = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
         return distance.quantile(shares)
     edges = torch.tensor(list(bins), dtype=torch.float64)
     if len(edges) < 2 or not bool((edges.diff() > 0).all()):
-        raise UserError("Edges of bins must rise: give at least two, the smallest first.")
+        raise UserError(
+            f"The edges {edges.tolist()} are not increasing: give at least two, smallest first.",
+            code="invalid-bins",
+        )
     low, high = float(distance.min()), float(distance.max())
     if low < float(edges[0]) or high > float(edges[-1]):
         raise UserError(
-            f"Distances run from {low:.4g} to {high:.4g}, beyond the edges {float(edges[0]):.4g} "
-            f"to {float(edges[-1]):.4g}: give edges that hold them all."
+            f"Distances are between {low:.4g} and {high:.4g}, beyond the edges "
+            f"{float(edges[0]):.4g} to {float(edges[-1]):.4g}: give edges that include them all.",
+            code="invalid-bins",
         )
     return edges

@@ -1,12 +1,12 @@
-"""Gaussians in the latent space: one for all, one for each class, a mixture.
+"""Gaussians in the latent space: one for all latents, one for each class, and mixtures.
 
-    one         N(m, S) by maximum likelihood: m the mean, S = 1/n sum (z - m)(z - m)^T
-    per class   N(m_y, S_y), each from the latents of its class
+    single      N(m, S) by maximum likelihood: m the mean, S = 1/n sum (z - m)(z - m)^T
+    per class   N(m_y, S_y), fitted to the latents of each class
     mixture     sum over components of w_j N(m_j, S_j), by expectation maximization
 
-A covariance can be shrunk towards a multiple of the identity with as much variance,
-S' = (1 - s) S + s (tr S / Z) I, so that few latents or a dead dimension don't make it singular.
-All computations are in float64; samples are float32, as decoders take them.
+A covariance can be shrunk towards a multiple of the identity of the same trace,
+S' = (1 - s) S + s (tr S / Z) I, so that few latents or a constant dimension don't make it
+singular. All computations are in float64; draws are float32.
 
 References:
     A well-conditioned estimator for large-dimensional covariance matrices (Ledoit and Wolf, 2004)
@@ -40,30 +40,30 @@ from latentarium.shapes import (
 
 LOG_2PI = math.log(2 * math.pi)
 SHRINKAGE = 1e-3
-"""Enough that a dead dimension makes no Gaussian of a class singular."""
+"""Large enough that a constant dimension doesn't make a class's covariance singular."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ellipse:
-    """The shadow of a Gaussian on a plane."""
+    """A Gaussian projected onto a plane, drawn at a Mahalanobis radius."""
 
     centre: tuple[float, float]
     major: float
-    """Half the longer axis, in units of z."""
+    """Half the major axis, in units of z."""
     minor: float
     angle: float
-    """Of the major axis against the plane's first, in radians, in (-pi/2, pi/2]."""
+    """From the plane's first axis to the major axis, in radians, in (-pi/2, pi/2]."""
     sigmas: float
-    """Mahalanobis radius; within it lies a share 1 - exp(-sigmas^2 / 2) of the shadow."""
+    """Mahalanobis radius; the ellipse contains a share 1 - exp(-sigmas^2 / 2) of the Gaussian."""
 
-    def sample(self, n: int, generator: torch.Generator, temperature: float = 1.0) -> Points:
-        """Draws n points from the Gaussian on the plane whose ellipse this is."""
+    def sample(self, n: int, generator: torch.Generator, truncation: float = 1.0) -> Points:
+        """Draw n points from the Gaussian; the truncation scales their deviation from the mean."""
         eps = torch.randn(n, 2, generator=generator, dtype=torch.float64)
-        reach = torch.tensor([self.major, self.minor], dtype=torch.float64) / self.sigmas
+        std = torch.tensor([self.major, self.minor], dtype=torch.float64) / self.sigmas
         cos, sin = math.cos(self.angle), math.sin(self.angle)
-        turn = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.float64)
+        rotation = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.float64)
         centre = torch.tensor(self.centre, dtype=torch.float64)
-        return centre + temperature * (eps * reach) @ turn
+        return centre + truncation * (eps * std) @ rotation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +73,16 @@ class FittedGaussian:
     mean: LatentVector
     covariance: LatentMatrix
     n: int
-    """Latents that it was fitted to."""
+    """Number of latents that it was fitted to."""
 
-    def sample(self, n: int, generator: torch.Generator, temperature: float = 1.0) -> Latents:
-        """Draws n latents; the temperature scales their deviation from the mean."""
+    def sample(self, n: int, generator: torch.Generator, truncation: float = 1.0) -> Latents:
+        """Draw n latents; the truncation scales their deviation from the mean."""
         eps = torch.randn(n, len(self.mean), generator=generator, dtype=torch.float64)
         deviation = eps @ torch.linalg.cholesky(self.covariance).T
-        return (self.mean + temperature * deviation).float()
+        return (self.mean + truncation * deviation).float()
 
     def log_prob(self, z: LatentSet) -> PerPoint:
-        """log N(z), in nats."""
+        """Return log N(z), in nats."""
         factor = torch.linalg.cholesky(self.covariance)
         centred = (z.detach().cpu().double() - self.mean).T
         scaled = torch.linalg.solve_triangular(factor, centred, upper=False)
@@ -90,12 +90,12 @@ class FittedGaussian:
         return -0.5 * (scaled.square().sum(0) + len(self.mean) * LOG_2PI) - half_log_det
 
     def ellipse(self, plane: Plane, sigmas: float = 2.0) -> Ellipse:
-        """Its shadow on a plane."""
+        """Return its projection onto a plane."""
         centre = plane.project(self.mean[None])[0].tolist()
         values, vectors = torch.linalg.eigh(plane.axes @ self.covariance @ plane.axes.T)
         minor, major = (sigmas * values.clamp_min(0).sqrt()).tolist()
         angle = math.atan2(float(vectors[1, 1]), float(vectors[0, 1]))
-        if angle <= -math.pi / 2 or angle > math.pi / 2:  # an axis has no sense of direction
+        if angle <= -math.pi / 2 or angle > math.pi / 2:  # angles are modulo pi
             angle -= math.copysign(math.pi, angle)
         return Ellipse(
             centre=(centre[0], centre[1]), major=major, minor=minor, angle=angle, sigmas=sigmas
@@ -103,34 +103,47 @@ class FittedGaussian:
 
 
 def single_gaussian(z: LatentSet, shrinkage: float = 0.0) -> FittedGaussian:
-    """Fits one Gaussian by maximum likelihood, shrunk by the stated share.
+    """Fit one Gaussian by maximum likelihood, with the given shrinkage.
 
     Raises:
-        UserError: Values that are not finite, or a covariance that is singular.
+        UserError: A shrinkage outside [0, 1] (code "invalid-shrinkage"), fewer than two latents
+            (code "too-few-latents"), values that are not finite (code "not-finite"), or a singular
+            covariance (code "singular-covariance").
     """
     if not 0 <= shrinkage <= 1:
-        raise UserError(f"shrinkage is {shrinkage}; give a share from 0 to 1.")
+        raise UserError(
+            f"shrinkage is {shrinkage}; it must be between 0 and 1.", code="invalid-shrinkage"
+        )
     n, dimensions = z.shape
-    if n < 2 or not bool(z.isfinite().all()):
-        raise UserError(f"A Gaussian needs at least 2 finite latents; there are {n}.")
+    if n < 2:
+        raise UserError(
+            f"The number of latents is {n}, and a Gaussian needs at least 2: give more.",
+            code="too-few-latents",
+        )
+    if not bool(z.isfinite().all()):
+        raise UserError(
+            "Some latents are not finite: check the model's weights and the images.",
+            code="not-finite",
+        )
     z = z.detach().cpu().double()
     mean = z.mean(0)
     covariance = (z - mean).T @ (z - mean) / n
-    spread = covariance.trace() / dimensions
+    variance = covariance.trace() / dimensions
     covariance = (1 - shrinkage) * covariance
-    covariance += shrinkage * spread * torch.eye(dimensions, dtype=torch.float64)
+    covariance += shrinkage * variance * torch.eye(dimensions, dtype=torch.float64)
     values = torch.linalg.eigvalsh(covariance)
     if float(values.min()) <= 1e-13 * float(values.max()):
         raise UserError(
-            f"{n} latents of {dimensions} dimensions lie in a flat, which has no density: give "
-            "more latents, or a shrinkage above 0."
+            f"The covariance of {n} latents of {dimensions} dimensions is singular: give more "
+            "latents, or a shrinkage above 0.",
+            code="singular-covariance",
         )
     return FittedGaussian(mean=mean, covariance=covariance, n=n)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassGaussians:
-    """Each class its own Gaussian."""
+    """A Gaussian for each class."""
 
     gaussians: tuple[FittedGaussian, ...]
     """In label order."""
@@ -140,17 +153,19 @@ class ClassGaussians:
     def fit(
         cls, z: LatentSet, labels: LabelSet, num_classes: int, shrinkage: float = SHRINKAGE
     ) -> "ClassGaussians":
-        """Fits each class by maximum likelihood, shrunk by the stated share.
+        """Fit each class by maximum likelihood, with the given shrinkage.
 
         Raises:
-            UserError: A class with fewer than two latents, or a singular covariance.
+            UserError: A class with fewer than two latents (code "too-few-latents"), or as
+                `single_gaussian`.
         """
         labels = labels.to(z.device)
         for c in range(num_classes):
             count = int((labels == c).sum())
             if count < 2:
                 raise UserError(
-                    f"Class {c} has {count} latents, too few for a Gaussian: give at least 2."
+                    f"Class {c} has {count} latents, and a Gaussian needs at least 2: give more.",
+                    code="too-few-latents",
                 )
         fitted = (single_gaussian(z[labels == c], shrinkage) for c in range(num_classes))
         return cls(gaussians=tuple(fitted), shrinkage=shrinkage)
@@ -164,15 +179,16 @@ class ClassGaussians:
         return torch.stack([g.covariance for g in self.gaussians])
 
     def sample(self, labels: Labels, generator: torch.Generator) -> Latents:
-        """Draws one latent from the Gaussian of each label.
+        """Draw one latent from the Gaussian of each label.
 
         Raises:
-            UserError: A label without a Gaussian.
+            UserError: A label without a Gaussian (code "unknown-class").
         """
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.gaussians):
             raise UserError(
-                f"Labels run from {int(labels.min())} to {int(labels.max())}; the Gaussians are "
-                f"numbered 0 to {len(self.gaussians) - 1}."
+                f"Labels are between {int(labels.min())} and {int(labels.max())}; they must be "
+                f"between 0 and {len(self.gaussians) - 1}.",
+                code="unknown-class",
             )
         z = torch.empty(len(labels), len(self.gaussians[0].mean))
         for c, gaussian in enumerate(self.gaussians):
@@ -181,11 +197,11 @@ class ClassGaussians:
         return z
 
     def log_prob(self, z: LatentSet) -> ClassScores:
-        """log N(z; m_y, S_y) for every class, in nats."""
+        """Return log N(z; m_y, S_y) for every class, in nats."""
         return torch.stack([g.log_prob(z) for g in self.gaussians], dim=1)
 
     def ellipses(self, plane: Plane, sigmas: float = 2.0) -> tuple[Ellipse, ...]:
-        """Each class's shadow on a plane."""
+        """Return each class's projection onto a plane."""
         return tuple(g.ellipse(plane, sigmas) for g in self.gaussians)
 
 
@@ -196,15 +212,15 @@ class FittedMixture:
     weights: ClassWeights
     gaussians: tuple[FittedGaussian, ...]
     converged: bool
-    """False where the fit ran out of iterations: usable, though not at its best."""
+    """False if the fit stopped at its limit of iterations; it is still usable."""
 
     def sample(self, n: int, generator: torch.Generator) -> Latents:
-        """Draws n latents."""
+        """Draw n latents."""
         chosen = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         return ClassGaussians(gaussians=self.gaussians, shrinkage=0.0).sample(chosen, generator)
 
     def log_prob(self, z: LatentSet) -> PerPoint:
-        """log of the mixture's density, in nats."""
+        """Return the log density of the mixture, in nats."""
         scores = torch.stack([g.log_prob(z) for g in self.gaussians], dim=1)
         return (scores + self.weights.log()).logsumexp(1)
 
@@ -212,35 +228,41 @@ class FittedMixture:
 def mixture(
     z: LatentSet, components: int, seed: int = 0, *, max_points: int = 20_000
 ) -> FittedMixture:
-    """Fits a mixture by expectation maximization, from a k-means start (scikit-learn).
+    """Fit a mixture by expectation maximization, initialized by k-means (scikit-learn).
 
     Arguments:
         z: Latents.
-        components: How many Gaussians.
-        seed: Of the start, and of the choice of points.
-        max_points: More latents than these are thinned at random: time, at little cost.
+        components: Number of Gaussians.
+        seed: Seed of the initialization, and of the subset.
+        max_points: Most latents to fit to; of more, a random subset is used.
 
     Raises:
-        UserError: Fewer latents than components, or values that are not finite.
+        UserError: Fewer latents than components (code "too-few-latents"), or values that are not
+            finite (code "not-finite").
     """
-    if not 1 <= components <= len(z) or not bool(z.isfinite().all()):
+    if not 1 <= components <= len(z):
         raise UserError(
-            f"{len(z)} latents can't carry {components} Gaussians: give 1 to {len(z)} components, "
-            "and finite latents."
+            f"components is {components}; it must be between 1 and the {len(z)} latents.",
+            code="too-few-latents",
+        )
+    if not bool(z.isfinite().all()):
+        raise UserError(
+            "Some latents are not finite: check the model's weights and the images.",
+            code="not-finite",
         )
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))[:max_points]
     points = z.detach().cpu().double()[order]
-    spread = float(points.var(0, correction=0).mean())
+    variance = float(points.var(0, correction=0).mean())
     model = GaussianMixture(
         components,
         covariance_type="full",
-        # relative to the latents' scale, so that units don't matter
-        reg_covar=max(1e-6 * spread, 1e-12),
+        # relative to the latents' scale, so that the fit doesn't depend on their units
+        reg_covar=max(1e-6 * variance, 1e-12),
         max_iter=200,
         random_state=seed % 2**32,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says it
+        warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
         model.fit(points.numpy())
     fitted = tuple(
         FittedGaussian(mean=mean, covariance=covariance, n=len(points))

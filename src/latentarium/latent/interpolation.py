@@ -1,90 +1,85 @@
-"""Ways between two latents of a model, and films of them.
+"""Interpolate between two latents of an encoded data set.
 
-straight    lerp
-spherical   slerp: keeps the length that draws from a wide N(0, I) have
-data        through the data: over a graph of codes, where the model has an encoder
+linear      lerp
+spherical   slerp: keeps the norm that draws from a high-dimensional N(0, I) have
+data        through the data, along a graph of latents; for models that can encode
 """
 
 import threading
-from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 
 from latentarium.data.arrays import fixed_permutation
 from latentarium.errors import UserError
-from latentarium.image_files import gif_bytes
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.encoded import EncodedData
 from latentarium.latent.paths import DataGraph, lerp, slerp
 from latentarium.shapes import LatentVector, Path
 
-GRAPH_CODES = 20_000
-"""Codes that a graph joins, at most, from all over the data: it is built in half a second."""
-NEIGHBOURS = (10, 40, 160)
-"""Of each code: more where fewer leave islands."""
-_graphs: "WeakKeyDictionary[Atlas, dict[int, DataGraph]]" = WeakKeyDictionary()
-"""Built once for many ways."""
-_building = threading.Lock()
+MAX_GRAPH_LATENTS = 20_000
+"""Most latents in a graph, which is then built in half a second."""
+GRAPH_NEIGHBOURS = (10, 40, 160)
+"""Neighbours of each latent; more are tried if fewer leave the graph disconnected."""
 
 
-def ways_of(atlas: Atlas) -> tuple[str, ...]:
-    """The ways that a model has: through the data only with an encoder."""
-    return ("straight", "spherical", "data") if atlas.has_map else ("straight", "spherical")
-
-
-def way(atlas: Atlas, name: str, a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
-    """The latents from a to b, both included.
-
-    Raises:
-        UserError: No such way for this model, or none between these two.
-    """
-    if name not in ways_of(atlas):
-        raise UserError(f"There is no way '{name}' here: choose {' or '.join(ways_of(atlas))}.")
-    if name == "straight":
-        return lerp(a, b, steps)
-    if name == "spherical":
-        return slerp(a, b, steps)
-    return through_data(atlas, a, b, steps)
-
-
-def through_data(atlas: Atlas, a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
-    """The shortest way over a graph that joins each code to its 10 nearest; where islands are
-    left, to more.
-
-    Raises:
-        UserError: Too few codes, or even those leave islands.
-    """
-    most = min(len(atlas.codes), GRAPH_CODES) - 1
-    *fewer, last = sorted({min(k, most) for k in NEIGHBOURS})
-    for k in fewer:
-        try:
-            return _graph(atlas, k).path(a, b, steps)
-        except UserError:
-            continue
-    return _graph(atlas, last).path(a, b, steps)
-
-
-def _graph(atlas: Atlas, k: int) -> DataGraph:
-    with _building:  # by one thread for all who wait for it
-        kept = _graphs.setdefault(atlas, {})
-        if k not in kept:
-            order = torch.from_numpy(fixed_permutation(len(atlas.codes))[:GRAPH_CODES])
-            kept[k] = DataGraph(atlas.codes[order], k)
-        return kept[k]
-
-
-def film(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> bytes:
-    """Images as an endless GIF, there and back, each pixel a square.
+class Interpolator:
+    """Interpolates between latents, and keeps the graphs for it.
 
     Arguments:
-        pixels: uint8 (n, channels, height, width).
-        side: Frames are enlarged by the largest whole number that fits their longer side in it.
-        milliseconds: Of each frame; the ends stay four times as long.
+        encoded: A model's encoded data.
     """
-    scale = max(1, side // max(pixels.shape[2:]))
-    large = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
-    shown = large if large.shape[3] == 3 else large[..., 0]
-    there = list(np.ascontiguousarray(shown))
-    times = [milliseconds] * len(there)
-    times[0] = times[-1] = 4 * milliseconds
-    return gif_bytes(there + there[-2:0:-1], times + times[-2:0:-1])
+
+    def __init__(self, encoded: EncodedData) -> None:
+        self._encoded = encoded
+        self._graphs: dict[int, DataGraph] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that this model has."""
+        return ("linear", "spherical", "data")[: 2 + self._encoded.can_encode]
+
+    @property
+    def num_graph_latents(self) -> int:
+        """Number of latents in a graph; 0 for a model that can't encode."""
+        if not self._encoded.can_encode:
+            return 0
+        return min(len(self._encoded.latents), MAX_GRAPH_LATENTS)
+
+    def path(
+        self, a: LatentVector, b: LatentVector, steps: int = 16, method: str = "linear"
+    ) -> Path:
+        """Return the latents from a to b, both included.
+
+        Raises:
+            UserError: The model has no such method (code "unknown-method"), or the method finds no
+                path between the two; see `lerp`, `slerp` and `DataGraph.path`.
+        """
+        if method not in self.methods:
+            raise UserError(
+                f"This model has no interpolation method {method!r}: choose "
+                f"{' or '.join(self.methods)}.",
+                code="unknown-method",
+            )
+        if method == "linear":
+            return lerp(a, b, steps)
+        if method == "spherical":
+            return slerp(a, b, steps)
+        return self._through_data(a, b, steps)
+
+    def _through_data(self, a: LatentVector, b: LatentVector, steps: int) -> Path:
+        max_k = self.num_graph_latents - 1
+        *smaller, largest = sorted({min(k, max_k) for k in GRAPH_NEIGHBOURS})
+        for k in smaller:
+            try:
+                return self._graph(k).path(a, b, steps)
+            except UserError:
+                continue
+        return self._graph(largest).path(a, b, steps)
+
+    def _graph(self, k: int) -> DataGraph:
+        with self._lock:  # concurrent requests share one construction
+            if k not in self._graphs:
+                latents = self._encoded.latents
+                order = torch.from_numpy(fixed_permutation(len(latents))[:MAX_GRAPH_LATENTS])
+                self._graphs[k] = DataGraph(latents[order], k)
+            return self._graphs[k]

@@ -1,12 +1,12 @@
-"""Inversion: the latent, and the class, from which a model makes an image.
+"""Inversion: find the latent, and the class, that decodes to a given image.
 
     min over eps, y of   mean (D(z, y) - x)^2 + pull * mean eps^2,      z = m_y + s_y * eps
 
-from several starts at once: the nearest of many draws of the prior N(m_y, s_y^2), of each class
-where the model is asked for one, and the encoder's own guess where there is one. All go downhill
-by Adam with a cosine rate; the best place that any of them passed is the answer. The second term
-is the prior's: it keeps |z| from growing beyond that of draws. An autoencoder of points was never
-held to its prior, so there it is left out.
+Descent starts from several latents at once: the nearest of many draws from the prior
+N(m_y, s_y^2), of each class if the model takes one, and the posterior's mean if there is an
+encoder. All of them follow Adam with a cosine schedule; the result is the best latent that any of
+them passed. The second term is the prior's and keeps |z| near that of draws. An autoencoder whose
+posterior is a point was never trained to match its prior, so there the term is left out.
 
 References:
     Generative visual manipulation on the natural image manifold (Zhu et al., 2016),
@@ -14,7 +14,7 @@ References:
     Inverting the generator of a generative adversarial network (Creswell and Bharath, 2018),
     https://arxiv.org/abs/1611.05644: descent with the prior's log density
     Precise recovery of latent vectors from generative adversarial networks (Lipton and Tripathi,
-    2017), https://arxiv.org/abs/1702.04782: a model's own samples can be found again
+    2017), https://arxiv.org/abs/1702.04782: a model's own samples are recovered
 """
 
 from collections.abc import Generator
@@ -28,81 +28,89 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from latentarium.data.dataset import to_float
-from latentarium.distributions import Point
 from latentarium.errors import UserError
-from latentarium.latent.inversion_start import apart, guess, rows_of_each, scaled, starts
+from latentarium.latent.initial_latents import (
+    encode_or_none,
+    initial_latents,
+    pixel_mse,
+    rows_per_image,
+)
 from latentarium.models.base import LatentModel
 from latentarium.models.labels import resolve_labels
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, Latents, LatentSet, PerPoint, PerSample
 
-AT_ONCE = 256
-"""Starts of all images together that `invert` moves in one batch."""
+MAX_ROWS = 256
+"""Most latents that `invert` optimizes in one batch, over all images and restarts."""
 RESTARTS = 8
 STEPS = 150
 PATIENCE = 30
-"""Steps without gain after which a search ends."""
-GAIN = 1e-5
-"""Share of the loss that counts as one."""
+"""Steps without improvement after which a search ends."""
+MIN_GAIN = 1e-5
+"""Relative decrease of the loss that counts as an improvement."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inversion:
-    """Where a model makes images that are given to it, or the way there up to a step."""
+    """The latents found for some images, at the end or up to a step."""
 
     z: LatentSet
     label: LabelSet | None
     """The class of each; None for a model that takes none."""
     image: Images
-    """What the model makes there, in [-1, 1]."""
+    """The decoded latents, in [-1, 1]."""
     error: PerPoint
-    """Mean over pixels of (image - given)^2, both in [-1, 1]."""
+    """Mean squared error over pixels in [-1, 1]."""
     length_percentile: PerPoint
-    """The share of the prior's draws that lie nearer to its middle, in units of its deviation:
-    near 0 or 1 at places that the model is hardly ever asked for. nan for an autoencoder of
-    points."""
+    """The share of draws from the prior with a smaller |eps|: near 0 or 1 the latent is unlikely
+    under the prior. nan for an autoencoder whose posterior is a point."""
     step: int
 
 
-class How(TypedDict, total=False):
-    """How to search; what is left out is as in `walk`."""
+class InversionOptions(TypedDict, total=False):
+    """Options of a search; the defaults are those of `invert_iter`."""
 
     seed: int
-    """Of the draws."""
+    """Seed of the draws from the prior."""
     restarts: int
-    """Starts for each image; of each class one at least, where all are tried."""
+    """Initial latents per image; at least one per class if all classes are tried."""
     steps: int
-    """At most."""
+    """Most steps."""
     pull: float
     """Weight of the prior."""
     rate: float
-    """Of the first steps, in deviations of the prior."""
+    """Initial learning rate, in standard deviations of the prior."""
 
 
 def invert(
-    model: LatentModel, images: Tensor | np.ndarray, label: object = None, **how: Unpack[How]
+    model: LatentModel,
+    images: Tensor | np.ndarray,
+    label: object = None,
+    **options: Unpack[InversionOptions],
 ) -> Inversion:
-    """Finds the latents from which a model makes images; any number of them, batch by batch.
+    """Find the latents that decode to images, batch by batch.
 
     Arguments:
-        model: Anything that decodes.
+        model: Any model.
         images: (N, C, H, W), float in [-1, 1] or uint8.
-        label: For a model that takes one: a class for all or one for each; None: the best of all
-            classes.
-        how: As of `How`.
+        label: For a model that takes labels: a class for all images, or one for each; None: the
+            best of all classes.
+        options: See `InversionOptions`.
 
     Raises:
-        UserError: Images of another shape or with values that are not finite or outside [-1, 1], a
-            label that the model can't take, or settings without sense.
+        UserError: Images of another shape (code "shape-mismatch") or with values outside [-1, 1]
+            (code "out-of-range"), a label that the model can't take, or invalid options (code
+            "invalid-options").
     """
-    x = _checked(model, images)
-    choices = _choices(model, label, len(x))
-    size = max(1, AT_ONCE // max(1, rows_of_each(choices, how.get("restarts", RESTARTS))))
+    x = _checked_images(model, images)
+    choices = _class_choices(model, label, len(x))
+    rows = rows_per_image(choices, options.get("restarts", RESTARTS))
+    size = max(1, MAX_ROWS // max(1, rows))
     parts = []
     for start in range(0, len(x), size):
         part = slice(start, start + size)
-        asked = None if label is None or choices is None else choices[part, 0]
-        *_, last = walk(model, x[part], asked, **how)
+        labels = None if label is None or choices is None else choices[part, 0]
+        *_, last = invert_iter(model, x[part], labels, **options)
         parts.append(last)
     labels = [part.label for part in parts if part.label is not None]
     return Inversion(
@@ -115,7 +123,7 @@ def invert(
     )
 
 
-def walk(
+def invert_iter(
     model: LatentModel,
     images: Tensor | np.ndarray,
     label: object = None,
@@ -126,41 +134,48 @@ def walk(
     pull: float = 1e-3,
     rate: float = 0.1,
 ) -> Generator[Inversion, None, None]:
-    """The same, step by step: yields the best so far, from the starts (step 0) on. All images are
-    moved at once, so give few. The model is left as it was, without gradients.
+    """Invert images in one batch and yield the best latents after each step, from step 0 on.
+
+    The model's mode and gradients are left unchanged.
 
     Raises:
         UserError: As `invert`.
     """
-    x = _checked(model, images).to(model.device)
-    choices = _choices(model, label, len(x))
+    x = _checked_images(model, images).to(model.device)
+    choices = _class_choices(model, label, len(x))
     if restarts < 1 or steps < 1 or not (0 <= pull < torch.inf and 0 < rate < torch.inf):
-        raise UserError("Give at least 1 restart and 1 step, a pull of 0 or more, a rate above 0.")
+        raise UserError(
+            f"The options are restarts={restarts}, steps={steps}, pull={pull}, rate={rate}: give "
+            "at least 1 restart and 1 step, a pull of at least 0 and a rate above 0.",
+            code="invalid-options",
+        )
     was_training = model.training
     model.eval()
     try:
-        eps, y = starts(model, x, choices, seed, restarts)
-        held = not isinstance(guess(model, x[:1], None if y is None else y[:1]), Point)
-        weight = pull if held else 0.0
+        eps, y = initial_latents(model, x, choices, seed, restarts)
+        posterior = encode_or_none(model, x[:1], None if y is None else y[:1])
+        matches_prior = posterior is None or posterior.has_density
+        weight = pull if matches_prior else 0.0
         optimizer = Adam([eps.requires_grad_()], lr=rate)
         schedule = CosineAnnealingLR(optimizer, steps)
-        best, waited = _look(model, x, eps, y, weight), 0
-        yield best.inversion(x, held, 0)
+        best, waited = _evaluate(model, x, eps, y, weight), 0
+        yield best.inversion(x, matches_prior, 0)
         for step in range(1, steps + 1):
             optimizer.step()
             schedule.step()
-            now = _look(model, x, eps, y, weight)
-            waited = 0 if bool((now.loss < (1 - GAIN) * best.loss).any()) else waited + 1
-            best = best.or_better(now)
-            yield best.inversion(x, held, step)
+            current = _evaluate(model, x, eps, y, weight)
+            improved = bool((current.loss < (1 - MIN_GAIN) * best.loss).any())
+            waited = 0 if improved else waited + 1
+            best = best.or_better(current)
+            yield best.inversion(x, matches_prior, step)
             if waited == PATIENCE:
                 return
     finally:
         model.train(was_training)
 
 
-class _Place(NamedTuple):
-    """The best start of each image, where it is now."""
+class _Candidate(NamedTuple):
+    """The best latent of each image."""
 
     loss: PerSample
     eps: Latents
@@ -168,14 +183,14 @@ class _Place(NamedTuple):
     image: Images
     y: LabelSet | None
 
-    def or_better(self, other: "_Place") -> "_Place":
-        """Image by image, the one with the lower loss."""
+    def or_better(self, other: "_Candidate") -> "_Candidate":
+        """Return the candidate with the lower loss, for each image."""
         better = other.loss < self.loss
 
         def pick(mine: Tensor, others: Tensor) -> Tensor:
             return torch.where(better.view(-1, *[1] * (mine.ndim - 1)), others, mine)
 
-        return _Place(
+        return _Candidate(
             loss=pick(self.loss, other.loss),
             eps=pick(self.eps, other.eps),
             z=pick(self.z, other.z),
@@ -183,58 +198,66 @@ class _Place(NamedTuple):
             y=None if self.y is None or other.y is None else pick(self.y, other.y),
         )
 
-    def inversion(self, x: Images, held: bool, step: int) -> Inversion:
-        """What a visitor is told of it."""
-        square = self.eps.double().square().sum(1)  # chi-squared, for a draw of the prior
+    def inversion(self, x: Images, matches_prior: bool, step: int) -> Inversion:
+        """Return the candidate as a result."""
+        square = self.eps.double().square().sum(1)  # chi-squared for draws from the prior
         half = torch.full_like(square, self.eps.shape[1] / 2)
         percentile = torch.special.gammainc(half, square / 2)
+        unknown = torch.full_like(half, torch.nan)
         return Inversion(
             z=self.z.cpu(),
             label=None if self.y is None else self.y.cpu(),
             image=self.image.cpu(),
-            error=apart(self.image, x).cpu(),
-            length_percentile=(percentile if held else torch.full_like(half, torch.nan)).cpu(),
+            error=pixel_mse(self.image, x).cpu(),
+            length_percentile=(percentile if matches_prior else unknown).cpu(),
             step=step,
         )
 
 
-def _look(model: LatentModel, x: Images, eps: LatentSet, y: Tensor | None, pull: float) -> _Place:
-    """Decodes all starts, leaves the gradient of their losses in `eps`, and picks each image's
-    best; the starts of one image stand together."""
-    of_each = len(eps) // len(x)
+def _evaluate(
+    model: LatentModel, x: Images, eps: LatentSet, y: Tensor | None, pull: float
+) -> _Candidate:
+    """Decode all latents, store the gradients of their losses in `eps.grad`, and pick each image's
+    best; the latents of one image are adjacent rows."""
+    restarts = len(eps) // len(x)
     with torch.enable_grad():
-        z = scaled(model, eps, y)
-        images = model.decode(z, (y if model.takes_label else None))
-        loss = apart(images, x.repeat_interleave(of_each, 0)) + pull * eps.square().mean(1)
+        z = model.prior(y, len(eps)).unwhiten(eps)
+        images = model.decode(z, y)
+        loss = pixel_mse(images, x.repeat_interleave(restarts, 0)) + pull * eps.square().mean(1)
         (eps.grad,) = torch.autograd.grad(loss.sum(), [eps])
-    first = of_each * torch.arange(len(x), device=x.device)
-    row = loss.view(-1, of_each).argmin(1) + first
+    first = restarts * torch.arange(len(x), device=x.device)
+    row = loss.view(-1, restarts).argmin(1) + first
     labels = None if y is None else y[row]
-    loss, eps, z, images = (one.detach()[row] for one in (loss, eps, z, images))
-    return _Place(loss, eps, z, images.clamp(-1, 1), labels)
+    loss, eps, z, images = (values.detach()[row] for values in (loss, eps, z, images))
+    return _Candidate(loss, eps, z, images.clamp(-1, 1), labels)
 
 
-def _choices(model: LatentModel, label: object, n: int) -> Tensor | None:
-    """The classes (N, K or 1) that each image may have; None where there are none."""
+def _class_choices(model: LatentModel, label: object, n: int) -> Tensor | None:
+    """Return the classes (N, K or 1) that each image may have; None for a model without."""
     if label is None and model.takes_label:
         return torch.arange(model.num_classes).expand(n, -1)
     labels = resolve_labels(label, n, model.classes, model.takes_label, Noise("unused"))
     if labels is not None and labels.is_floating_point():
-        raise UserError("A class is searched, no blend of them: give class numbers or names.")
+        raise UserError(
+            "The label is a blend of classes, and inversion needs one class per image: give class "
+            "numbers or names.",
+            code="soft-label",
+        )
     return None if labels is None else labels[:, None]
 
 
-def _checked(model: LatentModel, images: Tensor | np.ndarray) -> Tensor:
-    """The images as floats."""
+def _checked_images(model: LatentModel, images: Tensor | np.ndarray) -> Tensor:
+    """Return the images as floats in [-1, 1]."""
     x = to_float(torch.as_tensor(images)).float()
     if x.ndim != 4 or tuple(x.shape[1:]) != model.image_shape or len(x) == 0:
         c, h, w = model.image_shape
         raise UserError(
-            f"This model makes images of shape ({c}, {h}, {w}), and these are "
-            f"{tuple(x.shape)}: give (N, {c}, {h}, {w})."
+            f"The images have shape {tuple(x.shape)}; this model needs (N, {c}, {h}, {w}).",
+            code="shape-mismatch",
         )
-    if not bool((x.abs() <= 1).all()):  # nan is not either
+    if not bool((x.abs() <= 1).all()):  # false for nan too
         raise UserError(
-            "Some pixels are not finite or outside [-1, 1]: scale them, or give uint8."
+            "Some pixels are not finite or outside [-1, 1]: scale them, or give uint8.",
+            code="out-of-range",
         )
     return x

@@ -1,92 +1,50 @@
-"""What a search usually reaches: how near a model comes to real images that it never saw."""
+"""The inversion errors of held-out images, to compare the error of another image with."""
 
-import threading
-import time
-from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager
-from weakref import WeakKeyDictionary
+from collections.abc import Iterator
 
 import torch
 
-from latentarium.errors import UserError
-from latentarium.evaluation.subject import scattered
+from latentarium.data.dataset import Split
+from latentarium.data.subsets import scattered
 from latentarium.latent.gaps import percentile_among
-from latentarium.latent.inversion import STEPS, Inversion, walk
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.scores import YIELD
+from latentarium.latent.inversion import STEPS, invert_iter
+from latentarium.models.base import LatentModel
 from latentarium.shapes import PerPoint
 
-SEARCHED = 32
-"""Held-out images that are searched, so that one more search can be held against them."""
-AT_ONCE = 4
-"""Few, so that a step is short: others wait for it."""
-PATIENCE = 0.2
-"""Seconds between two looks at whether another has ended its search."""
+BATCH_SIZE = 4
+"""Images to invert at once; few, so that a step is short."""
 
 
-class UsualSearch:
-    """Errors of searches for held-out images, computed once.
+class InversionBaseline:
+    """Inversion errors of held-out images.
 
     Arguments:
-        atlas: Of the model.
+        model: Any model.
+        held_out: Images that it was not trained on.
+        num_images: Number of images to invert.
     """
 
-    def __init__(self, atlas: Atlas) -> None:
-        self._model, self._data, self._lock = atlas.model, atlas.data, atlas.in_turn
-        self._found: PerPoint | None = None
-        self._searching = threading.Lock()
+    def __init__(self, model: LatentModel, held_out: Split, num_images: int = 32) -> None:
+        self._model, self._held_out, self.num_images = model, held_out, num_images
+        self.errors: PerPoint | None = None
+        """Mean squared pixel errors in [-1, 1]; None until `measure` has ended."""
 
-    def search(self) -> Generator[float, None, None]:
-        """Inverts held-out images, where that was not done yet; yields the share that is done."""
-        while not self._searching.acquire(timeout=PATIENCE):
-            yield 0.0  # so that who waits and goes away is not kept here
-        try:
-            if self._found is not None:
-                return
-            images = scattered(self._data.validation, SEARCHED).images
-            errors: list[PerPoint] = []
-            for done, part in enumerate(parts := images.split(AT_ONCE)):
-                error = torch.empty(0)
-                for step in step_by_step(walk(self._model, part), self._lock):
-                    yield (done + step.step / STEPS) / len(parts)
-                    error = step.error
-                errors.append(error)
-            self._found = torch.cat(errors)
-        finally:
-            self._searching.release()
+    def measure(self) -> Iterator[float]:
+        """Invert the images, and yield the share of the work that is done after each step."""
+        errors: list[PerPoint] = []
+        parts = scattered(self._held_out, self.num_images).images.split(BATCH_SIZE)
+        for done, part in enumerate(parts):
+            error = torch.empty(0)
+            for current in invert_iter(self._model, part):
+                yield (done + current.step / STEPS) / len(parts)
+                error = current.error
+            errors.append(error)
+        self.errors = torch.cat(errors)
 
-    def as_well_as(self, error: PerPoint) -> float:
-        """The share of held-out images that are found no better than with this error.
+    def share_not_better(self, error: PerPoint) -> float:
+        """Return the share of held-out images whose error is at least this one (1,).
 
-        Raises:
-            UserError: They were not searched yet.
+        `measure` must have ended.
         """
-        if self._found is None:
-            raise UserError("Held-out images were not searched yet: wait for them.")
-        return 1 - float(percentile_among(error, self._found))
-
-    @property
-    def searched(self) -> int:
-        """Held-out images that were searched."""
-        return 0 if self._found is None else len(self._found)
-
-
-_KNOWN: WeakKeyDictionary[Atlas, UsualSearch] = WeakKeyDictionary()
-
-
-def usual_of(atlas: Atlas) -> UsualSearch:
-    """What is usual for a model, as long as its map lives."""
-    return _KNOWN.setdefault(atlas, UsualSearch(atlas))
-
-
-def step_by_step(
-    steps: Iterator[Inversion], in_turn: AbstractContextManager[object]
-) -> Iterator[Inversion]:
-    """The steps, each in turn with who else uses the model."""
-    while True:
-        with in_turn:
-            step = next(steps, None)
-        if step is None:
-            return
-        time.sleep(YIELD)
-        yield step
+        assert self.errors is not None, "measure() has not ended"
+        return 1 - float(percentile_among(error, self.errors))

@@ -1,164 +1,346 @@
-"""A model's map: where the data lie, what is decoded elsewhere, and how far to trust it.
+"""The latent space of a model, with the data in it."""
 
-A model without encoder has a seed lattice in place of a map: z at whole numbers is drawn from the
-prior, and between them it is blended so that its length stays that of a draw.
-
-References:
-    The lattice after the visualizer of StyleGAN3 (Karras et al., 2021), with weights that keep the
-    variance
-"""
-
-import time
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from latentarium.data.dataset import to_float, to_uint8
-from latentarium.errors import UserError
-from latentarium.latent.lattice import blended
+from latentarium.cached import cached
+from latentarium.data.dataset import Data, to_float, to_uint8
+from latentarium.latent import gaussian_samples
+from latentarium.latent.calibration import Calibration, ImageClassifier
+from latentarium.latent.encoded import K_NEAREST, EncodedData
+from latentarium.latent.explained_variance import explained_variance
+from latentarium.latent.gap_layer import Box, GapLayers
+from latentarium.latent.gaussian_samples import NUM_SAMPLES
+from latentarium.latent.gaussians import ClassGaussians, Ellipse
+from latentarium.latent.interpolation import Interpolator
+from latentarium.latent.inversion import Inversion, InversionOptions, invert
+from latentarium.latent.locate import Location, locate
+from latentarium.latent.named_latents import named_latent, named_plane
+from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.planes import Plane
-from latentarium.latent.scores import AT_ONCE, YIELD, Measured
-from latentarium.models.inference import decode
-from latentarium.models.labels import resolve_labels
-from latentarium.rng import Noise
-from latentarium.shapes import Images, LabelSet, LatentSet, Pixels, SoftLabelSet
-from latentarium.studio.protocol import Kind, Request
+from latentarium.latent.run_data import load_run_data
+from latentarium.latent.scored_decoder import ScoredDecoder
+from latentarium.latent.scores import ScoredImages, as_floats
+from latentarium.models.base import LatentModel
+from latentarium.run import Run
+from latentarium.shapes import Images, LatentSet, LatentVector, Path, Points, SoftLabelSet
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """Images with what is known of them."""
+class LatentMap:
+    """The latent space of a model: its data on a plane, decoding anywhere, and calibrated scores.
 
-    pixels: np.ndarray
-    """uint8 (n, channels, height, width)."""
-    trust: np.ndarray
-    """float32, n rows of `frames.TRUST`."""
+    A model that can't encode images without their label (a GAN, a conditional VAE) has a lattice
+    of seeds in place of the plane: `decode`, `decode_at`, `interpolate` and `invert` work, and
+    what needs the latents of images raises UserError (code "no-encoder"). Everything is computed
+    when it is first needed. Threads may share a map.
 
+    Images are accepted as uint8 or as floats in [-1, 1], tensors or arrays (N, C, H, W); decoded
+    images are floats in [-1, 1]. `plane` arguments take a `Plane`, or the name of a plane through
+    three images or class means, such as "i17_c3_i40"; None is the map's own plane.
 
-class Atlas(Measured):
-    """A model's map, on which any place can be decoded."""
+        >>> latent_map = la.LatentMap.from_run("runs/vae")
+        >>> latent_map.decode_at(0.5, -1.0)
 
-    def prepare(self) -> None:
-        """Computes what the first answers would wait for."""
-        with self._lock:
-            if self.has_map:
-                self.points()
-                _ = self.fidelity
-            _ = self.usual
+    Arguments:
+        model: A model in evaluation mode.
+        data: The data that it was trained on.
+        seed: Seed of the draws from posteriors, and of the lattice.
+        max_points: Training images on the map, a stratified subset; 0: all training images,
+            followed by all validation images.
+        align_to: See `EncodedData`.
+        classifier: A classifier of such images, which measures doubt; None: the one that ships
+            with the package, if it was trained on these data.
+    """
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether an answer waits for nothing that is computed once."""
-        return "usual" in vars(self)  # else to ask for it waits for who has the model
+    def __init__(
+        self,
+        model: LatentModel,
+        data: Data,
+        seed: int = 0,
+        *,
+        max_points: int = 0,
+        align_to: Callable[[], Points | None] | None = None,
+        classifier: ImageClassifier | None = None,
+    ) -> None:
+        self.model, self.data, self.seed = model, data, seed
+        self.lock = self._lock = threading.RLock()
+        """Held while the model computes; re-entrant."""
+        self.encoded = EncodedData(
+            model, data, seed, max_points=max_points, align_to=align_to, lock=self.lock
+        )
+        self.decoder = ScoredDecoder(self.encoded, classifier, self.lock)
+        self.interpolator = Interpolator(self.encoded)
+        self.gap_layers = GapLayers(self.encoded, self.decoder)
 
-    def columns(self) -> tuple[int, ...]:
-        """How many numbers a row of each kind of request has."""
-        return self.model.latent_dim, 2, 1, 2
-
-    def latents(self, request: Request) -> LatentSet:
-        """The latents that a request asks for."""
-        rows = torch.from_numpy(request.rows.astype(np.float64))
-        if request.kind == Kind.LATENTS:
-            return rows.float()
-        if request.kind == Kind.POINTS and self.has_map:
-            return self.plane.unproject(rows).float()
-        return self.lattice(rows)
-
-    def lattice(self, points: Tensor) -> LatentSet:
-        """Latents between the four seeds around each place of the lattice."""
-        return blended(points, self.model.latent_dim, self.seed)
-
-    def answer(self, request: Request) -> Answer:
-        """Decodes, and says how far to trust it.
-
-        Raises:
-            UserError: The model needs class weights and there are none, or the other way round;
-                or an image that it can't encode.
-        """
-        labels = self._asked(request)
-        if request.kind == Kind.IMAGES:
-            numbers = torch.from_numpy(request.rows[:, 0].astype(np.int64))
-            return self.reconstructed(self._images(numbers))
-        with self._lock:  # one at a time: the processors are shared with training
-            return self.decoded(self.latents(request), labels)
-
-    def _asked(self, request: Request) -> SoftLabelSet | None:
-        if self.model.decodes_label and request.labels is None:
-            raise UserError("This model makes what it is asked for: say which class.")
-        if request.labels is None:
-            return None
-        if not self.model.decodes_label:
-            raise UserError("This model can't be asked for a class: leave it out.")
-        weights = torch.from_numpy(request.labels.copy())
-        return weights / weights.sum(1, keepdim=True)
-
-    def _images(self, numbers: LabelSet) -> Pixels:
-        found = [self.image(int(number)) for number in numbers] if self.has_map else [None]
-        if any(image is None for image in found):
-            raise UserError("This model can't encode such an image: choose one on its map.")
-        return torch.stack([image for image in found if image is not None])
-
-    def reconstructed(self, images: Pixels) -> Answer:
-        """Images through the encoder and back, from the means of their posteriors."""
-        real = to_float(images)
-        with self._lock:
-            return self.decoded(self.means(real), real=real)
-
-    def decoded(
-        self, z: LatentSet, labels: SoftLabelSet | None = None, *, real: Images | None = None
-    ) -> Answer:
-        """The images of latents, and how far to trust them.
+    @classmethod
+    def from_run(
+        cls,
+        run: str | FilePath | Run,
+        data: str | Data | None = None,
+        *,
+        step: int | None = None,
+        seed: int = 0,
+    ) -> "LatentMap":
+        """Load a run's model and data.
 
         Arguments:
-            z: Where they come from.
-            labels: For a model whose decoder sees them.
-            real: What they are reconstructions of; None: of nothing.
-        """
-        with self._lock:
-            images = decode(self.model, z, labels)
-            pixels = to_uint8(images)
-            return Answer(pixels=pixels.numpy(), trust=self.trust(z, images, pixels, real))
+            run: A run, or its folder.
+            data: The data, or where they are now; None: the source that the run was trained on.
+            step: The step of one of the run's snapshots, whose map is aligned with those of the
+                others; None: the final weights.
+            seed: As for `LatentMap`.
 
-    def decoded_in_turns(self, z: LatentSet, labels: SoftLabelSet | None = None) -> Answer:
-        """The same of many, while others have their turns."""
-        answers = []
-        for start in range(0, len(z), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            with self.in_turn:
-                answers.append(self.decoded(z[part], None if labels is None else labels[part]))
-            time.sleep(YIELD)
-        return Answer(
-            pixels=np.concatenate([one.pixels for one in answers]),
-            trust=np.concatenate([one.trust for one in answers]),
-        )
+        Raises:
+            UserError: The folder is not a run or has no such snapshot, or the data are not those
+                that it was trained on.
+        """
+        run = run if isinstance(run, Run) else Run(run)
+        loaded = data if isinstance(data, Data) else load_run_data(run, data)
+        if step is None:
+            return cls(run.load(), loaded, seed)
+        from latentarium.latent.snapshots import Snapshots  # which imports this module
+
+        return Snapshots(run, loaded, seed).at_step(step)
+
+    # ------------------------------------------------------------------------------------ the data
+
+    @property
+    def can_encode(self) -> bool:
+        """True if the model encodes images without being told their label."""
+        return self.encoded.can_encode
+
+    @property
+    def latents(self) -> LatentSet:
+        """A draw from the posterior of each training image on the map."""
+        return self.encoded.latents
+
+    def image(self, number: int) -> Tensor | None:
+        """Return the pixels of an image on the map, uint8 (C, H, W); None if there is none."""
+        return self.encoded.image(number)
+
+    @property
+    def plane(self) -> Plane:
+        """The plane of the map: the latent space if it has two dimensions, else the principal
+        plane of the latents."""
+        return self.encoded.plane
+
+    def points(self, plane: Plane | str | None = None) -> np.ndarray:
+        """Return the coordinates of all images on the map, float32 (N, 2):
+        training images, then validation images."""
+        return self.encoded.points(self._plane(plane))
+
+    @property
+    def gaussians(self) -> ClassGaussians | None:
+        """A Gaussian for each class; None without labels, or with fewer than two images in a
+        class."""
+        return self.encoded.gaussians
+
+    def ellipses(self, plane: Plane | str | None = None) -> list[tuple[Ellipse, ...]]:
+        """Return the class Gaussians on the plane, at one and at two standard deviations."""
+        return self.encoded.ellipses(self._plane(plane))
+
+    def neighbours(self, z: LatentSet, k: int = K_NEAREST) -> Neighbours:
+        """Return the k nearest training images of each latent, by number."""
+        return self.encoded.neighbours(z, k)
+
+    def named_plane(self, name: str) -> Plane:
+        """Return the plane through three images or class means, such as "i17_c3_i40"; "" is the
+        map's own."""
+        return named_plane(self.encoded, name)
+
+    def named_latent(self, name: str, plane: Plane | str | None = None) -> LatentVector:
+        """Return the latent of an image ("i17"), a class mean ("c3") or a point ("0.5,-1.25")."""
+        return named_latent(self.encoded, name, self._plane(plane))
+
+    def _plane(self, plane: Plane | str | None) -> Plane | None:
+        return self.named_plane(plane) if isinstance(plane, str) else plane
+
+    # --------------------------------------------------------------------------- decode and encode
+
+    def decode(self, z: Tensor | np.ndarray, label: object = None) -> Images:
+        """Decode latents (N, Z).
+
+        Arguments:
+            z: The latents.
+            label: For a model whose decoder sees it, one for all or one for each, as for
+                `LatentModel.sample`.
+
+        Raises:
+            UserError: A label is missing (code "label-required"), or given to a model that takes
+                none (code "label-not-taken").
+        """
+        z = torch.as_tensor(z)
+        return self.decoder.decode(z, self.decoder.class_weights(label, len(z)))
 
     def decode_at(
         self,
         x: float,
         y: float,
-        label: str | int | None = None,
+        label: object = None,
         *,
-        plane: Plane | None = None,
+        plane: Plane | str | None = None,
         seeds: bool = False,
     ) -> Images:
-        """The image of a place on the map (1, C, H, W), as the studio shows it; or of one on
-        another plane, or on the lattice of seeds, which a model with a map has too.
+        """Decode a point of the map into one image (1, C, H, W), rounded to 256 levels.
+
+        Arguments:
+            x, y: Coordinates on the plane.
+            label: As for `decode`.
+            plane: The plane.
+            seeds: Take a point of the lattice of seeds, which every model has.
+        """
+        point = torch.tensor([[x, y]], dtype=torch.float32).double()
+        z = self.encoded.lattice(point) if seeds else self.unproject(point, plane)
+        return to_float(to_uint8(self.decode(z, label)))
+
+    def unproject(self, points: Tensor, plane: Plane | str | None = None) -> LatentSet:
+        """Return the latents of points (N, 2) of a plane; without an encoder, of the lattice."""
+        return self.encoded.unproject(points, self._plane(plane))
+
+    def encode(self, images: Tensor | np.ndarray) -> LatentSet:
+        """Return the posterior means of images."""
+        return self.decoder.encode(as_floats(images))
+
+    def reconstruct(self, images: Tensor | np.ndarray) -> Images:
+        """Encode and decode images."""
+        return self.decode(self.encode(images))
+
+    def locate(self, image: Tensor | np.ndarray, *, plane: Plane | str | None = None) -> Location:
+        """Encode one image (1, C, H, W), and describe where it is on the map."""
+        self.encoded.require_encoder()
+        where = self._plane(plane) or self.plane
+        with self.lock:
+            return locate(
+                self.encoded, lambda z, x: self.decode_scored(z, real=x), as_floats(image), where
+            )
+
+    def invert(
+        self,
+        images: Tensor | np.ndarray,
+        label: object = None,
+        **options: Unpack[InversionOptions],
+    ) -> Inversion:
+        """Search by gradient descent for latents that decode to images; see
+        `latentarium.latent.inversion`."""
+        with self.lock:
+            return invert(self.model, images, label, **options)
+
+    # ------------------------------------------------------------------ sampling and interpolation
+
+    def class_latents(
+        self, label: str | int, n: int = NUM_SAMPLES, seed: int = 0, *, truncation: float = 1.0
+    ) -> LatentSet:
+        """Draw latents from the Gaussian of a class, given by number or name.
+
+        The truncation scales their deviation from the mean. All Gaussians share their noise.
+        """
+        return gaussian_samples.class_latents(self.encoded, label, n, seed, truncation=truncation)
+
+    def sample_class(
+        self, label: str | int, n: int = 16, seed: int = 0, *, truncation: float = 1.0
+    ) -> Images:
+        """Decode latents drawn from the Gaussian of a class; see `class_latents`."""
+        return self.decode(self.class_latents(label, n, seed, truncation=truncation))
+
+    def gaussian_latents(
+        self, n: int = NUM_SAMPLES, seed: int = 0, *, truncation: float = 1.0
+    ) -> LatentSet:
+        """Draw latents from one Gaussian, fitted to all training latents by maximum likelihood."""
+        return gaussian_samples.single_gaussian_latents(
+            self.encoded, n, seed, truncation=truncation
+        )
+
+    def ellipse_latents(
+        self,
+        centre: tuple[float, float],
+        major: float,
+        minor: float,
+        angle: float = 0.0,
+        n: int = NUM_SAMPLES,
+        seed: int = 0,
+        *,
+        truncation: float = 1.0,
+        plane: Plane | str | None = None,
+    ) -> LatentSet:
+        """Draw latents from a Gaussian on a plane, given by its ellipse at one standard deviation:
+        its centre, half axes, and the angle of the major axis in radians."""
+        ellipse = Ellipse(centre=centre, major=major, minor=minor, angle=angle, sigmas=1.0)
+        return gaussian_samples.ellipse_latents(
+            self.encoded, ellipse, n, seed, truncation=truncation, plane=self._plane(plane)
+        )
+
+    def interpolate(
+        self,
+        a: LatentVector | str,
+        b: LatentVector | str,
+        steps: int = 16,
+        method: str = "linear",
+        *,
+        plane: Plane | str | None = None,
+    ) -> Path:
+        """Return the latents on a path from a to b, both included.
+
+        Arguments:
+            a, b: Latents, or names as of `named_latent`.
+            steps: Number of latents.
+            method: "linear"; "spherical", which keeps the norm of draws from N(0, I); or "data",
+                along a graph of the nearest latents.
+            plane: The plane of named points.
 
         Raises:
-            UserError: The model needs a class and there is none, or the class is unknown.
+            UserError: See `Interpolator.path` and `named_latent`.
         """
-        classes, asked = self.model.classes, None
-        if label is not None:
-            weights = resolve_labels(label, 1, classes, self.model.takes_label, Noise("unused"))
-            assert weights is not None  # a label was given
-            asked = one_hot(weights, len(classes)).float().numpy()
-        rows, kind = np.array([[x, y]], np.float32), Kind.SEEDS if seeds else Kind.POINTS
-        if plane is not None:
-            rows, kind = plane.unproject(torch.from_numpy(rows)).float().numpy(), Kind.LATENTS
-        request = Request(id=0, model=0, kind=kind, n=1, rows=rows, labels=asked)
-        labels = self._asked(request)
-        with self._lock:
-            return to_float(to_uint8(decode(self.model, self.latents(request), labels)))
+        first, second = (
+            self.named_latent(end, plane) if isinstance(end, str) else end for end in (a, b)
+        )
+        return self.interpolator.path(first, second, steps, method)
+
+    # -------------------------------------------------------------------------------------- scores
+
+    @property
+    def classifier(self) -> ImageClassifier | None:
+        """The classifier that measures doubt; None if there is none for these data."""
+        return self.decoder.classifier
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration of the scores of decoded images, on held-out images."""
+        return self.decoder.calibration
+
+    def decode_scored(
+        self, z: LatentSet, weights: SoftLabelSet | None = None, *, real: Images | None = None
+    ) -> ScoredImages:
+        """Decode latents, and score the images; see `ScoredDecoder.decode_scored`."""
+        return self.decoder.decode_scored(z, weights, real=real)
+
+    def gap_layer(
+        self, measure: str, box: Box, cells: int = 64, plane: Plane | str | None = None
+    ) -> np.ndarray:
+        """Return how unusual each cell of a grid over the map is, float32 (cells, cells), the
+        topmost row first; see `GapLayers.parts`."""
+        return self.gap_layers.grid(measure, box, cells, self._plane(plane))
+
+    @cached
+    def explained_variance(self) -> float | None:
+        """R^2 of the reconstructions of held-out images; None without an encoder, or if it is not
+        finite."""
+        return explained_variance(self.model, self.data.validation) if self.can_encode else None
+
+    def prepare(self) -> None:
+        """Compute what the first decoding would wait for."""
+        with self.lock:
+            if self.can_encode:
+                self.points()
+                _ = self.explained_variance
+            _ = self.calibration
+
+    @property
+    def is_prepared(self) -> bool:
+        """True if `prepare` has nothing left to compute."""
+        return "calibration" in vars(self.decoder)  # reading the property would wait for the lock

@@ -1,4 +1,12 @@
-"""A plane of seeds, for models without a map: z at whole numbers is a draw from N(0, I)."""
+"""A lattice of seeds: a plane of latents for models that can't encode images.
+
+At integer coordinates z is a draw from N(0, I). In between, the four surrounding draws are blended
+with weights whose squares sum to one, so that z is distributed as N(0, I) everywhere.
+
+References:
+    Alias-free generative adversarial networks (Karras et al., 2021): the visualizer's lattice,
+    here with weights that keep the variance
+"""
 
 import torch
 from torch import Tensor
@@ -7,22 +15,21 @@ from latentarium.rng import Noise
 from latentarium.shapes import LatentSet
 
 
-def blended(points: Tensor, latent_dim: int, seed: int) -> LatentSet:
-    """Latents between the four seeds around each point, blended with weights whose squares sum to
-    one: of draws from N(0, I) the blend is such a draw too.
+def seed_lattice(points: Tensor, latent_dim: int, seed: int) -> LatentSet:
+    """Return the latents of points of the lattice.
 
     Arguments:
-        points: Places on the plane, (N, 2).
-        latent_dim: Size of a latent; of the same size, all models have the same ones.
-        seed: Of the plane.
+        points: Coordinates (N, 2).
+        latent_dim: Size of a latent. Models of one size share their lattice.
+        seed: Seed of the lattice.
     """
     corner = points.floor()
-    part = points - corner
+    fraction = points - corner
     z_sum = torch.zeros(len(points), latent_dim)
     squares = torch.zeros(len(points), 1)
     for dx in (0, 1):
         for dy in (0, 1):
-            x, y = part.T
+            x, y = fraction.T
             weight = (x if dx else 1 - x) * (y if dy else 1 - y)
             seeds = corner + torch.tensor([dx, dy])
             z = torch.cat([

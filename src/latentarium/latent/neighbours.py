@@ -1,4 +1,4 @@
-"""Who lies near whom in the latent space, and whether neighbours share a label."""
+"""Nearest neighbours in the latent space, and how well they predict a label."""
 
 from dataclasses import dataclass
 
@@ -20,26 +20,26 @@ from latentarium.stats.measurement import Measurement
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest codes of each query, nearest first."""
+    """The nearest latents of each query, nearest first."""
 
     distance: NeighbourDistances
     """Euclidean, in units of z, float64."""
     index: NeighbourIndices
-    """Rows of the codes."""
+    """Rows of the latents."""
 
 
-def nearest(codes: OtherLatentSet, query: LatentSet, k: int = 5) -> Neighbours:
-    """The k nearest codes of each query, exact, with memory that does not grow with their product.
+def nearest(latents: OtherLatentSet, query: LatentSet, k: int = 5) -> Neighbours:
+    """Return the k nearest latents of each query, exactly, without a table of all distances.
 
-    A query that is itself among the codes is its own nearest, at distance 0.
+    A query that is itself among the latents is its own nearest, at distance 0.
 
     Raises:
-        UserError: k is not between 1 and the number of codes, or values are not finite.
+        UserError: k is not between 1 and the number of latents (code "too-few-latents"), or values
+            are not finite (code "not-finite").
     """
-    require_codes(codes, k)
-    if not bool(query.isfinite().all()):
-        raise UserError("Some latents are not finite: look at the weights or the images.")
-    search = NearestNeighbors(n_neighbors=k).fit(codes.detach().cpu().double().numpy())
+    require_neighbours(latents, k)
+    _require_finite(query)
+    search = NearestNeighbors(n_neighbors=k).fit(latents.detach().cpu().double().numpy())
     distance, index = search.kneighbors(query.detach().cpu().double().numpy())
     return Neighbours(distance=torch.from_numpy(distance), index=torch.from_numpy(index))
 
@@ -51,18 +51,18 @@ def knn_accuracy(
     test_y: OtherLabelSet,
     k: int = 10,
 ) -> Measurement:
-    """The share of test latents whose label most of their k nearest training latents have; a tie
-    goes to the smaller label. With a Wilson interval over the test latents.
+    """Return the accuracy of the k-nearest-neighbour classifier in the latent space, with a Wilson
+    interval over the test latents. Ties go to the smaller label.
 
     Raises:
         UserError: As `nearest`.
     """
-    require_codes(train_z, k)
-    require_codes(test_z, 1)
+    require_neighbours(train_z, k)
+    require_neighbours(test_z, 1)
     classifier = KNeighborsClassifier(n_neighbors=k)
     classifier.fit(train_z.detach().cpu().double().numpy(), train_y.cpu().numpy())
-    judged = classifier.predict(test_z.detach().cpu().double().numpy())
-    hits, n = int((judged == test_y.cpu().numpy()).sum()), len(test_y)
+    predicted = classifier.predict(test_z.detach().cpu().double().numpy())
+    hits, n = int((predicted == test_y.cpu().numpy()).sum()), len(test_y)
     return Measurement(
         name="k-nearest-neighbour accuracy",
         value=hits / n,
@@ -73,9 +73,19 @@ def knn_accuracy(
     )
 
 
-def require_codes(codes: LatentSet, k: int) -> None:
-    """Checks that k neighbours can be found among the codes."""
-    if not 1 <= k <= len(codes):
-        raise UserError(f"k is {k}, and there are {len(codes)} codes: give 1 to {len(codes)}.")
-    if not bool(codes.isfinite().all()):
-        raise UserError("Some latents are not finite: look at the weights or the images.")
+def require_neighbours(latents: LatentSet, k: int) -> None:
+    """Raise UserError unless k neighbours can be found among the latents."""
+    if not 1 <= k <= len(latents):
+        raise UserError(
+            f"k is {k}, and there are {len(latents)} latents: give 1 to {len(latents)}.",
+            code="too-few-latents",
+        )
+    _require_finite(latents)
+
+
+def _require_finite(latents: LatentSet) -> None:
+    if not bool(latents.isfinite().all()):
+        raise UserError(
+            "Some latents are not finite: check the model's weights and the images.",
+            code="not-finite",
+        )

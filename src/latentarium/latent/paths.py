@@ -1,8 +1,8 @@
-"""Ways from one latent to another.
+"""Paths from one latent to another.
 
-    straight       (1 - t) a + t b
-    spherical      turns from a's direction to b's at an even rate, the norm changing linearly
-    through data   the shortest way over the graph that joins each code to its k nearest
+    lerp           (1 - t) a + t b
+    slerp          rotates from a's direction to b's at a constant rate; the norm changes linearly
+    data graph     the shortest path in the graph that joins each latent to its k nearest
 
 References:
     Animating rotation with quaternion curves (Shoemake, 1985)
@@ -16,104 +16,116 @@ from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from latentarium.errors import UserError
-from latentarium.latent.neighbours import nearest, require_codes
+from latentarium.latent.neighbours import nearest, require_neighbours
 from latentarium.shapes import LatentSet, LatentVector, Path
 
 PARALLEL = 1e-6
-"""Angles, in radians, below which turning and going straight are the same to rounding."""
+"""Angle, in radians, below which rotating and going straight are equal up to rounding."""
 
 
 def lerp(a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
-    """The straight way, both ends included.
+    """Interpolate linearly, both ends included.
 
     Raises:
-        UserError: Fewer than two steps.
+        UserError: Fewer than two steps (code "too-few-steps").
     """
     t = _times(steps, a)
     return (1 - t) * a + t * b
 
 
 def slerp(a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
-    """The way that turns (Shoemake, 1985), both ends included: between latents of one norm it
-    keeps that norm, as draws of a wide N(0, I) do. Near-parallel latents go straight.
+    """Interpolate spherically (Shoemake, 1985), both ends included.
+
+    Between latents of one norm the path keeps that norm, as draws from a high-dimensional N(0, I)
+    do. Near-parallel latents are interpolated linearly.
 
     Raises:
-        UserError: A latent of zero length, opposite latents (no turn is shorter than another), or
-            fewer than two steps.
+        UserError: A latent of norm zero (code "zero-latent"), opposite latents, between which no
+            arc is the shortest (code "opposite-latents"), or fewer than two steps (code
+            "too-few-steps").
     """
     t = _times(steps, a)
     norm_a, norm_b = float(a.double().norm()), float(b.double().norm())
     if norm_a == 0 or norm_b == 0:
-        raise UserError("A latent of zero length has no direction to turn from: use lerp.")
+        raise UserError(
+            "A latent of norm zero has no direction to rotate from: use linear interpolation.",
+            code="zero-latent",
+        )
     u, v = a.double() / norm_a, b.double() / norm_b
-    # the angle by tangent of half of it: exact for small angles, where arccos is not
+    # atan2 of the half angle is exact for small angles, arccos is not
     angle = 2 * torch.atan2((u - v).norm(), (u + v).norm())
     if float(angle) < PARALLEL:
         return lerp(a, b, steps)
     if float(angle) > torch.pi - PARALLEL:
         raise UserError(
-            "The two latents are opposite, and every way around is as short: go by a third one, "
-            "or use lerp."
+            "The two latents are opposite, so every arc between them is equally short: go through "
+            "a third latent, or use linear interpolation.",
+            code="opposite-latents",
         )
     t = t.double()
-    turned = (((1 - t) * angle).sin() * u + (t * angle).sin() * v) / angle.sin()
-    path = (((1 - t) * norm_a + t * norm_b) * turned).to(a.dtype)
+    rotated = (((1 - t) * angle).sin() * u + (t * angle).sin() * v) / angle.sin()
+    path = (((1 - t) * norm_a + t * norm_b) * rotated).to(a.dtype)
     path[0], path[-1] = a, b
     return path
 
 
 class DataGraph:
-    """Codes, each joined to its k nearest: for many ways through the same data.
+    """A graph that joins each latent to its k nearest, for many paths through the same data.
 
     Arguments:
-        codes: Encoded data.
-        k: Neighbours of each code.
+        latents: Encoded data.
+        k: Neighbours of each latent.
 
     Raises:
-        UserError: k is not below the number of codes, or values are not finite.
+        UserError: k is not below the number of latents (code "too-few-latents"), or values are not
+            finite (code "not-finite").
     """
 
-    def __init__(self, codes: LatentSet, k: int = 10) -> None:
-        require_codes(codes, k + 1)
-        self.codes, self.k = codes.detach().cpu().double(), k
-        found = nearest(self.codes, self.codes, k + 1)  # the first is the code itself, or its twin
-        self._edges = _edge_list(torch.arange(len(codes)), found.index, found.distance)
+    def __init__(self, latents: LatentSet, k: int = 10) -> None:
+        require_neighbours(latents, k + 1)
+        self.latents, self.k = latents.detach().cpu().double(), k
+        # the first neighbour is the latent itself, or an equal one
+        neighbours = nearest(self.latents, self.latents, k + 1)
+        rows = torch.arange(len(latents))
+        self._edges = _edge_list(rows, neighbours.index, neighbours.distance)
 
     def path(self, a: LatentVector, b: LatentVector, steps: int = 16) -> Path:
-        """The shortest way from a to b over the graph, both joined to their k nearest codes, in
-        steps of equal length along it (Tenenbaum et al., 2000).
+        """Return the shortest path from a to b, both joined to their k nearest latents, in steps
+        of equal length (Tenenbaum et al., 2000).
 
         Raises:
-            UserError: The graph has no way, or fewer than two steps.
+            UserError: No path joins the two (code "no-path"), or fewer than two steps (code
+                "too-few-steps").
         """
         _times(steps, a)
-        n = len(self.codes)
+        n = len(self.latents)
         ends = torch.stack([a, b]).detach().cpu().double()
-        joined = nearest(self.codes, ends, self.k)
-        new = _edge_list(torch.tensor([n, n + 1]), joined.index, joined.distance)
+        joined = nearest(self.latents, ends, self.k)
+        new_edges = _edge_list(torch.tensor([n, n + 1]), joined.index, joined.distance)
         rows, columns, lengths = (
-            torch.cat(pair).numpy() for pair in zip(self._edges, new, strict=True)
+            torch.cat(pair).numpy() for pair in zip(self._edges, new_edges, strict=True)
         )
         graph = csr_matrix((lengths, (rows, columns)), shape=(n + 2, n + 2))
-        _, before = dijkstra(graph, directed=False, indices=n, return_predecessors=True)
-        node, way = n + 1, [n + 1]
+        _, predecessors = dijkstra(graph, directed=False, indices=n, return_predecessors=True)
+        node, reversed_nodes = n + 1, [n + 1]
         while node != n:
-            node = int(before[node])
+            node = int(predecessors[node])
             if node < 0:
                 raise UserError(
-                    f"With k = {self.k} no way through the data joins the two latents: give a "
-                    "larger k, or more codes."
+                    f"No path through the data joins the two latents with k = {self.k}: give a "
+                    "larger k, or more latents.",
+                    code="no-path",
                 )
-            way.append(node)
-        corners = torch.cat([self.codes, ends])[torch.tensor(way[::-1])]
+            reversed_nodes.append(node)
+        corners = torch.cat([self.latents, ends])[torch.tensor(reversed_nodes[::-1])]
         return _resample(corners, steps).to(a.dtype)
 
 
 def through_data(
-    a: LatentVector, b: LatentVector, codes: LatentSet, *, steps: int = 16, k: int = 10
+    a: LatentVector, b: LatentVector, latents: LatentSet, *, steps: int = 16, k: int = 10
 ) -> Path:
-    """One way through data; see `DataGraph`, which is built once for many."""
-    return DataGraph(codes, k).path(a, b, steps)
+    """Return one path through data; see `DataGraph`, which is built once for many paths."""
+    return DataGraph(latents, k).path(a, b, steps)
 
 
 def _edge_list(rows: Tensor, index: Tensor, distance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,11 +133,11 @@ def _edge_list(rows: Tensor, index: Tensor, distance: Tensor) -> tuple[Tensor, T
 
 
 def _resample(corners: Tensor, steps: int) -> Tensor:
-    """Points at equal lengths along straight pieces."""
-    along = torch.nn.functional.pad(corners.diff(dim=0).norm(dim=1).cumsum(0), (1, 0))
-    wanted = torch.linspace(0, 1, steps, dtype=torch.float64) * along[-1]
-    piece = torch.searchsorted(along, wanted, right=True).clamp(1, len(along) - 1)
-    start, length = along[piece - 1], along[piece] - along[piece - 1]
+    """Return points at equal distances along a polyline."""
+    lengths = torch.nn.functional.pad(corners.diff(dim=0).norm(dim=1).cumsum(0), (1, 0))
+    wanted = torch.linspace(0, 1, steps, dtype=torch.float64) * lengths[-1]
+    piece = torch.searchsorted(lengths, wanted, right=True).clamp(1, len(lengths) - 1)
+    start, length = lengths[piece - 1], lengths[piece] - lengths[piece - 1]
     t = ((wanted - start) / length.clamp_min(torch.finfo(torch.float64).tiny))[:, None]
     path = (1 - t) * corners[piece - 1] + t * corners[piece]
     path[0], path[-1] = corners[0], corners[-1]
@@ -134,5 +146,7 @@ def _resample(corners: Tensor, steps: int) -> Tensor:
 
 def _times(steps: int, a: Tensor) -> Tensor:
     if steps < 2:
-        raise UserError(f"A way has two ends, and steps is {steps}: give at least 2.")
+        raise UserError(
+            f"steps is {steps}, and a path has two ends: give at least 2.", code="too-few-steps"
+        )
     return torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)[:, None]

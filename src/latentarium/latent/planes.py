@@ -1,4 +1,4 @@
-"""Planes through the latent space, for maps of it.
+"""Planes through a latent space.
 
 A plane is an origin o and two orthonormal axes A (rows): p = A (z - o), z = o + A^T p.
 
@@ -26,11 +26,13 @@ from latentarium.shapes import (
     Points,
 )
 
+MAX_COORDINATE = 1e6
+"""Largest coordinate of a point on a map: beyond it, networks overflow."""
 SHRINKAGE = 1e-3
-"""Share of the average variance added to the within-class covariance, so that dead dimensions
-don't make it singular."""
-FLATTEST = 1e-6
-"""Sine of the angle between the ways to two anchors, below which they lie on one line."""
+"""Share of the average variance that is added to the within-class covariance, so that constant
+dimensions don't make it singular."""
+MIN_SINE = 1e-6
+"""Sine of the angle between two directions, below which they are taken as parallel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,116 +43,133 @@ class Plane:
     axes: PlaneAxes
     """Orthonormal rows."""
     variance_share: float
-    """The share of the latents' variance that lies within the plane: what a map can show."""
+    """The share of the latents' variance within the plane."""
 
     def project(self, z: LatentSet) -> Points:
-        """The coordinates of the nearest points of the plane, in units of z."""
+        """Return the coordinates of the nearest points of the plane, in units of z."""
         return (z.detach().cpu().double() - self.origin) @ self.axes.T
 
     def unproject(self, points: Points) -> LatentSet:
-        """Points of the plane as latents."""
+        """Return points of the plane as latents."""
         return self.origin + points.double() @ self.axes
 
     def distance(self, z: LatentSet) -> PerPoint:
-        """How far latents lie off the plane, in units of z."""
+        """Return the distance of latents from the plane, in units of z."""
         z = z.detach().cpu().double()
         return (z - self.unproject(self.project(z))).norm(dim=1)
 
 
 def principal_plane(z: LatentSet) -> Plane:
-    """The plane through the mean that holds the most variance (Pearson, 1901).
+    """Return the plane of largest variance through the mean (Pearson, 1901).
 
     Raises:
-        UserError: Fewer than two dimensions or three latents.
+        UserError: Fewer than two dimensions or three latents (code "too-few-latents"), or latents
+            that are not finite or all equal (code "degenerate-latents").
     """
-    _require(z)
+    _require_spread(z)
     pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(z.detach().cpu().double().numpy())
     return _plane(z, torch.from_numpy(pca.components_))
 
 
 def linear_discriminant_plane(z: LatentSet, labels: LabelSet) -> Plane:
-    """The plane through the mean in which the classes lie farthest apart for their width (Fisher,
-    1936). Of two classes, the second axis is the widest direction across the first.
+    """Return the plane through the mean that separates the classes best (Fisher, 1936).
+
+    It maximizes the variance between classes relative to that within. With two classes, the second
+    axis is the direction of largest variance orthogonal to the first.
 
     Raises:
-        UserError: As `principal_plane`, or fewer than two classes.
+        UserError: As `principal_plane`, or fewer than two classes (code "too-few-classes").
     """
-    _require(z)
-    codes = z.detach().cpu().double()
-    if len(labels.unique()) < 2:
+    _require_spread(z)
+    latents = z.detach().cpu().double()
+    num_classes = len(labels.unique())
+    if num_classes < 2:
         raise UserError(
-            "Classes can't be told apart where there is one: give labels of at least 2 classes, "
-            "or use principal_plane."
+            "The labels have one class, so there is nothing to separate: give labels of at least "
+            "2 classes, or use principal_plane.",
+            code="too-few-classes",
         )
     lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE)
-    lda.fit(codes.numpy(), labels.cpu().numpy())
-    found = torch.from_numpy(lda.scalings_)[:, :2].T
-    if len(labels.unique()) == 2:
-        first = found[0] / found[0].norm()
-        centred = codes - codes.mean(0)
-        across = principal_plane(centred - (centred @ first)[:, None] * first)
-        found = torch.stack([first, across.axes[0]])
-    return _plane(z, found)
+    lda.fit(latents.numpy(), labels.cpu().numpy())
+    directions = torch.from_numpy(lda.scalings_)[:, :2].T
+    if num_classes == 2:
+        first = directions[0] / directions[0].norm()
+        centred = latents - latents.mean(0)
+        rest = principal_plane(centred - (centred @ first)[:, None] * first)
+        directions = torch.stack([first, rest.axes[0]])
+    return _plane(z, directions)
 
 
-def turned(plane: Plane, z: LatentSet, towards: Points) -> Plane:
-    """The same plane, its axes turned or mirrored so that the latents' map lies as near as can be
-    to another map of the same images (orthogonal Procrustes; Schönemann, 1966). Distances on the
-    map stay as they are.
+def aligned_plane(plane: Plane, z: LatentSet, target: Points) -> Plane:
+    """Rotate and mirror a plane's axes so that the latents' map is as near as possible to another
+    map of the same images (orthogonal Procrustes; Schönemann, 1966). Distances on the map do not
+    change.
 
     Arguments:
-        plane: Through the latents.
+        plane: A plane through the latents.
         z: The latents.
-        towards: Where the same images lie on the other map.
+        target: Coordinates of the same images on the other map.
     """
     here = plane.project(z)
-    there = towards.double()
+    there = target.double()
     u, _, v = torch.linalg.svd((here - here.mean(0)).T @ (there - there.mean(0)))
     return replace(plane, axes=(u @ v).T @ plane.axes)
 
 
 def anchor_plane(z: LatentSet, anchors: OtherLatentSet) -> Plane:
-    """The plane through three latents: the first is its origin, the second lies on its first
-    axis, and the second axis is what the way to the third adds to that (Gram-Schmidt).
+    """Return the plane through three latents: the first is its origin, the second is on its first
+    axis, and the second axis is the rest of the direction to the third (Gram-Schmidt).
 
     Arguments:
         z: The latents whose share of variance the plane states.
         anchors: Three latents.
 
     Raises:
-        UserError: As `principal_plane`, not three anchors, or anchors on one line.
+        UserError: As `principal_plane`, not three finite anchors (code "invalid-anchors"), or
+            anchors on one line (code "collinear-anchors").
     """
-    _require(z)
+    _require_spread(z)
     if len(anchors) != 3 or not bool(anchors.isfinite().all()):
-        raise UserError(f"A plane goes through three finite latents: there are {len(anchors)}.")
+        raise UserError(
+            f"{len(anchors)} anchors are given, or some are not finite: give three finite ones.",
+            code="invalid-anchors",
+        )
     anchors = anchors.detach().cpu().double()
-    ways = anchors[1:] - anchors[0]
-    # of the unit vectors: nan where an anchor is the first one
-    across = torch.linalg.qr((ways / ways.norm(dim=1, keepdim=True)).T, mode="r").R[1, 1]
-    if not float(across.abs()) > FLATTEST:
-        raise UserError("The three anchors lie on one line, which spans no plane: move one.")
-    return _plane(z, ways, origin=anchors[0])
+    directions = anchors[1:] - anchors[0]
+    # the sine of the angle between them; nan if an anchor equals the first one
+    unit = directions / directions.norm(dim=1, keepdim=True)
+    sine = torch.linalg.qr(unit.T, mode="r").R[1, 1]
+    if not float(sine.abs()) > MIN_SINE:
+        raise UserError(
+            "The three anchors are on one line, so they span no plane: move one of them.",
+            code="collinear-anchors",
+        )
+    return _plane(z, directions, origin=anchors[0])
 
 
 def _plane(z: LatentSet, directions: Tensor, origin: Tensor | None = None) -> Plane:
-    """Orthonormalizes the rows, keeping the first one's direction; through the mean of the
-    latents where no origin is given."""
+    """Orthonormalize directions (2, Z), keeping the first one's; the default origin is the
+    latents' mean."""
     q, r = torch.linalg.qr(directions.T)
     axes = (q * r.diagonal().sign()).T
-    codes = z.detach().cpu().double()
-    mean = codes.mean(0)
-    centred = codes - mean
+    latents = z.detach().cpu().double()
+    mean = latents.mean(0)
+    centred = latents - mean
     share = (centred @ axes.T).square().sum() / centred.square().sum()
     origin = mean if origin is None else origin
     return Plane(origin=origin, axes=axes, variance_share=float(share))
 
 
-def _require(z: LatentSet) -> None:
+def _require_spread(z: LatentSet) -> None:
     n, dimensions = z.shape
     if dimensions < 2 or n < 3:
         raise UserError(
-            f"{n} latents of {dimensions} dimensions span no plane: give at least 3 latents of 2 "
-            "dimensions."
+            f"{n} latents of {dimensions} dimensions span no plane: give at least 3 latents of at "
+            "least 2 dimensions.",
+            code="too-few-latents",
         )
     if not bool(z.isfinite().all()) or bool((z == z[0]).all()):
-        raise UserError("Some latents are not finite, or all are one point: look at the weights.")
+        raise UserError(
+            "Some latents are not finite, or all are equal: check the model's weights.",
+            code="degenerate-latents",
+        )

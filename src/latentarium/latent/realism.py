@@ -1,4 +1,4 @@
-"""How like real images an image is: what can be measured where no encoder says where it lies."""
+"""Score images by their distance to real images, for models without an encoder."""
 
 import threading
 from weakref import WeakValueDictionary
@@ -6,68 +6,73 @@ from weakref import WeakValueDictionary
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from latentarium.cached import once
-from latentarium.classifier.classifier import Judge
+from latentarium.cached import cached
 from latentarium.data.arrays import fixed_permutation
 from latentarium.data.dataset import Data
-from latentarium.evaluation.subject import first
-from latentarium.latent.calibration import HELD_OUT, Looks, Usual
-from latentarium.latent.gaps import judge_entropy
+from latentarium.data.subsets import first
+from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
+from latentarium.latent.encoded import K_NEAREST
+from latentarium.latent.gaps import classifier_entropy
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
 from latentarium.shapes import LabelSet, PerPoint, Pixels
 
-REAL = 5000
-"""Training images among which the nearest are looked for, at most."""
-NEIGHBOUR = 5
 
-
-class Likeness:
-    """Images beside real ones, by features.
+class RealismScorer:
+    """Distances of images to real images, in a feature space.
 
     Arguments:
         data: Real images.
-        judge: A classifier of such images, which gives the features; None: random convolutions.
+        classifier: A classifier of such images. If it is an `Extractor`, it extracts the features,
+            else random convolutions do.
+        max_real: Most training images to compare with.
     """
 
-    def __init__(self, data: Data, judge: Judge | None) -> None:
-        self._judge, self._held_out = judge, first(data.validation, HELD_OUT).images
+    def __init__(
+        self, data: Data, classifier: ImageClassifier | None, max_real: int = 5000
+    ) -> None:
+        self._classifier = classifier
+        self._held_out = first(data.validation, MAX_HELD_OUT).images
         self._lock = threading.RLock()
-        self.extractor: Extractor = judge or RandomConvolutions(data.card.image_shape)
-        self._numbers = torch.from_numpy(fixed_permutation(len(data.train))[:REAL])
+        self.extractor: Extractor = (
+            classifier
+            if isinstance(classifier, Extractor)
+            else RandomConvolutions(data.card.image_shape)
+        )
+        self._numbers = torch.from_numpy(fixed_permutation(len(data.train))[:max_real])
         features = self.extractor.features(data.train.images[self._numbers])
-        k = min(NEIGHBOUR, len(features))
+        k = min(K_NEAREST, len(features))
         self._index = NearestNeighbors(n_neighbors=k).fit(features.double().numpy())
 
-    @once
-    def usual(self) -> Usual:
-        """What is usual: of held-out images, as they are."""
-        return Usual(self.look(self._held_out))
+    @cached
+    def calibration(self) -> Calibration:
+        """The calibration on held-out images."""
+        return Calibration(self.score(self._held_out))
 
-    def look(self, images: Pixels) -> Looks:
-        """What is measured of images."""
-        distance, nearest = self(images)
+    def score(self, images: Pixels) -> Scores:
+        """Score images."""
+        distance, nearest = self.distance(images)
         values, probabilities = {"strange": distance}, None
-        if self._judge is not None:
-            probabilities = self._judge.probabilities(images)
-            values["doubt"] = judge_entropy(probabilities)
-        return Looks(values=values, nearest=nearest, probabilities=probabilities)
+        if self._classifier is not None:
+            probabilities = self._classifier.probabilities(images)
+            values["doubt"] = classifier_entropy(probabilities)
+        return Scores(values=values, nearest=nearest, probabilities=probabilities)
 
-    def __call__(self, images: Pixels) -> tuple[PerPoint, LabelSet]:
-        """The distance of each image's features to those of the 5th nearest real image, and the
-        number of the nearest."""
+    def distance(self, images: Pixels) -> tuple[PerPoint, LabelSet]:
+        """Return the distance of each image's features to those of its 5th nearest real image, and
+        the number of the nearest one."""
         features = self.extractor.features(images).double().numpy()
         distance, index = self._index.kneighbors(features)
         nearest = self._numbers[torch.from_numpy(index[:, 0])]
         return torch.from_numpy(distance[:, -1]).contiguous(), nearest
 
 
-_known: "WeakValueDictionary[tuple[str, int], Likeness]" = WeakValueDictionary()
+_scorers: "WeakValueDictionary[tuple[str, int], RealismScorer]" = WeakValueDictionary()
 
 
-def likeness_of(data: Data, judge: Judge | None) -> Likeness:
-    """Made once for all models of the same images and judge, as long as one of them lives."""
-    key = (data.card.fingerprint, id(judge))  # whoever is in there keeps its judge alive
-    found = _known.get(key)
-    if found is None:
-        found = _known[key] = Likeness(data, judge)
-    return found
+def realism_scorer(data: Data, classifier: ImageClassifier | None) -> RealismScorer:
+    """Return the scorer of these images and this classifier, shared by all models that use it."""
+    key = (data.card.fingerprint, id(classifier))  # a scorer in the table keeps its classifier
+    scorer = _scorers.get(key)
+    if scorer is None:
+        scorer = _scorers[key] = RealismScorer(data, classifier)
+    return scorer

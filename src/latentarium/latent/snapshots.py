@@ -1,11 +1,11 @@
-"""The time machine: a run as it was at the moments of its training whose weights were kept.
+"""The snapshots of a run: its latent space at several steps of the training.
 
-All moments show the same images on their maps, and the map of each is turned and mirrored so that
-it lies as near as can be to that of the next one: points swim from one to the other and don't
-flip. Each stays an exact plane of its latent space.
+All snapshots show the same images, and each map is rotated and mirrored to match the next one as
+well as possible, so that points move continuously. Each plane is a principal plane of its own
+latent space.
 
-A snapshot holds the weights that all players trained with; the model for use may be their moving
-average, so the last moment and the model differ a little.
+A snapshot contains the weights that the players trained with. The final model may be their moving
+average, so it can differ slightly from the last snapshot.
 """
 
 import threading
@@ -15,110 +15,122 @@ from functools import cached_property
 import torch
 
 from latentarium.data.dataset import Data, Split
+from latentarium.data.subsets import stratified
 from latentarium.errors import UserError
-from latentarium.evaluation.subject import stratified
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.latent_map import LatentMap
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import fixed_samples, reconstruct
 from latentarium.run import Run
 from latentarium.shapes import Images, ImageSet, LabelSet, Points
 
-POINTS = 5000
-"""Images on the map of a moment: fewer than on that of a model, so that time can be scrubbed."""
-WITNESSES = 12
-"""Held-out images whose reconstructions are watched."""
-DRAWS = 32
+MAX_POINTS = 5000
+"""Images on the map of a snapshot; fewer than on that of a model, so that maps load quickly."""
+NUM_WATCHED = 12
+NUM_SAMPLES = 32
 
 
-class Moments:
-    """A run's moments, numbered from 1.
+class Snapshots:
+    """A run's snapshots, numbered from 1.
 
     Arguments:
-        run: With snapshots, or without: then there is no moment.
-        data: What it was trained on.
+        run: A run, with snapshots or without.
+        data: The data that it was trained on.
+        seed: As for `LatentMap`.
     """
 
-    def __init__(self, run: Run, data: Data) -> None:
-        self.run, self.data = run, data
+    def __init__(self, run: Run, data: Data, seed: int = 0) -> None:
+        self.run, self.data, self.seed = run, data, seed
         self.steps = run.snapshots()
-        """Of training, of each moment."""
-        self._begun = run.begun()
+        """The step of each snapshot."""
+        # Maps of earlier snapshots are aligned with the next one; snapshots that are added later
+        # are aligned with the previous one, so that no map changes.
         self._anchor = len(self.steps)
-        """Maps of moments before it follow the one after them; of those after it, which came while
-        the run was on show, the one before: what was shown stays as it was."""
         self._points: dict[int, Points | None] = {}  # 40 kB each
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def grown(self) -> bool:
-        """Takes in the moments that have come since; False where another run took its place."""
+    def update(self) -> bool:
+        """Add new snapshots; return False if the folder now contains another run."""
         steps = self.run.snapshots()
-        if self.run.begun() != self._begun or steps[: len(self.steps)] != self.steps:
+        if not self.run.is_current() or steps[: len(self.steps)] != self.steps:
             return False
         self.steps = steps
         return True
 
-    def atlas(self, moment: int) -> Atlas:
-        """The map of a moment, of a stratified sample of the training images.
+    def latent_map(self, number: int) -> LatentMap:
+        """Return the map of a snapshot, of a stratified subset of the training images.
 
         Raises:
-            UserError: There is no such moment, or its file is damaged.
+            UserError: There is no such snapshot (code "unknown-snapshot"), or its file is damaged.
         """
-        if not 1 <= moment <= len(self):
-            raise UserError(f"There is no moment {moment} here: there are {len(self)}, from 1 on.")
-        model = self.run.load(self.steps[moment - 1])
-        beside = moment + 1 if moment <= self._anchor else moment - 1
-        follows = None if moment == self._anchor else lambda: self.points(beside)
-        return Atlas(model, self.data, points=POINTS, towards=follows)
+        if not 1 <= number <= len(self):
+            raise UserError(
+                f"There is no snapshot {number}: this run has {len(self)}, numbered from 1.",
+                code="unknown-snapshot",
+            )
+        model = self.run.load(self.steps[number - 1])
+        neighbour = number + 1 if number <= self._anchor else number - 1
+        align_to = None if number == self._anchor else lambda: self.points(neighbour)
+        return LatentMap(model, self.data, self.seed, max_points=MAX_POINTS, align_to=align_to)
 
-    def points(self, moment: int) -> Points | None:
-        """Where the images lie at a moment; None where weights ran away or are damaged. What its
-        map follows is looked at first."""
-        way = -1 if moment <= self._anchor else 1
+    def at_step(self, step: int) -> LatentMap:
+        """Return the map of the snapshot of a step; see `latent_map`."""
+        if step not in self.steps:
+            raise UserError(
+                f"{self.run.folder} has no snapshot of step {step}: its snapshots are of steps "
+                f"{', '.join(map(str, self.steps)) or '(none)'}.",
+                code="unknown-snapshot",
+            )
+        return self.latent_map(self.steps.index(step) + 1)
+
+    def points(self, number: int) -> Points | None:
+        """Return the coordinates of the images in a snapshot; None if its weights are not finite
+        or damaged."""
+        direction = -1 if number <= self._anchor else 1
         with self._lock:
-            for one in range(self._anchor, moment + way, way):
-                if one not in self._points:
-                    self._points[one] = self._mapped(one)
-            return self._points.get(moment)
+            for current in range(self._anchor, number + direction, direction):
+                if current not in self._points:
+                    self._points[current] = self._compute_points(current)
+            return self._points.get(number)
 
     @cached_property
     def labels(self) -> LabelSet | None:
-        """Of the images on the maps."""
-        return stratified(self.data.train, POINTS).labels
+        """The labels of the images on the maps."""
+        return stratified(self.data.train, MAX_POINTS).labels
 
-    def _mapped(self, moment: int) -> Points | None:
+    def _compute_points(self, number: int) -> Points | None:
         try:
-            return torch.from_numpy(self.atlas(moment).points())
+            return torch.from_numpy(self.latent_map(number).points())
         except UserError:
             return None
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What is watched at each moment, beside the map."""
+class SnapshotImages:
+    """Images that show a model's progress."""
 
     samples: Images
-    """Of always the same latents."""
+    """From the same latents in every snapshot."""
     columns: int
-    """Samples in a row; of a model that takes a label, each is a class."""
-    rebuilt: ImageSet | None
-    """The witnesses' reconstructions; None for a model without encoder."""
+    """Samples per row; for a model that takes labels, each column is a class."""
+    reconstructions: ImageSet | None
+    """Of the same held-out images in every snapshot; None without an encoder."""
 
 
-def scene(model: LatentModel, data: Data) -> Scene:
-    """What is watched of a model: samples of the same seeds, and where it has an encoder,
-    reconstructions of the same held-out images."""
+def snapshot_images(model: LatentModel, data: Data) -> SnapshotImages:
+    """Return samples from fixed latents and reconstructions of fixed held-out images."""
     if not model.has_encoder:
-        return Scene(*fixed_samples(model), rebuilt=None)
-    return Scene(*fixed_samples(model, DRAWS), rebuilt=reconstruct(model, witnesses(data)))
+        return SnapshotImages(*fixed_samples(model), reconstructions=None)
+    reconstructions = reconstruct(model, watched_images(data))
+    return SnapshotImages(*fixed_samples(model, NUM_SAMPLES), reconstructions=reconstructions)
 
 
-def witnesses(data: Data) -> Split:
-    """Held-out images, of all classes in turn: a few, always the same."""
-    few = stratified(data.validation, WITNESSES)
-    if few.labels is None:
-        return few
-    order = few.labels.argsort(stable=True)
-    return Split(few.images[order], few.labels[order])
+def watched_images(data: Data) -> Split:
+    """Return a few held-out images, ordered by class, always the same ones."""
+    subset = stratified(data.validation, NUM_WATCHED)
+    if subset.labels is None:
+        return subset
+    order = subset.labels.argsort(stable=True)
+    return Split(subset.images[order], subset.labels[order])

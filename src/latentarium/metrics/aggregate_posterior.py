@@ -1,12 +1,12 @@
-"""How far the aggregate posterior q(z) = E over x of q(z | x) is from the prior p(z).
+"""Distance of the aggregate posterior q(z) = E_x q(z | x) from the prior p(z).
 
     gaussian_kl    KL(N(m, S) || N(0, I)) with the mean and covariance of q(z)
     aggregate_kl   KL(q(z) || p(z)), bracketed by two Monte Carlo estimates
-    sliced         sliced 2-Wasserstein distance of encoded data from draws of the prior
+    sliced         sliced 2-Wasserstein distance between encoded data and latents from the prior
 
-With the exact moments of q, KL(q || N(0, I)) = KL(q || N(m, S)) + KL(N(m, S) || N(0, I)): so the
-first is the part of the gap that mean and covariance show. It is 0 for any q with zero mean and
-unit covariance, however many holes it has. It is no estimate of the whole KL.
+With the exact moments of q, KL(q || N(0, I)) = KL(q || N(m, S)) + KL(N(m, S) || N(0, I)), so
+`gaussian_kl` is the part of the KL that mean and covariance explain. It does not estimate the
+whole KL: it is 0 for any q with zero mean and unit covariance, however many gaps q has.
 
 References:
     ELBO surgery (Hoffman and Johnson, 2016)
@@ -23,51 +23,58 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.shapes import LatentSet, OtherLatentSet
-from latentarium.stats.intervals import Interval, bootstrap, normal_quantile
+from latentarium.stats.intervals import bootstrap, normal_quantile
+from latentarium.stats.measurement import Interval
 
-BLOCK = 1 << 22
-"""Log densities held at once: 32 MiB of float64."""
+MAX_LOG_DENSITIES = 1 << 22
+"""Log densities computed at a time: 32 MiB of float64."""
 LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianKL:
-    """The part of the prior gap that mean and covariance show, in nats."""
+    """The part of KL(q(z) || p(z)) that mean and covariance explain, in nats."""
 
     value: float
     from_mean: float
     """|m|^2 / 2."""
     from_covariance: float
     """(tr S - Z - log det S) / 2."""
-    floor: float
-    """Z (Z + 3) / (4 n): what n draws of N(0, I) itself get, to first order in 1 / n."""
+    reference: float
+    """Z (Z + 3) / (4 n): the expected value for n samples of N(0, I), to first order in 1 / n."""
     n: int
 
 
 def gaussian_kl(z: LatentSet) -> GaussianKL:
-    """KL from N(0, I) to the single Gaussian fitted to z by maximum likelihood; see above for
-    what it is not.
+    """Return KL(N(m, S) || N(0, I)) of the Gaussian fitted to z by maximum likelihood.
+
+    It is not the whole KL of q(z); see the top of this module.
 
     Arguments:
-        z: Draws of the aggregate posterior (one per image), not the posteriors' means.
+        z: Latents drawn from the aggregate posterior, one per image; not the posteriors' means.
 
     Raises:
-        UserError: Too few latents, or a direction in which they don't vary: the KL is infinite.
+        UserError: No more latents than dimensions ("too-few-latents"), values that are not
+            finite ("not-finite"), or a direction without variance, in which the KL is infinite
+            ("degenerate-latents").
     """
     n, dimensions = z.shape
-    if n <= dimensions or not bool(z.isfinite().all()):
+    if n <= dimensions:
         raise UserError(
-            f"{n} latents can't fill a covariance of {dimensions} dimensions: give more than "
-            f"{dimensions}, all of them finite."
+            f"There are {n} latents for a covariance of {dimensions} dimensions; give more than "
+            f"{dimensions}.",
+            code="too-few-latents",
         )
+    _require_finite(z)
     z = z.double()
     mean = z.mean(0)
     covariance = (z - mean).T @ (z - mean) / n
     variances = torch.linalg.eigvalsh(covariance)
     if float(variances.min()) <= 1e-14 * float(variances.max()):
         raise UserError(
-            "The latents don't vary in some direction, so their KL from the prior is infinite: "
-            "use fewer latent dimensions, or a sliced distance."
+            "The latents don't vary in some direction, so their KL from the prior is infinite; "
+            "use fewer latent dimensions, or the sliced distance.",
+            code="degenerate-latents",
         )
     from_mean = 0.5 * float(mean.square().sum())
     from_covariance = 0.5 * float((variances - 1 - variances.log()).sum())
@@ -75,25 +82,24 @@ def gaussian_kl(z: LatentSet) -> GaussianKL:
         value=from_mean + from_covariance,
         from_mean=from_mean,
         from_covariance=from_covariance,
-        floor=dimensions * (dimensions + 3) / (4 * n),
+        reference=dimensions * (dimensions + 3) / (4 * n),
         n=n,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AggregateKL:
-    """KL(q(z) || p(z)) in nats, between `lower` and `upper` in expectation."""
+    """KL(q(z) || p(z)) in nats; in expectation it is between `lower` and `upper`."""
 
     upper: float
-    """With q as the mixture of M posteriors, the sample's own among them. It is the KL of that
-    mixture, which a convexity argument puts above that of the true q; at most the rate."""
+    """With q as the mixture of M posteriors, including the sample's own. This is the KL of that
+    mixture: by convexity at least that of the true q, and at most the rate."""
     upper_interval: Interval
     lower: float
-    """With the sample's own posterior left out, which puts log q too low by Jensen's
-    inequality."""
+    """Without the sample's own posterior, which makes log q too low by Jensen's inequality."""
     lower_interval: Interval
     components: int
-    """M; the bracket closes as it grows."""
+    """M; the bracket narrows as it grows."""
     seed: int
 
 
@@ -104,26 +110,33 @@ def aggregate_kl(
     components: int = 5000,
     seed: int = 0,
     log_prior: Callable[[Tensor], Tensor] | None = None,
+    max_log_densities: int = MAX_LOG_DENSITIES,
 ) -> AggregateKL:
-    """Brackets KL(q(z) || p(z)) = E over q of log q(z) - log p(z), with q as a mixture of
-    posteriors: one draw from each of M components, its log density under all of them.
+    """Bracket KL(q(z) || p(z)) = E_q[log q(z) - log p(z)], with q as a mixture of posteriors: one
+    latent is drawn from each of M components, and its log density is computed under all of them.
 
     Arguments:
-        mean: Of the diagonal Gaussian posteriors, one per image.
-        log_variance: Likewise. Point posteriors have an infinite KL: use the sliced distance.
-        components: M, at most the number of images; those used are drawn at random.
-        seed: Of that choice and of the draws.
-        log_prior: log p(z) per sample, in nats; None: N(0, I).
+        mean: Means of the diagonal Gaussian posteriors, one per image.
+        log_variance: Their log variances.
+        components: M, at most the number of images; they are chosen at random.
+        seed: Seed of that choice and of the latents.
+        log_prior: log p(z) per latent, in nats; None: N(0, I).
+        max_log_densities: Log densities computed at a time. It limits memory.
 
     Raises:
-        UserError: Fewer than two posteriors, or values that are not finite.
+        UserError: Fewer than two posteriors ("too-few-latents"), or values that are not finite,
+            as for the point posteriors of an autoencoder ("point-posterior").
     """
     if len(mean) < 2 or components < 2:
-        raise UserError("A mixture of posteriors needs at least 2 of them: give more images.")
+        raise UserError(
+            f"There are {min(len(mean), components)} posteriors; a mixture needs at least 2.",
+            code="too-few-latents",
+        )
     if not bool((mean.isfinite() & log_variance.isfinite()).all()):
         raise UserError(
-            "Some posteriors are not finite; a point posterior has no density: use the sliced "
-            "distance for an autoencoder."
+            "Some posteriors are not finite, and a point posterior has no density; use the sliced "
+            "distance for an autoencoder.",
+            code="point-posterior",
         )
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(mean), generator=generator)[:components]
@@ -134,8 +147,8 @@ def aggregate_kl(
     prior = -0.5 * (z.square() + LOG_2PI).sum(1) if log_prior is None else log_prior(z).double()
     precision = (-log_var).exp()
     constant = (mu.square() * precision + log_var + LOG_2PI).sum(1)
-    with_own, without_own = torch.empty_like(prior), torch.empty_like(prior)
-    rows = max(1, BLOCK // m)
+    with_own, without_own = torch.empty_like(prior), torch.empty_like(prior)  # log q(z)
+    rows = max(1, max_log_densities // m)
     for start in range(0, m, rows):
         part = slice(start, start + rows)
         squared = z[part].square() @ precision.T - 2 * z[part] @ (mu * precision).T
@@ -157,15 +170,14 @@ def aggregate_kl(
 
 @dataclass(frozen=True, kw_only=True)
 class SlicedDistance:
-    """A sliced 2-Wasserstein distance, in units of z, and what the prior scores against
-    itself."""
+    """A sliced 2-Wasserstein distance in units of z, and that of the prior from itself."""
 
     value: float
     interval: Interval
-    """The value and the spread over bootstrap resamples, by a normal approximation."""
-    floor: float
-    """The mean of prior against prior at the same n."""
-    floor_interval: Interval
+    """The value plus and minus the spread over bootstrap resamples, in a normal approximation."""
+    reference: float
+    """Mean distance between two sets of n latents from the prior."""
+    reference_interval: Interval
     n: int
     projections: int
     seed: int
@@ -174,16 +186,18 @@ class SlicedDistance:
 def sliced_wasserstein(
     a: LatentSet, b: OtherLatentSet, *, projections: int = 64, seed: int = 0
 ) -> float:
-    """The root of the mean, over random directions, of the squared 2-Wasserstein distance of the
-    two sets projected on one. For Gaussians with one covariance, |m_a - m_b| / sqrt(Z).
+    """Return the root mean square, over random directions, of the 2-Wasserstein distance between
+    the projections of the two sets. For Gaussians with equal covariance it is
+    |m_a - m_b| / sqrt(Z) (Bonneel et al., 2015).
 
     Raises:
-        UserError: Sets of different size or dimension.
+        UserError: Sets of different size or dimension ("shape-mismatch").
     """
     if a.shape != b.shape:
         raise UserError(
-            f"Sets of shapes {tuple(a.shape)} and {tuple(b.shape)} have no pairing: give as many "
-            "latents of as many dimensions."
+            f"The sets have shapes {tuple(a.shape)} and {tuple(b.shape)}; give sets of equal size "
+            "and dimension.",
+            code="shape-mismatch",
         )
     generator = torch.Generator().manual_seed(seed)
     directions = _directions(a.shape[1], projections, generator)
@@ -199,28 +213,35 @@ def prior_sliced_distance(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> SlicedDistance:
-    """How far encoded data is from as many draws of the prior, beside prior against prior.
+    """Measure the sliced distance between encoded data and equally many latents from the prior,
+    and as a reference that between two such sets from the prior.
 
-    Works for any encoder, also for an autoencoder's points.
+    It works for every encoder, including the point posteriors of an autoencoder.
 
     Arguments:
         z: Encoded data, one latent per image.
         draw: Draws n latents from the prior; None: N(0, I).
-        projections: Random directions.
-        repeats: Pairs of prior draws behind the floor, and resamples behind the interval.
-        seed: Of everything drawn.
-        confidence: Of both intervals.
+        projections: Number of random directions.
+        repeats: Pairs of sets behind the reference, and resamples behind the interval.
+        seed: Seed of everything drawn.
+        confidence: Confidence of both intervals.
 
     Raises:
-        UserError: Fewer than two latents, or values that are not finite.
+        UserError: Fewer than two latents or repeats ("too-few-latents"), or values that are not
+            finite ("not-finite").
     """
     n, dimensions = z.shape
-    if n < 2 or repeats < 2 or not bool(z.isfinite().all()):
-        raise UserError("A distance needs at least 2 finite latents, and 2 repeats for a spread.")
+    if n < 2 or repeats < 2:
+        raise UserError(
+            f"There are {n} latents and {repeats} repeats; the distance and its spread need at "
+            "least 2 of each.",
+            code="too-few-latents",
+        )
+    _require_finite(z)
     generator = torch.Generator().manual_seed(seed)
     directions = _directions(dimensions, projections, generator)
 
-    def prior() -> Tensor:
+    def projected_prior() -> Tensor:
         if draw is not None:
             return draw(n, generator).double() @ directions
         return torch.randn(n, dimensions, generator=generator, dtype=torch.float64) @ directions
@@ -228,26 +249,35 @@ def prior_sliced_distance(
     def resampled(x: Tensor) -> Tensor:
         return x[torch.randint(n, (n,), generator=generator)]
 
-    data, reference = z.double() @ directions, prior()
-    value = _quantile_distance(data, reference)
-    spread = [_quantile_distance(resampled(data), resampled(reference)) for _ in range(repeats)]
-    floors = torch.tensor([_quantile_distance(prior(), prior()) for _ in range(repeats)])
+    data, prior = z.double() @ directions, projected_prior()
+    value = _quantile_distance(data, prior)
+    resamples = [_quantile_distance(resampled(data), resampled(prior)) for _ in range(repeats)]
+    references = torch.tensor(
+        [_quantile_distance(projected_prior(), projected_prior()) for _ in range(repeats)]
+    )
     width = normal_quantile(confidence)
-    half = width * float(torch.tensor(spread).std())
-    floor, floor_half = float(floors.mean()), width * float(floors.std())
+    half = width * float(torch.tensor(resamples).std())
+    reference, reference_half = float(references.mean()), width * float(references.std())
     return SlicedDistance(
         value=value,
         interval=(max(0.0, value - half), value + half),
-        floor=floor,
-        floor_interval=(max(0.0, floor - floor_half), floor + floor_half),
+        reference=reference,
+        reference_interval=(max(0.0, reference - reference_half), reference + reference_half),
         n=n,
         projections=projections,
         seed=seed,
     )
 
 
+def _require_finite(z: Tensor) -> None:
+    if not bool(z.isfinite().all()):
+        raise UserError(
+            "Some latents are not finite; check the encoder's weights.", code="not-finite"
+        )
+
+
 def _directions(dimensions: int, count: int, generator: torch.Generator) -> Tensor:
-    """Unit columns, uniform on the sphere."""
+    """Draw unit vectors, as columns, uniformly on the sphere."""
     normal = torch.randn(dimensions, count, generator=generator, dtype=torch.float64)
     return normal / normal.norm(dim=0)
 

@@ -1,7 +1,7 @@
-"""Balls around features: the ground that precision, recall, density and coverage stand on.
+"""Balls around features, on which precision, recall, density and coverage are defined.
 
 A ball reaches from its centre to the centre's k-th nearest neighbour in its own set. Distances are
-computed block by block in float64, so 50,000 points against 50,000 need little memory.
+computed in blocks in float64, so that 50,000 points against 50,000 need little memory.
 """
 
 import torch
@@ -11,59 +11,86 @@ from torch import Tensor
 from latentarium.errors import UserError
 from latentarium.shapes import FeatureSet, OtherFeatureSet, PerOther, PerPoint
 
-BLOCK = 1 << 22
-"""Distances held at once: 32 MiB of float64."""
-TIE = 1e-9
-"""Distances equal to a radius within this share of it are ties, so that `<` and `<=` mean what
-they say in spite of rounding."""
+MAX_DISTANCES = 1 << 22
+"""Distances computed at a time: 32 MiB of float64."""
+TIE_TOLERANCE = 1e-9
+"""Relative difference below which a distance equals a radius, so that `<` and `<=` differ on ties
+in spite of rounding."""
 
 
 def ball_counts(
-    points: FeatureSet, centres: OtherFeatureSet, k: int, *, edge: bool
+    points: FeatureSet,
+    centres: OtherFeatureSet,
+    k: int,
+    *,
+    closed: bool,
+    max_distances: int = MAX_DISTANCES,
 ) -> tuple[PerPoint, PerOther]:
-    """Counts, for each point, the balls that hold it, and for each ball the points within it.
+    """Count the balls that contain each point, and the points that each ball contains.
 
     Arguments:
-        points: What may lie within a ball.
+        points: The points to look for in the balls.
         centres: One ball around each, which reaches to its k-th nearest other centre.
-        k: At least 1, below the number of centres.
-        edge: True: the edge belongs to the ball.
+        k: At least 1, and less than the number of centres.
+        closed: Whether a point on the boundary is inside the ball.
+        max_distances: Distances computed at a time. It limits memory and does not change the
+            result.
+
+    Raises:
+        UserError: k is out of range ("invalid-k").
     """
     if not 1 <= k < len(centres):
         raise UserError(
-            f"k is {k}, and {len(centres)} images have {len(centres) - 1} neighbours each: give "
-            f"a k from 1 to {len(centres) - 1}."
+            f"k is {k}; with {len(centres)} images it must be from 1 to {len(centres) - 1}.",
+            code="invalid-k",
         )
-    middle = centres.mean(0, dtype=torch.float64)  # smaller numbers round less
-    points, centres = points.double() - middle, centres.double() - middle
+    origin = centres.mean(0, dtype=torch.float64)  # centred values round less
+    points, centres = points.double() - origin, centres.double() - origin
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(centres.numpy())
-    reach = torch.from_numpy(search.kneighbors()[0][:, -1]).square()  # without the centre itself
+    # kneighbors() without arguments leaves out each point itself
+    squared_radius = torch.from_numpy(search.kneighbors()[0][:, -1]).square()
     point_norm, centre_norm = points.square().sum(1), centres.square().sum(1)
-    slack = TIE * reach + 1e-14 * float(torch.cat([point_norm, centre_norm]).max())
-    # |p - c|^2 <= reach  <=>  |p|^2 - 2 p.c <= reach - |c|^2
-    limit = reach - centre_norm + (slack if edge else -slack)
-    around = torch.zeros(len(points), dtype=torch.float64)
-    within = torch.zeros(len(centres), dtype=torch.float64)
-    rows = max(1, BLOCK // len(centres))
+    largest_norm = float(torch.cat([point_norm, centre_norm]).max())
+    slack = TIE_TOLERANCE * squared_radius + 1e-14 * largest_norm
+    # |p - c|^2 <= r^2  <=>  |p|^2 - 2 p.c <= r^2 - |c|^2
+    limit = squared_radius - centre_norm + (slack if closed else -slack)
+    balls_per_point = torch.zeros(len(points), dtype=torch.float64)
+    points_per_ball = torch.zeros(len(centres), dtype=torch.float64)
+    rows = max(1, max_distances // len(centres))
     for start in range(0, len(points), rows):
         part = slice(start, start + rows)
-        height = torch.addmm(point_norm[part, None], points[part], centres.T, alpha=-2)
-        inside = height <= limit if edge else height < limit
-        around[part] = inside.sum(1).double()
-        within += inside.sum(0)
-    return around, within
+        left_side = torch.addmm(point_norm[part, None], points[part], centres.T, alpha=-2)
+        inside = left_side <= limit if closed else left_side < limit
+        balls_per_point[part] = inside.sum(1).double()
+        points_per_ball += inside.sum(0)
+    return balls_per_point, points_per_ball
 
 
 def require_comparable(a: Tensor, b: Tensor) -> None:
+    """Check that two sets of features can be compared.
+
+    Raises:
+        UserError: Different numbers of features ("feature-mismatch"), or values that are not
+            finite ("not-finite").
+    """
     if a.shape[1] != b.shape[1]:
         raise UserError(
-            f"Features of {a.shape[1]} and {b.shape[1]} dimensions don't compare: use one "
-            "extractor for both sets."
+            f"The sets have {a.shape[1]} and {b.shape[1]} features; use the same extractor for "
+            "both.",
+            code="feature-mismatch",
         )
     require_finite(a)
     require_finite(b)
 
 
 def require_finite(features: Tensor) -> None:
+    """Check that features are finite.
+
+    Raises:
+        UserError: They are not ("not-finite").
+    """
     if not bool(features.isfinite().all()):
-        raise UserError("Some features are not finite: look at the images that they came from.")
+        raise UserError(
+            "Some features are not finite; check the images that they were computed from.",
+            code="not-finite",
+        )

@@ -1,10 +1,11 @@
-"""Whether a model makes what it was asked for, and whether it refuses what it was not.
+"""Whether a model generates the requested class, and whether it refuses the others.
 
-    adherence      share of images judged to be the class asked for (GAN-test)
-    wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(=): how well the discriminator
-                   tells real images of class c from real images of class k, both under c
-    histogram      which classes appear when nothing was asked for
-    per class      density and coverage within each class: one can be obeyed and collapsed
+    adherence      share of samples that the classifier assigns to the requested class (GAN-test)
+    wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(=): how well the discriminator,
+                   given class c, distinguishes real images of class c from those of class k
+    histogram      which classes appear if no class is requested
+    per class      density and coverage within each class, which adherence does not measure: a
+                   model may generate the same correct image each time
 
 References:
     How good is my GAN? (Shmelkov, Schmid and Alahari, 2018), https://arxiv.org/abs/1807.09499
@@ -33,66 +34,72 @@ from latentarium.shapes import (
     OtherLabelSet,
     Pixels,
 )
-from latentarium.stats.intervals import Interval, normal_quantile, wilson
+from latentarium.stats.intervals import normal_quantile, wilson
+from latentarium.stats.measurement import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """Asked against judged."""
+    """Requested against predicted classes."""
 
     table: CountTable
-    """Row: asked; column: judged."""
+    """Row: requested class; column: predicted class."""
     shares: tuple[float | None, ...]
-    """Per class, the share judged to be it; None where it was never asked for."""
+    """Per requested class, the share predicted as it; None if it was never requested."""
     intervals: tuple[Interval | None, ...]
     adherence: float
     """The share over all images."""
     adherence_interval: Interval
     worst_class: int
-    """The class with the lowest share among those asked for."""
+    """The requested class with the lowest share."""
     n: int
 
 
-def confusion(asked: LabelSet, judged: LabelSet, num_classes: int) -> Confusion:
-    """Counts how often each class was asked for, and what the judge saw instead.
+def confusion(requested: LabelSet, predicted: LabelSet, num_classes: int) -> Confusion:
+    """Count how often each class was requested, and which class the classifier predicts.
+
+    Arguments:
+        requested: Class that each image was generated for.
+        predicted: Class that the classifier assigns to it.
+        num_classes: K.
 
     Raises:
-        UserError: No images, or labels outside 0 to num_classes - 1.
+        UserError: No images ("no-images"), or labels outside 0 to K - 1 ("invalid-label").
     """
-    _require_labels(asked, num_classes)
-    _require_labels(judged, num_classes)
-    cells = asked.long() * num_classes + judged.long()
+    _require_labels(requested, num_classes)
+    _require_labels(predicted, num_classes)
+    cells = requested.long() * num_classes + predicted.long()
     table = torch.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
     hits, totals = table.diagonal().tolist(), table.sum(1).tolist()
     pairs = list(zip(hits, totals, strict=True))
     shares = tuple(hit / total if total else None for hit, total in pairs)
-    seen = {c: share for c, share in enumerate(shares) if share is not None}
+    measured = {c: share for c, share in enumerate(shares) if share is not None}
     return Confusion(
         table=table,
         shares=shares,
         intervals=tuple(wilson(hit, total) if total else None for hit, total in pairs),
         adherence=sum(hits) / sum(totals),
         adherence_interval=wilson(sum(hits), sum(totals)),
-        worst_class=min(seen, key=seen.__getitem__),
+        worst_class=min(measured, key=measured.__getitem__),
         n=sum(totals),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrongLabelAUC:
-    """How well a discriminator refuses real images under a wrong label; 1: always."""
+    """How well a discriminator refuses real images under a wrong label; 1 is perfect."""
 
     table: ClassTable
-    """Row: the condition c; column: the true class k; the diagonal is 0.5 by definition, and nan
-    stands where a class has no image."""
+    """Row: the condition c; column: the true class k. The diagonal is 0.5 by definition; classes
+    without images are nan."""
     mean: float
     """Over the pairs c != k."""
     mean_interval: Interval
     minimum: float
     minimum_interval: Interval
-    """By bootstrap, which draws a minimum downwards: read it as pessimistic."""
+    """By bootstrap, which biases a minimum downwards: it is pessimistic."""
     minimum_pair: tuple[int, int]
-    """The condition and the true class that it refuses least well."""
+    """Condition and true class of the minimum."""
     counts: ClassCounts
     """Images per class."""
     resamples: int
@@ -110,33 +117,40 @@ def wrong_label_auc(
     confidence: float = 0.95,
     batch_size: int = 500,
 ) -> WrongLabelAUC:
-    """Scores every real image under every condition, and compares right with wrong.
+    """Score every real image under every condition, and compare right with wrong conditions.
 
     Arguments:
-        score: From images in [-1, 1] and labels to one logit each; higher is more accepted.
-        images: Real ones, held out; uint8 is converted.
+        score: Maps images in [-1, 1] and labels to one logit each; higher means more real.
+        images: Held-out real images; uint8 is converted.
         labels: Their true classes.
-        num_classes: K; classes without an image are left out.
-        resamples: Bootstrap sets, in which each class is resampled within itself.
-        seed: Of the bootstrap.
-        confidence: Of the intervals.
-        batch_size: Images scored at once: memory, not meaning.
+        num_classes: K; classes without images are left out.
+        resamples: Bootstrap sets; each class is resampled separately.
+        seed: Seed of the bootstrap.
+        confidence: Confidence of the intervals.
+        batch_size: Images scored per call. It limits memory and does not change the result.
 
     Raises:
-        UserError: Fewer than two classes with images, or a score that is not finite.
+        UserError: Fewer than two classes with images ("too-few-classes"), invalid labels (see
+            `confusion`), or a score that is not finite ("not-finite").
     """
     if num_classes < 2:
-        raise UserError("A wrong label needs a second class: give data with at least 2 classes.")
-    normal_quantile(confidence)  # for its check
+        raise UserError(
+            f"num_classes is {num_classes}; a wrong label needs at least 2 classes.",
+            code="too-few-classes",
+        )
+    normal_quantile(confidence)  # raises for an invalid confidence
     _require_labels(labels, num_classes)
     counts = torch.bincount(labels, minlength=num_classes)
     present = counts > 0
     if int(present.sum()) < 2:
-        raise UserError("A wrong label needs images of at least 2 classes: give more of them.")
+        raise UserError(
+            "All images are of one class; a wrong label needs images of at least 2 classes.",
+            code="too-few-classes",
+        )
     rows = [torch.nonzero(labels == c).squeeze(1) for c in range(num_classes)]
     generator = torch.Generator().manual_seed(seed)
     weights = [_resampled_weights(max(1, len(r)), resamples, generator) for r in rows]
-    # the first set is the sample itself; the same sets serve every condition
+    # the first set is the sample itself; all conditions share the same sets
     aucs = torch.full((resamples + 1, num_classes, num_classes), 0.5, dtype=torch.float64)
     aucs[:, ~present] = aucs[:, :, ~present] = torch.nan
     measured = present.nonzero().squeeze(1).tolist()
@@ -165,25 +179,25 @@ def wrong_label_auc(
 
 @dataclass(frozen=True, kw_only=True)
 class LabelHistogram:
-    """Which classes appear."""
+    """How often each class appears."""
 
     counts: tuple[int, ...]
     shares: tuple[float, ...]
     intervals: tuple[Interval, ...]
     entropy: float
-    """Of the shares, in nats; log K where all classes are equally frequent."""
+    """Entropy of the shares, in nats; log K if all classes are equally frequent."""
     max_entropy: float
     n: int
 
 
-def label_histogram(judged: LabelSet, num_classes: int) -> LabelHistogram:
-    """Counts the classes that a judge saw.
+def label_histogram(predicted: LabelSet, num_classes: int) -> LabelHistogram:
+    """Count the classes that the classifier predicts.
 
     Raises:
-        UserError: No images, or labels outside 0 to num_classes - 1.
+        UserError: No images ("no-images"), or labels outside 0 to K - 1 ("invalid-label").
     """
-    _require_labels(judged, num_classes)
-    counts, n = torch.bincount(judged, minlength=num_classes).tolist(), len(judged)
+    _require_labels(predicted, num_classes)
+    counts, n = torch.bincount(predicted, minlength=num_classes).tolist(), len(predicted)
     shares = tuple(count / n for count in counts)
     return LabelHistogram(
         counts=tuple(counts),
@@ -196,82 +210,85 @@ def label_histogram(judged: LabelSet, num_classes: int) -> LabelHistogram:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassManifold:
+class PerClassDensityCoverage:
     """Density and coverage within each class."""
 
     density: tuple[float | None, ...]
-    """In label order; 1 is expected where both sets come from one distribution. None for a class
-    with too few images."""
+    """In label order; about 1 if both sets have one distribution. None for a class with too few
+    images."""
     coverage: tuple[float | None, ...]
     coverage_intervals: tuple[Interval | None, ...]
     expected_coverage: tuple[float | None, ...]
-    """Where both sets come from one distribution, at these sizes."""
+    """Coverage at these set sizes if both sets have one distribution."""
     worst_class: int
-    """The class whose coverage is smallest beside what is expected, of those measured."""
+    """The measured class whose coverage is furthest below the expected one."""
     n: tuple[int, ...]
     """Real images of each class."""
     n_fake: tuple[int, ...]
     k: int
 
 
-def class_manifold(
+def per_class_density_coverage(
     real: FeatureSet,
     labels: LabelSet,
     fake: OtherFeatureSet,
-    asked: OtherLabelSet,
+    requested: OtherLabelSet,
     num_classes: int,
     k: int = 5,
-) -> ClassManifold:
-    """Density and coverage (see `distances`) of each class by itself.
+) -> PerClassDensityCoverage:
+    """Compute density and coverage (see `metrics.fidelity`) separately for each class.
 
     Arguments:
         real: Features of real images.
         labels: Their classes.
         fake: Features of generated images.
-        asked: The classes that they were asked for.
-        num_classes: K; a class is measured that has more than k real images, and at least one
-            generated.
-        k: Neighbours that a ball reaches to.
+        requested: The classes that they were generated for.
+        num_classes: K; a class is measured if it has more than k real images and at least one
+            generated image.
+        k: Neighbour that defines the radius of a ball.
 
     Raises:
-        UserError: No class has enough images.
+        UserError: No class has enough images ("too-few-images"), or invalid labels (see
+            `confusion`).
     """
     _require_labels(labels, num_classes)
-    _require_labels(asked, num_classes)
-    found: dict[int, DensityCoverage] = {}
+    _require_labels(requested, num_classes)
+    measured: dict[int, DensityCoverage] = {}
     expected: dict[int, float] = {}
     sizes = []
     for c in range(num_classes):
-        own, made = real[labels == c], fake[asked == c]
-        sizes.append((len(own), len(made)))
-        if len(own) > k and len(made) > 0:
-            found[c] = density_coverage(own, made, k)
-            expected[c] = expected_coverage(len(own), len(made), k)
-    if not found:
+        class_real, class_fake = real[labels == c], fake[requested == c]
+        sizes.append((len(class_real), len(class_fake)))
+        if len(class_real) > k and len(class_fake) > 0:
+            measured[c] = density_coverage(class_real, class_fake, k)
+            expected[c] = expected_coverage(len(class_real), len(class_fake), k)
+    if not measured:
         raise UserError(
-            f"No class has more than {k} real images and a generated one, which density and "
-            f"coverage with k = {k} need: give more images."
+            f"No class has more than {k} real images and a generated one, as density and coverage "
+            f"with k = {k} require; give more images.",
+            code="too-few-images",
         )
-    every = range(num_classes)
-    return ClassManifold(
-        density=tuple(found[c].density if c in found else None for c in every),
-        coverage=tuple(found[c].coverage if c in found else None for c in every),
+    classes = range(num_classes)
+    return PerClassDensityCoverage(
+        density=tuple(measured[c].density if c in measured else None for c in classes),
+        coverage=tuple(measured[c].coverage if c in measured else None for c in classes),
         coverage_intervals=tuple(
-            found[c].coverage_interval if c in found else None for c in every
+            measured[c].coverage_interval if c in measured else None for c in classes
         ),
-        expected_coverage=tuple(expected.get(c) for c in every),
-        worst_class=max(found, key=lambda c: expected[c] - found[c].coverage),
-        n=tuple(own for own, _ in sizes),
-        n_fake=tuple(made for _, made in sizes),
+        expected_coverage=tuple(expected.get(c) for c in classes),
+        worst_class=max(measured, key=lambda c: expected[c] - measured[c].coverage),
+        n=tuple(n for n, _ in sizes),
+        n_fake=tuple(n for _, n in sizes),
         k=k,
     )
 
 
 def expected_coverage(n: int, m: int, k: int) -> float:
-    """Coverage of n real images by m generated ones of the same distribution, exactly.
+    """Return the exact expected coverage of n real images by m generated images of the same
+    distribution.
 
-    A real image is not covered where the k nearest of the n - 1 other real and the m generated
-    images are all real, and all orders are equally likely.
+    A real image is not covered if, of the n - 1 other real and the m generated images, its k
+    nearest are all real; all orders are equally likely.
     """
     missed = math.prod((n - 1 - i) / (n - 1 + m - i) for i in range(k))
     return 1 - missed
@@ -279,12 +296,13 @@ def expected_coverage(n: int, m: int, k: int) -> float:
 
 def _require_labels(labels: Labels, num_classes: int) -> None:
     if len(labels) == 0:
-        raise UserError("There are no images to count: give at least one label.")
+        raise UserError("There are no labels; give at least 1 image.", code="no-images")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:
         raise UserError(
-            f"Labels run from {low} to {high}, and {num_classes} classes are numbered 0 to "
-            f"{num_classes - 1}: give labels in that range."
+            f"The labels range from {low} to {high}; with {num_classes} classes they must be "
+            f"within 0 and {num_classes - 1}.",
+            code="invalid-label",
         )
 
 
@@ -294,29 +312,33 @@ def _scores(
     parts = []
     with torch.no_grad():
         for part in images.split(batch_size):
-            asked = torch.full((len(part),), condition, device=part.device)
-            parts.append(score(to_float(part), asked).cpu().double())
+            y = torch.full((len(part),), condition, device=part.device)
+            parts.append(score(to_float(part), y).cpu().double())
     scores = torch.cat(parts)
     if not bool(scores.isfinite().all()):
-        raise UserError(f"Some scores under condition {condition} are not finite: check weights.")
+        raise UserError(
+            f"Some scores under condition {condition} are not finite; check the discriminator's "
+            "weights.",
+            code="not-finite",
+        )
     return scores
 
 
 def _resampled_weights(n: int, resamples: int, generator: torch.Generator) -> Tensor:
-    """How often each of n images is drawn, over n; the first row has each image once."""
-    drawn = torch.randint(n, (resamples, n), generator=generator)
+    """Return bootstrap weights of n images, one set per row; the first row weights all equally."""
+    rows = torch.randint(n, (resamples, n), generator=generator)
     counts = torch.zeros(resamples, n, dtype=torch.float64)
-    counts.scatter_add_(1, drawn, torch.ones_like(counts))
+    counts.scatter_add_(1, rows, torch.ones_like(counts))
     return torch.cat([torch.ones(1, n, dtype=torch.float64), counts]) / n
 
 
 def _weighted_auc(right: Tensor, wrong: Tensor, w_right: Tensor, w_wrong: Tensor) -> Tensor:
-    """P(right > wrong) + P(right = wrong) / 2, exactly, for each row of weights."""
+    """Return P(right > wrong) + P(right = wrong) / 2, exactly, for each row of weights."""
     ordered, order = wrong.sort()
     mass = torch.nn.functional.pad(w_wrong[:, order].cumsum(1), (1, 0))
     below = mass[:, torch.searchsorted(ordered, right)]
     up_to = mass[:, torch.searchsorted(ordered, right, right=True)]
-    return (w_right * (below + up_to) / 2).sum(1).clamp(0, 1)  # sums of shares round past 1
+    return (w_right * (below + up_to) / 2).sum(1).clamp(0, 1)  # rounding may exceed 1
 
 
 def _percentiles(values: Tensor, confidence: float) -> Interval:

@@ -1,10 +1,11 @@
-"""How far generated images are from real ones, in a space of features.
+"""Distances between generated and real images in a feature space.
 
     Fréchet   |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2)
-    kernel    unbiased MMD^2 under k(x, y) = (x.y / F + 1)^3
+    kernel    unbiased MMD^2 with k(x, y) = (x.y / F + 1)^3
 
-Everything is float64. A distance depends on the extractor, and the Fréchet distance on n as well:
-it is biased upwards, so it means something only beside `frechet_floor` at the same n.
+All computations are in float64. Both depend on the extractor. The Fréchet distance also depends on
+n, since its estimate is biased upwards: it has a meaning only next to `frechet_reference` at the
+same n.
 
 References:
     GANs trained by a two time-scale update rule (Heusel et al., 2017), arxiv.org/abs/1706.08500
@@ -19,10 +20,11 @@ from torch import Tensor
 from latentarium.errors import UserError
 from latentarium.metrics.balls import require_comparable, require_finite
 from latentarium.shapes import FeatureMatrix, FeatureSet, FeatureVector, OtherFeatureSet
-from latentarium.stats.intervals import Interval, normal_quantile
+from latentarium.stats.intervals import normal_quantile
+from latentarium.stats.measurement import Interval
 
-BLOCK = 1 << 22
-"""Values held at once: 32 MiB of float64."""
+MAX_VALUES = 1 << 22
+"""Feature values converted to float64 at a time: 32 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,36 +36,41 @@ class FeatureStatistics:
     n: int
 
     @classmethod
-    def of(cls, features: FeatureSet) -> "FeatureStatistics":
-        """Computes them.
+    def of(cls, features: FeatureSet, *, max_values: int = MAX_VALUES) -> "FeatureStatistics":
+        """Compute the statistics of a set of features.
+
+        Arguments:
+            features: One row per image.
+            max_values: Values converted to float64 at a time. It limits memory.
 
         Raises:
-            UserError: No more images than dimensions, so that the covariance would be singular by
-                construction; or features that are not finite.
+            UserError: No more images than features, so that the covariance is singular by
+                construction ("too-few-images"); or values that are not finite ("not-finite").
         """
         n, dimensions = features.shape
         if n <= dimensions:
             raise UserError(
-                f"{n} images can't fill a covariance of {dimensions} features: give more than "
-                f"{dimensions} images, or an extractor with fewer features."
+                f"There are {n} images for a covariance of {dimensions} features; give more than "
+                f"{dimensions} images, or an extractor with fewer features.",
+                code="too-few-images",
             )
         require_finite(features)
         mean = features.mean(0, dtype=torch.float64)
         covariance = torch.zeros(dimensions, dimensions, dtype=torch.float64)
-        for part in features.split(max(1, BLOCK // dimensions)):
+        for part in features.split(max(1, max_values // dimensions)):
             centred = part.double() - mean
             covariance += centred.T @ centred
         return cls(mean=mean, covariance=covariance / (n - 1), n=n)
 
 
 def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
-    """The Fréchet distance of the two Gaussians with these statistics, in squared units of the
-    features (Dowson and Landau, 1982). Zero exactly where mean and covariance agree.
+    """Return the Fréchet distance of the two Gaussians with these statistics, in squared units of
+    the features (Dowson and Landau, 1982). It is 0 if and only if mean and covariance agree.
 
-    By eigenvalues of symmetric matrices only: no general matrix root, so no imaginary part.
+    Only eigenvalues of symmetric matrices are computed, so there is no imaginary part to discard.
 
     Raises:
-        UserError: The two have different numbers of features.
+        UserError: Different numbers of features ("feature-mismatch").
     """
     require_comparable(a.mean[None], b.mean[None])
     values, vectors = torch.linalg.eigh(a.covariance)
@@ -75,10 +82,11 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
 
 
 def frechet(features_a: FeatureSet, features_b: OtherFeatureSet) -> float:
-    """The Fréchet distance of two sets of features. "FID" only with Inception features.
+    """Return the Fréchet distance of two sets of features. It is called FID only with Inception
+    features.
 
     Raises:
-        UserError: As `FeatureStatistics.of` and `frechet_distance`.
+        UserError: As for `FeatureStatistics.of` and `frechet_distance`.
     """
     return frechet_distance(FeatureStatistics.of(features_a), FeatureStatistics.of(features_b))
 
@@ -91,78 +99,88 @@ def frechet_interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """An interval for `frechet` at these sizes: the value plus and minus the spread over
-    bootstrap resamples of both sets, by a normal approximation, never below 0.
+    """Return an interval for `frechet` at these set sizes: the value plus and minus the spread
+    over bootstrap resamples of both sets, in a normal approximation, bounded below by 0.
 
-    Only the resamples' spread is used: their level sits above the value by about the floor, since
-    resampling adds the same bias that sampling did.
+    Percentiles of the resamples would be too high, since resampling adds the bias of sampling a
+    second time.
     """
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    distances = []
     for _ in range(resamples):
-        rows_r = torch.randint(len(real), (len(real),), generator=generator)
-        rows_f = torch.randint(len(fake), (len(fake),), generator=generator)
-        found.append(frechet(real[rows_r], fake[rows_f]))
-    half = normal_quantile(confidence) * float(torch.tensor(found, dtype=torch.float64).std())
+        real_rows = torch.randint(len(real), (len(real),), generator=generator)
+        fake_rows = torch.randint(len(fake), (len(fake),), generator=generator)
+        distances.append(frechet(real[real_rows], fake[fake_rows]))
+    spread = float(torch.tensor(distances, dtype=torch.float64).std())
+    half = normal_quantile(confidence) * spread
     value = frechet(real, fake)
     return max(0.0, value - half), value + half
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrechetFloor:
-    """The Fréchet distance of real images from other real ones."""
+class FrechetReference:
+    """The Fréchet distance between real images and other real images."""
 
     value: float
     n: int
-    """Images in each of the two sets; where there are fewer real ones, in one of them."""
+    """Images in each of the two sets; in one of them if there are fewer real images."""
     real: int
     """Real images that the sets are drawn from."""
     num_features: int
 
     @property
     def note(self) -> str:
-        """Says what limits the floor; empty where nothing does."""
+        """The limits of the reference as a sentence; empty if there are none."""
         if self.n < 5 * self.num_features:
             return (
-                f"{self.n} images for {self.num_features} features make a rough floor, rather "
-                "too low: give more images."
+                f"{self.n} images are few for {self.num_features} features, so the reference is "
+                "rough and rather too low; give more images."
             )
         if self.real < self.n:
-            return f"The floor is of {self.real} real images against {self.n}: there are no more."
+            return (
+                f"The reference compares {self.real} real images with {self.n}, since there are "
+                "no more."
+            )
         return ""
 
 
-def frechet_floor(features: FeatureSet, n: int, seed: int = 0, *, pairs: int = 4) -> FrechetFloor:
-    """The value that a perfect generator would get from n images: real against real at this n.
+def frechet_reference(
+    features: FeatureSet, n: int, seed: int = 0, *, pairs: int = 4
+) -> FrechetReference:
+    """Return the distance that a perfect generator would get with n images: real images against
+    real images.
 
-    Two disjoint sets of n real images are seldom at hand, and sets of n / 2 have twice the floor.
-    So each set is n draws with replacement from the real features: mean and covariance of such a
-    set scatter around those of the real features as those of n fresh images do around the truth,
-    and it is their scatter that makes the floor. Measured on Gaussians of 96 features, against
-    fresh draws: within 4 % from n = 1,000 on, 12 % too low at n = 300.
+    Two disjoint sets of n real images are rarely available, and sets of n / 2 have twice the
+    value. So each set consists of n draws with replacement. Its mean and covariance scatter around
+    those of the real features as those of n new images scatter around the truth, and this scatter
+    determines the value. Measured on Gaussians of 96 features, against new draws: within 4 % from
+    n = 1,000 on, 12 % too low at n = 300.
 
     Arguments:
-        features: Of real images.
-        n: Images behind the distance that the floor is for.
-        seed: Of the draws.
-        pairs: Pairs of sets that the value is the mean of.
+        features: Features of real images.
+        n: Number of images behind the distance that the reference is for.
+        seed: Seed of the draws.
+        pairs: Pairs of sets to average over.
 
     Raises:
-        UserError: No more images than features.
+        UserError: No more images than features ("too-few-images").
     """
     generator = torch.Generator().manual_seed(seed)
     real = len(features)
-    found = []
+    distances = []
     for _ in range(pairs):
-        one = torch.randint(real, (min(n, real),), generator=generator)
-        two = torch.randint(real, (n,), generator=generator)
-        found.append(frechet(features[one], features[two]))
-    return FrechetFloor(value=sum(found) / pairs, n=n, real=real, num_features=features.shape[1])
+        rows = torch.randint(real, (min(n, real),), generator=generator)
+        other_rows = torch.randint(real, (n,), generator=generator)
+        distances.append(frechet(features[rows], features[other_rows]))
+    return FrechetReference(
+        value=sum(distances) / pairs, n=n, real=real, num_features=features.shape[1]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class KernelDistance:
-    """An unbiased MMD^2: it scatters around 0, below it too, where the two sets agree."""
+    """An unbiased MMD^2. If both sets have one distribution, it scatters around 0 and may be
+    negative."""
 
     value: float
     interval: Interval
@@ -179,30 +197,32 @@ def kernel_distance(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> KernelDistance:
-    """The mean of unbiased MMD^2 estimates over random subsets, with the cubic polynomial kernel.
-    "KID" only with Inception features (Binkowski et al., 2018).
+    """Return the mean unbiased MMD^2 over random subsets, with the cubic polynomial kernel. It is
+    called KID only with Inception features (Binkowski et al., 2018).
 
-    The subsets overlap, so their standard error alone would shrink to nothing as their number
-    grows. The interval scales their variance to the whole sample (with the correction for drawing
-    from a finite set) and adds the error of having drawn finitely many.
+    The subsets overlap, so the standard error of their mean would vanish as their number grows.
+    The interval instead scales their variance to the whole sample, with the correction for a
+    finite population, and adds the error of drawing finitely many subsets.
 
     Raises:
-        UserError: Subsets of more than half of the smaller set, or different extractors.
+        UserError: Fewer than 2 subsets, or subsets larger than half of the smaller set
+            ("invalid-subsets"); or sets that can't be compared (see `require_comparable`).
     """
     smaller = min(len(real), len(fake))
     if not 2 <= subset_size <= smaller // 2 or subsets < 2:
         raise UserError(
-            f"{subsets} subsets of {subset_size} from {smaller} images tell no spread: give at "
-            f"least 2 subsets, of 2 to {smaller // 2} images."
+            f"{subsets} subsets of {subset_size} from {smaller} images give no estimate of the "
+            f"spread; give at least 2 subsets of 2 to {smaller // 2} images.",
+            code="invalid-subsets",
         )
     require_comparable(real, fake)
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    estimates = []
     for _ in range(subsets):
-        rows_r = torch.randperm(len(real), generator=generator)[:subset_size]
-        rows_f = torch.randperm(len(fake), generator=generator)[:subset_size]
-        found.append(_unbiased_mmd(real[rows_r].double(), fake[rows_f].double()))
-    values = torch.stack(found)
+        real_rows = torch.randperm(len(real), generator=generator)[:subset_size]
+        fake_rows = torch.randperm(len(fake), generator=generator)[:subset_size]
+        estimates.append(_unbiased_mmd(real[real_rows].double(), fake[fake_rows].double()))
+    values = torch.stack(estimates)
     share = subset_size / smaller
     error = values.std() * (share / (1 - share) + 1 / subsets) ** 0.5
     half = normal_quantile(confidence) * float(error)
@@ -218,12 +238,12 @@ def kernel_distance(
 def _unbiased_mmd(x: Tensor, y: Tensor) -> Tensor:
     m, dimensions = x.shape
 
-    def total(a: Tensor, b: Tensor) -> Tensor:
-        kernel = torch.addmm(a.new_ones(()), a, b.T, alpha=1 / dimensions).pow_(3)
-        return kernel.sum()
+    def kernel_sum(a: Tensor, b: Tensor) -> Tensor:
+        # in place: 2.6 times as fast as sklearn's polynomial_kernel
+        return torch.addmm(a.new_ones(()), a, b.T, alpha=1 / dimensions).pow_(3).sum()
 
-    def off_diagonal(a: Tensor) -> Tensor:
+    def off_diagonal_mean(a: Tensor) -> Tensor:
         diagonal = (a.square().sum(1) / dimensions + 1).pow(3)
-        return (total(a, a) - diagonal.sum()) / (m * (m - 1))
+        return (kernel_sum(a, a) - diagonal.sum()) / (m * (m - 1))
 
-    return off_diagonal(x) + off_diagonal(y) - 2 * total(x, y) / m**2
+    return off_diagonal_mean(x) + off_diagonal_mean(y) - 2 * kernel_sum(x, y) / m**2

@@ -1,20 +1,17 @@
-"""Extractors: what turns images into the features that distances are measured in.
+"""Extractors: maps from images to the features that distances are measured in.
 
-    Judge               a classifier of the data's own labels: sees what classes are made of
-    RandomConvolutions  no training, no weights file: sees textures and strokes of any image
-    PixelPCA            the real images' main directions: sees the pixels
-    Inception           weights from a file, in `metrics.inception`: the published FID
+    Classifier          trained on the data's own labels: sensitive to what distinguishes classes
+    RandomConvolutions  neither training nor weights file: sensitive to textures and strokes
+    PixelPCA            principal components of the real images: sensitive to pixels
+    Inception           weights from a file, see `metrics.inception`: the published FID
 
-A distance means nothing without its extractor, so each has a name and a hash that travel with
-every number. All see images as they are stored: floats are rounded to pixels first, so that a
-sample scores the same before it is saved and after.
+A distance has no meaning without its extractor, so each has a name and a hash that are stored
+with every number. All extractors round floats to pixels first, so that a sample gets the same
+score before and after it is saved.
 """
 
 import hashlib
 import math
-import warnings
-from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol, final, runtime_checkable
 
 import numpy as np
@@ -23,59 +20,58 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, leaky_relu
 
-from latentarium.classifier.classifier import Judge, as_stored, load_judge, save_judge
-from latentarium.classifier.training import train_judge
-from latentarium.data.dataset import Data
+from latentarium.classifier.classifier import quantize
 from latentarium.errors import UserError
-from latentarium.files import atomic_folder, cache_folder
 from latentarium.rng import derive_seed
 from latentarium.shapes import Features, Images, Pixels
 
-PASSES, FEWEST, MOST = 20, 300, 8600
-"""How long a judge is trained on demand: passes over the data, and bounds on the steps."""
-COARSEST, WIDTH, SLOPE = 4, 16, 0.2
+MAX_FINAL_SIDE, WIDTH, SLOPE = 4, 16, 0.2
+"""Random convolutions: pixels of the larger side at the end, channels of the first layer, slope of
+the leaky ReLU."""
 
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Turns images into features, one row each."""
+    """Maps images to features, one row per image."""
 
     @property
     def name(self) -> str:
-        """How protocols call it."""
+        """Name of the extractor in protocols."""
         ...
 
     @property
     def hash(self) -> str:
-        """sha256 of all that defines it, in hexadecimal."""
+        """sha256, in hexadecimal, of everything that defines the extractor."""
         ...
 
     @property
     def num_features(self) -> int:
-        """Size of one image's features."""
+        """Number of features of an image."""
         ...
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """Float32 features on the CPU of images in [-1, 1] or uint8, on any device."""
+        """Return float32 features on the CPU of images in [-1, 1] or uint8, on any device."""
         ...
 
 
 def describe(extractor: Extractor) -> str:
-    """Name and the hash's first 12 digits, for tables."""
+    """Return the name and the first 12 digits of the hash."""
     return f"{extractor.name} {extractor.hash[:12]}"
 
 
 @final
 class RandomConvolutions:
-    """A convolutional network that nobody trained: 3x3 convolutions with fixed normal weights,
-    leaky ReLU and halving by averages until the larger side is at most 4, then a random
-    projection. Random networks tell image distributions apart without weights to download (Naeem
-    et al., 2020, arxiv.org/abs/2002.09797).
+    """An untrained convolutional network.
+
+    3x3 convolutions with fixed normal weights, leaky ReLU and average pooling halve the image
+    until its larger side is at most 4 pixels; a random projection follows. Random networks
+    distinguish image distributions without weights to download (Naeem et al., 2020,
+    arxiv.org/abs/2002.09797).
 
     Arguments:
         image_shape: Channels, height, width.
-        seed: Of the weights.
-        num_features: Size of the features.
+        seed: Seed of the weights.
+        num_features: Number of features.
     """
 
     def __init__(
@@ -83,14 +79,14 @@ class RandomConvolutions:
     ) -> None:
         self.image_shape, self.num_features = image_shape, num_features
         generator = torch.Generator().manual_seed(derive_seed("random convolutions", seed))
-        gain = math.sqrt(2 / (1 + SLOPE**2))  # keeps the scale through a leaky ReLU
+        gain = math.sqrt(2 / (1 + SLOPE**2))  # preserves the scale through a leaky ReLU
         channels, height, width = image_shape
-        kernels, biases, wide = [], [], WIDTH
-        while max(height, width) > COARSEST or not kernels:
-            kernel = torch.randn(wide, channels, 3, 3, generator=generator)
+        kernels, biases, num_kernels = [], [], WIDTH
+        while max(height, width) > MAX_FINAL_SIDE or not kernels:
+            kernel = torch.randn(num_kernels, channels, 3, 3, generator=generator)
             kernels.append(kernel * gain / math.sqrt(9 * channels))
-            biases.append(0.3 * torch.randn(wide, generator=generator))
-            channels, wide = wide, min(2 * wide, 4 * WIDTH)
+            biases.append(0.3 * torch.randn(num_kernels, generator=generator))
+            channels, num_kernels = num_kernels, min(2 * num_kernels, 4 * WIDTH)
             height, width = math.ceil(height / 2), math.ceil(width / 2)
         flat = channels * height * width
         self._kernels, self._biases = kernels, biases
@@ -98,28 +94,29 @@ class RandomConvolutions:
 
     @property
     def name(self) -> str:
-        """How protocols call it."""
+        """Name of the extractor in protocols."""
         return f"random-convolutions-{self.num_features}"
 
     @property
     def hash(self) -> str:
-        """sha256 over the weights and the image shape."""
+        """sha256 of the weights and the image shape, in hexadecimal."""
         digest = hashlib.sha256(repr(self.image_shape).encode())
         for part in (*self._kernels, *self._biases, self._projection):
             digest.update(part.numpy().tobytes())
         return digest.hexdigest()
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """The projected activations.
+        """Return the projected activations.
 
         Raises:
-            UserError: Images of another shape, or values that are not finite.
+            UserError: Images of another shape ("shape-mismatch"), or values that are not finite
+                ("not-finite").
         """
         require_shape(images, self.image_shape, self.name)
         parts = [torch.empty(0, self.num_features)]
         with torch.no_grad():
             for part in images.split(batch_size):
-                x = as_stored(part).cpu()
+                x = quantize(part).cpu()
                 for kernel, bias in zip(self._kernels, self._biases, strict=True):
                     x = leaky_relu(conv2d(x, kernel, bias, padding=1), SLOPE)
                     x = avg_pool2d(x, 2, ceil_mode=True)
@@ -129,8 +126,11 @@ class RandomConvolutions:
 
 @final
 class PixelPCA:
-    """Coordinates along the real images' principal axes, in units of pixels in [-1, 1]; made by
-    `fit`. As the axes are orthonormal, a distance of features is at most one of pixels."""
+    """Coordinates along the principal axes of real images, in units of pixels in [-1, 1].
+
+    Create it with `fit`. The axes are orthonormal, so the feature distance of two images is at
+    most their pixel distance.
+    """
 
     def __init__(
         self, image_shape: tuple[int, int, int], mean: Tensor, axes: Tensor, hash: str
@@ -146,25 +146,30 @@ class PixelPCA:
         max_images: int = 20_000,
         seed: int = 0,
     ) -> "PixelPCA":
-        """Finds the axes.
+        """Compute the principal axes of real images.
 
         Arguments:
-            images: Real ones, of the train split.
-            num_features: Axes at most: there are no more than pixels, and fewer than images.
-            max_images: A random choice of so many is enough.
-            seed: Of that choice and of the approximate axes of large images.
+            images: Images of the train split.
+            num_features: Maximum number of axes; there are never more than pixels, and fewer than
+                images.
+            max_images: Size of the random subset that the axes are computed from.
+            seed: Seed of that subset, and of the approximate solver for large images.
 
         Raises:
-            UserError: Fewer than two images, or values that are not finite.
+            UserError: Fewer than two images ("too-few-images"), or values that are not finite
+                ("not-finite").
         """
         if len(images) < 2:
-            raise UserError(f"{len(images)} images have no axes: give at least 2.")
+            raise UserError(
+                f"The number of images is {len(images)}; a PCA needs at least 2.",
+                code="too-few-images",
+            )
         generator = torch.Generator().manual_seed(derive_seed("pixel pca", seed))
         chosen = torch.randperm(len(images), generator=generator)[:max_images]
-        x = as_stored(images[chosen.to(images.device)]).flatten(1).cpu().numpy()
+        x = quantize(images[chosen.to(images.device)]).flatten(1).cpu().numpy()
         count = min(num_features, x.shape[1], len(x) - 1)
         pca = PCA(count, random_state=seed).fit(x)
-        # over the definition: the axes themselves depend on the machine in their last digits
+        # the hash covers the inputs, since the last digits of the axes depend on the machine
         digest = hashlib.sha256(repr((count, seed, tuple(images.shape[1:]))).encode())
         digest.update(np.ascontiguousarray(x).tobytes())
         mean, axes = (torch.from_numpy(np.array(v)) for v in (pca.mean_, pca.components_))
@@ -174,86 +179,32 @@ class PixelPCA:
 
     @property
     def name(self) -> str:
-        """How protocols call it."""
+        """Name of the extractor in protocols."""
         return f"pixel-pca-{self.num_features}"
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """The coordinates.
+        """Return the coordinates.
 
         Raises:
-            UserError: Images of another shape, or values that are not finite.
+            UserError: Images of another shape ("shape-mismatch"), or values that are not finite
+                ("not-finite").
         """
         require_shape(images, self.image_shape, self.name)
         parts = [torch.empty(0, self.num_features)]
         for part in images.split(batch_size):
-            parts.append((as_stored(part).cpu().flatten(1) - self._mean) @ self._axes)
+            parts.append((quantize(part).cpu().flatten(1) - self._mean) @ self._axes)
         return torch.cat(parts)
 
 
 def require_shape(images: Tensor, shape: tuple[int, int, int], name: str) -> None:
-    """Raises a `UserError` where images are not of the shape that an extractor is made for."""
-    if tuple(images.shape[1:]) != shape:
-        raise UserError(
-            f"{name} is made for images of shape {shape}, not {tuple(images.shape[1:])}: make one "
-            "for these images."
-        )
-
-
-# ------------------------------------------------------------------------ a judge for any data
-
-
-def judge_for(
-    data: Data,
-    *,
-    seed: int = 0,
-    cache: Path | None = None,
-    progress: Callable[[str], object] | None = None,
-) -> Judge:
-    """The judge of this data: the one that ships, where it was trained on it; else one trained
-    now and kept for the next time.
-
-    Arguments:
-        data: Labelled images of at least two classes.
-        seed: Of the training; the judge that ships is given whatever the seed.
-        cache: Folder of kept judges, one for each data fingerprint; None: LATENTARIUM_CACHE, or
-            latentarium in XDG_CACHE_HOME or ~/.cache. One that can't be written is a warning.
-        progress: Takes a line of text now and then while training.
+    """Check that images have the shape that the extractor was made for.
 
     Raises:
-        UserError: No labels, or one class only.
+        UserError: They have another shape ("shape-mismatch").
     """
-    card = data.card
-    if len(card.classes) < 2:
+    if tuple(images.shape[1:]) != shape:
         raise UserError(
-            f"{card.source} has no labels of 2 or more classes, so no judge can be trained on it: "
-            "use random convolutions or pixel PCA as the extractor."
+            f"The images have shape {tuple(images.shape[1:])}, and the extractor {name} was made "
+            f"for {shape}; make one for these images.",
+            code="shape-mismatch",
         )
-    shipped = load_judge()
-    if shipped.record["data"]["fingerprint"] == card.fingerprint:
-        return shipped
-    steps = PASSES * len(data.train) // min(128, len(data.train))
-    steps = min(max(steps, FEWEST), MOST)
-    # class names are no part of the fingerprint, but of the judge
-    rest = hashlib.sha256(repr((card.fingerprint, card.classes, seed, steps)).encode())
-    folder = (cache or cache_folder("judges")) / f"{card.fingerprint[:16]}-{rest.hexdigest()[:16]}"
-    if folder.exists():
-        try:
-            kept = load_judge(folder)
-            if kept.record["data"]["fingerprint"] == card.fingerprint:
-                return kept
-        except (UserError, KeyError, TypeError):
-            pass
-        warnings.warn(f"The judge kept at {folder} is damaged: it is trained again.", stacklevel=2)
-    if progress:
-        progress(f"Training a judge of {card.source}, kept for the next time: {steps} steps.")
-    judge = train_judge(data, seed=seed, steps=steps, progress=progress)
-    try:
-        with atomic_folder(folder) as made:
-            save_judge(judge, made)
-    except (OSError, UserError) as error:
-        warnings.warn(
-            f"The judge of {card.source} can't be kept, so it is trained again the next time: "
-            f"{error}",
-            stacklevel=2,
-        )
-    return judge

@@ -1,10 +1,9 @@
-"""Fidelity and diversity: which generated images lie among real ones, and which real ones have
-generated ones near, by balls around features.
+"""Fidelity and diversity by balls around features: precision, recall, density, coverage.
 
-    precision share of fakes within a real's ball    radius: distance to its k-th nearest, <=
-    recall    share of reals within a fake's ball
-    density   mean number of real balls around a fake, over k    <
-    coverage  share of reals with a fake within their ball       <
+    precision   share of fakes inside a real image's ball (radius: k-th nearest neighbour), <=
+    recall      share of reals inside a fake image's ball                                   <=
+    density     mean number of real balls around a fake, divided by k                       <
+    coverage    share of reals with a fake inside their ball                                <
 
 References:
     Improved precision and recall metric (Kynkäänniemi et al., 2019), arxiv.org/abs/1904.06991
@@ -18,20 +17,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.metrics.balls import ball_counts, require_comparable
+from latentarium.metrics.balls import MAX_DISTANCES, ball_counts, require_comparable
 from latentarium.shapes import FeatureSet, Hits, OtherFeatureSet, OtherHits, PerOther
-from latentarium.stats.intervals import Interval, normal_quantile, wilson_share
+from latentarium.stats.intervals import normal_quantile, wilson_from_share
+from latentarium.stats.measurement import Interval
 
 PARTS, PARTITIONS = 10, 4
-"""Into which both sets fall for the spread of what balls count, and how often they are dealt."""
-TINY = 1e-12
+"""Disjoint parts of both sets from which variances are estimated, and how often the sets are
+partitioned."""
+MIN_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrecisionRecall:
-    """Shares, and which image is in: `precise` per fake, `recalled` per real.
+    """Precision and recall, and the images that count for them.
 
-    The intervals are over fresh real and fake images.
+    The intervals are over new real and new fake images.
     """
 
     precision: float
@@ -39,30 +40,43 @@ class PrecisionRecall:
     precision_interval: Interval
     recall_interval: Interval
     precise: OtherHits
+    """Whether each fake is inside a real image's ball."""
     recalled: Hits
+    """Whether each real image is inside a fake's ball."""
     k: int
 
 
-def precision_recall(real: FeatureSet, fake: OtherFeatureSet, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall (Kynkäänniemi et al., 2019): balls reach to the k-th nearest
-    other point of their own set, and their edge belongs to them (`<=`).
+def precision_recall(
+    real: FeatureSet, fake: OtherFeatureSet, k: int = 3, *, max_distances: int = MAX_DISTANCES
+) -> PrecisionRecall:
+    """Compute improved precision and recall (Kynkäänniemi et al., 2019).
+
+    Balls reach to the k-th nearest other point of their own set and include their boundary (`<=`).
+
+    Arguments:
+        real: Features of real images.
+        fake: Features of generated images.
+        k: Neighbour that defines the radius.
+        max_distances: Distances computed at a time: limits memory only.
 
     Raises:
-        UserError: k is not below the size of both sets, or the sets don't compare.
+        UserError: k is not less than the size of both sets ("invalid-k"), or the sets can't be
+            compared (see `require_comparable`).
     """
     require_comparable(real, fake)
 
     def hits(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        precise = ball_counts(fake, real, k, edge=True)[0] > 0
-        return precise.double(), (ball_counts(real, fake, k, edge=True)[0] > 0).double()
+        around_fake, _ = ball_counts(fake, real, k, closed=True, max_distances=max_distances)
+        around_real, _ = ball_counts(real, fake, k, closed=True, max_distances=max_distances)
+        return (around_fake > 0).double(), (around_real > 0).double()
 
     precise, recalled = hits(real, fake)
-    excess = _excess(real, fake, k, hits)
+    inflation = _variance_inflation(real, fake, k, hits)
     return PrecisionRecall(
         precision=float(precise.mean()),
         recall=float(recalled.mean()),
-        precision_interval=_of_share(precise, excess[0]),
-        recall_interval=_of_share(recalled, excess[1]),
+        precision_interval=_share_interval(precise, inflation[0]),
+        recall_interval=_share_interval(recalled, inflation[1]),
         precise=precise > 0,
         recalled=recalled > 0,
         k=k,
@@ -71,81 +85,100 @@ def precision_recall(real: FeatureSet, fake: OtherFeatureSet, k: int = 3) -> Pre
 
 @dataclass(frozen=True, kw_only=True)
 class DensityCoverage:
-    """Density (a mean, which can exceed 1) and coverage (a share), and each image's part in
-    them: `densities` per fake, `covered` per real. The intervals are over fresh images of both
-    sets."""
+    """Density and coverage, and each image's contribution.
+
+    The intervals are over new real and new fake images.
+    """
 
     density: float
+    """A mean that may exceed 1."""
     coverage: float
+    """A share."""
     density_interval: Interval
     coverage_interval: Interval
     densities: PerOther
+    """Per fake."""
     covered: Hits
+    """Per real image."""
     k: int
 
 
-def density_coverage(real: FeatureSet, fake: OtherFeatureSet, k: int = 5) -> DensityCoverage:
-    """Density and coverage (Naeem et al., 2020): balls of real images only, open (`<`).
+def density_coverage(
+    real: FeatureSet, fake: OtherFeatureSet, k: int = 5, *, max_distances: int = MAX_DISTANCES
+) -> DensityCoverage:
+    """Compute density and coverage (Naeem et al., 2020): open balls (`<`) around real images only.
 
-    Where both sets come from one distribution, density is about 1 and coverage about
-    1 - (1/2)^k, for sets of one size: print that beside them.
+    If both sets have the same size and distribution, density is about 1 and coverage about
+    1 - (1/2)^k, not 1; report these values with the result.
+
+    Arguments:
+        real: Features of real images.
+        fake: Features of generated images.
+        k: Neighbour that defines the radius.
+        max_distances: Distances computed at a time: limits memory only.
 
     Raises:
-        UserError: k is not below the number of real images, or the sets don't compare.
+        UserError: k is not less than the number of real images ("invalid-k"), or the sets can't
+            be compared (see `require_comparable`).
     """
     require_comparable(real, fake)
 
     def counts(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        around_fake, within_real = ball_counts(fake, real, k, edge=False)
+        around_fake, within_real = ball_counts(
+            fake, real, k, closed=False, max_distances=max_distances
+        )
         return around_fake / k, (within_real > 0).double()
 
     densities, covered = counts(real, fake)
-    excess = _excess(real, fake, k, counts)
+    inflation = _variance_inflation(real, fake, k, counts)
     density = float(densities.mean())
-    half = normal_quantile(0.95) * float(densities.var() * excess[0] / len(fake)) ** 0.5
+    half = normal_quantile(0.95) * float(densities.var() * inflation[0] / len(fake)) ** 0.5
     return DensityCoverage(
         density=density,
         coverage=float(covered.mean()),
         density_interval=(max(0.0, density - half), density + half),
-        coverage_interval=_of_share(covered, excess[1]),
+        coverage_interval=_share_interval(covered, inflation[1]),
         densities=densities,
         covered=covered > 0,
         k=k,
     )
 
 
-def _excess(
+def _variance_inflation(
     real: FeatureSet,
     fake: OtherFeatureSet,
     k: int,
     statistics: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
 ) -> tuple[float, float]:
-    """How many times the variance of the mean of independent values each mean has, over fresh
-    sets: balls move with the images that they are around, and hold many others at once.
+    """Estimate, for both statistics, the variance of the mean over new sets, divided by the
+    variance that the mean of independent values would have.
 
-    Found on small parts of both sets that share no image, where nothing is drawn twice: a
-    bootstrap would let images be their own neighbours (Politis and Romano, 1994).
+    It exceeds 1 since values share balls: a ball moves with the images that define it. It is
+    estimated on disjoint parts of both sets, where no image is repeated (Politis and Romano,
+    1994); in a bootstrap, images would be their own neighbours.
     """
     parts = min(PARTS, min(len(real), len(fake)) // (4 * k))
     if parts < 2:
         return 1.0, 1.0
     generator = torch.Generator().manual_seed(len(real))
-    found: list[list[Tensor]] = [[], []]
-    alone: list[list[Tensor]] = [[], []]
+    variances: list[list[Tensor]] = [[], []]
+    independent: list[list[Tensor]] = [[], []]
     for _ in range(PARTITIONS):
-        rows = torch.randperm(len(real), generator=generator).tensor_split(parts)
-        others = torch.randperm(len(fake), generator=generator).tensor_split(parts)
-        values = [statistics(real[r], fake[f]) for r, f in zip(rows, others, strict=True)]
+        real_parts = torch.randperm(len(real), generator=generator).tensor_split(parts)
+        fake_parts = torch.randperm(len(fake), generator=generator).tensor_split(parts)
+        values = [
+            statistics(real[r], fake[f]) for r, f in zip(real_parts, fake_parts, strict=True)
+        ]
         for which in (0, 1):
             means = torch.stack([value[which].mean() for value in values])
-            found[which].append(means.var())
-            alone[which] += [value[which].var() / len(value[which]) for value in values]
+            variances[which].append(means.var())
+            independent[which] += [value[which].var() / len(value[which]) for value in values]
     ratios = [
-        float(torch.stack(f).mean() / torch.stack(a).mean().clamp_min(TINY))
-        for f, a in zip(found, alone, strict=True)
+        float(torch.stack(v).mean() / torch.stack(i).mean().clamp_min(MIN_VARIANCE))
+        for v, i in zip(variances, independent, strict=True)
     ]
     return max(1.0, ratios[0]), max(1.0, ratios[1])
 
 
-def _of_share(hits: Tensor, excess: float) -> Interval:
-    return wilson_share(float(hits.mean()), len(hits) / excess)
+def _share_interval(hits: Tensor, inflation: float) -> Interval:
+    return wilson_from_share(float(hits.mean()), len(hits) / inflation)

@@ -1,9 +1,9 @@
-"""Inception: the extractor of the published FID, KID, precision and recall.
+"""Inception features, as used by the published FID, KID, precision and recall.
 
-Network and weights are torch-fidelity's (github.com/toshas/torch-fidelity), which resizes and
-normalizes as the original code did, so that the numbers are the standard ones (Heusel et al.,
-2017). Its weights were trained on photographs: on grey digits the number is comparable with
-published ones, but what it sees of them is for the judge to say.
+Network and weights are those of torch-fidelity (github.com/toshas/torch-fidelity), which resizes
+and normalizes images as the original code did, so that the values are the standard ones (Heusel
+et al., 2017). The weights were trained on photographs: values for grey digits are comparable with
+published ones, but a classifier of digits measures more of what matters in them.
 """
 
 import hashlib
@@ -24,69 +24,74 @@ from latentarium.errors import UserError
 from latentarium.shapes import Features, Images, Pixels
 
 LAYER = "2048"
-AT_ONCE = 50
-"""Images at most in one pass: each becomes 299 x 299, and 50 of them need about 0.6 GiB."""
-FILE = "weights-inception-2015-12-05-6726825d.pth"
+MAX_BATCH = 50
+"""Images per pass: each is resized to 299 x 299, and 50 of them need about 0.6 GiB."""
+WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
 
 @final
 class Inception:
-    """The 2048 outputs of InceptionV3's last pooling; grey images become RGB with equal channels.
+    """The 2048 outputs of InceptionV3's last pooling layer. Grey images become RGB with equal
+    channels.
 
     Arguments:
         weights_path: The file of weights that torch-fidelity publishes.
-        device: Where it runs; None: a GPU if there is one, else the CPU.
+        device: Where it runs; None: a GPU if there is one, otherwise the CPU.
 
     Raises:
-        UserError: torch-fidelity is not installed, or the file holds other weights.
+        UserError: torch-fidelity is not installed ("missing-package"), or the file can't be read
+            ("unreadable-weights") or contains other weights ("wrong-weights").
     """
 
     name = "inception-v3-2048"
     num_features = 2048
 
     def __init__(self, weights_path: Path | str, device: torch.device | str | None = None) -> None:
-        kind = _torch_fidelity().FeatureExtractorInceptionV3
-        wrong = (
-            f"{weights_path} holds no weights of torch-fidelity's Inception: give {FILE} from its "
-            "releases (v0.2.0)."
-        )
+        network = _torch_fidelity().FeatureExtractorInceptionV3
         try:
             content = Path(weights_path).read_bytes()
         except OSError as error:
             raise UserError(
-                f"Can't read the Inception weights {weights_path} ({error.strerror}): give the "
-                f"path of {FILE} from torch-fidelity's releases (v0.2.0)."
+                f"Can't read the Inception weights {weights_path} ({error.strerror}); give the "
+                f"path of {WEIGHTS_FILE} from torch-fidelity's releases (v0.2.0).",
+                code="unreadable-weights",
             ) from None
         try:
-            # torch-fidelity unpickles whatever the file holds; this refuses all but tensors first
+            # torch-fidelity unpickles the whole file, so code in it must be refused first
             torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            self._network = kind("inception", [LAYER], io.BytesIO(content))
+            self._network = network("inception", [LAYER], io.BytesIO(content))
         except (RuntimeError, ValueError, TypeError, AttributeError, KeyError, EOFError,
                 pickle.UnpicklingError):  # fmt: skip
-            raise UserError(wrong) from None
+            raise UserError(
+                f"{weights_path} does not contain the weights of torch-fidelity's Inception; give "
+                f"{WEIGHTS_FILE} from its releases (v0.2.0).",
+                code="wrong-weights",
+            ) from None
         self.hash = hashlib.sha256(content).hexdigest()
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._network.to(self._device)
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """The pooled activations.
+        """Return the pooled activations, float32 on the CPU.
 
         Arguments:
             images: One or three channels, any height and width.
-            batch_size: Images at once, and no more than `AT_ONCE`: memory, not meaning.
+            batch_size: Images per pass, at most `MAX_BATCH`. It limits memory.
 
         Raises:
-            UserError: Another number of channels, or values that are not finite.
+            UserError: Another number of channels ("unsupported-channels"), or values that are not
+                finite ("not-finite").
         """
         channels = images.shape[1]
         if channels not in (1, 3):
             raise UserError(
-                f"{self.name} sees grey or RGB images, not {channels} channels: use random "
-                "convolutions or pixel PCA."
+                f"The images have {channels} channels, and {self.name} takes grey or RGB images; "
+                "use random convolutions or pixel PCA.",
+                code="unsupported-channels",
             )
         parts = [torch.empty(0, self.num_features)]
         with torch.no_grad():
-            for part in images.split(min(batch_size, AT_ONCE)):
+            for part in images.split(min(batch_size, MAX_BATCH)):
                 pixels = as_pixels(part).to(self._device).expand(-1, 3, -1, -1)
                 parts.append(self._network(pixels)[0].cpu())
         return torch.cat(parts)
@@ -98,19 +103,20 @@ def _torch_fidelity() -> Any:  # noqa: ANN401  a module without types
             return importlib.import_module("torch_fidelity")
     except ImportError as error:
         raise UserError(
-            f"Inception needs torch-fidelity, which can't be imported ({error}): install it with "
-            "pip install --no-deps 'torch-fidelity>=0.4' tqdm."
+            f"Inception needs torch-fidelity, which can't be imported ({error}); install it with "
+            "pip install --no-deps 'torch-fidelity>=0.4' tqdm.",
+            code="missing-package",
         ) from None
 
 
 @contextmanager
 def _torchvision_or_stand_in() -> Iterator[None]:
-    """Lets torch-fidelity be imported without torchvision.
+    """Make torch-fidelity importable without torchvision.
 
-    It imports torchvision for data sets, CLIP, DINO and LPIPS. Inception needs nothing of it, and
-    with a CPU build of torch there may be none, or one that fails on import. So it gets empty
-    modules in torchvision's place, for the time of the import only: other packages must not take
-    them for the real one.
+    It imports torchvision for data sets, CLIP, DINO and LPIPS, none of which Inception needs.
+    With a CPU build of torch there may be no torchvision, or one that fails on import. In that
+    case empty modules replace it during the import only, so that other packages don't take them
+    for the real one.
     """
     if "torch_fidelity" in sys.modules:
         yield
@@ -122,9 +128,9 @@ def _torchvision_or_stand_in() -> Iterator[None]:
     else:
         yield
         return
-    _remove_torchvision()  # what a failed import left
+    _remove_torchvision()  # parts left by the failed import
     datasets = ModuleType("torchvision.datasets")
-    for name in ("CIFAR10", "CIFAR100", "STL10"):  # base classes of data sets
+    for name in ("CIFAR10", "CIFAR100", "STL10"):  # base classes of torch-fidelity's data sets
         setattr(datasets, name, type(name, (), {}))
     functional = ModuleType("torchvision.transforms.functional")
     transforms = ModuleType("torchvision.transforms")

@@ -1,10 +1,10 @@
-"""Parzen-window log-likelihood: a legacy number, kept because old tables have no other.
+"""Parzen-window log-likelihood: a legacy metric, kept to compare with tables that have no other.
 
     log p(x) = log 1/n sum_i N(x; c_i, sigma^2 I),   c_1 ... c_n generated images, pixels in [0, 1]
 
-sigma is the one of ten values, spaced evenly in its logarithm from 0.1 to 1, that is best on 1,000
-validation images; the value is the mean over the test images, in nats. It says little: real
-training images as centres score below a set of k-means centroids of them.
+sigma is the best of ten values, evenly spaced in log sigma from 0.1 to 1, on 1,000 validation
+images; the result is the mean over the test images, in nats. It is a poor measure: real training
+images as centres get less than the centroids of a k-means clustering of them.
 
 References:
     Generative adversarial nets (Goodfellow et al., 2014), https://arxiv.org/abs/1406.2661
@@ -21,55 +21,63 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, OtherImageSet, PerPoint
-from latentarium.stats.intervals import Interval, normal_quantile
+from latentarium.stats.intervals import normal_quantile
+from latentarium.stats.measurement import Interval
 
-BLOCK = 1 << 23
-"""Distances held at once: 64 MiB of float64."""
-VALIDATION = 1000
+MAX_DISTANCES = 1 << 23
+"""Distances computed at a time: 64 MiB of float64."""
+NUM_VALIDATION = 1000
 SIGMAS = tuple(float(s) for s in torch.logspace(-1, 0, 10, dtype=torch.float64))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parzen:
-    """A mean log density under kernels around images."""
+class ParzenEstimate:
+    """Mean log density of test images under kernels around generated images."""
 
     log_likelihood: float
     """nats."""
     interval: Interval
-    """Over the test images, by a normal approximation."""
+    """Over the test images, in a normal approximation."""
     standard_error: float
     sigma: float
     per_sigma: dict[float, float]
-    """The mean on the validation images by sigma."""
+    """Mean on the validation images by sigma."""
     centres: int
     n: int
 
 
-def parzen(centres: Images, validation: ImageSet, test: OtherImageSet) -> Parzen:
-    """The legacy protocol, which takes 10,000 centres.
+def parzen_log_likelihood(
+    centres: Images, validation: ImageSet, test: OtherImageSet
+) -> ParzenEstimate:
+    """Compute the Parzen-window log-likelihood. The published protocol takes 10,000 centres.
 
     Arguments:
         centres: Generated images, in [-1, 1].
-        validation: Real images, of which the first 1,000 choose sigma.
+        validation: Real images; the first 1,000 choose sigma.
         test: Real images to score.
 
     Raises:
-        UserError: Fewer than two images of some kind, or one with nan or inf.
+        UserError: Fewer than two images in a set ("too-few-images"), or values that are not
+            finite ("not-finite").
     """
-    given = (centres, validation, test)
-    if min(map(len, given)) < 2 or not all(bool(images.isfinite().all()) for images in given):
-        raise UserError(
-            "A Parzen window needs at least 2 centres, 2 images to choose sigma and 2 to score, "
-            "all without nan or inf."
-        )
-    flat = _unit(centres)
-    chosen = _unit(validation[:VALIDATION])
+    sets = {"centres": centres, "validation images": validation, "test images": test}
+    for name, images in sets.items():
+        if len(images) < 2:
+            raise UserError(
+                f"There are {len(images)} {name}; give at least 2.", code="too-few-images"
+            )
+        if not bool(images.isfinite().all()):
+            raise UserError(
+                f"Some {name} contain nan or inf; check where they come from.", code="not-finite"
+            )
+    flat = _to_unit_range(centres)
+    chosen = _to_unit_range(validation[:NUM_VALIDATION])
     per_sigma = {s: float(log_density(flat, chosen, s).mean()) for s in SIGMAS}
     sigma = max(per_sigma, key=per_sigma.__getitem__)
-    values = log_density(flat, _unit(test), sigma)
+    values = log_density(flat, _to_unit_range(test), sigma)
     mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
     half = normal_quantile(0.95) * error
-    return Parzen(
+    return ParzenEstimate(
         log_likelihood=mean,
         interval=(mean - half, mean + half),
         standard_error=error,
@@ -80,20 +88,29 @@ def parzen(centres: Images, validation: ImageSet, test: OtherImageSet) -> Parzen
     )
 
 
-def log_density(centres: Tensor, points: Tensor, sigma: float) -> PerPoint:
-    """log of the mean of Gaussian kernels around the centres (n, D), at points (m, D)."""
+def log_density(
+    centres: Tensor, points: Tensor, sigma: float, *, max_distances: int = MAX_DISTANCES
+) -> PerPoint:
+    """Return the log of the mean of Gaussian kernels, in nats.
+
+    Arguments:
+        centres: Centres of the kernels (n, D).
+        points: Where to evaluate the density (m, D).
+        sigma: Standard deviation of the kernels.
+        max_distances: Distances computed at a time. It limits memory.
+    """
     dimensions = centres.shape[1]
-    middle = centres.mean(0)  # smaller numbers round less
-    targets = (centres - middle).T.contiguous()
+    origin = centres.mean(0)  # centred values round less
+    targets = (centres - origin).T.contiguous()
     norms = targets.square().sum(0)
     parts = []
-    for part in points.split(max(1, BLOCK // len(centres))):
-        part = part - middle
+    for part in points.split(max(1, max_distances // len(centres))):
+        part = part - origin
         squared = torch.addmm(norms, part, targets, alpha=-2) + part.square().sum(1, keepdim=True)
         parts.append((-0.5 / sigma**2 * squared.clamp_min(0).double()).logsumexp(1))
     constant = math.log(len(centres)) + dimensions * math.log(sigma * math.sqrt(2 * math.pi))
     return torch.cat(parts) - constant
 
 
-def _unit(images: Tensor) -> Tensor:
+def _to_unit_range(images: Tensor) -> Tensor:
     return (to_float(images).flatten(1) + 1) / 2

@@ -1,12 +1,12 @@
 """How much of an image is lost between encoder and decoder.
 
-Images are scaled to [0, 1]; each quantity is one value per image, then a mean over images.
+Images are scaled to [0, 1]. Each measure has one value per image and is averaged over images.
 
     MSE       mean over pixels and channels of (x - x*)^2
-    PSNR      10 log10(1 / MSE), in dB; at most `PSNR_CAP`, which stands for "no difference seen"
+    PSNR      10 log10(1 / MSE), in dB; at most `PSNR_CAP`, for images without visible difference
     SSIM      structural similarity: luminance, contrast and structure in a Gaussian window of
-              deviation 1.5; 1 where both images are equal
-    features  |f(x) - f(x*)| in an extractor's space, beside that of two different real images
+              standard deviation 1.5 pixels; 1 if both images are equal
+    features  |f(x) - f(x*)| in an extractor's space, next to that of two different real images
 
 References:
     Image quality assessment: from error visibility to structural similarity (Wang, Bovik, Sheikh
@@ -23,18 +23,19 @@ from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.metrics.extractors import Extractor
 from latentarium.shapes import Images, PerSample, Pixels
-from latentarium.stats.intervals import Interval, bootstrap
+from latentarium.stats.intervals import bootstrap
+from latentarium.stats.measurement import Interval
 
 PSNR_CAP = 100.0
-"""dB: an error of 1e-10, far below one grey level (48 dB); equal images would be infinite."""
+"""dB: an MSE of 1e-10, far below one grey level (48 dB). Equal images would have infinite PSNR."""
 SIGMA, RADIUS = 1.5, 5
-"""Of the window: 11 pixels wide, as in the paper."""
+"""Pixels: the window is 11 pixels wide, as in the paper."""
 K1, K2 = 0.01, 0.03
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mean:
+class ImageMean:
     """A mean over images with its interval."""
 
     value: float
@@ -44,94 +45,104 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-    """How near reconstructions are to their originals."""
+    """How close reconstructions are to their originals."""
 
-    mse: Mean
-    psnr: Mean
-    """The mean of each image's PSNR, not the PSNR of the mean error."""
-    ssim: Mean
-    features: Mean | None
+    mse: ImageMean
+    psnr: ImageMean
+    """The mean of the images' PSNRs, not the PSNR of the mean error."""
+    ssim: ImageMean
+    feature_distance: ImageMean | None
     """None without an extractor."""
-    features_of_others: float | None
-    """The same distance between different real images: what no resemblance looks like."""
+    unrelated_feature_distance: float | None
+    """Mean feature distance of two different originals, as a reference."""
     n: int
 
 
-def reconstruction(
+def measure_reconstruction(
     original: Images | Pixels,
     reconstructed: Images,
     extractor: Extractor | None = None,
     *,
     seed: int = 0,
 ) -> Reconstruction:
-    """Compares each image with its reconstruction.
+    """Compare each image with its reconstruction.
 
     Arguments:
         original: Real images; uint8 is converted.
-        reconstructed: One for each, in [-1, 1].
-        extractor: For the distance in features.
-        seed: Of the intervals' resamples, and of the pairs of different images.
+        reconstructed: One for each, in [-1, 1]; other values are clamped.
+        extractor: Extractor for the feature distance; None: it is not measured.
+        seed: Seed of the bootstrap intervals and of the pairs of different images.
 
     Raises:
-        UserError: Sets of different shape, none at all, or values that are not finite.
+        UserError: Sets of different shape ("shape-mismatch"), empty sets ("too-few-images"), or
+            values that are not finite ("not-finite").
     """
-    if original.shape != reconstructed.shape or len(original) == 0:
+    if original.shape != reconstructed.shape:
         raise UserError(
-            f"Originals {tuple(original.shape)} and reconstructions "
-            f"{tuple(reconstructed.shape)} don't match: give one for each image, at least one."
+            f"The originals have shape {tuple(original.shape)} and the reconstructions "
+            f"{tuple(reconstructed.shape)}; give one reconstruction for each image.",
+            code="shape-mismatch",
         )
+    if len(original) == 0:
+        raise UserError("There are no images; give at least 1.", code="too-few-images")
     if not bool(reconstructed.isfinite().all()):
-        raise UserError("Some reconstructions are not finite: look at the weights.")
-    errors, likeness = [], []
-    for x, y in zip(original.split(BATCH), reconstructed.split(BATCH), strict=True):
+        raise UserError(
+            "Some reconstructions are not finite; check the model's weights.", code="not-finite"
+        )
+    errors, similarities = [], []
+    for x, y in zip(original.split(BATCH_SIZE), reconstructed.split(BATCH_SIZE), strict=True):
         a, b = (to_float(x) + 1) / 2, (y.clamp(-1, 1) + 1) / 2
         errors.append((a - b).double().square().flatten(1).mean(1))
-        likeness.append(structural_similarity(a, b).double())
+        similarities.append(structural_similarity(a, b).double())
     mse = torch.cat(errors)
     psnr = (-10 * mse.log10()).clamp_max(PSNR_CAP)
-    near, others = None, None
+    feature_distance, unrelated = None, None
     if extractor is not None:
-        real, made = extractor.features(original), extractor.features(reconstructed)
-        near = _mean((real - made).double().norm(dim=1), seed)
-        shuffle = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))
-        others = float((real[shuffle] - real[shuffle.roll(1)]).double().norm(dim=1).mean())
+        features = extractor.features(original)
+        distances = (features - extractor.features(reconstructed)).double().norm(dim=1)
+        feature_distance = _image_mean(distances, seed)
+        order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
+        pairs = features[order] - features[order.roll(1)]
+        unrelated = float(pairs.double().norm(dim=1).mean())
     return Reconstruction(
-        mse=_mean(mse, seed),
-        psnr=_mean(psnr, seed),
-        ssim=_mean(torch.cat(likeness), seed),
-        features=near,
-        features_of_others=others,
+        mse=_image_mean(mse, seed),
+        psnr=_image_mean(psnr, seed),
+        ssim=_image_mean(torch.cat(similarities), seed),
+        feature_distance=feature_distance,
+        unrelated_feature_distance=unrelated,
         n=len(original),
     )
 
 
 def structural_similarity(a: Images, b: Images) -> PerSample:
-    """SSIM of each pair (Wang et al., 2004), averaged over channels and over the places where the
-    whole window lies within the image; both in [0, 1]. A window wider than the image shrinks to
-    the largest odd size that fits."""
+    """Return the SSIM of each pair of images in [0, 1] (Wang et al., 2004).
+
+    It is averaged over channels and over the positions where the whole window is inside the image.
+    If the window is wider than the image, it shrinks to the largest odd size that fits.
+    """
     channels, height, width = a.shape[1:]
     radius = min(RADIUS, (min(height, width) - 1) // 2)
     steps = torch.arange(-radius, radius + 1, dtype=torch.float64)
     window = torch.exp(-0.5 * (steps / SIGMA).square())
     window = (window / window.sum()).to(a.device)
 
-    def blur(x: Tensor) -> Tensor:  # separable
+    def blur(x: Tensor) -> Tensor:  # the window is separable
         flat = x.flatten(0, 1)[:, None]
         flat = F.conv2d(flat, window.view(1, 1, -1, 1))
         return F.conv2d(flat, window.view(1, 1, 1, -1)).unflatten(0, (len(x), channels))[:, :, 0]
 
     a, b = a.double(), b.double()
     mean_a, mean_b = blur(a), blur(b)
-    # rounding can make a variance of a flat patch negative
+    # rounding can make the variance of a flat patch negative
     var_a = (blur(a * a) - mean_a.square()).clamp_min(0)
     var_b = (blur(b * b) - mean_b.square()).clamp_min(0)
     covariance = blur(a * b) - mean_a * mean_b
     c1, c2 = K1**2, K2**2
-    top = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    bottom = (mean_a.square() + mean_b.square() + c1) * (var_a + var_b + c2)
-    return (top / bottom).flatten(1).mean(1).float()
+    numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    denominator = (mean_a.square() + mean_b.square() + c1) * (var_a + var_b + c2)
+    return (numerator / denominator).flatten(1).mean(1).float()
 
 
-def _mean(values: Tensor, seed: int) -> Mean:
+def _image_mean(values: Tensor, seed: int) -> ImageMean:
     interval = bootstrap(values, seed=seed)
-    return Mean(value=float(values.mean()), interval=interval, per_image=values)
+    return ImageMean(value=float(values.mean()), interval=interval, per_image=values)

@@ -1,4 +1,4 @@
-"""The run folder: everything a training writes, and the only place that knows its file names."""
+"""The run folder: everything that a training writes, and the only code that knows file names."""
 
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.folder import Run, load

@@ -1,5 +1,7 @@
-"""A folder of checkpoints: of each its tensors, and a card with their checksum. The last two are
-kept, and a kill or a damaged file costs no more than the newest."""
+"""Checkpoints: the tensors, and a JSON file with their checksum.
+
+The last two checkpoints are kept, so that a kill or a damaged file costs only the newest one.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -20,13 +22,21 @@ from latentarium.files import (
     to_json,
     write_atomic,
 )
+from latentarium.run.compat import upgrade_checkpoint_tensors
 
-KEPT = 2
+NUM_KEPT = 2
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that resuming needs."""
+    """Everything that resuming needs.
+
+    Arguments:
+        step: Finished steps.
+        seconds: Training time so far.
+        tensors: All tensors of the training state by name: `model.*`, `ema.*` and
+            `optimizer.PLAYER.*`.
+    """
 
     step: int
     seconds: float
@@ -34,29 +44,31 @@ class Checkpoint:
 
 
 def add(folder: Path, checkpoint: Checkpoint) -> None:
-    """Adds a checkpoint, then drops the oldest ones; a failure leaves the others as they are."""
+    """Write a checkpoint, then delete the oldest ones; a failed write leaves the others intact."""
     content = tensors_to_bytes({k: t.contiguous() for k, t in checkpoint.tensors.items()})
     stem = f"{checkpoint.step:09d}"
     write_atomic(folder / f"{stem}.safetensors", content)
+    # written last: tensors without this file are not a checkpoint
     card = {"step": checkpoint.step, "seconds": checkpoint.seconds, "sha256": sha256(content)}
     write_atomic(folder / f"{stem}.json", to_json(card))
     cards = numbered_files(folder, ".json")
-    kept = list(cards)[-KEPT:]
-    for step, old in cards.items():
+    kept = list(cards)[-NUM_KEPT:]
+    for step, path in cards.items():
         if step not in kept:
-            old.unlink()
-    for step, old in numbered_files(folder, ".safetensors").items():
+            path.unlink()
+    for step, path in numbered_files(folder, ".safetensors").items():
         if step not in kept:
-            old.unlink()
-    for left in filter(is_temporary, folder.iterdir()):  # by a kill in the middle of a write
-        left.unlink()
+            path.unlink()
+    for path in filter(is_temporary, folder.iterdir()):  # left by a kill during a write
+        path.unlink()
 
 
 def latest(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that is whole; a damaged one is passed over with a warning.
+    """Return the newest intact checkpoint; damaged ones are skipped with a warning.
 
     Raises:
-        UserError: There are checkpoints, but all of them are damaged.
+        UserError: There are checkpoints, but all of them are damaged (code
+            "damaged-checkpoints").
     """
     cards = numbered_files(folder, ".json")
     for path in reversed(cards.values()):
@@ -64,20 +76,21 @@ def latest(folder: Path) -> Checkpoint | None:
             return _read(path)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             warnings.warn(
-                f"The checkpoint {path.with_suffix('.safetensors')} is damaged ({error}); the "
-                "one before it is tried.",
+                f"The checkpoint {path.with_suffix('.safetensors')} is damaged ({error}). Trying "
+                "the previous one.",
                 stacklevel=3,
             )
     if cards:
         raise UserError(
-            f"All checkpoints in {folder.parent} are damaged: restore them from a copy, or "
-            "train into a new folder."
+            f"All checkpoints in {folder.parent} are damaged. Restore them from a copy, or train "
+            "into a new folder.",
+            code="damaged-checkpoints",
         )
     return None
 
 
 def steps(folder: Path) -> list[int]:
-    """The steps of the checkpoints that are kept."""
+    """Return the steps of all checkpoints, in order."""
     return list(numbered_files(folder, ".json"))
 
 
@@ -87,5 +100,6 @@ def _read(card_path: Path) -> Checkpoint:
     if sha256(content) != card["sha256"]:
         raise ValueError("its checksum is wrong")
     if card["step"] != int(card_path.stem):
-        raise ValueError("its step is not that of its name")
-    return Checkpoint(card["step"], card["seconds"], tensors_from_bytes(content))
+        raise ValueError("its step differs from that in its file name")
+    tensors = upgrade_checkpoint_tensors(tensors_from_bytes(content))
+    return Checkpoint(card["step"], card["seconds"], tensors)

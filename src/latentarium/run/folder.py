@@ -1,14 +1,17 @@
-"""The run folder: the only file that knows file names.
+"""The run folder: its layout, and the class that reads and writes it.
 
-    config.json            what was asked, the data's card, versions
-    weights.safetensors    for use: the moving average where there is one
-    checkpoints/           all that resuming needs, with checksums; the last two are kept
+    config.json            run id, settings, data card, versions, imported files
+    weights.safetensors    the EMA weights, for use
+    checkpoints/           everything that resuming needs, with checksums; the last two are kept
     log.jsonl              one row per logged step, append-only
-    progress.json          how far training is: a step and its seconds, every second or so
-    samples/               fixed-z sample grids
-    snapshots/             weights of all players at steps spaced evenly in log(step)
-    metrics.json, gap.json, README.md
+    progress.json          the current step and the elapsed seconds, for live monitoring
+    samples/               grids of samples from fixed latents
+    snapshots/             weights of all players at steps evenly spaced in log(step)
+    metrics.json           results of `evaluate`
+    duality_gap.json       results of `duality-gap`
+    README.md              model card
 
+Nothing is inferred from the time of a file: a copied, moved or unpacked run behaves the same.
 `load(folder)` needs no data, no GPU and no configuration.
 """
 
@@ -20,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 
-import latentarium
-from latentarium.config import Config, DataCard, flat, from_dict, to_dict
+from latentarium.config import Config, DataCard
+from latentarium.data.dataset import Data
+from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.files import (
     file_lock,
@@ -32,7 +35,6 @@ from latentarium.files import (
     is_temporary,
     lock_owner,
     numbered_files,
-    read_json,
     read_regular_file,
     sha256,
     to_json,
@@ -40,178 +42,241 @@ from latentarium.files import (
     write_failure,
 )
 from latentarium.image_files import png_bytes
-from latentarium.machine import versions
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.run import checkpoints
 from latentarium.run.checkpoints import Checkpoint
+from latentarium.run.compat import OLD_DUALITY_GAP_FILE, upgrade_duality_gap
 from latentarium.run.jsonl import append_row, read_row
-from latentarium.run.weights import weights_from_bytes, weights_to_bytes
+from latentarium.run.manifest import (
+    naming_imports,
+    read_json,
+    read_manifest,
+    require_same_config,
+    require_same_data,
+    require_same_kind,
+    write_manifest,
+)
+from latentarium.run.weights import (
+    equals_unversioned,
+    load_weights,
+    weights_step,
+    weights_to_bytes,
+)
 
-FORMAT = 1
-SHIPPED = "shipped:"
-LOCK = ".lock"
+SHIPPED_PREFIX = "shipped:"
 
 
 class Run:
-    """A folder that holds one training run.
+    """A folder that contains one training run.
 
     Arguments:
-        folder: An existing run; `Run.start` makes a new one. shipped:NAME: a small model that
-            comes with the package.
+        folder: An existing run, or shipped:NAME for a small model that comes with the package.
+            `Run.start` creates a new one.
+
+    Attributes:
+        folder: The path of the folder.
+        id: Identifies this run; another run in the same folder has another id.
+        config: The configuration.
+        data: The card of the training data.
+        imports: Names of the Python files that were imported for its components.
+
+    Raises:
+        UserError: As `read_manifest`: for instance, there is no run (code "not-a-run").
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = _place(folder)
-        path = self.folder / "config.json"
-        content = read_json(path, f"{self.folder} is not a run folder: it has no config.json.")
-        found = content.get("format")
-        if found != FORMAT:
-            raise UserError(
-                f"{self.folder} has run format {found!r} and this latentarium "
-                f"({latentarium.__version__}) reads {FORMAT}: use the version that made it "
-                f"({_made_by(content)}), or train again into a new folder."
-            )
-        self.config = from_dict(Config, content.get("config"), f"{path}: config")
-        self.data = from_dict(DataCard, content.get("data"), f"{path}: data")
+        self.folder = _resolve(folder)
+        manifest = read_manifest(self.folder / "config.json")
+        self.id, self.imports = manifest.id, manifest.imports
+        self.config, self.data = manifest.config, manifest.data
+        self._config_hash = manifest.config_hash
 
     @staticmethod
     def is_at(folder: Path) -> bool:
-        """Whether a folder holds a run."""
-        return os.path.isfile(folder / "config.json")  # one that may not be read is none
+        """Return whether a folder contains a run."""
+        return os.path.isfile(folder / "config.json")  # False without permission to look
+
+    @staticmethod
+    def log_path_at(folder: Path) -> Path:
+        """Return the path that the log of a run in this folder has or will have."""
+        return folder / "log.jsonl"
 
     @classmethod
     def start(cls, folder: str | Path, config: Config, data: DataCard) -> "Run":
-        """Makes the folder, or opens it if it holds this same run.
+        """Create a run folder, or open it if it contains this same run.
 
         Raises:
-            UserError: It holds another run, or something that is no run.
+            UserError: The folder contains another run (code "other-run") or other files (code
+                "folder-not-empty").
         """
         folder = Path(folder)
         path = folder / "config.json"
         if path.exists():
             run = cls(folder)
-            run._refuse_other(config, data)
+            require_same_config(run.folder, run.config, config)
+            run.require_data(data)
             return run
         if folder.is_dir() and not all(is_temporary(p) for p in folder.iterdir()):
-            raise UserError(f"{folder} has other files in it: choose a new or empty folder.")
-        content = {
-            "format": FORMAT,
-            "config": to_dict(config),
-            "data": to_dict(data),
-            "versions": versions(),
-        }
-        write_atomic(path, to_json(content))
+            raise UserError(
+                f"{folder} contains other files. Choose a new or empty folder.",
+                code="folder-not-empty",
+            )
+        write_manifest(path, config, data)
         return cls(folder)
 
-    def _refuse_other(self, config: Config, data: DataCard) -> None:
-        here, there = flat(to_dict(config)), flat(to_dict(self.config))
-        for key in sorted(here.keys() | there.keys()):
-            if key not in ("train.device", "train.data") and here.get(key) != there.get(key):
-                raise UserError(
-                    f"{self.folder} holds another run: {key} is {there.get(key)!r} there and "
-                    f"{here.get(key)!r} here. Give the same settings to resume it, or another "
-                    "folder to start anew."
-                )
-        if data.fingerprint != self.data.fingerprint:
-            raise UserError(
-                f"{self.folder} was trained on other data ({self.data.source}, fingerprint "
-                f"{self.data.fingerprint[:12]}; this is {data.fingerprint[:12]}): give the same "
-                "data to resume it, or another folder to start anew."
-            )
+    def is_current(self) -> bool:
+        """Return whether the folder still contains this run, and not one that replaced it."""
+        try:
+            return Run(self.folder).id == self.id
+        except UserError:
+            return False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the folder against a second process."""
+        """Lock the folder against other processes for the time of the block.
+
+        Raises:
+            UserError: Another process is training the run (code "run-locked"), or the folder
+                can't be written.
+        """
         with ExitStack() as stack:
             try:
-                free = stack.enter_context(file_lock(self.folder / LOCK))
+                acquired = stack.enter_context(file_lock(self._lock_path))
             except OSError as error:
-                raise write_failure(self.folder / LOCK, error) from None
-            if not free:
+                raise write_failure(self._lock_path, error) from None
+            if not acquired:
                 raise UserError(
-                    f"Another process is training {self.folder}: wait for it, stop it, or choose "
-                    "another folder."
+                    f"Another process is training {self.folder}. Wait for it, stop it, or choose "
+                    "another folder.",
+                    code="run-locked",
                 )
-            for place in (".weights.*", ".progress.*", "samples/.*", "snapshots/.*"):
-                for leftover in filter(is_temporary, self.folder.glob(place)):
+            for pattern in (".weights.*", ".progress.*", "samples/.*", "snapshots/.*"):
+                for leftover in filter(is_temporary, self.folder.glob(pattern)):
                     leftover.unlink()
             yield
 
-    def is_held(self) -> bool:
-        """Whether a process is training it."""
-        return is_locked(self.folder / LOCK)
+    def is_locked(self) -> bool:
+        """Return whether a process is training the run."""
+        return is_locked(self._lock_path)
 
-    def holder(self) -> int | None:
-        """The number of the process of this machine that holds it."""
-        return lock_owner(self.folder / LOCK)
+    def lock_owner(self) -> int | None:
+        """Return the id of the process that is training the run, if it is on this machine."""
+        return lock_owner(self._lock_path)
 
-    # ------------------------------------------------------------------ checkpoints and weights
+    @property
+    def _lock_path(self) -> Path:
+        return self.folder / ".lock"
+
+    # ------------------------------------------------------------------------------ data
+
+    def load_data(self, source: str | None = None) -> Data:
+        """Load the images that the run was trained on, or others of the same kind.
+
+        Arguments:
+            source: Other images, as `latentarium.load_data` takes them; None for those that the
+                run was trained on.
+
+        Raises:
+            UserError: The source of the training data has changed (code "other-data"), or other
+                images differ in shape or classes (code "data-mismatch").
+        """
+        data = load_data(source or self.config.train.data, size=self.config.train.image_size)
+        if source is None:
+            self.require_data(data.card)
+        require_same_kind(self.folder, self.data, data.card)
+        return data
+
+    def require_data(self, card: DataCard) -> None:
+        """Check that data is what the run was trained on.
+
+        Raises:
+            UserError: It has another fingerprint (code "other-data").
+        """
+        require_same_data(self.folder, self.data, card)
+
+    # ------------------------------------------------------------------------------ checkpoints
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Adds a checkpoint, then drops the oldest ones."""
+        """Save a checkpoint, then delete the oldest ones."""
         checkpoints.add(self.folder / "checkpoints", checkpoint)
 
     def latest_checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; a damaged one is passed over with a warning.
+        """Return the newest intact checkpoint; damaged ones are skipped with a warning.
 
         Raises:
-            UserError: There are checkpoints, but all of them are damaged.
+            UserError: There are checkpoints, but all of them are damaged (code
+                "damaged-checkpoints").
         """
         return checkpoints.latest(self.folder / "checkpoints")
 
     def checkpoints(self) -> list[int]:
-        """The steps of the checkpoints that are kept."""
+        """Return the steps of all checkpoints, in order."""
         return checkpoints.steps(self.folder / "checkpoints")
 
-    def ends_at(self) -> int | None:
-        """The step of the weights for use, which are those of the newest checkpoint; None where
-        there are none, or training has gone on since."""
-        weights = self.folder / "weights.safetensors"
-        if not weights.is_file():
+    def checkpoint_path(self, step: int) -> Path:
+        """Return the path of the tensors of a checkpoint."""
+        return self.folder / "checkpoints" / f"{step:09d}.safetensors"
+
+    # ------------------------------------------------------------------------------ weights
+
+    def save_weights(self, model: LatentModel, *, step: int) -> None:
+        """Save the weights for use.
+
+        Arguments:
+            model: The EMA model.
+            step: The training step of its weights.
+        """
+        path = self.folder / "weights.safetensors"
+        if not equals_unversioned(path, model):
+            self._write_weights(path, model, step)
+
+    def weights_step(self) -> int | None:
+        """Return the training step of the weights for use.
+
+        None if there are no weights, or if training has continued since they were saved.
+        """
+        path = self.folder / "weights.safetensors"
+        if not path.is_file():
             return None
-        kept = self.checkpoints()
-        if not kept or kept[-1] == self.config.train.steps:
-            return self.config.train.steps
-        newest = self.folder / "checkpoints" / f"{kept[-1]:09d}.json"
-        return kept[-1] if weights.stat().st_mtime_ns >= newest.stat().st_mtime_ns else None
+        newest = max(self.checkpoints(), default=None)
+        step = weights_step(path)
+        if step is None:  # an earlier version wrote them: assume those of the newest checkpoint
+            return self.config.train.steps if newest is None else newest
+        return step if newest is None or newest <= step else None
 
-    def last_good(self) -> str:
-        """Where the newest checkpoint is, in words."""
-        kept = numbered_files(self.folder / "checkpoints", ".safetensors")
-        if not kept:
-            return "There is no checkpoint yet"
-        step = max(kept)
-        return f"The last good checkpoint is that of step {step:,}, {kept[step]}"
+    def weights_hash(self) -> str:
+        """Return the SHA-256 of the file of the weights for use, which identifies them in reports.
 
-    def save_weights(self, model: LatentModel) -> None:
-        """Writes the weights for use."""
-        write_atomic(self.folder / "weights.safetensors", weights_to_bytes(model))
+        Raises:
+            UserError: There are no weights yet (code "no-weights").
+        """
+        return sha256(self._weights_path().read_bytes())
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
-        """Keeps all players' weights of this step."""
+        """Save the weights of all players at a step."""
         path = self.folder / "snapshots" / f"{step:09d}.safetensors"
-        write_atomic(path, weights_to_bytes(model))
-
-    def begun(self) -> int:
-        """A mark of its beginning, which another run in the same folder would not have."""
-        return (self.folder / "config.json").stat().st_mtime_ns
+        self._write_weights(path, model, step)
 
     def snapshots(self) -> list[int]:
-        """The steps of which weights were kept."""
+        """Return the steps of all snapshots, in order."""
         return list(numbered_files(self.folder / "snapshots", ".safetensors"))
 
     def load(self, snapshot: int | None = None) -> LatentModel:
-        """The model for use, in evaluation mode, on the CPU; or as it was at a snapshot."""
+        """Return the trained model on the CPU, in evaluation mode.
+
+        Arguments:
+            snapshot: The step of a snapshot; None for the weights for use.
+
+        Raises:
+            UserError: There are no such weights (code "no-weights" or "no-snapshot"), they are
+                damaged (code "damaged-weights"), or a component of the model is not registered
+                (code "unknown-component").
+        """
         path = self._weights_path(snapshot)
-        model = build(self.config.model, self.data, self.config.train.seed)
-        try:
-            model.load_state_dict(weights_from_bytes(path.read_bytes()))
-        except (SafetensorError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"{path} does not fit its config.json or is damaged ({_first_line(error)}): run "
-                "the same train command again."
-            ) from None
+        with naming_imports(self.imports):
+            model = build(self.config.model, self.data, self.config.train.seed)
+        load_weights(path, model, config_hash=self._config_hash)
         return model.eval()
 
     def _weights_path(self, snapshot: int | None = None) -> Path:
@@ -220,106 +285,106 @@ class Run:
         if path.is_file():
             return path
         if snapshot is not None:
-            kept = ", ".join(map(str, self.snapshots())) or "none"
+            steps = ", ".join(map(str, self.snapshots())) or "none"
             raise UserError(
-                f"{self.folder} has no snapshot of step {snapshot}: it has those of {kept}."
+                f"{self.folder} has no snapshot of step {snapshot}. Existing snapshots: {steps}.",
+                code="no-snapshot",
             )
         raise UserError(
             f"{self.folder} has no {path.name}: its training has not ended. Run the same train "
-            "command again to resume it."
+            "command again to resume it.",
+            code="no-weights",
         )
 
-    def weights_hash(self) -> str:
-        """sha256 of the weights for use, so that what was measured on them can say so.
+    def _write_weights(self, path: Path, model: LatentModel, step: int) -> None:
+        write_atomic(path, weights_to_bytes(model, step=step, config_hash=self._config_hash))
 
-        Raises:
-            UserError: Training has not ended.
-        """
-        return sha256(self._weights_path().read_bytes())
-
-    # ------------------------------------------------------------------ log, samples, metrics
+    # ------------------------------------------------------------------------------ log, results
 
     @property
     def log_path(self) -> Path:
-        """Where the log's rows are, a line each, for who follows them as they come."""
-        return self.folder / "log.jsonl"
+        """The path of the log, for readers that follow it while it grows."""
+        return self.log_path_at(self.folder)
+
+    def append_log(self, row: dict[str, Any]) -> None:
+        """Append a row to the log."""
+        append_row(self.log_path, row)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the rows of the log by step; if a resumed run repeated a step, the later row."""
+        path = self.log_path
+        lines = read_regular_file(path).splitlines() if path.exists() else []
+        rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
+        return [rows[step] for step in sorted(rows)]
 
     def save_progress(self, step: int, seconds: float) -> None:
-        """Writes how far training is, for who looks between two rows of the log."""
+        """Write step and elapsed time to progress.json for live monitoring."""
         content = to_json({"step": step, "seconds": round(seconds, 3)})
         write_atomic(self.folder / "progress.json", content, fsync=False)
 
     def progress(self) -> tuple[int, float] | None:
-        """The step and the seconds that training was at a second ago at most; None where no
-        process has said so."""
+        """Return the step and the seconds of about a second ago; None if they are unknown."""
         try:
             content = from_json(read_regular_file(self.folder / "progress.json"))
             return int(content["step"]), float(content["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def append_log(self, row: dict[str, Any]) -> None:
-        """Adds a row to log.jsonl."""
-        append_row(self.log_path, row)
-
-    def log(self) -> list[dict[str, Any]]:
-        """The rows in order of steps; of rows logged twice by a resumed run, the later one."""
-        path = self.log_path
-        lines = read_regular_file(path).splitlines() if path.exists() else []
-        rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
-        return [rows[step] for step in sorted(rows)]
-
     def save_samples(self, step: int, picture: np.ndarray) -> None:
-        """Writes the sample grid of a step."""
+        """Save the sample grid of a step."""
         write_atomic(self.folder / "samples" / f"{step:09d}.png", png_bytes(picture))
 
     def samples(self) -> dict[int, Path]:
-        """The pictures of sample grids, by their step."""
+        """Return the paths of all sample grids by step."""
         return numbered_files(self.folder / "samples", ".png")
 
-    def save_gap(self, gap: dict[str, Any]) -> None:
-        """Writes gap.json: how far the game was from its equilibrium, over its training."""
-        write_atomic(self.folder / "gap.json", to_json(gap))
-
-    def gap(self) -> dict[str, Any] | None:
-        """The content of gap.json; None where it was not measured."""
-        path = self.folder / "gap.json"
-        return read_json(path, "") if path.exists() else None
+    @property
+    def metrics_path(self) -> Path:
+        """The path of metrics.json."""
+        return self.folder / "metrics.json"
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
-        """Writes metrics.json."""
-        write_atomic(self.folder / "metrics.json", to_json(metrics))
+        """Write metrics.json."""
+        write_atomic(self.metrics_path, to_json(metrics))
 
     def metrics(self) -> dict[str, Any] | None:
-        """The content of metrics.json; None where the run was not evaluated."""
-        path = self.folder / "metrics.json"
-        return read_json(path, "") if path.exists() else None
+        """Return the content of metrics.json; None if the run was not evaluated."""
+        return read_json(self.metrics_path) if self.metrics_path.exists() else None
+
+    @property
+    def duality_gap_path(self) -> Path:
+        """The path of duality_gap.json."""
+        return self.folder / "duality_gap.json"
+
+    def save_duality_gap(self, content: dict[str, Any]) -> None:
+        """Write duality_gap.json."""
+        write_atomic(self.duality_gap_path, to_json(content))
+
+    def duality_gap(self) -> dict[str, Any] | None:
+        """Return the content of duality_gap.json; None if the duality gap was not measured."""
+        for path in (self.duality_gap_path, self.folder / OLD_DUALITY_GAP_FILE):
+            if path.exists():
+                return upgrade_duality_gap(read_json(path))
+        return None
 
     def save_card(self, text: str) -> None:
-        """Writes the model card."""
+        """Write the model card."""
         write_atomic(self.folder / "README.md", text.encode())
 
 
 def load(folder: str | Path) -> LatentModel:
-    """Loads a trained model for use: `load("runs/cgan").sample(64, label=7, seed=0)`. The small
-    models of the package are shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
+    """Load a trained model: `load("runs/cgan").sample(64, label=7, seed=0)`.
+
+    The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
     Raises:
-        UserError: The folder is no run, its training has not ended, or a file is damaged.
+        UserError: As `Run` and `Run.load`.
     """
     return Run(folder).load()
 
 
-def _place(folder: str | Path) -> Path:
-    if str(folder).startswith(SHIPPED):
-        return Path(str(files("latentarium"))) / "run/shipped" / str(folder)[len(SHIPPED) :]
+def _resolve(folder: str | Path) -> Path:
+    name = str(folder)
+    if name.startswith(SHIPPED_PREFIX):
+        return Path(str(files("latentarium"))) / "run/shipped" / name[len(SHIPPED_PREFIX) :]
     return Path(folder)
-
-
-def _made_by(content: dict[str, Any]) -> str:
-    versions = content.get("versions")
-    return str(versions.get("latentarium", "unknown") if isinstance(versions, dict) else "unknown")
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""A log of rows, a JSON object a line, which may be killed in the middle of a write."""
+"""JSON lines: a log with one JSON object per line, which survives a kill during a write."""
 
 import io
 import json
@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from latentarium.files import write_failure
+from latentarium.run.compat import upgrade_log_row
 
-OF_ANOTHER_HAND = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
-"""What rows raise, where they are used, that we did not write."""
+MALFORMED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""Exceptions raised where malformed rows are used: the file may come from somewhere else."""
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Adds a row at the end.
+    """Append a row to a log.
 
     Raises:
-        UserError: It can't be written.
+        UserError: The file can't be written.
     """
     try:
         with path.open("a+b") as file:
-            if file.tell() and not _ends_line(path):  # a torn row: close it
+            if file.tell() and not _ends_line(path):  # terminate an incomplete row
                 file.write(b"\n")
             file.write(json.dumps(row).encode() + b"\n")
     except OSError as error:
@@ -28,16 +29,20 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:
-    """A row, which has a step; None for a torn one. What is no finite number, as the loss of a
-    training that went astray, is None: there is no JSON for it."""
+    """Parse a row of the log and map the keys of earlier versions to the present ones.
+
+    Returns:
+        The row, which has an integer `step`; None for an incomplete or malformed line. Numbers
+        that are not finite, such as the loss of a diverged training, become None.
+    """
     try:
-        row = json.loads(line, parse_constant=lambda _: None, parse_float=_finite)
-        return row if isinstance(row["step"], int) else None
+        row = json.loads(line, parse_constant=lambda _: None, parse_float=_finite_or_none)
+        return upgrade_log_row(row) if isinstance(row["step"], int) else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _finite(text: str) -> float | None:
+def _finite_or_none(text: str) -> float | None:
     value = float(text)
     return value if math.isfinite(value) else None
 

@@ -1,38 +1,113 @@
-"""A model's weights as bytes: safetensors, with a checksum of what they hold in the header."""
+"""Weights files: safetensors with a checksum and the training step in the metadata."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
+from latentarium.errors import UserError
 from latentarium.files import sha256
 
-
-def weights_to_bytes(model: nn.Module) -> bytes:
-    """The content of a file of weights."""
-    tensors = {k: t.cpu().contiguous() for k, t in model.state_dict().items()}
-    return tensors_to_bytes(tensors, metadata={"sha256": _digest(tensors)})
+METADATA_KEY = "latentarium"
+MAX_HEADER_BYTES = 100_000_000
+"""The limit of the safetensors format."""
 
 
-def weights_from_bytes(content: bytes) -> dict[str, Tensor]:
-    """The tensors of a file of weights, by name.
+def weights_to_bytes(model: nn.Module, *, step: int, config_hash: str) -> bytes:
+    """Return the content of a weights file.
+
+    Arguments:
+        model: The model.
+        step: The training step of the weights.
+        config_hash: Hash of the configuration that they belong to.
+    """
+    tensors = _tensors_of(model)
+    metadata = {"sha256": _digest(tensors), "step": step, "config": config_hash}
+    # one key, because safetensors writes several in random order, and the file is hashed
+    return tensors_to_bytes(tensors, metadata={METADATA_KEY: json.dumps(metadata)})
+
+
+def weights_from_bytes(content: bytes, *, config_hash: str) -> dict[str, Tensor]:
+    """Return the tensors of a weights file by name.
+
+    Files that earlier versions wrote have less metadata, and are not checked against it.
 
     Raises:
-        SafetensorError: It is cut or damaged.
-        ValueError: The checksum is wrong. Files of before there was one have none.
+        SafetensorError: The content is truncated or damaged.
+        ValueError: The checksum is wrong, or the weights belong to another configuration.
     """
     tensors = tensors_from_bytes(content)
-    size = int.from_bytes(content[:8], "little")
-    noted = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get("sha256")
-    if noted is not None and noted != _digest(tensors):
+    metadata = _metadata(content)
+    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
         raise ValueError("its checksum is wrong")
+    if metadata.get("config", config_hash) != config_hash:
+        raise ValueError("its weights were trained with another configuration")
     return tensors
 
 
+def load_weights(path: Path, model: nn.Module, *, config_hash: str) -> None:
+    """Read a weights file into a model.
+
+    Raises:
+        UserError: The file is damaged, or has other tensors than the model (code
+            "damaged-weights").
+    """
+    try:
+        model.load_state_dict(weights_from_bytes(path.read_bytes(), config_hash=config_hash))
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged or does not fit config.json "
+            f"({' '.join(str(error).split())[:200]}). Run the same train command again.",
+            code="damaged-weights",
+        ) from None
+
+
+def weights_step(path: Path) -> int | None:
+    """Return the training step in the metadata of a weights file.
+
+    None if the file has none, as those of earlier versions, or is damaged. Only the header is
+    read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            header = file.read(min(int.from_bytes(start, "little"), MAX_HEADER_BYTES))
+        return int(_metadata(start + header)["step"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def equals_unversioned(path: Path, model: nn.Module) -> bool:
+    """Return whether an earlier version wrote exactly these weights into a file.
+
+    Such a file need not be replaced, so that its hash, which its metrics refer to, stays the same.
+    """
+    try:
+        content = path.read_bytes()
+        tensors = tensors_from_bytes(content)
+    except (OSError, SafetensorError):
+        return False
+    return "step" not in _metadata(content) and _digest(tensors) == _digest(_tensors_of(model))
+
+
+def _tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    return {k: t.cpu().contiguous() for k, t in model.state_dict().items()}
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    """Return sha256, step and config as far as the file has them."""
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    return json.loads(metadata[METADATA_KEY]) if METADATA_KEY in metadata else metadata
+
+
 def _digest(tensors: dict[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and values."""
+    """Return the SHA-256 over names, types, shapes and values."""
     parts = []
     for name in sorted(tensors):
         tensor = tensors[name]

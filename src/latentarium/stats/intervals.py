@@ -1,9 +1,10 @@
-"""How sure a number is.
+"""Confidence intervals.
 
-    wilson      share of n trials, from the score test of a binomial
-    bootstrap   any statistic of n values, from resampling them with replacement
+    wilson      a share of n trials, by inverting the score test of a binomial
+    bootstrap   any statistic of n values, by resampling them with replacement
 
-An interval speaks of the sampling of the n values alone: not of other seeds, trainings or judges.
+An interval covers the sampling of the n values only. Other seeds, trainings and classifiers vary
+in ways that it does not include.
 
 References:
     Probable inference, the law of succession, and statistical inference (Wilson, 1927)
@@ -18,48 +19,61 @@ import torch
 from torch import Tensor
 
 from latentarium.errors import UserError
+from latentarium.stats.measurement import Interval
 
-Interval = tuple[float, float]
-BLOCK = 1 << 23
-"""Values held at once while resampling: 64 MiB of float64."""
+MAX_INDICES = 1 << 23
+"""Row indices drawn at a time when resampling: 64 MiB of int64."""
 
 
 def normal_quantile(confidence: float) -> float:
-    """How many standard deviations to either side hold this share of a normal: 1.96 for 0.95.
+    """Return the half-width, in standard deviations, of the central interval of a normal
+    distribution with this probability: 1.96 for 0.95.
 
     Raises:
-        UserError: The confidence is not between 0 and 1.
+        UserError: The confidence is not between 0 and 1 ("invalid-confidence").
     """
     if not 0 < confidence < 1:
-        raise UserError(f"confidence is {confidence}; give a value between 0 and 1, as 0.95.")
+        raise UserError(
+            f"confidence is {confidence}; it must be between 0 and 1, for instance 0.95.",
+            code="invalid-confidence",
+        )
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
-    """The interval of a share: all p that the score test does not reject. It stays within [0, 1]
-    and keeps a width at 0 and n successes, unlike p ± 1.96 standard errors (Wilson, 1927).
+    """Return the Wilson interval of a share: all p that the score test does not reject.
+
+    It stays within [0, 1] and keeps a width at 0 and n successes, unlike p ± 1.96 standard errors
+    (Wilson, 1927).
 
     Raises:
-        UserError: No trials, or more successes than trials.
+        UserError: No trials, or a number of successes outside 0 to n ("not-a-share").
     """
     if n < 1 or not 0 <= successes <= n:
-        raise UserError(f"{successes} of {n} is no share: give 1 or more trials and 0 to n hits.")
-    return wilson_share(successes / n, float(n), confidence)
+        raise UserError(
+            f"{successes} successes of {n} trials is not a share; give at least 1 trial, and 0 to "
+            "n successes.",
+            code="not-a-share",
+        )
+    return wilson_from_share(successes / n, float(n), confidence)
 
 
-def wilson_share(share: float, n: float, confidence: float = 0.95) -> Interval:
-    """As `wilson`, of a share whose variance is that of n independent trials: n need not be a
-    whole number, and is smaller than the number of trials where those go together."""
+def wilson_from_share(share: float, n: float, confidence: float = 0.95) -> Interval:
+    """Return the Wilson interval of a share whose variance equals that of n independent trials.
+
+    For correlated trials n is the effective sample size: not an integer in general, and smaller
+    than the number of trials.
+    """
     z = normal_quantile(confidence)
     spread = z * z / n
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    low = 0.0 if share == 0 else max(0.0, centre - half)  # exact, where rounding is not
+    low = 0.0 if share == 0 else max(0.0, centre - half)  # the formula is 0 only up to rounding
     return low, 1.0 if share == 1 else min(1.0, centre + half)
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean of all values: the statistic that `bootstrap` computes without a loop."""
+    """Return the mean of all values; `bootstrap` computes this statistic without a loop."""
     return values.mean()
 
 
@@ -70,39 +84,48 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
+    max_indices: int = MAX_INDICES,
 ) -> Interval:
-    """The percentile interval of a statistic of independent samples (Efron, 1979).
+    """Return the percentile bootstrap interval of a statistic of independent samples
+    (Efron, 1979).
 
-    Fit for statistics that average (means, shares, their ratios, quantiles). Not for those that
-    resampling itself shifts, as nearest-neighbour distances and the Fréchet distance, which feel
-    the repeated points.
+    It suits averages: means, shares, ratios of them, quantiles. It does not suit statistics that
+    repeated points bias, such as nearest-neighbour distances and the Fréchet distance.
 
     Arguments:
         values: One sample per row; rows are drawn with replacement.
-        statistic: From rows to a scalar.
-        resamples: How many sets of n rows are drawn.
-        seed: Of the draws.
-        confidence: Share of resamples inside.
+        statistic: Maps rows to a scalar.
+        resamples: Number of resampled sets of n rows.
+        seed: Seed of the resampling.
+        confidence: Share of the resampled statistics inside the interval.
+        max_indices: Row indices drawn at a time. It limits memory and does not change the result.
 
     Raises:
-        UserError: No values, or values that are not finite.
+        UserError: No values ("too-few-values"), values that are not finite ("not-finite"), or a
+            confidence outside (0, 1) ("invalid-confidence").
     """
-    normal_quantile(confidence)  # for its check
+    normal_quantile(confidence)  # raises for an invalid confidence
     values = values.double()
     n = len(values)
-    if n < 1 or not bool(values.isfinite().all()):
-        raise UserError("An interval needs at least one value, and finite ones: check the input.")
+    if n < 1:
+        raise UserError(
+            "There are no values; an interval needs at least 1.", code="too-few-values"
+        )
+    if not bool(values.isfinite().all()):
+        raise UserError(
+            "Some values are not finite; find out which input produced them.", code="not-finite"
+        )
     generator = torch.Generator().manual_seed(seed)
-    rows = max(1, BLOCK // n)
-    found = []
-    for start in range(0, resamples, rows):
-        drawn = torch.randint(n, (min(rows, resamples - start), n), generator=generator)
-        if statistic is mean:  # the mean of everything is the mean of the rows' means
+    sets = max(1, max_indices // n)
+    statistics = []
+    for start in range(0, resamples, sets):
+        rows = torch.randint(n, (min(sets, resamples - start), n), generator=generator)
+        if statistic is mean:  # the mean of all values is the mean of the rows' means
             row_means = values.reshape(n, -1).mean(1)
-            found.append(row_means[drawn].mean(1))
+            statistics.append(row_means[rows].mean(1))
         else:
-            found.append(torch.stack([statistic(values[row]) for row in drawn]))
+            statistics.append(torch.stack([statistic(values[row]) for row in rows]))
     tail = (1 - confidence) / 2
-    ends = torch.tensor([tail, 1 - tail], dtype=torch.float64)
-    low, high = torch.cat(found).double().quantile(ends).tolist()
+    levels = torch.tensor([tail, 1 - tail], dtype=torch.float64)
+    low, high = torch.cat(statistics).double().quantile(levels).tolist()
     return low, high

@@ -1,11 +1,12 @@
-"""A number that never travels alone, and how it is said.
+"""A number with everything needed to read and compare it, and its formatting.
 
-A `Measurement` carries what it needs to be understood: unit, interval, floor, n, the extractor
-with its hash, the split, the seed. Its `protocol` names the way of measuring, and two
-measurements may stand side by side only where `unlike` finds no difference.
+A `Measurement` carries its unit, interval, reference, n, extractor with hash, split and seed. Its
+`protocol` names how it was measured. Two measurements may be compared only if `mismatch` finds no
+difference between them.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,44 +15,45 @@ from latentarium.errors import UserError
 Real = float | int
 Interval = tuple[Real, Real]
 
-COMPARED = ("unit", "protocol", "n", "split", "extractor")
-"""What must agree before two numbers compare. The seed may differ: it is what they scatter by."""
+COMPARED_FIELDS = ("unit", "protocol", "n", "split", "extractor")
+"""Fields in which two measurements must agree to be comparable. The seed may differ, since
+comparisons average over it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A number and all that it needs to be understood and compared."""
+    """A number with everything needed to read and compare it."""
 
     name: str
     value: Real
     unit: str = ""
     interval: Interval | None = None
-    """95 %, over the n samples alone: not over other trainings or extractors."""
-    floor: Real | None = None
-    """What real data against real data gives at the same n: the best that can be meant."""
+    """95 % interval over the n samples only, not over other trainings or extractors."""
+    reference: Real | None = None
+    """The value that real data gets against real data at the same n; None if unknown."""
     n: int | None = None
     """Samples that the value was computed from."""
     seed: int | None = None
-    """Of all that was drawn; None where nothing was."""
+    """Seed of everything drawn; None if nothing was drawn."""
     extractor: str | None = None
-    """Name and hash of what turned images into features, where something did."""
+    """Name and hash of the feature extractor; None if none was used."""
     split: str = ""
-    """The real images beside which it was measured."""
+    """Split of the real images that the model was compared with."""
     protocol: str = ""
-    """Names the way of measuring."""
+    """Name of the measuring protocol."""
     detail: str = ""
-    """What the value is of in this model: a class, a pair of them."""
+    """Which part of the model the value belongs to, for instance a class or a pair of classes."""
     note: str = ""
-    """A sentence that must be read with it."""
+    """A sentence that must be read together with the value."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As strict JSON values: a number that is not finite is null."""
+        """Return strict JSON values; a number that is not finite becomes null."""
         return {
             "name": self.name,
             "value": _finite(self.value),
             "unit": self.unit,
             "interval": None if self.interval is None else [_finite(v) for v in self.interval],
-            "floor": None if self.floor is None else _finite(self.floor),
+            "reference": None if self.reference is None else _finite(self.reference),
             "n": self.n,
             "seed": self.seed,
             "extractor": self.extractor,
@@ -63,37 +65,43 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Measurement":
-        """What `to_dict` gave; null is nan again.
+        """Rebuild a measurement from `to_dict`; null becomes nan. Names of earlier versions are
+        translated: the key "floor" and extractors called "judge-...".
 
         Raises:
-            UserError: A key is unknown or missing.
+            UserError: A key is unknown or missing, or a number is not one
+                ("damaged-measurement").
         """
-        given = dict(values)
+        fields = _translate_old_names(values)
         try:
-            given["value"] = math.nan if given["value"] is None else given["value"]
-            if given["interval"] is not None:
-                given["interval"] = tuple(math.nan if v is None else v for v in given["interval"])
-            numbers = [given["value"], *(given["interval"] or ()), given["floor"]]
+            fields["value"] = math.nan if fields["value"] is None else fields["value"]
+            if fields["interval"] is not None:
+                fields["interval"] = tuple(
+                    math.nan if v is None else v for v in fields["interval"]
+                )
+            numbers = [fields["value"], *(fields["interval"] or ()), fields["reference"]]
             if not all(v is None or isinstance(v, int | float) for v in numbers):
-                raise TypeError("a number is none")
-            return cls(**given)
+                raise TypeError("a value is not a number")
+            return cls(**fields)
         except (KeyError, TypeError) as error:
             raise UserError(
-                f"A measurement is incomplete or damaged ({error}): evaluate the run again."
+                f"A measurement is incomplete or damaged ({error}); evaluate the run again.",
+                code="damaged-measurement",
             ) from None
 
 
-def unlike(a: Measurement, b: Measurement) -> str:
-    """Says in what two measurements were made differently; empty where they compare."""
-    for field in COMPARED:
-        one, other = getattr(a, field), getattr(b, field)
-        if one != other:
-            return f"{field} {_said(one)} against {_said(other)}"
+def mismatch(a: Measurement, b: Measurement) -> str:
+    """Return the first difference in how two measurements were made, for instance
+    "n 1,000 against 500"; empty if they are comparable."""
+    for field in COMPARED_FIELDS:
+        value, other = getattr(a, field), getattr(b, field)
+        if value != other:
+            return f"{field} {_format_field(value)} against {_format_field(other)}"
     return ""
 
 
-def digits(value: Real) -> str:
-    """A number with as many digits as a reader needs."""
+def format_number(value: Real) -> str:
+    """Format a number with about three significant digits, integers in full."""
     if not math.isfinite(value):
         return "not finite"
     if value == round(value):
@@ -102,23 +110,34 @@ def digits(value: Real) -> str:
     return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3g}"
 
 
-def quantity(value: Real, unit: str) -> str:
-    """A value in its unit; a share is shown in percent."""
+def format_quantity(value: Real, unit: str) -> str:
+    """Format a value with its unit; the unit "share" is shown in percent."""
     if unit == "share":
         return f"{100 * value:.2f} %" if math.isfinite(value) else "not finite"
-    return f"{digits(value)} {unit}".strip()
+    return f"{format_number(value)} {unit}".strip()
 
 
-def say(number: Measurement) -> str:
-    """A number with its interval in one line."""
-    text = f"{number.name}: {quantity(number.value, number.unit)}"
-    if number.interval is not None:
-        low, high = number.interval
-        text += f" [{quantity(low, number.unit)}, {quantity(high, number.unit)}]"
+def format_measurement(measurement: Measurement) -> str:
+    """Format name, value and interval in one line."""
+    unit = measurement.unit
+    text = f"{measurement.name}: {format_quantity(measurement.value, unit)}"
+    if measurement.interval is not None:
+        low, high = measurement.interval
+        text += f" [{format_quantity(low, unit)}, {format_quantity(high, unit)}]"
     return text
 
 
-def _said(value: object) -> str:
+def _translate_old_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy in which names written by versions up to 0.1 are today's."""
+    fields = dict(values)
+    if "floor" in fields and "reference" not in fields:
+        fields["reference"] = fields.pop("floor")
+    if isinstance(fields.get("extractor"), str):
+        fields["extractor"] = re.sub(r"^(new-)?judge\b", r"\1classifier", fields["extractor"])
+    return fields
+
+
+def _format_field(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value) if value else "none"

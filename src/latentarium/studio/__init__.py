@@ -1,1 +1,21 @@
-"""The page, on which the latent space can be seen and touched, and the server behind it."""
+"""The studio: a web page for exploring, comparing and training models, and its server.
+
+Modules import only modules above them in this list, and sub-packages don't import each other
+except in this order:
+
+    errors              errors with their own HTTP status
+    protocol, redact    pure functions on frames and messages
+    limiter             a queue for CPU-heavy requests
+    child_processes     commands that run in processes of their own
+    security            ASGI middleware: host, origin, token, size limits, headers
+    responses           HTTP responses: binary, streamed JSON lines
+    registry            the models that the page shows
+    lab                 the 2-D lab
+    samples, query      images drawn from a model; images supplied by the user
+    compare             measurements of several models side by side
+    training            runs and uploads: start, follow, pause, check
+    services            everything that routes need, built once per application
+    routes              one module per group of HTTP routes; new modules are found by themselves
+    server              the application
+    serve               the application behind a socket
+"""

@@ -1,62 +1,49 @@
-"""What takes the processors for long waits in a line, and holds no thread meanwhile: else a few
-who ask for much would take all threads, and nobody else would be answered."""
+"""Queue CPU-heavy requests without occupying worker threads.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import aclosing
+Waiting in the event loop leaves the thread pool free for cheap requests, however many heavy ones
+are queued.
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial, wraps
 from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
-PLACES = 2
-"""At work at once, of all visitors."""
-Given = ParamSpec("Given")
-Found = TypeVar("Found")
-_line = CapacityLimiter(PLACES)
+CONCURRENT_REQUESTS = 2
+"""Heavy requests that run at the same time, over all clients."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def in_line(route: Callable[Given, Found]) -> Callable[Given, Coroutine[Any, Any, Found]]:
-    """A route that waits until it has a place."""
-
-    @wraps(route)
-    async def waiting(*given: Given.args, **named: Given.kwargs) -> Found:
-        return await run_sync(partial(route, *given, **named), limiter=_line)
-
-    return waiting
-
-
-async def step_in_line(steps: Iterator[Found]) -> AsyncIterator[Found]:
-    """The steps of something long, each of which waits until it has a place."""
-
-    def more() -> list[Found]:
-        return list(islice(steps, 1))
-
-    while found := await run_sync(more, limiter=_line):
-        yield found[0]
-
-
-class Streamed(StreamingResponse):
-    """An answer that comes bit by bit. What makes it ends with it, also where who asked has gone
-    away or reads nothing; else the place that it takes would be free only when memory is swept.
+class RequestLimiter:
+    """Limits how many heavy requests run at the same time.
 
     Arguments:
-        parts: What makes it.
-        media_type, headers: Of the answer.
+        concurrent: Requests that may run; the others wait.
     """
 
-    def __init__(
-        self,
-        parts: AsyncGenerator[str | bytes, None],
-        media_type: str,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(parts, media_type=media_type, headers=headers)
-        self._parts = parts
+    def __init__(self, concurrent: int = CONCURRENT_REQUESTS) -> None:
+        self.concurrent = concurrent
+        self._limiter = CapacityLimiter(concurrent)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._parts):
-            await super().__call__(scope, receive, send)
+    def limit(self, route: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Decorate a route so that it waits for a free slot, then runs in a thread."""
+
+        @wraps(route)
+        async def limited(*args: P.args, **kwargs: P.kwargs) -> T:
+            return await run_sync(partial(route, *args, **kwargs), limiter=self._limiter)
+
+        return limited
+
+    async def iterate(self, steps: Iterator[T]) -> AsyncIterator[T]:
+        """Iterate over the steps of a long computation; each step waits for a free slot."""
+
+        def next_step() -> list[T]:
+            return list(islice(steps, 1))
+
+        while step := await run_sync(next_step, limiter=self._limiter):
+            yield step[0]

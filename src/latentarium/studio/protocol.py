@@ -1,15 +1,14 @@
-"""What the page and the server say to each other over the decode socket, in bytes.
+"""Binary frames of the decode socket, little endian.
 
-Little endian. A request is a header and n rows of float32: latents, points of the map, numbers of
-images on it, or places on the lattice of seeds; and after them, where the labels flag is set, n
-rows of class weights. The moment is 0 for the model as
-it is, else the number, from 1, of a snapshot of its training.
+A request is a header and n rows of float32: latents, map points, image numbers, or coordinates on
+the seed lattice. If the labels flag is set, n rows of class weights follow. `snapshot` is 0 for
+the model itself, or the number of a training snapshot, from 1.
 
-    request   u32 id | u8 model | u8 kind | u16 n | u8 labels | u8 zero | u16 moment | f32 ...
+    request   u32 id | u8 model | u8 kind | u16 n | u8 labels | u8 zero | u16 snapshot | f32 ...
     reply     u32 id | u8 ok    | u8 kind | u16 n | u16 height | u16 width | u8 channels | 3 x u8
-              zero | u8 pixels, padded to four bytes | f32 trust, n rows of `TRUST`
+              zero | u8 pixels, padded to four bytes | f32 scores, n rows of `SCORE_COLUMNS`
 
-A reply that is not ok holds a sentence in UTF-8 in the place of pixels and trust.
+If `ok` is 0, the header is followed by an error message in UTF-8 instead of pixels and scores.
 """
 
 import struct
@@ -19,111 +18,131 @@ from enum import IntEnum
 import numpy as np
 
 from latentarium.errors import UserError
+from latentarium.latent.planes import MAX_COORDINATE
 
 REQUEST = struct.Struct("<IBBHBxH")
 REPLY = struct.Struct("<IBBHHHB3x")
-MOST = 256
-"""Images in one request."""
-FARTHEST = 1e6
-"""Of any number: farther out, networks overflow."""
-LARGEST = 1 << 20
-"""Bytes of a request."""
-TRUST = (
-    "level", "nearest", "distance", "round_trip", "distance_rarity", "round_trip_rarity",
-    "doubt_rarity", "strange_rarity", "error_rarity",
-)  # fmt: skip
-"""Columns of a reply's trust: the judgement, as of `maps.trust`; the number of the nearest
-training image; the distance to the data in units of z; |E(D(z)) - z|; and by each measure the
-share of held-out images that are less unusual. What is unknown is nan."""
+MAX_IMAGES = 256
+"""Images per request."""
+MAX_REQUEST_BYTES = 1 << 20
 
 
-class Kind(IntEnum):
-    """What the rows of a request are."""
+class RowKind(IntEnum):
+    """What the rows of a request contain."""
 
     LATENTS = 0
     POINTS = 1
+    """Points on the map; for a model without an encoder, on the seed lattice."""
     IMAGES = 2
-    """Encoded and decoded: a reconstruction."""
+    """Image numbers; the reply contains their reconstructions."""
     SEEDS = 3
-    """A model without encoder has them for a map, so there they are its points."""
+    """Coordinates on the seed lattice."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """A request, read but not yet held against its model."""
+class DecodeRequest:
+    """A parsed request, not yet checked against its model."""
 
     id: int
     model: int
-    kind: Kind
+    kind: RowKind
     n: int
     rows: np.ndarray
     """float32 (n, columns)."""
     labels: np.ndarray | None
-    """float32 (n, classes), weights that are not negative."""
-    moment: int = 0
+    """float32 (n, classes), non-negative class weights."""
+    snapshot: int = 0
 
 
-def id_of(content: bytes) -> int:
-    """The number of a request, for an answer to what can't be read; 0 where there is none."""
+def request_id(content: bytes) -> int:
+    """Return the id of a frame that may be malformed; 0 if it is too short to have one."""
     return int.from_bytes(content[:4], "little") if len(content) >= 4 else 0
 
 
-def read_request(
+def parse_request(
     content: bytes, columns: tuple[tuple[int, ...], ...], classes: tuple[int, ...]
-) -> Request:
-    """Reads a request.
+) -> DecodeRequest:
+    """Parse and validate a request.
 
     Arguments:
         content: The frame.
-        columns: Of each model: how many numbers a row has, by kind.
-        classes: Of each model: how many.
+        columns: The number of columns of a row, per model and `RowKind`.
+        classes: The number of classes, per model.
 
     Raises:
-        UserError: It is cut, too long, of an unknown model or kind, or holds numbers that are
-            not finite.
+        UserError: The frame has a wrong size (code "frame-size"), names an unknown model or kind
+            ("unknown-model", "unknown-kind"), asks for too many images ("image-count"), or
+            contains an invalid flag ("invalid-flag"), coordinate ("not-finite") or class weight
+            ("invalid-weights").
     """
-    if not REQUEST.size <= len(content) <= LARGEST:
+    if not REQUEST.size <= len(content) <= MAX_REQUEST_BYTES:
         raise UserError(
-            f"A request of {len(content):,} bytes can't be read: send {REQUEST.size} to "
-            f"{LARGEST:,}."
+            f"The request has {len(content):,} bytes; it must have {REQUEST.size} to "
+            f"{MAX_REQUEST_BYTES:,}.",
+            code="frame-size",
         )
-    number, model, kind, n, labelled, moment = REQUEST.unpack_from(content)
+    number, model, kind, n, labelled, snapshot = REQUEST.unpack_from(content)
     if model >= len(columns):
-        raise UserError(f"There is no model {model} here: reload the page.")
-    if kind not in set(Kind):
-        raise UserError(f"Rows of kind {kind} are unknown: reload the page.")
-    if not 1 <= n <= MOST:
-        raise UserError(f"{n} images were asked for: ask for 1 to {MOST}.")
+        raise UserError(f"There is no model {model}: reload the page.", code="unknown-model")
+    if kind not in set(RowKind):
+        raise UserError(f"Rows of kind {kind} are unknown: reload the page.", code="unknown-kind")
+    if not 1 <= n <= MAX_IMAGES:
+        raise UserError(
+            f"{n} images are requested; request 1 to {MAX_IMAGES}.", code="image-count"
+        )
     if labelled > 1:
-        raise UserError("The labels flag is 0 or 1: reload the page.")
-    wide = columns[model][Kind(kind)]
-    sizes = (n * wide, n * classes[model] if labelled else 0)
+        raise UserError(
+            f"The labels flag is {labelled}; it must be 0 or 1: reload the page.",
+            code="invalid-flag",
+        )
+    width = columns[model][RowKind(kind)]
+    sizes = (n * width, n * classes[model] if labelled else 0)
     values = np.frombuffer(content, "<f4", offset=REQUEST.size) if len(content) % 4 == 0 else None
     if values is None or len(values) != sum(sizes):
         raise UserError(
-            f"{n} rows of {wide} numbers take {REQUEST.size + 4 * sum(sizes):,} bytes, not "
-            f"{len(content):,}: reload the page."
+            f"The request has {len(content):,} bytes; {n} rows of {width} numbers need "
+            f"{REQUEST.size + 4 * sum(sizes):,}: reload the page.",
+            code="frame-size",
         )
-    if not (np.abs(values) <= FARTHEST).all():  # nan is not either
-        raise UserError("Some numbers are not finite or far too large: move back into the map.")
-    rows = values[: sizes[0]].reshape(n, wide)
+    if not (np.abs(values) <= MAX_COORDINATE).all():  # false for NaN too
+        raise UserError(
+            "Some numbers are not finite or far too large: move back to the map.",
+            code="not-finite",
+        )
+    rows = values[: sizes[0]].reshape(n, width)
     labels = values[sizes[0] :].reshape(n, -1) if labelled else None
     if labels is not None and (labels.min() < 0 or (labels.sum(1) <= 0).any()):
-        raise UserError("Weights of classes are 0 or more, and not all of them 0.")
-    return Request(
-        id=number, model=model, kind=Kind(kind), n=n, rows=rows, labels=labels, moment=moment
+        raise UserError(
+            "The class weights of an image are negative or all 0: give at least one positive "
+            "weight.",
+            code="invalid-weights",
+        )
+    return DecodeRequest(
+        id=number,
+        model=model,
+        kind=RowKind(kind),
+        n=n,
+        rows=rows,
+        labels=labels,
+        snapshot=snapshot,
     )
 
 
-def write_reply(request: Request, pixels: np.ndarray, trust: np.ndarray) -> bytes:
-    """The answer: uint8 pixels (n, channels, height, width), and trust (n, columns)."""
+def format_reply(request: DecodeRequest, pixels: np.ndarray, scores: np.ndarray) -> bytes:
+    """Return the reply to a request.
+
+    Arguments:
+        request: The request.
+        pixels: uint8 (n, channels, height, width).
+        scores: float32 (n, len(SCORE_COLUMNS)).
+    """
     n, channels, height, width = pixels.shape
     header = REPLY.pack(request.id, 1, request.kind, n, height, width, channels)
-    # as a canvas takes them: channels last
+    # a canvas takes channels last
     body = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes()
-    return header + body + bytes(-len(body) % 4) + trust.astype("<f4").tobytes()
+    return header + body + bytes(-len(body) % 4) + scores.astype("<f4").tobytes()
 
 
-def write_error(number: int, sentence: str) -> bytes:
-    """The answer to what can't be done."""
-    return REPLY.pack(number, 0, 0, 0, 0, 0, 0) + sentence.encode()
+def format_error(number: int, message: str) -> bytes:
+    """Return the reply to a request that failed."""
+    return REPLY.pack(number, 0, 0, 0, 0, 0, 0) + message.encode()

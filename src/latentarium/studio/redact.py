@@ -1,21 +1,17 @@
-"""Sentences for people who may be strangers: they name runs and files by where they lie among the
-runs, and tell nothing of the rest of the disk."""
+"""Remove the parent folders of runs from messages, since clients may be on other machines."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from latentarium.studio.registry import Gallery
 
-
-def brief(sentence: str, gallery: Gallery, runs: Path) -> str:
-    """A sentence without the folders in which runs lie.
+def redact_paths(message: str, folders: Iterable[Path]) -> str:
+    """Return the message with the given folders named relative to their parents.
 
     Arguments:
-        sentence: What is to be said.
-        gallery: The models on show.
-        runs: The folder in which trainings are found and started.
+        message: A message that may contain absolute paths.
+        folders: Run folders, and the folder that contains them.
     """
-    folders = [runs, *(one.run.folder for one in gallery if one.run)]
-    around = {str(folder.resolve().parent) for folder in folders}
-    for place in sorted(around, key=len, reverse=True):
-        sentence = sentence.replace(f"{place}/", "")
-    return sentence
+    parents = {str(folder.resolve().parent) for folder in folders}
+    for parent in sorted(parents, key=len, reverse=True):
+        message = message.replace(f"{parent}/", "")
+    return message

@@ -1,5 +1,4 @@
-"""The models on show: runs with the images that they were trained on, now and at the moments of
-their training that were kept."""
+"""The models that the page shows: runs with their images and training snapshots."""
 
 import json
 import threading
@@ -17,79 +16,82 @@ import torch
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
-from latentarium.evaluation.subject import kind_of
-from latentarium.latent.gap_layer import gaps_of
+from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.gaps import decoder_stretch
-from latentarium.latent.latent_map import Atlas
-from latentarium.latent.snapshots import Moments
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.snapshots import Snapshots
 from latentarium.run import Run
-from latentarium.studio.protocol import TRUST
+from latentarium.studio.errors import NotFoundError
 
 SHIPPED = Path(str(files("latentarium.run") / "shipped"))
 SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
-PACKAGE = "shipped:"
-"""Before the name of a model that ships."""
-KEPT_MOMENTS = 24
-"""Models of moments in memory at once, of all runs together."""
-MOST_MODELS = 255
-"""As many as a frame can tell apart."""
-
-
-class Missing(UserError):
-    """What was asked for is not there."""
+SHIPPED_PREFIX = "shipped:"
+"""Marks the folder of a model that ships with the package."""
+MAX_CACHED_SNAPSHOTS = 24
+"""Snapshots in memory at the same time, over all runs."""
+MAX_MODELS = 255
+"""The decode socket has one byte for the model's number."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exhibit:
-    """A model on show."""
+class LoadedModel:
+    """A model that the page shows, with its images."""
 
     name: str
-    """Short, for people."""
+    """Short name for people."""
     folder: str
-    """Where the run lies; shipped:NAME for a model of the package."""
+    """The run's folder, or shipped:NAME."""
     kind: str
-    """autoencoder, VAE, GAN, conditional GAN."""
-    atlas: Atlas
+    """For people: autoencoder, VAE, conditional VAE, GAN, conditional GAN."""
+    latent_map: LatentMap
     run: Run | None = None
-    """None where the model was not read from a folder."""
-    moved: str | None = None
-    """Where its images are now; None: where the run found them."""
-    past: Moments | None = None
-    """Its moments, where they are known from an earlier look at the run."""
+    """None if the model was not loaded from a folder."""
+    data_path: str | None = None
+    """Where its images are now; None: where they were during training."""
+    known_history: Snapshots | None = None
+    """Its snapshots, if an earlier version of this entry has found them."""
     step: int | None = None
-    """Of the snapshot that is shown of a run that has no weights for use yet; None: those."""
+    """The step of the snapshot that is shown while the training goes on; None: the final weights.
+    """
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the model comes with the package."""
+        return self.folder.startswith(SHIPPED_PREFIX)
 
     @cached_property
-    def history(self) -> Moments | None:
-        """The moments of its training that were kept."""
-        return self.past or (Moments(self.run, self.atlas.data) if self.run else None)
+    def history(self) -> Snapshots | None:
+        """The snapshots of its training; None without a run."""
+        return self.known_history or (
+            Snapshots(self.run, self.latent_map.data) if self.run else None
+        )
 
-    def moments(self) -> list[int]:
-        """The steps of training whose weights were kept, from the first on."""
+    def snapshot_steps(self) -> list[int]:
+        """Return the steps of its snapshots, in ascending order."""
         return self.history.steps if self.history else []
 
     def model_code(self) -> str:
-        """Python that loads it."""
+        """Return Python code that loads the model."""
         folder = json.dumps(self.folder)
         return f"la.load({folder})" if self.step is None else f"la.Run({folder}).load({self.step})"
 
     def data_code(self) -> str:
-        """Python that loads the images that it was trained on."""
+        """Return Python code that loads the images it was trained on."""
         if self.run is None:
-            return f"la.load_data({json.dumps(self.atlas.data.card.source)})"
+            return f"la.load_data({json.dumps(self.latent_map.data.card.source)})"
         settings = self.run.config.train
         size = f", size={settings.image_size}" if settings.image_size else ""
-        return f"la.load_data({json.dumps(self.moved or settings.data)}{size})"
+        return f"la.load_data({json.dumps(self.data_path or settings.data)}{size})"
 
     def path(self) -> tuple[str, ...]:
-        """Its name, and before it the folders that it lies in."""
-        if self.folder.startswith(PACKAGE):
-            return PACKAGE, self.name
+        """Return the parts of its path, the name last."""
+        if self.is_shipped:
+            return SHIPPED_PREFIX, self.name
         return *Path(self.folder).resolve().parts[:-1], self.name
 
     def describe(self, index: int) -> dict[str, Any]:
-        """What the page must know of it."""
-        model, data = self.atlas.model, self.atlas.data
+        """Return what the page needs to know, in plain values."""
+        model, data = self.latent_map.model, self.latent_map.data
         return {
             "id": index,
             "name": self.name,
@@ -98,206 +100,260 @@ class Exhibit:
             "latent_dim": model.latent_dim,
             "image_shape": list(model.image_shape),
             "classes": list(model.classes or data.card.classes),
-            "asks_class": model.decodes_label,
-            "takes_class": model.takes_label,
-            "has_map": self.atlas.has_map,
-            "images": self.atlas.count,
-            "train_images": len(self.atlas.train),
+            "decodes_label": model.decodes_label,
+            "takes_label": model.takes_label,
+            "has_map": self.latent_map.can_encode,
+            "images": self.latent_map.encoded.num_images,
+            "train_images": len(self.latent_map.encoded.train),
             "data": data.card.source,
             "data_code": self.data_code(),
-            "moved": self.moved,
+            "moved": self.data_path,
             "model_code": self.model_code(),
             "step": self.step,
-            "moments": self.moments(),
-            "trust": list(TRUST),
-            "gaps": gaps_of(self.atlas),
+            "snapshots": self.snapshot_steps(),
+            "trust": list(SCORE_COLUMNS),
+            "gaps": list(self.latent_map.gap_layers.measures),
         }
 
 
-class Gallery:
-    """The models on show, by number; more may join while the page is open.
+class ModelRegistry:
+    """The models that the page shows, by number; models may be added while the server runs.
 
     Arguments:
-        exhibits: Those that are there at first.
-        data: Where images are now; None: where each run found them.
+        models: The models at the start.
+        data: Where the images are now; None: where each run found them.
+        max_cached_snapshots: Snapshots in memory at the same time.
     """
 
-    def __init__(self, exhibits: Sequence[Exhibit] = (), data: str | None = None) -> None:
-        self._exhibits = list(exhibits)
+    def __init__(
+        self,
+        models: Sequence[LoadedModel] = (),
+        data: str | None = None,
+        *,
+        max_cached_snapshots: int = MAX_CACHED_SNAPSHOTS,
+    ) -> None:
+        self._models = list(models)
         self.data = data
-        self._loaded: WeakValueDictionary[tuple[str, int], Data] = WeakValueDictionary()
-        """As long as a model on show was trained on them."""
-        self._moments: OrderedDict[tuple[Moments, int], Atlas] = OrderedDict()
-        self._lock, self._loading = threading.RLock(), threading.Lock()
+        self._max_cached_snapshots = max_cached_snapshots
+        self._data_sets: WeakValueDictionary[tuple[str, int], Data] = WeakValueDictionary()
+        """Data sets by source and size, as long as a model needs them."""
+        self._snapshots: OrderedDict[tuple[Snapshots, int], LatentMap] = OrderedDict()
+        self._lock, self._load_lock = threading.RLock(), threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._exhibits)
+        return len(self._models)
 
-    def __iter__(self) -> Iterator[Exhibit]:
-        return iter(list(self._exhibits))
+    def __iter__(self) -> Iterator[LoadedModel]:
+        return iter(list(self._models))
 
-    def __getitem__(self, index: int) -> Exhibit:
-        if not 0 <= index < len(self._exhibits):
-            raise Missing(f"There is no model {index} here: reload the page.")
-        return self._exhibits[index]
+    def __getitem__(self, index: int) -> LoadedModel:
+        if not 0 <= index < len(self._models):
+            raise NotFoundError(
+                f"There is no model {index}: reload the page.", code="unknown-model"
+            )
+        return self._models[index]
+
+    def run_folders(self) -> list[Path]:
+        """Return the folders of all models that were loaded from one."""
+        return [loaded.run.folder for loaded in self if loaded.run]
+
+    def index_of(self, folder: Path) -> int | None:
+        """Return the number of the model in a folder; None if it is not shown."""
+        for index, loaded in enumerate(self):
+            if loaded.run is not None and loaded.run.folder.resolve() == folder.resolve():
+                return index
+        return None
 
     def describe(self) -> list[dict[str, Any]]:
-        """What the page must know of all, each called by the shortest end of its path that tells
-        it from the others."""
-        shown = list(self)
-        names = shortest_ends([one.path() for one in shown])
+        """Describe all models, each named by the shortest unique suffix of its path."""
+        models = list(self)
+        names = shortest_suffixes([loaded.path() for loaded in models])
         return [
-            {**one.describe(i), "name": name}
-            for i, (one, name) in enumerate(zip(shown, names, strict=True))
+            {**loaded.describe(i), "name": name}
+            for i, (loaded, name) in enumerate(zip(models, names, strict=True))
         ]
 
     def add(self, folder: Path, shown_as: str | None = None) -> int:
-        """Puts a run on show, and says its number; one that is there already is read anew. While
-        it has no weights for use, its newest snapshot is shown.
+        """Load a run and return its number; a run that is already shown is reloaded.
+
+        While a run has no final weights, its newest snapshot is shown.
 
         Arguments:
-            folder: Of a run with weights, or with a snapshot.
+            folder: A run with weights or a snapshot.
             shown_as: What the page calls the folder; None: its path.
 
         Raises:
-            UserError: A run with neither, or images that are not those it was trained on.
+            UserError: The run has neither weights nor a snapshot, its data is not an image set
+                (code "not-images"), the images differ from those of the training (code
+                "other-data"), or too many models are shown (code "too-many-models").
         """
         run = Run(folder)
-        kept = run.snapshots() if run.ends_at() is None else []
-        step = kept[-1] if kept else None
+        steps = run.snapshots() if run.weights_step() is None else []
+        step = steps[-1] if steps else None
         model = run.load(step)
         if min(model.image_shape[1:]) < 2:
-            raise UserError(f"{folder} makes points in the plane: give a run that makes images.")
-        exhibit = Exhibit(
+            raise UserError(
+                f"{folder} generates points in the plane; the studio shows models of images.",
+                code="not-images",
+            )
+        added = LoadedModel(
             name=folder.resolve().name,
             folder=shown_as or str(folder),
-            kind=kind_of(model),
-            atlas=Atlas(model, self.images_of(run)),
+            kind=model.kind,
+            latent_map=LatentMap(model, self.load_images(run)),
             run=run,
-            moved=self.data,
+            data_path=self.data,
             step=step,
         )
         with self._lock:
-            for index, one in enumerate(self._exhibits):
-                if one.folder == exhibit.folder:
-                    if one.history and one.history.grown():
-                        exhibit = replace(exhibit, past=one.history)
-                    self._exhibits[index] = exhibit
+            for index, loaded in enumerate(self._models):
+                if loaded.folder == added.folder:
+                    if loaded.history and loaded.history.update():
+                        added = replace(added, known_history=loaded.history)
+                    self._models[index] = added
                     return index
-            if len(self._exhibits) >= MOST_MODELS:
-                raise UserError("No more models can be shown at once: open the studio anew.")
-            self._exhibits.append(exhibit)
-            return len(self._exhibits) - 1
+            if len(self._models) >= MAX_MODELS:
+                raise UserError(
+                    f"{MAX_MODELS} models are shown, the most at a time: restart the studio.",
+                    code="too-many-models",
+                )
+            self._models.append(added)
+            return len(self._models) - 1
 
-    def images_of(self, run: Run) -> Data:
-        """The images that a run was trained on, loaded once for all runs.
+    def load_images(self, run: Run) -> Data:
+        """Return the images that a run was trained on; each data set is loaded once.
 
         Raises:
-            UserError: They are not there, or others are.
+            UserError: They can't be loaded, or differ from those of the training (code
+                "other-data").
         """
         settings = run.config.train
-        where = (self.data or settings.data, settings.image_size)
-        with self._loading:
-            images = self._loaded.get(where)
+        source = (self.data or settings.data, settings.image_size)
+        with self._load_lock:
+            images = self._data_sets.get(source)
             if images is None or images.card.fingerprint != run.data.fingerprint:
-                images = load_data(where[0], size=where[1])  # others may lie there now
-                self._loaded[where] = images
+                images = load_data(source[0], size=source[1])  # the files may have changed
+                self._data_sets[source] = images
         if images.card.fingerprint != run.data.fingerprint:
             raise UserError(
-                f"{run.folder} was trained on other images than {where[0]} holds now: give them "
-                "with --data."
+                f"{run.folder} was trained on other images than {source[0]} contains now: give "
+                "the original images with --data.",
+                code="other-data",
             )
         return images
 
-    def is_ready(self, index: int, moment: int = 0) -> bool:
-        """Whether a decode of it, or the answer that it is not there, waits for nothing that is
-        computed once."""
+    def is_ready(self, index: int, snapshot: int = 0) -> bool:
+        """Return whether a decode request can be answered without a long computation first.
+
+        This includes requests for a model or a snapshot that doesn't exist.
+        """
         if index >= len(self):
             return True
-        exhibit = self[index]
-        if moment == 0:
-            return exhibit.atlas.is_ready
-        history = exhibit.history
+        loaded = self[index]
+        if snapshot == 0:
+            return loaded.latent_map.is_prepared
+        history = loaded.history
         if history is None:
             return True
         with self._lock:
-            found = self._moments.get((history, moment))
-        return found is not None and found.is_ready
+            latent_map = self._snapshots.get((history, snapshot))
+        return latent_map is not None and latent_map.is_prepared
 
-    def atlas(self, index: int, moment: int = 0) -> Atlas:
-        """The map of a model: as it is, or as it was.
+    def latent_map(self, index: int, snapshot: int = 0) -> LatentMap:
+        """Return the latent map of a model or of one of its snapshots.
 
         Arguments:
-            index: Of the model.
-            moment: 0: as it is; else the number of the moment, from 1.
+            index: The model's number.
+            snapshot: The snapshot's number, from 1; 0 for the model itself.
 
         Raises:
-            Missing: There is no such model or moment.
+            NotFoundError: There is no such model (code "unknown-model") or snapshot (code
+                "unknown-snapshot").
         """
-        exhibit = self[index]
-        if moment == 0:
-            return exhibit.atlas
-        history = exhibit.history
-        if history is None or not 1 <= moment <= len(history):
-            kept = len(exhibit.moments())
-            raise Missing(f"{exhibit.name} has no moment {moment}: choose one of its {kept}.")
-        key = (history, moment)
+        loaded = self[index]
+        if snapshot == 0:
+            return loaded.latent_map
+        history = loaded.history
+        if history is None or not 1 <= snapshot <= len(history):
+            raise NotFoundError(
+                f"{loaded.name} has no snapshot {snapshot}: it has "
+                f"{len(loaded.snapshot_steps())}.",
+                code="unknown-snapshot",
+            )
+        key = (history, snapshot)
         with self._lock:
-            if key in self._moments:
-                self._moments.move_to_end(key)
-                return self._moments[key]
-        found = history.atlas(moment)
+            if key in self._snapshots:
+                self._snapshots.move_to_end(key)
+                return self._snapshots[key]
+        latent_map = history.latent_map(snapshot)
         with self._lock:
-            kept = self._moments.setdefault(key, found)
-            while len(self._moments) > KEPT_MOMENTS:
-                self._moments.popitem(last=False)
-        return kept
+            cached = self._snapshots.setdefault(key, latent_map)
+            while len(self._snapshots) > self._max_cached_snapshots:
+                self._snapshots.popitem(last=False)
+        return cached
+
+    def encoded_map(self, index: int, snapshot: int = 0) -> LatentMap:
+        """Return the latent map of a model with an encoder, as `latent_map` does.
+
+        Raises:
+            NotFoundError: The model has no encoder (code "no-encoder"), or see `latent_map`.
+        """
+        latent_map = self.latent_map(index, snapshot)
+        if not latent_map.can_encode:
+            raise NotFoundError(
+                "This model has no encoder, so there is no map of images: choose a model with "
+                "one.",
+                code="no-encoder",
+            )
+        return latent_map
 
 
-def shortest_ends(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """Of each path the shortest end that no other has; its last part where all ends are shared."""
+def shortest_suffixes(paths: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the shortest unique suffix of each path; its last part if all suffixes are shared."""
 
-    def end(path: tuple[str, ...]) -> str:
+    def suffix(path: tuple[str, ...]) -> str:
         for k in range(1, len(path) + 1):
             if sum(other[-k:] == path[-k:] for other in paths) == 1:
-                return "/".join(path[-k:]).replace(f"{PACKAGE}/", PACKAGE)
+                return "/".join(path[-k:]).replace(f"{SHIPPED_PREFIX}/", SHIPPED_PREFIX)
         return path[-1]
 
-    return [end(path) for path in paths]
+    return [suffix(path) for path in paths]
 
 
-def gallery_of(folders: Sequence[Path], data: str | None = None) -> Gallery:
-    """Loads runs with the images that they were trained on.
+def load_registry(folders: Sequence[Path], data: str | None = None) -> ModelRegistry:
+    """Load runs with the images that they were trained on.
 
     Arguments:
         folders: Runs whose training has ended; none: the small models that ship.
         data: Where the images are now; None: where each run found them.
 
     Raises:
-        UserError: A run without weights, or images that are not those it was trained on.
+        UserError: See `ModelRegistry.add`.
     """
-    gallery = Gallery(data=data)
+    registry = ModelRegistry(data=data)
     for folder in folders:
-        gallery.add(folder)
+        registry.add(folder)
     if not folders:
         for name in SHIPPED_NAMES:
-            gallery.add(SHIPPED / name, f"{PACKAGE}{name}")
-    return gallery
+            registry.add(SHIPPED / name, f"{SHIPPED_PREFIX}{name}")
+    return registry
 
 
 def shipped() -> list[Path]:
-    """The small models that come with the package."""
+    """Return the folders of the small models that ship with the package."""
     return [SHIPPED / name for name in SHIPPED_NAMES]
 
 
-def prepare(gallery: Gallery) -> threading.Thread:
-    """Encodes the images of all models, one model after the other, beside the server."""
+def prepare(registry: ModelRegistry) -> threading.Thread:
+    """Encode the images of all models, one model after the other, in a background thread."""
 
     def work() -> None:
-        for one in gallery:
-            one.atlas.prepare()
-        for model in [one.atlas.model for one in gallery if one.atlas.has_map][:1]:
-            # torch builds what derivatives need when it is first asked, which holds up all threads
+        for loaded in registry:
+            loaded.latent_map.prepare()
+        for model in [
+            loaded.latent_map.model for loaded in registry if loaded.latent_map.can_encode
+        ][:1]:
+            # the first derivative initializes parts of torch, which blocks all threads
             decoder_stretch(model.decode, torch.zeros(1, model.latent_dim))
 
     thread = threading.Thread(target=work, name="prepare", daemon=True)

@@ -1,7 +1,13 @@
-"""Who may speak to the studio, and how much they may say.
+"""ASGI middleware that decides who may use the server, and how much they may send.
 
-It answers this machine only, unless told otherwise; then a token is needed. Host and Origin are
-checked, so that no other page can speak to it through the visitor's browser.
+The server answers this machine only, unless told otherwise; then clients need a token. `protect`
+wraps an application in three layers, outermost first:
+
+    LimitsMiddleware        response headers, size of bodies, slow clients, unexpected errors
+    TrustedHostMiddleware   the Host header, against DNS rebinding (Starlette's)
+    AccessMiddleware        Origin and Fetch Metadata against other sites' pages; the token
+
+These are plain ASGI middleware, since Starlette's `BaseHTTPMiddleware` interferes with streaming.
 """
 
 import asyncio
@@ -9,11 +15,14 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ANY_ADDRESS = {"0.0.0.0", "::"}
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -26,161 +35,251 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 API = "/api"
-FAULT = "The studio has failed here: what it printed in its terminal says how."
-LARGEST_BODY = 4 << 20
-"""Bytes of a request that is no upload."""
-LARGEST_UPLOAD = 256 << 20
-SLOWEST = 30.0
-"""Seconds in which a visitor takes a part of an answer, or goes: others may wait for its place."""
+CODE_HEADER = "X-Error-Code"
+"""Response header with the code of an error; see `UserError`."""
+INTERNAL_ERROR = "Internal server error; see the terminal log."
+MAX_BODY_BYTES = 4 << 20
+"""Largest body of a request that is not an upload."""
+MAX_UPLOAD_BYTES = 256 << 20
+SEND_TIMEOUT = 30.0
+"""Seconds in which a client must accept each part of a response; otherwise it is disconnected, so
+that it doesn't occupy a slot."""
 
 
-class TooLarge(Exception):
-    """More was sent than is taken."""
+class BodyTooLargeError(Exception):
+    """The body of a request exceeds the limit."""
 
 
-class Guard:
-    """Middleware: turns strangers away, ends what is too long, and forbids the page what it does
-    not need. A plain ASGI one, since what is streamed must not wait for its end.
+def protect(
+    app: FastAPI,
+    *,
+    host: str,
+    token: str,
+    max_body: int = MAX_BODY_BYTES,
+    max_upload: int = MAX_UPLOAD_BYTES,
+    send_timeout: float = SEND_TIMEOUT,
+) -> None:
+    """Add all layers to an application.
 
     Arguments:
-        app: What is guarded.
-        host: The address that it answers at.
-        token: What a visitor must know; empty: nothing.
+        app: The application.
+        host: The address at which the server listens.
+        token: The secret that clients must know; "" for none.
+        max_body: The largest body in bytes.
+        max_upload: The largest body of an upload in bytes.
+        send_timeout: Seconds in which a client must accept each part of a response.
+    """
+    # the middleware that is added last is the outermost
+    app.add_middleware(AccessMiddleware, token=token)
+    app.add_middleware(
+        TrustedHostMiddleware, allowed_hosts=allowed_hosts(host), www_redirect=False
+    )
+    app.add_middleware(
+        LimitsMiddleware,
+        max_body=max_body,
+        max_upload=max_upload,
+        private=bool(token),
+        send_timeout=send_timeout,
+    )
+
+
+def allowed_hosts(host: str) -> list[str]:
+    """Return the names by which a server that listens at `host` may be addressed."""
+    if host in ANY_ADDRESS:
+        return ["*"]
+    names = sorted(LOOPBACK) if host in LOOPBACK else [host]
+    return [f"[{name}]" if ":" in name else name for name in names]
+
+
+def error_response(
+    message: str, status: int, code: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an error as plain text, with its code in a header."""
+    return PlainTextResponse(message, status, {**(headers or {}), CODE_HEADER: code})
+
+
+class LimitsMiddleware:
+    """Limits bodies and slow clients, adds security headers, and reports unexpected errors.
+
+    Arguments:
+        app: The wrapped application.
+        max_body: The largest body in bytes.
+        max_upload: The largest body of an upload in bytes.
+        private: Whether shared caches must not store responses.
+        send_timeout: See `SEND_TIMEOUT`.
     """
 
-    def __init__(self, app: ASGIApp, host: str, token: str) -> None:
-        self.app, self.host, self.token = app, host, token
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body: int = MAX_BODY_BYTES,
+        max_upload: int = MAX_UPLOAD_BYTES,
+        private: bool = False,
+        send_timeout: float = SEND_TIMEOUT,
+    ) -> None:
+        self.app, self.send_timeout = app, send_timeout
+        self.max_body, self.max_upload = max_body, max_upload
+        headers = HEADERS | ({"Cache-Control": "private"} if private else {})
+        self._headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_upload = scope["path"].startswith(f"{API}/uploads")
+        limit = self.max_upload if is_upload else self.max_body
+        received, started, exceeded = 0, False, False
+
+        async def limited_receive() -> Message:
+            nonlocal received, exceeded
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                exceeded = True
+                raise BodyTooLargeError
+            return message
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal started
+            if exceeded and not started:  # replace a response to a part of the body
+                raise BodyTooLargeError
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", []), *self._headers]
+            try:
+                async with asyncio.timeout(self.send_timeout):
+                    await send(message)
+            except TimeoutError:
+                raise ClientDisconnect from None
+
+        too_large = error_response(
+            f"The request has more than {limit >> 20} MiB; send less.", 413, "too-large"
+        )
+        if _content_length(scope) > limit:
+            await too_large(scope, receive, guarded_send)
+            return
+        try:
+            await self.app(scope, limited_receive, guarded_send)
+        except ClientDisconnect:
+            return  # nobody is left to read a response
+        except BodyTooLargeError:
+            if not started:
+                exceeded = False
+                await too_large(scope, receive, guarded_send)
+        except Exception:
+            if not started:
+                response = error_response(INTERNAL_ERROR, 500, "internal")
+                await response(scope, receive, guarded_send)
+            raise  # Starlette logs it
+
+
+class AccessMiddleware:
+    """Refuses other sites' pages, and clients without the token.
+
+    Arguments:
+        app: The wrapped application.
+        token: The secret that clients must know; "" for none.
+    """
+
+    def __init__(self, app: ASGIApp, token: str = "") -> None:
+        self.app, self.token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        visitor = HTTPConnection(scope)
-        refusal = self.refusal(visitor)
-        if scope["type"] == "websocket":
-            if refusal:
-                await receive()
-                await send({"type": "websocket.close", "code": 1008})
-                return
+        connection = HTTPConnection(scope)
+        refusal = self._refusal(connection)
+        if scope["type"] == "http":
+            app = refusal or self._token_redirect(connection) or self.app
+            await app(scope, receive, send)
+        elif refusal:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
             await self.app(scope, receive, send)
-            return
-        limit = LARGEST_UPLOAD if scope["path"].startswith(f"{API}/uploads") else LARGEST_BODY
-        taken, begun, over = 0, False, False
 
-        async def bounded() -> Message:
-            nonlocal taken, over
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                over = True
-                raise TooLarge
-            return message
-
-        async def marked(message: Message) -> None:
-            nonlocal begun
-            if over and not begun:  # what is said of the part that was read is of no interest
-                raise TooLarge
-            if message["type"] == "http.response.start":
-                begun = True
-                headers = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
-                if self.token:
-                    headers.append((b"cache-control", b"private"))
-                message["headers"] = [*message.get("headers", []), *headers]
-            try:
-                async with asyncio.timeout(SLOWEST):
-                    await send(message)
-            except TimeoutError:
-                raise ClientDisconnect from None
-
-        app = refusal or self.welcome(visitor) or self.app
-        too_large = PlainTextResponse(
-            f"That is more than the {limit >> 20} MiB that are taken: send less.", 413
-        )
-        try:
-            said = int(visitor.headers.get("content-length", "0"))
-        except ValueError:
-            said = 0
-        if app is self.app and said > limit:
-            await too_large(scope, receive, marked)
-            return
-        try:
-            await app(scope, bounded, marked)
-        except ClientDisconnect:
-            return  # in the middle of what was sent: nobody listens
-        except TooLarge:
-            if not begun:
-                over = False
-                await too_large(scope, receive, marked)
-        except Exception:
-            if not begun:
-                await PlainTextResponse(FAULT, 500)(scope, receive, marked)
-            raise  # to who writes it down
-
-    def refusal(self, visitor: HTTPConnection) -> Response | None:
-        """Why a visitor is turned away; None where it is not."""
-        origin = visitor.headers.get("origin")
-        reason = refuse(visitor.headers.get("host", ""), origin, self.host)
-        reason = reason or embedded(
-            visitor.headers.get("sec-fetch-site", ""), visitor.headers.get("sec-fetch-mode", ""),
-            visitor.headers.get("sec-fetch-dest", ""), visitor.scope["path"],
+    def _refusal(self, connection: HTTPConnection) -> Response | None:
+        """Return the response to a client that is refused; None for any other."""
+        headers = connection.headers
+        reason = foreign_origin(headers.get("host", ""), headers.get("origin"))
+        reason = reason or foreign_embedding(
+            headers.get("sec-fetch-site", ""), headers.get("sec-fetch-mode", ""),
+            headers.get("sec-fetch-dest", ""), connection.scope["path"],
         )  # fmt: skip
         if reason:
-            return PlainTextResponse(reason, 403)
-        given = (visitor.query_params.get("token", ""), visitor.cookies.get(cookie(visitor), ""))
-        if not any(knows(one, self.token) for one in given):
-            text = "Open the address that the command line printed, token and all."
-            return PlainTextResponse(text, 401)
+            return error_response(reason, 403, "foreign-origin")
+        tokens = (
+            connection.query_params.get("token", ""),
+            connection.cookies.get(cookie_name(connection), ""),
+        )
+        if not any(matches_token(given, self.token) for given in tokens):
+            return error_response(
+                "The token is missing or wrong: open the address that the command line printed.",
+                401,
+                "token-required",
+            )
         return None
 
-    def welcome(self, visitor: HTTPConnection) -> Response | None:
-        """Whoever comes to the page with the token in its address keeps it as a cookie, and goes
-        on to the bare address, which may be copied; None for all others."""
-        path, given = visitor.scope["path"], visitor.query_params.get("token", "")
-        reads = visitor.scope["method"] in ("GET", "HEAD") and not path.startswith(API)
-        if not (self.token and reads and knows(given, self.token)):
+    def _token_redirect(self, connection: HTTPConnection) -> Response | None:
+        """Return a redirect that moves the token from the page's address to a cookie.
+
+        Addresses are copied and stored in the browser's history. None if the request doesn't open
+        the page or has no valid token.
+        """
+        path, given = connection.scope["path"], connection.query_params.get("token", "")
+        opens_page = connection.scope["method"] in ("GET", "HEAD") and not path.startswith(API)
+        if not (self.token and opens_page and matches_token(given, self.token)):
             return None
-        answer = RedirectResponse(f"/{path.lstrip('/')}", 303)
-        # not "strict": a link in a mail to this page is followed to the bare address too
-        answer.set_cookie(cookie(visitor), self.token, httponly=True, samesite="lax")
-        return answer
+        response = RedirectResponse(f"/{path.lstrip('/')}", 303)
+        # "strict" would not send the cookie when a link in an e-mail opens the page
+        response.set_cookie(cookie_name(connection), self.token, httponly=True, samesite="lax")
+        return response
 
 
-def refuse(host_header: str, origin: str | None, host: str) -> str:
-    """Why a visitor is turned away; empty where it is not. A page of another site may name this
-    server's address as its own (DNS rebinding) or ask it through the visitor's browser."""
-    allowed = LOOPBACK if host in LOOPBACK else {host}
+def foreign_origin(host_header: str, origin: str | None) -> str:
+    """Return why the Origin header is refused; "" if it is this server or missing."""
     try:
-        name = urlsplit(f"//{host_header}").hostname or ""
-        asks = None if origin is None else urlsplit(origin).netloc
-    except ValueError:  # a bracket that is not closed
-        return "This is no address."
-    if host not in ("0.0.0.0", "::") and name not in allowed:
-        return f"This is not {name}."
-    if asks is not None and asks != host_header:
-        return "Another site's page may not ask."
+        netloc = None if origin is None else urlsplit(origin).netloc
+    except ValueError:  # an unclosed bracket
+        return "The Origin header is not an address."
+    if netloc is not None and netloc != host_header:
+        return "Requests from other sites' pages are refused."
     return ""
 
 
-def embedded(site: str, mode: str, dest: str, path: str) -> str:
-    """Why what another site's page embeds is not given, as the browser says of a request: an image
-    or a frame has no Origin. A link may lead to the page."""
-    link = mode == "navigate" and dest == "document" and not path.startswith(API)
-    strange = site in ("cross-site", "same-site") and not link
-    return "Another site's page may not embed this." if strange else ""
+def foreign_embedding(site: str, mode: str, dest: str, path: str) -> str:
+    """Return why a request is refused by its Sec-Fetch headers; "" if it is not.
+
+    Browsers send no Origin header for images and frames. Another site may link to the page, but
+    not embed any resource.
+    """
+    is_link = mode == "navigate" and dest == "document" and not path.startswith(API)
+    refused = site in ("cross-site", "same-site") and not is_link
+    return "Other sites' pages may not embed this." if refused else ""
 
 
-def cookie(visitor: HTTPConnection) -> str:
-    """What the token's cookie is called: all servers of a host, whatever their ports, share its
-    cookies."""
-    port = visitor.headers.get("host", "").rpartition(":")[2]
+def cookie_name(connection: HTTPConnection) -> str:
+    """Return the name of the token's cookie, which has the port in it.
+
+    All servers of a host share their cookies, whatever their ports.
+    """
+    port = connection.headers.get("host", "").rpartition(":")[2]
     return f"latentarium-{port if port.isascii() and port.isdigit() else 80}"
 
 
-def knows(given: str, token: str) -> bool:
-    """Whether a visitor knows the token, where there is one."""
+def matches_token(given: str, token: str) -> bool:
+    """Return whether a client knows the token; True if there is none. Takes constant time."""
     return not token or hmac.compare_digest(given.encode(), token.encode())
 
 
 def new_token() -> str:
-    """A token that nobody guesses."""
+    """Return a random token."""
     return secrets.token_urlsafe(24)
+
+
+def _content_length(scope: Scope) -> int:
+    try:
+        return int(HTTPConnection(scope).headers.get("content-length", "0"))
+    except ValueError:
+        return 0

@@ -1,4 +1,4 @@
-"""The page, served until it is interrupted."""
+"""Serve the studio until it is interrupted."""
 
 import socket
 import threading
@@ -10,17 +10,17 @@ import torch
 import uvicorn
 
 from latentarium.errors import UserError
-from latentarium.studio.limiter import PLACES
-from latentarium.studio.registry import Gallery, prepare
+from latentarium.studio.limiter import RequestLimiter
+from latentarium.studio.registry import ModelRegistry, prepare
 from latentarium.studio.security import LOOPBACK, new_token
 from latentarium.studio.server import make_app
 
-TRIES = 20
-"""Ports tried after the one asked for, where it is taken."""
+PORTS_TO_TRY = 20
+"""Ports to try, from the requested one on."""
 
 
 def serve(
-    gallery: Gallery,
+    registry: ModelRegistry,
     *,
     host: str = "127.0.0.1",
     port: int = 8765,
@@ -28,53 +28,58 @@ def serve(
     say: Callable[[str], object] = print,
     runs: Path = Path("runs"),
 ) -> None:
-    """Serves the page until it is interrupted.
+    """Serve the page until it is interrupted.
 
     Arguments:
-        gallery: The models on show.
-        host, port: The address; another port where that one is taken.
-        browse: Whether to open it.
-        say: Where the address is said.
+        registry: The models that the page shows.
+        host: The address to listen at.
+        port: The port; the next free one if it is in use, any for 0.
+        browse: Open the page in a browser.
+        say: Prints a line.
         runs: The folder in which trainings are found and started.
 
     Raises:
-        UserError: The address can't be had.
+        UserError: No port is available at the address (code "no-port").
     """
     token = "" if host in LOOPBACK else new_token()
-    # those at work share the processors; with more threads than those, each waits for the others
-    torch.set_num_threads(max(1, torch.get_num_threads() // PLACES))
-    app = make_app(gallery, host=host, token=token, runs=runs)
-    listener = _listener(host, port)
+    limiter = RequestLimiter()
+    # concurrent requests share the processors; more threads than processors slow all of them down
+    torch.set_num_threads(max(1, torch.get_num_threads() // limiter.concurrent))
+    app = make_app(registry, host=host, token=token, runs=runs, limiter=limiter)
+    listener = _listen(host, port)
     port = listener.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{port}/" + (f"?token={token}" if token else "")
-    say(f"The studio is at {address} (Ctrl-C ends it).")
-    prepare(gallery)
+    say(f"The studio is at {address} (Ctrl-C stops it).")
+    prepare(registry)
     if browse:
         threading.Timer(0.5, webbrowser.open, [address]).start()
     settings = uvicorn.Config(
         app, log_level="warning", lifespan="off", ws_max_size=1 << 21,
-        ws_per_message_deflate=False,  # packing what one asked for holds up all others
+        ws_per_message_deflate=False,  # compression would block the event loop
         timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(settings)
-    app.state.ends = lambda: server.should_exit
+    app.state.is_stopping = lambda: server.should_exit
     server.run(sockets=[listener])
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    """A socket at the port, or at one of the next where it is taken."""
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at the port, or at the next free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     reason = ""
-    for number in [0] if port == 0 else range(port, min(65536, port + TRIES)):
+    for number in [0] if port == 0 else range(port, min(65536, port + PORTS_TO_TRY)):
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, number))
-            listener.listen(128)  # who comes before the server is up waits
+            listener.listen(128)  # connections wait until the server has started
         except (OSError, OverflowError) as error:
             listener.close()
             reason = str(error)
             continue
         return listener
-    raise UserError(f"No port from {port} on can be had at {host} ({reason}): give another.")
+    raise UserError(
+        f"No port from {port} on is available at {host} ({reason}); give another port.",
+        code="no-port",
+    )

@@ -1,4 +1,4 @@
-"""The studio's server: the page, what it asks for over HTTP, and the decode socket."""
+"""The studio's application: the page, the HTTP API and the decode socket."""
 
 import asyncio
 import logging
@@ -9,88 +9,122 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from threadpoolctl import threadpool_limits
 
 from latentarium.errors import UserError
-from latentarium.studio.compare.measuring import Measuring
-from latentarium.studio.processes import Processes
+from latentarium.studio.child_processes import ChildProcesses, CommandLine
+from latentarium.studio.compare.evaluation_queue import EvaluationQueue
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.limiter import RequestLimiter
 from latentarium.studio.protocol import (
-    LARGEST,
+    MAX_REQUEST_BYTES,
     REQUEST,
-    id_of,
-    read_request,
-    write_error,
-    write_reply,
+    format_error,
+    format_reply,
+    parse_request,
+    request_id,
 )
-from latentarium.studio.redact import brief
-from latentarium.studio.registry import Gallery, Missing
-from latentarium.studio.routes import (
-    checkups,
-    comparison,
-    events,
-    explore,
-    lab,
-    models,
-    samples,
-    training,
-    uploads,
+from latentarium.studio.query.decode import answer_request, row_sizes
+from latentarium.studio.registry import ModelRegistry
+from latentarium.studio.responses import error_code
+from latentarium.studio.routes import all_routers
+from latentarium.studio.security import (
+    LOOPBACK,
+    MAX_BODY_BYTES,
+    SEND_TIMEOUT,
+    error_response,
+    protect,
 )
-from latentarium.studio.routes import query as given
-from latentarium.studio.routes import snapshots as moments
-from latentarium.studio.security import LOOPBACK, Guard
-from latentarium.studio.training.jobs import Trainings
-from latentarium.studio.training.uploads import Uploads
+from latentarium.studio.services import Services
+from latentarium.studio.training.checkups import Checkups
+from latentarium.studio.training.jobs import TrainingJobs
+from latentarium.studio.training.timed_commands import TimedCommands
+from latentarium.studio.training.uploads import UploadLimits, Uploads
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>
 <h1>The page is not built</h1>
-<p>This installation has no studio page. In a clone, run <code>pip install --editable .</code>,
-which builds it; a wheel has it. The server itself works: see /api/models.</p>
+<p>This installation doesn't contain the studio's page. In a clone, build it with
+<code>pip install --editable .</code>; wheels contain it. The server itself works: see
+/api/models.</p>
 """
+HTTP_CODES = {404: "not-found", 405: "method-not-allowed"}
+"""Error codes of HTTP errors that the framework raises."""
 
 
 def make_app(
-    gallery: Gallery, *, host: str = "127.0.0.1", token: str = "", runs: Path = Path("runs")
+    registry: ModelRegistry,
+    *,
+    host: str = "127.0.0.1",
+    token: str = "",
+    runs: Path = Path("runs"),
+    limiter: RequestLimiter | None = None,
+    upload_limits: UploadLimits | None = None,
+    max_body: int = MAX_BODY_BYTES,
+    send_timeout: float = SEND_TIMEOUT,
+    command: CommandLine | None = None,
 ) -> FastAPI:
-    """The server as an application.
+    """Return the server as an ASGI application.
 
     Arguments:
-        gallery: The models on show.
+        registry: The models that the page shows.
+        host: The address at which the server listens.
+        token: The secret that clients must know; "" for none, which only a loopback address may
+            have.
         runs: The folder in which trainings are found and started.
-        host: The address that it answers at.
-        token: What a visitor must know; empty: nothing, which only a loopback address may have.
+        limiter: Queues CPU-heavy requests; None: a new one.
+        upload_limits: Limits of uploads; None: the usual ones.
+        max_body: The largest body in bytes of a request that is not an upload.
+        send_timeout: Seconds in which a client must accept each part of a response.
+        command: Makes the command lines of child processes; None: `latentarium_command`.
 
     Raises:
-        UserError: An address that others reach, and no token.
+        UserError: The address can be reached from other machines and there is no token (code
+            "token-required").
     """
     if host not in LOOPBACK and not token:
-        raise UserError(f"{host} can be reached by others: give a token.")
-    # scikit-learn sets this for each of its searches, and sets it back while another one runs:
-    # then OpenBLAS "may hang", as it says
+        raise UserError(
+            f"host is {host}, which other machines can reach; give a token.",
+            code="token-required",
+        )
+    # scikit-learn limits BLAS during each neighbour search and restores the old value afterwards.
+    # With two searches at once OpenBLAS may hang, so the limit is permanent.
     threadpool_limits(1, user_api="blas")
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
-    app.state.ends = lambda: False  # who serves it knows better
-    app.add_middleware(Guard, host=host, token=token)
-    app.state.sentence = _sentences(gallery, runs)
-    app.add_exception_handler(UserError, _said)
-    app.add_exception_handler(OSError, _said)
-    app.add_exception_handler(RequestValidationError, _misread)
-    app.add_exception_handler(HTTPException, _refused)
-    images = Uploads(runs / "uploads")
-    trainings = Trainings(runs, gallery, images)
-    measuring = Measuring(Processes(runs / ".studio" / "measure"))
-    routers = (
-        models.router(gallery), explore.router(gallery), given.router(gallery),
-        samples.router(gallery), comparison.router(gallery, measuring), moments.router(gallery),
-        lab.router(), training.router(trainings), events.router(trainings),
-        checkups.router(trainings), uploads.router(images),
-    )  # fmt: skip
-    for routes in routers:
-        app.include_router(routes)
-    app.add_api_websocket_route("/decode", decode_socket(gallery))
+    limits = upload_limits or UploadLimits()
+    commands = TimedCommands(command)
+    uploads = Uploads(runs / "uploads", limits, commands)
+    trainings = TrainingJobs(runs, registry, uploads, command)
+    app.state.is_stopping = lambda: False  # `serve` replaces it
+    app.state.describe_error = _error_messages(trainings.redact)
+    services = Services(
+        registry=registry,
+        limiter=limiter or RequestLimiter(),
+        trainings=trainings,
+        uploads=uploads,
+        checkups=Checkups(trainings, TimedCommands(command)),
+        measuring=EvaluationQueue(ChildProcesses(runs / ".studio" / "measure", command)),
+        describe_error=app.state.describe_error,
+        is_stopping=lambda: app.state.is_stopping(),
+    )
+    protect(
+        app,
+        host=host,
+        token=token,
+        max_body=max_body,
+        max_upload=limits.upload_bytes,
+        send_timeout=send_timeout,
+    )
+    app.add_exception_handler(UserError, _handle_error)
+    app.add_exception_handler(OSError, _handle_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    for router in all_routers(services):
+        app.include_router(router)
+    app.add_api_websocket_route("/decode", decode_socket(registry))
     if (STATIC / "index.html").is_file():
         app.mount("/", StaticFiles(directory=STATIC, html=True))
     else:
@@ -102,9 +136,12 @@ def make_app(
     return app
 
 
-def decode_socket(gallery: Gallery) -> Callable[[WebSocket], object]:
-    """The socket over which the page decodes; one thread serves all visitors, and others those
-    who must wait for a map, so that nobody else does."""
+def decode_socket(registry: ModelRegistry) -> Callable[[WebSocket], object]:
+    """Return the route of the socket over which the page decodes.
+
+    One thread serves all clients. Requests that wait for a latent map to be computed run in other
+    threads, so that they delay no one else.
+    """
     quick, slow = ThreadPoolExecutor(1, "decode"), ThreadPoolExecutor(2, "first decode")
 
     async def decode(socket: WebSocket) -> None:
@@ -117,68 +154,73 @@ def decode_socket(gallery: Gallery) -> Callable[[WebSocket], object]:
                     return
                 content = message.get("bytes")
                 if content is None:
-                    await socket.send_bytes(write_error(0, "Frames are binary: reload the page."))
+                    await socket.send_bytes(
+                        format_error(0, "The frame is not binary: reload the page.")
+                    )
                     continue
-                worker = quick if is_quick(gallery, content) else slow
-                reply = await loop.run_in_executor(worker, answer, gallery, content[: LARGEST + 1])
+                worker = quick if is_quick(registry, content) else slow
+                reply = await loop.run_in_executor(
+                    worker, answer, registry, content[: MAX_REQUEST_BYTES + 1]
+                )
                 await socket.send_bytes(reply)
         except (WebSocketDisconnect, RuntimeError):
-            return  # the page is gone
+            return  # the page was closed
 
     return decode
 
 
-def is_quick(gallery: Gallery, content: bytes) -> bool:
-    """Whether a frame can be answered at once."""
+def is_quick(registry: ModelRegistry, content: bytes) -> bool:
+    """Return whether a frame can be answered without a long computation first."""
     if len(content) < REQUEST.size:
         return True
-    _, model, *_, moment = REQUEST.unpack_from(content)
-    return gallery.is_ready(model, moment)
+    _, model, *_, snapshot = REQUEST.unpack_from(content)
+    return registry.is_ready(model, snapshot)
 
 
-def answer(gallery: Gallery, content: bytes) -> bytes:
-    """The reply to a frame, whatever it holds."""
+def answer(registry: ModelRegistry, content: bytes) -> bytes:
+    """Return the reply to any frame."""
     try:
-        request = read_request(
+        request = parse_request(
             content,
-            tuple(one.atlas.columns() for one in gallery),
-            tuple(one.atlas.model.num_classes for one in gallery),
+            tuple(row_sizes(loaded.latent_map) for loaded in registry),
+            tuple(loaded.latent_map.model.num_classes for loaded in registry),
         )
-        found = gallery.atlas(request.model, request.moment).answer(request)
+        decoded = answer_request(registry.latent_map(request.model, request.snapshot), request)
     except UserError as error:
-        return write_error(id_of(content), str(error))
-    except Exception:  # whatever it is, the page must live on
-        logging.getLogger(__name__).exception("A decode failed.")
-        return write_error(id_of(content), "This place can't be decoded: move elsewhere.")
-    return write_reply(request, found.pixels, found.trust)
+        return format_error(request_id(content), str(error))
+    except Exception:  # the connection must survive any error
+        logging.getLogger(__name__).exception("A decode request failed.")
+        return format_error(
+            request_id(content), "This point can't be decoded: move to another one."
+        )
+    return format_reply(request, decoded.pixels, decoded.scores)
 
 
-def _sentences(gallery: Gallery, runs: Path) -> Callable[[Exception], str]:
-    """What a person can mend, or a disk that fails, as one sentence."""
-
-    def sentence(error: Exception) -> str:
-        said = str(error)
+def _error_messages(redact: Callable[[str], str]) -> Callable[[Exception], str]:
+    def describe(error: Exception) -> str:
+        message = str(error)
         if isinstance(error, OSError):
-            what = f"Can't use {error.filename or 'a file'}: {error.strerror or 'it failed'}."
-            said = f"{what} Mend that and try again."
-        return brief(said, gallery, runs)
+            path, reason = error.filename or "a file", error.strerror or "unknown error"
+            message = f"Can't use {path}: {reason}. Fix this and try again."
+        return redact(message)
 
-    return sentence
-
-
-def _said(request: Request, error: Exception) -> PlainTextResponse:
-    code = 404 if isinstance(error, Missing) else 422
-    return PlainTextResponse(request.app.state.sentence(error), code)
+    return describe
 
 
-def _refused(request: Request, error: Exception) -> PlainTextResponse:
+def _handle_error(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, NotFoundError) else 422
+    return error_response(request.app.state.describe_error(error), status, error_code(error))
+
+
+def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    text = f"{error.detail}: reload the page."
-    return PlainTextResponse(text, error.status_code, error.headers)
+    code = HTTP_CODES.get(error.status_code, "http-error")
+    message = f"{error.detail}: reload the page."
+    return error_response(message, error.status_code, code, dict(error.headers or {}))
 
 
-def _misread(request: Request, error: Exception) -> PlainTextResponse:
+def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    return PlainTextResponse(f"{where}: {first['msg']}. Reload the page.", 422)
+    return error_response(f"{where}: {first['msg']}. Reload the page.", 422, "invalid-request")

@@ -1,0 +1,7 @@
+"""Training: the loop, its cost estimate, and what it logs and saves."""
+
+from latentarium.training.cost import CostEstimate, estimate
+from latentarium.training.logging import Reporter
+from latentarium.training.loop import finish, train
+
+__all__ = ["CostEstimate", "Reporter", "estimate", "finish", "train"]

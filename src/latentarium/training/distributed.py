@@ -1,9 +1,9 @@
-"""Several processes that train one model together, started by `torchrun`.
+"""Data-parallel training in several processes, started by `torchrun`.
 
-Each process holds the model and takes its part of each batch; after the backward pass of a move,
-the gradients of the player that moves are averaged over all processes in one call. Noise and
-batches are functions of (seed, step), cut into parts, so N processes play the game that one would
-play, up to rounding. The first process alone writes.
+Each process holds a copy of the model and computes on its shard of each batch. After the backward
+pass of a move, the gradients of the moving player are averaged over all processes in one call.
+Batches and noise are functions of (seed, step) that are cut into shards, so N processes compute
+what one process would, up to rounding. Only the main process (rank 0) writes files.
 """
 
 import os
@@ -18,37 +18,37 @@ from torch import Tensor, nn
 from latentarium.errors import UserError
 
 T = TypeVar("T")
-AGREE_EVERY = 10
-"""Steps between two looks at whether some process was told to stop, on a GPU."""
+STOP_CHECK_STEPS = 10
+"""Steps between two exchanges of stop requests on a GPU, where each one waits for the device."""
 
 
-class World:
-    """The processes that train together; one, unless `torchrun` started more.
+class Distributed:
+    """The processes that train together; a single one unless `torchrun` started more.
 
     Arguments:
-        rank: Which of them this is.
-        size: How many there are.
-        device: Where this one trains.
+        device: Where this process trains.
+        rank: The number of this process, from 0.
+        size: The number of processes.
     """
 
-    def __init__(self, rank: int, size: int, device: torch.device) -> None:
-        self.rank, self.size, self.device = rank, size, device
+    def __init__(self, device: torch.device, rank: int = 0, size: int = 1) -> None:
+        self.device, self.rank, self.size = device, rank, size
 
     @property
-    def first(self) -> bool:
-        """True for the process that writes."""
+    def is_main(self) -> bool:
+        """Whether this is the process that writes files and reports progress."""
         return self.rank == 0
 
     @property
     def shard(self) -> tuple[int, int]:
-        """Which part of each batch is this process's."""
+        """(rank, size), which selects this process's part of each batch."""
         return self.rank, self.size
 
-    def share(self, part: nn.Module) -> None:
-        """Averages the gradients of a part over all processes, in one call."""
+    def all_reduce_gradients(self, module: nn.Module) -> None:
+        """Replace the gradients of a module by their mean over all processes."""
         if self.size == 1:
             return
-        gradients = [p.grad for p in part.parameters() if p.grad is not None]
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat)
         flat /= self.size
@@ -58,58 +58,68 @@ class World:
             gradient.copy_(mean.view_as(gradient))
 
     def mean(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """The mean over all processes of each of some scalars."""
+        """Return the mean of each scalar over all processes."""
         if self.size == 1 or not values:
             return list(values)
-        together = torch.stack([v.detach().float().to(self.device) for v in values])
-        dist.all_reduce(together)
-        return list((together / self.size).unbind())
+        stacked = torch.stack([v.detach().float().to(self.device) for v in values])
+        dist.all_reduce(stacked)
+        return list((stacked / self.size).unbind())
 
-    def any(self, told: bool, step: int) -> bool:
-        """Whether some process is told so; all processes get one answer."""
+    def any_rank(self, flag: bool, step: int) -> bool:
+        """Return whether the flag is true in any process; all processes get the same answer.
+
+        Arguments:
+            flag: The flag of this process.
+            step: The current step. On a GPU the flags are exchanged every `STOP_CHECK_STEPS`
+                steps only, and the answer is False in between.
+        """
         if self.size == 1:
-            return told
-        if self.device.type != "cpu" and step % AGREE_EVERY:
+            return flag
+        if self.device.type != "cpu" and step % STOP_CHECK_STEPS:
             return False
-        flag = torch.tensor([float(told)], device=self.device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag.item())
+        reduced = torch.tensor([float(flag)], device=self.device)
+        dist.all_reduce(reduced, dist.ReduceOp.MAX)
+        return bool(reduced.item())
 
-    def from_first(self, make: Callable[[], T]) -> T:
-        """What the first process makes, in all of them; its `UserError` is raised in all."""
+    def broadcast_from_main(self, make: Callable[[], T]) -> T:
+        """Call a function in the main process and return its result in all of them.
+
+        Raises:
+            UserError: The function raised one; it is raised in all processes.
+        """
         if self.size == 1:
             return make()
         box: list[object] = [None, None]
-        if self.first:
+        if self.is_main:
             try:
                 box[0] = make()
             except UserError as error:
-                box[1] = str(error)
+                box[1] = (str(error), error.code)
         dist.broadcast_object_list(box, 0)
         if box[1] is not None:
-            raise UserError(str(box[1]))
-        return box[0]  # pyright: ignore[reportReturnType]  what make returned
+            message, code = box[1]  # pyright: ignore[reportGeneralTypeIssues]  two strings
+            raise UserError(message, code=code)
+        return box[0]  # pyright: ignore[reportReturnType]  the result of make
 
 
 @contextmanager
-def join(device: torch.device) -> Iterator[World]:
-    """Joins the processes that `torchrun` started, for the time of the block; a process started
-    alone is a world of its own.
+def join_processes(device: torch.device) -> Iterator[Distributed]:
+    """Join the processes that `torchrun` started, for the time of the block.
 
     Arguments:
-        device: Where to train; of several GPUs of a machine, each process takes its own.
+        device: Where to train. With several GPUs in a machine, each process takes its own.
     """
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    if dist.is_initialized():  # by a caller, who also ends it
-        yield World(dist.get_rank(), dist.get_world_size(), device)
+    if dist.is_initialized():  # by the caller, which also ends it
+        yield Distributed(device, dist.get_rank(), dist.get_world_size())
         return
     if os.environ.get("WORLD_SIZE", "1") == "1":
-        yield World(0, 1, device)
+        yield Distributed(device)
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), device)
+        yield Distributed(device, dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()

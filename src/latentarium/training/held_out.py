@@ -1,4 +1,4 @@
-"""What a run says at each row of its log of images that it does not train on."""
+"""Measurements on held-out images for each row of the training log."""
 
 from typing import Any
 
@@ -12,23 +12,24 @@ from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.training.game import held_out_loss
 
-SAMPLES = 64
-"""Samples of which the diversity is taken: its relative error is about 1 / sqrt(64) or less."""
+DIVERSITY_SAMPLES = 64
+"""Samples for the diversity; its relative error is at most about 1 / sqrt(64)."""
 BINS = 24
-"""Of a histogram of scores."""
+"""Bins of the histograms of logits."""
 
 
-class HeldOut:
-    """A batch of the validation split, looked at and never learned from. It is always the same,
-    with the same noise: rows differ by what was learned between them, not by their images.
+class HeldOutBatch:
+    """A fixed batch of validation images that is measured but never trained on.
 
-    Nothing here touches the training: no shared random state, no statistics, no gradients.
+    Images and noise are the same for all rows of the log, so that two rows differ only by what was
+    learned in between. No measurement changes the training: none uses shared random state, changes
+    running statistics or leaves gradients.
 
     Arguments:
-        split: The validation images; with none, there is nothing to say.
-        batch_size: At most so many images.
-        seed: Of the choice of images and of the noise.
-        device: Where the model is.
+        split: The validation images; all measurements are empty if there are none.
+        batch_size: The largest size of the batch.
+        seed: Seed of the choice of images and of the noise.
+        device: The device of the model.
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int, device: torch.device) -> None:
@@ -37,30 +38,33 @@ class HeldOut:
         self._seed = seed
 
     def loss(self, player: Player, model: LatentModel) -> dict[str, Tensor]:
-        """`held_out`: the player's loss on the batch."""
+        """Return the player's loss on the batch as `held_out`."""
         if self._batch is None:
             return {}
         noise = Noise("held-out", self._seed, device=model.device)
         return {"held_out": held_out_loss(player, model, self._batch, noise).total}
 
     def diversity(self, model: LatentModel) -> dict[str, Tensor]:
-        """`diversity`: the variance of samples over that of real images, each summed over
-        pixels. Always the same latents, so that rows compare."""
+        """Return the variance of samples relative to that of real images as `diversity`.
+
+        Each variance is summed over pixels. The latents of the samples are always the same.
+        """
         if self._batch is None or len(self._batch.x) < 2:
             return {}
-        real = self._batch.x
-        fake = model.sample(SAMPLES)
-        variance = real.var(0).sum().cpu()
-        return {"diversity": fake.var(0).sum() / variance} if variance > 0 else {}
+        samples = model.sample(DIVERSITY_SAMPLES)
+        variance = self._batch.x.var(0).sum().cpu()
+        return {"diversity": samples.var(0).sum() / variance} if variance > 0 else {}
 
-    def scores(self, model: LatentModel) -> dict[str, Any]:
-        """Histograms of the discriminator's logits on the batch and on as many fakes of the same
-        labels, in evaluation mode.
+    def logit_histograms(self, model: LatentModel) -> dict[str, Any]:
+        """Return histograms of the discriminator's logits, in evaluation mode.
+
+        They compare the real images of the batch with as many samples of the same labels.
 
         Returns:
-            low, high: Of the bins, in logits. real, fake: Counts in each bin. margin: The same of
-            D(real) - D(fake), each real with its own fake, which is all that a relativistic loss
-            looks at. Empty for a model without discriminator, or for logits that aren't finite.
+            low, high: The range of the bins, in logits. real, fake: Counts per bin. margin: The
+            same for D(real) - D(fake), each real image paired with one sample; a relativistic
+            loss depends on this difference only. Empty without a discriminator, or if a logit is
+            not finite.
         """
         if not model.has_discriminator or self._batch is None:
             return {}
@@ -80,9 +84,9 @@ class HeldOut:
 
 
 def _histograms(**values: Tensor) -> dict[str, Any]:
-    """Counts of all values over the same bins."""
-    together = torch.cat(list(values.values()))
-    low, high = float(together.min()), float(together.max())
+    """Count all values over the same bins."""
+    combined = torch.cat(list(values.values()))
+    low, high = float(combined.min()), float(combined.max())
     high = high if high > low else low + 1.0
     return {
         "low": low,

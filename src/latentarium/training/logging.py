@@ -1,7 +1,8 @@
-"""What a run says of itself while it trains."""
+"""What a training reports: log rows, the progress file, and a reporter for people."""
 
 import contextlib
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,59 +10,56 @@ from torch import Tensor
 
 from latentarium.config import Config
 from latentarium.errors import NonFiniteError, UserError
-from latentarium.models.game import Loss
 from latentarium.run import Run
-from latentarium.training.distributed import World
+from latentarium.training.distributed import Distributed
+from latentarium.training.game import Move
 
-Kept = Tensor | float
-"""A number on a GPU, or read: thousands of tiny tensors would leave the memory full of holes."""
-
-
-def _kept(value: Tensor) -> Kept:
-    return value.item() if value.device.type == "cpu" else value.detach()
+StoredLoss = Tensor | float
+"""A float on a CPU, where thousands of scalar tensors would fragment the memory; else a tensor,
+because reading it would wait for the device."""
 
 
-def _together(values: list[Kept]) -> Tensor:
-    numbers = [v for v in values if isinstance(v, float)]
-    return (
-        torch.tensor(numbers)
-        if numbers
-        else torch.stack([v for v in values if torch.is_tensor(v)])
-    )
+class LossLogger:
+    """Collects the losses between two rows of the log.
 
-
-class Record:
-    """Losses between two rows of the log, read from a GPU only when a row is due."""
+    Losses on a GPU are read only when a row is due.
+    """
 
     def __init__(self) -> None:
         self._steps: list[int] = []
-        self._totals: dict[str, list[Kept]] = {}
-        self._terms: dict[str, dict[str, list[Kept]]] = {}
-        self._last: dict[str, dict[str, Tensor]] = {}
+        self._totals: dict[str, list[StoredLoss]] = {}
+        self._terms: dict[str, dict[str, list[StoredLoss]]] = {}
+        self._measurements: dict[str, dict[str, Tensor]] = {}
 
-    def add(self, player: str, step: int, loss: Loss) -> None:
-        """Notes the loss of one move."""
-        if not self._steps or self._steps[-1] != step:
-            self._steps.append(step)
-        self._totals.setdefault(player, []).append(_kept(loss.total))
-        terms = self._terms.setdefault(player, {})
-        for name, value in loss.terms.items():
-            terms.setdefault(name, []).append(_kept(value))
+    def add(self, step: int, moves: Mapping[str, Move]) -> None:
+        """Add the losses and the measurements of one round.
 
-    def note(self, player: str, values: dict[str, Tensor]) -> None:
-        """Notes what is measured at the row's own step only, such as the last move's gradient."""
-        self._last.setdefault(player, {}).update(values)
+        Arguments:
+            step: The number of the round, from 0.
+            moves: Each player's move, by its name.
+        """
+        self._steps.append(step)
+        for player, move in moves.items():
+            self._totals.setdefault(player, []).append(_store(move.loss.total))
+            terms = self._terms.setdefault(player, {})
+            for name, value in move.loss.terms.items():
+                terms.setdefault(name, []).append(_store(value))
+            self.add_measurements(player, move.measurements)
 
-    def check(self) -> None:
-        """Stops at the first loss that is not finite.
+    def add_measurements(self, player: str, values: Mapping[str, Tensor]) -> None:
+        """Add values of the row's own step, which are not averaged over steps."""
+        self._measurements.setdefault(player, {}).update(values)
+
+    def require_finite(self) -> None:
+        """Check all losses since the last row.
 
         Raises:
-            NonFiniteError: It names the player and the step.
+            NonFiniteError: A loss is infinite or NaN; it names the player and the first step.
         """
         for player, totals in self._totals.items():
-            bad = (~torch.isfinite(_together(totals))).nonzero()
-            if len(bad):
-                step = self._steps[int(bad[0])]
+            non_finite = (~torch.isfinite(_stack(totals))).nonzero()
+            if len(non_finite):
+                step = self._steps[int(non_finite[0])]
                 raise NonFiniteError(
                     f"The {player}'s loss is not finite at step {step + 1}",
                     "lower the learning rate"
@@ -69,66 +67,98 @@ class Record:
                     + " and train into a new folder",
                 )
 
-    def flush(self, world: World, step: int, images: int, rate: float) -> dict[str, Any]:
-        """The row of this step: means since the last one, over all processes; then starts
-        anew."""
+    def flush(
+        self, distributed: Distributed, *, step: int, images: int, learning_rate: float
+    ) -> dict[str, Any]:
+        """Return the row of a step and start collecting for the next one.
+
+        Arguments:
+            distributed: The processes over which the losses are averaged; all must call this.
+            step: Rounds so far.
+            images: Images that each player has seen so far.
+            learning_rate: The rate of the last round.
+
+        Returns:
+            step, images, learning_rate, and for each player a dict of its mean loss (`total`), its
+            mean terms and its measurements. A value that is not finite is None.
+
+        Raises:
+            NonFiniteError: The mean loss of a player is not finite.
+        """
         names, means = [], []
         for player, totals in self._totals.items():
             names.append((player, "total"))
-            means.append(_together(totals).mean())
+            means.append(_stack(totals).mean())
             for name, terms in self._terms[player].items():
                 names.append((player, name))
-                means.append(_together(terms).mean())
-        means = world.mean(means)
-        row: dict[str, Any] = {"step": step, "images": images, "learning_rate": rate}
+                means.append(_stack(terms).mean())
+        means = distributed.mean(means)
+        row: dict[str, Any] = {"step": step, "images": images, "learning_rate": learning_rate}
         for (player, name), mean in zip(names, means, strict=True):
             row.setdefault(player, {})[name] = float(mean)
-        for player, values in self._last.items():
+        for player, values in self._measurements.items():
             row[player] |= {name: float(value) for name, value in values.items()}
         for player in self._totals:
             row[player] = {k: v if math.isfinite(v) else None for k, v in row[player].items()}
         for player in self._totals:
             if row[player]["total"] is None:
-                self.check()
+                self.require_finite()
                 raise NonFiniteError(
                     f"The {player}'s loss is not finite before step {step} in another process",
                     "lower the learning rate and train into a new folder",
                 )
-        self._steps, self._totals, self._terms, self._last = [], {}, {}, {}
+        self._steps, self._totals, self._terms, self._measurements = [], {}, {}, {}
         return row
 
 
-def losses_of(row: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Of a row of the log, what it says of each player, by their names."""
+def _store(value: Tensor) -> StoredLoss:
+    return value.item() if value.device.type == "cpu" else value.detach()
+
+
+def _stack(values: list[StoredLoss]) -> Tensor:
+    numbers = [v for v in values if isinstance(v, float)]
+    if numbers:
+        return torch.tensor(numbers)
+    return torch.stack([v for v in values if torch.is_tensor(v)])
+
+
+def player_losses(row: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the values of each player in a row of the log, by the players' names."""
     return {name: part for name, part in row.items() if isinstance(part, dict) and "total" in part}
 
 
-class Heartbeat:
-    """Says in the run's folder how far training is, at most once a second: the first row of the
-    log may be minutes away."""
+class ProgressFile:
+    """Writes step and elapsed time to progress.json for live monitoring.
 
-    EVERY = 1.0
+    The rows of the log may be minutes apart.
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._last = run, -math.inf
+    Arguments:
+        run: The run.
+        interval: Least time between two writes, in seconds of training.
+    """
 
-    def beat(self, step: int, seconds: float, *, now: bool = False) -> None:
-        """After a step; `now` even if it was said just before. A disk that is full is for
-        checkpoints to tell."""
-        if now or not 0 <= seconds - self._last < self.EVERY:
-            self._last = seconds
+    def __init__(self, run: Run, interval: float = 1.0) -> None:
+        self._run, self._interval, self._written = run, interval, -math.inf
+
+    def update(self, step: int, seconds: float, *, force: bool = False) -> None:
+        """Write the file if it is due, or at once with `force`.
+
+        A failed write is ignored: the next checkpoint will report a full disk.
+        """
+        if force or not 0 <= seconds - self._written < self._interval:
+            self._written = seconds
             with contextlib.suppress(UserError):
                 self._run.save_progress(step, seconds)
 
 
 class Reporter:
-    """Where progress goes; this one is silent, the command line has one that speaks."""
+    """Receives the progress of a training; this base class ignores it."""
 
     def start(self, config: Config, step: int) -> None:
-        """Training begins or resumes at this step."""
+        """Training starts, or resumes at this step."""
 
     def update(self, step: int, row: dict[str, Any]) -> None:
         """A row was logged."""
 
     def end(self, seconds: float) -> None:
-        """Training ended."""
+        """Training has ended after this many seconds."""

@@ -1,4 +1,4 @@
-"""The model card that a run carries: what it is, what it saw, how to use it."""
+"""The model card of a run: what the model is, what it was trained on, and how to use it."""
 
 from latentarium.machine import versions
 from latentarium.models.base import LatentModel
@@ -6,34 +6,41 @@ from latentarium.run import Run
 
 
 def model_card(run: Run, model: LatentModel, step: int) -> str:
-    """The text of README.md in the run's folder after so many steps."""
+    """Return the text of the run's README.md.
+
+    Arguments:
+        run: The run.
+        model: The model for use.
+        step: The training step of its weights.
+    """
     config, data = run.config, run.data
+    kind = config.model.kind
     channels, height, width = data.image_shape
-    parameters = sum(p.numel() for p in model.parameters())
+    num_parameters = sum(p.numel() for p in model.parameters())
     label = f', label="{data.classes[0]}"' if model.takes_label else ""
-    classes = f"; {len(data.classes)} classes" if data.classes else "; no labels"
-    kind = f"{config.model.kind}, latent of {model.latent_dim} dimensions"
-    early = "" if step == config.train.steps else f" (ended early, of {config.train.steps:,})"
-    length = f"{step:,} steps{early} of {config.train.batch_size} images"
+    classes = f"{len(data.classes)} classes" if data.classes else "no labels"
+    planned = config.train.steps
+    early = "" if step == planned else f" (ended early, of {planned:,})"
+    settings = f"batch size {config.train.batch_size}, seed {config.train.seed}"
     made_with = ", ".join(f"{name} {value}" for name, value in versions().items())
-    return f"""# {config.name or config.model.kind}
+    return f"""# {config.name or kind}
 
 | | |
 |---|---|
-| model | {kind}, {parameters:,} parameters |
-| can be told which class to make | {"yes" if model.takes_label else "no"} |
-| data | {data.source}, {channels} x {height} x {width}{classes} |
-| fingerprint of the data | {data.fingerprint} |
-| training | {length}, seed {config.train.seed} |
-| made with | {made_with} |
+| Model | {kind}, {model.latent_dim} latent dimensions, {num_parameters:,} parameters |
+| Samples of a chosen class | {"yes" if model.takes_label else "no"} |
+| Data | {data.source}, {channels} x {height} x {width} pixels, {classes} |
+| Data fingerprint (SHA-256) | {data.fingerprint} |
+| Training | {step:,} steps{early}, {settings} |
+| Versions | {made_with} |
 
 ```python
 import latentarium as la
 
-model = la.load("{run.folder.name}")  # this folder; needs no data
-images = model.sample(16{label}, seed=0)  # (16, {channels}, {height}, {width}) in [-1, 1]
+model = la.load("{run.folder.name}")  # path of this folder; the training data is not needed
+images = model.sample(16{label}, seed=0)  # (16, {channels}, {height}, {width}), in [-1, 1]
 ```
 
-Scores, where they were measured, are in metrics.json with their protocol. The settings are in
-config.json, the losses in log.jsonl.
+The settings are in config.json and the losses in log.jsonl. If the model was evaluated, the
+results and their protocol are in metrics.json.
 """

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the work after the step in progress, so that it can be saved."""
+"""Stop training on Ctrl-C or SIGTERM after the current step, so that it can save a checkpoint."""
 
 import signal
 import threading
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stop:
-    """Whether the work was told to stop, and by which signal."""
+class StopRequest:
+    """The signal that asked to stop, if any; true once there is one."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -20,25 +20,28 @@ class Stop:
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
-    """For the time of the block, a first signal is noted; a second one does at once what it
-    would have done without this. A signal that the process ignores stays ignored; outside of the
-    main thread, where Python has no say in signals, nothing changes."""
-    stop = Stop()
-    usual = {}
+def catch_stop_signals() -> Iterator[StopRequest]:
+    """Record the first stop signal during the block instead of acting on it.
 
-    def note(number: int, frame: FrameType | None) -> None:
-        stop.signal = number
-        for other, handler in usual.items():
+    The first signal restores the previous handlers, so a second one acts at once. A signal that
+    the process ignores stays ignored. Outside the main thread Python can't set handlers, and the
+    block changes nothing.
+    """
+    request = StopRequest()
+    previous = {}
+
+    def record(number: int, frame: FrameType | None) -> None:
+        request.signal = number
+        for other, handler in previous.items():
             signal.signal(other, handler)
 
     if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                usual[number] = signal.getsignal(number)
-                signal.signal(number, note)
+                previous[number] = signal.getsignal(number)
+                signal.signal(number, record)
     try:
-        yield stop
+        yield request
     finally:
-        for number, handler in usual.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Everything that a resumed run needs, named once."""
+"""The training state: everything that resuming needs, named once."""
 
 import copy
 
@@ -12,14 +12,15 @@ from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.models.game import Player
+from latentarium.run import Checkpoint
 
 
 class State:
-    """The model, its moving average, one optimizer for each player, and how far they are.
+    """The model, its EMA, one optimizer per player, and the progress of the training.
 
     Arguments:
         config: The run's configuration.
-        data: The data's card.
+        data: The data card, which determines the shapes of the model.
         device: Where to train.
     """
 
@@ -28,7 +29,7 @@ class State:
         self.step = 0
         self.seconds = 0.0
         self.model = build(config.model, data, config.train.seed).to(device).train()
-        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.players = self.model.players()
         self.optimizers = {player.name: self._optimizer(player) for player in self.players}
 
@@ -41,11 +42,11 @@ class State:
             fused=True,
         )
 
-    def check(self) -> None:
-        """Stops where parameters are not finite: a loss tells of it only one step later.
+    def require_finite(self) -> None:
+        """Check that all parameters are finite; the losses show it only one step later.
 
         Raises:
-            NonFiniteError: It names the player and the step.
+            NonFiniteError: A parameter is infinite or NaN.
         """
         for player in self.players:
             if not all(bool(p.isfinite().all()) for p in player.part.parameters()):
@@ -54,66 +55,73 @@ class State:
                     "lower the learning rate and train into a new folder",
                 )
 
-    def update_average(self) -> None:
-        """Moves the average: parameters are blended, buffers copied. Without a half-life it is
-        filled where it is used."""
+    def update_ema(self) -> None:
+        """Blend the model's parameters into the EMA, and copy its buffers.
+
+        Does nothing if `ema_halflife` is 0: then `ema_model` copies the raw weights.
+        """
         halflife = self.config.train.ema_halflife
         if halflife == 0:
             return
-        # short at first, so that the average forgets the random start
+        # a shorter half-life in the beginning, so that the EMA forgets the random initial weights
         images = (self.step + 1) * self.config.train.batch_size
         decay = 0.5 ** (self.config.train.batch_size / min(halflife, images / 4))
         with torch.no_grad():
-            ours: list[Tensor] = list(self.average.parameters())
-            theirs: list[Tensor] = list(self.model.parameters())
-            get_ema_multi_avg_fn(decay)(ours, theirs, 0)
-            for mine, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
-                mine.copy_(new)
+            ema_parameters: list[Tensor] = list(self.ema.parameters())
+            parameters: list[Tensor] = list(self.model.parameters())
+            get_ema_multi_avg_fn(decay)(ema_parameters, parameters, 0)
+            for ema_buffer, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
+                ema_buffer.copy_(buffer)
 
-    def use(self) -> LatentModel:
-        """The model for use: the average, which without a half-life equals the model."""
+    def ema_model(self) -> LatentModel:
+        """Return the EMA model, or a copy of the raw weights if `ema_halflife` is 0."""
         if self.config.train.ema_halflife == 0:
-            self.average.load_state_dict(self.model.state_dict())
-        return self.average
+            self.ema.load_state_dict(self.model.state_dict())
+        return self.ema
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name, on the CPU, for a checkpoint."""
-        named = {f"model.{k}": t for k, t in self.model.state_dict().items()}
-        named |= {f"average.{k}": t for k, t in self.use().state_dict().items()}
+    def checkpoint(self) -> Checkpoint:
+        """Return the whole state as a checkpoint, with all tensors on the CPU."""
+        tensors = {f"model.{k}": t for k, t in self.model.state_dict().items()}
+        tensors |= {f"ema.{k}": t for k, t in self.ema_model().state_dict().items()}
         for name, optimizer in self.optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
-                named |= {f"optimizer.{name}.{index}.{k}": t for k, t in slots.items()}
-        return {name: tensor.detach().cpu() for name, tensor in named.items()}
+                tensors |= {f"optimizer.{name}.{index}.{k}": t for k, t in slots.items()}
+        on_cpu = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+        return Checkpoint(self.step, self.seconds, on_cpu)
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Fills everything from a checkpoint's tensors.
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Set the whole state to that of a checkpoint.
 
         Raises:
-            UserError: A tensor is missing, superfluous or of another shape.
+            UserError: A tensor is missing, unexpected or of another shape (code
+                "checkpoint-mismatch").
         """
+        tensors = checkpoint.tensors
         try:
-            self.model.load_state_dict(_under("model.", tensors))
-            self.average.load_state_dict(_under("average.", tensors))
+            self.model.load_state_dict(_with_prefix("model.", tensors))
+            self.ema.load_state_dict(_with_prefix("ema.", tensors))
         except RuntimeError as error:
-            raise _does_not_fit(error) from None
+            raise _mismatch(error) from None
         for name, optimizer in self.optimizers.items():
             slots: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in _under(f"optimizer.{name}.", tensors).items():
+            for key, tensor in _with_prefix(f"optimizer.{name}.", tensors).items():
                 index, slot = key.split(".")
                 slots.setdefault(int(index), {})[slot] = tensor
             groups = optimizer.state_dict()["param_groups"]
             if sorted(slots) != groups[0]["params"]:
-                raise _does_not_fit(f"the {name}'s optimizer has other parameters")
+                raise _mismatch(f"the {name}'s optimizer has other parameters")
             optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self.step, self.seconds = checkpoint.step, checkpoint.seconds
 
 
-def _does_not_fit(reason: object) -> UserError:
-    words = " ".join(str(reason).split())[:200]
+def _mismatch(reason: object) -> UserError:
+    details = " ".join(str(reason).split())[:200]
     return UserError(
-        f"The checkpoint does not fit this model ({words}): use the version of latentarium that "
-        "made it, or train into a new folder."
+        f"The checkpoint does not fit this model ({details}). Use the version of latentarium that "
+        "wrote it, or train into a new folder.",
+        code="checkpoint-mismatch",
     )
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}

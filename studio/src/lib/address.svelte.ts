@@ -1,84 +1,82 @@
-// All that the page shows is in its address: what is sent to somebody else opens as it was.
-// Each part of the page has a slice of it.
+// The state of the page lives in its address, so that a copied link opens the same view. Each part of
+// the page owns a slice of it.
 
 type Value = string | number | boolean;
 type Values = Record<string, Value>;
 
-const slices: { prefix: string; usual: Values; values: Values }[] = [];
+const slices: { prefix: string; defaults: Values; values: Values }[] = [];
 
-/** A part of the address as reactive values; what is there and makes no sense is as usual.
+/** Read a part of the address as reactive values; invalid values become the defaults.
  *
- * @param prefix of its keys: no two slices may have a key in common
- * @param usual values that the address need not name */
-export function slice<T extends Values>(prefix: string, usual: T): T {
-  const taken = slices.flatMap((one) => Object.keys(one.usual).map((key) => one.prefix + key));
-  const twice = Object.keys(usual).find((key) => taken.includes(prefix + key));
-  if (twice) throw new Error(`Two parts of the page call something ${prefix}${twice} in the address.`);
-  const given = new URLSearchParams(location.hash.slice(1));
-  for (const key of Object.keys(usual)) {
-    if (slices.some((other) => key in other.usual && other.prefix === prefix)) throw new Error(`${prefix}${key} stands for two things`);
-  }
-  const read = Object.entries(usual).map(([key, value]): [string, Value] => [key, parse(given.get(prefix + key), value)]);
-  const values = $state(Object.fromEntries(read) as T);
-  slices.push({ prefix, usual, values });
+ * @param prefix prefix of its keys, which no other slice may use for the same keys
+ * @param defaults values that are left out of the address */
+export function slice<T extends Values>(prefix: string, defaults: T): T {
+  const taken = slices.flatMap((other) => Object.keys(other.defaults).map((key) => other.prefix + key));
+  const duplicate = Object.keys(defaults).find((key) => taken.includes(prefix + key));
+  if (duplicate) throw new Error(`The key ${prefix}${duplicate} of the address is used twice.`);
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  const parsed = Object.entries(defaults).map(([key, value]): [string, Value] => [key, parse(parameters.get(prefix + key), value)]);
+  const values = $state(Object.fromEntries(parsed) as T);
+  slices.push({ prefix, defaults, values });
   return values;
 }
 
-function parse(text: string | null, usual: Value): Value {
-  if (text === null) return usual;
-  if (typeof usual === "boolean") return text === "1";
-  if (typeof usual === "string") return text;
-  return Number.isFinite(Number(text)) && text.trim() !== "" ? Number(text) : usual;
+function parse(text: string | null, fallback: Value): Value {
+  if (text === null) return fallback;
+  if (typeof fallback === "boolean") return text === "1";
+  if (typeof fallback === "string") return text;
+  return Number.isFinite(Number(text)) && text.trim() !== "" ? Number(text) : fallback;
 }
 
-/** The shortest decimal of a number that is the same float32: what is sent and shown is one of these. */
-export function exact(value: number): string {
-  const wanted = Math.fround(value);
+/** The shortest decimal that rounds to the same float32, which is what the server computes with. */
+export function formatFloat32(value: number): string {
+  const rounded = Math.fround(value);
   for (let digits = 1; digits < 9; digits++) {
-    const text = Number(wanted.toPrecision(digits));
-    if (Math.fround(text) === wanted) return String(text);
+    const text = Number(rounded.toPrecision(digits));
+    if (Math.fround(text) === rounded) return String(text);
   }
-  return String(Number(wanted.toPrecision(9)));
+  return String(Number(rounded.toPrecision(9)));
 }
 
-/** The same as Python writes it. */
+/** The same as a Python float literal. */
 export function pythonFloat(value: number): string {
-  const text = exact(value);
+  const text = formatFloat32(value);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
-function write(value: Value): string {
+function format(value: Value): string {
   if (typeof value === "boolean") return value ? "1" : "0";
   if (typeof value === "string") return value;
-  return Number.isInteger(value) ? String(value) : exact(value);
+  return Number.isInteger(value) ? String(value) : formatFloat32(value);
 }
 
 /** Milliseconds between two writes: Safari allows a hundred in 30 s. */
-const APART = 310;
-let due = 0;
-let last = -APART;
+const MIN_INTERVAL = 310;
+let timer = 0;
+let lastWrite = -MIN_INTERVAL;
 
-/** Writes the state into the address: at once, so that who leaves then finds it again, or as soon
- * after the last time as browsers allow. */
-export function toAddress(): void {
-  if (due) return;
-  due = window.setTimeout(writeNow, Math.max(0, last + APART - performance.now()));
+/** Write the state to the address, immediately or as soon as the browser's limit allows, so that
+ * leaving the page loses nothing. */
+export function updateAddress(): void {
+  if (timer) return;
+  timer = window.setTimeout(write, Math.max(0, lastWrite + MIN_INTERVAL - performance.now()));
 }
 
-function writeNow(): void {
-  due = 0;
-  last = performance.now();
-  const words = new URLSearchParams();
-  for (const { prefix, usual, values } of slices)
-    for (const [key, value] of Object.entries(values)) if (value !== usual[key]) words.set(prefix + key, write(value));
-  history.replaceState(null, "", `#${words}`);
+function write(): void {
+  timer = 0;
+  lastWrite = performance.now();
+  const parameters = new URLSearchParams();
+  for (const { prefix, defaults, values } of slices)
+    for (const [key, value] of Object.entries(values)) if (value !== defaults[key]) parameters.set(prefix + key, format(value));
+  history.replaceState(null, "", `#${parameters}`);
 }
 
-// an address that a person changed by hand is opened anew, and not written over
+// load an address that was edited by hand, instead of overwriting it
 addEventListener("hashchange", () => {
-  clearTimeout(due);
+  clearTimeout(timer);
   location.reload();
 });
 
-/** What all parts share; `of` is the folder of the model, whose number may be another's tomorrow. */
+/** State that all parts share. `of` is the folder of the model, since its number can change when the
+ * server restarts. */
 export const shared = slice("", { tab: "explore", model: 0, of: "" });

@@ -1,5 +1,5 @@
-import { again } from "./connection";
-import { words } from "./face.svelte";
+import { waitForServer } from "./connection";
+import { strings } from "./preferences.svelte";
 
 export interface Model {
   id: number;
@@ -9,26 +9,26 @@ export interface Model {
   latent_dim: number;
   image_shape: [number, number, number];
   classes: string[];
-  /** its decoder sees a class */
-  asks_class: boolean;
-  /** its samples can be asked for a class */
-  takes_class: boolean;
+  /** its decoder takes a class */
+  decodes_label: boolean;
+  /** its samples can be conditioned on a class */
+  takes_label: boolean;
   has_map: boolean;
   images: number;
-  /** those that it was trained on come first; the others it never saw */
+  /** how many of them, the first ones, are training images; the others are held out */
   train_images: number;
-  /** what its images are called, for people */
+  /** display name of its data set */
   data: string;
-  /** Python that loads them */
+  /** Python that loads the data */
   data_code: string;
-  /** where they are now, for the command line; null: where the run found them */
+  /** current path of the data, for the command line; null: unchanged since training */
   moved: string | null;
-  /** Python that loads it */
+  /** Python that loads the model */
   model_code: string;
-  /** of the snapshot that is shown while its training has not ended; null: it has */
+  /** step of the snapshot that is shown while the model is still training; null: training has ended */
   step: number | null;
-  /** steps of its training whose weights were kept */
-  moments: number[];
+  /** training steps with a snapshot */
+  snapshots: number[];
   gaps: string[];
 }
 
@@ -42,14 +42,14 @@ export interface Ellipse {
 
 export interface Plane {
   variance_share: number;
-  /** the share of what varies between held-out images that the model's reconstructions keep; null: unknown */
+  /** share of the variance of held-out images that reconstructions keep; null: unknown */
   fidelity: number | null;
-  /** a latent, and two directions of length 1 */
+  /** a latent, and two unit vectors */
   origin: number[];
   axes: [number[], number[]];
-  /** the latents that it goes through; none: the plane of most variance, through the mean */
+  /** latents on the plane; empty for the principal plane through the mean */
   anchors: number[][];
-  /** half of the latents lie farther off it than this; and from their mean than `spread` */
+  /** median distance of the latents from the plane, and from their mean */
   off: number;
   spread: number;
   /** by ring (1, 2 standard deviations), then by class */
@@ -61,38 +61,41 @@ export interface PointMap {
   classes: Uint8Array;
 }
 
-/** Asks the server; what it refuses is an error with its sentence. */
-export async function ask(path: string, given: RequestInit = {}): Promise<Response> {
-  const answer = await fetch(path, given);
-  if (!answer.ok) throw new Error((await answer.text()) || `${path}: ${answer.status}`);
-  return answer;
+/** Send a request once; throw the server's message unless it succeeds. */
+export async function fetchOnce(path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await fetch(path, init);
+  if (!response.ok) throw new Error((await response.text()) || `${path}: ${response.status}`);
+  return response;
 }
 
-/** The same; a server that is gone is waited for, unless something would be sent twice. */
-export async function get(path: string, given: RequestInit = {}): Promise<Response> {
+/** Send a request; after a lost connection, wait for the server and repeat it if it is a GET. */
+export async function get(path: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     try {
-      return await ask(path, given);
+      return await fetchOnce(path, init);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it was refused, or is no longer wanted
-      if ((given.method ?? "GET") !== "GET") throw new Error(words().lost);
-      await again();
+      if (!(error instanceof TypeError)) throw error; // refused or aborted
+      if ((init.method ?? "GET") !== "GET") throw new Error(strings().connectionLost);
+      await waitForServer();
     }
   }
 }
 
-/** Sends JSON, and reads the answer. */
-export async function post(path: string, content: unknown, given: RequestInit = {}): Promise<Response> {
+/** POST a value as JSON. */
+export async function post(path: string, content: unknown, init: RequestInit = {}): Promise<Response> {
   const headers = { "Content-Type": "application/json" };
-  return get(path, { method: "POST", body: JSON.stringify(content), headers, ...given });
+  return get(path, { method: "POST", body: JSON.stringify(content), headers, ...init });
 }
 
-/** A plane by its name, as i17_c3_i40; without: the map's own. */
-export const plane = async (id: number, moment = 0, name = ""): Promise<Plane> =>
-  (await get(`/api/models/${id}/plane?moment=${moment}&plane=${encodeURIComponent(name)}`)).json();
+/** Fetch a plane by its name, such as i17_c3_i40; without a name, that of the map.
+ *
+ * @param snapshot number of a training snapshot, from 1; 0: the finished model */
+export const plane = async (id: number, snapshot = 0, name = ""): Promise<Plane> =>
+  (await get(`/api/models/${id}/plane?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`)).json();
 
-export async function pointMap(id: number, moment = 0, name = ""): Promise<PointMap> {
-  const path = `/api/models/${id}/map?moment=${moment}&plane=${encodeURIComponent(name)}`;
+/** Fetch the encoded images in coordinates of a plane, which is named as for `plane`. */
+export async function pointMap(id: number, snapshot = 0, name = ""): Promise<PointMap> {
+  const path = `/api/models/${id}/map?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`;
   const content = await (await get(path)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
@@ -108,46 +111,46 @@ export interface Box {
 export interface GapGrid {
   box: Box;
   cells: number;
-  /** the share of held-out images that are less unusual; the topmost row first */
+  /** share of held-out images that are less unusual; top row first */
   values: Float32Array;
 }
 
-export interface GapPart {
-  /** float32 as base64, from coarse to fine; none while it is learned what is usual */
+export interface GapGridPart {
+  /** float32 as base64, from coarse to fine; empty during calibration */
   values: string;
   done: number;
   of: number;
 }
 
-/** A layer of gaps, part by part. */
-export async function* gapParts(id: number, definition: string, box: Box, name: string, signal: AbortSignal): AsyncGenerator<GapPart> {
+/** Compute a layer of latent gaps, and yield its parts as they arrive. */
+export async function* gapGridParts(id: number, definition: string, box: Box, name: string, signal: AbortSignal): AsyncGenerator<GapGridPart> {
   const ends = new URLSearchParams(Object.entries(box).map(([end, value]) => [end, value.toFixed(3)]));
   ends.set("plane", name);
-  yield* linesOf<GapPart>(await get(`/api/models/${id}/gaps/${definition}?${ends}`, { signal }));
+  yield* jsonLines<GapGridPart>(await get(`/api/models/${id}/gaps/${definition}?${ends}`, { signal }));
 }
 
-/** JSON objects, one a line, each as it comes. */
-export async function* linesOf<T>(answer: Response): AsyncGenerator<T> {
-  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+/** Parse a response of JSON lines, and yield each value as it arrives. */
+export async function* jsonLines<T>(response: Response): AsyncGenerator<T> {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let incomplete = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    const parts = (rest + value).split("\n");
-    rest = parts.pop()!;
-    for (const part of parts) yield JSON.parse(part) as T;
+    const lines = (incomplete + value).split("\n");
+    incomplete = lines.pop()!;
+    for (const line of lines) yield JSON.parse(line) as T;
   }
 }
 
-/** Images on the map by their numbers, 256 at most: pixels row by row, channels last. */
-export async function realImages(id: number, numbers: number[], moment = 0): Promise<Uint8Array[]> {
-  const asked = numbers.map((number) => `number=${number}`).join("&");
-  const content = await (await get(`/api/models/${id}/images?moment=${moment}&${asked}`)).arrayBuffer();
+/** Fetch at most 256 images of the map by their numbers: pixels row by row, channels last. */
+export async function realImages(id: number, numbers: number[], snapshot = 0): Promise<Uint8Array[]> {
+  const query = numbers.map((number) => `number=${number}`).join("&");
+  const content = await (await get(`/api/models/${id}/images?snapshot=${snapshot}&${query}`)).arrayBuffer();
   const size = content.byteLength / numbers.length;
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }
 
-/** Pixels on a canvas of their own size; the page enlarges it without smoothing. */
+/** Draw pixels on a canvas of their own size, which CSS enlarges without smoothing. */
 export function paint(
   canvas: HTMLCanvasElement,
   pixels: Uint8Array,

@@ -1,27 +1,27 @@
-// Whether the server is there: one socket, that of the pointer, finds that out for the whole page,
-// and all others wait for what it says.
+// Whether the server responds. The cursor's socket detects it for the whole page; all other requests
+// wait for the result.
 
-let back = Promise.resolve();
-let done: (() => void) | null = null;
+let connected = Promise.resolve();
+let resolveConnected: (() => void) | null = null;
 
-export const pause = (milliseconds: number): Promise<void> => new Promise((over) => setTimeout(over, milliseconds));
+export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** The server is gone: who asks for it waits. */
-export function lost(): void {
-  if (!done) back = new Promise((over) => (done = over));
+/** The server doesn't respond: requests wait from now on. */
+export function markDisconnected(): void {
+  if (!resolveConnected) connected = new Promise((resolve) => (resolveConnected = resolve));
 }
 
-/** It is there, and shows what it showed before. */
-export function found(): void {
-  done?.();
-  done = null;
+/** The server responds and has its models open: waiting requests continue. */
+export function markConnected(): void {
+  resolveConnected?.();
+  resolveConnected = null;
 }
 
 /** A request may fail before the socket notices. */
-const BEFORE = 250;
+const DETECTION_DELAY = 250;
 
-/** Waits until a server that gave no answer is there. */
-export const again = (): Promise<void> => pause(BEFORE).then(() => back);
+/** After a failed request: wait until the server responds. */
+export const waitForServer = (): Promise<void> => sleep(DETECTION_DELAY).then(() => connected);
 
-/** The same for who has not asked yet. */
-export const there = (): Promise<void> => back;
+/** Before a request: wait until the server responds. */
+export const whenConnected = (): Promise<void> => connected;

@@ -1,21 +1,21 @@
 // Ellipses of Gaussians on the map.
 import type { Ellipse } from "./api";
 
-const FARTHEST = 2;
+/** Standard deviations within which a click selects a Gaussian. */
+const CLICK_SIGMAS = 2;
 
-/** How many standard deviations of a Gaussian lie between its centre and a place. */
-export function deviations(one: Ellipse, x: number, y: number): number {
-  const cos = Math.cos(one.angle);
-  const sin = Math.sin(one.angle);
-  const along = cos * (x - one.x) + sin * (y - one.y);
-  const across = cos * (y - one.y) - sin * (x - one.x);
-  return Math.hypot(along / one.major, across / one.minor);
+/** The Mahalanobis distance of a point from the centre of an ellipse at one standard deviation. */
+export function mahalanobis(ellipse: Ellipse, x: number, y: number): number {
+  const cos = Math.cos(ellipse.angle);
+  const sin = Math.sin(ellipse.angle);
+  const along = cos * (x - ellipse.x) + sin * (y - ellipse.y);
+  const across = cos * (y - ellipse.y) - sin * (x - ellipse.x);
+  return Math.hypot(along / ellipse.major, across / ellipse.minor);
 }
 
-/** The class whose Gaussian a click at a place means: that with the fewest deviations to it; null
- * where it is beyond the second ellipse of all. */
-export function gaussianAt([first = []]: Ellipse[][], x: number, y: number): number | null {
-  const away = first.map((one) => deviations(one, x, y));
-  const nearest = Math.min(...away);
-  return nearest <= FARTHEST ? away.indexOf(nearest) : null;
+/** The class whose Gaussian is closest to a point, in standard deviations; null outside all ellipses. */
+export function gaussianAt([ellipses = []]: Ellipse[][], x: number, y: number): number | null {
+  const distances = ellipses.map((ellipse) => mahalanobis(ellipse, x, y));
+  const least = Math.min(...distances);
+  return least <= CLICK_SIGMAS ? distances.indexOf(least) : null;
 }

@@ -1,5 +1,5 @@
-// What follows a hand asks faster than it is answered: one question at a time, and of those that
-// wait only the newest.
+// Run one request at a time. Of the requests that arrive meanwhile, run only the newest: dragging
+// produces more requests than the server can answer.
 export class Latest {
   private busy = false;
   private waiting: (() => Promise<void>) | null = null;

@@ -1,55 +1,55 @@
-// The decode socket: one request in flight and one waiting; a newer one takes the waiting one's
-// place, so what is shown is never behind the pointer by more than one answer.
-import { COLUMNS, trustOf, type Trust } from "./trust";
+// WebSocket for decoding: one request in flight and one pending. A newer request replaces the
+// pending one, so the display is never more than one reply behind the pointer.
+import { SCORE_COLUMNS, parseScores, type Scores } from "./scores";
 
 export const LATENTS = 0;
 export const POINTS = 1;
-/** numbers of images on the map: encoded, and decoded again */
+/** numbers of images on the map, to encode and decode */
 export const IMAGES = 2;
-/** places on the lattice of seeds, which every model has */
+/** coordinates on the lattice of seeds, which every model has */
 export const SEEDS = 3;
-const HEADER = 12;
-const REPLY_HEADER = 16;
+const HEADER_BYTES = 12;
+const REPLY_HEADER_BYTES = 16;
 
-export interface Ask {
+export interface DecodeRequest {
   model: number;
   kind: typeof LATENTS | typeof POINTS | typeof IMAGES | typeof SEEDS;
-  /** n rows, one after the other */
+  /** n rows, concatenated */
   rows: Float32Array;
   n: number;
-  /** n rows of class weights, for a model that is asked for a class */
+  /** n rows of class weights, for a conditional model */
   labels?: Float32Array;
-  /** 0 or none: as it is; else the number, from 1, of a moment of its training */
-  moment?: number;
+  /** number of a training snapshot, from 1; 0 or absent: the finished model */
+  snapshot?: number;
 }
 
-export interface Answer {
-  ask: Ask;
+export interface DecodeReply {
+  request: DecodeRequest;
   height: number;
   width: number;
   channels: number;
   /** n images, row by row, channels last */
   pixels: Uint8Array;
-  trust: Trust[];
+  trust: Scores[];
 }
 
-export type Outcome = Answer | { sentence: string };
+export type DecodeResult = DecodeReply | { sentence: string };
 
-interface Waiting {
-  ask: Ask;
-  done: (outcome: Outcome | null) => void;
+interface PendingRequest {
+  request: DecodeRequest;
+  resolve: (result: DecodeResult | null) => void;
 }
 
 export class DecodeSocket {
   private socket: WebSocket | null = null;
   private ready = false;
-  private flying: (Waiting & { id: number }) | null = null;
-  private waiting: Waiting | null = null;
+  private inFlight: (PendingRequest & { id: number }) | null = null;
+  private pending: PendingRequest | null = null;
   private id = 0;
   private ended = false;
 
-  /** @param opened it is connected: waits until it may ask
-   * @param closed the connection is lost: waits until it may try again */
+  /** @param opened called once connected; requests wait for its promise
+   * @param closed called when the connection is lost; reconnecting waits for its promise */
   constructor(
     private readonly address: string,
     private readonly opened: () => Promise<void>,
@@ -58,16 +58,16 @@ export class DecodeSocket {
     this.connect();
   }
 
-  /** The answer; null where a newer request took its place. */
-  ask(ask: Ask): Promise<Outcome | null> {
-    return new Promise((done) => {
-      this.waiting?.done(null);
-      this.waiting = { ask, done };
+  /** Decode on the server; null if a newer request replaced this one. */
+  decode(request: DecodeRequest): Promise<DecodeResult | null> {
+    return new Promise((resolve) => {
+      this.pending?.resolve(null);
+      this.pending = { request, resolve };
       this.send();
     });
   }
 
-  /** The connection's end, for a socket that not the whole page shares. */
+  /** Disconnect for good. */
   close(): void {
     this.ended = true;
     this.socket?.close();
@@ -81,7 +81,7 @@ export class DecodeSocket {
       try {
         await this.opened();
       } catch {
-        socket.close(); // it answers nothing: once more
+        socket.close(); // connected, but the server doesn't respond: reconnect
       }
       this.ready = socket.readyState === WebSocket.OPEN;
       this.send();
@@ -89,11 +89,11 @@ export class DecodeSocket {
     socket.onmessage = (event) => this.receive(event.data as ArrayBuffer);
     socket.onclose = async () => {
       this.ready = false;
-      // what was asked is asked again, unless something newer waits
-      if (this.flying) {
-        if (this.waiting) this.flying.done(null);
-        else this.waiting = this.flying;
-        this.flying = null;
+      // repeat the lost request, unless a newer one is pending
+      if (this.inFlight) {
+        if (this.pending) this.inFlight.resolve(null);
+        else this.pending = this.inFlight;
+        this.inFlight = null;
       }
       if (this.ended) return;
       await this.closed();
@@ -102,67 +102,68 @@ export class DecodeSocket {
   }
 
   private send(): void {
-    if (!this.ready || this.flying || !this.waiting) return;
-    const { ask, done } = this.waiting;
-    this.waiting = null;
+    if (!this.ready || this.inFlight || !this.pending) return;
+    const { request, resolve } = this.pending;
+    this.pending = null;
     this.id = (this.id + 1) >>> 0;
-    this.flying = { ask, done, id: this.id };
-    this.socket!.send(frame(this.id, ask));
+    this.inFlight = { request, resolve, id: this.id };
+    this.socket!.send(encodeRequest(this.id, request));
   }
 
   private receive(content: ArrayBuffer): void {
-    const flying = this.flying;
-    if (!flying) return;
-    this.flying = null;
-    flying.done(read(content, flying.ask));
+    const { inFlight } = this;
+    if (!inFlight) return;
+    this.inFlight = null;
+    inFlight.resolve(parseReply(content, inFlight.request));
     this.send();
   }
 }
 
-/** A class asked for, n times, as rows of weights. */
+/** One-hot rows for n images of one class. */
 export function oneHot(label: number, n: number, classes: number): Float32Array {
   const rows = new Float32Array(n * classes);
   for (let i = 0; i < n; i++) rows[i * classes + Math.min(label, classes - 1)] = 1;
   return rows;
 }
 
-/** The pixels of one image of an answer. */
-export function pixelsOf(answer: Answer, i: number): Uint8Array {
-  const one = answer.height * answer.width * answer.channels;
-  return answer.pixels.subarray(one * i, one * (i + 1));
+/** Pixels of image i of a reply. */
+export function pixelsOf(reply: DecodeReply, i: number): Uint8Array {
+  const size = reply.height * reply.width * reply.channels;
+  return reply.pixels.subarray(size * i, size * (i + 1));
 }
 
-/** The shape of an answer's images, as `paint` takes it. */
-export const shapeOf = (answer: Answer): [number, number, number] => [answer.channels, answer.height, answer.width];
+/** Channels, height and width of a reply's images, as `paint` takes them. */
+export const shapeOf = (reply: DecodeReply): [number, number, number] => [reply.channels, reply.height, reply.width];
 
-function frame(id: number, ask: Ask): ArrayBuffer {
-  const labels = ask.labels?.length ?? 0;
-  const content = new ArrayBuffer(HEADER + 4 * (ask.rows.length + labels));
+function encodeRequest(id: number, request: DecodeRequest): ArrayBuffer {
+  const labels = request.labels?.length ?? 0;
+  const content = new ArrayBuffer(HEADER_BYTES + 4 * (request.rows.length + labels));
   const view = new DataView(content);
   view.setUint32(0, id, true);
-  view.setUint8(4, ask.model);
-  view.setUint8(5, ask.kind);
-  view.setUint16(6, ask.n, true);
+  view.setUint8(4, request.model);
+  view.setUint8(5, request.kind);
+  view.setUint16(6, request.n, true);
   view.setUint8(8, labels ? 1 : 0);
-  view.setUint16(10, ask.moment ?? 0, true);
-  const values = new Float32Array(content, HEADER);
-  values.set(ask.rows);
-  if (ask.labels) values.set(ask.labels, ask.rows.length);
+  view.setUint16(10, request.snapshot ?? 0, true);
+  const values = new Float32Array(content, HEADER_BYTES);
+  values.set(request.rows);
+  if (request.labels) values.set(request.labels, request.rows.length);
   return content;
 }
 
-function read(content: ArrayBuffer, ask: Ask): Outcome {
+function parseReply(content: ArrayBuffer, request: DecodeRequest): DecodeResult {
   const view = new DataView(content);
   if (view.getUint8(4) === 0) {
-    return { sentence: new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER)) };
+    return { sentence: new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER_BYTES)) };
   }
   const n = view.getUint16(6, true);
   const height = view.getUint16(8, true);
   const width = view.getUint16(10, true);
   const channels = view.getUint8(12);
   const size = n * height * width * channels;
-  const values = new Float32Array(content, REPLY_HEADER + size + ((4 - (size % 4)) % 4));
-  const trust: Trust[] = [];
-  for (let i = 0; i < n; i++) trust.push(trustOf(values.subarray(COLUMNS * i, COLUMNS * (i + 1))));
-  return { ask, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER, size), trust };
+  const padding = (4 - (size % 4)) % 4;
+  const values = new Float32Array(content, REPLY_HEADER_BYTES + size + padding);
+  const trust: Scores[] = [];
+  for (let i = 0; i < n; i++) trust.push(parseScores(values.subarray(SCORE_COLUMNS * i, SCORE_COLUMNS * (i + 1))));
+  return { request, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER_BYTES, size), trust };
 }

@@ -1,21 +1,21 @@
-// The map's points: a pass over typed arrays into an image, on any machine and always the same.
-// A pixel's colour is the mean of its points' class colours, and its strength grows with their
-// number, whatever order they are drawn in.
+// Density plot of the map's points, computed on the CPU so that every machine draws the same pixels.
+// A pixel has the mean class colour of its points, and an opacity that grows with their number; the
+// order of the points doesn't matter.
 
-/** Pixels of a unit, at least and at most. */
-export const NEAREST = [2, 20_000] as const;
+/** Lowest and highest zoom of a map, in pixels per unit. */
+export const SCALE_LIMITS = [2, 20_000] as const;
 
 export interface View {
-  /** the middle, in units of the map */
+  /** centre, in units of the map */
   x: number;
   y: number;
-  /** pixels for each unit */
+  /** pixels per unit */
   scale: number;
 }
 
 export class Splat {
   private image: ImageData | null = null;
-  /** red, green, blue and number of points, cell by cell; zero between two drawings */
+  /** sums of red, green and blue, and the number of points, of each pixel; all zero between two calls */
   private sums = new Float32Array(0);
   private touched = new Int32Array(0);
   private count = 0;
@@ -38,7 +38,7 @@ export class Splat {
     const { image, sums, touched } = this;
     const out = new Uint32Array(image.data.buffer);
     for (let i = 0; i < this.count; i++) out[touched[i]] = 0;
-    const { x, y, scale } = view; // read once: it may be a reactive proxy
+    const { x, y, scale } = view; // once, since `view` may be a slow reactive proxy
     const left = width / 2 - x * scale;
     const top = height / 2 + y * scale;
     let count = 0;
@@ -46,15 +46,15 @@ export class Splat {
       const px = Math.floor(left + points[2 * i] * scale);
       const py = Math.floor(top - points[2 * i + 1] * scale);
       if (px < 0 || py < 0 || px > width - size || py > height - size) continue;
-      const hue = 3 * classes[i];
-      const r = palette[hue];
-      const g = palette[hue + 1];
-      const b = palette[hue + 2];
+      const colour = 3 * classes[i];
+      const r = palette[colour];
+      const g = palette[colour + 1];
+      const b = palette[colour + 2];
       for (let dy = 0; dy < size; dy++) {
         const row = (py + dy) * width + px;
-        for (let cell = row; cell < row + size; cell++) {
-          const at = 4 * cell;
-          if (sums[at + 3] === 0) touched[count++] = cell;
+        for (let pixel = row; pixel < row + size; pixel++) {
+          const at = 4 * pixel;
+          if (sums[at + 3] === 0) touched[count++] = pixel;
           sums[at] += r;
           sums[at + 1] += g;
           sums[at + 2] += b;
@@ -65,9 +65,9 @@ export class Splat {
     for (let i = 0; i < count; i++) {
       const at = 4 * touched[i];
       const n = sums[at + 3];
-      const strength = STRENGTH[n < STRENGTH.length ? n : STRENGTH.length - 1];
+      const opacity = OPACITY[n < OPACITY.length ? n : OPACITY.length - 1];
       out[touched[i]] =
-        (strength << 24) | ((sums[at + 2] / n) << 16) | ((sums[at + 1] / n) << 8) | (sums[at] / n);
+        (opacity << 24) | ((sums[at + 2] / n) << 16) | ((sums[at + 1] / n) << 8) | (sums[at] / n);
       sums[at] = sums[at + 1] = sums[at + 2] = sums[at + 3] = 0;
     }
     this.count = count;
@@ -75,14 +75,16 @@ export class Splat {
   }
 }
 
-const STRENGTH = Uint8ClampedArray.from({ length: 32 }, (_, count) => 255 * (1 - Math.exp(-0.55 * count)));
+/** Opacity by the number of points in a pixel. */
+const OPACITY = Uint8ClampedArray.from({ length: 32 }, (_, count) => 255 * (1 - Math.exp(-0.55 * count)));
 
-const ENOUGH = 10_000;
+/** Quantiles of this many evenly spaced points are exact enough for a view. */
+const FIT_POINTS = 10_000;
+const FIT_QUANTILE = 0.002;
 
-/** The view that holds nearly all points: not the few far out. Of many points, evenly spaced ones
- * say as much. */
+/** Return the view that contains all points except outliers. */
 export function fit(points: Float32Array, width: number, height: number): View {
-  const step = Math.max(1, Math.floor(points.length / 2 / ENOUGH));
+  const step = Math.max(1, Math.floor(points.length / 2 / FIT_POINTS));
   const n = Math.ceil(points.length / 2 / step);
   const [xs, ys] = [new Float32Array(n), new Float32Array(n)];
   for (let i = 0; i < n; i++) {
@@ -91,13 +93,13 @@ export function fit(points: Float32Array, width: number, height: number): View {
   }
   xs.sort();
   ys.sort();
-  const low = Math.floor(0.002 * (n - 1));
-  const high = Math.ceil(0.998 * (n - 1));
-  const wide = Math.max(1e-6, xs[high] - xs[low]);
-  const tall = Math.max(1e-6, ys[high] - ys[low]);
+  const low = Math.floor(FIT_QUANTILE * (n - 1));
+  const high = Math.ceil((1 - FIT_QUANTILE) * (n - 1));
+  const spanX = Math.max(1e-6, xs[high] - xs[low]);
+  const spanY = Math.max(1e-6, ys[high] - ys[low]);
   return {
     x: (xs[low] + xs[high]) / 2,
     y: (ys[low] + ys[high]) / 2,
-    scale: 0.92 * Math.min(width / wide, height / tall),
+    scale: 0.92 * Math.min(width / spanX, height / spanY),
   };
 }

@@ -1,75 +1,75 @@
-// What the whole page shares: the models on show, and the sockets over which they decode.
+// State that the whole page shares: the open models, and the sockets that decode them.
 import type { Model } from "./api";
 import { shared } from "./address.svelte";
-import { named } from "./compare/named";
-import { again, found, lost, pause, there } from "./connection";
-import { withAll } from "./returning";
+import { comparedFolders } from "./compare/folders";
+import { markConnected, markDisconnected, sleep, waitForServer, whenConnected } from "./connection";
+import { restoreModels } from "./reconnect";
 import { DecodeSocket } from "./socket";
 
 export const studio = $state({
   models: [] as Model[],
   connected: true,
-  trouble: "",
-  /** the model of the address is not on show, and why, where that is known */
-  gone: false,
-  why: "",
-  /** goes up when numbers stand for other models than before */
+  errorMessage: "",
+  /** the model that the address names is not open; `reason` tells why, if the server knows */
+  notOpen: false,
+  reason: "",
+  /** incremented when model numbers refer to other models than before */
   epoch: 0,
 });
 
 const scheme = location.protocol === "https:" ? "wss" : "ws";
 const address = `${scheme}://${location.host}/decode`;
-const SOON = 250;
-const LATE = 2000;
-let delay = SOON;
+const MIN_DELAY = 250;
+const MAX_DELAY = 2000;
+let delay = MIN_DELAY;
 
-/** Follows the pointer; and finds out for the whole page whether the server is there. */
+/** Decodes at the cursor, and detects for the whole page whether the server responds. */
 export const socket = new DecodeSocket(
   address,
   async () => {
-    if (!studio.connected) await look(); // it may show other models than before
-    delay = SOON;
+    if (!studio.connected) await loadModels(); // a restarted server may have other models open
+    delay = MIN_DELAY;
     studio.connected = true;
-    found();
+    markConnected();
   },
   async () => {
     studio.connected = false;
-    lost();
-    await pause(delay);
-    delay = Math.min(LATE, 2 * delay);
+    markDisconnected();
+    await sleep(delay);
+    delay = Math.min(MAX_DELAY, 2 * delay);
   },
 );
 
-/** A socket for one part of the page, which closes it in the end. */
-export const ownSocket = (): DecodeSocket => new DecodeSocket(address, there, again);
-/** What fills maps and grids must not wait before what follows the pointer. */
+/** A socket for one part of the page, which must close it. */
+export const ownSocket = (): DecodeSocket => new DecodeSocket(address, whenConnected, waitForServer);
+/** A second socket, so that tiles of maps and grids don't delay the image at the cursor. */
 export const tiles = ownSocket();
 
-/** Puts a model in the middle of the page. */
+/** Select the model that Explore and Generate show. */
 export function choose(index: number): void {
   shared.model = index;
   shared.of = studio.models[index]?.folder ?? "";
 }
 
-/** Asks anew which models there are: one may have joined. */
+/** Reload the list of open models. */
 export async function refresh(): Promise<void> {
   try {
-    await look();
+    await loadModels();
   } catch (error) {
-    // of a server that is gone the socket says so, and looks when it is back
-    if (!(error instanceof TypeError)) studio.trouble = (error as Error).message;
+    // the socket reports a lost connection, and reloads the list afterwards
+    if (!(error instanceof TypeError)) studio.errorMessage = (error as Error).message;
   }
 }
 
-async function look(): Promise<void> {
+async function loadModels(): Promise<void> {
   const before = studio.models.map((model) => model.folder);
-  const { models, why } = await withAll([...before, shared.of, ...named()]);
+  const { models, reason } = await restoreModels([...before, shared.of, ...comparedFolders()]);
   if (before.some((folder, index) => folder !== models[index]?.folder)) studio.epoch += 1;
   studio.models = models;
-  studio.trouble = "";
-  const here = models.findIndex((model) => model.folder === shared.of);
-  const known = shared.of ? here >= 0 : shared.model in models;
-  studio.gone = !known && models.length > 0;
-  studio.why = studio.gone ? why : "";
-  choose(known ? (shared.of ? here : shared.model) : 0);
+  studio.errorMessage = "";
+  const current = models.findIndex((model) => model.folder === shared.of);
+  const known = shared.of ? current >= 0 : shared.model in models;
+  studio.notOpen = !known && models.length > 0;
+  studio.reason = studio.notOpen ? reason : "";
+  choose(known ? (shared.of ? current : shared.model) : 0);
 }

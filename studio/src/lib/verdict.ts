@@ -1,17 +1,19 @@
-// The sentence that is said of an image, in all parts of the page alike.
-import { percent, words } from "./face.svelte";
-import { gradeOf, POOR, worstOf, type Trust } from "./trust";
+// The sentence that sums up the scores of an image, in all parts of the page.
+import { percent, strings } from "./preferences.svelte";
+import { gradeOf, LOW_FIDELITY, weakestOf, type Scores } from "./scores";
 
-/** @param fidelity of the model; null: unknown
- *  @param real whether it is the reconstruction of a real image, and the sentence speaks of that */
-export function verdictOf(trust: Trust, fidelity: number | null, real = false): string {
-  const say = words().verdict;
-  const grade = gradeOf(trust.level);
-  const worst = worstOf(trust)!;
+/** The sentence for an image.
+ *
+ * @param fidelity fidelity of the model; null if unknown
+ * @param real whether the image is the reconstruction of a real image, which the sentence then describes */
+export function verdictOf(scores: Scores, fidelity: number | null, real = false): string {
+  const t = strings().verdict;
+  const grade = gradeOf(scores.level);
+  const weakest = weakestOf(scores)!;
   const kept = fidelity === null ? "" : fidelity > 0 ? percent(fidelity) : "0 %";
-  const poor = fidelity !== null && fidelity < POOR ? say.poor(kept) : "";
-  if (real) return say.real[grade](percent(1 - trust.level), say.why[worst]) + poor;
-  if (grade !== "among") return say[grade][worst] + poor;
-  if (poor) return say.amongBut + poor;
-  return "strange" in trust.rarity ? say.like : say.among(kept);
+  const lowFidelity = fidelity !== null && fidelity < LOW_FIDELITY ? t.lowFidelity(kept) : "";
+  if (real) return t.real[grade](percent(1 - scores.level), t.reason[weakest]) + lowFidelity;
+  if (grade !== "typical") return t[grade][weakest] + lowFidelity;
+  if (lowFidelity) return t.typicalBut + lowFidelity;
+  return "strange" in scores.rarity ? t.realistic : t.typical(kept);
 }

@@ -1,1 +1,1 @@
-"""Measurements of the models on show, side by side."""
+"""Measurements of several models, and the queue of evaluations."""

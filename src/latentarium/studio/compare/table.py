@@ -1,28 +1,30 @@
-"""What was measured of several models, side by side, for the page.
+"""Arrange the measurements of several models in a table.
 
-Numbers of unlike protocols are shown as such and never ranked; of like ones the best is marked
-only where its interval meets no other's.
+Measurements of different protocols are marked and never ranked. Among comparable ones the best is
+marked only if its interval overlaps no other's.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.evaluation.report import Report, compare, floor_text, interval_text
-from latentarium.stats.measurement import Measurement, quantity, unlike
+from latentarium.evaluation.report import Report, compare, interval_text, reference_text
+from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
-HIGH = (
+HIGHER_IS_BETTER = (
     "precision", "recall", "density", "coverage", "gan_test", "gan_train", "wrong_label",
     "classes.rarest", "psnr", "ssim", "neighbours", "elbo",
 )  # fmt: skip
-"""Keys of measures, or their beginnings, of which more is better."""
-LOW = ("frechet", "kernel", "mse", "reconstruction", "nll", "bits", "gaps", "classes.commonest")
-"""Those of which less is better. What is in neither has no best: it depends on the scale of the
-latent or of the loss, or is right where it equals its floor."""
+"""Keys of measurements, or their leading parts."""
+LOWER_IS_BETTER = (
+    "frechet", "kernel", "mse", "reconstruction", "nll", "bits", "gaps", "classes.commonest",
+)  # fmt: skip
+"""Keys in neither have no best value: they depend on the scale of the latent or of the loss, or
+are best at their reference."""
 
 
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
-    """Rows of cells, one for each report; a cell is None where a model has no such number.
+    """Return rows with a cell for each report; a cell is None if a report lacks the measurement.
 
     Arguments:
         reports: By the models' names, in the order of the columns.
@@ -41,26 +43,29 @@ def table(reports: Mapping[str, Report]) -> dict[str, Any]:
 
 def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
     cells = [report.measurements.get(key) for report in reports]
-    found = [one for one in cells if one is not None]
-    differences = [unlike(found[0], one) for one in found[1:]]
+    present = [cell for cell in cells if cell is not None]
+    first, *others = present
+    differences = [mismatch(first, other) for other in others]
     difference = next(filter(None, differences), "")
-    best = best_of(key, found) if rank and not difference else None
+    best = best_of(key, present) if rank and not difference else None
+    higher, lower = _matches(key, HIGHER_IS_BETTER), _matches(key, LOWER_IS_BETTER)
     return {
         "key": key,
-        "name": found[0].name,
-        "better": "more" if _is(key, HIGH) else "less" if _is(key, LOW) else "",
+        "name": first.name,
+        "better": "more" if higher else "less" if lower else "",
         "unlike": difference,
-        "protocol": " ".join(filter(None, (found[0].protocol, found[0].split))),
-        "cells": [None if one is None else _cell(one, one is best) for one in cells],
+        "protocol": " ".join(filter(None, (first.protocol, first.split))),
+        "cells": [None if cell is None else _cell(cell, cell is best) for cell in cells],
     }
 
 
-def best_of(key: str, found: Sequence[Measurement]) -> Measurement | None:
-    """The best of comparable numbers, where its interval meets no other's."""
-    if len(found) < 2 or not (_is(key, HIGH) or _is(key, LOW)):
+def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None:
+    """Return the best of comparable measurements; None if intervals overlap or are missing."""
+    higher = _matches(key, HIGHER_IS_BETTER)
+    if len(measurements) < 2 or not (higher or _matches(key, LOWER_IS_BETTER)):
         return None
-    best = (max if _is(key, HIGH) else min)(found, key=lambda one: one.value)
-    for other in found:
+    best = (max if higher else min)(measurements, key=lambda measurement: measurement.value)
+    for other in measurements:
         if other is best:
             continue
         if best.interval is None or other.interval is None:
@@ -70,19 +75,19 @@ def best_of(key: str, found: Sequence[Measurement]) -> Measurement | None:
     return best
 
 
-def _cell(one: Measurement, best: bool) -> dict[str, Any]:
+def _cell(measurement: Measurement, best: bool) -> dict[str, Any]:
     return {
-        "value": quantity(one.value, one.unit),
-        "interval": interval_text(one),
-        "floor": floor_text(one),
-        "n": one.n,
-        "detail": one.detail,
-        "note": one.note,
-        "extractor": one.extractor or "",
+        "value": format_quantity(measurement.value, measurement.unit),
+        "interval": interval_text(measurement),
+        "floor": reference_text(measurement),
+        "n": measurement.n,
+        "detail": measurement.detail,
+        "note": measurement.note,
+        "extractor": measurement.extractor or "",
         "best": best,
     }
 
 
-def _is(key: str, beginnings: tuple[str, ...]) -> bool:
-    """A key's parts are parted by dots: `frechet.random` is one of `frechet`."""
-    return any(key == one or key.startswith(f"{one}.") for one in beginnings)
+def _matches(key: str, leading: tuple[str, ...]) -> bool:
+    """Return whether a key is one of these, or starts with one and a dot."""
+    return any(key == part or key.startswith(f"{part}.") for part in leading)

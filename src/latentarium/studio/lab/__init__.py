@@ -1,1 +1,1 @@
-"""Small games that the page trains while it looks on."""
+"""The 2-D lab: three models that learn a distribution of the plane while the user watches."""

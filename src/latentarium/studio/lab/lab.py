@@ -1,11 +1,11 @@
-"""The 2-D lab: one Gaussian, a VAE and a GAN learn a distribution of the plane side by side, from
-the same batches and by one clock.
+"""The 2-D lab: one Gaussian, a VAE and a GAN learn a distribution of the plane side by side.
 
     lab = Lab("ring", seed=0)
     lab.advance(500)
     lab.frame()["gan"]["quality"]
 
-A function of (distribution, seed, steps): the same steps give the same frame.
+All three see the same batches at the same steps. The state is a function of (distribution, seed,
+steps).
 """
 
 import math
@@ -17,36 +17,36 @@ from torch import Tensor
 from latentarium.data.batches import Batches
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS
 from latentarium.errors import NonFiniteError, UserError
+from latentarium.latent.planes import MAX_COORDINATE
 from latentarium.metrics.balls import ball_counts
-from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
-from latentarium.models.gan import GAN
 from latentarium.objectives import adversarial
 from latentarium.rng import Noise
 from latentarium.shapes import Points
 from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
-from latentarium.studio.protocol import FARTHEST
 from latentarium.training.game import held_out_loss
 
-POINTS = 8000
-"""To learn from; a tenth of them is held out."""
-BATCH = 256
-SHOWN = 500
+TRAIN_POINTS = 8000
+"""Training points; a tenth of this number is held out."""
+BATCH_SIZE = 256
+FRAME_POINTS = 500
 """Points of each kind in a frame."""
-FIELD = 36
-"""Cells of each side of the discriminator's field."""
+FIELD_CELLS = 36
+"""Cells per side of the discriminator's field."""
 EDGE = 1.2
-"""The square that is shown reaches from -`EDGE` to `EDGE`."""
-ARROWS = 72
-MESH = 20
-"""Cells of each side of the generator's grid."""
-BALL = 5
-SOLO = ("discriminator", "generator")
-DIGITS = 4
-FAIR = 0.25
-"""Of a mode's share of the samples, what it must get to be found."""
+"""The page shows the square [-EDGE, EDGE]^2."""
+GRADIENT_POINTS = 72
+"""Generated points whose gradients are in a frame."""
+MESH_CELLS = 20
+"""Cells per side of the generator's grid."""
+NEIGHBOURS = 5
+GAN_PLAYERS = ("discriminator", "generator")
+DECIMALS = 4
+MIN_MODE_SHARE = 0.25
+"""A mode counts as found if it gets this fraction of the samples it would get if all modes got
+equally many."""
 
 
 class Lab:
@@ -59,26 +59,25 @@ class Lab:
 
     Arguments:
         name: One of `targets.NAMES`.
-        drawing: For "drawn": its cells, as `Drawing.write` gives them.
-        seed: Of the points, the initial weights, the batches and the noise.
+        drawing: For "drawn": its cells, as `Drawing.to_text` returns them.
+        seed: The seed of points, initial weights, batches and noise.
 
     Raises:
-        UserError: No such distribution, or an empty drawing.
+        UserError: See `targets.target`.
     """
 
     def __init__(self, name: str = "ring", *, drawing: str = "", seed: int = 0) -> None:
-        self.data = target(name, drawing, POINTS, seed)
+        self.data = target(name, drawing, TRAIN_POINTS, seed)
         self.mixture = MIXTURES.get(name)
         self.step = 0
         self._seed = seed
-        self._batches = Batches(self.data.train, BATCH, seed)
+        self._batches = Batches(self.data.train, BATCH_SIZE, seed)
         self.gaussian = Gaussian()
-        vae, gan = (build(one, self.data.card, seed) for one in (learners.VAE, learners.GAN))
-        assert isinstance(vae, Autoencoder)
-        assert isinstance(gan, GAN)
-        self.vae, self.gan = vae, gan
+        self.vae, self.gan = (
+            build(config, self.data.card, seed) for config in (learners.VAE, learners.GAN)
+        )
         self.learners = {
-            name: Learner(model, model.players(), learners.RATES[name], seed)
+            name: Learner(model, model.players(), learners.OPTIMIZERS[name], seed)
             for name, model in (
                 ("gaussian", self.gaussian),
                 ("vae", self.vae),
@@ -86,27 +85,29 @@ class Lab:
             )
         }
         self._held_out = Batches(self.data.validation, len(self.data.validation), seed).draw(0)
-        self._truth = (
+        self._true_nll = (
             None
             if self.mixture is None
             else -float(self.mixture.log_prob(self._held_out.x.flatten(1)).mean())
         )
 
     def advance(self, steps: int = 1, only: str = "") -> None:
-        """Lets all models learn.
+        """Train all models.
 
         Arguments:
-            steps: At least 1.
-            only: discriminator or generator: that player of the GAN alone moves, and nobody else.
+            steps: The number of steps, at least 1.
+            only: "discriminator" or "generator" trains that player of the GAN and nothing else.
 
         Raises:
-            UserError: Other steps or another player.
-            NonFiniteError: A model ran away.
+            UserError: `steps` or `only` is invalid (codes "invalid-steps", "unknown-player").
+            NonFiniteError: A parameter became infinite or NaN.
         """
         if steps < 1:
-            raise UserError(f"The lab goes forwards: give 1 step or more, not {steps}.")
-        if only and only not in SOLO:
-            raise UserError(f"Only {' or '.join(SOLO)} can move alone, not '{only}'.")
+            raise UserError(f"steps is {steps}; give at least 1.", code="invalid-steps")
+        if only and only not in GAN_PLAYERS:
+            raise UserError(
+                f"only is '{only}'; give {' or '.join(GAN_PLAYERS)}.", code="unknown-player"
+            )
         for _ in range(steps):
             batch = self._batches.draw(self.step)
             for name, learner in self.learners.items():
@@ -117,27 +118,26 @@ class Lab:
             if not all(bool(p.isfinite().all()) for p in learner.model.parameters()):
                 raise NonFiniteError(
                     f"The {name}'s parameters are not finite after step {self.step}",
-                    "begin anew, with another seed",
+                    "restart with another seed",
                 )
 
-    # ------------------------------------------------------------------------- what is to be seen
+    # ---------------------------------------------------------------------------- frames
 
     def real(self) -> dict[str, Any]:
-        """What does not change: real points, and what is known of their distribution."""
-        points = self._held_out.x.flatten(1)[:SHOWN]
+        """Return real points and facts about their distribution, in plain values."""
+        points = self._held_out.x.flatten(1)[:FRAME_POINTS]
         labels = self._held_out.y
         return {
             "points": _flat(points),
-            "labels": None if labels is None else labels[:SHOWN].tolist(),
+            "labels": None if labels is None else labels[:FRAME_POINTS].tolist(),
             "modes": len(self.mixture.means) if self.mixture else None,
-            "nll": _short(self._truth),
+            "nll": _rounded(self._true_nll),
             "edge": EDGE,
             "equilibrium": learners.GAN.equilibrium,
         }
 
     def frame(self) -> dict[str, Any]:
-        """What there is to see of each model now, as plain numbers; points are flat lists of x
-        and y."""
+        """Return the state of each model in plain values; points are flat lists x, y, x, y, ..."""
         return {
             "step": self.step,
             "gaussian": self._gaussian_frame(),
@@ -154,7 +154,7 @@ class Lab:
             "samples": _flat(points),
             "mean": _flat(self.gaussian.mean),
             "covariance": _flat(factor @ factor.T),
-            "losses": {"held_out": _short(float(nll))},
+            "losses": {"held_out": _rounded(float(nll))},
             "quality": self.quality(points),
         }
 
@@ -163,11 +163,11 @@ class Lab:
         (player,) = self.vae.players()
         bound = held_out_loss(player, self.vae, self._held_out, Noise("held-out", self._seed))
         with torch.no_grad():
-            codes = self.vae.encode(self._held_out.x[:SHOWN]).mean
+            latents = self.vae.encode(self._held_out.x[:FRAME_POINTS]).mean
         return {
             "samples": _flat(points),
-            "codes": _flat(codes),
-            "losses": {"held_out": _short(float(bound.total))},
+            "codes": _flat(latents),
+            "losses": {"held_out": _rounded(float(bound.total))},
             "quality": self.quality(points),
         }
 
@@ -176,15 +176,19 @@ class Lab:
         return {
             "samples": _flat(points),
             "field": _flat(self.field()),
-            "pushes": _flat(self.pushes(points[:ARROWS])),
+            "pushes": _flat(self.generator_gradients(points[:GRADIENT_POINTS])),
             "mesh": _flat(self.mesh()),
-            "losses": {k: _short(v) for k, v in self.learners["gan"].losses.items()},
+            "losses": {k: _rounded(v) for k, v in self.learners["gan"].losses.items()},
             "quality": self.quality(points),
         }
 
-    def samples(self, name: str, n: int = SHOWN) -> Points:
-        """n points of gaussian, vae or gan, of always the same draws from its prior. Unlike
-        pixels they may lie anywhere."""
+    def samples(self, name: str, n: int = FRAME_POINTS) -> Points:
+        """Return n points generated from a fixed set of latents.
+
+        Arguments:
+            name: gaussian, vae or gan.
+            n: The number of points.
+        """
         if name == "gaussian":
             return self.gaussian.sample(n, self._seed)
         model = {"vae": self.vae, "gan": self.gan}[name]
@@ -193,17 +197,19 @@ class Lab:
             return model.decode(z).flatten(1)
 
     def field(self) -> Tensor:
-        """sigmoid(D(x)) over the square, (`FIELD`, `FIELD`), the topmost row first: above one half
-        where the discriminator leans to real."""
-        axis = ((torch.arange(FIELD) + 0.5) / FIELD * 2 - 1) * EDGE
+        """Return sigmoid(D(x)) on a grid over the square, the top row first.
+
+        Returns:
+            (`FIELD_CELLS`, `FIELD_CELLS`); above 1/2 where the discriminator believes x is real.
+        """
+        axis = ((torch.arange(FIELD_CELLS) + 0.5) / FIELD_CELLS * 2 - 1) * EDGE
         y, x = torch.meshgrid(axis.flip(0), axis, indexing="ij")
         with torch.no_grad():
-            places = torch.stack([x, y], 2).reshape(-1, 2, 1, 1)
-            return self.gan.discriminate(places).sigmoid().view(FIELD, FIELD)
+            points = torch.stack([x, y], 2).reshape(-1, 2, 1, 1)
+            return self.gan.discriminate(points).sigmoid().view(FIELD_CELLS, FIELD_CELLS)
 
-    def pushes(self, points: Points) -> Points:
-        """Whereto the generator is told to move its points: minus the gradient of its loss by
-        each of them."""
+    def generator_gradients(self, points: Points) -> Points:
+        """Return minus the gradient of the generator's loss with respect to each point."""
         fakes = points[:, :, None, None].clone().requires_grad_()
         logits = self.gan.discriminate(fakes)
         losses = adversarial.build_adversarial_loss(learners.GAN.loss).generator(
@@ -213,42 +219,48 @@ class Lab:
         return -gradient.flatten(1)
 
     def mesh(self) -> Points:
-        """A grid of the prior's quantiles through the generator, row by row, (`MESH` + 1)^2
-        places. Each of its cells has the same mass, so the smaller, the denser."""
-        share = torch.linspace(0.01, 0.99, MESH + 1)
-        z = math.sqrt(2) * torch.erfinv(2 * share - 1)
+        """Return the generator's images of a grid of the prior's quantiles, row by row.
+
+        All cells have the same probability, so small cells mean high density.
+
+        Returns:
+            ((`MESH_CELLS` + 1)^2, 2).
+        """
+        quantiles = torch.linspace(0.01, 0.99, MESH_CELLS + 1)
+        z = math.sqrt(2) * torch.erfinv(2 * quantiles - 1)
         with torch.no_grad():
             return self.gan.decode(torch.cartesian_prod(z, z)).flatten(1)
 
     def quality(self, points: Points) -> dict[str, Any]:
-        """How good samples are.
+        """Measure generated points: `near` is a precision, `found` a coverage of modes or data.
 
-        Of a known mixture `near` is the share within 3 standard deviations of a mode, and `found`
-        the share of modes with at least a quarter (`FAIR`) of the samples that are due to them so
-        near. That is stricter than VEEGAN's one sample (Srivastava et al., 2017), which one broad
-        Gaussian drops on any mode by chance. Else `near` is the share within the balls that
-        reach from each held-out point to its 5th neighbour, and `found` the share of the balls
-        that hold a sample (Naeem et al., 2020).
+        For a known mixture, `near` is the fraction of samples within 3 standard deviations of a
+        mode, and `found` the fraction of modes with at least `MIN_MODE_SHARE` of their share of
+        such samples. That is stricter than the single sample of VEEGAN (Srivastava et al., 2017),
+        which one broad Gaussian puts on every mode by chance. For other distributions, `near` is
+        the fraction of samples within the balls around held-out points that reach to their 5th
+        neighbour, and `found` the fraction of balls that contain a sample (Naeem et al., 2020).
         """
         if self.mixture:
             distance, mode = self.mixture.nearest(points)
             high = distance <= HIGH_QUALITY_SIGMAS * self.mixture.std
             modes = len(self.mixture.means)
-            found = mode[high].bincount(minlength=modes) >= FAIR * len(points) / modes
+            counts = mode[high].bincount(minlength=modes)
+            found = counts >= MIN_MODE_SHARE * len(points) / modes
             near = float(high.float().mean())
-            return {"near": _short(near), "found": _short(float(found.float().mean()))}
+            return {"near": _rounded(near), "found": _rounded(float(found.float().mean()))}
         real = self._held_out.x.flatten(1)
-        around, within = ball_counts(points, real, BALL, edge=True)
+        around, within = ball_counts(points, real, NEIGHBOURS, closed=True)
         near, found = float((around > 0).float().mean()), float((within > 0).float().mean())
-        return {"near": _short(near), "found": _short(found)}
+        return {"near": _rounded(near), "found": _rounded(found)}
 
 
-def _short(value: float | None) -> float | None:
-    """A number of few digits; None for what is not finite, which JSON has no word for."""
-    return None if value is None or not math.isfinite(value) else round(value, DIGITS)
+def _rounded(value: float | None) -> float | None:
+    """Round a number; return None for values that JSON can't represent."""
+    return None if value is None or not math.isfinite(value) else round(value, DECIMALS)
 
 
 def _flat(values: Tensor) -> list[float]:
-    """Numbers of few digits, those far out held at the bounds of what JSON can say."""
-    held = values.detach().flatten().double().nan_to_num(0, FARTHEST, -FARTHEST)
-    return held.clamp(-FARTHEST, FARTHEST).numpy().round(DIGITS).tolist()
+    """Return rounded numbers, clamped to a range that JSON can represent."""
+    finite = values.detach().flatten().double().nan_to_num(0, MAX_COORDINATE, -MAX_COORDINATE)
+    return finite.clamp(-MAX_COORDINATE, MAX_COORDINATE).numpy().round(DECIMALS).tolist()

@@ -1,4 +1,4 @@
-"""What the lab's models learn: distributions in the plane, known ones, or drawn by hand."""
+"""The distributions that the lab's models learn: mixtures, curves, and drawings of the user."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ from latentarium.rng import Noise
 from latentarium.shapes import Points
 
 CELLS = 24
-"""Of each side of a drawing, over the square from -1 to 1."""
+"""Cells per side of a drawing of the square [-1, 1]^2."""
 DRAWN = "drawn"
 
 MIXTURES: dict[str, Mixture2D] = {
@@ -34,7 +34,7 @@ def _moons(n: int, noise: Noise) -> Points:
 
 
 def _spiral(n: int, noise: Noise) -> Points:
-    turn = noise.uniform(n).sqrt()  # evenly along the arm
+    turn = noise.uniform(n).sqrt()  # uniform along the arm
     angle = 3.5 * math.pi * turn
     arm = torch.stack([angle.cos(), angle.sin()], 1) * (0.1 + 0.75 * turn[:, None])
     return arm + 0.02 * noise.normal(n, 2)
@@ -62,29 +62,37 @@ NAMES = (*MIXTURES, *CURVES, DRAWN)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A distribution that is even over the painted cells of a square.
+    """The uniform distribution over the painted cells of a square.
 
     Arguments:
-        cells: bool (`CELLS`, `CELLS`), the topmost row first, over the square from -1 to 1.
+        cells: bool (`CELLS`, `CELLS`), the top row first, over [-1, 1]^2.
 
     Raises:
-        UserError: Another shape, or nothing is painted.
+        UserError: The array has another shape or type (code "shape-mismatch"), or no cell is
+            painted (code "empty-drawing").
     """
 
     cells: np.ndarray
 
     def __post_init__(self) -> None:
         if self.cells.shape != (CELLS, CELLS) or self.cells.dtype != bool:
-            raise UserError(f"A drawing has {CELLS} x {CELLS} cells that are painted or not.")
+            raise UserError(
+                f"The drawing has shape {self.cells.shape} and type {self.cells.dtype}; give a "
+                f"boolean array of {CELLS} x {CELLS} cells.",
+                code="shape-mismatch",
+            )
         if not self.cells.any():
-            raise UserError("Nothing is drawn: paint at least one cell of the square.")
+            raise UserError(
+                "The drawing is empty: paint at least one cell of the square.",
+                code="empty-drawing",
+            )
 
     @classmethod
-    def read(cls, text: str) -> "Drawing":
-        """From base64url of its cells as bits, row by row, without padding.
+    def from_text(cls, text: str) -> "Drawing":
+        """Parse a drawing from its cells as bits, row by row, in base64url without padding.
 
         Raises:
-            UserError: It is none.
+            UserError: The text is not a drawing (code "invalid-drawing").
         """
         try:
             content = base64.b64decode(
@@ -93,40 +101,44 @@ class Drawing:
         except (binascii.Error, ValueError):
             content = b""
         if len(content) != CELLS * CELLS // 8:
-            raise UserError("This drawing can't be read: draw anew.")
+            raise UserError("The drawing can't be read: draw a new one.", code="invalid-drawing")
         bits = np.unpackbits(np.frombuffer(content, np.uint8)).astype(bool)
         return cls(bits.reshape(CELLS, CELLS))
 
-    def write(self) -> str:
-        """What `read` reads."""
+    def to_text(self) -> str:
+        """Return the text that `from_text` parses."""
         return base64.urlsafe_b64encode(np.packbits(self.cells).tobytes()).decode().rstrip("=")
 
     def sample(self, n: int, noise: Noise) -> Points:
-        """Draws n points."""
-        row, column = (torch.from_numpy(found) for found in np.nonzero(self.cells))
+        """Draw n points."""
+        row, column = (torch.from_numpy(index) for index in np.nonzero(self.cells))
         chosen = noise.integers(len(row), n)
         corner = torch.stack([column[chosen], CELLS - 1 - row[chosen]], 1)
         return (corner + noise.uniform(n, 2)) * (2 / CELLS) - 1
 
 
 def target(name: str, drawing: str, n: int, seed: int) -> Data:
-    """Points of a distribution, in about [-1, 1].
+    """Return a data set of points drawn from a distribution, roughly in [-1, 1]^2.
 
     Arguments:
         name: One of `NAMES`.
-        drawing: For "drawn": the cells, as `Drawing.read` reads them.
-        n: Points to train on; a tenth of them each for validation and test.
-        seed: Of the points.
+        drawing: For "drawn": the cells, as `Drawing.from_text` parses them.
+        n: The number of training points; validation and test have a tenth of it each.
+        seed: The seed of the points.
 
     Raises:
-        UserError: No such distribution, or an empty drawing.
+        UserError: There is no such distribution (code "unknown-distribution"), or the drawing is
+            invalid or empty.
     """
     if name in MIXTURES:
         return toy_data(MIXTURES[name], n, seed, scale=1.0)
     if name == DRAWN:
-        curve = Drawing.read(drawing).sample
+        curve = Drawing.from_text(drawing).sample
     elif name in CURVES:
         curve = CURVES[name]
     else:
-        raise UserError(f"The lab has no distribution '{name}'.{did_you_mean(name, NAMES)}")
+        raise UserError(
+            f"The lab has no distribution named '{name}'.{did_you_mean(name, NAMES)}",
+            code="unknown-distribution",
+        )
     return points_data(lambda n, seed: (curve(n, Noise("lab", seed)), None), name, n, seed)

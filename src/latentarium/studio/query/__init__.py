@@ -1,0 +1,1 @@
+"""Images that users supply: decode, encode, invert."""

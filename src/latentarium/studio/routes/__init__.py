@@ -1,1 +1,19 @@
-"""What the page can ask for over HTTP, one module for each part of it."""
+"""The HTTP routes, one module per part of the page.
+
+Each module of this package defines `router(services) -> APIRouter`. A new module, for instance of
+a tool in Explore, is found by itself.
+"""
+
+import importlib
+import pkgutil
+
+from fastapi import APIRouter
+
+from latentarium.studio.services import Services
+
+
+def all_routers(services: Services) -> list[APIRouter]:
+    """Return the routers of all modules in this package, in alphabetical order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return [module.router(services) for module in modules]

@@ -1,40 +1,38 @@
-"""What is measured of trainings when the page asks: cost, health, distance from equilibrium."""
+"""Routes for measurements of runs: cost, diagnosis, duality gap."""
 
 from typing import Any
 
 from fastapi import APIRouter
 
-from latentarium.studio.limiter import Streamed
-from latentarium.studio.routes.answers import streamed
-from latentarium.studio.routes.training import Asked
-from latentarium.studio.training.checkup import Measurements
-from latentarium.studio.training.jobs import Trainings
+from latentarium.studio.responses import StreamedResponse, json_lines
+from latentarium.studio.routes.training import TrainingBody
+from latentarium.studio.services import Services
 
 
-def router(trainings: Trainings) -> APIRouter:
-    """The routes of these measurements."""
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/api")
-    measured = Measurements(trainings)
+    checkups = services.checkups
 
     @routes.post("/estimate")
-    def estimate(asked: Asked) -> Streamed:
-        """A few steps are taken, and nothing is written."""
-        return streamed(measured.estimate(asked.wish()))
+    def estimate(body: TrainingBody) -> StreamedResponse:
+        """Estimate a training from a few steps; nothing is written."""
+        return json_lines(checkups.estimate(body.to_request()))
 
     @routes.post("/runs/{name}/doctor")
-    def examine(name: str) -> Streamed:
-        return streamed(measured.examine(name))
+    def diagnose(name: str) -> StreamedResponse:
+        return json_lines(checkups.diagnose(name))
 
-    @routes.get("/runs/{name}/gap")
-    def gap(name: str) -> dict[str, Any]:
-        return measured.gap(name)
+    @routes.get("/runs/{name}/duality-gap")
+    def duality_gap(name: str) -> dict[str, Any]:
+        return checkups.duality_gap(name)
 
-    @routes.post("/runs/{name}/gap")
-    def measure_gap(name: str) -> dict[str, Any]:
-        return measured.measure_gap(name)
+    @routes.post("/runs/{name}/duality-gap")
+    def measure_duality_gap(name: str) -> dict[str, Any]:
+        return checkups.measure_duality_gap(name)
 
-    @routes.delete("/runs/{name}/gap")
-    def leave_gap(name: str) -> dict[str, Any]:
-        return measured.leave_gap(name)
+    @routes.delete("/runs/{name}/duality-gap")
+    def stop_duality_gap(name: str) -> dict[str, Any]:
+        return checkups.stop_duality_gap(name)
 
     return routes

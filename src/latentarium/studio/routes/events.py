@@ -1,82 +1,105 @@
-"""Trainings as they go on: events that are sent until the run, the page or the server ends."""
+"""The route of a run's events, which are sent until the run, the page or the server ends."""
 
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
 
 from latentarium.config import Config
 from latentarium.errors import UserError
-from latentarium.studio.limiter import Streamed
-from latentarium.studio.training.follow import Follower, event
-from latentarium.studio.training.jobs import Trainings
+from latentarium.run import Run
+from latentarium.studio.responses import StreamedResponse
+from latentarium.studio.services import Services
+from latentarium.studio.training.run_events import RunFollower, format_event
 
-EVERY = 0.5
+POLL_INTERVAL = 0.5
 """Seconds between two looks at a run."""
-FOLLOWERS = 64
-"""Pages that follow at once: each keeps a log in memory."""
-SILENCE = 15.0
-"""Seconds after which a line without meaning keeps the connection."""
+MAX_FOLLOWERS = 64
+"""Open event streams; each keeps a log in memory."""
+KEEPALIVE_SECONDS = 15.0
+"""Seconds of silence after which a comment keeps the connection open."""
 
 
-def router(trainings: Trainings) -> APIRouter:
-    """The route of events."""
+def router(services: Services) -> APIRouter:
+    """Return the route."""
     routes = APIRouter(prefix="/api")
+    trainings = services.trainings
+    streams = EventStreams(services.is_stopping)
 
     @routes.get("/runs/{name}/events")
     def events(
-        request: Request, name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
-    ) -> Streamed:
-        """The run as it goes on; after a break, from the line that was seen last."""
-        seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
+        name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
+    ) -> StreamedResponse:
+        """Stream the events of a run; a reconnecting client continues at the last line it saw."""
+        is_number = last_event_id.isascii() and last_event_id.isdigit()
+        lines_seen = int(last_event_id) if is_number else 0
         folder = trainings.folder_of(name)
 
-        def settings() -> Config | None:
+        def config() -> Config | None:
             try:
                 return trainings.run(name).config
             except UserError:
                 return None
 
-        follower = Follower(
-            lambda: trainings.info(name, folder), folder / "log.jsonl", settings, seen
+        follower = RunFollower(
+            lambda: trainings.info(name, folder), Run.log_path_at(folder), config, lines_seen
         )
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        events = following(follower, request.app.state.ends)
-        return Streamed(events, "text/event-stream", headers)
+        return StreamedResponse(streams.follow(follower), "text/event-stream", headers)
 
     return routes
 
 
-_followed = threading.BoundedSemaphore(FOLLOWERS)
+class EventStreams:
+    """The open event streams of one server.
 
+    Arguments:
+        is_stopping: Returns whether the server is shutting down.
+        poll_interval: Seconds between two looks at a run.
+        keepalive: Seconds of silence after which a comment is sent.
+        max_followers: Streams that may be open at the same time.
+    """
 
-async def following(follower: Follower, ends: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
-    """Events until the page has gone, or the run, or the server ends."""
-    if not _followed.acquire(blocking=False):
-        yield event("gone", {"sentence": f"{FOLLOWERS} pages follow already: close one of them."})
-        return
-    try:
-        async for one in _told(follower, ends):
-            yield one
-    finally:
-        _followed.release()
+    def __init__(
+        self,
+        is_stopping: Callable[[], bool],
+        *,
+        poll_interval: float = POLL_INTERVAL,
+        keepalive: float = KEEPALIVE_SECONDS,
+        max_followers: int = MAX_FOLLOWERS,
+    ) -> None:
+        self._is_stopping = is_stopping
+        self._poll_interval, self._keepalive = poll_interval, keepalive
+        self._max_followers = max_followers
+        self._slots = threading.BoundedSemaphore(max_followers)
 
-
-async def _told(follower: Follower, ends: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
-    silent = 0.0
-    while not ends():
-        try:
-            events = await run_in_threadpool(follower.poll)
-        except (UserError, OSError) as error:
-            yield event("gone", {"sentence": str(error)})
+    async def follow(self, follower: RunFollower) -> AsyncGenerator[bytes, None]:
+        """Yield events until the client disconnects, the run is gone, or the server stops."""
+        if not self._slots.acquire(blocking=False):
+            message = f"{self._max_followers} pages follow a training already: close one of them."
+            yield format_event("gone", {"sentence": message})
             return
-        for one in events:
-            yield one
-        silent = 0.0 if events else silent + EVERY
-        if silent >= SILENCE:
-            silent = 0.0
-            yield b": still here\n\n"
-        await asyncio.sleep(EVERY)
+        try:
+            async for event in self._poll(follower):
+                yield event
+        finally:
+            self._slots.release()
+
+    async def _poll(self, follower: RunFollower) -> AsyncGenerator[bytes, None]:
+        silence = 0.0
+        while not self._is_stopping():
+            try:
+                events = await run_in_threadpool(follower.poll)
+            except (UserError, OSError) as error:
+                yield format_event("gone", {"sentence": str(error)})
+                return
+            for event in events:
+                yield event
+            silence = 0.0 if events else silence + self._poll_interval
+            if silence >= self._keepalive:
+                silence = 0.0
+                yield b": still here\n\n"
+            await asyncio.sleep(self._poll_interval)

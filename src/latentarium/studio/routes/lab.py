@@ -1,10 +1,11 @@
-"""The lab's socket: the page asks for the next frame when it has the last one, so nothing queues.
+"""The lab's socket. The page requests the next frame when it has received the last one, so that
+nothing queues.
 
-    {"start": {"name": "ring", "drawing": "", "seed": 0}}   begins anew     -> {"real", "frame"}
-    {"steps": 10, "only": ""}                               goes on         -> {"frame"}
-    {"steps": 0}                                            looks again     -> {"frame"}
+    {"start": {"name": "ring", "drawing": "", "seed": 0}}   start           -> {"real", "frame"}
+    {"steps": 10, "only": ""}                               train           -> {"frame"}
+    {"steps": 0}                                            current state   -> {"frame"}
 
-What can't be done is answered by {"sentence"}. A session lives as long as its connection.
+Errors are answered by {"sentence": message, "code": code}. A session ends with its connection.
 """
 
 import asyncio
@@ -18,16 +19,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentarium.errors import UserError
 from latentarium.studio.lab.lab import Lab
+from latentarium.studio.services import Services
 
-MOST_SESSIONS = 4
-MOST_STEPS = 100
-"""Between two frames."""
-LONGEST = 2000
-"""Letters of a message."""
+MAX_SESSIONS = 4
+MAX_STEPS = 100
+"""Steps between two frames."""
+MAX_MESSAGE = 2000
+"""Characters of a message."""
 
 
-class Start(BaseModel):
-    """What is to be learned."""
+class StartMessage(BaseModel):
+    """The distribution to learn."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: str = Field(max_length=20)
@@ -35,74 +37,77 @@ class Start(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
-class Ask(BaseModel):
-    """A message of the page."""
+class LabMessage(BaseModel):
+    """A message from the page."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    start: Start | None = None
-    steps: int = Field(0, ge=0, le=MOST_STEPS)
+    start: StartMessage | None = None
+    steps: int = Field(0, ge=0, le=MAX_STEPS)
     only: Literal["", "discriminator", "generator"] = ""
 
 
-class Session:
-    """One visitor's lab.
+class LabSession:
+    """The lab of one connection.
 
     Arguments:
-        others: The sessions that have a lab; this one joins them when it begins.
+        active: The sessions that have a lab; this one joins them when it starts.
     """
 
-    def __init__(self, others: "set[Session]") -> None:
-        self._others = others
+    def __init__(self, active: "set[LabSession]") -> None:
+        self._active = active
         self._lab: Lab | None = None
 
     def answer(self, text: str) -> dict[str, Any]:
-        """The reply to a message, whatever it holds."""
+        """Return the reply to any message."""
         try:
-            return self._answered(Ask.model_validate_json(text[: LONGEST + 1]))
+            return self._handle(LabMessage.model_validate_json(text[: MAX_MESSAGE + 1]))
         except ValidationError:
-            return {"sentence": "The lab can't read this: reload the page."}
+            return _error("The message can't be read: reload the page.", "invalid-request")
         except UserError as error:
-            return {"sentence": str(error)}
-        except Exception:  # whatever it is, the page must live on
+            return _error(str(error), error.code)
+        except Exception:  # the connection must survive any error
             logging.getLogger(__name__).exception("The lab failed.")
-            return {"sentence": "The lab can't go on from here: begin anew."}
+            return _error("The lab can't continue from here: restart it.", "internal")
 
-    def _answered(self, ask: Ask) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if ask.start:
-            self._others.add(self)
-            if len(self._others) > MOST_SESSIONS:
-                self._others.discard(self)
+    def _handle(self, message: LabMessage) -> dict[str, Any]:
+        reply: dict[str, Any] = {}
+        if message.start:
+            self._active.add(self)
+            if len(self._active) > MAX_SESSIONS:
+                self._active.discard(self)
                 raise UserError(
-                    f"{MOST_SESSIONS} labs are open already, as many as this machine bears: close "
-                    "one, then begin anew."
+                    f"{MAX_SESSIONS} labs are open, the most at a time: close one, then restart.",
+                    code="too-many-labs",
                 )
-            self._lab = Lab(ask.start.name, drawing=ask.start.drawing, seed=ask.start.seed)
-            found["real"] = self._lab.real()
+            start = message.start
+            self._lab = Lab(start.name, drawing=start.drawing, seed=start.seed)
+            reply["real"] = self._lab.real()
         if self._lab is None:
-            raise UserError("Nothing is being learned here yet: begin with a distribution.")
-        if ask.steps:
-            self._lab.advance(ask.steps, ask.only)
-        return {**found, "frame": self._lab.frame()}
+            raise UserError(
+                "The lab has not been started: choose a distribution.", code="not-started"
+            )
+        if message.steps:
+            self._lab.advance(message.steps, message.only)
+        return {**reply, "frame": self._lab.frame()}
 
     def end(self) -> None:
-        """Makes room for another one."""
-        self._others.discard(self)
+        """Discard the lab, so that another session may start."""
+        self._active.discard(self)
         self._lab = None
 
 
-def router() -> APIRouter:
-    """The socket."""
+def router(_: Services) -> APIRouter:
+    """Return the socket's route."""
     routes = APIRouter()
-    # one thread for all labs, so that the other processors decode meanwhile
+    # one thread for all labs leaves the other processors to decode requests
     worker = ThreadPoolExecutor(1, "lab")
-    sessions: set[Session] = set()
+    sessions: set[LabSession] = set()
 
     @routes.websocket("/lab")
     async def lab(socket: WebSocket) -> None:
         await socket.accept()
         loop = asyncio.get_running_loop()
-        session = Session(sessions)
+        session = LabSession(sessions)
         try:
             while True:
                 message = await socket.receive()
@@ -112,8 +117,12 @@ def router() -> APIRouter:
                 reply = await loop.run_in_executor(worker, session.answer, text)
                 await socket.send_text(json.dumps(reply, allow_nan=False))
         except (WebSocketDisconnect, RuntimeError):
-            return  # the page is gone
+            return  # the page was closed
         finally:
             session.end()
 
     return routes
+
+
+def _error(message: str, code: str) -> dict[str, Any]:
+    return {"sentence": message, "code": code}

@@ -1,4 +1,4 @@
-"""What models there are, and what lies on their maps."""
+"""Routes of models: their maps, planes, gap layers and images."""
 
 import base64
 from typing import Annotated, Any
@@ -6,93 +6,105 @@ from typing import Annotated, Any
 import torch
 from fastapi import APIRouter, Query, Response
 
-from latentarium.latent.anchors import latent_of, plane_of
-from latentarium.latent.gap_layer import Parts, gap_parts
-from latentarium.studio.limiter import Streamed, in_line, step_in_line
-from latentarium.studio.protocol import MOST
-from latentarium.studio.registry import Gallery, Missing
-from latentarium.studio.routes.answers import (
-    Lines,
+from latentarium.latent.gap_layer import LayerParts
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.priority_lock import interleaved
+from latentarium.studio.protocol import MAX_IMAGES
+from latentarium.studio.responses import (
+    JsonLines,
     PlaneName,
+    StreamedResponse,
     binary,
-    mapped,
+    ellipse_json,
+    json_lines,
     pixel_bytes,
-    plain,
-    streamed,
 )
+from latentarium.studio.services import Services
 
 
-def router(gallery: Gallery) -> APIRouter:
-    """The routes of models."""
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/api/models")
+    registry, limiter = services.registry, services.limiter
 
     @routes.get("")
     def models() -> list[dict[str, Any]]:
-        return gallery.describe()
+        return registry.describe()
 
     @routes.get("/{index}/map")
-    @in_line
-    def map_of(index: int, moment: int = 0, plane: PlaneName = "") -> Response:
-        """u32 n, n rows of float32 x and y, n bytes of class numbers (255: none)."""
-        atlas = mapped(gallery, index, moment)
-        points = atlas.points(plane_of(atlas, plane)).astype("<f4")
+    @limiter.limit
+    def latent_map(index: int, snapshot: int = 0, plane: PlaneName = "") -> Response:
+        """Return u32 n, n rows of float32 x and y, and n bytes of class numbers (255: none)."""
+        latent_map = registry.encoded_map(index, snapshot)
+        points = latent_map.points(latent_map.named_plane(plane)).astype("<f4")
         content = len(points).to_bytes(4, "little") + points.tobytes()
-        return binary(content + atlas.shown_classes().tobytes())
+        return binary(content + latent_map.encoded.class_numbers().tobytes())
 
     @routes.get("/{index}/plane")
-    @in_line
-    def describe_plane(index: int, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
-        """Where the map lies; `off`: how far from it half of the data lie at most, `spread`: from
-        their mean; `fidelity`: as of `Atlas`."""
-        atlas = mapped(gallery, index, moment)
-        found, codes = plane_of(atlas, plane), atlas.codes.double()
+    @limiter.limit
+    def plane_info(index: int, snapshot: int = 0, plane: PlaneName = "") -> dict[str, Any]:
+        """Describe the plane of the map.
+
+        `off` is the median distance of the latents from the plane, `spread` from their mean;
+        `fidelity` is that of the latent map.
+        """
+        latent_map = registry.encoded_map(index, snapshot)
+        shown, latents = latent_map.named_plane(plane), latent_map.latents.double()
         return {
-            "variance_share": found.variance_share,
-            "fidelity": atlas.fidelity,
-            "origin": found.origin.tolist(),
-            "axes": found.axes.tolist(),
-            "anchors": [latent_of(atlas, one).tolist() for one in plane.split("_") if one],
-            "off": float(found.distance(codes).median()),
-            "spread": float((codes - codes.mean(0)).norm(dim=1).median()),
-            "ellipses": [[plain(one) for one in ring] for ring in atlas.ellipses(found)],
+            "variance_share": shown.variance_share,
+            "fidelity": latent_map.explained_variance,
+            "origin": shown.origin.tolist(),
+            "axes": shown.axes.tolist(),
+            "anchors": [
+                latent_map.named_latent(name).tolist() for name in plane.split("_") if name
+            ],
+            "off": float(shown.distance(latents).median()),
+            "spread": float((latents - latents.mean(0)).norm(dim=1).median()),
+            "ellipses": [
+                [ellipse_json(ellipse) for ellipse in ring] for ring in latent_map.ellipses(shown)
+            ],
         }
 
     @routes.get("/{index}/gaps/{definition}")
-    @in_line
-    def gaps_of(
+    @limiter.limit
+    def gaps(
         index: int,
         definition: str,
         left: float,
         right: float,
         low: float,
         high: float,
-        moment: int = 0,
+        snapshot: int = 0,
         plane: PlaneName = "",
-    ) -> Streamed:
-        """A JSON object a line: parts of a grid, `values` as base64 of float32."""
-        atlas = gallery.atlas(index, moment)
-        where = plane_of(atlas, plane) if plane else None
-        parts = gap_parts(atlas, definition, (left, right, low, high), plane=where)
-        return streamed(gap_lines(parts), step_in_line)
+    ) -> StreamedResponse:
+        """Stream parts of a grid, from coarse to fine; `values` are float32 in base64."""
+        latent_map = registry.latent_map(index, snapshot)
+        shown = latent_map.named_plane(plane) if plane else None
+        layer = latent_map.gap_layers.parts(definition, (left, right, low, high), plane=shown)
+        parts = interleaved(latent_map, layer)
+        return json_lines(gap_lines(parts), limiter.iterate)
 
     @routes.get("/{index}/images")
-    def images_of(
+    def images(
         index: int,
-        number: Annotated[list[int], Query(min_length=1, max_length=MOST)],
-        moment: int = 0,
+        number: Annotated[list[int], Query(min_length=1, max_length=MAX_IMAGES)],
+        snapshot: int = 0,
     ) -> Response:
-        """Images on the map, one after the other: uint8, row by row, channels last."""
-        atlas = gallery.atlas(index, moment)
-        found = [atlas.image(one) for one in number]
-        if any(image is None for image in found):
-            raise Missing(f"There is no such image: there are {atlas.count:,}, numbered from 0.")
-        return binary(pixel_bytes(torch.stack([image for image in found if image is not None])))
+        """Return images by number, one after the other: uint8, row by row, channels last."""
+        latent_map = registry.latent_map(index, snapshot)
+        pixels = [latent_map.image(i) for i in number]
+        if any(image is None for image in pixels):
+            raise NotFoundError(
+                f"An image number is out of range; give 0 to {latent_map.encoded.num_images - 1}.",
+                code="unknown-image",
+            )
+        return binary(pixel_bytes(torch.stack([image for image in pixels if image is not None])))
 
     return routes
 
 
-def gap_lines(parts: Parts) -> Lines:
-    """Parts of a layer as the page takes them."""
+def gap_lines(parts: LayerParts) -> JsonLines:
+    """Yield the parts of a gap layer in plain values."""
     for part in parts:
         values = base64.b64encode(part.values.astype("<f4").tobytes()).decode()
-        yield {"values": values, "done": part.done, "of": part.of}
+        yield {"values": values, "done": part.done, "of": part.total}

@@ -1,4 +1,4 @@
-"""What the page asks about an image that it sends: where it lands, and what latent makes it."""
+"""Routes of the tools Draw and Find: encode an image of the user's, or search for its latent."""
 
 import threading
 from typing import Annotated, Any
@@ -7,72 +7,89 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from latentarium.errors import UserError
-from latentarium.latent.anchors import plane_of
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.planes import Plane
 from latentarium.shapes import Pixels
-from latentarium.studio.limiter import Streamed, in_line, step_in_line
-from latentarium.studio.query.image import Given, as_text
-from latentarium.studio.query.locate import land
-from latentarium.studio.query.search import search
-from latentarium.studio.registry import Gallery
-from latentarium.studio.routes.answers import Lines, PlaneName, plain, streamed, trust_rows
+from latentarium.studio.query.image import QueryImage, as_base64
+from latentarium.studio.query.inversion import invert_query
+from latentarium.studio.query.locate import locate_query
+from latentarium.studio.responses import (
+    JsonLines,
+    PlaneName,
+    StreamedResponse,
+    ellipse_json,
+    json_lines,
+    score_rows,
+)
+from latentarium.studio.services import Services
 
-SEARCHES = 2
-"""At once, of all visitors."""
+MAX_SEARCHES = 2
+"""Searches that run at the same time, over all clients."""
 
 
-class Wanted(Given):
-    """An image to be searched."""
+class SearchBody(QueryImage):
+    """An image whose latent is searched."""
 
     label: Annotated[int, Field(ge=0, le=1 << 16)] | None = None
-    """Its class; None: the best of all."""
+    """Its class; None: the class with the smallest error."""
     seed: Annotated[int, Field(ge=0, le=(1 << 31) - 1)] = 0
 
 
-def router(gallery: Gallery) -> APIRouter:
-    """The routes of images that come from the page."""
-    routes = APIRouter(prefix="/api/models")
-    places = threading.BoundedSemaphore(SEARCHES)
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(prefix="/api/models/{index}")
+    registry, limiter = services.registry, services.limiter
+    slots = threading.BoundedSemaphore(MAX_SEARCHES)
 
-    @routes.post("/{index}/encode")
-    @in_line
-    def encode(index: int, given: Given, moment: int = 0, plane: PlaneName = "") -> dict[str, Any]:
-        atlas = gallery.atlas(index, moment)
-        image = given.image(atlas.model.image_shape)
-        found = land(atlas, image, plane=plane_of(atlas, plane) if plane else None)
-        labels, near = atlas.train.labels, found.neighbours
+    @routes.post("/encode")
+    @limiter.limit
+    def encode(
+        index: int, body: QueryImage, snapshot: int = 0, plane: PlaneName = ""
+    ) -> dict[str, Any]:
+        """Encode an image and locate it on the map."""
+        latent_map = registry.latent_map(index, snapshot)
+        image = body.image(latent_map.model.image_shape)
+        location = locate_query(
+            latent_map, image, plane=latent_map.named_plane(plane) if plane else None
+        )
+        labels, nearest = latent_map.encoded.train.labels, location.neighbours
+        numbers, distances = nearest.index[0].tolist(), nearest.distance[0].tolist()
         return {
-            "z": found.z[0].tolist(),
-            "x": found.place[0],
-            "y": found.place[1],
-            "off_plane": found.off_plane,
-            "ellipses": [plain(one) for one in found.ellipses],
-            "reconstruction": as_text(found.reconstruction),
-            "error": found.error,
-            "trust": trust_rows(found.trust)[0],
+            "z": location.z[0].tolist(),
+            "x": location.point[0],
+            "y": location.point[1],
+            "off_plane": location.distance_to_plane,
+            "ellipses": [ellipse_json(ellipse) for ellipse in location.ellipses],
+            "reconstruction": as_base64(location.reconstruction),
+            "error": location.error,
+            "trust": score_rows(location.scores)[0],
             "neighbours": [
                 {"number": n, "distance": d, "label": None if labels is None else int(labels[n])}
-                for n, d in zip(near.index[0].tolist(), near.distance[0].tolist(), strict=True)
+                for n, d in zip(numbers, distances, strict=True)
             ],
-            "classes": found.classes.tolist(),
+            "classes": location.class_probabilities.tolist(),
         }
 
-    def taking_a_place(atlas: Atlas, image: Pixels, wanted: Wanted, plane: Plane | None) -> Lines:
-        if not places.acquire(blocking=False):
-            raise UserError(f"{SEARCHES} searches are going on: stop one, or wait for it.")
-        try:
-            yield from search(atlas, image, wanted.label, wanted.seed, plane)
-        finally:
-            places.release()
+    @routes.post("/invert")
+    def invert(
+        index: int, body: SearchBody, snapshot: int = 0, plane: PlaneName = ""
+    ) -> StreamedResponse:
+        """Search for the latent of an image, and stream the steps of the search."""
+        latent_map = registry.latent_map(index, snapshot)
+        image = body.image(latent_map.model.image_shape)
+        shown = latent_map.named_plane(plane) if latent_map.can_encode else None
+        return json_lines(search_in_slot(latent_map, image, body, shown), limiter.iterate)
 
-    @routes.post("/{index}/invert")
-    def invert(index: int, wanted: Wanted, moment: int = 0, plane: PlaneName = "") -> Streamed:
-        """A JSON object a line, as `search` yields them."""
-        atlas = gallery.atlas(index, moment)
-        image = wanted.image(atlas.model.image_shape)
-        where = plane_of(atlas, plane) if atlas.has_map else None
-        steps = taking_a_place(atlas, image, wanted, where)
-        return streamed(steps, step_in_line)
+    def search_in_slot(
+        latent_map: LatentMap, image: Pixels, body: SearchBody, plane: Plane | None
+    ) -> JsonLines:
+        if not slots.acquire(blocking=False):
+            raise UserError(
+                f"{MAX_SEARCHES} searches are running: stop one, or wait for it.", code="busy"
+            )
+        try:
+            yield from invert_query(latent_map, image, body.label, body.seed, plane)
+        finally:
+            slots.release()
 
     return routes

@@ -1,4 +1,4 @@
-"""Images drawn from a model: their pixels, what is said of them, and files of them."""
+"""Routes of samples: their pixels, their assessment, and files of them."""
 
 from typing import Annotated, Any
 
@@ -8,99 +8,106 @@ from pydantic import BaseModel, Field
 
 from latentarium.data.dataset import to_uint8
 from latentarium.image_files import grid_npz, grid_png
-from latentarium.latent.copies import CopyCheck
-from latentarium.latent.prior_check import as_generator
-from latentarium.studio.limiter import in_line
-from latentarium.studio.protocol import MOST
-from latentarium.studio.registry import Gallery
-from latentarium.studio.routes.answers import binary, pixel_bytes, trust_rows
-from latentarium.studio.samples.critic import opinion_of
-from latentarium.studio.samples.draw import Draw, Way, draw
+from latentarium.latent.nearest_training import CopyCheck
+from latentarium.studio.protocol import MAX_IMAGES
+from latentarium.studio.responses import binary, pixel_bytes, score_rows
+from latentarium.studio.samples.assess import assess_each, describe_prior
+from latentarium.studio.samples.draw import SampleRequest, Way, draw
+from latentarium.studio.services import Services
 
 
-class Wish(BaseModel):
-    """What is drawn; see `Draw`."""
+class SampleQuery(BaseModel):
+    """What to sample; see `SampleRequest`."""
 
-    n: int = Field(default=16, ge=1, le=MOST)
+    n: int = Field(default=16, ge=1, le=MAX_IMAGES)
     seed: int = Field(default=0, ge=0, lt=2**32)
     truncation: float = Field(default=1.0, ge=0, le=10, allow_inf_nan=False)
     way: Way = "prior"
     label: str = Field(default="", max_length=400)
 
 
-Asked = Annotated[Wish, Query()]
+Samples = Annotated[SampleQuery, Query()]
 
 
-def router(gallery: Gallery) -> APIRouter:
-    """The routes of drawn images."""
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/api/models/{index}/samples")
-    checks: dict[str, CopyCheck] = {}
+    registry, limit = services.registry, services.limiter.limit
+    copy_checks: dict[str, CopyCheck] = {}
 
     @routes.get("/pixels")
-    @in_line
-    def pixels(index: int, wish: Asked) -> Response:
-        """uint8, image after image, row by row, channels last."""
-        images = to_uint8(draw(gallery.atlas(index), Draw(**wish.model_dump())).images)
+    @limit
+    def pixels(index: int, query: Samples) -> Response:
+        """Return uint8 images, one after the other, row by row, channels last."""
+        images = to_uint8(
+            draw(registry.latent_map(index), SampleRequest(**query.model_dump())).images
+        )
         return binary(pixel_bytes(images))
 
     @routes.get("/latents")
-    def latents(index: int, wish: Asked) -> Response:
-        """What the images are decoded from: float32, n rows."""
-        z = draw(gallery.atlas(index), Draw(**wish.model_dump())).z
+    def latents(index: int, query: Samples) -> Response:
+        """Return the latents of the samples as n rows of float32."""
+        z = draw(registry.latent_map(index), SampleRequest(**query.model_dump())).z
         return binary(z.numpy().astype("<f4").tobytes())
 
     @routes.get("/opinion")
-    @in_line
-    def opinion(index: int, wish: Asked) -> dict[str, Any]:
-        """What was asked for, what a judge sees, and how far to trust each image: rows of
-        `TRUST`, None where a measure is unknown."""
-        atlas = gallery.atlas(index)
-        drawn = draw(atlas, Draw(**wish.model_dump()))
-        said = opinion_of(atlas, drawn)
-        hard = drawn.asked is not None and not drawn.asked.dtype.is_floating_point
+    @limit
+    def assess(index: int, query: Samples) -> dict[str, Any]:
+        """Return the requested and the predicted class of each sample, and its scores.
+
+        The scores are rows of `SCORE_COLUMNS`, with None for unknown values.
+        """
+        latent_map = registry.latent_map(index)
+        drawn = draw(latent_map, SampleRequest(**query.model_dump()))
+        assessment = assess_each(latent_map, drawn)
+        has_labels = drawn.labels is not None and not drawn.labels.dtype.is_floating_point
         return {
-            "asked": drawn.asked.tolist() if hard and drawn.asked is not None else None,
-            "judged": None if said.judged is None else said.judged.tolist(),
-            "sure": None if said.sure is None else rounded(said.sure),
-            "trust": trust_rows(said.trust),
-            "usually_off": said.usually_off,
-            "usually_sure": said.usually_sure,
+            "asked": drawn.labels.tolist() if has_labels and drawn.labels is not None else None,
+            "judged": None if assessment.predicted is None else assessment.predicted.tolist(),
+            "sure": None if assessment.confidence is None else rounded(assessment.confidence),
+            "trust": score_rows(assessment.scores),
+            "usually_off": assessment.held_out_off,
+            "usually_sure": assessment.held_out_confident,
         }
 
     @routes.get("/prior")
-    @in_line
+    @limit
     def prior(index: int, seed: Annotated[int, Query(ge=0, lt=2**32)] = 0) -> dict[str, Any]:
-        """What becomes of many draws from the prior; see `as_generator`."""
-        return as_generator(gallery.atlas(index), seed)
+        """Assess many samples from the prior; see `describe_prior`."""
+        return describe_prior(registry.latent_map(index), seed)
 
     @routes.get("/copies")
-    @in_line
-    def copies(index: int, wish: Asked) -> dict[str, Any]:
-        """The nearest training image of each, by its number on the map."""
-        atlas = gallery.atlas(index)
-        check = checks.setdefault(atlas.data.card.fingerprint, CopyCheck(atlas.data))
-        found = check(draw(atlas, Draw(**wish.model_dump())).images)
+    @limit
+    def copies(index: int, query: Samples) -> dict[str, Any]:
+        """Return the number of the nearest training image of each sample."""
+        latent_map = registry.latent_map(index)
+        check = copy_checks.setdefault(
+            latent_map.data.card.fingerprint, CopyCheck(latent_map.data)
+        )
+        nearest = check(draw(latent_map, SampleRequest(**query.model_dump())).images)
         return {
-            "number": found.number.tolist(),
-            "distance": rounded(found.distance),
-            "nearer": rounded(found.nearer),
-            "held_out": len(check.usual),
+            "number": nearest.number.tolist(),
+            "distance": rounded(nearest.distance),
+            "nearer": rounded(nearest.nearer),
+            "held_out": len(check.reference),
         }
 
     @routes.get("/grid.png")
-    @in_line
-    def picture(index: int, wish: Asked) -> Response:
-        images = draw(gallery.atlas(index), Draw(**wish.model_dump())).images
+    @limit
+    def grid(index: int, query: Samples) -> Response:
+        images = draw(registry.latent_map(index), SampleRequest(**query.model_dump())).images
         return Response(grid_png(images), media_type="image/png")
 
     @routes.get("/images.npz")
-    @in_line
-    def arrays(index: int, wish: Asked) -> Response:
-        return binary(grid_npz(draw(gallery.atlas(index), Draw(**wish.model_dump())).images))
+    @limit
+    def arrays(index: int, query: Samples) -> Response:
+        return binary(
+            grid_npz(draw(registry.latent_map(index), SampleRequest(**query.model_dump())).images)
+        )
 
     return routes
 
 
 def rounded(values: torch.Tensor) -> list[float]:
-    """As JSON numbers, with the digits that a person reads."""
+    """Return numbers with four decimals."""
     return [round(value, 4) for value in values.tolist()]

@@ -1,50 +1,57 @@
-"""A model at the moments of its training: what is watched at each."""
+"""Routes of a model's training snapshots: what the time machine shows of each."""
 
 import numpy as np
 from fastapi import APIRouter, Response
 
 from latentarium.data.dataset import to_uint8
-from latentarium.latent.animation import film
-from latentarium.latent.snapshots import scene, witnesses
-from latentarium.studio.limiter import in_line
-from latentarium.studio.registry import Gallery, Missing
-from latentarium.studio.routes.answers import binary, pixel_bytes
+from latentarium.latent.animation import snapshots_gif
+from latentarium.latent.snapshots import snapshot_images, watched_images
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.priority_lock import priority_lock
+from latentarium.studio.responses import binary, pixel_bytes
+from latentarium.studio.services import Services
 
 
-def router(gallery: Gallery) -> APIRouter:
-    """The routes of moments."""
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/api/models/{index}")
+    registry, limit = services.registry, services.limiter.limit
 
-    @routes.get("/moments/{moment}")
-    @in_line
-    def moment_of(index: int, moment: int) -> Response:
-        """u32 samples, u32 columns, u32 reconstructions, then the pixels of all of them: uint8,
-        row by row, channels last. After it, the moment's decodes and map answer at once."""
-        atlas = gallery.atlas(index, moment)
-        with atlas.in_turn:
-            found = scene(atlas.model, atlas.data)
-        atlas.prepare()
-        rebuilt = b"" if found.rebuilt is None else pixel_bytes(to_uint8(found.rebuilt))
+    @routes.get("/snapshots/{number}")
+    @limit
+    def snapshot(index: int, number: int) -> Response:
+        """Return samples and reconstructions of a snapshot.
+
+        u32 number of samples, u32 columns, u32 number of reconstructions, then the pixels of all:
+        uint8, row by row, channels last. Later requests for this snapshot are answered at once.
+        """
+        latent_map = registry.latent_map(index, number)
+        with priority_lock(latent_map):
+            shown = snapshot_images(latent_map.model, latent_map.data)
+        latent_map.prepare()
+        rebuilt = (
+            b"" if shown.reconstructions is None else pixel_bytes(to_uint8(shown.reconstructions))
+        )
         counts = (
-            len(found.samples),
-            found.columns,
-            0 if found.rebuilt is None else len(found.rebuilt),
+            len(shown.samples),
+            shown.columns,
+            0 if shown.reconstructions is None else len(shown.reconstructions),
         )
         header = np.array(counts, "<u4").tobytes()
-        return binary(header + pixel_bytes(to_uint8(found.samples)) + rebuilt)
+        return binary(header + pixel_bytes(to_uint8(shown.samples)) + rebuilt)
 
-    @routes.get("/witnesses")
-    def witnesses_of(index: int) -> Response:
-        """The held-out images whose reconstructions are watched, as pixels."""
-        return binary(pixel_bytes(witnesses(gallery[index].atlas.data).images))
+    @routes.get("/held-out")
+    def held_out(index: int) -> Response:
+        """Return the held-out images that are reconstructed at each snapshot, as pixels."""
+        return binary(pixel_bytes(watched_images(registry[index].latent_map.data).images))
 
-    @routes.get("/film")
-    @in_line
-    def film_of(index: int) -> Response:
-        """All moments as a GIF."""
-        history = gallery[index].history
+    @routes.get("/animation.gif")
+    @limit
+    def animation(index: int) -> Response:
+        """Return all snapshots as an animated GIF."""
+        history = registry[index].history
         if history is None or not len(history):
-            raise Missing("This model kept no moments of its training.")
-        return Response(film(history), media_type="image/gif")
+            raise NotFoundError("This model has no snapshots.", code="no-snapshots")
+        return Response(snapshots_gif(history), media_type="image/gif")
 
     return routes

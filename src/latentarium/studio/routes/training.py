@@ -1,4 +1,4 @@
-"""Trainings: which there are, what becomes of them, and them as they go on."""
+"""Routes of trainings: list, start, pause, resume, stop, show."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,15 @@ from pydantic import BaseModel, Field
 
 from latentarium import presets
 from latentarium.errors import UserError
-from latentarium.studio.redact import brief
-from latentarium.studio.registry import Missing
-from latentarium.studio.training.jobs import NAMED, Trainings, Wish
-from latentarium.studio.training.uploads import UPLOAD
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.services import Services
+from latentarium.studio.training.jobs import BUILT_IN_DATA, TrainingRequest
+from latentarium.studio.training.status import describe_model
+from latentarium.studio.training.uploads import UPLOAD_PREFIX
 
 
-class Asked(BaseModel):
-    """What is to be trained, as the page asks for it."""
+class TrainingBody(BaseModel):
+    """A `TrainingRequest` as the page sends it."""
 
     preset: str = Field(max_length=64)
     data: str = Field(max_length=200)
@@ -24,15 +25,17 @@ class Asked(BaseModel):
     steps: int | None = Field(default=None, ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**32)
 
-    def wish(self) -> Wish:
-        return Wish(
+    def to_request(self) -> TrainingRequest:
+        """Return the request."""
+        return TrainingRequest(
             preset=self.preset, data=self.data, name=self.name, steps=self.steps, seed=self.seed
         )
 
 
-def router(trainings: Trainings) -> APIRouter:
-    """The routes of trainings."""
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/api")
+    trainings = services.trainings
 
     @routes.get("/runs")
     def runs() -> list[dict[str, Any]]:
@@ -40,16 +43,17 @@ def router(trainings: Trainings) -> APIRouter:
 
     @routes.get("/choices")
     def choices() -> dict[str, Any]:
-        """Presets and images to choose from."""
+        """Return the presets and data sets to choose from."""
+        uploads = [UPLOAD_PREFIX + report["name"] for report in services.uploads.reports()]
         return {
-            "presets": [describe(name) for name in presets.PRESETS],
-            "data": [*NAMED, *(UPLOAD + one["name"] for one in trainings.uploads.kept())],
+            "presets": [describe_preset(name) for name in presets.all_presets()],
+            "data": [*BUILT_IN_DATA, *uploads],
             "folder": str(trainings.folder),
         }
 
     @routes.post("/runs")
-    def start(asked: Asked) -> dict[str, Any]:
-        return trainings.info(trainings.start(asked.wish()))
+    def start(body: TrainingBody) -> dict[str, Any]:
+        return trainings.info(trainings.start(body.to_request()))
 
     @routes.get("/runs/{name}")
     def run(name: str) -> dict[str, Any]:
@@ -59,46 +63,47 @@ def router(trainings: Trainings) -> APIRouter:
     def forget(name: str) -> None:
         trainings.forget(name)
 
-    def add(act: Callable[[str], None]) -> None:
-        """A route that does something with a run, and says how it then is."""
+    def add_action(action: Callable[[str], None]) -> None:
+        """Add a route that performs an action on a run and returns its state afterwards."""
 
-        @routes.post(f"/runs/{{name}}/{act.__name__}", name=act.__name__)
-        def done(name: str) -> dict[str, Any]:
-            act(name)
+        @routes.post(f"/runs/{{name}}/{action.__name__}", name=action.__name__)
+        def perform(name: str) -> dict[str, Any]:
+            action(name)
             return trainings.info(name)
 
-    for act in (trainings.pause, trainings.resume, trainings.stop):
-        add(act)
+    for action in (trainings.pause, trainings.resume, trainings.stop):
+        add_action(action)
 
     @routes.post("/runs/{name}/show")
     def show(name: str) -> dict[str, Any]:
-        """Puts its model on show, and says its number, or why it can't be shown: the page tries
-        with each run that has ended."""
+        """Load a run's model and return its number, or why that is impossible.
+
+        This is not an error status, since the page tries it with every run that has ended.
+        """
         trainings.run(name)
         try:
             return {"model": trainings.show(name), "why": ""}
         except UserError as error:
-            why = brief(str(error), trainings.gallery, trainings.folder)
-            return {"model": None, "why": why}
+            return {"model": None, "why": services.describe_error(error)}
 
     @routes.get("/runs/{name}/samples/{step}")
-    def sample(name: str, step: int) -> Response:
-        """The picture of the samples at a step."""
+    def samples(name: str, step: int) -> Response:
+        """Return the image grid of the samples at a step."""
         path = trainings.run(name).samples().get(step)
         if path is None:
-            raise Missing(f"{name} has no samples of step {step}: reload the page.")
+            raise NotFoundError(f"{name} has no samples of step {step}: reload the page.")
         return FileResponse(path, media_type="image/png")
 
     return routes
 
 
-def describe(name: str) -> dict[str, Any]:
-    """A preset, as the page must know it."""
+def describe_preset(name: str) -> dict[str, Any]:
+    """Return what the page needs to know about a preset, in plain values."""
     config = presets.get(name)
     return {
         "name": name,
-        "words": " ".join((presets.PRESETS[name].__doc__ or "").split()),
-        "family": "gan" if config.model.adversarial else "autoencoder",
+        "words": " ".join((presets.all_presets()[name].__doc__ or "").split()),
+        **describe_model(config.model),
         "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,
         "steps": config.train.steps,

@@ -1,39 +1,39 @@
-"""Images of the visitor's own: one file after the other, then what they are."""
+"""Routes of uploads: one request per file, then a check of all files."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from fastapi import Path as InPath
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 
-from latentarium.studio.limiter import Streamed
-from latentarium.studio.routes.answers import streamed
-from latentarium.studio.training.uploads import Uploads
+from latentarium.studio.responses import StreamedResponse, json_lines
+from latentarium.studio.services import Services
 
-Name = Annotated[str, InPath(max_length=64)]
+Name = Annotated[str, PathParameter(max_length=64)]
 
 
-def router(uploads: Uploads) -> APIRouter:
-    """The routes of uploads."""
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/api/uploads")
+    uploads = services.uploads
 
     @routes.get("")
-    def kept() -> list[dict[str, Any]]:
-        return uploads.kept()
+    def reports() -> list[dict[str, Any]]:
+        return uploads.reports()
 
     @routes.post("/{name}")
     def begin(name: Name) -> None:
         uploads.begin(name)
 
     @routes.put("/{name}/{path:path}")
-    async def take(name: Name, path: str, request: Request) -> None:
-        """A file, as it is."""
-        await uploads.take(name, path, request.stream())
+    async def receive(name: Name, path: str, request: Request) -> None:
+        """Receive one file as the raw body."""
+        await uploads.receive(name, path, request.stream())
 
     @routes.post("/{name}/end")
-    def end(name: Name) -> Streamed:
-        """All has come: what is it?"""
-        return streamed(uploads.end(name))
+    def complete(name: Name) -> StreamedResponse:
+        """Check the upload and stream progress, then the report."""
+        return json_lines(uploads.complete(name))
 
     @routes.delete("/{name}/part")
     def cancel(name: Name) -> None:
@@ -44,8 +44,7 @@ def router(uploads: Uploads) -> APIRouter:
         uploads.remove(name)
 
     @routes.get("/{name}/pictures/{number}")
-    def picture(name: Name, number: Annotated[int, InPath(ge=0, lt=100)]) -> FileResponse:
-        """One of a few that are shown."""
-        return FileResponse(uploads.picture(name, number), media_type="image/png")
+    def thumbnail(name: Name, number: Annotated[int, PathParameter(ge=0, lt=100)]) -> FileResponse:
+        return FileResponse(uploads.thumbnail(name, number), media_type="image/png")
 
     return routes

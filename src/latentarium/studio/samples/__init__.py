@@ -1,1 +1,1 @@
-"""Images drawn from models, and what is said of them."""
+"""Samples from the open models, and their assessment."""

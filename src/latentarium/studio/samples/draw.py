@@ -1,4 +1,4 @@
-"""What Generate and Compare draw: images, as `sample` and the command line make them."""
+"""Samples for Generate and Compare, the same as those of `sample` and of the command line."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,69 +6,71 @@ from typing import Literal
 import torch
 from torch.nn.functional import one_hot
 
-from latentarium.latent.class_samples import class_gaussian, gaussian_latents
-from latentarium.latent.latent_map import Atlas
+from latentarium.latent.class_samples import class_gaussian, draw_latents
+from latentarium.latent.latent_map import LatentMap
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
 from latentarium.models.labels import class_index
 from latentarium.shapes import Images, Labels, Latents, SoftLabels, SoftLabelSet
+from latentarium.studio.priority_lock import priority_lock
 
 Way = Literal["prior", "gaussian", "turn"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
-    """What is drawn."""
+class SampleRequest:
+    """What to sample."""
 
     n: int
     seed: int = 0
     truncation: float = 1.0
     way: Way = "prior"
     """prior: from p(z), under the label if there is one; gaussian: from the Gaussian of a class's
-    latents; turn: from p(z), under each class in turn where the model takes one."""
+    latents; turn: from p(z), under each class in turn if the model takes one."""
     label: str = ""
     """A class by number or name, or a blend; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """What was drawn."""
+class Samples:
+    """Samples with their latents."""
 
     images: Images
     z: Latents
-    asked: Labels | SoftLabels | None
-    """The classes asked for; None where nothing was."""
+    labels: Labels | SoftLabels | None
+    """The classes asked for; None without."""
 
 
-def draw(atlas: Atlas, wish: Draw) -> Drawn:
-    """Draws images.
+def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
+    """Draw samples.
 
     Raises:
-        UserError: A label that the model takes not or knows not, or no Gaussian of a class.
+        UserError: A label that the model doesn't take or know (codes "label-not-taken" and
+            "unknown-class"), or no Gaussian of a class (code "no-class-gaussian").
     """
-    model = atlas.model
-    settings = {"seed": wish.seed, "truncation": wish.truncation}
-    with atlas.in_turn:
-        if wish.way == "gaussian":
-            known = atlas.codes if atlas.has_map else None
-            gaussian = class_gaussian(model, atlas.data, wish.label, known)
-            z = gaussian_latents(gaussian, wish.n, **settings)
-            asked = torch.full((wish.n,), class_index(wish.label, atlas.data.card.classes))
-            return Drawn(images=decode(model, z), z=z, asked=asked)
-        label: object = wish.label or None
-        if wish.way == "turn":
-            turns = [i % model.num_classes for i in range(wish.n)] if model.takes_label else None
-            label = turns
-        z, asked = model.latents(wish.n, label, **settings)
-        return Drawn(images=model.sample(wish.n, label, **settings), z=z.cpu(), asked=asked)
+    model = latent_map.model
+    options = {"seed": request.seed, "truncation": request.truncation}
+    with priority_lock(latent_map):
+        if request.way == "gaussian":
+            latents = latent_map.latents if latent_map.can_encode else None
+            gaussian = class_gaussian(model, latent_map.data, request.label, latents)
+            z = draw_latents(gaussian, request.n, **options)
+            number = class_index(request.label, latent_map.data.card.classes)
+            labels = torch.full((request.n,), number)
+            return Samples(images=decode(model, z), z=z, labels=labels)
+        label: object = request.label or None
+        if request.way == "turn":
+            in_turn = [i % model.num_classes for i in range(request.n)]
+            label = in_turn if model.takes_label else None
+        z, labels = model.latents(request.n, label, **options)
+        images = model.sample(request.n, label, **options)
+        return Samples(images=images, z=z.cpu(), labels=labels)
 
 
-def weights_of(model: LatentModel, asked: Labels | SoftLabels | None) -> SoftLabelSet | None:
-    """What a model's decoder is told of the classes asked for; None where it is told nothing."""
-    if asked is None or not model.decodes_label:
+def decoder_weights(model: LatentModel, labels: Labels | SoftLabels | None) -> SoftLabelSet | None:
+    """Return the class weights that a model's decoder sees; None if it sees none."""
+    if labels is None or not model.decodes_label:
         return None
-    return (
-        asked.cpu()
-        if asked.is_floating_point()
-        else one_hot(asked.cpu(), model.num_classes).float()
-    )
+    if labels.is_floating_point():
+        return labels.cpu()
+    return one_hot(labels.cpu(), model.num_classes).float()

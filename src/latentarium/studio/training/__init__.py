@@ -1,1 +1,1 @@
-"""Trainings as the page starts, follows and ends them."""
+"""Runs and uploads: start, follow, pause, check."""

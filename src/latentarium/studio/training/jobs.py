@@ -1,4 +1,4 @@
-"""Trainings as the page sees them: which there are, and what can be done with them."""
+"""Trainings that the page shows, and what can be done with them."""
 
 import os
 import re
@@ -12,204 +12,243 @@ from typing import Any
 from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.run.jsonl import OF_ANOTHER_HAND
-from latentarium.studio.processes import Processes, interrupt, is_ours
-from latentarium.studio.redact import brief
-from latentarium.studio.registry import SHIPPED, Gallery, Missing
-from latentarium.studio.training.status import State, about, progress_of, state_of
-from latentarium.studio.training.uploads import UPLOAD, Uploads, require_plain
-from latentarium.training.train import finish
+from latentarium.run.jsonl import MALFORMED
+from latentarium.studio.child_processes import (
+    ChildProcesses,
+    CommandLine,
+    is_latentarium,
+    terminate,
+)
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.redact import redact_paths
+from latentarium.studio.registry import SHIPPED, ModelRegistry
+from latentarium.studio.training.status import (
+    State,
+    describe_model,
+    describe_run,
+    progress_of,
+    state_of,
+)
+from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads, require_valid_name
+from latentarium.training import finish
 
-NAMED = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
-"""What can be trained on with no file of one's own."""
+BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
+"""Data sets that need no files of the user's."""
 SNAPSHOTS = 24
-RESERVED = ("uploads",)
-"""Names in the folder of runs that are taken by others."""
-MOST_AT_ONCE = 4
-"""Trainings begun from the page: more would all come to a stand."""
-STOP_SECONDS = 60.0
-"""For a step in progress and its checkpoint."""
+"""Snapshots of a training that the page starts."""
+RESERVED_NAMES = ("uploads",)
+"""Names in the folder of runs that runs may not have."""
+MAX_TRAININGS = 4
+"""Trainings that the page may run at the same time."""
+STOP_TIMEOUT = 60.0
+"""Seconds for the current step and its checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is to be trained."""
+class TrainingRequest:
+    """A training that the page requests."""
 
     preset: str
     data: str
-    """One of `NAMED`, or upload: and the name of an upload."""
+    """One of `BUILT_IN_DATA`, or upload:NAME."""
     name: str
-    """Of the folder."""
+    """The name of the run's folder."""
     steps: int | None
-    """None: the preset's."""
+    """None: as the preset says."""
     seed: int
 
 
-class Trainings:
-    """The runs on show, those in a folder, and those that are started there.
+class TrainingJobs:
+    """The runs that the registry shows, those in a folder, and those that are started there.
+
+    Runs have names that contain no path; two runs with the same folder name get a number.
 
     Arguments:
         folder: Where runs are found and started; it need not exist.
-        gallery: The models on show.
-        uploads: Images of the visitor's own.
+        registry: The models that the page shows.
+        uploads: The user's images.
+        command: Makes the command lines; None: `latentarium_command`.
     """
 
-    def __init__(self, folder: Path, gallery: Gallery, uploads: Uploads) -> None:
-        self.folder, self.gallery, self.uploads = folder, gallery, uploads
-        self.processes = Processes(folder / ".studio" / "train")
-        self._given = [one.run.folder for one in gallery if one.run and not _ships(one.run.folder)]
-        self._steady = threading.Lock()
+    def __init__(
+        self,
+        folder: Path,
+        registry: ModelRegistry,
+        uploads: Uploads,
+        command: CommandLine | None = None,
+    ) -> None:
+        self.folder, self.registry, self.uploads = folder, registry, uploads
+        self.command_line = command
+        self.processes = ChildProcesses(folder / ".studio" / "train", command)
+        self._initial_folders = [f for f in registry.run_folders() if not _is_shipped(f)]
+        self._start_lock = threading.Lock()
 
-    # ----------------------------------------------------------------------------- which there are
+    # ------------------------------------------------------------------------------------ queries
 
     def folders(self) -> dict[str, Path]:
-        """The folders of all runs by a name that holds nothing of the path: those that were on
-        show from the beginning, then those in the folder, then those whose process has not made
-        one yet, or failed before."""
-        found = list(self._given)
+        """Return the folders of all runs by name.
+
+        First the runs that were shown at the start, then those in the folder, then those whose
+        process has not created a folder yet or failed before.
+        """
+        candidates = list(self._initial_folders)
         if self.folder.is_dir():
-            found += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
-        for name in self.processes.names():
-            started = self.processes.started(name)
-            if started and (self.processes.lives(name) or self.processes.failure(name)):
-                found.append(started.folder)
-        named: dict[str, Path] = {}
-        seen: set[Path] = set()
-        for folder in found:
-            place = folder.resolve()
-            if place in seen or not place.name.isprintable():
+            candidates += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
+        for key in self.processes.names():
+            record = self.processes.record(key)
+            if record and (self.processes.is_running(key) or self.processes.failure(key)):
+                candidates.append(record.folder)
+        by_name: dict[str, Path] = {}
+        known: set[Path] = set()
+        for folder in candidates:
+            path = folder.resolve()
+            if path in known or not path.name.isprintable():
                 continue
-            seen.add(place)
-            name, number = place.name, 1
-            while name in named:
+            known.add(path)
+            name, number = path.name, 1
+            while name in by_name:
                 number += 1
-                name = f"{place.name}~{number}"
-            named[name] = folder
-        return named
+                name = f"{path.name}~{number}"
+            by_name[name] = folder
+        return by_name
 
     def folder_of(self, name: str) -> Path:
-        """Where a run lies.
+        """Return the folder of a run.
 
         Raises:
-            Missing: There is no such run.
+            NotFoundError: There is no such run (code "unknown-run").
         """
         folder = self.folders().get(name)
         if folder is None:
-            raise Missing(f"There is no run {name[:80]} here: reload the page.")
+            raise NotFoundError(
+                f"There is no run named {name[:80]!r}: reload the page.", code="unknown-run"
+            )
         return folder
 
     def run(self, name: str) -> Run:
-        """A run.
+        """Return a run.
 
         Raises:
-            Missing: There is no such run, or it has not begun yet.
+            NotFoundError: There is no such run (code "unknown-run"), or it has no folder yet (code
+                "not-started").
         """
         folder = self.folder_of(name)
         if not Run.is_at(folder):
-            raise Missing(f"{name} has not begun yet: wait for it.")
+            raise NotFoundError(f"{name} has not started yet: wait for it.", code="not-started")
         return Run(folder)
 
     def infos(self) -> list[dict[str, Any]]:
-        """All of them, as the page must know them; those that are gone meanwhile are left out."""
-        found = []
+        """Describe all runs in plain values; runs that are deleted meanwhile are left out."""
+        infos = []
         for name, folder in self.folders().items():
             try:
-                found.append(self.info(name, folder))
+                infos.append(self.info(name, folder))
             except (UserError, OSError):
                 continue
-        return found
+        return infos
 
     def info(self, name: str, folder: Path | None = None) -> dict[str, Any]:
-        """One of them, as the page must know it."""
-        folder = self.folder_of(name) if folder is None else folder
-        key = key_of(folder)
-        lives = self.processes.lives(key)
-        failure = brief(self.processes.failure(key), self.gallery, self.folder)
-        begun = {"id": name, "name": name, "folder": str(folder), "failure": failure}
-        if not Run.is_at(folder):
-            return begun | self._not_yet(key, lives)
-        try:
-            return begun | self._read(folder, lives, failure)
-        except UserError as error:  # it is listed all the same, and says why
-            reason = str(error)
-        except OF_ANOTHER_HAND as error:
-            reason = f"{folder} holds what latentarium did not write ({error}): move that away."
-        why = brief(reason, self.gallery, self.folder)
-        return begun | self._not_yet(key, lives) | {"state": "failed", "failure": why}
+        """Describe a run in plain values; one that can't be read is described as failed.
 
-    def _read(self, folder: Path, lives: bool, failure: str) -> dict[str, Any]:
-        """Of a training that has a folder."""
+        Arguments:
+            name: The name of the run.
+            folder: Its folder, if the caller knows it.
+
+        Raises:
+            NotFoundError: There is no such run (code "unknown-run").
+        """
+        folder = self.folder_of(name) if folder is None else folder
+        key = process_name(folder)
+        running = self.processes.is_running(key)
+        failure = self.redact(self.processes.failure(key))
+        common = {"id": name, "name": name, "folder": str(folder), "failure": failure}
+        if not Run.is_at(folder):
+            return common | self._describe_record(key, running)
+        try:
+            return common | self._describe_folder(folder, running, failure)
+        except UserError as error:
+            reason = str(error)
+        except MALFORMED as error:
+            reason = (
+                f"{folder} contains a file that latentarium did not write ({error}): move it away."
+            )
+        record = self._describe_record(key, running)
+        return common | record | {"state": "failed", "failure": self.redact(reason)}
+
+    def redact(self, message: str) -> str:
+        """Return a message without the parent folders of runs."""
+        return redact_paths(message, [self.folder, *self.registry.run_folders()])
+
+    def _describe_folder(self, folder: Path, running: bool, failure: str) -> dict[str, Any]:
         run = Run(folder)
-        state = state_of(run, lives=lives, failure=failure)
+        state = state_of(run, running=running, failure=failure)
         return {
             "failure": "" if state in ("training", "waiting", "done") else failure,
-            **about(run),
+            **describe_run(run),
             "state": state,
             **progress_of(run, state),
-            "model": self._shown(folder),
-            "has_weights": run.ends_at() is not None,
-            "moments": run.snapshots(),
+            "model": self.registry.index_of(folder),
+            "has_weights": run.weights_step() is not None,
+            "snapshots": run.snapshots(),
             "samples": list(run.samples()),
         }
 
-    def _not_yet(self, key: str, lives: bool) -> dict[str, Any]:
-        """Of a training whose process has not made the folder, or failed before."""
-        started = self.processes.started(key)
-        words = started.arguments if started else ()
-        asked = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE ...
-        preset = asked.get("train", "")
-        config = presets.get(preset) if preset in presets.PRESETS else None
-        usual = config.train.steps if config else 0
-        state: State = "waiting" if lives else "failed"
+    def _describe_record(self, key: str, running: bool) -> dict[str, Any]:
+        """Describe a training without a readable folder by the command that started it."""
+        record = self.processes.record(key)
+        words = record.arguments if record else ()
+        options = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE
+        preset = options.get("train", "")
+        config = presets.get(preset) if preset in presets.all_presets() else None
+        no_model = {"kind": "", "adversarial": False, "has_encoder": False}
+        default_steps = config.train.steps if config else 0
+        state: State = "waiting" if running else "failed"
         return {
             "preset": preset,
-            "family": ("gan" if config.model.adversarial else "autoencoder") if config else "",
-            "loss": None, "equilibrium": None, "data": asked.get("--data", ""),
-            "seed": int(asked.get("--train.seed", 0)), "state": state,
-            "step": 0, "steps": int(asked.get("--train.steps", usual)), "seconds": 0.0,
-            "seconds_left": None, "model": None, "has_weights": False, "moments": [],
+            **(describe_model(config.model) if config else no_model),
+            "loss": None, "equilibrium": None, "data": options.get("--data", ""),
+            "seed": int(options.get("--train.seed", 0)), "state": state,
+            "step": 0, "steps": int(options.get("--train.steps", default_steps)), "seconds": 0.0,
+            "seconds_left": None, "model": None, "has_weights": False, "snapshots": [],
             "samples": [],
         }  # fmt: skip
 
-    def _shown(self, folder: Path) -> int | None:
-        """Its number in the gallery."""
-        for index, one in enumerate(self.gallery):
-            if one.run is not None and one.run.folder.resolve() == folder.resolve():
-                return index
-        return None
+    # ------------------------------------------------------------------------------------ actions
 
-    # ---------------------------------------------------------------------------- what can be done
-
-    def start(self, wish: Wish) -> str:
-        """Begins a training, and says what it is called.
+    def start(self, request: TrainingRequest) -> str:
+        """Start a training and return its name.
 
         Raises:
-            UserError: The name is taken or none, or nothing can be written there.
+            UserError: The name is invalid (code "invalid-name") or taken (code "name-taken"), the
+                preset or the data don't exist, too many trainings are running (code
+                "too-many-trainings"), or the folder can't be written.
         """
-        require_plain(wish.name)
-        folder = self.folder / wish.name
+        require_valid_name(request.name)
+        folder = self.folder / request.name
         arguments = [
-            *self.command(wish), "--run", str(folder), "--train.snapshots", str(SNAPSHOTS),
+            *self.train_arguments(request), "--run", str(folder),
+            "--train.snapshots", str(SNAPSHOTS),
         ]  # fmt: skip
-        with self._steady:
-            taken = folder.exists() or wish.name.lower() in RESERVED
-            if taken or self.processes.lives(key_of(folder)):
+        with self._start_lock:
+            taken = folder.exists() or request.name.lower() in RESERVED_NAMES
+            if taken or self.processes.is_running(process_name(folder)):
                 raise UserError(
-                    f"There is a {wish.name} already: call it {self.proposal(wish.name)}."
+                    f"The name {request.name} is taken: use {self.free_name(request.name)}.",
+                    code="name-taken",
                 )
-            self._require_room()
-            self.processes.start(key_of(folder), folder, arguments)
+            self._require_free_slot()
+            self.processes.start(process_name(folder), folder, arguments)
         return next(n for n, f in self.folders().items() if f.resolve() == folder.resolve())
 
-    def _require_room(self) -> None:
-        if sum(map(self.processes.lives, self.processes.names())) >= MOST_AT_ONCE:
+    def _require_free_slot(self) -> None:
+        if sum(map(self.processes.is_running, self.processes.names())) >= MAX_TRAININGS:
             raise UserError(
-                f"{MOST_AT_ONCE} trainings are going on, as many as are begun from here: pause "
-                "one, or wait for it."
+                f"{MAX_TRAININGS} trainings are running, the most at a time: pause one or wait.",
+                code="too-many-trainings",
             )
 
-    def proposal(self, name: str) -> str:
-        """The name with the first number after it that is free."""
+    def free_name(self, name: str) -> str:
+        """Return the name with the smallest number appended that makes it unused."""
         stem = re.sub(r"-\d+$", "", name)
         number = 2
         while (self.folder / f"{stem}-{number}").exists():
@@ -217,107 +256,127 @@ class Trainings:
         return f"{stem}-{number}"
 
     def pause(self, name: str) -> None:
-        """Tells the process that trains a run to save what it has and end.
+        """Ask the process that trains a run to save a checkpoint and end.
 
         Raises:
-            UserError: It is not training, or its process is none that can be told.
+            UserError: The run is not training (code "not-training"), or its process can't be
+                signalled from here (code "foreign-process").
         """
         folder = self.folder_of(name)
-        key = key_of(folder)
-        held = Run.is_at(folder) and Run(folder).is_held()
-        if not held and self.processes.lives(key):
-            self.processes.end(key)
+        key = process_name(folder)
+        locked = Run.is_at(folder) and Run(folder).is_locked()
+        if not locked and self.processes.is_running(key):
+            self.processes.stop(key)
             return
-        if not held:
-            raise UserError(f"{name} is not training: there is nothing to pause.")
-        pid = Run(folder).holder()
-        if pid is None or pid == os.getpid() or not is_ours(pid):
+        if not locked:
             raise UserError(
-                f"{name} is trained by a process that can't be told from here: press Ctrl-C where "
-                "it was started."
+                f"{name} is not training: there is nothing to pause.", code="not-training"
             )
-        interrupt(pid)
+        pid = Run(folder).lock_owner()
+        if pid is None or pid == os.getpid() or not is_latentarium(pid):
+            raise UserError(
+                f"{name} is trained by a process that the studio can't signal: press Ctrl-C where "
+                "it was started.",
+                code="foreign-process",
+            )
+        terminate(pid)
 
     def resume(self, name: str) -> None:
-        """Goes on with a training that was paused, stopped, or failed.
+        """Continue a training that was paused or stopped, or failed.
 
         Raises:
-            UserError: It is training, or done.
+            UserError: The run is training or done (code "not-resumable"), or too many trainings
+                are running (code "too-many-trainings").
         """
         folder = self.folder_of(name)
-        key = key_of(folder)
-        with self._steady:
+        key = process_name(folder)
+        with self._start_lock:
             state = self.info(name)["state"]
             if state not in ("paused", "stopped", "failed"):
-                raise UserError(f"{name} is {state}: there is nothing to go on with.")
-            started = self.processes.started(key)
-            begun = Run.is_at(folder)
-            again = ("resume", str(folder)) if begun or not started else started.arguments
-            self._require_room()
-            self.processes.start(key, folder, again)
+                raise UserError(
+                    f"{name} is {state}: there is nothing to resume.", code="not-resumable"
+                )
+            record = self.processes.record(key)
+            if record is None or Run.is_at(folder):
+                arguments = ("resume", str(folder))
+            else:
+                arguments = record.arguments
+            self._require_free_slot()
+            self.processes.start(key, folder, arguments)
 
     def stop(self, name: str) -> None:
-        """Ends a training early, and makes what it has learned the weights for use.
+        """End a training early and make its newest checkpoint the final weights.
 
         Raises:
-            UserError: It has not learned anything yet, or its process does not end.
+            UserError: The run has ended (code "not-training"), has no checkpoint yet, or its
+                process doesn't end in time (code "timeout").
         """
         state = self.info(name)["state"]
         if state in ("done", "stopped"):
-            raise UserError(f"{name} is {state}: there is nothing to stop.")
+            raise UserError(f"{name} is {state}: there is nothing to stop.", code="not-training")
         if state in ("training", "waiting"):
             self.pause(name)
-        until = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + STOP_TIMEOUT
         while self.info(name)["state"] in ("training", "waiting"):
-            if time.monotonic() > until:
-                raise UserError(f"{name} still takes its step: press Stop again in a while.")
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"{name} has not finished its current step: press Stop again in a while.",
+                    code="timeout",
+                )
             time.sleep(0.05)
         finish(self.run(name).folder)
 
     def forget(self, name: str) -> None:
-        """Takes a training that never made its folder off the list.
+        """Remove a training that never created its folder from the list.
 
         Raises:
-            UserError: It has a folder, or is about to.
+            UserError: It has a folder, or may create one (code "run-exists").
         """
         folder = self.folder_of(name)
-        if folder.exists() or self.processes.lives(key_of(folder)):
-            raise UserError(f"{name} is there: remove its folder {folder} to be rid of it.")
-        self.processes.forget(key_of(folder))
+        if folder.exists() or self.processes.is_running(process_name(folder)):
+            raise UserError(
+                f"{name} exists: delete the folder {folder} to remove it.", code="run-exists"
+            )
+        self.processes.forget(process_name(folder))
 
     def show(self, name: str) -> int:
-        """Puts a run with weights on show, and says its number.
+        """Load the model of a run for the page and return its number.
 
         Raises:
-            UserError: It has no weights yet, or can't be shown.
+            UserError: See `ModelRegistry.add`.
         """
         run = self.run(name)
-        index = self._shown(run.folder)
-        shown_as = None if index is None else self.gallery[index].folder
-        return self.gallery.add(run.folder, shown_as)
+        index = self.registry.index_of(run.folder)
+        shown_as = None if index is None else self.registry[index].folder
+        return self.registry.add(run.folder, shown_as)
 
-    def command(self, wish: Wish) -> list[str]:
-        """What the command line would be told.
+    def train_arguments(self, request: TrainingRequest) -> list[str]:
+        """Return the arguments of latentarium for a training.
 
         Raises:
-            UserError: There is no such preset, or there are no such images.
+            UserError: There is no such preset or no such data (code "unknown-data").
         """
-        presets.get(wish.preset)
-        if wish.data.startswith(UPLOAD):
-            data = str(self.uploads.source(wish.data.removeprefix(UPLOAD)))
-        elif wish.data in NAMED:
-            data = wish.data
+        presets.get(request.preset)
+        if request.data.startswith(UPLOAD_PREFIX):
+            data = str(self.uploads.source(request.data.removeprefix(UPLOAD_PREFIX)))
+        elif request.data in BUILT_IN_DATA:
+            data = request.data
         else:
-            raise UserError(f"There are no images called {wish.data[:80]}: choose from the list.")
-        steps = [] if wish.steps is None else ["--train.steps", str(wish.steps)]
-        return ["train", wish.preset, "--data", data, "--train.seed", str(wish.seed), *steps]
+            raise UserError(
+                f"There is no data set named {request.data[:80]!r}: choose one from the list.",
+                code="unknown-data",
+            )
+        steps = [] if request.steps is None else ["--train.steps", str(request.steps)]
+        return [
+            "train", request.preset, "--data", data, "--train.seed", str(request.seed), *steps,
+        ]  # fmt: skip
 
 
-def key_of(folder: Path) -> str:
-    """What a run's processes are kept under, whichever way its folder is named."""
-    place = folder.resolve()
-    return f"{place.name[:64]}-{sha256(str(place).encode()).hexdigest()[:12]}"
+def process_name(folder: Path) -> str:
+    """Return the name of a run's processes, which doesn't depend on how the path is written."""
+    path = folder.resolve()
+    return f"{path.name[:64]}-{sha256(str(path).encode()).hexdigest()[:12]}"
 
 
-def _ships(folder: Path) -> bool:
+def _is_shipped(folder: Path) -> bool:
     return folder.resolve().is_relative_to(SHIPPED.resolve())

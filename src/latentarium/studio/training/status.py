@@ -1,82 +1,95 @@
-"""How a run is doing, from its folder alone.
+"""The state and the progress of a run, from its folder alone.
 
-waiting    its process has begun, and not yet to train
-training   a process holds its folder
-paused     it can go on from its newest checkpoint
-stopped    it was ended early, and what it had learned is for use
-done       it has taken all its steps
-failed     its process ended with a sentence that says why
+waiting    its process has started, but not the training
+training   a process has locked its folder
+paused     it can continue from its newest checkpoint
+stopped    it was ended early, and has final weights
+done       it has trained all its steps
+failed     its process ended with an error message
 """
 
 import os
 from pathlib import Path
 from typing import Any, Literal
 
+from latentarium.config import ModelConfig, name_of, setting
 from latentarium.run import Run
 from latentarium.run.jsonl import read_row
 
 State = Literal["waiting", "training", "paused", "stopped", "done", "failed"]
-TAIL = 1 << 16
-"""Bytes of a log's end that say how fast it is."""
+TAIL_BYTES = 1 << 16
+"""Bytes at the end of a log from which the speed is computed."""
 
 
-def state_of(run: Run, *, lives: bool, failure: str) -> State:
-    """How it is.
+def state_of(run: Run, *, running: bool, failure: str) -> State:
+    """Return the state of a run.
 
     Arguments:
-        run: Its folder.
-        lives: Whether the process that was begun for it is at work.
-        failure: How that process failed; empty where it did not.
+        run: The run.
+        running: Whether the process that was started for it is running.
+        failure: The error message of that process; "" if it did not fail.
     """
-    if run.is_held():
+    if run.is_locked():
         return "training"
-    if lives:
+    if running:
         return "waiting"
-    ends = run.ends_at()
-    if ends is not None:
-        return "done" if ends == run.config.train.steps else "stopped"
+    last_step = run.weights_step()
+    if last_step is not None:
+        return "done" if last_step == run.config.train.steps else "stopped"
     return "failed" if failure else "paused"
 
 
 def progress_of(run: Run, state: State) -> dict[str, Any]:
-    """How far it is: step, steps, seconds, and the seconds left while it trains."""
+    """Return the step, the number of steps, the elapsed seconds and, in training, those left."""
     steps = run.config.train.steps
     rows = last_rows(run.log_path)
-    kept = run.checkpoints()
+    checkpoints = run.checkpoints()
     logged = (rows[-1]["step"], rows[-1]["seconds"]) if rows else (0, 0.0)
-    step, seconds = run.progress() or logged  # older versions only log
+    step, seconds = run.progress() or logged  # older versions have only the log
     left = None
     if state == "training" and step > 0:
-        moved = logged[0] - rows[0]["step"] if rows else 0
-        took = logged[1] - rows[0]["seconds"] if rows else 0.0
-        rate = took / moved if moved > 0 else seconds / step
+        logged_steps = logged[0] - rows[0]["step"] if rows else 0
+        logged_seconds = logged[1] - rows[0]["seconds"] if rows else 0.0
+        rate = logged_seconds / logged_steps if logged_steps > 0 else seconds / step
         left = rate * max(0, steps - step)
-    if state != "training" and kept:
-        step = kept[-1]  # from where it would go on
+    if state != "training" and checkpoints:
+        step = checkpoints[-1]  # where it would resume
     return {"step": step, "steps": steps, "seconds": seconds, "seconds_left": left}
 
 
-def about(run: Run) -> dict[str, Any]:
-    """What it is, which never changes."""
-    model = run.config.model
-    game = model.adversarial
+def describe_run(run: Run) -> dict[str, Any]:
+    """Return the properties of a run that never change, in plain values."""
+    loss = setting(run.config, "model.loss")
+    loss = None if loss is None else name_of(loss)
+    # under the hinge loss any constant logit in [-1, 1] is optimal at the equilibrium, so the
+    # generator's loss has no fixed value
+    equilibrium = {} if loss == "hinge" else run.config.model.equilibrium
     return {
         "preset": run.config.name,
-        "family": "gan" if model.adversarial else "autoencoder",
-        "loss": model.loss_name.removesuffix("-wrong-label") if game else None,
-        "equilibrium": model.equilibrium if game and model.loss_name != "hinge" else None,
+        **describe_model(run.config.model),
+        "loss": loss,
+        "equilibrium": equilibrium or None,
         "data": run.data.source,
         "seed": run.config.train.seed,
     }
 
 
+def describe_model(config: ModelConfig) -> dict[str, Any]:
+    """Return what a model can do, in plain values."""
+    return {
+        "kind": config.kind,
+        "adversarial": config.adversarial,
+        "has_encoder": config.has_encoder,
+    }
+
+
 def last_rows(path: Path) -> list[dict[str, Any]]:
-    """The last rows of a log in the order of steps, of the newest stretch where it was resumed."""
+    """Return the last rows of a log in the order of steps, only those since the last resume."""
     if not path.is_file():
         return []
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             lines = file.read().splitlines()
     except OSError:
         return []

@@ -1,12 +1,13 @@
-"""Images of the visitor's own: received bit by bit onto the disk, looked at, and kept or refused.
+"""Images uploaded by the user: stored as they arrive, checked, then kept or refused.
 
     uploads/NAME/...        a folder of pictures
-    uploads/NAME.zip        a zip of it
-    uploads/.NAME.json      what `data check` said of it
-    uploads/.shown-NAME/    a few of its pictures, small
-    uploads/.part-NAME/     one that has not come to its end
+    uploads/NAME.zip        a zip file of pictures
+    uploads/.NAME.json      the report of `latentarium data check`
+    uploads/.shown-NAME/    thumbnails of some pictures
+    uploads/.part-NAME/     an incomplete upload
 
-Nothing that comes is unpacked, run or unpickled; it is opened in a process of its own alone.
+The server never opens an uploaded file; only the child process that checks it does. Nothing is
+unpacked or unpickled.
 """
 
 import json
@@ -23,326 +24,395 @@ from typing import Any
 from latentarium.data.readers.image_files import IMAGE_SUFFIXES
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
-from latentarium.studio.registry import Missing
-from latentarium.studio.security import LARGEST_UPLOAD
-from latentarium.studio.training.eta import Lines, Waits
+from latentarium.studio.errors import NotFoundError
+from latentarium.studio.security import MAX_UPLOAD_BYTES
+from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
 
-UPLOAD = "upload:"
-"""How the page names images of the visitor's own."""
+UPLOAD_PREFIX = "upload:"
+"""Marks an upload in the list of data sets."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices, whatever they end with."""
-MOST_FILES = 20_000
-DEEPEST, LONGEST = 8, 200
-"""Folders in one another, and bytes of one name."""
-CHECK_SECONDS = 300.0
-LEFT = 3600.0
-"""Seconds after which an upload without an end is thrown away."""
-IDLE = 60.0
-"""Seconds without a byte after which another upload may take the name."""
-MOST, LARGEST_OF_ALL = 64, 4 << 30
-"""Uploads that are kept, and their bytes with those that are coming."""
-KEPT_FREE = 512 << 20
-"""Bytes of the disk that are left for others."""
-WAITING = 4
-"""Uploads that may wait to be looked at: each holds up a thread that serves the page."""
+"""Names of devices on Windows, with any suffix."""
+MAX_DEPTH, MAX_NAME_BYTES = 8, 200
+"""Nested folders of an upload, and bytes of one name."""
+CHECK_TIMEOUT = 300.0
+"""Seconds that a check may take, or wait for another one."""
+STALE_SECONDS = 3600.0
+"""Seconds without data after which an incomplete upload is deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadLimits:
+    """Limits on uploads."""
+
+    upload_bytes: int = MAX_UPLOAD_BYTES
+    """Bytes of one upload."""
+    files: int = 20_000
+    """Files of one upload."""
+    uploads: int = 64
+    """Uploads that are kept."""
+    total_bytes: int = 4 << 30
+    """Bytes of all uploads, including incomplete ones."""
+    free_bytes: int = 512 << 20
+    """Bytes of the disk that must stay free."""
+    idle_seconds: float = 60.0
+    """Seconds without data after which another upload may take the name."""
+    waiting_checks: int = 4
+    """Uploads that may wait for their check; each occupies a worker thread."""
 
 
 @dataclass
-class Coming:
-    """An upload that has not come to its end."""
+class IncomingUpload:
+    """An upload that is not complete."""
 
     folder: Path
     files: int = 0
-    taken: int = 0
-    open: int = 0
-    """Files that are on their way."""
-    heard: float = field(default_factory=time.monotonic)
-    """When a byte came last."""
+    received: int = 0
+    """Bytes."""
+    open_files: int = 0
+    """Files that are being received."""
+    last_data: float = field(default_factory=time.monotonic)
+    """Time of the last byte."""
 
-    def is_alive(self) -> bool:
-        """Whether somebody still sends it."""
-        return self.is_kept(IDLE)
-
-    def is_kept(self, seconds: float = LEFT) -> bool:
-        """Whether more may come, as far as so many seconds of silence tell."""
-        return self.open > 0 or time.monotonic() - self.heard < seconds
+    def is_active(self, patience: float) -> bool:
+        """Return whether more data may come, given the seconds of silence to tolerate."""
+        return self.open_files > 0 or time.monotonic() - self.last_data < patience
 
 
 class Uploads:
     """Uploads by name.
 
     Arguments:
-        folder: Where they lie; it need not exist.
+        folder: Where uploads are stored; it need not exist.
+        limits: Limits of size and number.
+        commands: Runs the checks.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: UploadLimits | None = None,
+        commands: TimedCommands | None = None,
+    ) -> None:
         self.folder = folder
-        self._coming: dict[str, Coming] = {}
-        self._lock = threading.Lock()
-        self._checking, self._waiting = threading.Lock(), threading.BoundedSemaphore(WAITING)
-        self.waits = Waits()
+        self.limits = limits or UploadLimits()
+        self._commands = commands or TimedCommands()
+        self._incoming: dict[str, IncomingUpload] = {}
+        self._lock, self._check_lock = threading.Lock(), threading.Lock()
+        self._waiting = threading.BoundedSemaphore(self.limits.waiting_checks)
 
     def begin(self, name: str) -> None:
-        """Makes room for one.
+        """Start an upload.
 
         Raises:
-            UserError: The name is none or taken, there is no room, or nothing can be written.
+            UserError: The name is invalid (code "invalid-name") or taken (code "name-taken"),
+                there is no space left (code "uploads-full"), or the folder can't be written.
         """
-        require_plain(name)
-        if self._place(name) is not None:
+        require_valid_name(name)
+        if self._find(name) is not None:
             raise UserError(
-                f"There are images called {name} already: remove them, or rename these."
+                f"The name {name} is taken: remove those images, or rename yours.",
+                code="name-taken",
             )
         part = self.folder / f".part-{name}"
         with self._lock:
-            other = self._coming.get(name)
-            if other is not None and other.is_alive():
+            other = self._incoming.get(name)
+            if other is not None and other.is_active(self.limits.idle_seconds):
                 raise UserError(
-                    f"Images called {name} are coming already: wait for them, or rename these."
+                    f"Images named {name} are being uploaded: wait for them, or rename yours.",
+                    code="name-taken",
                 )
-            alive = sum(one.is_alive() for one in self._coming.values())
-            self._require_room(LARGEST_UPLOAD * (1 + alive))
-            self._coming[name] = Coming(part)
+            active = sum(
+                upload.is_active(self.limits.idle_seconds) for upload in self._incoming.values()
+            )
+            self._require_space(self.limits.upload_bytes * (1 + active))
+            self._incoming[name] = IncomingUpload(part)
         try:
-            self._sweep(part)
+            self._delete_stale(part)
             part.mkdir(parents=True)
         except OSError as error:
             with self._lock:
-                self._coming.pop(name, None)
+                self._incoming.pop(name, None)
             raise write_failure(part, error) from None
 
-    async def take(self, name: str, path: str, content: AsyncIterator[bytes]) -> None:
-        """Writes one file of it as it comes; one that breaks off leaves nothing.
+    async def receive(self, name: str, path: str, content: AsyncIterator[bytes]) -> None:
+        """Write a file as its content arrives; an interrupted file is deleted.
 
         Raises:
-            Missing: It was not begun.
-            UserError: The file is no picture and no zip, leads elsewhere, or is one too many.
+            NotFoundError: The upload was not started (code "unknown-upload").
+            UserError: The path is invalid (code "invalid-path"), the file is neither a picture nor
+                a zip file (code "file-type"), was sent before (code "duplicate-file") or exceeds a
+                limit (codes "too-many-files", "upload-too-large", "disk-full").
         """
-        coming = self._begun(name)
-        target = coming.folder / safe(path)
-        if coming.files >= MOST_FILES:
-            raise UserError(f"That is more than {MOST_FILES:,} files: send one zip of them.")
-        coming.files += 1
-        coming.open += 1
-        whole, taken = False, 0
+        upload = self._started(name)
+        target = upload.folder / relative_path(path)
+        if upload.files >= self.limits.files:
+            raise UserError(
+                f"The upload has more than {self.limits.files:,} files; send a zip file of them.",
+                code="too-many-files",
+            )
+        upload.files += 1
+        upload.open_files += 1
+        complete, received = False, 0
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 async for chunk in content:
-                    taken += len(chunk)
-                    coming.taken += len(chunk)
-                    coming.heard = time.monotonic()
-                    if coming.taken > LARGEST_UPLOAD:
-                        raise UserError(
-                            f"That is more than {LARGEST_UPLOAD >> 20} MiB in all: make the "
-                            "pictures smaller, or train on their folder from the command line."
-                        )
-                    if shutil.disk_usage(target.parent).free < KEPT_FREE:
-                        raise UserError(
-                            f"Less than {KEPT_FREE >> 20} MiB of the disk are free: free some "
-                            "space, and drop these again."
-                        )
+                    received += len(chunk)
+                    upload.received += len(chunk)
+                    upload.last_data = time.monotonic()
+                    self._require_within_limits(upload, target.parent)
                     file.write(chunk)
-            whole = True
+            complete = True
         except FileExistsError:
-            coming.files -= 1
-            whole = True  # that of the one before it
-            raise UserError(f"{path[:80]} came twice: send each file once.") from None
+            upload.files -= 1
+            complete = True  # keep the file that was sent first
+            raise UserError(
+                f"{path[:80]} was sent twice: send each file once.", code="duplicate-file"
+            ) from None
         except OSError as error:
             raise write_failure(target, error) from None
         finally:
-            coming.open -= 1
-            if not whole:
-                coming.files -= 1  # it may be sent again
-                coming.taken -= taken
+            upload.open_files -= 1
+            if not complete:
+                upload.files -= 1  # it may be sent again
+                upload.received -= received
                 with suppress(OSError):
                     target.unlink(missing_ok=True)
 
-    def end(self, name: str) -> Lines:
-        """Looks at what has come, keeps it, and says what it is. Who goes no further leaves
-        nothing.
+    def complete(self, name: str) -> ProgressLines:
+        """Check a complete upload, keep it, and yield progress, then the report.
+
+        Closing the generator deletes the upload.
 
         Raises:
-            Missing: It was not begun.
-            UserError: It can't be trained on; then nothing is left of it.
+            NotFoundError: The upload was not started (code "unknown-upload").
+            UserError: The images can't be used for training; the upload is deleted.
         """
-        coming = self._begun(name)
-        zips = [p for p in coming.folder.iterdir() if p.suffix.lower() == ".zip"]
-        single = len(zips) == 1 and coming.files == 1
+        upload = self._started(name)
+        zips = [p for p in upload.folder.iterdir() if p.suffix.lower() == ".zip"]
+        is_zip = len(zips) == 1 and upload.files == 1
         try:
-            if coming.open:
-                raise UserError("Some files are still coming: drop them again, and wait for all.")
-            if coming.files == 0:
-                raise UserError("Nothing has come: drop a folder of pictures, or a zip of it.")
-            if zips and not single:
-                raise UserError("Send either one zip or pictures, not both.")
-            self._require_room(coming.taken)
-            source = self.folder / (f"{name}.zip" if single else name)
-            (zips[0] if single else coming.folder).replace(source)
+            self._require_complete(upload, has_zip=bool(zips), is_zip=is_zip)
+            self._require_space(upload.received)
+            source = self.folder / (f"{name}.zip" if is_zip else name)
+            (zips[0] if is_zip else upload.folder).replace(source)
             kept = False
             try:
-                report = yield from self._checked(source, zips[0].name if single else name)
-                report["bytes"] = coming.taken
+                report = yield from self._check(source, zips[0].name if is_zip else name)
+                report["bytes"] = upload.received
                 write_atomic(self.folder / f".{name}.json", json.dumps(report).encode())
                 kept = True
             finally:
                 if not kept:
-                    _remove(source)
-                    _remove(self._shown(name))
+                    _delete(source)
+                    _delete(self._thumbnails(name))
         finally:
             self.cancel(name)
-        yield {"found": {"name": name, **report}}
+        yield {"result": {"name": name, **report}}
 
     def cancel(self, name: str) -> None:
-        """Throws away what has come of one that has not come to its end."""
+        """Delete an incomplete upload."""
         with self._lock:
-            coming = self._coming.pop(name, None)
-        if coming is not None:
-            shutil.rmtree(coming.folder, ignore_errors=True)
+            upload = self._incoming.pop(name, None)
+        if upload is not None:
+            shutil.rmtree(upload.folder, ignore_errors=True)
 
-    def kept(self) -> list[dict[str, Any]]:
-        """All that are kept, with what was said of them."""
-        found = []
+    def reports(self) -> list[dict[str, Any]]:
+        """Return the reports of all uploads that are kept."""
+        reports = []
         for path in sorted(self.folder.glob(".*.json")) if self.folder.is_dir() else []:
             name = path.stem.removeprefix(".")
             with suppress(OSError, ValueError):
-                if self._place(name) is not None:
-                    said = from_json(read_regular_file(path))
-                    found.append({"name": name, "pictures": 0, "bytes": 0, **said})
-        return found
+                if self._find(name) is not None:
+                    report = from_json(read_regular_file(path))
+                    reports.append({"name": name, "pictures": 0, "bytes": 0, **report})
+        return reports
 
     def source(self, name: str) -> Path:
-        """Where one lies, as `load_data` takes it.
+        """Return the path of an upload, as `load_data` takes it.
 
         Raises:
-            Missing: There is none of that name.
+            NotFoundError: There is no such upload (code "unknown-upload").
         """
-        found = self._place(name) if NAME.fullmatch(name) else None
-        if found is None:
-            raise Missing(f"There are no images called {name[:80]}: reload the page.")
-        return found
+        path = self._find(name) if NAME.fullmatch(name) else None
+        if path is None:
+            raise NotFoundError(
+                f"There are no images named {name[:80]!r}: reload the page.",
+                code="unknown-upload",
+            )
+        return path
 
-    def picture(self, name: str, number: int) -> Path:
-        """One of a few of its pictures, small, as a PNG.
+    def thumbnail(self, name: str, number: int) -> Path:
+        """Return the path of a thumbnail, a PNG file.
 
         Raises:
-            Missing: There is no such picture.
+            NotFoundError: There is no such upload (code "unknown-upload") or no such thumbnail.
         """
         self.source(name)
-        path = self._shown(name) / f"{number}.png"
+        path = self._thumbnails(name) / f"{number}.png"
         if not path.is_file():
-            raise Missing(f"There is no picture {number} of {name}: reload the page.")
+            raise NotFoundError(f"{name} has no picture {number}: reload the page.")
         return path
 
     def remove(self, name: str) -> None:
-        """Removes one.
+        """Delete an upload.
 
         Raises:
-            Missing: There is none of that name.
+            NotFoundError: There is no such upload (code "unknown-upload").
         """
-        _remove(self.source(name))
-        _remove(self._shown(name))
+        _delete(self.source(name))
+        _delete(self._thumbnails(name))
         (self.folder / f".{name}.json").unlink(missing_ok=True)
 
-    def _require_room(self, size: int) -> None:
-        kept = self.kept()
-        if len(kept) >= MOST or sum(one["bytes"] for one in kept) + size > LARGEST_OF_ALL:
+    def _require_space(self, size: int) -> None:
+        reports, limits = self.reports(), self.limits
+        used = sum(report["bytes"] for report in reports)
+        if len(reports) >= limits.uploads or used + size > limits.total_bytes:
             raise UserError(
-                f"No more than {MOST} sets of images and {LARGEST_OF_ALL >> 30} GiB are kept: "
-                "remove some, or wait for those that are coming."
+                f"At most {limits.uploads} uploads and {limits.total_bytes >> 30} GiB are kept: "
+                "remove some, or wait for those in progress.",
+                code="uploads-full",
             )
 
-    def _shown(self, name: str) -> Path:
+    def _require_within_limits(self, upload: IncomingUpload, folder: Path) -> None:
+        if upload.received > self.limits.upload_bytes:
+            raise UserError(
+                f"The upload has more than {self.limits.upload_bytes >> 20} MiB in all: make the "
+                "pictures smaller, or train on their folder from the command line.",
+                code="upload-too-large",
+            )
+        if shutil.disk_usage(folder).free < self.limits.free_bytes:
+            raise UserError(
+                f"Less than {self.limits.free_bytes >> 20} MiB of the disk is free: free some "
+                "space and upload again.",
+                code="disk-full",
+            )
+
+    @staticmethod
+    def _require_complete(upload: IncomingUpload, *, has_zip: bool, is_zip: bool) -> None:
+        if upload.open_files:
+            raise UserError(
+                "Some files are still being received: upload again, and wait for all of them.",
+                code="incomplete-upload",
+            )
+        if upload.files == 0:
+            raise UserError(
+                "The upload is empty: drop a folder of pictures, or a zip file of it.",
+                code="empty-upload",
+            )
+        if has_zip and not is_zip:
+            raise UserError(
+                "The upload has a zip file and other files: send either one zip file or pictures.",
+                code="mixed-upload",
+            )
+
+    def _thumbnails(self, name: str) -> Path:
         return self.folder / f".shown-{name}"
 
-    def _place(self, name: str) -> Path | None:
+    def _find(self, name: str) -> Path | None:
         for path in (self.folder / name, self.folder / f"{name}.zip"):
             if path.exists():
                 return path
         return None
 
-    def _begun(self, name: str) -> Coming:
+    def _started(self, name: str) -> IncomingUpload:
         with self._lock:
-            if name not in self._coming:
-                raise Missing(f"No upload {name[:80]} was begun: drop the files again.")
-            return self._coming[name]
+            if name not in self._incoming:
+                raise NotFoundError(
+                    f"No upload {name[:80]!r} was started: upload the files again.",
+                    code="unknown-upload",
+                )
+            return self._incoming[name]
 
-    def _checked(
-        self, source: Path, given: str
+    def _check(
+        self, source: Path, original: str
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-        """What they are; sentences name them as they were `given`, not by where they lie here."""
-        busy = UserError("Other images are being looked at: drop these again in a while.")
+        """Return the report of `data check`; messages use the file's original name."""
+        busy = UserError("Other images are being checked: upload again in a while.", code="busy")
         if not self._waiting.acquire(blocking=False):
             raise busy
         try:
-            if not self._checking.acquire(timeout=CHECK_SECONDS):
+            if not self._check_lock.acquire(timeout=CHECK_TIMEOUT):
                 raise busy
         finally:
             self._waiting.release()
         try:
-            shown = self._shown(source.stem)
-            _remove(shown)
-            found = yield from self.waits.told(
-                "data", "check", str(source), "--json", "--untrusted", "--pictures", str(shown),
-                seconds=CHECK_SECONDS,
+            thumbnails = self._thumbnails(source.stem)
+            _delete(thumbnails)
+            printed = yield from self._commands.run(
+                "data", "check", str(source), "--json", "--untrusted",
+                "--pictures", str(thumbnails), timeout=CHECK_TIMEOUT,
             )  # fmt: skip
-            report = json.loads(found.splitlines()[-1])
-            report["pictures"] = len(list(shown.glob("*.png")))
+            report = json.loads(printed.splitlines()[-1])
+            report["pictures"] = len(list(thumbnails.glob("*.png")))
         except UserError as error:
-            raise UserError(str(error).replace(str(source), given)) from None
+            message = str(error).replace(str(source), original)
+            raise UserError(message, code=error.code) from None
         finally:
-            self._checking.release()
+            self._check_lock.release()
         for kind in ("notes", "problems"):
-            report[kind] = [line.replace(str(source), given) for line in report.get(kind, ())]
+            report[kind] = [line.replace(str(source), original) for line in report.get(kind, ())]
         return report
 
-    def _sweep(self, part: Path) -> None:
-        """Throws away what was left under this name, and what others left long ago."""
+    def _delete_stale(self, part: Path) -> None:
+        """Delete what is left under this name, and incomplete uploads without recent data."""
         shutil.rmtree(part, ignore_errors=True)
         with self._lock:
-            self._coming = {n: one for n, one in self._coming.items() if one.is_kept()}
-            coming = {one.folder for one in self._coming.values()}
-        for other in set(self.folder.glob(".part-*")) - coming:
-            if time.time() - other.stat().st_mtime > LEFT:
+            self._incoming = {
+                name: upload
+                for name, upload in self._incoming.items()
+                if upload.is_active(STALE_SECONDS)
+            }
+            active = {upload.folder for upload in self._incoming.values()}
+        for other in set(self.folder.glob(".part-*")) - active:
+            if time.time() - other.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(other, ignore_errors=True)
 
 
-def require_plain(name: str) -> None:
-    """Checks that a name can be that of a folder anywhere.
+def require_valid_name(name: str) -> None:
+    """Check that a name is a valid folder name on every system.
 
     Raises:
-        UserError: It can't.
+        UserError: It is not (code "invalid-name").
     """
     if not NAME.fullmatch(name) or DEVICE.fullmatch(name):
         raise UserError(
-            "A name has letters, digits, - and _, 64 at most, and begins with a letter or a "
-            "digit: change it."
+            f"The name {name[:80]!r} is invalid; use at most 64 letters, digits, - and _, and "
+            "begin with a letter or a digit.",
+            code="invalid-name",
         )
 
 
-def safe(path: str) -> Path:
-    """The path of a picture or a zip, which stays where it is put.
+def relative_path(path: str) -> Path:
+    """Return the path of an uploaded file relative to its upload's folder.
 
     Raises:
-        UserError: It leads elsewhere, is hidden, too deep or too long, or of another kind.
+        UserError: The path leads outside the folder, is hidden, too deep or too long (code
+            "invalid-path"), or the file is neither a picture nor a zip file (code "file-type").
     """
     parts = PurePosixPath(path).parts
-    plain = all(
-        part.isprintable() and len(part.encode()) <= LONGEST and not part.startswith(".")
+    valid = all(
+        part.isprintable() and len(part.encode()) <= MAX_NAME_BYTES and not part.startswith(".")
         and not part.endswith((".", " ")) and "\\" not in part and ":" not in part
         and not DEVICE.fullmatch(part)
         for part in parts
     )  # fmt: skip
-    if not parts or not plain or path.startswith("/") or len(parts) > DEEPEST:
-        raise UserError(f"{path[:80]!r} is no name that is taken: rename the file or its folder.")
+    if not parts or not valid or path.startswith("/") or len(parts) > MAX_DEPTH:
+        raise UserError(
+            f"The path {path[:80]!r} is not accepted: rename the file or its folder.",
+            code="invalid-path",
+        )
     if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES | {".zip"}:
-        raise UserError(f"{parts[-1][:80]!r} is no picture and no zip: leave it out.")
+        raise UserError(
+            f"{parts[-1][:80]!r} is neither a picture nor a zip file: leave it out.",
+            code="file-type",
+        )
     return Path(*parts)
 
 
-def _remove(source: Path) -> None:
-    if source.is_dir():
-        shutil.rmtree(source, ignore_errors=True)
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        source.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -1,28 +1,28 @@
-// Python that makes again what Compare shows: one image, or some, for each model, by its folder.
+// Python that reproduces what Compare shows: the images of each model, by its folder.
 import { pythonFloat } from "../address.svelte";
 import type { Model } from "../api";
-import { seedOf, shown, type Comparison } from "./comparison.svelte";
+import { compareState, seedOf, type Comparison } from "./comparison.svelte";
 
 const HEAD = ["import latentarium as la", "from latentarium.studio.maps.atlas import Atlas"];
-const named = (model: Model): string => JSON.stringify(model.folder);
+const folderOf = (model: Model): string => JSON.stringify(model.folder);
 
-function asked(model: Model): string {
-  if (!model.asks_class) return "None";
-  return JSON.stringify(model.classes[Math.min(shown.label, model.classes.length - 1)]);
+function labelOf(model: Model): string {
+  if (!model.decodes_label) return "None";
+  return JSON.stringify(model.classes[Math.min(compareState.label, model.classes.length - 1)]);
 }
 
-/** Of models that are not given the image: a place on the lattice of seeds. */
+/** Decode the position on the lattice of seeds, for models that don't encode the image. */
 function fromSeeds(models: Model[]): string[] {
   if (!models.length) return [];
   return [
     "for folder, model, data, label in [",
-    ...models.map((model) => `    (${named(model)}, ${model.model_code}, ${model.data_code}, ${asked(model)}),`),
+    ...models.map((model) => `    (${folderOf(model)}, ${model.model_code}, ${model.data_code}, ${labelOf(model)}),`),
     "]:",
-    `    images[folder] = Atlas(model, data).decode_at(${pythonFloat(shown.x)}, ${pythonFloat(shown.y)}, label, seeds=True)`,
+    `    images[folder] = Atlas(model, data).decode_at(${pythonFloat(compareState.x)}, ${pythonFloat(compareState.y)}, label, seeds=True)`,
   ];
 }
 
-/** What is under the cursor. */
+/** The images at the cursor. */
 export function cursorCode(here: Comparison): string {
   const encoders = here.byImage ? here.models.filter((model) => here.sharesImages(model)) : [];
   const others = here.models.filter((model) => !encoders.includes(model));
@@ -32,7 +32,7 @@ export function cursorCode(here: Comparison): string {
     "images = {}",
     `data = ${encoders[0].data_code}`,
     "for folder, model in [",
-    ...encoders.map((model) => `    (${named(model)}, ${model.model_code}),`),
+    ...encoders.map((model) => `    (${folderOf(model)}, ${model.model_code}),`),
     "]:",
     `    real = to_float(Atlas(model, data).image(${here.image})[None])`,
     "    images[folder] = model.reconstruct(real)",
@@ -40,11 +40,11 @@ export function cursorCode(here: Comparison): string {
   ].join("\n");
 }
 
-/** The draws from N(0, I). */
-export function drawsCode(models: Model[]): string {
-  const each = (model: Model): string => {
-    const turns = model.takes_class ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
-    return `images[${named(model)}] = ${model.model_code}.sample(16, ${turns}seed=${seedOf()})`;
+/** The samples from N(0, I). */
+export function samplesCode(models: Model[]): string {
+  const sample = (model: Model): string => {
+    const labels = model.takes_label ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
+    return `images[${folderOf(model)}] = ${model.model_code}.sample(16, ${labels}seed=${seedOf()})`;
   };
-  return ["import latentarium as la", "", "images = {}", ...models.map(each)].join("\n");
+  return ["import latentarium as la", "", "images = {}", ...models.map(sample)].join("\n");
 }

@@ -1,137 +1,139 @@
-// What Compare shows: which models, and the one cursor that all of them share.
+// State of Compare: the models, and the cursor that they share.
 import { plane, pointMap, realImages, type Ellipse, type Model, type PointMap } from "../api";
-import { slice, toAddress } from "../address.svelte";
-import type { Prior } from "../drawn";
-import { shadows } from "../plane";
+import { slice, updateAddress } from "../address.svelte";
+import type { PriorSummary } from "../samples";
+import { project } from "../plane";
 import { studio } from "../studio.svelte";
-import { name, named } from "./named";
+import { comparedFolders, setComparedFolders } from "./folders";
 import type { View } from "../splat";
 
-/** The part of the address that Compare has. */
-export const shown = slice("c.", { models: "", lock: "image", image: 0, x: 0, y: 0, label: 0, seed: 0, all: false as boolean });
-export const MOST = 4;
+/** Compare's slice of the address. */
+export const compareState = slice("c.", { models: "", lock: "image", image: 0, x: 0, y: 0, label: 0, seed: 0, all: false as boolean });
+export const MAX_MODELS = 4;
 
 export class Comparison {
-  trouble = $state("");
-  /** of the lattice of seeds, the same in all panes */
-  lattice = $state<View>({ x: Math.round(shown.x), y: Math.round(shown.y), scale: 62 });
-  /** by the models' numbers */
+  errorMessage = $state("");
+  /** view of the lattice of seeds, shared by all panes */
+  lattice = $state<View>({ x: Math.round(compareState.x), y: Math.round(compareState.y), scale: 62 });
+  /** maps, by model number */
   maps = $state.raw<Record<number, PointMap>>({});
-  /** each class's Gaussian, at one standard deviation */
+  /** Gaussians of the classes at one standard deviation, by model number */
   classes = $state.raw<Record<number, Ellipse[]>>({});
-  /** where the shadow of N(0, I) lies: a circle of radius 1 for each standard deviation */
+  /** centre of the projection of N(0, I) onto the map, by model number */
   normals = $state.raw<Record<number, { x: number; y: number }>>({});
-  /** what becomes of many draws from each model's prior */
-  priors = $state.raw<Record<number, Prior>>({});
-  /** of each model, as of `Plane` */
+  /** scores of samples from the prior, by model number */
+  priors = $state.raw<Record<number, PriorSummary>>({});
+  /** fidelity as in `Plane`, by model number */
   fidelities = $state.raw<Record<number, number | null>>({});
-  private last: { of: string; image: Promise<Uint8Array> } | null = null;
+  private lastImage: { key: string; image: Promise<Uint8Array> } | null = null;
 
   get models(): Model[] {
-    const folders = named();
-    const wanted = folders.length
+    const folders = comparedFolders();
+    const ids = folders.length
       ? folders.map((folder) => studio.models.findIndex((model) => model.folder === folder))
-      : shown.models.split(".").filter(Boolean).map(Number);
-    const found = [...new Set(wanted)].flatMap((id) => studio.models[id] ?? []);
-    return (found.length >= 2 ? found : studio.models).slice(0, MOST);
+      : compareState.models.split(".").filter(Boolean).map(Number);
+    const selected = [...new Set(ids)].flatMap((id) => studio.models[id] ?? []);
+    return (selected.length >= 2 ? selected : studio.models).slice(0, MAX_MODELS);
   }
 
   get byImage(): boolean {
-    return shown.lock !== "z" && this.models.some((model) => model.has_map);
+    return compareState.lock !== "z" && this.models.some((model) => model.has_map);
   }
 
-  /** The models whose images have the same numbers as those of the first with a map. */
+  /** Whether a model's images have the same numbers as those of the first model with a map. */
   sharesImages(model: Model): boolean {
-    const first = this.models.find((one) => one.has_map);
+    const first = this.models.find((other) => other.has_map);
     return Boolean(first && model.has_map && model.data === first.data && model.images === first.images
       && String(model.image_shape) === String(first.image_shape));
   }
 
   get image(): number {
-    const first = this.models.find((one) => one.has_map);
-    const number = Math.round(shown.image);
+    const first = this.models.find((model) => model.has_map);
+    const number = Math.round(compareState.image);
     return first && number >= 0 && number < first.images ? number : 0;
   }
 
   async load(model: Model): Promise<void> {
     if (!model.has_map || this.maps[model.id]) return;
     try {
-      const [found, flat] = await Promise.all([pointMap(model.id), plane(model.id)]);
-      this.maps = { ...this.maps, [model.id]: found };
-      const [[x, y]] = shadows(flat, new Float32Array(model.latent_dim));
-      if (!model.takes_class) this.normals = { ...this.normals, [model.id]: { x, y } };
-      this.classes = { ...this.classes, [model.id]: flat.ellipses[0] ?? [] };
-      this.fidelities = { ...this.fidelities, [model.id]: flat.fidelity };
+      const [map, mapPlane] = await Promise.all([pointMap(model.id), plane(model.id)]);
+      this.maps = { ...this.maps, [model.id]: map };
+      const [[x, y]] = project(mapPlane, new Float32Array(model.latent_dim));
+      if (!model.takes_label) this.normals = { ...this.normals, [model.id]: { x, y } };
+      this.classes = { ...this.classes, [model.id]: mapPlane.ellipses[0] ?? [] };
+      this.fidelities = { ...this.fidelities, [model.id]: mapPlane.fidelity };
     } catch (error) {
-      this.trouble = (error as Error).message;
+      this.errorMessage = (error as Error).message;
     }
   }
 
-  /** A real image; models that share images ask for it once. */
+  /** Load a real image, once for all models that share their images. */
   real(model: Model, number: number): Promise<Uint8Array> {
-    const of = `${this.sharesImages(model) ? "shared" : model.id} ${number}`;
-    if (this.last?.of !== of) this.last = { of, image: realImages(model.id, [number]).then(([pixels]) => pixels) };
-    return this.last.image;
+    const key = `${this.sharesImages(model) ? "shared" : model.id} ${number}`;
+    if (this.lastImage?.key !== key) this.lastImage = { key, image: realImages(model.id, [number]).then(([pixels]) => pixels) };
+    return this.lastImage.image;
   }
 
-  /** Where an image lies on a model's map. */
-  placeOf(model: Model): { x: number; y: number } {
+  /** Position of the selected image on a model's map. */
+  positionOf(model: Model): { x: number; y: number } {
     const points = this.maps[model.id]?.points;
     return points ? { x: points[2 * this.image], y: points[2 * this.image + 1] } : { x: 0, y: 0 };
   }
 
-  /** What became of the draws of the seed that is shown; null until that is known. */
-  priorOf(model: Model): Prior | null {
-    const found = this.priors[model.id];
-    return found?.seed === seedOf() ? found : null;
+  /** Scores of the samples of the current seed; null while they are computed. */
+  priorOf(model: Model): PriorSummary | null {
+    const prior = this.priors[model.id];
+    return prior?.seed === seedOf() ? prior : null;
   }
 
-  /** Of the models with a map, which are judged by the same measures: whose draws are least often
-   * off the data, and whose surely more often. */
+  /** Among the models with a map (whose samples are scored by the same measures): the one whose samples
+   * are unusual least often, and whether the others' are so significantly more often. */
   get generators(): { best: Model; rest: { model: Model; more: boolean }[] } | null {
-    const off = (model: Model) => this.priorOf(model)?.off;
+    const unusual = (model: Model) => this.priorOf(model)?.off;
     const mapped = this.models.filter((model) => model.has_map);
-    const known = mapped.filter(off).sort((a, b) => off(a)!.share - off(b)!.share);
-    if (known.length < 2 || known.length < mapped.length) return null;
-    const [best, ...others] = known;
-    return { best, rest: others.map((model) => ({ model, more: off(model)!.low > off(best)!.high })) };
+    const ranked = mapped.filter(unusual).sort((a, b) => unusual(a)!.share - unusual(b)!.share);
+    if (ranked.length < 2 || ranked.length < mapped.length) return null;
+    const [best, ...others] = ranked;
+    return { best, rest: others.map((model) => ({ model, more: unusual(model)!.low > unusual(best)!.high })) };
   }
 
   toggle(model: Model): void {
     const ids = this.models.map(({ id }) => id);
     const next = ids.includes(model.id) ? ids.filter((id) => id !== model.id) : [...ids, model.id].sort((a, b) => a - b);
-    if (next.length < 2 || next.length > MOST) return;
-    shown.models = next.join(".");
-    name(next.map((id) => studio.models[id].folder));
-    toAddress();
+    if (next.length < 2 || next.length > MAX_MODELS) return;
+    compareState.models = next.join(".");
+    setComparedFolders(next.map((id) => studio.models[id].folder));
+    updateAddress();
   }
 
-  /** The real image nearest to a place on a model's map becomes that of all. */
+  /** Select the real image nearest to a point of a model's map. */
   pick(model: Model, x: number, y: number): void {
     const points = this.maps[model.id]?.points;
     if (!points) return;
     let least = Infinity;
     let nearest = 0;
     for (let i = 0; i < points.length / 2; i++) {
-      const far = (points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2;
-      if (far < least) {
-        least = far;
+      const squared = (points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2;
+      if (squared < least) {
+        least = squared;
         nearest = i;
       }
     }
     this.choose(nearest);
   }
 
+  /** Select a real image by its number. */
   choose(image: number): void {
-    shown.image = image;
-    toAddress();
+    compareState.image = image;
+    updateAddress();
   }
 
+  /** Move the cursor on the lattice of seeds. */
   move(x: number, y: number): void {
-    shown.x = x;
-    shown.y = y;
-    toAddress();
+    compareState.x = x;
+    compareState.y = y;
+    updateAddress();
   }
 }
 
-export const seedOf = (): number => Math.min(2 ** 32 - 1, Math.max(0, Math.round(shown.seed)));
+export const seedOf = (): number => Math.min(2 ** 32 - 1, Math.max(0, Math.round(compareState.seed)));

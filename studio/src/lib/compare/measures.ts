@@ -1,9 +1,10 @@
-// What was measured of the models on show, as the server's table says it.
+// The evaluation results of the open models, as the server formats them.
 import { get, post } from "../api";
 
 export interface Cell {
   value: string;
   interval: string;
+  /** the value that real images get */
   floor: string;
   n: number | null;
   detail: string;
@@ -15,42 +16,44 @@ export interface Cell {
 export interface Row {
   key: string;
   name: string;
+  /** which direction is better */
   better: "more" | "less" | "";
-  /** in what the numbers were measured differently; empty where they compare */
+  /** how the protocols of the numbers differ; empty if they are comparable */
   unlike: string;
   protocol: string;
-  /** one for each measured model */
+  /** one for each evaluated model */
   cells: (Cell | null)[];
 }
 
 export interface Column {
   model: number;
-  /** why it has no numbers; empty where it has */
+  /** why the model has no results; empty if it has some */
   reason: string;
   can_be_measured: boolean;
 }
 
 export interface Table {
   columns: Column[];
-  /** the models that the cells of a row are of */
+  /** the models that the cells of a row belong to */
   measured: number[];
-  /** why the whole can't be compared; empty where it can */
+  /** why the models can't be compared at all; empty if they can */
   refusal: string;
   rows: Row[];
 }
 
 export interface Measuring {
-  /** that is measured, or was last */
+  /** the model that is evaluated, or was evaluated last */
   model: number | null;
   running: boolean;
-  /** models that are measured after it, and how many were before it */
+  /** models that are queued */
   waiting: number[];
+  /** number of models that were evaluated before */
   finished: number;
   seconds: number;
   done: number;
   of: number;
   left: string;
-  /** what went wrong, by model */
+  /** error messages, by model */
   troubles: Record<number, string>;
 }
 
@@ -58,9 +61,9 @@ export const tableOf = async (models: number[]): Promise<Table> =>
   (await get(`/api/comparison?${models.map((id) => `model=${id}`).join("&")}`)).json();
 export const measuringNow = async (): Promise<Measuring> => (await get("/api/measuring")).json();
 export const measure = async (model: number): Promise<Measuring> => (await post(`/api/models/${model}/measuring`, {})).json();
-/** Measures no more than what is at work. */
-export const leaveWaiting = async (): Promise<Measuring> => (await get("/api/measuring", { method: "DELETE" })).json();
+/** Finish the running evaluation and cancel the queued ones. */
+export const cancelQueue = async (): Promise<Measuring> => (await get("/api/measuring", { method: "DELETE" })).json();
 
-const FIRST = /^(frechet|precision|recall|coverage|gan_test|mse|nll|gaps|near_copies|game\.gap\..*)$/;
-/** What most people ask first. */
-export const isFirst = (row: Row): boolean => FIRST.test(row.key);
+const MAIN_MEASURES = /^(frechet|precision|recall|coverage|gan_test|mse|nll|gaps|near_copies|game\.gap\..*)$/;
+/** Whether a row is shown before all measures are requested. */
+export const isMain = (row: Row): boolean => MAIN_MEASURES.test(row.key);

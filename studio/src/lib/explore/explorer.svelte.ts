@@ -1,79 +1,81 @@
-// What Explore knows of one model, shared by its map and its tools.
+// State of Explore for one model, shared by its map and its tools.
 import { plane, pointMap, type Box, type Model, type Plane, type PointMap } from "../api";
-import { pythonFloat, slice, toAddress } from "../address.svelte";
-import { lift } from "../plane";
+import { pythonFloat, slice, updateAddress } from "../address.svelte";
+import { unproject } from "../plane";
 import { socket } from "../studio.svelte";
-import { LATENTS, oneHot, POINTS, type Answer, type Ask } from "../socket";
-import { fit, NEAREST, type View } from "../splat";
-import { levelOf, trustColour } from "../trust";
-import { Layer } from "./layer.svelte";
+import { LATENTS, oneHot, POINTS, type DecodeReply, type DecodeRequest } from "../socket";
+import { fit, SCALE_LIMITS, type View } from "../splat";
+import { levelColour, levelOf } from "../scores";
+import { GapLayer } from "./gapLayer.svelte";
 
-/** The part of the address that Explore has. */
-export const shown = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
+/** Explore's slice of the address. */
+export const exploreState = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
 
-/** What part of the map is seen, where that is not all of it: the middle, and pixels of a unit. */
-export const seen = slice("v.", { x: 0, y: 0, s: 0 });
+/** The visible part of the map, if it is not all of it: centre, and pixels per unit. */
+export const viewState = slice("v.", { x: 0, y: 0, s: 0 });
 const LATTICE: View = { x: 0, y: 0, scale: 80 };
 
 export class Explorer {
   points = $state.raw<PointMap | null>(null);
-  flat = $state.raw<Plane | null>(null);
-  answer = $state.raw<Answer | null>(null);
+  plane = $state.raw<Plane | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
   view = $state<View>(LATTICE);
-  trouble = $state("");
-  /** why a map could not be shown */
-  refused = $state("");
+  errorMessage = $state("");
+  /** why the requested plane could not be shown */
+  planeError = $state("");
   private size = { width: 640, height: 480 };
   /** the view that shows the whole map */
   private fitted: View | null = null;
-  private ends: Box | null = null;
+  private gapBox: Box | null = null;
 
-  readonly layer: Layer;
+  readonly gapLayer: GapLayer;
 
   constructor(readonly model: Model) {
-    this.layer = new Layer(model);
-    this.look();
+    this.gapLayer = new GapLayer(model);
+    this.restoreView();
   }
 
-  /** Shows the part of the map that the address names. */
-  private look(): void {
-    if (seen.s >= NEAREST[0] && seen.s <= NEAREST[1]) this.view = { x: seen.x, y: seen.y, scale: seen.s };
+  /** Show the part of the map that the address names. */
+  private restoreView(): void {
+    if (viewState.s >= SCALE_LIMITS[0] && viewState.s <= SCALE_LIMITS[1]) this.view = { x: viewState.x, y: viewState.y, scale: viewState.s };
   }
 
-  /** Names the part of the map that is seen in the address. */
-  keepView({ x, y, scale }: View): void {
-    if (this.model.has_map && !this.points) return; // the address may name one that is not shown yet
-    const all = this.fitted ?? LATTICE;
-    const whole = x === all.x && y === all.y && scale === all.scale;
-    Object.assign(seen, whole ? { x: 0, y: 0, s: 0 } : { x, y, s: scale });
-    toAddress();
+  /** Write the visible part of the map to the address. */
+  saveView({ x, y, scale }: View): void {
+    if (this.model.has_map && !this.points) return; // keep the view of the address until the map is loaded
+    const fitted = this.fitted ?? LATTICE;
+    const isFitted = x === fitted.x && y === fitted.y && scale === fitted.scale;
+    Object.assign(viewState, isFitted ? { x: 0, y: 0, s: 0 } : { x, y, s: scale });
+    updateAddress();
   }
 
   get ring(): string {
     const level = levelOf(this.answer?.trust[0]);
-    return level === null ? "var(--accent)" : trustColour(level, this.flat?.fidelity);
+    return level === null ? "var(--accent)" : levelColour(level, this.plane?.fidelity);
   }
 
-  /** The name of the plane that a person chose; none: the map's own. */
-  get plane(): string {
-    return this.model.has_map && this.model.latent_dim > 2 ? shown.plane : "";
+  /** Name of the selected plane; empty for the default plane of the map. */
+  get planeName(): string {
+    return this.model.has_map && this.model.latent_dim > 2 ? exploreState.plane : "";
   }
 
+  /** Load the map; if the plane in the address is invalid, show the default plane and keep the error. */
   async load(): Promise<void> {
-    if (!this.plane) this.decode();
-    if (!this.model.has_map || (await this.show(this.plane)) || !this.plane) return;
-    const sentence = this.refused;
-    shown.plane = "";
+    if (!this.planeName) this.decode();
+    if (!this.model.has_map || (await this.show(this.planeName)) || !this.planeName) return;
+    const message = this.planeError;
+    exploreState.plane = "";
     await this.show("");
-    this.refused = sentence;
+    this.planeError = message;
     this.decode();
   }
 
-  /** Shows another plane, from its origin; of what is no plane there is a sentence, and the map stays. */
-  async turn(name: string): Promise<void> {
+  /** Show another plane with the cursor at its origin; if it is invalid, keep the current one and set
+   * `planeError`. */
+  async setPlane(name: string): Promise<void> {
     if (!(await this.show(name))) return;
-    shown.x = shown.y = 0;
-    toAddress();
+    exploreState.x = exploreState.y = 0;
+    updateAddress();
     this.decode();
   }
 
@@ -81,109 +83,111 @@ export class Explorer {
     const { id } = this.model;
     let first = false;
     try {
-      const [points, flat] = await Promise.all([pointMap(id, 0, name), plane(id, 0, name)]);
-      if (name !== this.plane) shown.plane = name;
+      const [points, mapPlane] = await Promise.all([pointMap(id, 0, name), plane(id, 0, name)]);
+      if (name !== this.planeName) exploreState.plane = name;
       first = this.points === null;
-      this.layer.clear();
+      this.gapLayer.clear();
       this.points = points;
-      this.flat = flat;
-      this.refused = "";
+      this.plane = mapPlane;
+      this.planeError = "";
     } catch (error) {
-      this.refused = (error as Error).message;
+      this.planeError = (error as Error).message;
       return false;
     }
-    this.whole();
-    if (first) this.look();
+    this.resetView();
+    if (first) this.restoreView();
     this.showGaps();
     if (name) this.decode();
     return true;
   }
 
-  /** Places of the map as the decode socket takes them. */
-  places(points: Float32Array): Pick<Ask, "kind" | "rows"> {
-    return this.plane && this.flat ? { kind: LATENTS, rows: lift(this.flat, points) } : { kind: POINTS, rows: points };
+  /** Points of the map as rows for the decode socket. */
+  rowsOf(points: Float32Array): Pick<DecodeRequest, "kind" | "rows"> {
+    return this.planeName && this.plane ? { kind: LATENTS, rows: unproject(this.plane, points) } : { kind: POINTS, rows: points };
   }
 
   resize(width: number, height: number): void {
     this.size = { width, height };
     const { view, fitted } = this;
-    if (fitted && fitted.x === view.x && fitted.y === view.y && fitted.scale === view.scale) this.whole();
+    if (fitted && fitted.x === view.x && fitted.y === view.y && fitted.scale === view.scale) this.resetView();
   }
 
-  /** Whether a place of the map is on the screen. */
-  sees(x: number, y: number): boolean {
+  /** Whether a point of the map is visible. */
+  isVisible(x: number, y: number): boolean {
     const { view, size } = this;
     return Math.abs(x - view.x) * view.scale <= size.width / 2 && Math.abs(y - view.y) * view.scale <= size.height / 2;
   }
 
-  whole(): void {
+  /** Show the whole map. */
+  resetView(): void {
     const { width, height } = this.size;
     this.view = this.points ? fit(this.points.points, width, height) : LATTICE;
     this.fitted = { ...this.view };
     const half = { x: (0.62 * width) / this.view.scale, y: (0.62 * height) / this.view.scale };
     const { x, y } = this.view;
-    this.ends = { left: x - half.x, right: x + half.x, low: y - half.y, high: y + half.y };
+    this.gapBox = { left: x - half.x, right: x + half.x, low: y - half.y, high: y + half.y };
   }
 
   showGaps(): void {
-    toAddress();
-    if (this.ends && this.model.gaps.includes(shown.gaps)) this.layer.show(shown.gaps, this.ends, this.plane);
-    else this.layer.clear();
+    updateAddress();
+    if (this.gapBox && this.model.gaps.includes(exploreState.gaps)) this.gapLayer.show(exploreState.gaps, this.gapBox, this.planeName);
+    else this.gapLayer.clear();
   }
 
-  /** The class asked for, for n images; nothing for a model that is not asked. */
-  weights(n: number): Float32Array | undefined {
-    return this.model.asks_class ? oneHot(shown.label, n, this.model.classes.length) : undefined;
+  /** One-hot labels of the selected class for n images; undefined for a model that takes no class. */
+  labelWeights(n: number): Float32Array | undefined {
+    return this.model.decodes_label ? oneHot(exploreState.label, n, this.model.classes.length) : undefined;
   }
 
-  go(x: number, y: number): void {
-    shown.x = x;
-    shown.y = y;
-    toAddress();
+  moveCursor(x: number, y: number): void {
+    exploreState.x = x;
+    exploreState.y = y;
+    updateAddress();
     this.decode();
   }
 
-  ask(label: number): void {
-    shown.label = label;
-    toAddress();
+  setClass(label: number): void {
+    exploreState.label = label;
+    updateAddress();
     this.decode();
   }
 
+  /** Decode the image at the cursor. */
   async decode(): Promise<void> {
-    const places = this.places(Float32Array.of(shown.x, shown.y));
-    const found = await socket.ask({ model: this.model.id, ...places, n: 1, labels: this.weights(1) });
-    if (!found) return;
-    if ("sentence" in found) {
-      this.trouble = found.sentence;
+    const rows = this.rowsOf(Float32Array.of(exploreState.x, exploreState.y));
+    const reply = await socket.decode({ model: this.model.id, ...rows, n: 1, labels: this.labelWeights(1) });
+    if (!reply) return;
+    if ("sentence" in reply) {
+      this.errorMessage = reply.sentence;
       return;
     }
-    this.trouble = "";
-    this.answer = found;
+    this.errorMessage = "";
+    this.answer = reply;
   }
 
-  /** Python that makes the image under the cursor. */
+  /** Python that reproduces the image at the cursor. */
   get code(): string {
     const { model } = this;
-    const label = model.asks_class ? `, label=${JSON.stringify(model.classes[shown.label])}` : "";
-    const plane = this.plane ? ", plane=plane" : "";
-    const call = `image = atlas.decode_at(${pythonFloat(shown.x)}, ${pythonFloat(shown.y)}${label}${plane})`;
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
+    const plane = this.planeName ? ", plane=plane" : "";
+    const call = `image = atlas.decode_at(${pythonFloat(exploreState.x)}, ${pythonFloat(exploreState.y)}${label}${plane})`;
     return this.python([], [call]);
   }
 
-  /** Python around calls: the model, its atlas, and the plane where it is not the map's own.
+  /** Python that loads the model, its map and the selected plane, followed by calls.
    *
-   * @param imports what the calls need, each as `module import name` */
+   * @param imports imports of the calls, each as `module import name` */
   python(imports: string[], calls: string[]): string {
     const { model } = this;
-    const needed = ["studio.maps.atlas import Atlas", ...imports];
-    if (this.plane) needed.push("studio.maps.anchors import plane_of");
+    const allImports = ["studio.maps.atlas import Atlas", ...imports];
+    if (this.planeName) allImports.push("studio.maps.anchors import plane_of");
     return [
       "import latentarium as la",
-      ...needed.sort().map((one) => `from latentarium.${one}`),
+      ...allImports.sort().map((line) => `from latentarium.${line}`),
       "",
       `model = ${model.model_code}`,
       `atlas = Atlas(model, ${model.data_code})`,
-      ...(this.plane ? [`plane = plane_of(atlas, ${JSON.stringify(this.plane)})`] : []),
+      ...(this.planeName ? [`plane = plane_of(atlas, ${JSON.stringify(this.planeName)})`] : []),
       ...calls,
     ].join("\n");
   }

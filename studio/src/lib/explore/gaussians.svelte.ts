@@ -1,20 +1,21 @@
-// Images drawn from a Gaussian: of a class, of all images, or one that a person makes on the map.
+// Samples from a Gaussian: of a class, of all images, or one that the visitor draws on the map.
 import { get, type Ellipse } from "../api";
-import { exact, pythonFloat, slice, toAddress } from "../address.svelte";
+import { formatFloat32, pythonFloat, slice, updateAddress } from "../address.svelte";
 import { Latest } from "../latest";
-import { shadows } from "../plane";
-import { LATENTS, type Answer, type DecodeSocket } from "../socket";
+import { project } from "../plane";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
 import type { Explorer } from "./explorer.svelte";
-import { drawsOf, Noise } from "./own";
+import { Noise, sampleEllipse } from "./ellipseDraft";
 
-export const SHOWN = 25;
-/** Handles lie at two standard deviations, where there is room for them. */
-export const REACH = 2;
+/** Number of samples whose images are shown. */
+export const GRID_IMAGES = 25;
+/** Standard deviations between the centre of an ellipse and its handles. */
+export const HANDLE_SIGMAS = 2;
 const SEEDS = 2 ** 32;
-/** Milliseconds without a change before the judge is asked: it takes longer than the images. */
+/** Milliseconds without a change before the samples are scored, which is slower than decoding. */
 const PAUSE = 250;
 
-/** A share of draws with its 95 % interval. */
+/** A share of the samples with its 95 % interval. */
 export interface Share {
   share: number;
   low: number;
@@ -22,31 +23,33 @@ export interface Share {
 }
 export interface Verdict {
   n: number;
-  /** half of the draws are rarer than this share of held-out images */
+  /** share of held-out images that are less unusual than the median sample */
   rarer: number;
   off: Share;
   sure: Share | null;
   judged: Share | null;
+  /** the same shares of held-out images */
   usual: { n: number; off: Share | null; sure: Share | null; judged: Share | null };
 }
 
-/** A number as the server and Python read it from the decimal that they are given. */
-const sent = (value: number): number => Number(exact(value));
+/** Round a number to the decimal that the server and Python receive. */
+const rounded = (value: number): number => Number(formatFloat32(value));
 
-/** `of`: the number of a class, all, or own; the ellipse at one standard deviation. */
-const chosen = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
+/** The tool's slice of the address. `of` is the number of a class, "all" or "own"; the ellipse is at one
+ * standard deviation. */
+const state = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
 
 export class Gaussians {
   z = $state.raw<Float32Array>(new Float32Array());
-  answer = $state.raw<Answer | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
   verdict = $state.raw<Verdict | null>(null);
-  trouble = $state("");
-  /** the draw under the pointer */
-  hot = $state(-1);
+  errorMessage = $state("");
+  /** number of the sample under the pointer; -1 for none */
+  hovered = $state(-1);
   private readonly latest = new Latest();
   private readonly noise: Noise;
-  private due = 0;
-  private asked = "";
+  private timer = 0;
+  private lastQuery = "";
 
   constructor(
     private readonly here: Explorer,
@@ -56,141 +59,141 @@ export class Gaussians {
   }
 
   get seed(): number {
-    return chosen.seed;
+    return state.seed;
   }
 
   get temperature(): number {
-    return chosen.t;
+    return state.t;
   }
 
   get classes(): string[] {
-    return this.here.flat?.ellipses.length ? this.here.model.classes : [];
+    return this.here.plane?.ellipses.length ? this.here.model.classes : [];
   }
 
-  /** The class drawn from; null for the other two kinds. */
+  /** Number of the class; null for the other kinds of Gaussian. */
   get label(): number | null {
-    const label = /^\d+$/.test(chosen.of) ? Number(chosen.of) : 0;
+    const label = /^\d+$/.test(state.of) ? Number(state.of) : 0;
     return this.kind === "class" ? Math.min(label, this.classes.length - 1) : null;
   }
 
   get kind(): "class" | "all" | "own" {
-    if (chosen.of === "own") return "own";
-    return chosen.of === "all" || !this.classes.length ? "all" : "class";
+    if (state.of === "own") return "own";
+    return state.of === "all" || !this.classes.length ? "all" : "class";
   }
 
-  /** One's own Gaussian at one standard deviation; null where another one is drawn from. */
+  /** The drawn ellipse at one standard deviation; null for the other kinds of Gaussian. */
   get ellipse(): Ellipse | null {
-    const { x, y, major, minor, angle } = chosen;
+    const { x, y, major, minor, angle } = state;
     if (this.kind !== "own" || major <= 0 || minor <= 0) return null;
-    return { x: sent(x), y: sent(y), major: sent(major), minor: sent(minor), angle: sent(angle) };
+    return { x: rounded(x), y: rounded(y), major: rounded(major), minor: rounded(minor), angle: rounded(angle) };
   }
 
-  /** Where the draws fall on the map. */
+  /** Positions of the samples on the map. */
   get dots(): [number, number][] {
-    return this.here.flat ? shadows(this.here.flat, this.z) : [];
+    return this.here.plane ? project(this.here.plane, this.z) : [];
   }
 
   choose(of: string): void {
-    const begins = of === "own" && !(chosen.major > 0 && this.here.sees(chosen.x, chosen.y));
-    if (begins) this.shape(this.beginning());
-    chosen.of = of;
-    toAddress();
+    const isNew = of === "own" && !(state.major > 0 && this.here.isVisible(state.x, state.y));
+    if (isNew) this.reshape(this.initialEllipse());
+    state.of = of;
+    updateAddress();
   }
 
-  /** Another shape of one's own Gaussian. */
-  shape(part: Partial<Ellipse>): void {
-    for (const [key, value] of Object.entries(part)) Object.assign(chosen, { [key]: Math.fround(value) });
-    toAddress();
+  /** Change the drawn ellipse. */
+  reshape(part: Partial<Ellipse>): void {
+    for (const [key, value] of Object.entries(part)) Object.assign(state, { [key]: Math.fround(value) });
+    updateAddress();
   }
 
-  redraw(): void {
-    chosen.seed = (chosen.seed + 1) % SEEDS;
-    toAddress();
+  resample(): void {
+    state.seed = (state.seed + 1) % SEEDS;
+    updateAddress();
   }
 
-  heat(temperature: number): void {
-    chosen.t = temperature;
-    toAddress();
+  setTemperature(temperature: number): void {
+    state.t = temperature;
+    updateAddress();
   }
 
-  /** Draws what a query asks for, and once the hand rests asks what becomes of it. */
-  draw(query: string): void {
-    this.asked = query;
+  /** Sample according to a query, and score the samples after a pause. */
+  sample(query: string): void {
+    this.lastQuery = query;
     this.verdict = null;
-    this.latest.run(() => this.show(query));
-    clearTimeout(this.due);
-    this.due = window.setTimeout(() => this.judge(query), PAUSE);
+    this.latest.run(() => this.decode(query));
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.score(query), PAUSE);
   }
 
-  private async show(query: string): Promise<void> {
+  private async decode(query: string): Promise<void> {
     const { model } = this.here;
     try {
       const z = await this.latents(query);
-      const n = Math.min(SHOWN, z.length / model.latent_dim);
+      const n = Math.min(GRID_IMAGES, z.length / model.latent_dim);
       const rows = z.slice(0, n * model.latent_dim);
-      const found = await this.socket.ask({ model: model.id, kind: LATENTS, n, rows });
-      if (!found) return;
-      if ("sentence" in found) throw new Error(found.sentence);
+      const reply = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows });
+      if (!reply) return;
+      if ("sentence" in reply) throw new Error(reply.sentence);
       this.z = z;
-      this.answer = found;
-      this.trouble = "";
+      this.answer = reply;
+      this.errorMessage = "";
     } catch (error) {
-      this.trouble = (error as Error).message;
+      this.errorMessage = (error as Error).message;
     }
   }
 
   private async latents(query: string): Promise<Float32Array> {
-    const { flat, model } = this.here;
-    if (this.ellipse && flat) {
-      const noise = await this.noise.of(chosen.seed);
-      if (this.ellipse) return drawsOf(this.ellipse, flat, noise, sent(chosen.t));
+    const { plane, model } = this.here;
+    if (this.ellipse && plane) {
+      const noise = await this.noise.of(state.seed);
+      if (this.ellipse) return sampleEllipse(this.ellipse, plane, noise, rounded(state.t));
     }
     return new Float32Array(await (await get(`/api/models/${model.id}/draws?${query}`)).arrayBuffer());
   }
 
-  private async judge(query: string): Promise<void> {
+  private async score(query: string): Promise<void> {
     try {
-      const found: Verdict = await (await get(`/api/models/${this.here.model.id}/draws/verdict?${query}`)).json();
-      if (query === this.asked) this.verdict = found;
+      const verdict: Verdict = await (await get(`/api/models/${this.here.model.id}/draws/verdict?${query}`)).json();
+      if (query === this.lastQuery) this.verdict = verdict;
     } catch (error) {
-      if (query === this.asked) this.trouble = (error as Error).message;
+      if (query === this.lastQuery) this.errorMessage = (error as Error).message;
     }
   }
 
-  /** What is asked for, as the server takes it. */
+  /** The settings as parameters of a request. */
   get query(): string {
-    const words: Record<string, string> = { of: this.kind, seed: String(chosen.seed), temperature: exact(chosen.t) };
-    if (this.label !== null) words.label = String(this.label);
+    const parameters: Record<string, string> = { of: this.kind, seed: String(state.seed), temperature: formatFloat32(state.t) };
+    if (this.label !== null) parameters.label = String(this.label);
     if (this.ellipse) {
-      for (const [key, value] of Object.entries(this.ellipse)) words[key] = exact(value);
-      words.plane = this.here.plane;
+      for (const [key, value] of Object.entries(this.ellipse)) parameters[key] = formatFloat32(value);
+      parameters.plane = this.here.planeName;
     }
-    return new URLSearchParams(words).toString();
+    return new URLSearchParams(parameters).toString();
   }
 
-  /** The class that was shown, as the beginning of one's own, if all of it is seen; else one in the
-   * middle of what is. */
-  private beginning(): Ellipse {
-    const of = this.label === null ? undefined : this.here.flat?.ellipses[0]?.[this.label];
+  /** The ellipse to start drawing with: that of the current class if it is fully visible, otherwise one
+   * in the centre of the view. */
+  private initialEllipse(): Ellipse {
+    const ellipse = this.label === null ? undefined : this.here.plane?.ellipses[0]?.[this.label];
     const { x, y, scale } = this.here.view;
-    const reach = of ? REACH * of.major : 0;
-    const whole = of && [-1, 1].every((side) => this.here.sees(of.x + side * reach, of.y + side * reach));
-    return of && whole ? { ...of } : { x, y, major: 60 / scale, minor: 40 / scale, angle: 0 };
+    const reach = ellipse ? HANDLE_SIGMAS * ellipse.major : 0;
+    const visible = ellipse && [-1, 1].every((side) => this.here.isVisible(ellipse.x + side * reach, ellipse.y + side * reach));
+    return ellipse && visible ? { ...ellipse } : { x, y, major: 60 / scale, minor: 40 / scale, angle: 0 };
   }
 
-  /** Python that makes the images of the grid. */
+  /** Python that reproduces the images of the grid. */
   get code(): string {
-    const how = `seed=${chosen.seed}, temperature=${pythonFloat(chosen.t)}`;
-    const end = [`images = decode(model, z[:${SHOWN}])`];
+    const settings = `seed=${state.seed}, temperature=${pythonFloat(state.t)}`;
+    const end = [`images = decode(model, z[:${GRID_IMAGES}])`];
     if (!this.ellipse) {
       const name = this.kind === "class" ? "of_class" : "of_all";
-      const of = this.label === null ? "" : `${this.label}, `;
+      const label = this.label === null ? "" : `${this.label}, `;
       return this.here.python(
-        ["sampling import decode", `studio.maps.draws import ${name}`], [`z = ${name}(atlas, ${of}${how})`, ...end],
+        ["sampling import decode", `studio.maps.draws import ${name}`], [`z = ${name}(atlas, ${label}${settings})`, ...end],
       );
     }
     const { x, y, major, minor, angle } = this.ellipse;
-    const plane = this.here.plane ? ", plane=plane" : "";
+    const plane = this.here.planeName ? ", plane=plane" : "";
     return this.here.python(
       ["latent.gaussians import Ellipse", "sampling import decode", "studio.maps.draws import of_ellipse"],
       [
@@ -198,7 +201,7 @@ export class Gaussians {
         `    centre=(${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,
         `    angle=${pythonFloat(angle)}, sigmas=1.0,`,
         ")",
-        `z = of_ellipse(atlas, ellipse, ${how}${plane})`,
+        `z = of_ellipse(atlas, ellipse, ${settings}${plane})`,
         ...end,
       ],
     );

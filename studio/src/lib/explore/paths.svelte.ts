@@ -1,173 +1,177 @@
-// Ways between two latents, each a strip of images.
+// Paths between two latents by several interpolation methods, each a strip of images.
 import { get } from "../api";
-import { exact, slice, toAddress } from "../address.svelte";
+import { formatFloat32, slice, updateAddress } from "../address.svelte";
 import { Latest } from "../latest";
-import { shadows } from "../plane";
-import { LATENTS, oneHot, pixelsOf, type Answer, type DecodeSocket } from "../socket";
-import { levelOf, OFF } from "../trust";
-import { shown, type Explorer } from "./explorer.svelte";
+import { project } from "../plane";
+import { LATENTS, oneHot, pixelsOf, type DecodeReply, type DecodeSocket } from "../socket";
+import { levelOf, UNUSUAL } from "../scores";
+import { exploreState, type Explorer } from "./explorer.svelte";
 
 export type End = "a" | "b";
-/** A way that was found, or a sentence that says why there is none. */
-export interface Way {
+/** A path, or a sentence that explains why there is none. */
+export interface Path {
+  /** the interpolation method */
   name: string;
   z?: number[][];
   sentence?: string;
 }
-interface Found {
-  ways: Way[];
+type FoundPath = Path & { z: number[][] };
+interface Reply {
+  ways: Path[];
   ends: [number[], number[]];
+  /** number of latents in the graph of the path through the data */
   graph_codes: number;
 }
 
 export const STEPS = [8, 12, 16, 24];
 
-/** An end is an image, as i17, or a place of the map, as 0.5,-1.25. */
-const chosen = slice("p.", { a: "", b: "", steps: 16, way: "straight", at: 0 });
+/** The tool's slice of the address. An end is an image, as in i17, or a point of the map, as in 0.5,-1.25. */
+const state = slice("p.", { a: "", b: "", steps: 16, way: "linear", at: 0 });
 
 export class Paths {
-  found = $state.raw<Found | null>(null);
-  answer = $state.raw<Answer | null>(null);
-  trouble = $state("");
+  reply = $state.raw<Reply | null>(null);
+  answer = $state.raw<DecodeReply | null>(null);
+  errorMessage = $state("");
   playing = $state(false);
   private readonly latest = new Latest();
   private timer = 0;
 
-  /** where the cursor was when a step was looked at: moved since, it is what is looked at */
-  private cursor = $state(`${shown.x},${shown.y}`);
+  /** the cursor when a frame was selected: once it moves, the image at the cursor is shown instead */
+  private cursor = $state(`${exploreState.x},${exploreState.y}`);
 
   constructor(
     private readonly here: Explorer,
     private readonly socket: DecodeSocket,
   ) {}
 
-  /** What the ends are; by default two images, or two seeds of a lattice. */
+  /** The ends; by default two images, or two points of a lattice. */
   get ends(): Record<End, string> {
-    const usual = this.here.model.has_map ? { a: "i0", b: "i1" } : { a: "0,0", b: "3,2" };
-    const known = (name: string): boolean => name !== "" && (this.here.model.has_map || name.includes(","));
-    return { a: known(chosen.a) ? chosen.a : usual.a, b: known(chosen.b) ? chosen.b : usual.b };
+    const defaults = this.here.model.has_map ? { a: "i0", b: "i1" } : { a: "0,0", b: "3,2" };
+    const isValid = (name: string): boolean => name !== "" && (this.here.model.has_map || name.includes(","));
+    return { a: isValid(state.a) ? state.a : defaults.a, b: isValid(state.b) ? state.b : defaults.b };
   }
 
   get steps(): number {
-    return STEPS.includes(chosen.steps) ? chosen.steps : 16;
+    return STEPS.includes(state.steps) ? state.steps : 16;
   }
 
-  /** The ways that were found. */
-  get ways(): (Way & { z: number[][] })[] {
-    return (this.found?.ways ?? []).filter((one): one is Way & { z: number[][] } => one.z !== undefined);
+  /** The paths that exist. */
+  get paths(): FoundPath[] {
+    return (this.reply?.ways ?? []).filter((path): path is FoundPath => path.z !== undefined);
   }
 
-  /** The number among `ways` of the way that is looked at. */
+  /** Index of the selected path in `paths`. */
   get row(): number {
-    return Math.max(0, this.ways.findIndex((one) => one.name === chosen.way));
+    return Math.max(0, this.paths.findIndex((path) => path.name === state.way));
   }
 
+  /** Number of the selected frame. */
   get at(): number {
-    return Math.max(0, Math.min(this.steps - 1, Math.round(chosen.at)));
+    return Math.max(0, Math.min(this.steps - 1, Math.round(state.at)));
   }
 
-  /** Where an end is on the map. */
-  end(which: End): [number, number] | null {
-    const place = this.ends[which].split(",").map(Number);
-    if (place.length === 2 && place.every(Number.isFinite)) return [place[0], place[1]];
-    const z = this.found?.ends[which === "a" ? 0 : 1];
-    return z && this.here.flat ? shadows(this.here.flat, Float32Array.from(z))[0] : null;
+  /** Position of an end on the map. */
+  endPosition(end: End): [number, number] | null {
+    const point = this.ends[end].split(",").map(Number);
+    if (point.length === 2 && point.every(Number.isFinite)) return [point[0], point[1]];
+    const z = this.reply?.ends[end === "a" ? 0 : 1];
+    return z && this.here.plane ? project(this.here.plane, Float32Array.from(z))[0] : null;
   }
 
-  /** A way on the map; nothing on a lattice, which no way keeps to. */
-  line(way: Way): [number, number][] {
-    return way.z && this.here.flat ? shadows(this.here.flat, Float32Array.from(way.z.flat())) : [];
+  /** A path on the map; empty on a lattice, which shows no paths. */
+  line(path: Path): [number, number][] {
+    return path.z && this.here.plane ? project(this.here.plane, Float32Array.from(path.z.flat())) : [];
   }
 
-  put(which: End, name: string): void {
-    chosen[which] = name;
-    toAddress();
+  setEnd(end: End, name: string): void {
+    state[end] = name;
+    updateAddress();
   }
 
-  place(which: End, x: number, y: number): void {
-    this.put(which, `${exact(x)},${exact(y)}`);
+  moveEnd(end: End, x: number, y: number): void {
+    this.setEnd(end, `${formatFloat32(x)},${formatFloat32(y)}`);
   }
 
-  divide(steps: number): void {
-    chosen.steps = steps;
-    toAddress();
+  setSteps(steps: number): void {
+    state.steps = steps;
+    updateAddress();
   }
 
-  /** Whether the cursor was moved since a step was looked at. */
+  /** Whether the cursor moved since a frame was selected. */
   get atCursor(): boolean {
-    return this.cursor !== `${shown.x},${shown.y}`;
+    return this.cursor !== `${exploreState.x},${exploreState.y}`;
   }
 
-  /** Looks at a step of a way. */
-  look(name: string, at: number): void {
-    chosen.way = name;
-    chosen.at = at;
-    this.cursor = `${shown.x},${shown.y}`;
-    toAddress();
+  /** Select a frame of a path. */
+  select(name: string, at: number): void {
+    state.way = name;
+    state.at = at;
+    this.cursor = `${exploreState.x},${exploreState.y}`;
+    updateAddress();
   }
 
-  /** Where the step that is looked at lies on the map. */
-  get stepPlace(): [number, number] | null {
-    const way = this.ways[this.row];
-    return (way && this.line(way)[this.at]) ?? null;
+  /** Position of the selected frame on the map. */
+  get framePosition(): [number, number] | null {
+    const path = this.paths[this.row];
+    return (path && this.line(path)[this.at]) ?? null;
   }
 
-  /** Looks for the ways of a query; of those that come while it looks, only for the last. */
+  /** Compute the paths of a query; of queries that arrive meanwhile, only the newest. */
   find(query: string): void {
-    this.latest.run(() => this.search(query));
+    this.latest.run(() => this.request(query));
   }
 
-  private async search(query: string): Promise<void> {
+  private async request(query: string): Promise<void> {
     const { model } = this.here;
     try {
-      const found: Found = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
-      const rows = Float32Array.from(found.ways.flatMap((one) => one.z?.flat() ?? []));
+      const reply: Reply = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
+      const rows = Float32Array.from(reply.ways.flatMap((path) => path.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
-      const labels = model.asks_class ? oneHot(shown.label, n, model.classes.length) : undefined;
-      const answer = await this.socket.ask({ model: model.id, kind: LATENTS, n, rows, labels });
+      const labels = model.decodes_label ? oneHot(exploreState.label, n, model.classes.length) : undefined;
+      const answer = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows, labels });
       if (!answer) return;
       if ("sentence" in answer) throw new Error(answer.sentence);
-      this.found = found;
+      this.reply = reply;
       this.answer = answer;
-      this.trouble = "";
+      this.errorMessage = "";
     } catch (error) {
-      this.trouble = (error as Error).message;
+      this.errorMessage = (error as Error).message;
     }
   }
 
-  /** What is asked for, as the server takes it. */
+  /** The settings as parameters of a request. */
   get query(): string {
-    const words: Record<string, string> = { ...this.ends, steps: String(this.steps), plane: this.here.plane };
-    if (this.here.model.asks_class) words.label = String(shown.label);
-    return new URLSearchParams(words).toString();
+    const parameters: Record<string, string> = { ...this.ends, steps: String(this.steps), plane: this.here.planeName };
+    if (this.here.model.decodes_label) parameters.label = String(exploreState.label);
+    return new URLSearchParams(parameters).toString();
   }
 
-  /** Where the film of a way is. */
-  film(name: string): string {
+  /** Address of the animation of a path. */
+  gifAddress(name: string): string {
     return `/api/models/${this.here.model.id}/ways/${name}.gif?${this.query}`;
   }
 
   get fidelity(): number | null {
-    return this.here.flat?.fidelity ?? null;
+    return this.here.plane?.fidelity ?? null;
   }
 
-  /** How far each step can be trusted, as `levelOf`; null where it is unknown. */
-  profile(row: number): number[] | null {
-    const trust = this.answer?.trust.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
-    const levels = trust.map(levelOf);
-    return levels.length && levels.every((one) => one !== null) ? levels : null;
+  /** The level (see `Scores`) of each step; null if it is unknown. */
+  levels(row: number): number[] | null {
+    const scores = this.answer?.trust.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
+    const levels = scores.map(levelOf);
+    return levels.length && levels.every((level) => level !== null) ? levels : null;
   }
 
-  /** Steps of what is on the screen, which may be a moment older than what is asked for. */
+  /** Number of steps on the screen, which lags behind `steps` until the reply arrives. */
   get shownSteps(): number {
-    return this.ways[0]?.z.length ?? this.steps;
+    return this.paths[0]?.z.length ?? this.steps;
   }
 
-  /** The steps at which a way is off the data, from 1, as 5–9, 12. */
-  static off(profile: number[]): string {
+  /** The steps whose images are unusual, counted from 1, as in "5–9, 12". */
+  static unusualSteps(levels: number[]): string {
     const spans: [number, number][] = [];
-    profile.forEach((trust, i) => {
-      if (trust >= OFF) return;
+    levels.forEach((level, i) => {
+      if (level >= UNUSUAL) return;
       if (spans.length && spans[spans.length - 1][1] === i) spans[spans.length - 1][1] = i + 1;
       else spans.push([i + 1, i + 1]);
     });
@@ -178,24 +182,24 @@ export class Paths {
     return this.answer ? pixelsOf(this.answer, row * this.shownSteps + i) : null;
   }
 
-  /** The step that is looked at, as an answer of its own. */
-  get current(): Answer | null {
-    if (!this.answer || !this.ways.length) return null;
+  /** The selected frame, as an answer of its own. */
+  get current(): DecodeReply | null {
+    if (!this.answer || !this.paths.length) return null;
     const i = this.row * this.shownSteps + Math.min(this.at, this.shownSteps - 1);
     return { ...this.answer, pixels: pixelsOf(this.answer, i), trust: [this.answer.trust[i]] };
   }
 
-  /** There and back, slowly where a person wants little motion. */
+  /** Play a path forwards and backwards; slowly if the visitor prefers reduced motion. */
   play(name: string): void {
     this.pause();
     this.playing = true;
     let step = 1;
-    this.look(name, this.row === this.ways.findIndex((one) => one.name === name) ? this.at : 0);
-    const every = matchMedia("(prefers-reduced-motion: reduce)").matches ? 700 : 110;
+    this.select(name, this.row === this.paths.findIndex((path) => path.name === name) ? this.at : 0);
+    const interval = matchMedia("(prefers-reduced-motion: reduce)").matches ? 700 : 110;
     this.timer = window.setInterval(() => {
       if (this.at + step < 0 || this.at + step >= this.shownSteps) step = -step;
-      this.look(name, this.at + step);
-    }, every);
+      this.select(name, this.at + step);
+    }, interval);
   }
 
   pause(): void {
@@ -203,15 +207,15 @@ export class Paths {
     this.playing = false;
   }
 
-  /** Python that makes the images of the way that is looked at. */
+  /** Python that reproduces the images of the selected path. */
   get code(): string {
-    const plane = this.here.plane ? ", plane=plane" : "";
-    const name = this.ways[this.row]?.name ?? "straight";
-    const ends = (["a", "b"] as const).map((one) => `${one} = latent_of(atlas, "${this.ends[one]}"${plane})`);
+    const plane = this.here.planeName ? ", plane=plane" : "";
+    const name = this.paths[this.row]?.name ?? "linear";
+    const ends = (["a", "b"] as const).map((end) => `${end} = latent_of(atlas, "${this.ends[end]}"${plane})`);
     const { model } = this.here;
-    const label = model.asks_class ? `, torch.full((${this.steps},), ${shown.label})` : "";
+    const label = model.decodes_label ? `, torch.full((${this.steps},), ${exploreState.label})` : "";
     const [module, call] = {
-      straight: ["latent.paths import lerp", "lerp(a, b"],
+      linear: ["latent.paths import lerp", "lerp(a, b"],
       spherical: ["latent.paths import slerp", "slerp(a, b"],
       data: ["studio.maps.ways import through_data", "through_data(atlas, a, b"],
     }[name]!;

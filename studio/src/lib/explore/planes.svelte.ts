@@ -1,25 +1,25 @@
 // A plane through three latents: images, or means of classes.
 import type { Model, Plane } from "../api";
-import { words } from "../face.svelte";
-import { LATENTS, type Answer, type DecodeSocket } from "../socket";
+import { strings } from "../preferences.svelte";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
 import type { Explorer } from "./explorer.svelte";
 
-/** What people call an anchor. */
-export function nameOf(anchor: string, model: Model): string {
+/** The description of an anchor, as in "image #3". */
+export function anchorName(anchor: string, model: Model): string {
   const number = Number(anchor.slice(1));
-  const say = words().planes;
-  return anchor.startsWith("c") ? say.meanOf(model.classes[number]) : say.image(number);
+  const t = strings().planes;
+  return anchor.startsWith("c") ? t.meanOf(model.classes[number]) : t.image(number);
 }
 
-/** What people call a plane. */
-export function captionOf(name: string, share: string, model: Model): string {
-  const say = words().planes;
-  return say.caption(name.split("_").map((anchor) => nameOf(anchor, model)).join(say.and), share);
+/** The caption of a plane. */
+export function planeCaption(name: string, share: string, model: Model): string {
+  const t = strings().planes;
+  return t.caption(name.split("_").map((anchor) => anchorName(anchor, model)).join(t.and), share);
 }
 
 export class Planes {
-  answer = $state.raw<Answer | null>(null);
-  trouble = $state("");
+  answer = $state.raw<DecodeReply | null>(null);
+  errorMessage = $state("");
 
   constructor(
     private readonly here: Explorer,
@@ -27,25 +27,24 @@ export class Planes {
   ) {}
 
   get anchors(): string[] {
-    return this.here.plane.split("_");
+    return this.here.planeName.split("_");
   }
 
-  /** Begins with the first three classes, or images where there are none. */
+  /** Switch from the PCA plane to one through the first three classes, or images without classes. */
   open(): void {
-    const kind = (this.here.flat?.ellipses[0]?.length ?? 0) >= 3 ? "c" : "i";
-    if (!this.here.plane) this.here.turn([0, 1, 2].map((number) => kind + number).join("_"));
+    const kind = (this.here.plane?.ellipses[0]?.length ?? 0) >= 3 ? "c" : "i";
+    if (!this.here.planeName) this.here.setPlane([0, 1, 2].map((number) => kind + number).join("_"));
   }
 
-  put(i: number, anchor: string): Promise<void> {
-    return this.here.turn(this.anchors.map((one, j) => (j === i ? anchor : one)).join("_"));
+  setAnchor(i: number, anchor: string): Promise<void> {
+    return this.here.setPlane(this.anchors.map((other, j) => (j === i ? anchor : other)).join("_"));
   }
 
-  /** Decodes the anchors. */
-  async show(flat: Plane): Promise<void> {
-    if (!flat.anchors.length) return;
-    const rows = Float32Array.from(flat.anchors.flat());
-    const found = await this.socket.ask({ model: this.here.model.id, kind: LATENTS, n: flat.anchors.length, rows });
-    if (found && "sentence" in found) this.trouble = found.sentence;
-    else if (found) this.answer = found;
+  async decodeAnchors(plane: Plane): Promise<void> {
+    if (!plane.anchors.length) return;
+    const rows = Float32Array.from(plane.anchors.flat());
+    const reply = await this.socket.decode({ model: this.here.model.id, kind: LATENTS, n: plane.anchors.length, rows });
+    if (reply && "sentence" in reply) this.errorMessage = reply.sentence;
+    else if (reply) this.answer = reply;
   }
 }

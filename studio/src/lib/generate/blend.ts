@@ -1,10 +1,10 @@
-// Places on a line or in a triangle, and the weights of classes that they stand for.
+// Points on a line or in a triangle, and the class weights that they represent (barycentric coordinates).
 import type { Model } from "../api";
-import { nameOf } from "../drawn";
+import { classArgument } from "../samples";
 
-/** Images of one blend, each of its own z. */
+/** Number of images of a blend, each with its own z. */
 export const BLENDS = 6;
-/** Of the pad, in its own units: a line between two classes, a triangle between three. */
+/** Size of the pad in its own units: a line for two classes, a triangle for three. */
 export const sizeOf = (count: number): { width: number; height: number } => ({ width: 260, height: count === 2 ? 44 : 216 });
 const CORNERS: Record<number, { x: number; y: number }[]> = {
   2: [{ x: 18, y: 22 }, { x: 242, y: 22 }],
@@ -16,20 +16,20 @@ export interface Part {
   weight: number;
 }
 
-export interface Place {
+export interface Point {
   x: number;
   y: number;
 }
 
-/** Where weights that sum to one lie on the pad. */
-export function place(weights: number[]): Place {
+/** The point of the pad that weights (which sum to one) represent. */
+export function pointOf(weights: number[]): Point {
   const corners = CORNERS[weights.length];
-  const sum = (axis: "x" | "y"): number => corners.reduce((all, corner, i) => all + weights[i] * corner[axis], 0);
+  const sum = (axis: "x" | "y"): number => corners.reduce((total, corner, i) => total + weights[i] * corner[axis], 0);
   return { x: sum("x"), y: sum("y") };
 }
 
-/** The weights, in whole percent, of the place inside that is nearest in direction. */
-export function between({ x, y }: Place, count: number): number[] {
+/** The weights of a point of the pad, in whole percent; a point outside is moved inside. */
+export function weightsAt({ x, y }: Point, count: number): number[] {
   const [a, b, c] = CORNERS[count];
   let weights: number[];
   if (count === 2) {
@@ -41,29 +41,29 @@ export function between({ x, y }: Place, count: number): number[] {
     const second = ((c.y - a.y) * (x - c.x) + (a.x - c.x) * (y - c.y)) / area;
     weights = [first, second, 1 - first - second].map((weight) => Math.max(0, weight));
   }
-  const sum = weights.reduce((all, weight) => all + weight, 0);
-  const whole = weights.map((weight) => Math.round((100 * weight) / sum));
-  whole[whole.indexOf(Math.max(...whole))] += 100 - whole.reduce((all, weight) => all + weight, 0);
-  return whole.map((weight) => weight / 100);
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const percents = weights.map((weight) => Math.round((100 * weight) / sum));
+  percents[percents.indexOf(Math.max(...percents))] += 100 - percents.reduce((total, value) => total + value, 0);
+  return percents.map((weight) => weight / 100);
 }
 
-/** A blend as `sample` takes it: 3:0.6,8:0.4. */
+/** A blend as the `label` of `sample`: 3:0.6,8:0.4. */
 export const labelOf = (model: Model, parts: Part[]): string =>
-  parts.map(({ index, weight }) => `${nameOf(model, index)}:${weight.toFixed(2).replace(/\.?0+$/, "")}`).join(",");
+  parts.map(({ index, weight }) => `${classArgument(model, index)}:${weight.toFixed(2).replace(/\.?0+$/, "")}`).join(",");
 
-/** The parts that a blend names; where it makes no sense, the first two that look alike in digits. */
-export function parts(model: Model, text: string): Part[] {
-  const found = text.split(",").map((part): Part => {
-    const cut = part.lastIndexOf(":");
-    const name = part.slice(0, cut);
+/** Parse a blend; an invalid one becomes a blend of two classes, which among digits look similar. */
+export function parseBlend(model: Model, text: string): Part[] {
+  const parts = text.split(",").map((part): Part => {
+    const colon = part.lastIndexOf(":");
+    const name = part.slice(0, colon);
     const index = model.classes.includes(name) ? model.classes.indexOf(name) : Number(name || "x");
-    return { index, weight: Number(part.slice(cut + 1)) };
+    return { index, weight: Number(part.slice(colon + 1)) };
   });
-  const sum = found.reduce((all, { weight }) => all + weight, 0);
-  const right = found.every(({ index, weight }) => index in model.classes && weight >= 0) && sum > 0;
-  const apart = new Set(found.map(({ index }) => index)).size === found.length;
-  if (right && apart && (found.length === 2 || found.length === 3))
-    return found.map(({ index, weight }) => ({ index, weight: weight / sum }));
-  const usual = model.classes.length > 8 ? [3, 8] : [0, 1];
-  return [{ index: usual[0], weight: 0.6 }, { index: usual[1], weight: 0.4 }];
+  const sum = parts.reduce((total, { weight }) => total + weight, 0);
+  const valid = parts.every(({ index, weight }) => index in model.classes && weight >= 0) && sum > 0;
+  const distinct = new Set(parts.map(({ index }) => index)).size === parts.length;
+  if (valid && distinct && (parts.length === 2 || parts.length === 3))
+    return parts.map(({ index, weight }) => ({ index, weight: weight / sum }));
+  const [first, second] = model.classes.length > 8 ? [3, 8] : [0, 1];
+  return [{ index: first, weight: 0.6 }, { index: second, weight: 0.4 }];
 }

@@ -1,10 +1,11 @@
-// A distribution drawn by hand: cells of a square that are painted or not, as bits in base64url.
+// A distribution drawn by hand: a square grid of painted and empty cells, in the address as base64url.
 export const CELLS = 24;
 export type Cells = Uint8Array;
 
-export const blank = (): Cells => new Uint8Array(CELLS * CELLS);
+export const emptyCells = (): Cells => new Uint8Array(CELLS * CELLS);
 
-export function write(cells: Cells): string {
+/** Encode cells as bits. */
+export function encodeCells(cells: Cells): string {
   let bytes = "";
   for (let i = 0; i < cells.length; i += 8) {
     let byte = 0;
@@ -14,21 +15,21 @@ export function write(cells: Cells): string {
   return btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** What makes no sense is blank. */
-export function read(text: string): Cells {
-  const cells = blank();
+/** Decode cells; an invalid text gives empty cells. */
+export function decodeCells(text: string): Cells {
+  const cells = emptyCells();
   try {
     const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
     if (bytes.length !== cells.length / 8) return cells;
     for (let i = 0; i < cells.length; i++) cells[i] = (bytes.charCodeAt(i >> 3) >> (7 - (i & 7))) & 1;
   } catch {
-    return blank();
+    return emptyCells();
   }
   return cells;
 }
 
-/** Paints, or wipes, about a cell. */
-export function dab(cells: Cells, x: number, y: number, value: 0 | 1, radius = 1.1): void {
+/** Paint (1) or erase (0) the cells within a radius. */
+export function brush(cells: Cells, x: number, y: number, value: 0 | 1, radius = 1.1): void {
   for (let row = 0; row < CELLS; row++) {
     for (let column = 0; column < CELLS; column++) {
       if (Math.hypot(column + 0.5 - x, row + 0.5 - y) <= radius) cells[row * CELLS + column] = value;
@@ -36,14 +37,14 @@ export function dab(cells: Cells, x: number, y: number, value: 0 | 1, radius = 1
   }
 }
 
-/** A few round blobs anywhere, for hands that can't draw. */
-export function blobs(): Cells {
-  const cells = blank();
+/** Paint two to five discs at random places. */
+export function randomBlobs(): Cells {
+  const cells = emptyCells();
   const count = 2 + Math.floor(4 * Math.random());
   for (let i = 0; i < count; i++) {
     const radius = 1.2 + 2 * Math.random();
-    const place = (): number => radius + 1 + (CELLS - 2 * radius - 2) * Math.random();
-    dab(cells, place(), place(), 1, radius);
+    const coordinate = (): number => radius + 1 + (CELLS - 2 * radius - 2) * Math.random();
+    brush(cells, coordinate(), coordinate(), 1, radius);
   }
   return cells;
 }

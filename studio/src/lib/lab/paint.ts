@@ -1,13 +1,13 @@
-// What is drawn of each model, over the square from -edge to edge.
+// Drawings of each model over the square from -edge to edge.
 import type { LabFrame, Real } from "./session.svelte";
 
 export const SIDE = 600;
 const REAL = "#8a929b";
 const GENERATED = "#c2297a";
 const GRID = "#7a5cc2";
-/** The discriminator: taken for real, taken for generated. */
+/** Where the discriminator's output is above 0.5 (real), and below (generated). */
 const FIELD = [[51, 117, 190], [228, 145, 40]] as const;
-const LONGEST_PUSH = 0.16;
+const MAX_PUSH_LENGTH = 0.16;
 
 export interface Layers {
   field: boolean;
@@ -25,7 +25,7 @@ class Pen {
   y = (y: number): number => ((this.edge - y) / (2 * this.edge)) * SIDE;
   length = (length: number): number => (length / (2 * this.edge)) * SIDE;
 
-  /** All in one path: many small fills would take longer than a frame may. */
+  /** Draw all dots as one path: one fill per dot would take longer than a frame. */
   dots(points: number[], colour: string, radius: number, opacity: number): void {
     const { context } = this;
     context.globalAlpha = opacity;
@@ -73,9 +73,9 @@ export function paintVae(canvas: HTMLCanvasElement, real: Real, frame: LabFrame)
   pen.dots(frame.vae.samples, GENERATED, 3.2, 0.65);
 }
 
-/** The encoded points from -3 to 3, coloured by where around the middle the points themselves lie,
- * over the prior's circles of one and two deviations. */
-export function paintCodes(canvas: HTMLCanvasElement, real: Real, codes: number[]): void {
+/** Draw the latents of the real points, coloured by the angle of each point around the origin, over
+ * the circles of one and two standard deviations of the prior. */
+export function paintLatents(canvas: HTMLCanvasElement, real: Real, latents: number[]): void {
   const pen = begin(canvas, { ...real, edge: 3.2 });
   const { context } = pen;
   context.strokeStyle = REAL;
@@ -85,9 +85,9 @@ export function paintCodes(canvas: HTMLCanvasElement, real: Real, codes: number[
     context.arc(SIDE / 2, SIDE / 2, pen.length(sigmas), 0, 7);
     context.stroke();
   }
-  for (let i = 0; i < codes.length; i += 2) {
-    const turn = (Math.atan2(real.points[i + 1], real.points[i]) / Math.PI) * 180;
-    pen.dots([codes[i], codes[i + 1]], `hsl(${turn.toFixed(0)} 62% 50%)`, 9, 0.75);
+  for (let i = 0; i < latents.length; i += 2) {
+    const degrees = (Math.atan2(real.points[i + 1], real.points[i]) / Math.PI) * 180;
+    pen.dots([latents[i], latents[i + 1]], `hsl(${degrees.toFixed(0)} 62% 50%)`, 9, 0.75);
   }
 }
 
@@ -101,21 +101,21 @@ export function paintGan(canvas: HTMLCanvasElement, real: Real, frame: LabFrame,
   if (layers.push) paintPushes(pen, samples, pushes);
 }
 
-/** Coloured where the discriminator can tell, clear where it can't. */
+/** Draw the discriminator's output: the closer to 0.5, the more transparent. */
 function paintField(pen: Pen, field: number[]): void {
   const cells = Math.sqrt(field.length);
-  const small = new ImageData(cells, cells);
+  const image = new ImageData(cells, cells);
   field.forEach((value, i) => {
-    small.data.set(value > 0.5 ? FIELD[0] : FIELD[1], 4 * i);
-    small.data[4 * i + 3] = Math.min(215, 440 * Math.abs(value - 0.5));
+    image.data.set(value > 0.5 ? FIELD[0] : FIELD[1], 4 * i);
+    image.data[4 * i + 3] = Math.min(215, 440 * Math.abs(value - 0.5));
   });
   const canvas = new OffscreenCanvas(cells, cells);
-  canvas.getContext("2d")!.putImageData(small, 0, 0);
+  canvas.getContext("2d")!.putImageData(image, 0, 0);
   pen.context.imageSmoothingEnabled = true;
   pen.context.drawImage(canvas, 0, 0, SIDE, SIDE);
 }
 
-/** Cells of equal mass: the smaller, the darker. */
+/** Draw cells of equal probability mass: the smaller, the darker. */
 function paintMesh(pen: Pen, mesh: number[]): void {
   const side = Math.sqrt(mesh.length / 2);
   const { context } = pen;
@@ -124,14 +124,14 @@ function paintMesh(pen: Pen, mesh: number[]): void {
   context.lineWidth = 1;
   for (let row = 0; row + 1 < side; row++) {
     for (let column = 0; column + 1 < side; column++) {
-      const around = [corner(row, column), corner(row, column + 1), corner(row + 1, column + 1), corner(row + 1, column)];
+      const corners = [corner(row, column), corner(row, column + 1), corner(row + 1, column + 1), corner(row + 1, column)];
       let area = 0;
-      around.forEach(([x, y], i) => {
-        const [u, v] = around[(i + 1) % 4];
+      corners.forEach(([x, y], i) => {
+        const [u, v] = corners[(i + 1) % 4];
         area += (x * v - u * y) / 2;
       });
       context.beginPath();
-      around.forEach(([x, y]) => context.lineTo(pen.x(x), pen.y(y)));
+      corners.forEach(([x, y]) => context.lineTo(pen.x(x), pen.y(y)));
       context.closePath();
       context.globalAlpha = Math.min(0.5, 0.0022 / (Math.abs(area) + 1e-5));
       context.fill();
@@ -140,14 +140,14 @@ function paintMesh(pen: Pen, mesh: number[]): void {
   context.globalAlpha = 0.35;
   context.beginPath();
   for (let i = 0; i < side; i++) {
-    for (let k = 0; k < side; k++) line(context, k, pen, corner(i, k));
-    for (let k = 0; k < side; k++) line(context, k, pen, corner(k, i));
+    for (let k = 0; k < side; k++) addVertex(context, k, pen, corner(i, k));
+    for (let k = 0; k < side; k++) addVertex(context, k, pen, corner(k, i));
   }
   context.stroke();
   context.globalAlpha = 1;
 }
 
-function line(context: CanvasRenderingContext2D, index: number, pen: Pen, [x, y]: [number, number]): void {
+function addVertex(context: CanvasRenderingContext2D, index: number, pen: Pen, [x, y]: [number, number]): void {
   if (index === 0) context.moveTo(pen.x(x), pen.y(y));
   else context.lineTo(pen.x(x), pen.y(y));
 }
@@ -159,9 +159,9 @@ function paintPushes(pen: Pen, samples: number[], pushes: number[]): void {
   context.beginPath();
   for (let i = 0; i < pushes.length; i += 2) {
     const length = Math.hypot(pushes[i], pushes[i + 1]);
-    const part = (LONGEST_PUSH * Math.tanh(length / 1.5)) / Math.max(1e-9, length);
+    const scale = (MAX_PUSH_LENGTH * Math.tanh(length / 1.5)) / Math.max(1e-9, length);
     const [x, y] = [pen.x(samples[i]), pen.y(samples[i + 1])];
-    const [u, v] = [pen.x(samples[i] + part * pushes[i]), pen.y(samples[i + 1] + part * pushes[i + 1])];
+    const [u, v] = [pen.x(samples[i] + scale * pushes[i]), pen.y(samples[i + 1] + scale * pushes[i + 1])];
     const reach = Math.hypot(u - x, v - y);
     if (reach < 3) continue;
     const head = Math.min(9, reach / 2);

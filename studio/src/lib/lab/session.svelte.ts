@@ -1,81 +1,88 @@
-// The lab as the page sees it: what is learned, the last frame, and the clock. The next frame is
-// asked for when the last one has come, so nothing queues.
-import { slice, toAddress } from "../address.svelte";
-import { again } from "../connection";
+// The page's side of a lab session: its latest frame, loss curves and clock. The next frame is
+// requested when the last one has arrived, so no queue builds up.
+import { slice, updateAddress } from "../address.svelte";
+import { waitForServer } from "../connection";
 
-/** The part of the address that the lab has. */
-export const chosen = slice("l.", {
+/** The state that is kept in the address; `did` lists the steps done so far. */
+export const labState = slice("l.", {
   name: "ring", drawing: "", seed: 0, speed: "normal", field: true, push: true, mesh: true, did: "",
 });
 
-export interface Learned {
+/** One model in a frame. */
+export interface ModelFrame {
   /** flat lists of x and y */
   samples: number[];
   losses: Record<string, number | null>;
   quality: { near: number; found: number };
 }
 
+/** The state of all three models at one step. */
 export interface LabFrame {
   step: number;
-  gaussian: Learned & { mean: number[]; covariance: number[] };
-  vae: Learned & { codes: number[] };
-  gan: Learned & { field: number[]; pushes: number[]; mesh: number[] };
+  gaussian: ModelFrame & { mean: number[]; covariance: number[] };
+  vae: ModelFrame & { codes: number[] };
+  gan: ModelFrame & { field: number[]; pushes: number[]; mesh: number[] };
 }
 
+/** The distribution to learn. */
 export interface Real {
   points: number[];
   modes: number | null;
-  /** of held-out points under the true density, in nats; null where it is not known */
+  /** negative log-likelihood of held-out points under the true density, in nats; null: unknown */
   nll: number | null;
-  /** the square reaches from -edge to edge */
+  /** the data is in the square from -edge to edge */
   edge: number;
   equilibrium: { discriminator: number; generator: number };
 }
 
-export type Solo = "" | "discriminator" | "generator";
-export type Name = "gaussian" | "vae" | "gan";
+/** Which player moves; empty: all models. */
+export type Player = "" | "discriminator" | "generator";
+export type ModelName = "gaussian" | "vae" | "gan";
 type Reply = { sentence: string } | { frame: LabFrame; real?: Real };
 
-/** Steps between two frames at most; the time that they may take, and must. */
-const SPEEDS: Record<string, { most: number; may: number; must: number }> = {
-  slow: { most: 1, may: 100, must: 150 },
-  normal: { most: 8, may: 70, must: 50 },
-  fast: { most: 60, may: 95, must: 0 },
+/** Per frame: the most steps, the time to fill with steps, and the shortest duration in ms. */
+const SPEEDS: Record<string, { maxSteps: number; budget: number; minDuration: number }> = {
+  slow: { maxSteps: 1, budget: 100, minDuration: 150 },
+  normal: { maxSteps: 8, budget: 70, minDuration: 50 },
+  fast: { maxSteps: 60, budget: 95, minDuration: 0 },
 };
 export const SPEED_NAMES = Object.keys(SPEEDS);
-const KEPT = 300;
-/** Steps of one request, where what was done is done again. */
-const AT_ONCE = 50;
+/** With more points, every second one is dropped. */
+const MAX_CURVE_POINTS = 300;
+/** Steps per request during a replay. */
+const REPLAY_STEPS = 50;
 
-interface Done {
+/** A number of steps of all models, or of one player of the GAN. */
+interface Move {
   steps: number;
-  only: Solo;
+  only: Player;
 }
 
-/** What was done, as the address has it: 300_d1_g2, 300 steps of all, then of one player. */
-const written = (done: Done[]): string => done.map(({ steps, only }) => `${only.slice(0, 1)}${steps}`).join("_");
+/** Encode moves for the address: 300_d1_g2 is 300 steps of all models, 1 of the discriminator, 2 of the generator. */
+const encodeMoves = (moves: Move[]): string => moves.map(({ steps, only }) => `${only.slice(0, 1)}${steps}`).join("_");
 
-function read(text: string): Done[] {
-  const players: Record<string, Solo> = { d: "discriminator", g: "generator" };
-  return [...text.matchAll(/([dg]?)(\d{1,5})(?=_|$)/g)].map((one) => ({ steps: Number(one[2]), only: players[one[1]] ?? "" }));
+function decodeMoves(text: string): Move[] {
+  const players: Record<string, Player> = { d: "discriminator", g: "generator" };
+  return [...text.matchAll(/([dg]?)(\d{1,5})(?=_|$)/g)].map(([, player, steps]) => ({ steps: Number(steps), only: players[player] ?? "" }));
 }
 
 export class Session {
   real = $state.raw<Real | null>(null);
   frame = $state.raw<LabFrame | null>(null);
-  /** losses so far, a row for each frame */
-  curves = $state.raw<{ step: number; losses: Record<Name, Record<string, number | null>> }[]>([]);
+  /** losses of the frames so far */
+  curves = $state.raw<{ step: number; losses: Record<ModelName, Record<string, number | null>> }[]>([]);
   playing = $state(false);
   connected = $state(false);
-  /** steps that are done again: the server was lost, or the address names them; 0: none */
-  again = $state(0);
-  trouble = $state("");
+  /** number of steps being replayed, after a lost connection or from the address; 0: none */
+  replaying = $state(0);
+  error = $state("");
+  /** steps per second */
   rate = $state(0);
-  /** what was done since the start: so many steps of all, or of one player */
-  private done: Done[] = [];
+  /** moves since the start */
+  private moves: Move[] = [];
   private socket: WebSocket | null = null;
-  private reply: ((found: Reply | null) => void) | null = null;
-  private busy: Promise<unknown> = Promise.resolve();
+  private resolveReply: ((reply: Reply | null) => void) | null = null;
+  private lastRequest: Promise<unknown> = Promise.resolve();
   private ended = false;
   private starts = 0;
 
@@ -89,58 +96,57 @@ export class Session {
     this.socket?.close();
   }
 
-  /** Learns what is chosen, from the beginning. */
+  /** Start from step 0 with the selected distribution and seed. */
   async start(): Promise<void> {
-    toAddress();
-    const number = ++this.starts;
-    this.trouble = "";
-    if (chosen.name === "drawn" && !chosen.drawing) {
+    updateAddress();
+    const start = ++this.starts;
+    this.error = "";
+    if (labState.name === "drawn" && !labState.drawing) {
       this.playing = false;
       this.real = null;
       this.frame = null;
       return;
     }
-    const { name, drawing, seed } = chosen;
-    const found = await this.say({ start: { name, seed, drawing: name === "drawn" ? drawing : "" } });
-    if (!found || number !== this.starts) return;
-    this.done = [];
-    chosen.did = "";
-    toAddress();
+    const { name, drawing, seed } = labState;
+    const reply = await this.request({ start: { name, seed, drawing: name === "drawn" ? drawing : "" } });
+    if (!reply || start !== this.starts) return;
+    this.moves = [];
+    labState.did = "";
+    updateAddress();
     this.curves = [];
     this.rate = 0;
-    this.take(found);
+    this.handle(reply);
   }
 
-  async step(steps = 1, only: Solo = ""): Promise<void> {
-    const number = this.starts;
-    const found = await this.say({ steps, only });
-    if (!found || number !== this.starts) return;
-    if (!("sentence" in found)) {
-      const last = this.done[this.done.length - 1];
+  async step(steps = 1, only: Player = ""): Promise<void> {
+    const start = this.starts;
+    const reply = await this.request({ steps, only });
+    if (!reply || start !== this.starts) return;
+    if (!("sentence" in reply)) {
+      const last = this.moves[this.moves.length - 1];
       if (last?.only === only) last.steps += steps;
-      else this.done.push({ steps, only });
-      chosen.did = written(this.done);
-      toAddress();
+      else this.moves.push({ steps, only });
+      labState.did = encodeMoves(this.moves);
+      updateAddress();
     }
-    this.take(found);
+    this.handle(reply);
   }
 
-  /** Begins, and does again what was done: the same seed and steps give the same models. */
-  private async resume(): Promise<void> {
-    const whole = chosen.did;
-    const steps = read(whole).flatMap(({ steps, only }) =>
-      Array.from({ length: Math.ceil(steps / AT_ONCE) }, (_, i) => ({ steps: Math.min(AT_ONCE, steps - i * AT_ONCE), only })),
+  /** Start, and replay the moves in the address: the same seed and moves give the same models. */
+  private async replay(): Promise<void> {
+    const did = labState.did;
+    const moves = decodeMoves(did).flatMap(({ steps, only }) =>
+      Array.from({ length: Math.ceil(steps / REPLAY_STEPS) }, (_, i) => ({ steps: Math.min(REPLAY_STEPS, steps - i * REPLAY_STEPS), only })),
     );
-    this.again = steps.reduce((sum, one) => sum + one.steps, 0);
+    this.replaying = moves.reduce((sum, move) => sum + move.steps, 0);
     await this.start();
-    const number = this.starts;
-    for (const one of steps) {
-      if (!this.connected) chosen.did = whole; // lost once more: it is done again after that
-      if (!this.connected || number !== this.starts || this.trouble) break;
-      await this.step(one.steps, one.only);
+    const start = this.starts;
+    for (const { steps, only } of moves) {
+      if (!this.connected || start !== this.starts || this.error) break;
+      await this.step(steps, only);
     }
-    if (!this.connected) chosen.did = whole;
-    this.again = 0;
+    if (!this.connected) labState.did = did; // replay everything after the next connection
+    this.replaying = 0;
   }
 
   toggle(): void {
@@ -149,47 +155,47 @@ export class Session {
   }
 
   private async play(): Promise<void> {
-    let cost = 10; // of a step, in ms
+    let stepTime = 10; // ms
     while (this.playing && !this.ended) {
       const begun = performance.now();
-      const { most, may, must } = SPEEDS[chosen.speed] ?? SPEEDS.normal;
-      const steps = Math.max(1, Math.min(most, Math.floor(may / cost)));
-      if (this.connected && this.frame && !this.again) await this.step(steps);
-      cost = 0.7 * cost + (0.3 * (performance.now() - begun)) / steps;
-      await new Promise((done) => setTimeout(done, Math.max(0, begun + must - performance.now())));
-      if (document.hidden) await new Promise(requestAnimationFrame); // a tab that nobody sees rests
+      const { maxSteps, budget, minDuration } = SPEEDS[labState.speed] ?? SPEEDS.normal;
+      const steps = Math.max(1, Math.min(maxSteps, Math.floor(budget / stepTime)));
+      if (this.connected && this.frame && !this.replaying) await this.step(steps);
+      stepTime = 0.7 * stepTime + (0.3 * (performance.now() - begun)) / steps;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + minDuration - performance.now())));
+      if (document.hidden) await new Promise(requestAnimationFrame); // pause in a hidden tab
       const rate = (1000 * steps) / (performance.now() - begun);
       this.rate = this.rate ? 0.9 * this.rate + 0.1 * rate : rate;
     }
   }
 
-  private take(found: Reply): void {
-    if ("sentence" in found) {
-      this.trouble = found.sentence;
+  private handle(reply: Reply): void {
+    if ("sentence" in reply) {
+      this.error = reply.sentence;
       this.playing = false;
       return;
     }
-    if (found.real) this.real = found.real;
-    this.frame = found.frame;
-    const { step, gaussian, vae, gan } = found.frame;
+    if (reply.real) this.real = reply.real;
+    this.frame = reply.frame;
+    const { step, gaussian, vae, gan } = reply.frame;
     if (step === 0) return;
     const row = { step, losses: { gaussian: gaussian.losses, vae: vae.losses, gan: gan.losses } };
     const rows = [...this.curves, row];
-    this.curves = rows.length > KEPT ? rows.filter((_, i) => i % 2 === 1) : rows;
+    this.curves = rows.length > MAX_CURVE_POINTS ? rows.filter((_, i) => i % 2 === 1) : rows;
   }
 
-  /** One message after the other; null where the server is lost meanwhile. */
-  private say(message: object): Promise<Reply | null> {
-    const turn = this.busy.then(
+  /** Send a message after the reply to the previous one; null if the connection is lost. */
+  private request(message: object): Promise<Reply | null> {
+    const request = this.lastRequest.then(
       () =>
-        new Promise<Reply | null>((done) => {
-          if (!this.socket) return done(null);
-          this.reply = done;
+        new Promise<Reply | null>((resolve) => {
+          if (!this.socket) return resolve(null);
+          this.resolveReply = resolve;
           this.socket.send(JSON.stringify(message));
         }),
     );
-    this.busy = turn;
-    return turn;
+    this.lastRequest = request;
+    return request;
   }
 
   private connect(): void {
@@ -198,31 +204,31 @@ export class Session {
     socket.onopen = () => {
       this.socket = socket;
       this.connected = true;
-      this.resume();
+      this.replay();
     };
     socket.onmessage = (event) => {
-      this.reply?.(JSON.parse(event.data as string) as Reply);
-      this.reply = null;
+      this.resolveReply?.(JSON.parse(event.data as string) as Reply);
+      this.resolveReply = null;
     };
     socket.onclose = () => {
       this.socket = null;
-      this.reply?.(null);
-      this.reply = null;
+      this.resolveReply?.(null);
+      this.resolveReply = null;
       if (this.ended) return;
       this.connected = false;
-      again().then(() => this.ended || this.connect());
+      waitForServer().then(() => this.ended || this.connect());
     };
   }
 
-  /** Python that does the same, step for step. */
+  /** Python code that repeats the session step for step. */
   get code(): string {
-    const drawing = chosen.name === "drawn" ? `, drawing=${JSON.stringify(chosen.drawing)}` : "";
-    void this.frame; // what was done is not reactive, but a frame comes with it
+    const drawing = labState.name === "drawn" ? `, drawing=${JSON.stringify(labState.drawing)}` : "";
+    void this.frame; // `moves` isn't reactive, but changes with every frame
     return [
       "from latentarium.studio.lab.lab import Lab",
       "",
-      `lab = Lab(${JSON.stringify(chosen.name)}${drawing}, seed=${chosen.seed})`,
-      ...this.done.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),
+      `lab = Lab(${JSON.stringify(labState.name)}${drawing}, seed=${labState.seed})`,
+      ...this.moves.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),
       "points = lab.samples(\"gan\")  # or gaussian, vae",
       "print(lab.vae.config, lab.gan.config)",
     ].join("\n");

@@ -1,51 +1,54 @@
-// What the doctor says, in the visitor's language: the server sends codes with what stands in the
-// sentences, and its own English, which is shown for a code that is not known here.
-import { face } from "../face.svelte";
-import zhTW from "../words/doctor.json";
-import { type Diagnosis, type Finding, type Said } from "./runs";
+// Text of a diagnosis in the visitor's language. The server sends message codes with values, and its
+// own English text, which is shown for a code that has no translation.
+import { preferences } from "../preferences.svelte";
+import zhTW from "../locales/doctor.json";
+import { type Diagnosis, type Issue, type Message } from "./runs";
 
-/** A text, and the language that it is in where that is not the page's. */
-export interface Told {
+export interface LocalizedText {
   text: string;
+  /** set if the text is not in the page's language */
   lang?: "en";
 }
 
 type Table = Record<string, string>;
-const tables: Record<string, Record<"diseases" | "signs" | "evidence" | "cures" | "reasons" | "players", Table>> = { "zh-TW": zhTW };
-const SHOWN = 6;
+type Section = "issues" | "signs" | "evidence" | "fixes" | "reasons" | "players";
+const translations: Record<string, Record<Section, Table>> = { "zh-TW": zhTW };
+const MAX_CLASSES = 6;
 
-const table = (): (typeof tables)[string] | undefined => tables[face.language];
-/** A word by its code; in English the code is the word. */
-const word = (kind: "diseases" | "evidence", name: string): string => table()?.[kind][name] ?? name;
+const translation = (): Record<Section, Table> | undefined => translations[preferences.language];
+/** Translate a name, which is its own English text. */
+const translateName = (section: "issues" | "evidence", name: string): string => translation()?.[section][name] ?? name;
 
-export const diseaseOf = (name: string): string => word("diseases", name);
-export const evidenceOf = (name: string): string => word("evidence", name);
+export const issueName = (name: string): string => translateName("issues", name);
+export const evidenceName = (name: string): string => translateName("evidence", name);
 
-function say(kind: "signs" | "cures" | "reasons", { code, values }: Said): string | null {
-  const template = code === "sentence" ? undefined : table()?.[kind][code];
-  return template?.replace(/\{(\w+)\}/g, (_, name: string) => spoken(name, values[name])) ?? null;
+/** Translate a message; null without a translation. */
+function translate(section: "signs" | "fixes" | "reasons", { code, values }: Message): string | null {
+  const template = code === "sentence" ? undefined : translation()?.[section][code];
+  return template?.replace(/\{(\w+)\}/g, (_, name: string) => formatValue(name, values[name])) ?? null;
 }
 
-function spoken(name: string, value: Said["values"][string]): string {
+function formatValue(name: string, value: Message["values"][string]): string {
   if (Array.isArray(value)) {
-    const more = value.length > SHOWN ? `等 ${value.length} 類` : "";
-    return `類別 ${value.slice(0, more ? SHOWN - 1 : SHOWN).join("、")}${more}`;
+    const suffix = value.length > MAX_CLASSES ? `等 ${value.length} 類` : "";
+    return `類別 ${value.slice(0, suffix ? MAX_CLASSES - 1 : MAX_CLASSES).join("、")}${suffix}`;
   }
-  if (name === "player") return table()?.players[String(value)] ?? String(value);
+  if (name === "player") return translation()?.players[String(value)] ?? String(value);
   return value.toLocaleString("en");
 }
 
-const or = (text: string | null, english: string): Told =>
-  text === null ? { text: english, lang: face.language === "en" ? undefined : "en" } : { text };
+const withFallback = (text: string | null, english: string): LocalizedText =>
+  text === null ? { text: english, lang: preferences.language === "en" ? undefined : "en" } : { text };
 
-export function sentenceOf(finding: Finding): Told {
-  const signs = finding.signs.map((sign) => say("signs", sign));
-  return or(signs.every((sign) => sign !== null) ? `${signs.join("，而且")}。` : null, finding.sentence);
+export function describe(issue: Issue): LocalizedText {
+  const signs = issue.signs.map((sign) => translate("signs", sign));
+  return withFallback(signs.every((sign) => sign !== null) ? `${signs.join("，而且")}。` : null, issue.sentence);
 }
 
-export const cureOf = (finding: Finding): Told => or(say("cures", finding.remedy), finding.cure);
+export const describeFix = (issue: Issue): LocalizedText => withFallback(translate("fixes", issue.fix_code), issue.fix);
 
-export function reasonOf(found: Diagnosis, disease: string): Told {
-  const said = found.reasons[disease];
-  return or(said ? say("reasons", said) : null, found.not_looked_for[disease]);
+/** Why an issue was not checked. */
+export function describeReason(diagnosis: Diagnosis, issue: string): LocalizedText {
+  const reason = diagnosis.reasons[issue];
+  return withFallback(reason ? translate("reasons", reason) : null, diagnosis.not_checked[issue]);
 }

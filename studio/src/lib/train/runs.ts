@@ -1,4 +1,4 @@
-// What the server says of trainings, and what it is asked to do with them.
+// Runs, estimates, diagnoses and uploads: their types, and the server's routes for them.
 import { get, post } from "../api";
 
 export type RunState = "waiting" | "training" | "paused" | "stopped" | "done" | "failed";
@@ -8,10 +8,14 @@ export interface RunInfo {
   name: string;
   folder: string;
   preset: string;
-  family: "autoencoder" | "gan" | "";
-  /** of a game; null for an autoencoder */
+  /** for people, such as "conditional GAN" */
+  kind: string;
+  /** several players with opposing losses */
+  adversarial: boolean;
+  has_encoder: boolean;
+  /** adversarial loss; null for an autoencoder */
   loss: "relativistic" | "non_saturating" | "hinge" | null;
-  /** each player's adversarial loss where nothing can be told apart, where that has a value */
+  /** each player's adversarial loss at the equilibrium; null where it has no fixed value */
   equilibrium: Record<string, number> | null;
   state: RunState;
   step: number;
@@ -20,25 +24,26 @@ export interface RunInfo {
   seconds_left: number | null;
   data: string;
   seed: number;
-  /** its number among the models on show */
+  /** id of its model, if that is open in the studio */
   model: number | null;
   has_weights: boolean;
-  /** steps whose weights were kept */
-  moments: number[];
-  /** steps whose samples were kept */
+  /** steps with a snapshot */
+  snapshots: number[];
+  /** steps with saved samples */
   samples: number[];
   failure: string;
 }
 
-/** What all that is drawn over a run's steps must know. */
-export interface Looking {
+/** Props of the components that show a run at a selected step. */
+export interface StepProps {
   run: RunInfo;
-  /** the step that is looked at; below 0: the last one */
+  /** the selected step; below 0: the last one */
   step: number;
   onstep: (step: number) => void;
 }
 
-export interface Scores {
+/** Histograms of the discriminator's scores. */
+export interface DiscriminatorScores {
   low: number;
   high: number;
   real: number[];
@@ -50,42 +55,46 @@ export interface Row {
   step: number;
   seconds: number;
   learning_rate: number;
-  scores?: Scores;
-  /** a player's losses by their name */
+  scores?: DiscriminatorScores;
+  /** losses of each player, by name */
   [player: string]: unknown;
 }
 
-/** A sentence, or a part of one, by its code, with what stands in it; an array: names of classes. */
-export interface Said {
+/** A translatable sentence: its code and the values of its placeholders; an array contains class names. */
+export interface Message {
   code: string;
   values: Record<string, number | string | string[]>;
 }
 
-export interface Finding {
-  disease: string;
+export interface Issue {
+  issue: string;
   severity: "mild" | "severe";
-  signs: Said[];
-  /** the same in English */
+  signs: Message[];
+  /** `signs` in English */
   sentence: string;
   evidence: Record<string, number>;
-  remedy: Said;
-  /** the same in English */
-  cure: string;
+  fix_code: Message;
+  /** `fix_code` in English */
+  fix: string;
   step: number | null;
 }
 
 export interface Diagnosis {
-  findings: Finding[];
-  looked_for: string[];
-  /** why, in English, by disease */
-  not_looked_for: Record<string, string>;
-  reasons: Record<string, Said>;
+  issues: Issue[];
+  checked: string[];
+  /** English reason for each issue that was not checked */
+  not_checked: Record<string, string>;
+  reasons: Record<string, Message>;
 }
 
 export interface Preset {
   name: string;
   words: string;
-  family: "autoencoder" | "gan";
+  /** for people, such as "conditional GAN" */
+  kind: string;
+  /** several players with opposing losses */
+  adversarial: boolean;
+  has_encoder: boolean;
   labels: boolean;
   latent_dim: number;
   steps: number;
@@ -98,7 +107,7 @@ export interface Choices {
   folder: string;
 }
 
-export interface Wish {
+export interface RunRequest {
   preset: string;
   data: string;
   name: string;
@@ -117,13 +126,15 @@ export interface Estimate {
   device: string;
 }
 
+/** What a player can still gain by moving alone. */
 export interface Gain {
   player: string;
   gain: number;
   interval: [number, number];
 }
 
-export interface GapMoment {
+/** Duality gap of one snapshot. */
+export interface SnapshotDualityGap {
   total: number;
   interval: [number, number];
   gains: Gain[];
@@ -131,9 +142,11 @@ export interface GapMoment {
   seconds: number;
 }
 
-export interface Gap {
+export interface DualityGap {
+  /** steps of the snapshots to measure */
   wanted: number[];
-  moments: Record<string, GapMoment>;
+  /** by step */
+  snapshots: Record<string, SnapshotDualityGap>;
   measuring: boolean;
   failure: string;
 }
@@ -146,45 +159,45 @@ export interface Upload {
   notes: string[];
   problems: string[];
   duplicates: number;
-  /** how many are shown */
+  /** number of example images */
   pictures: number;
 }
 
-const at = (id: string): string => `/api/runs/${encodeURIComponent(id)}`;
+const runUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}`;
 
-export const runs = async (): Promise<RunInfo[]> => (await get("/api/runs")).json();
-export const choices = async (): Promise<Choices> => (await get("/api/choices")).json();
-export const ESTIMATE = "/api/estimate";
-export const start = async (wish: Wish): Promise<RunInfo> => (await post("/api/runs", wish)).json();
-export const act = async (id: string, what: "pause" | "resume" | "stop"): Promise<RunInfo> =>
-  (await post(`${at(id)}/${what}`, {})).json();
-export const forget = async (id: string): Promise<Response> => get(at(id), { method: "DELETE" });
-/** Puts its model on show, if that is possible. */
-export const show = async (id: string): Promise<{ model: number | null; why: string }> =>
-  (await post(`${at(id)}/show`, {})).json();
-export const doctorOf = (id: string): string => `${at(id)}/doctor`;
-export const gap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`)).json();
-export const measureGap = async (id: string): Promise<Gap> => (await post(`${at(id)}/gap`, {})).json();
-export const leaveGap = async (id: string): Promise<Gap> => (await get(`${at(id)}/gap`, { method: "DELETE" })).json();
-export const uploads = async (): Promise<Upload[]> => (await get("/api/uploads")).json();
+export const listRuns = async (): Promise<RunInfo[]> => (await get("/api/runs")).json();
+export const fetchChoices = async (): Promise<Choices> => (await get("/api/choices")).json();
+export const ESTIMATE_URL = "/api/estimate";
+export const startRun = async (request: RunRequest): Promise<RunInfo> => (await post("/api/runs", request)).json();
+export const controlRun = async (id: string, action: "pause" | "resume" | "stop"): Promise<RunInfo> =>
+  (await post(`${runUrl(id)}/${action}`, {})).json();
+export const removeRun = async (id: string): Promise<Response> => get(runUrl(id), { method: "DELETE" });
+/** Open the model of a run in the studio; if `model` is null, `why` is the reason. */
+export const openModel = async (id: string): Promise<{ model: number | null; why: string }> =>
+  (await post(`${runUrl(id)}/show`, {})).json();
+export const doctorUrl = (id: string): string => `${runUrl(id)}/doctor`;
+export const fetchDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`)).json();
+export const measureDualityGap = async (id: string): Promise<DualityGap> => (await post(`${runUrl(id)}/duality-gap`, {})).json();
+export const cancelDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`, { method: "DELETE" })).json();
+export const listUploads = async (): Promise<Upload[]> => (await get("/api/uploads")).json();
 export const removeUpload = async (name: string): Promise<Response> =>
   get(`/api/uploads/${name}`, { method: "DELETE" });
-export const eventsOf = (id: string): string => `${at(id)}/events`;
-export const sampleOf = (id: string, step: number): string => `${at(id)}/samples/${step}`;
-export const pictureOf = (name: string, number: number): string => `/api/uploads/${name}/pictures/${number}`;
+export const eventsUrl = (id: string): string => `${runUrl(id)}/events`;
+export const samplesUrl = (id: string, step: number): string => `${runUrl(id)}/samples/${step}`;
+export const pictureUrl = (name: string, number: number): string => `/api/uploads/${name}/pictures/${number}`;
 
-/** Seconds that runs begun from this page should take, by their id. */
-export const foreseen = new Map<string, number>();
+/** Estimated seconds of the runs started from this page, by id. */
+export const estimatedSeconds = new Map<string, number>();
 
-/** What a row says of a player; NaN where it does not. */
-export function value(row: Row, player: string, name: string): number {
-  const part = row[player] as Record<string, number | null> | undefined;
-  return part?.[name] ?? NaN;
+/** Loss of a player in a row of the log; null where it is missing. */
+export function lossOf(row: Row, player: string, name: string): number | null {
+  const losses = row[player] as Record<string, number | null> | undefined;
+  return losses?.[name] ?? null;
 }
 
-/** The players of a game, in the order in which they move. */
+/** Names of the players, in the order in which they move. */
 export function players(rows: Row[]): string[] {
   const last = rows[rows.length - 1];
   if (!last) return [];
-  return Object.keys(last).filter((key) => Number.isFinite(value(last, key, "total")));
+  return Object.keys(last).filter((key) => lossOf(last, key, "total") !== null);
 }

@@ -1,187 +1,191 @@
-// Where the slider of the time machine stands, and what is shown for it.
-import { exact, slice, toAddress } from "../address.svelte";
+// State of the time machine: the position of its slider, and what is shown for it.
+import { formatFloat32, slice, updateAddress } from "../address.svelte";
 import type { Model } from "../api";
-import { oneHot, POINTS, type Answer } from "../socket";
+import { nearestIndex } from "../chart/numbers";
+import { oneHot, POINTS, type DecodeReply } from "../socket";
 import { fit, type View } from "../splat";
 import { socket } from "../studio.svelte";
-import { levelOf, trustColour } from "../trust";
-import { between, History, type Moment, type Shown } from "./history.svelte";
-import { nearest } from "./scale";
+import { levelOf, levelColour } from "../scores";
+import { interpolate, SnapshotHistory, type ShownMap, type Snapshot } from "./snapshots.svelte";
 
-/** The part of the address that the time machine has; moment 0 is the last one. */
-export const chosen = slice("m.", { at: 0, x: 0, y: 0, label: 0, speed: 1 });
+/** The state that is kept in the address; `at` is the number of a snapshot, 0 for the last one. */
+export const scrubState = slice("m.", { at: 0, x: 0, y: 0, label: 0, speed: 1 });
 export const SPEEDS = [0.5, 1, 2, 4];
-/** Between two moments while it plays, at speed 1. */
-const PACE_MS = 900;
-const SWIM_MS = 250;
-const NOTHING: Shown = { map: null, ellipses: [] };
+/** Time per snapshot during playback at speed 1. */
+const PLAY_INTERVAL_MS = 900;
+/** Duration of the transition from one map to the next. */
+const TRANSITION_MS = 250;
+const DEFAULT_SIZE = { width: 640, height: 480 };
 
 export class Scrub {
-  readonly history: History;
-  /** the moment on the screen; 0: none yet */
+  readonly history: SnapshotHistory;
+  /** number of the snapshot on the screen; 0: none yet */
   at = $state(0);
-  shown = $state.raw<Shown>(NOTHING);
-  answer = $state.raw<Answer | null>(null);
+  shown = $state.raw<ShownMap>({ map: null, ellipses: [] });
+  reply = $state.raw<DecodeReply | null>(null);
   view = $state<View>({ x: 0, y: 0, scale: 80 });
   playing = $state(false);
-  trouble = $state("");
-  private size = { width: 640, height: 480 };
-  private swim = 0;
-  private beat = 0;
+  error = $state("");
+  private size = DEFAULT_SIZE;
+  private animation = 0;
+  private timer = 0;
 
-  /** @param onstep is told the step of training at which the slider was put; -1: the last one, also
-   * when there are more */
+  /** @param onstep called with the training step when the slider is moved; with -1 for the last
+   * snapshot, so that the selection stays at the end while the run adds more */
   constructor(model: Model, private readonly onstep: (step: number) => void) {
-    this.history = new History(model);
+    this.history = new SnapshotHistory(model);
   }
 
   get model(): Model {
     return this.history.model;
   }
 
-  /** The moment that is asked for: it may not be there yet. */
+  /** Number of the selected snapshot, which may still be loading. */
   get wanted(): number {
     const { count } = this.history;
-    return chosen.at >= 1 && chosen.at <= count ? Math.round(chosen.at) : count;
+    return scrubState.at >= 1 && scrubState.at <= count ? Math.round(scrubState.at) : count;
   }
 
-  /** Of the training, at the moment that is asked for. */
+  /** Training step of the selected snapshot. */
   get step(): number {
-    return this.model.moments[this.wanted - 1];
+    return this.model.snapshots[this.wanted - 1];
   }
 
-  get moment(): Moment | undefined {
-    return this.history.moments.get(this.at);
+  get snapshot(): Snapshot | undefined {
+    return this.history.loaded.get(this.at);
   }
 
   get ring(): string {
-    const level = levelOf(this.answer?.trust[0]);
-    return level === null ? "var(--accent)" : trustColour(level, this.moment?.flat?.fidelity);
+    const level = levelOf(this.reply?.trust[0]);
+    return level === null ? "var(--accent)" : levelColour(level, this.snapshot?.plane?.fidelity);
   }
 
   end(): void {
     this.pause();
-    cancelAnimationFrame(this.swim);
+    cancelAnimationFrame(this.animation);
     this.history.end();
   }
 
-  go(moment: number): void {
-    const to = Math.max(1, Math.min(this.history.count, moment));
-    this.put(to === this.history.count ? 0 : to);
-    this.onstep(chosen.at ? this.step : -1);
+  /** Select a snapshot by its number. */
+  go(number: number): void {
+    const to = Math.max(1, Math.min(this.history.count, number));
+    this.select(to === this.history.count ? 0 : to);
+    this.onstep(scrubState.at ? this.step : -1);
   }
 
-  /** Goes to the moment that is nearest to a step, and stays there: they are spaced evenly in its
-   * logarithm. */
-  near(step: number): void {
-    this.put(nearest(this.model.moments, step, Math.log1p) + 1);
+  /** Select the snapshot nearest to a step on a logarithmic scale, on which they are evenly spaced. */
+  goToStep(step: number): void {
+    this.select(nearestIndex(this.model.snapshots, step, Math.log1p) + 1);
   }
 
-  private put(moment: number): void {
-    chosen.at = moment;
-    toAddress();
-    this.follow();
+  private select(number: number): void {
+    scrubState.at = number;
+    updateAddress();
+    this.update();
   }
 
-  /** Shows what is asked for as soon as it is there; until then, what was shown before. */
-  follow(): void {
-    const { moments } = this.history;
-    const next = moments.has(this.wanted) ? this.wanted : this.at || Math.max(...moments.keys());
-    const found = moments.get(next);
-    if (!found || next === this.at) return;
-    const first = this.at === 0;
+  /** Show the selected snapshot if it is loaded; otherwise keep the previous one. */
+  update(): void {
+    const { loaded } = this.history;
+    const next = loaded.has(this.wanted) ? this.wanted : this.at || Math.max(...loaded.keys());
+    const snapshot = loaded.get(next);
+    if (!snapshot || next === this.at) return;
+    const isFirst = this.at === 0;
     this.at = next;
-    const to = { map: found.map, ellipses: found.flat?.ellipses ?? [] };
-    if (first || matchMedia("(prefers-reduced-motion: reduce)").matches) this.jump(to);
-    else this.swimTo(to);
-    if (first) this.whole();
+    const to = { map: snapshot.map, ellipses: snapshot.plane?.ellipses ?? [] };
+    if (isFirst || matchMedia("(prefers-reduced-motion: reduce)").matches) this.jump(to);
+    else this.animate(to);
+    if (isFirst) this.whole();
     this.decode();
   }
 
-  private jump(to: Shown): void {
-    cancelAnimationFrame(this.swim);
+  private jump(to: ShownMap): void {
+    cancelAnimationFrame(this.animation);
     this.shown = to;
   }
 
-  private swimTo(to: Shown): void {
-    cancelAnimationFrame(this.swim);
+  private animate(to: ShownMap): void {
+    cancelAnimationFrame(this.animation);
     const from = this.shown;
     const begun = performance.now();
     const frame = (now: number): void => {
-      const part = Math.min(1, Math.max(0, (now - begun) / SWIM_MS));
-      this.shown = between(from, to, part * part * (3 - 2 * part)); // gently at both ends
-      if (part < 1) this.swim = requestAnimationFrame(frame);
+      const linear = Math.min(1, Math.max(0, (now - begun) / TRANSITION_MS));
+      const eased = linear * linear * (3 - 2 * linear);
+      this.shown = interpolate(from, to, eased);
+      if (linear < 1) this.animation = requestAnimationFrame(frame);
     };
-    this.swim = requestAnimationFrame(frame);
+    this.animation = requestAnimationFrame(frame);
   }
 
   play(): void {
     this.playing = true;
     if (this.wanted === this.history.count) this.go(1);
-    this.next();
+    this.scheduleNext();
   }
 
   pause(): void {
     this.playing = false;
-    clearTimeout(this.beat);
+    clearTimeout(this.timer);
   }
 
-  private next(): void {
-    this.beat = window.setTimeout(() => {
+  private scheduleNext(): void {
+    this.timer = window.setTimeout(() => {
       const { done, count } = this.history;
-      const waits = this.at !== this.wanted && done < count; // it is still being fetched
-      if (!waits) this.go(this.wanted + 1);
-      if (!waits && this.wanted === count) this.pause();
-      else this.next();
-    }, PACE_MS / chosen.speed);
+      const isLoading = this.at !== this.wanted && done < count;
+      if (!isLoading) this.go(this.wanted + 1);
+      if (!isLoading && this.wanted === count) this.pause();
+      else this.scheduleNext();
+    }, PLAY_INTERVAL_MS / scrubState.speed);
   }
 
   resize(width: number, height: number): void {
-    const first = this.size.width === 640 && this.shown.map !== null;
+    const isFirst = this.size === DEFAULT_SIZE && this.shown.map !== null;
     this.size = { width, height };
-    if (first) this.whole();
+    if (isFirst) this.whole();
   }
 
+  /** Show the whole map. */
   whole(): void {
     const { map } = this.shown;
     if (map) this.view = fit(map.points, this.size.width, this.size.height);
     else this.view = { x: 0, y: 0, scale: 56 };
   }
 
+  /** Move the cursor. */
   move(x: number, y: number): void {
-    chosen.x = Math.fround(x);
-    chosen.y = Math.fround(y);
-    toAddress();
+    scrubState.x = Math.fround(x);
+    scrubState.y = Math.fround(y);
+    updateAddress();
     this.decode();
   }
 
-  ask(label: number): void {
-    chosen.label = label;
-    toAddress();
+  chooseClass(label: number): void {
+    scrubState.label = label;
+    updateAddress();
     this.decode();
   }
 
-  /** Of the model's classes, the one asked for. */
+  /** Index of the class that images are conditioned on. */
   get label(): number {
-    return this.model.classes[chosen.label] === undefined ? 0 : chosen.label;
+    return this.model.classes[scrubState.label] === undefined ? 0 : scrubState.label;
   }
 
   async decode(): Promise<void> {
     const { model } = this;
     if (!this.at) return;
-    const rows = Float32Array.of(chosen.x, chosen.y);
-    const labels = model.asks_class ? oneHot(this.label, 1, model.classes.length) : undefined;
-    const found = await socket.ask({ model: model.id, kind: POINTS, n: 1, rows, labels, moment: this.at });
-    if (!found) return;
-    this.trouble = "sentence" in found ? found.sentence : "";
-    if (!("sentence" in found)) this.answer = found;
+    const rows = Float32Array.of(scrubState.x, scrubState.y);
+    const labels = model.decodes_label ? oneHot(this.label, 1, model.classes.length) : undefined;
+    const result = await socket.decode({ model: model.id, kind: POINTS, n: 1, rows, labels, snapshot: this.at });
+    if (!result) return;
+    this.error = "sentence" in result ? result.sentence : "";
+    if (!("sentence" in result)) this.reply = result;
   }
 
-  /** Python that loads this moment, and makes the samples and the image under the cursor. */
+  /** Python code that loads this snapshot, and generates the samples and the image at the cursor. */
   get code(): string {
     const { model } = this;
-    const label = model.asks_class ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
-    const many = model.kind.includes("GAN") ? "" : ", 32";
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
+    const count = model.kind.includes("GAN") ? "" : ", 32";
     return [
       "import latentarium as la",
       "from latentarium.run import Run",
@@ -189,10 +193,10 @@ export class Scrub {
       "from latentarium.studio.maps.moments import Moments",
       "",
       `run = Run(${JSON.stringify(model.folder)})`,
-      `model = run.load(${model.moments[this.at - 1]})`,
-      `samples, columns = fixed_samples(model${many})`,
+      `model = run.load(${model.snapshots[this.at - 1]})`,
+      `samples, columns = fixed_samples(model${count})`,
       `moments = Moments(run, ${model.data_code})`,
-      `image = moments.atlas(${this.at}).decode_at(${exact(chosen.x)}, ${exact(chosen.y)}${label})`,
+      `image = moments.atlas(${this.at}).decode_at(${formatFloat32(scrubState.x)}, ${formatFloat32(scrubState.y)}${label})`,
     ].join("\n");
   }
 }

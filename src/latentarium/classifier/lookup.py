@@ -1,0 +1,91 @@
+"""Find the classifier of a data set: shipped, cached, or trained now."""
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from latentarium.classifier.classifier import Classifier, load_classifier, save_classifier
+from latentarium.classifier.training import train_classifier
+from latentarium.data.dataset import Data
+from latentarium.errors import UserError
+from latentarium.files import atomic_folder, cache_folder
+
+PASSES, MIN_STEPS, MAX_STEPS = 20, 300, 8600
+BATCH_SIZE = 128
+
+
+class CacheWarning(UserWarning):
+    """A classifier in the cache is damaged, or the cache can't be written."""
+
+
+def classifier_for(
+    data: Data,
+    *,
+    seed: int = 0,
+    cache: Path | None = None,
+    steps: int | None = None,
+    progress: Callable[[str], object] | None = None,
+) -> Classifier:
+    """Return the classifier of these data: the shipped one if it was trained on them, otherwise a
+    cached one, otherwise one that is trained now and cached.
+
+    Arguments:
+        data: Labelled images of at least two classes.
+        seed: Seed of the training; the shipped classifier is returned for every seed.
+        cache: Folder of the cached classifiers; None: LATENTARIUM_CACHE, or latentarium in
+            XDG_CACHE_HOME or ~/.cache. A cache that can't be written leads to a `CacheWarning`.
+        steps: Training steps; None: `default_steps`.
+        progress: Called with lines of text during training, and only then.
+
+    Raises:
+        UserError: Fewer than two classes ("too-few-classes").
+    """
+    card = data.card
+    if len(card.classes) < 2:
+        raise UserError(
+            f"{card.source} has {len(card.classes)} classes, and a classifier needs at least 2; "
+            "use random convolutions or pixel PCA as the extractor.",
+            code="too-few-classes",
+        )
+    shipped = load_classifier()
+    if shipped.metadata["data"]["fingerprint"] == card.fingerprint:
+        return shipped
+    steps = steps or default_steps(len(data.train))
+    # the fingerprint covers images and labels, but not the names of the classes
+    key = hashlib.sha256(repr((card.fingerprint, card.classes, seed, steps)).encode()).hexdigest()
+    folder = (cache or cache_folder("classifiers")) / f"{card.fingerprint[:16]}-{key[:16]}"
+    if folder.exists():
+        try:
+            cached = load_classifier(folder)
+            if cached.metadata["data"]["fingerprint"] == card.fingerprint:
+                return cached
+        except (UserError, KeyError, TypeError):
+            pass
+        warnings.warn(
+            f"The cached classifier at {folder} is damaged; training it again.",
+            CacheWarning,
+            stacklevel=2,
+        )
+    if progress:
+        progress(f"Training a classifier of {card.source} ({steps} steps); it will be cached.")
+    classifier = train_classifier(
+        data, seed=seed, steps=steps, batch_size=BATCH_SIZE, progress=progress
+    )
+    try:
+        with atomic_folder(folder) as unfinished:
+            save_classifier(classifier, unfinished)
+    except (OSError, UserError) as error:
+        warnings.warn(
+            f"The classifier of {card.source} can't be cached ({error}); it will be trained again "
+            "next time.",
+            CacheWarning,
+            stacklevel=2,
+        )
+    return classifier
+
+
+def default_steps(n: int) -> int:
+    """Return the number of training steps for n images: 20 passes in batches of 128, within 300
+    to 8,600 steps."""
+    return min(max(PASSES * n // min(BATCH_SIZE, n), MIN_STEPS), MAX_STEPS)

@@ -1,0 +1,105 @@
+"""What the sections of an evaluation share: the model, the data, and results computed once."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentarium.classifier.classifier import Classifier
+from latentarium.data.dataset import Data, Split
+from latentarium.data.subsets import first, scattered
+from latentarium.metrics.extractors import Extractor
+from latentarium.models.base import LatentModel
+from latentarium.models.inference import encode, reconstruct
+from latentarium.shapes import Images, LatentSet
+
+
+@dataclass
+class EvaluationContext:
+    """A model with the data, extractor and settings that it is evaluated with.
+
+    Samples, features and latents are computed at first use and shared by all sections.
+
+    Arguments:
+        model: A model in evaluation mode.
+        data: Real images like those that it was trained on, after `shuffle_test_split`.
+        extractor: Maps images to features.
+        classifier: A classifier of real images; None if there is none.
+        n: The number of samples, and the largest number of real test images.
+        seed: The seed of all random draws.
+        nll_samples: Importance samples per image.
+        gan_train_steps: Training batches of each classifier of GAN-train.
+        response_steps: Training steps of a best response, for the duality gap.
+    """
+
+    model: LatentModel
+    data: Data
+    extractor: Extractor
+    classifier: Classifier | None
+    n: int
+    seed: int
+    nll_samples: int = 500
+    gan_train_steps: int = 600
+    response_steps: int = 60
+    tables: dict[str, Any] = field(default_factory=dict)
+    """Results that are more than one number, as JSON values; filled by the sections."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """What could not be measured, with the reason; filled by the sections."""
+
+    @cached_property
+    def test(self) -> Split:
+        """The real images that samples are compared with: the first n of the test split."""
+        return first(self.data.test, self.n)
+
+    @cached_property
+    def requested_labels(self) -> Tensor:
+        """The labels that samples are requested for: every class equally often."""
+        return torch.arange(self.n) % max(1, self.model.num_classes)
+
+    @cached_property
+    def samples(self) -> Images:
+        """n samples, with `requested_labels` if the model takes labels."""
+        label = self.requested_labels if self.model.takes_label else None
+        return self.model.sample(self.n, label, seed=self.seed)
+
+    @cached_property
+    def features(self) -> Tensor:
+        """The extractor's features of the samples."""
+        return self.extractor.features(self.samples)
+
+    @cached_property
+    def real_features(self) -> Tensor:
+        """The extractor's features of the real test images."""
+        return self.extractor.features(self.test.images)
+
+    @cached_property
+    def predicted_labels(self) -> Tensor:
+        """The class that the classifier predicts for each sample."""
+        assert self.classifier is not None  # sections that need it apply only if there is one
+        return self.classifier.predict(self.samples)
+
+    @cached_property
+    def train_latents(self) -> LatentSet:
+        """One draw from the posterior of each training image."""
+        return encode(self.model, self.data.train, self.seed)
+
+    @cached_property
+    def test_latents(self) -> LatentSet:
+        """One draw from the posterior of each test image."""
+        return encode(self.model, self.data.test, self.seed)
+
+    @cached_property
+    def reconstructions(self) -> Images:
+        """Reconstructions of the real test images."""
+        return reconstruct(self.model, self.test)
+
+
+def shuffle_test_split(data: Data) -> Data:
+    """Return the same data with the test split in another, fixed order.
+
+    The halves of a file may differ (those of MNIST do), and sections compare one part of the test
+    split with another.
+    """
+    return replace(data, test=scattered(data.test, len(data.test)))

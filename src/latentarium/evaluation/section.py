@@ -1,0 +1,55 @@
+"""The interface of a section of the evaluation report.
+
+A section is registered by name, and `evaluate` runs every registered section that applies:
+
+```python
+@la.register("section", "brightness")
+class Brightness(la.Section):
+    def measure(self, context):
+        value = float(context.samples.mean())
+        return {"brightness": Measurement(name="Mean pixel", value=value, n=context.n)}
+```
+"""
+
+from abc import ABC, abstractmethod
+
+from latentarium.classifier.classifier import Classifier
+from latentarium.data.dataset import Data
+from latentarium.data.toy import Mixture2D, grid, ring
+from latentarium.evaluation.context import EvaluationContext
+from latentarium.models.base import LatentModel
+from latentarium.stats.measurement import Measurement
+
+_MIXTURES = {"ring": ring, "grid": grid}
+
+
+class Section(ABC):
+    """A group of measurements that apply to the same models and data."""
+
+    def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
+        """Return whether the section can measure this model with these data.
+
+        By default it applies to every model of images, but not of 2-D points.
+
+        Arguments:
+            model: The model, of which only the capabilities matter.
+            data: The real images.
+            classifier: A classifier of the real images; None if there is none.
+        """
+        return known_mixture(data) is None
+
+    @abstractmethod
+    def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
+        """Return the measurements by key; the key of a quantity is the same for every model.
+
+        Results that are more than one number go to `context.tables`.
+
+        Raises:
+            UserError: The section can't be measured. The report then names it in `left_out`.
+        """
+
+
+def known_mixture(data: Data) -> Mixture2D | None:
+    """Return the Gaussian mixture that 2-D points were drawn from; None for images."""
+    make = _MIXTURES.get(data.card.source)
+    return None if make is None else make()

@@ -1,0 +1,170 @@
+"""Adherence to labels; for a model that takes none, which classes appear.
+
+GAN-train is left to `evaluation.gan_train`, where its references are.
+"""
+
+import dataclasses
+import math
+
+from latentarium.classifier.classifier import Classifier
+from latentarium.data.dataset import Data, Split
+from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.gan_train import gan_train
+from latentarium.evaluation.section import Section
+from latentarium.metrics.conditional import (
+    confusion,
+    label_histogram,
+    per_class_density_coverage,
+    wrong_label_auc,
+)
+from latentarium.metrics.extractors import describe
+from latentarium.models.base import LatentModel
+from latentarium.registry import register
+from latentarium.shapes import Images, Labels, Logits
+from latentarium.stats.measurement import Measurement
+
+
+@register("section", "labels")
+class LabelAdherence(Section):
+    """GAN-test, GAN-train, coverage per class and wrong labels; or a histogram of classes."""
+
+    def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
+        return super().applies(model, data, classifier) and classifier is not None
+
+    def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
+        assert context.classifier is not None  # else the section doesn't apply
+        if not context.model.takes_label:
+            return _class_histogram(context, context.classifier)
+        return {
+            **_gan_test(context, context.classifier),
+            "gan_train": _gan_train(context),
+            "coverage.worst": _worst_class_coverage(context),
+            **_wrong_labels(context),
+        }
+
+
+def _gan_test(context: EvaluationContext, classifier: Classifier) -> dict[str, Measurement]:
+    """Measure how often the classifier predicts the requested class."""
+    names, test = context.model.classes, context.data.test
+    adherence = confusion(context.requested_labels, context.predicted_labels, len(names))
+    context.tables["confusion"] = {
+        "classes": list(names),
+        "requested_by_predicted": adherence.table.tolist(),
+    }
+    worst = adherence.worst_class
+    share, interval = adherence.shares[worst], adherence.intervals[worst]
+    assert share is not None  # every class is requested
+    shared = {
+        "unit": "share", "seed": context.seed, "extractor": describe(classifier), "split": "test",
+    }  # fmt: skip
+    return {
+        "gan_test": Measurement(
+            name="GAN-test: classified as the requested class", value=adherence.adherence,
+            interval=adherence.adherence_interval, reference=classifier.accuracy, n=adherence.n,
+            protocol="gan-test", **shared,
+            note="The reference of GAN-test is the classifier's accuracy on real test images; for "
+            "the worst class, its accuracy on the real test images of that class.",
+        ),
+        "gan_test.worst": Measurement(
+            name="GAN-test, worst class", value=share, interval=interval,
+            reference=_class_accuracy(classifier, test, worst),
+            n=int(adherence.table[worst].sum()), protocol="gan-test-worst", **shared,
+            detail=names[worst],
+        ),
+    }  # fmt: skip
+
+
+def _gan_train(context: EvaluationContext) -> Measurement:
+    """Measure a classifier that is trained on samples."""
+    model, seed = context.model, context.seed
+    trained = gan_train(
+        lambda y: model.sample(len(y), y, seed=seed + 1), context.data, n=context.n,
+        steps=context.gan_train_steps, seed=seed,
+    )  # fmt: skip
+    return Measurement(
+        name="GAN-train: accuracy on real test images of a classifier trained on samples",
+        value=trained.accuracy, interval=trained.interval, reference=trained.ceiling, n=context.n,
+        unit="share", seed=seed, extractor="new-classifier", split="test",
+        protocol=f"gan-train-{trained.n}x{trained.steps}",
+        note=f"The reference of GAN-train is the same classifier trained on {trained.n:,} real "
+        "images.",
+    )  # fmt: skip
+
+
+def _worst_class_coverage(context: EvaluationContext) -> Measurement:
+    """Measure coverage within each class, and report the worst."""
+    names, test = context.model.classes, context.test
+    assert test.labels is not None  # there is a classifier
+    classes = per_class_density_coverage(
+        context.real_features, test.labels, context.features, context.requested_labels, len(names)
+    )
+    context.tables["classes"] = dataclasses.asdict(classes)
+    worst = classes.worst_class
+    value = classes.coverage[worst]
+    assert value is not None  # the worst is one of those measured
+    unmeasured = [
+        name for name, share in zip(names, classes.coverage, strict=True) if share is None
+    ]
+    note = f"Too few test images to measure coverage within: {', '.join(unmeasured)}."
+    return Measurement(
+        name="Coverage, worst class", unit="share", value=value,
+        interval=classes.coverage_intervals[worst],
+        reference=classes.expected_coverage[worst], n=classes.n[worst], seed=context.seed,
+        extractor=describe(context.extractor), split="test",
+        protocol=f"coverage-class-k{classes.k}<", detail=names[worst],
+        note=note if unmeasured else "",
+    )  # fmt: skip
+
+
+def _wrong_labels(context: EvaluationContext) -> dict[str, Measurement]:
+    """Measure how well a conditional discriminator tells right labels from wrong ones."""
+    model, names, test = context.model, context.model.classes, context.data.test
+    if not (model.has_discriminator and model.decodes_label):
+        return {}
+    assert test.labels is not None  # there is a classifier
+
+    def discriminate(x: Images, y: Labels) -> Logits:
+        return model.discriminate(x.to(model.device), y.to(model.device))
+
+    auc = wrong_label_auc(discriminate, test.images, test.labels, len(names), seed=context.seed)
+    context.tables["wrong_label_auc"] = [
+        [v if math.isfinite(v) else None for v in row] for row in auc.table.tolist()
+    ]
+    given, true = auc.minimum_pair
+    pair = f"a real {names[true]} labelled {names[given]}"
+    return {
+        f"wrong_label{key}": Measurement(
+            name=f"Wrong label refused (AUC), {title}", value=value, interval=interval,
+            reference=1.0, n=len(test), seed=context.seed, extractor="own-discriminator",
+            split="test", protocol=f"wrong-label-auc{key}", detail=detail,
+        )
+        for key, title, value, interval, detail in (
+            ("", "mean over all pairs", auc.mean, auc.mean_interval, ""),
+            (".worst", "hardest pair", auc.minimum, auc.minimum_interval, pair),
+        )
+    }  # fmt: skip
+
+
+def _class_accuracy(classifier: Classifier, split: Split, label: int) -> float:
+    """Return the classifier's accuracy on the real images of one class."""
+    assert split.labels is not None  # there is a classifier
+    predicted = classifier.predict(split.images[split.labels == label])
+    return float((predicted == label).double().mean())
+
+
+def _class_histogram(context: EvaluationContext, classifier: Classifier) -> dict[str, Measurement]:
+    """Measure how often the rarest and the commonest class appear among samples."""
+    names = classifier.classes
+    generated = label_histogram(context.predicted_labels, len(names))
+    context.tables["classes_made"] = dict(zip(names, generated.counts, strict=True))
+    real = label_histogram(classifier.predict(context.test.images), len(names))
+    by_share = sorted(range(len(names)), key=lambda c: generated.shares[c])
+    return {
+        f"classes.{key}": Measurement(
+            name=f"{key.capitalize()} class among samples", value=generated.shares[c],
+            unit="share", interval=generated.intervals[c], reference=real.shares[c], n=context.n,
+            seed=context.seed, extractor=describe(classifier), split="test",
+            protocol=f"class-{key}", detail=names[c],
+        )
+        for key, c in (("rarest", by_share[0]), ("commonest", by_share[-1]))
+    }  # fmt: skip

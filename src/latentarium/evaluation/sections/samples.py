@@ -1,0 +1,146 @@
+"""Distances between samples and real images, for each way to draw latents."""
+
+from collections.abc import Iterator
+
+from latentarium.errors import UserError
+from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.section import Section
+from latentarium.latent.gaussians import mixture, single_gaussian
+from latentarium.metrics.distances import (
+    frechet,
+    frechet_interval,
+    frechet_reference,
+    kernel_distance,
+)
+from latentarium.metrics.extractors import Extractor, RandomConvolutions, describe
+from latentarium.metrics.fidelity import density_coverage, precision_recall
+from latentarium.models.inference import decode
+from latentarium.registry import register
+from latentarium.rng import Noise
+from latentarium.shapes import FeatureSet, Images
+from latentarium.stats.measurement import Measurement
+
+MAX_NEIGHBOUR_IMAGES = 5000
+"""Images behind precision, recall, density and coverage: at most half of MNIST's test images, so
+that the other half gives the reference at the same n."""
+FRECHET_RESAMPLES = 20
+NUM_COMPONENTS = 10
+"""Gaussians in the mixture fitted to latents."""
+MAX_FITTED_LATENTS = 15_000
+"""Latents that the mixture is fitted to."""
+
+
+@register("section", "samples")
+class Samples(Section):
+    """Fréchet and kernel distance, precision, recall, density and coverage."""
+
+    def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
+        model, extractor, real = context.model, context.extractor, context.real_features
+        measurements: dict[str, Measurement] = {}
+
+        def add_frechet(
+            key: str, source: str, suffix: str, images: Images, by: Extractor, real: FeatureSet
+        ) -> None:
+            title = f"Fréchet distance{suffix}"
+            try:
+                measurements[key] = _frechet(context, source, title, images, by, real)
+            except UserError as error:  # too few images for the number of features
+                context.left_out[title] = str(error)
+
+        add_frechet("frechet", "prior", "", context.samples, extractor, real)
+        if model.has_encoder and not model.decodes_label:
+            for source, density, images in _from_fitted_densities(context):
+                suffix = f", {density} fitted to latents"
+                add_frechet(f"frechet.{source}", source, suffix, images, extractor, real)
+        random = RandomConvolutions(model.image_shape)
+        if random.hash != extractor.hash:
+            real = random.features(context.test.images)
+            suffix = ", random convolutions"
+            add_frechet("frechet.random", "prior", suffix, context.samples, random, real)
+        return measurements | _neighbour_measurements(context)
+
+
+def _from_fitted_densities(context: EvaluationContext) -> Iterator[tuple[str, str, Images]]:
+    """Decode draws from densities fitted to latents; yields (source, density, images)."""
+    noise = Noise("fitted", context.seed)
+    latents = context.train_latents
+    gaussian = single_gaussian(latents).sample(context.n, noise.generator)
+    fitted = mixture(latents, NUM_COMPONENTS, context.seed, max_points=MAX_FITTED_LATENTS)
+    mixed = fitted.sample(context.n, noise.generator)
+    yield "gaussian", "one Gaussian", decode(context.model, gaussian)
+    yield f"mixture{NUM_COMPONENTS}", f"{NUM_COMPONENTS} Gaussians", decode(context.model, mixed)
+
+
+def _frechet(
+    context: EvaluationContext,
+    source: str,
+    title: str,
+    images: Images,
+    extractor: Extractor,
+    real: FeatureSet,
+) -> Measurement:
+    """Measure a Fréchet distance; `source` is what the images' latents were drawn from.
+
+    Raises:
+        UserError: There are too few images for the number of features.
+    """
+    cached = images is context.samples and extractor is context.extractor
+    generated = context.features if cached else extractor.features(images)
+    reference = frechet_reference(real, context.n, context.seed)
+    is_fid = extractor.name.startswith("inception")
+    return Measurement(
+        name=title.replace("Fréchet distance", "FID") if is_fid else title,
+        value=frechet(real, generated),
+        unit="FID" if is_fid else "FD",
+        interval=frechet_interval(real, generated, resamples=FRECHET_RESAMPLES, seed=context.seed),
+        reference=reference.value,
+        n=context.n,
+        seed=context.seed,
+        extractor=describe(extractor),
+        split="test",
+        protocol=f"frechet-{source}",
+        note=reference.note,
+    )
+
+
+def _neighbour_measurements(context: EvaluationContext) -> dict[str, Measurement]:
+    """Measure the kernel distance and what depends on nearest neighbours of features."""
+    half = min(MAX_NEIGHBOUR_IMAGES, context.n // 2)
+    real, other_real = context.real_features[:half], context.real_features[half : 2 * half]
+    generated = context.features[:half]
+    kernel = kernel_distance(
+        context.real_features,
+        context.features,
+        subset_size=min(1000, context.n // 2),
+        seed=context.seed,
+    )
+    pr, dc = precision_recall(real, generated), density_coverage(real, generated)
+    real_pr, real_dc = precision_recall(real, other_real), density_coverage(real, other_real)
+    shared = {
+        "n": half, "seed": context.seed, "extractor": describe(context.extractor), "split": "test",
+    }  # fmt: skip
+    return {
+        "kernel": Measurement(
+            name="Kernel distance", value=kernel.value, interval=kernel.interval, reference=0.0,
+            protocol=f"kernel-{kernel.subsets}x{kernel.subset_size}",
+            **{**shared, "n": context.n},
+            note="The kernel distance is an unbiased estimate: for two sets from the same "
+            "distribution it scatters around 0 and can be negative.",
+        ),
+        "precision": Measurement(
+            name="Precision", value=pr.precision, unit="share", interval=pr.precision_interval,
+            reference=real_pr.precision, protocol=f"precision-k{pr.k}<=", **shared,
+        ),
+        "recall": Measurement(
+            name="Recall", value=pr.recall, unit="share", interval=pr.recall_interval,
+            reference=real_pr.recall, protocol=f"recall-k{pr.k}<=", **shared,
+        ),
+        "density": Measurement(
+            name="Density", value=dc.density, reference=real_dc.density,
+            interval=dc.density_interval, protocol=f"density-k{dc.k}<", **shared,
+        ),
+        "coverage": Measurement(
+            name="Coverage", value=dc.coverage, unit="share", interval=dc.coverage_interval,
+            reference=real_dc.coverage, protocol=f"coverage-k{dc.k}<", **shared,
+        ),
+    }  # fmt: skip

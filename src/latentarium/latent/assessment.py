@@ -1,0 +1,107 @@
+"""Count how many samples are on the data, and how many a classifier takes for the right class,
+compared with held-out images."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentarium.classifier.classifier import CONFIDENT
+from latentarium.latent.calibration import (
+    MAX_HELD_OUT,
+    Proportion,
+    levels_of,
+    proportion,
+    share_off_data,
+)
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.scores import ScoredImages
+from latentarium.metrics.aggregate_posterior import SlicedDistance, prior_sliced_distance
+from latentarium.models.base import LatentModel
+from latentarium.shapes import ClassScores, Labels, Latents, PerPoint, SoftLabels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """Shares of some images, with 95 % intervals. Without a classifier the last two are None."""
+
+    n: int
+    off_data: Proportion | None
+    """Of images off the data; None if there are no images."""
+    confident: Proportion | None
+    """Of images of whose class the classifier is confident."""
+    right_class: Proportion | None
+    """Of images that the classifier takes for the class asked for; None if none was."""
+
+
+def assess_samples(
+    latent_map: LatentMap, samples: ScoredImages, label: int | None = None
+) -> Assessment:
+    """Assess samples.
+
+    Arguments:
+        latent_map: The model's map.
+        samples: The samples.
+        label: The class that was asked for; None: none.
+    """
+    levels = levels_of(samples.scores)
+    return _assess(levels, classifier_probabilities(latent_map, samples), label)
+
+
+def assess_held_out(latent_map: LatentMap, label: int | None = None) -> Assessment:
+    """Assess held-out images, as the calibration scores them; those of a class if there are
+    labels."""
+    calibration, labels = latent_map.calibration, latent_map.data.validation.labels
+    chosen = torch.ones(len(calibration.levels), dtype=torch.bool)
+    if label is not None and labels is not None:
+        chosen = labels[: len(chosen)] == label
+    probabilities = calibration.probabilities
+    probabilities = None if probabilities is None else probabilities[chosen]
+    return _assess(calibration.levels[chosen], probabilities, label)
+
+
+def classifier_probabilities(latent_map: LatentMap, samples: ScoredImages) -> ClassScores | None:
+    """Return the classifier's probabilities; None without a classifier."""
+    if latent_map.classifier is None:
+        return None
+    return latent_map.classifier.probabilities(torch.from_numpy(samples.pixels))
+
+
+def prior_latents(
+    model: LatentModel, n: int, seed: int
+) -> tuple[Latents, Labels | SoftLabels | None]:
+    """Draw latents from the prior, under each class in turn if the model takes one; models of one
+    latent dimension and a common prior get the same draws."""
+    labels = [i % model.num_classes for i in range(n)] if model.takes_label else None
+    z, resolved = model.latents(n, labels, seed=seed)
+    return z.cpu(), resolved
+
+
+def prior_distance(latent_map: LatentMap) -> SlicedDistance | None:
+    """Return the sliced 2-Wasserstein distance, in units of z, of held-out latents from draws of
+    the prior, with what the prior scores against itself as reference; None without an encoder."""
+    if not latent_map.can_encode:
+        return None
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        seed = int(torch.randint(2**31, (), generator=generator))
+        return prior_latents(latent_map.model, n, seed)[0]
+
+    held_out = latent_map.encoded.held_out_latents[:MAX_HELD_OUT]
+    return prior_sliced_distance(held_out, draw=draw)
+
+
+def _assess(levels: PerPoint, probabilities: ClassScores | None, label: int | None) -> Assessment:
+    n = len(levels)
+    if n == 0:  # no held-out image of the class
+        return Assessment(n=0, off_data=None, confident=None, right_class=None)
+    off_data = share_off_data(levels)
+    if probabilities is None:
+        return Assessment(n=n, off_data=off_data, confident=None, right_class=None)
+    top = probabilities.max(1)
+    return Assessment(
+        n=n,
+        off_data=off_data,
+        confident=proportion(top.values >= CONFIDENT),
+        right_class=None if label is None else proportion(top.indices == label),
+    )

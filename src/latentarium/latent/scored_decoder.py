@@ -1,0 +1,152 @@
+"""Decode latents, and score the images by how unusual they are among held-out images."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from torch.nn.functional import one_hot
+
+from latentarium.cached import cached
+from latentarium.data.dataset import to_float, to_uint8
+from latentarium.data.subsets import first
+from latentarium.errors import UserError
+from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
+from latentarium.latent.encoded import EncodedData
+from latentarium.latent.realism import RealismScorer, realism_scorer
+from latentarium.latent.scores import (
+    ScoredImages,
+    posterior_means,
+    score_decoded,
+    shipped_classifier,
+)
+from latentarium.models.inference import decode
+from latentarium.models.labels import resolve_labels
+from latentarium.rng import Noise
+from latentarium.shapes import Images, LatentSet, Pixels, SoftLabelSet
+
+CHUNK_SIZE = 64
+
+
+class ScoredDecoder:
+    """A model's decoder and encoder, with calibrated scores.
+
+    Arguments:
+        encoded: The model's encoded data.
+        classifier: A classifier of such images, which measures doubt; None: the one that ships
+            with the package, if it was trained on these data.
+        lock: A re-entrant lock, held while the model computes.
+    """
+
+    def __init__(
+        self,
+        encoded: EncodedData,
+        classifier: ImageClassifier | None,
+        lock: AbstractContextManager[object],
+    ) -> None:
+        self.model, self.data, self.encoded = encoded.model, encoded.data, encoded
+        self._given_classifier, self._lock = classifier, lock
+
+    @cached
+    def classifier(self) -> ImageClassifier | None:
+        """The classifier that measures doubt; None if there is none for these data."""
+        return self._given_classifier or shipped_classifier(self.data)
+
+    @cached
+    def realism(self) -> RealismScorer:
+        """The scorer of images by their distance to real ones, for models without an encoder."""
+        return realism_scorer(self.data, self.classifier)
+
+    @cached
+    def calibration(self) -> Calibration:
+        """The calibration on held-out images: draws from their posteriors, decoded; without an
+        encoder, the images themselves."""
+        if not self.encoded.can_encode:
+            return self.realism.calibration
+        z = self.encoded.held_out_latents[:MAX_HELD_OUT]
+        images = decode(self.model, z)
+        return Calibration(self._score(z, images, to_uint8(images)))
+
+    @cached
+    def reconstruction_calibration(self) -> Calibration:
+        """The calibration on reconstructions of held-out images, from their posterior means."""
+        real = to_float(first(self.data.validation, MAX_HELD_OUT).images)
+        z = posterior_means(self.model, real)
+        images = decode(self.model, z)
+        return Calibration(self._score(z, images, to_uint8(images), real))
+
+    def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
+        """Decode latents, in [-1, 1]; class weights for a model whose decoder sees them."""
+        with self._lock:
+            return decode(self.model, z, weights)
+
+    def encode(self, images: Images) -> LatentSet:
+        """Return the posterior means of images."""
+        self.encoded.require_encoder()
+        with self._lock:
+            return posterior_means(self.model, images)
+
+    def decode_scored(
+        self, z: LatentSet, weights: SoftLabelSet | None = None, *, real: Images | None = None
+    ) -> ScoredImages:
+        """Decode latents, and score the images.
+
+        Arguments:
+            z: The latents.
+            weights: Class weights, for a model whose decoder sees them.
+            real: The images that are reconstructed; None: these are no reconstructions.
+        """
+        with self._lock:
+            images = decode(self.model, z, weights)
+            pixels = to_uint8(images)
+            calibration = self.calibration if real is None else self.reconstruction_calibration
+            scores = calibration.table(self._score(z, images, pixels, real))
+            return ScoredImages(pixels=pixels.numpy(), scores=scores)
+
+    def decode_scored_iter(
+        self, z: LatentSet, weights: SoftLabelSet | None = None, *, chunk_size: int = CHUNK_SIZE
+    ) -> Iterator[ScoredImages]:
+        """Decode and score chunk by chunk, so that other threads can use the model in between."""
+        for start in range(0, len(z), chunk_size):
+            part = slice(start, start + chunk_size)
+            yield self.decode_scored(z[part], None if weights is None else weights[part])
+
+    def reconstruct_scored(self, images: Pixels) -> ScoredImages:
+        """Reconstruct images, and score the reconstructions."""
+        real = to_float(images)
+        with self._lock:
+            return self.decode_scored(self.encode(real), real=real)
+
+    def class_weights(self, label: object, n: int) -> SoftLabelSet | None:
+        """Return the weights (n, K) of a label, as `LatentModel.sample` takes it; None for a model
+        whose decoder sees none.
+
+        Raises:
+            UserError: The label is missing (code "label-required") or not taken (code
+                "label-not-taken"), or it is not one of the model's classes.
+        """
+        self.check_label(label)
+        if label is None:
+            return None
+        labels = resolve_labels(label, n, self.model.classes, True, Noise("unused"))
+        assert labels is not None, "a label was given"
+        soft = labels.is_floating_point()
+        return labels if soft else one_hot(labels, self.model.num_classes).float()
+
+    def check_label(self, label: object) -> None:
+        """Raise UserError unless there is a label exactly if the decoder needs one."""
+        if label is None and self.model.decodes_label:
+            raise UserError(
+                "This model decodes under a label, and none is given: give a class.",
+                code="label-required",
+            )
+        if label is not None and not self.model.decodes_label:
+            raise UserError(
+                "A label is given, and this model's decoder takes none: leave it out.",
+                code="label-not-taken",
+            )
+
+    def _score(
+        self, z: LatentSet, images: Images, pixels: Pixels, real: Images | None = None
+    ) -> Scores:
+        if not self.encoded.can_encode:
+            return self.realism.score(pixels)
+        return score_decoded(self.encoded, self.classifier, z, images, pixels, real)

@@ -1,0 +1,38 @@
+"""Read files of runs that earlier versions wrote: every old name is mapped to its present one."""
+
+from typing import Any
+
+from torch import Tensor
+
+OLD_LOG_KEYS = {
+    "told_apart": "pair_accuracy",
+    "own_change": "own_delta",
+    "foreign_change": "other_delta",
+}
+OLD_EMA_PREFIX, EMA_PREFIX = "average.", "ema."
+OLD_DUALITY_GAP_FILE = "gap.json"
+
+
+def upgrade_log_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the log with the present keys in the values of each player."""
+    return {
+        key: {OLD_LOG_KEYS.get(name, name): v for name, v in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in row.items()
+    }
+
+
+def upgrade_checkpoint_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint by their present names."""
+    return {
+        EMA_PREFIX + name.removeprefix(OLD_EMA_PREFIX)
+        if name.startswith(OLD_EMA_PREFIX)
+        else name: tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def upgrade_duality_gap(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of duality_gap.json by its present keys."""
+    return {("snapshots" if key == "moments" else key): v for key, v in content.items()}

@@ -1,0 +1,287 @@
+"""Commands of latentarium in child processes, which outlive the server that started them.
+
+The output of a command goes to a file, with a record of its process id next to it, so that a
+restarted server knows which commands are running. Commands report progress and failures as JSON
+lines on standard error; see `latentarium.progress`. A failure is {"error": message, "code": code}.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from latentarium.errors import UserError
+from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
+from latentarium.progress import JSON_VARIABLE, ProgressLine, parse_progress
+from latentarium.registry import imported_files
+
+TAIL_BYTES = 1 << 14
+"""Bytes at the end of the output that are searched for progress and failures."""
+POLL_INTERVAL = 0.2
+"""Seconds between two looks at a command that the server waits for."""
+DETACHED_INTERVAL = 10.0
+"""Seconds between two progress lines of a command that the server doesn't wait for."""
+BACKGROUND_NICENESS = 10
+
+CommandLine = Callable[..., list[str]]
+"""Turns the arguments of latentarium into the command line of a process."""
+
+
+def latentarium_command(*arguments: str) -> list[str]:
+    """Return a command line that runs this installation of latentarium.
+
+    -P keeps Python from importing modules of the working folder. The child imports the same files
+    of user-defined components as this process.
+    """
+    imports = [word for file in imported_files() for word in ("--import", file)]
+    return [sys.executable, "-P", "-m", "latentarium", *imports, *arguments]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildRecord:
+    """How a command was started."""
+
+    folder: Path
+    """The folder of the run that it works on."""
+    arguments: tuple[str, ...]
+    pid: int
+
+
+class ChildProcesses:
+    """Commands by name, at most one per name at a time.
+
+    Arguments:
+        folder: Where outputs and records are stored; it need not exist.
+        command: Makes the command line; None: `latentarium_command`.
+    """
+
+    def __init__(self, folder: Path, command: CommandLine | None = None) -> None:
+        self.folder = folder
+        self._command = command
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(
+        self, name: str, folder: Path, arguments: Sequence[str], *, background: bool = False
+    ) -> None:
+        """Start a command in a session of its own.
+
+        Arguments:
+            name: The name of the command; one that runs under this name is no longer tracked.
+            folder: The folder of the run that it works on.
+            arguments: The arguments of latentarium.
+            background: Run it at a lower priority.
+
+        Raises:
+            UserError: The output or the record can't be written.
+        """
+        path = self._output_path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            command = (self._command or latentarium_command)(*arguments)
+            with path.open("wb") as output:
+                child = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    start_new_session=True, env=_environment(DETACHED_INTERVAL),
+                )  # fmt: skip
+        except OSError as error:
+            raise write_failure(path, error) from None
+        self._children[name] = child
+        if background:
+            lower_priority(child.pid)
+        content = {"folder": str(folder), "arguments": list(arguments), "pid": child.pid}
+        try:
+            write_atomic(path.with_suffix(".json"), json.dumps(content).encode())
+        except UserError:  # without a record, no later server could stop it
+            child.kill()
+            child.wait()
+            self.forget(name)
+            raise
+
+    def record(self, name: str) -> ChildRecord | None:
+        """Return how a command was started; None if there is no readable record."""
+        try:
+            content = from_json(read_regular_file(self._output_path(name).with_suffix(".json")))
+            return ChildRecord(
+                folder=Path(content["folder"]),
+                arguments=tuple(map(str, content["arguments"])),
+                pid=int(content["pid"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def names(self) -> list[str]:
+        """Return the names of all commands that were started and not forgotten."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
+    def is_running(self, name: str) -> bool:
+        """Return whether a command is running."""
+        child = self._children.get(name)
+        if child is not None:  # poll() also reaps it; otherwise it would stay as a zombie
+            return child.poll() is None
+        record = self.record(name)
+        return record is not None and is_latentarium(record.pid, record.arguments)
+
+    def exit_code(self, name: str) -> int | None:
+        """Return the exit code of a command; None if it runs or another server started it."""
+        child = self._children.get(name)
+        return None if child is None else child.poll()
+
+    def output(self, name: str) -> list[str]:
+        """Return the last lines of a command's output, without blank ones."""
+        try:
+            with self._output_path(name).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                lines = file.read().decode(errors="replace").split("\n")
+        except OSError:
+            return []
+        return [line.strip() for line in lines if line.strip()]
+
+    def progress(self, name: str) -> ProgressLine | None:
+        """Return the newest progress of a command; None if it hasn't reported any."""
+        return _last_progress(self.output(name))
+
+    def failure(self, name: str) -> str:
+        """Return the error message with which a command failed; "" if it didn't fail."""
+        lines = self.output(name)
+        error = parse_failure(lines[-1]) if lines else None
+        if error is not None:
+            return str(error)
+        if any(line.startswith("Traceback") for line in lines):
+            return f"It failed ({lines[-1][:200]}): see {self._output_path(name)}."
+        return ""
+
+    def stop(self, name: str) -> None:
+        """Ask a running command to save its work and end."""
+        record = self.record(name)
+        if record is not None and self.is_running(name):
+            terminate(record.pid)
+
+    def forget(self, name: str) -> None:
+        """Delete the output and the record of a command that has ended."""
+        for suffix in (".json", ".log"):
+            self._output_path(name).with_suffix(suffix).unlink(missing_ok=True)
+        self._children.pop(name, None)
+
+    def _output_path(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+def run_child(
+    *arguments: str,
+    timeout: float,
+    poll_interval: float = POLL_INTERVAL,
+    command: CommandLine | None = None,
+) -> Generator[ProgressLine | None, None, str]:
+    """Run a command at low priority to its end and return its standard output.
+
+    The generator yields the newest progress at every poll, None before the first one. Closing it
+    kills the command.
+
+    Arguments:
+        arguments: The arguments of latentarium.
+        timeout: Seconds that the command may take.
+        poll_interval: Seconds between two polls.
+        command: Makes the command line; None: `latentarium_command`.
+
+    Raises:
+        UserError: The command failed (with its own message and code), or took too long (code
+            "timeout").
+    """
+    with TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
+        with stdout.open("wb") as output, stderr.open("wb") as errors:
+            child = subprocess.Popen(
+                (command or latentarium_command)(*arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env=_environment(poll_interval),
+            )
+        lower_priority(child.pid)
+        deadline = time.monotonic() + timeout
+        try:
+            yield None
+            while child.poll() is None:
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        f"The command took more than {timeout:.0f} s: run `latentarium "
+                        f"{' '.join(arguments)}` in a terminal.",
+                        code="timeout",
+                    )
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(poll_interval)
+                yield _last_progress(_nonblank_lines(stderr))
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        if child.returncode:
+            raise _child_error(_nonblank_lines(stderr), child.returncode)
+        return stdout.read_text(errors="replace")
+
+
+def parse_failure(line: str) -> UserError | None:
+    """Parse a line in which a command reports why it failed; return None for any other line."""
+    if not line.startswith("{"):
+        return None
+    try:
+        content = json.loads(line)
+        return UserError(str(content["error"]), code=str(content["code"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def is_latentarium(pid: int, arguments: Sequence[str] = ()) -> bool:
+    """Return whether a process runs latentarium, with these arguments at the end.
+
+    The system may have given the id of an ended process to another one, so a recorded id alone
+    doesn't identify a command.
+    """
+    if pid <= 0:
+        return False
+    try:
+        words = psutil.Process(pid).cmdline()
+    except (psutil.Error, OSError):
+        return False
+    named = any(PurePath(word).name in ("latentarium", "latentarium.exe") for word in words[:6])
+    return named and words[len(words) - len(arguments) :] == list(arguments)
+
+
+def terminate(pid: int) -> None:
+    """Ask a process to save its work and end."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).terminate()
+
+
+def lower_priority(pid: int) -> None:
+    """Let other processes go before this one."""
+    # Windows has priority classes in place of numbers
+    niceness = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", BACKGROUND_NICENESS)
+    with contextlib.suppress(psutil.Error, OSError):
+        psutil.Process(pid).nice(niceness)
+
+
+def _environment(interval: float) -> dict[str, str]:
+    return {**os.environ, JSON_VARIABLE: str(interval)}
+
+
+def _last_progress(lines: Sequence[str]) -> ProgressLine | None:
+    return next(filter(None, map(parse_progress, reversed(lines))), None)
+
+
+def _nonblank_lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+
+
+def _child_error(lines: Sequence[str], code: int) -> UserError:
+    if not lines:
+        return UserError(f"The command ended with code {code}.", code="child-failed")
+    return parse_failure(lines[-1]) or UserError(lines[-1][:500], code="child-failed")

@@ -1,0 +1,132 @@
+"""Evaluate runs one after the other with `latentarium evaluate`, in child processes.
+
+The queue is kept by the server, so it continues while the page is closed.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentarium.errors import UserError
+from latentarium.progress import format_duration
+from latentarium.studio.child_processes import ChildProcesses
+
+NAME = "evaluate"
+MAX_QUEUED = 32
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run to evaluate: the model's number in the registry, the run's folder, and where its
+    images are if they have moved."""
+
+    model: int
+    folder: Path
+    data: str | None
+
+
+class EvaluationQueue:
+    """Evaluates one run at a time.
+
+    Arguments:
+        processes: Starts the child processes.
+        max_queued: Most runs in the queue, with the one that is being evaluated.
+    """
+
+    def __init__(self, processes: ChildProcesses, max_queued: int = MAX_QUEUED) -> None:
+        self.processes, self.max_queued = processes, max_queued
+        self._lock = threading.Lock()
+        self._queue: list[Evaluation] = []
+        """The first is being evaluated, or waits for a process of an earlier server."""
+        self._finished, self._start_time = 0, 0.0
+        self._started: Evaluation | None = None
+        self._failures: dict[int, str] = {}
+
+    def add(self, model: int, folder: Path, data: str | None = None) -> None:
+        """Queue a run, unless it is queued already.
+
+        Arguments:
+            model: Its number in the registry.
+            folder: The run's folder.
+            data: Where its images are, if they have moved.
+
+        Raises:
+            UserError: The queue is full (code "queue-full").
+        """
+        with self._lock:
+            if any(queued.model == model for queued in self._queue):
+                return
+            if len(self._queue) >= self.max_queued:
+                raise UserError(
+                    f"{self.max_queued} runs are queued for evaluation, the most at a time: wait "
+                    "until some are finished.",
+                    code="queue-full",
+                )
+            self._failures.pop(model, None)
+            self._queue.append(Evaluation(model, folder, data))
+            if len(self._queue) == 1:
+                self._finished = 0
+                threading.Thread(target=self._work, name="evaluate", daemon=True).start()
+
+    def clear(self) -> None:
+        """Remove all runs that wait; the current evaluation continues."""
+        with self._lock:
+            del self._queue[1:]
+
+    def state(self) -> dict[str, Any]:
+        """Return the current run, its progress, the waiting runs, and failures by model."""
+        with self._lock:
+            current = self._queue[0] if self._queue else self._started
+            running = bool(self._queue) and current is self._started
+            progress = self.processes.progress(NAME) if running else None
+            if progress is None or progress.seconds_left is None:
+                done, total, left = 0, 0, ""
+            else:
+                done, total = progress.done, progress.total
+                left = format_duration(progress.seconds_left)
+            return {
+                "model": None if current is None else current.model,
+                "running": bool(self._queue),
+                "waiting": [queued.model for queued in self._queue[1:]],
+                "finished": self._finished,
+                "seconds": round(time.monotonic() - self._start_time) if running else 0,
+                "done": done,
+                "of": total,
+                "left": left,
+                "troubles": dict(self._failures),
+            }
+
+    def _work(self) -> None:
+        """Evaluate until the queue is empty."""
+        remaining = True
+        while remaining:
+            evaluation = self._queue[0]
+            try:
+                failure = self._evaluate(evaluation)
+            except (UserError, OSError) as error:
+                failure = str(error)
+            with self._lock:
+                if failure:
+                    self._failures[evaluation.model] = failure
+                self._finished += 1
+                self._queue.pop(0)
+                remaining = bool(self._queue)
+
+    def _evaluate(self, evaluation: Evaluation) -> str:
+        """Evaluate a run, and return why it failed; empty if it did not."""
+        self._wait()  # for a process of an earlier server
+        data = [] if evaluation.data is None else ["--data", evaluation.data]
+        arguments = ["evaluate", str(evaluation.folder), *data]
+        with self._lock:
+            self.processes.start(NAME, evaluation.folder, arguments, background=True)
+            self._started, self._start_time = evaluation, time.monotonic()
+        self._wait()
+        code = self.processes.exit_code(NAME)
+        return self.processes.failure(NAME) or (f"It ended with exit code {code}." if code else "")
+
+    def _wait(self) -> None:
+        while self.processes.is_running(NAME):
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,116 @@
+"""Forms of data in HTTP requests and responses that several routes share."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing
+from itertools import chain
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import Query, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
+from starlette.types import Receive, Scope, Send
+
+from latentarium.errors import UserError
+from latentarium.latent.gaussians import Ellipse
+from latentarium.latent.named_latents import MAX_NAME
+from latentarium.shapes import Pixels
+
+JsonLines = Generator[dict[str, Any], None, None]
+"""JSON objects that are sent one per line."""
+Iterate = Callable[[Iterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]]
+PlaneName = Annotated[str, Query(max_length=MAX_NAME)]
+
+
+class StreamedResponse(StreamingResponse):
+    """A streaming response that closes its generator when it ends.
+
+    It does so too if the client disconnects or stops reading; otherwise the generator's resources
+    stay in use until garbage collection.
+
+    Arguments:
+        parts: Yields the content.
+        media_type, headers: As for `StreamingResponse`.
+    """
+
+    def __init__(
+        self,
+        parts: AsyncGenerator[str | bytes, None],
+        media_type: str,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(parts, media_type=media_type, headers=headers)
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._parts):
+            await super().__call__(scope, receive, send)
+
+
+def json_lines(lines: JsonLines, iterate: Iterate = iterate_in_threadpool) -> StreamedResponse:
+    """Stream JSON objects, one per line, each as soon as it is known.
+
+    An error before the first object is raised here, so the response gets an error status. A later
+    one is sent as a last line {"error": message, "code": code}.
+
+    Arguments:
+        lines: The objects.
+        iterate: Iterates over them; `RequestLimiter.iterate` for CPU-heavy ones.
+    """
+    return _JsonLinesResponse(next(lines), lines, iterate)
+
+
+class _JsonLinesResponse(StreamedResponse):
+    def __init__(self, first: dict[str, Any], lines: JsonLines, iterate: Iterate) -> None:
+        self._describe_error: Callable[[Exception], str] = str
+        objects = iterate(chain([first], lines))
+        super().__init__(self._text(objects, lines), "application/x-ndjson")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._describe_error = scope["app"].state.describe_error
+        await super().__call__(scope, receive, send)
+
+    async def _text(
+        self, objects: AsyncIterator[dict[str, Any]], lines: JsonLines
+    ) -> AsyncGenerator[str, None]:
+        try:
+            async for content in objects:
+                yield json.dumps(content) + "\n"
+        except (UserError, OSError) as error:
+            content = {"error": self._describe_error(error), "code": error_code(error)}
+            yield json.dumps(content) + "\n"
+        finally:
+            lines.close()
+
+
+def error_code(error: Exception) -> str:
+    """Return the code of a `UserError`, or "io-error" for an error of the file system."""
+    return error.code if isinstance(error, UserError) else "io-error"
+
+
+def binary(content: bytes) -> Response:
+    """Return a response of raw bytes."""
+    return Response(content, media_type="application/octet-stream")
+
+
+def pixel_bytes(images: Pixels) -> bytes:
+    """Return images one after the other, row by row, channels last."""
+    return images.permute(0, 2, 3, 1).contiguous().numpy().tobytes()
+
+
+def ellipse_json(ellipse: Ellipse) -> dict[str, float]:
+    """Return an ellipse in plain values."""
+    x, y = ellipse.centre
+    return {
+        "x": x,
+        "y": y,
+        "major": ellipse.major,
+        "minor": ellipse.minor,
+        "angle": ellipse.angle,
+    }
+
+
+def score_rows(scores: np.ndarray) -> list[list[float | None]]:
+    """Return rows of `SCORE_COLUMNS` in plain values, with None for NaN."""
+    return [[None if value != value else value for value in row] for row in scores.tolist()]

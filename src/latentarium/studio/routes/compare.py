@@ -1,0 +1,81 @@
+"""Routes for measurements of several models, and for measuring those that lack them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from latentarium.errors import UserError
+from latentarium.evaluation.report import Report
+from latentarium.studio.compare.table import table
+from latentarium.studio.registry import LoadedModel
+from latentarium.studio.services import Services
+
+MAX_MODELS = 4
+"""Models that are compared at the same time."""
+
+
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(prefix="/api")
+    registry, measuring = services.registry, services.measuring
+
+    @routes.get("/comparison")
+    def comparison(
+        model: Annotated[list[int], Query(min_length=1, max_length=MAX_MODELS)],
+    ) -> dict[str, Any]:
+        """Return a table with a column per measured model, and why other models have none."""
+        columns, reports = [], {}
+        for index in dict.fromkeys(model):
+            loaded = registry[index]
+            report, reason = report_of(loaded)
+            measurable = report is None and can_be_measured(loaded)
+            columns.append({"model": index, "reason": reason, "can_be_measured": measurable})
+            if report is not None:
+                reports[loaded.folder if loaded.name in reports else loaded.name] = report
+        measured = [column["model"] for column in columns if not column["reason"]]
+        return {"columns": columns, "measured": measured, **table(reports)}
+
+    @routes.post("/models/{index}/measuring")
+    def measure(index: int) -> dict[str, Any]:
+        loaded = registry[index]
+        if not can_be_measured(loaded) or loaded.run is None:
+            raise UserError(
+                f"{loaded.name} can't be measured here: its training goes on, or it is not a run "
+                "of yours.",
+                code="not-measurable",
+            )
+        measuring.add(index, loaded.run.folder, registry.data)
+        return measuring.state()
+
+    @routes.get("/measuring")
+    def state() -> dict[str, Any]:
+        return measuring.state()
+
+    @routes.delete("/measuring")
+    def leave() -> dict[str, Any]:
+        """Empty the queue; the current measurement goes on."""
+        measuring.clear()
+        return measuring.state()
+
+    return routes
+
+
+def report_of(loaded: LoadedModel) -> tuple[Report | None, str]:
+    """Return the measurements of a model's current weights, or None and the reason."""
+    if loaded.run is None:
+        return None, "unmeasured"
+    try:
+        metrics = loaded.run.metrics()
+        if metrics is None:
+            return None, "unmeasured"
+        if metrics.get("weights") != loaded.run.weights_hash():
+            return None, "trained on since"
+        return Report.from_dict(metrics), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def can_be_measured(loaded: LoadedModel) -> bool:
+    """Return whether measurements may be written to the model's run folder."""
+    has_ended = loaded.run is not None and loaded.step is None
+    return has_ended and not loaded.is_shipped

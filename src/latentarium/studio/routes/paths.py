@@ -1,0 +1,89 @@
+"""Routes of the tool Path: interpolations between two latents."""
+
+import re
+from typing import Annotated, Any
+
+import torch
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from latentarium.errors import UserError
+from latentarium.latent.animation import path_gif
+from latentarium.latent.latent_map import LatentMap
+from latentarium.latent.named_latents import MAX_NAME
+from latentarium.shapes import SoftLabelSet
+from latentarium.studio.services import Services
+
+MAX_STEPS = 64
+Name = Annotated[str, Field(max_length=MAX_NAME)]
+
+
+class PathQuery(BaseModel):
+    """Two latents and the number of steps between them."""
+
+    a: Name
+    b: Name
+    steps: int = Field(16, ge=2, le=MAX_STEPS)
+    plane: Name = ""
+    label: int = Field(0, ge=0, le=1_000_000)
+    """The class of the decoded images, for a model whose decoder sees labels."""
+
+    def latents(self, latent_map: LatentMap) -> tuple[Tensor, Tensor]:
+        """Return both ends."""
+        plane = latent_map.named_plane(self.plane) if self.plane else None
+        return latent_map.named_latent(self.a, plane), latent_map.named_latent(self.b, plane)
+
+    def class_weights(self, latent_map: LatentMap) -> SoftLabelSet | None:
+        """Return the class weights of each step; None if the decoder sees no labels."""
+        if not latent_map.model.decodes_label:
+            return None
+        if self.label >= latent_map.model.num_classes:
+            raise UserError(
+                f"label is {self.label}; the model has {latent_map.model.num_classes} classes.",
+                code="unknown-class",
+            )
+        return one_hot(
+            torch.tensor([self.label] * self.steps), latent_map.model.num_classes
+        ).float()
+
+
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(prefix="/api/models/{index}/ways")
+    registry, limit = services.registry, services.limiter.limit
+
+    @routes.get("")
+    @limit
+    def interpolations(index: int, query: Annotated[PathQuery, Query()]) -> dict[str, Any]:
+        """Return the latents of each kind of interpolation, or why there is none."""
+        latent_map = registry.latent_map(index)
+        a, b = query.latents(latent_map)
+        paths: list[dict[str, Any]] = []
+        for name in latent_map.interpolator.methods:
+            try:
+                paths.append(
+                    {
+                        "name": name,
+                        "z": latent_map.interpolator.path(a, b, query.steps, name).tolist(),
+                    }
+                )
+            except UserError as error:
+                paths.append({"name": name, "sentence": str(error)})
+        graph_size = latent_map.interpolator.num_graph_latents
+        return {"ways": paths, "ends": [a.tolist(), b.tolist()], "graph_codes": graph_size}
+
+    @routes.get("/{name}.gif")
+    @limit
+    def animation(index: int, name: str, query: Annotated[PathQuery, Query()]) -> Response:
+        """Return an interpolation as an animated GIF."""
+        loaded = registry[index]
+        latent_map = loaded.latent_map
+        z = latent_map.interpolator.path(*query.latents(latent_map), query.steps, name)
+        content = path_gif(latent_map.decode_scored(z, query.class_weights(latent_map)).pixels)
+        title = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{loaded.name}-{name}-{query.a}-{query.b}")
+        headers = {"Content-Disposition": f'attachment; filename="{title}.gif"'}
+        return Response(content, media_type="image/gif", headers=headers)
+
+    return routes

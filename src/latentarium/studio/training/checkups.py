@@ -1,0 +1,104 @@
+"""Measurements of a run that the page requests: cost, duality gap, diagnosis.
+
+All of them run in child processes at low priority.
+"""
+
+import json
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from latentarium.errors import UserError
+from latentarium.studio.child_processes import ChildProcesses
+from latentarium.studio.training.jobs import TrainingJobs, TrainingRequest, process_name
+from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
+
+TIMEOUT = 600.0
+"""Seconds that an estimate or a diagnosis may take."""
+
+
+class Checkups:
+    """Measurements of trainings.
+
+    Arguments:
+        trainings: The trainings.
+        commands: Runs the commands that the page waits for.
+    """
+
+    def __init__(self, trainings: TrainingJobs, commands: TimedCommands | None = None) -> None:
+        self.trainings = trainings
+        self.duality_gaps = ChildProcesses(
+            trainings.folder / ".studio" / "duality-gap", trainings.command_line
+        )
+        self.commands = commands or TimedCommands(trainings.command_line)
+        self._busy, self._start_lock = threading.Lock(), threading.Lock()
+
+    def estimate(self, request: TrainingRequest) -> ProgressLines:
+        """Estimate the time and memory of a training from a few of its steps.
+
+        Raises:
+            UserError: The training can't work, or another measurement is running (code "busy").
+        """
+        arguments = [*self.trainings.train_arguments(request), "--dry-run", "--json"]
+        printed = yield from self._run_alone(*arguments)
+        yield {"result": json.loads(printed.splitlines()[-1])}
+
+    def diagnose(self, name: str) -> ProgressLines:
+        """Run `latentarium doctor` on a run.
+
+        Raises:
+            UserError: The run has no weights yet, or another measurement is running (code "busy").
+        """
+        folder = self.trainings.run(name).folder
+        with TemporaryDirectory() as temporary:
+            path = Path(temporary) / "doctor.json"
+            yield from self._run_alone("doctor", str(folder), "--json", str(path))
+            yield {"result": json.loads(path.read_text())}
+
+    def duality_gap(self, name: str) -> dict[str, Any]:
+        """Return the measured duality gaps of a run, and whether more are being measured."""
+        run = self.trainings.run(name)
+        key = process_name(run.folder)
+        measuring = self.duality_gaps.is_running(key)
+        measured = run.duality_gap() or {"protocol": None, "wanted": [], "snapshots": {}}
+        failure = "" if measuring else self.duality_gaps.failure(key)
+        return {**measured, "measuring": measuring, "failure": failure}
+
+    def measure_duality_gap(self, name: str) -> dict[str, Any]:
+        """Start to measure the duality gap of every snapshot, and return the current state.
+
+        Raises:
+            UserError: Another one is being measured (code "busy"), or the run has no snapshots
+                (code "no-snapshots").
+        """
+        run = self.trainings.run(name)
+        if not run.snapshots():
+            raise UserError(
+                f"{name} has no snapshots: train it again from this page.", code="no-snapshots"
+            )
+        with self._start_lock:
+            if any(self.duality_gaps.is_running(key) for key in self.duality_gaps.names()):
+                raise UserError("Another duality gap is being measured: wait for it.", code="busy")
+            self.duality_gaps.start(
+                process_name(run.folder),
+                run.folder,
+                ["duality-gap", str(run.folder)],
+                background=True,
+            )
+        return self.duality_gap(name)
+
+    def stop_duality_gap(self, name: str) -> dict[str, Any]:
+        """Stop the measurement and return the current state; what is measured is kept."""
+        self.duality_gaps.stop(process_name(self.trainings.run(name).folder))
+        return self.duality_gap(name)
+
+    def _run_alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
+        """Run a command. A second one is refused at once, since waiting would block a thread."""
+        if not self._busy.acquire(blocking=False):
+            raise UserError("Another measurement is running: try again in a while.", code="busy")
+        try:
+            return (yield from self.commands.run(*arguments, timeout=TIMEOUT))
+        finally:
+            self._busy.release()

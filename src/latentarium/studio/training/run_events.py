@@ -1,0 +1,133 @@
+"""Server-sent events of a run while it is trained, read from its folder."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from latentarium.config import Config
+from latentarium.diagnostics.log_rules import examine_log
+from latentarium.errors import UserError
+from latentarium.run.jsonl import MALFORMED, read_row
+
+ROWS_PER_EVENT = 400
+READ_BYTES = 64 << 20
+"""Bytes that are read at once."""
+
+
+class LogTail:
+    """Complete lines of a growing file.
+
+    An unfinished last line is read later. A file that was replaced or truncated is read from its
+    start.
+
+    Arguments:
+        path: The file, which need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lines = path, 0
+        self._offset, self._inode = 0, 0
+
+    def read(self) -> tuple[bool, list[bytes]]:
+        """Return whether the file has started over, and the complete lines since the last call."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            status = None
+        if status is None or not stat.S_ISREG(status.st_mode):  # reading a pipe would block
+            restarted = self.lines > 0
+            self._restart(0)
+            return restarted, []
+        replaced = self._inode not in (0, status.st_ino) or status.st_size < self._offset
+        restarted = replaced and self.lines > 0
+        if replaced or not self._inode:
+            self._restart(status.st_ino)
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            content = file.read(READ_BYTES)
+        complete = content[: content.rfind(b"\n") + 1]
+        lines = complete.split(b"\n")[:-1]
+        self._offset += len(complete)
+        self.lines += len(lines)
+        return restarted, lines
+
+    def _restart(self, inode: int) -> None:
+        self._offset = self.lines = 0
+        self._inode = inode
+
+
+class RunFollower:
+    """Reports what has changed in a run as server-sent events.
+
+    rows    new rows of the log; the event's id is the number of the last line
+    over    the log has started over: discard the rows
+    state   the state of the run, when it has changed
+    doctor  the issues that the log shows, when they have changed
+
+    Arguments:
+        state: Returns the state of the run in plain values.
+        log: The path of its log.
+        config: Returns its configuration; None if there is none yet.
+        lines_seen: Lines of the log that the client already has.
+    """
+
+    def __init__(
+        self,
+        state: Callable[[], dict[str, Any]],
+        log: Path,
+        config: Callable[[], Config | None],
+        lines_seen: int = 0,
+    ) -> None:
+        self._read_state, self._read_config, self._lines_seen = state, config, lines_seen
+        self._tail = LogTail(log)
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._state: dict[str, Any] | None = None
+        self._issues: list[dict[str, Any]] | None = None
+
+    def poll(self) -> list[bytes]:
+        """Return the events since the last call."""
+        events, first = [], self._tail.lines
+        restarted, lines = self._tail.read()
+        if restarted or (first == 0 and len(lines) < self._lines_seen):
+            events.append(format_event("over", {}, 0))
+            self._rows, self._lines_seen, first = {}, 0, 0
+        rows = []
+        for number, line in enumerate(lines, first + 1):
+            row = read_row(line)
+            if row is None:
+                continue
+            self._rows[row["step"]] = row
+            if number > self._lines_seen:
+                rows.append((number, row))
+        for start in range(0, len(rows), ROWS_PER_EVENT):
+            part = rows[start : start + ROWS_PER_EVENT]
+            events.append(format_event("rows", [row for _, row in part], part[-1][0]))
+        return [*events, *self._changes(bool(rows) or restarted)]
+
+    def _changes(self, log_changed: bool) -> list[bytes]:
+        events, state = [], self._read_state()
+        if state != self._state:
+            self._state = state
+            events.append(format_event("state", state))
+        config = self._read_config()
+        if config is not None and (log_changed or self._issues is None):
+            issues = self._find_issues(config)
+            if issues != self._issues:
+                self._issues = issues
+                events.append(format_event("doctor", issues))
+        return events
+
+    def _find_issues(self, config: Config) -> list[dict[str, Any]]:
+        rows = [self._rows[step] for step in sorted(self._rows)]
+        try:
+            return [issue.to_dict() for issue in examine_log(config, rows)]
+        except (UserError, *MALFORMED):
+            return []
+
+
+def format_event(name: str, content: object, number: int | None = None) -> bytes:
+    """Return a server-sent event with JSON data."""
+    head = "" if number is None else f"id: {number}\n"
+    return f"{head}event: {name}\ndata: {json.dumps(content)}\n\n".encode()

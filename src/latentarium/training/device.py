@@ -1,0 +1,45 @@
+"""The device and the precision of a training."""
+
+from dataclasses import replace
+
+import torch
+
+from latentarium.data.batches import Batch
+from latentarium.errors import UserError
+from latentarium.models.game import Loss, Player
+from latentarium.rng import Noise
+
+
+def pick_device(name: str) -> torch.device:
+    """Return a torch device by its name; "auto" is a GPU if there is one, else the CPU.
+
+    Raises:
+        UserError: This machine has no such device (code "no-such-device").
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"There is no device '{name}' on this machine ({reason}). Try 'cpu'.",
+            code="no-such-device",
+        ) from None
+    return device
+
+
+def with_precision(player: Player, precision: str, device: torch.device) -> Player:
+    """Return the player with a loss that computes in this precision (mixed precision).
+
+    Parameters and losses stay float32; in "bfloat16" the layers compute under autocast.
+    """
+    if precision == "float32":
+        return player
+
+    def loss(batch: Batch, noise: Noise) -> Loss:
+        with torch.autocast(device.type, torch.bfloat16):
+            return player.loss(batch, noise)
+
+    return replace(player, loss=loss)

@@ -1,0 +1,225 @@
+"""The training loop, one for all model families."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import torch
+
+from latentarium.config import Config, TrainConfig
+from latentarium.data.batches import Batches
+from latentarium.data.dataset import Data, Split
+from latentarium.data.sources import load_data
+from latentarium.errors import NonFiniteError, StoppedError, UserError
+from latentarium.memory import keep_freed_memory
+from latentarium.models.game import Player
+from latentarium.models.inference import fixed_grid
+from latentarium.run import Run
+from latentarium.training.device import pick_device, with_precision
+from latentarium.training.distributed import Distributed, join_processes
+from latentarium.training.game import play_round
+from latentarium.training.held_out import HeldOutBatch
+from latentarium.training.logging import LossLogger, ProgressFile, Reporter
+from latentarium.training.model_card import model_card
+from latentarium.training.schedule import learning_rate, snapshot_steps
+from latentarium.training.signals import catch_stop_signals
+from latentarium.training.state import State
+
+BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+
+
+def train(
+    config: Config,
+    folder: str | Path,
+    data: Data | None = None,
+    *,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a model into a folder, or resume the run that the folder contains.
+
+    To resume an interrupted run, repeat the call. On a CPU the result is bit-identical to that of
+    an uninterrupted run. Ctrl-C and SIGTERM stop the training after the current step and save a
+    checkpoint. Under `torchrun` all processes train together: each one computes on its shard of
+    each batch, and the main process writes the files.
+
+    Arguments:
+        config: What to train, for instance `presets.cgan_mnist()`.
+        folder: The run folder.
+        data: The training data; None loads `config.train.data`.
+        reporter: Receives the progress; None for none.
+
+    Raises:
+        UserError: The folder contains another run, the data does not fit the model, a loss is not
+            finite (code "not-finite"), or a file can't be written.
+        StoppedError: A signal stopped the training; it is a `KeyboardInterrupt`.
+    """
+    settings = config.train
+    data = load_data(settings.data, size=settings.image_size) if data is None else data
+    reporter = reporter or Reporter()
+    keep_freed_memory()
+    with join_processes(pick_device(settings.device)) as distributed:
+        # before the folder: settings that can't work must not create a run
+        state, players, batches = prepare(config, data, distributed)
+        run = distributed.broadcast_from_main(lambda: Run.start(folder, config, data.card))
+        lock = run.lock() if distributed.is_main else nullcontext()
+        with lock, catch_stop_signals() as stop_request, naming_last_checkpoint(run):
+            checkpoint = distributed.broadcast_from_main(run.latest_checkpoint)
+            if checkpoint is not None:
+                state.restore(checkpoint)
+            held_out = HeldOutBatch(
+                data.validation, settings.batch_size, settings.seed, distributed.device
+            )
+            losses, progress = LossLogger(), ProgressFile(run)
+            snapshots = snapshot_steps(settings.steps, settings.snapshots)
+            started = time.monotonic() - state.seconds
+            if distributed.is_main:
+                reporter.start(config, state.step)
+                progress.update(state.step, state.seconds)
+                if state.step == 0 and 0 in snapshots:
+                    run.save_snapshot(0, state.model)
+
+            while state.step < settings.steps:
+                rate = learning_rate(config.optimizer, state.step, settings.steps)
+                log_due = is_log_step(state.step + 1, settings)
+                moves = play_round(
+                    state.model,
+                    players,
+                    state.optimizers,
+                    batches,
+                    step=state.step,
+                    seed=settings.seed,
+                    learning_rate=rate,
+                    distributed=distributed,
+                    measure=log_due and distributed.is_main,
+                )
+                losses.add(state.step, moves)
+                state.update_ema()
+                state.step += 1
+                state.seconds = time.monotonic() - started
+                done = state.step == settings.steps
+
+                if distributed.is_main:
+                    progress.update(state.step, state.seconds)
+
+                if log_due:
+                    if distributed.is_main:
+                        for player in state.players:
+                            losses.add_measurements(
+                                player.name, held_out.loss(player, state.model)
+                            )
+                        # the last player is the one that decodes
+                        losses.add_measurements(
+                            state.players[-1].name, held_out.diversity(state.model)
+                        )
+                    row = losses.flush(
+                        distributed,
+                        step=state.step,
+                        images=state.step * settings.batch_size,
+                        learning_rate=rate,
+                    )
+                    if distributed.is_main:
+                        if histograms := held_out.logit_histograms(state.model):
+                            row["scores"] = histograms
+                        row["seconds"] = round(state.seconds, 3)
+                        row["processes"] = distributed.size
+                        run.append_log(row)
+                        reporter.update(state.step, row)
+
+                if distributed.is_main:
+                    every = settings.sample_every
+                    if every and (done or state.step % every == 0):
+                        run.save_samples(state.step, fixed_grid(state.ema_model()))
+                    if state.step in snapshots:
+                        run.save_snapshot(state.step, state.model)
+
+                stop = distributed.any_rank(bool(stop_request), state.step)
+                checkpoint_due = done or stop or state.step % settings.checkpoint_every == 0
+                if checkpoint_due and distributed.is_main:
+                    losses.require_finite()
+                    state.require_finite()
+                    run.save_checkpoint(state.checkpoint())
+                    progress.update(state.step, state.seconds, force=True)
+                if stop and not done:
+                    raise StoppedError(stop_request.signal or 15)
+
+            if distributed.is_main:
+                save_for_use(run, state)
+                reporter.end(state.seconds)
+    return run
+
+
+def finish(folder: str | Path) -> Run:
+    """End an interrupted run early: save the EMA weights of its newest checkpoint for use.
+
+    The same `train` call can still resume the run.
+
+    Raises:
+        UserError: Another process is training the run (code "run-locked"), or it has no
+            checkpoint yet (code "no-checkpoint").
+    """
+    run = Run(folder)
+    with run.lock():
+        checkpoint = run.latest_checkpoint()
+        if checkpoint is None:
+            raise UserError(
+                f"{folder} has no checkpoint yet. Train it for longer.", code="no-checkpoint"
+            )
+        state = State(run.config, run.data, torch.device("cpu"))
+        state.restore(checkpoint)
+        save_for_use(run, state)
+    return run
+
+
+def prepare(
+    config: Config, data: Data, distributed: Distributed
+) -> tuple[State, list[Player], Batches]:
+    """Return the initial state, the players at the training precision, and the batches.
+
+    Raises:
+        UserError: The settings don't work with this data or with several processes.
+    """
+    settings, device = config.train, distributed.device
+    state = State(config, data.card, device)
+    uses_batch_norm = any(isinstance(m, BATCH_NORMS) for m in state.model.modules())
+    if distributed.size > 1 and uses_batch_norm:
+        raise UserError(
+            "norm is 'batch', whose statistics need the whole batch, but each of the "
+            f"{distributed.size} processes has only a part of it. Set norm to 'none', or train in "
+            "one process.",
+            code="batch-norm-distributed",
+        )
+    # unused labels need not be gathered in each step
+    labels = data.train.labels if state.model.takes_label else None
+    split = Split(data.train.images, labels)
+    batches = Batches(split, settings.batch_size, settings.seed, device, distributed.shard)
+    players = [with_precision(player, settings.precision, device) for player in state.players]
+    return state, players, batches
+
+
+def is_log_step(step: int, settings: TrainConfig) -> bool:
+    """Return whether the log gets a row after this many steps."""
+    return step % settings.log_every == 0 or step == settings.steps
+
+
+def save_for_use(run: Run, state: State) -> None:
+    """Save the EMA weights and the model card."""
+    model = state.ema_model()
+    run.save_weights(model, step=state.step)
+    run.save_card(model_card(run, model, state.step))
+
+
+@contextmanager
+def naming_last_checkpoint(run: Run) -> Iterator[None]:
+    """Add to a `NonFiniteError` where the last good checkpoint is."""
+    try:
+        yield
+    except NonFiniteError as error:
+        steps = run.checkpoints()
+        last = (
+            f"The last good checkpoint is that of step {steps[-1]:,}, "
+            f"{run.checkpoint_path(steps[-1])}"
+            if steps
+            else "There is no checkpoint yet"
+        )
+        raise UserError(f"{error.what}. {last}; {error.fix}.", code=error.code) from None

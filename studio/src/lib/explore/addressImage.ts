@@ -1,0 +1,44 @@
+// An image as text for the address: its shape, and its deflated bytes as base64url. An address can be
+// edited by hand, so unpacking accepts nothing but an image of the expected size.
+import { decodeBase64, encodeBase64 } from "../base64";
+
+type Shape = [number, number, number];
+
+/** Maximum number of characters; any colour image of 64 x 64 pixels fits. */
+export const MAX_CHARACTERS = 17_000;
+
+/** Null if the text would be too long. */
+export async function pack(pixels: Uint8Array, shape: Shape): Promise<string | null> {
+  const content = await transform(pixels, new CompressionStream("deflate-raw"), MAX_CHARACTERS);
+  const text = content && `${shape.join(".")}.${encodeBase64(content).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+  return text && text.length <= MAX_CHARACTERS ? text : null;
+}
+
+/** Null if the text is not an image of this shape. */
+export async function unpack(text: string, shape: Shape): Promise<Uint8Array | null> {
+  const [, prefix, letters] = /^(\d+\.\d+\.\d+)\.([\w-]+)$/.exec(text) ?? [];
+  if (prefix !== shape.join(".") || text.length > MAX_CHARACTERS) return null;
+  const size = shape.reduce((product, axis) => product * axis);
+  try {
+    const bytes = decodeBase64(letters.replaceAll("-", "+").replaceAll("_", "/"));
+    const content = await transform(bytes, new DecompressionStream("deflate-raw"), size);
+    return content?.length === size ? content : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Null as soon as the output exceeds the limit. */
+async function transform(bytes: Uint8Array, stream: CompressionStream | DecompressionStream, limit: number): Promise<Uint8Array | null> {
+  const output: number[] = [];
+  const reader = new Blob([bytes.slice()]).stream().pipeThrough(stream).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return Uint8Array.from(output);
+    if (output.length + value.length > limit) {
+      await reader.cancel();
+      return null;
+    }
+    for (const byte of value) output.push(byte);
+  }
+}

@@ -1,0 +1,41 @@
+// Language and theme. They belong to the visitor, so they are stored in the browser, not in the address.
+import { LANGUAGES, type Language } from "./locales";
+
+const load = (key: string): string | null => {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // the browser may forbid storage
+  }
+};
+
+function save(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // then the choice lasts for this visit only
+  }
+}
+
+const initial: Language = (load("language") ?? navigator.language).startsWith("zh") ? "zh-TW" : "en";
+export const preferences: { language: Language; theme: string } = $state({ language: initial, theme: load("theme") ?? "" });
+
+/** The text of the page in the visitor's language. */
+export const strings = (): (typeof LANGUAGES)["en"] => LANGUAGES[preferences.language];
+
+export function switchLanguage(): void {
+  preferences.language = preferences.language === "en" ? "zh-TW" : "en";
+  save("language", preferences.language);
+}
+
+export function switchTheme(): void {
+  const dark = preferences.theme === "dark" || (!preferences.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  preferences.theme = dark ? "light" : "dark";
+  save("theme", preferences.theme);
+}
+
+/** Format a share: 41 %, but 99.7 % near the ends. */
+export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)} %`;
+
+/** The kind of a model, in the visitor's language. */
+export const kindOf = (model: { kind: string }): string => strings().kinds[model.kind] ?? model.kind;

@@ -1,0 +1,110 @@
+// Samples of a model, as `latentarium sample` generates them, and how the server rates them.
+import { get, type Model } from "./api";
+import { parseScores, type Scores } from "./scores";
+
+export interface SampleRequest {
+  n: number;
+  seed: number;
+  truncation: number;
+  /** source of the latents: the prior, a class's Gaussian, or the prior with each class in turn */
+  way: "prior" | "gaussian" | "turn";
+  /** a class name, a blend such as 3:0.6,8:0.4, or empty */
+  label: string;
+}
+
+/** The evaluation classifier's opinion of samples, and how unusual they are. */
+export interface Assessment {
+  /** class numbers; null for a model that takes no class */
+  asked: number[] | null;
+  /** null where no classifier was trained on such images */
+  judged: number[] | null;
+  /** the classifier's confidence */
+  sure: number[] | null;
+  trust: Scores[];
+  /** share of held-out images that the same measures flag */
+  usually_off: number;
+  /** share of held-out images that the classifier recognizes with 90 % confidence or more */
+  usually_sure: number | null;
+}
+
+/** Training images nearest to samples. */
+export interface NearestTraining {
+  /** numbers of images on the map */
+  number: number[];
+  distance: number[];
+  /** share of held-out images that are closer to a training image */
+  nearer: number[];
+  held_out: number;
+}
+
+export interface Share {
+  share: number;
+  /** ends of its 95 % interval */
+  low: number;
+  high: number;
+}
+
+/** Statistics of many samples from the prior; null where one can't be computed. */
+export interface PriorSummary {
+  n: number;
+  seed: number;
+  /** samples that are unusual by at least one measure */
+  off: Share;
+  /** samples that the classifier recognizes with confidence */
+  sure: Share | null;
+  /** reference: the same of reconstructed held-out images, or of the images where nothing encodes */
+  usual: { off: Share; sure: Share | null };
+  classes: number | null;
+  /** distance of held-out latents from the prior, and of two samples of the prior from each other */
+  distance: { value: number; low: number; high: number; floor: number; floor_high: number } | null;
+}
+
+/** Address of a resource that the server derives from samples. */
+export function samplesUrl(model: Model, resource: string, request: SampleRequest): string {
+  const parameters = Object.entries(request).map(([key, value]): [string, string] => [key, String(value)]);
+  return `/api/models/${model.id}/samples/${resource}?${new URLSearchParams(parameters)}`;
+}
+
+/** Name a file of samples after the model, the requested class, and the seed. */
+export function sampleFileName(model: Model, { label, way, seed, n }: SampleRequest, extension: string): string {
+  const condition = label ? [way === "gaussian" ? `gaussian-${label}` : label] : [];
+  const parts = [model.name, ...condition, `seed${seed}`, `n${n}`];
+  return `${parts.join("-").replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${extension}`;
+}
+
+/** Fetch the pixels of each sample, row by row, channels last. */
+export async function samplePixels(model: Model, request: SampleRequest): Promise<Uint8Array[]> {
+  const content = await (await get(samplesUrl(model, "pixels", request))).arrayBuffer();
+  const size = content.byteLength / request.n;
+  return Array.from({ length: request.n }, (_, i) => new Uint8Array(content, i * size, size));
+}
+
+export async function sampleLatents(model: Model, request: SampleRequest): Promise<Float32Array> {
+  return new Float32Array(await (await get(samplesUrl(model, "latents", request))).arrayBuffer());
+}
+
+export async function assess(model: Model, request: SampleRequest): Promise<Assessment> {
+  const content: Omit<Assessment, "trust"> & { trust: (number | null)[][] } =
+    await (await get(samplesUrl(model, "opinion", request))).json();
+  return { ...content, trust: content.trust.map(parseScores) };
+}
+
+export const summarizePrior = async (model: Model, seed: number): Promise<PriorSummary> =>
+  (await get(`/api/models/${model.id}/samples/prior?seed=${seed}`)).json();
+
+export const nearestTraining = async (model: Model, request: SampleRequest): Promise<NearestTraining> =>
+  (await get(samplesUrl(model, "copies", request))).json();
+
+/** A class as the command line and blends take it: by number if its name contains a separator. */
+export const classArgument = (model: Model, index: number): string =>
+  /^[^,:]+$/.test(model.classes[index]) ? model.classes[index] : String(index);
+
+/** Side of a displayed image: the largest whole multiple of its own pixels up to `limit`. */
+export function integerSide(shape: [number, number, number], limit: number): number {
+  const longer = Math.max(shape[1], shape[2]);
+  return limit < longer ? Math.floor(limit) : longer * Math.floor(limit / longer);
+}
+
+/** Quote a word for a shell where it needs quotes. */
+export const shellQuote = (text: string): string =>
+  /^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

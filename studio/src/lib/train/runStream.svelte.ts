@@ -1,0 +1,40 @@
+// Live view of a run: its log rows, state and diagnosis, as server-sent events.
+import { eventsUrl, type Issue, type Row, type RunInfo } from "./runs";
+
+export class RunStream {
+  /** in order of steps; if a step was logged twice, the later row */
+  rows = $state.raw<Row[]>([]);
+  info = $state.raw<RunInfo | null>(null);
+  issues = $state.raw<Issue[]>([]);
+  /** why the server ended the stream */
+  endReason = $state("");
+  private readonly rowsByStep = new Map<number, Row>();
+  private readonly source: EventSource;
+
+  /** @param id of the run */
+  constructor(id: string) {
+    this.source = new EventSource(eventsUrl(id));
+    this.on<Row[]>("rows", (rows) => {
+      for (const row of rows) this.rowsByStep.set(row.step, row);
+      this.rows = [...this.rowsByStep.values()].sort((a, b) => a.step - b.step);
+    });
+    this.on("over", () => {
+      this.rowsByStep.clear();
+      this.rows = [];
+    });
+    this.on<RunInfo>("state", (info) => (this.info = info));
+    this.on<Issue[]>("doctor", (issues) => (this.issues = issues));
+    this.on<{ sentence: string }>("gone", ({ sentence }) => {
+      this.endReason = sentence;
+      this.close();
+    });
+  }
+
+  private on<T>(event: string, handle: (content: T) => void): void {
+    this.source.addEventListener(event, (message) => handle(JSON.parse((message as MessageEvent<string>).data)));
+  }
+
+  close(): void {
+    this.source.close();
+  }
+}

@@ -1,0 +1,261 @@
+"""Helpers for tests that open the studio in a browser: a pytest plugin, see `conftest.py`."""
+
+import importlib.util
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.latent.latent_map import LatentMap
+from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
+from latentarium.studio.server import STATIC, make_app
+
+CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
+NEEDED = os.environ.get("LATENTARIUM_BROWSER") == "needed"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--disable-quic",
+]  # fmt: skip
+
+BROWSER_MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM.exists() and not NEEDED, reason=f"{CHROMIUM} is not installed"
+    ),
+    # Playwright leaves open resources to the garbage collector when it stops
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+# Tracks the requests, images and short timers of a page that are still pending. Timers of half a
+# second or more are ignored, since a page that polls would never become idle.
+TRACK_PENDING = """(() => {
+  const counts = new Map();
+  const count = (kind, by) => counts.set(kind, (counts.get(kind) ?? 0) + by);
+  const counted = (kind, call) => async function (...args) {
+    count(kind, 1);
+    try { return await call.apply(this, args); } finally { count(kind, -1); }
+  };
+  window.fetch = counted("fetch", window.fetch);
+  window.createImageBitmap = counted("picture", window.createImageBitmap);
+  for (const kind of ["json", "text", "blob", "arrayBuffer"])
+    Response.prototype[kind] = counted(kind, Response.prototype[kind]);
+
+  const { setTimeout, clearTimeout } = window, timers = new Set();
+  window.setTimeout = (callback, delay = 0) => {
+    const id = setTimeout(() => { timers.delete(id); callback(); }, delay);
+    if (delay < 500) timers.add(id);
+    return id;
+  };
+  window.clearTimeout = (id) => { timers.delete(id); clearTimeout(id); };
+
+  window.WebSocket = class extends WebSocket {
+    pending = 1;  // opening the connection, then one reply for each message
+    change(by) { this.pending += by; count("socket", by); }
+    constructor(...args) {
+      super(...args);
+      count("socket", 1);
+      for (const kind of ["open", "message"]) this.addEventListener(kind, () => this.change(-1));
+      this.addEventListener("close", () => this.change(-this.pending));
+    }
+    send(content) { this.change(1); super.send(content); }
+  };
+  window.pending = () => [
+    ...[...counts].filter(([, n]) => n > 0).map(([kind]) => kind),
+    ...(timers.size ? ["timer"] : []),
+    ...([...document.images].every((image) => image.complete) ? [] : ["image"]),
+  ];
+})()"""
+
+WAIT_IDLE = """(seconds) => new Promise((resolve, reject) => {
+  const end = performance.now() + 1000 * seconds;
+  let idleFrames = 0;
+  const check = () => {
+    const pending = window.pending();
+    idleFrames = pending.length ? 0 : idleFrames + 1;
+    if (idleFrames > 2) resolve();
+    else if (performance.now() > end) reject(new Error(`still pending: ${pending}`));
+    else requestAnimationFrame(check);
+  };
+  check();
+})"""
+
+
+class StudioServer:
+    """A studio in a thread, which can be stopped and restarted on the same port."""
+
+    def __init__(self, registry, **settings) -> None:
+        self.registry, self.settings = registry, settings
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/"
+        self.start()
+
+    def start(self) -> None:
+        app = make_app(self.registry, **self.settings)
+        settings = uvicorn.Config(app, "127.0.0.1", self.port, log_level="warning", lifespan="off")
+        self.server = uvicorn.Server(settings)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self.server.should_exit = self.server.force_exit = True
+        self.thread.join()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A studio with four tiny models. A test that opens more models needs a `StudioServer` of its
+    own."""
+    assert (STATIC / "index.html").is_file(), "the page isn't built; run pip install --editable ."
+    images, labels = tiny_arrays(400)
+    data = la.load_data(images, labels)
+    exhibits = []
+    for name, kind in (("ae_debug", "autoencoder"), ("vae_debug", "VAE"),
+                       ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN")):  # fmt: skip
+        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
+        folder = str(run.folder)
+        latent_map = LatentMap(run.load(), data)
+        exhibits.append(
+            LoadedModel(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
+        )
+    registry = ModelRegistry(exhibits)
+    prepare(registry).join()
+    studio = StudioServer(registry)
+    yield studio
+    studio.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    """A page that fails the test on errors in its console and on requests to other servers."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, reduced_motion="reduce", locale="en-GB"
+    )
+    page = tracked_page(context)
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith((served.address, "data:", "blob:"))
+            else problems.append(r.url)
+        ),
+    )
+    page.problems = problems
+    yield page
+    context.close()
+    assert problems == []
+
+
+def tracked_page(context):
+    """Open a page for which `wait_idle` works."""
+    page = context.new_page()
+    page.add_init_script(TRACK_PENDING)
+    return page
+
+
+def load_benchmark():
+    """Import the benchmark of the studio, whose page scripts the tests reuse."""
+    path = Path(__file__).parents[2] / "benchmarks" / "studio.py"
+    spec = importlib.util.spec_from_file_location("studio_benchmark", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def open_page(page, served, address=""):
+    """Open an address of the studio and wait until the page is idle."""
+    page.goto("about:blank")
+    page.goto(served.address + address)
+    wait_ready(page)
+    if "tab=" not in address:
+        wait_until(page, "document.querySelector('[data-testid=decoded]')?.width > 0")
+
+
+def wait_ready(page):
+    """Wait until the open part of the page is ready and the page is idle."""
+    page.wait_for_selector("html[data-ready=yes]")
+    wait_idle(page)
+
+
+def wait_idle(page, seconds=10):
+    """Wait until everything that the page requested is loaded and painted. A page that plays an
+    animation never becomes idle."""
+    page.evaluate(WAIT_IDLE, seconds)
+
+
+def wait_until(page, condition, seconds=10):
+    """Wait for a condition in JavaScript. `page.wait_for_function` doesn't work here, since the
+    page's content security policy forbids `eval`."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(20)
+
+
+def address(page):
+    """Return the parameters in the address of an idle page."""
+    wait_idle(page)
+    return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
+
+
+def pixels(page, name="decoded"):
+    """Return the RGBA values of a small canvas."""
+    return page.evaluate(
+        """(name) => { const c = document.querySelector(`[data-testid=${name}]`);
+           return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }""",
+        name,
+    )
+
+
+def canvas_summary(page, name="map"):
+    """Return a hash of the pixels of a canvas, the number of painted pixels, and of shades."""
+    return page.evaluate(
+        """(name) => { const c = document.querySelector(`[data-testid=${name}]`);
+           const data = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+           let hash = 0, painted = 0; const shades = new Set();
+           for (let i = 0; i < data.length; i += 4) {
+             hash = (Math.imul(hash, 31) + data[i] + 7 * data[i + 3]) | 0;
+             if (data[i + 3]) { painted++; shades.add(data[i]); }
+           }
+           return { hash, painted, shades: shades.size } }""",
+        name,
+    )
+
+
+def drag(page, steps):
+    """Drag from the centre of the map over points given as shares of its size."""
+    box = page.locator(".map").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for x, y in steps:
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        wait_idle(page)
+    page.mouse.up()
+    wait_idle(page)

@@ -1,0 +1,86 @@
+"""Tiny models for tests of the studio, with a classifier of their images."""
+
+import numpy as np
+
+import latentarium as la
+from conftest import tiny_arrays
+from latentarium import presets
+from latentarium.classifier.classifier import Classifier
+from latentarium.classifier.training import train_classifier
+from latentarium.latent.gap_layer import coarse_to_fine
+from latentarium.latent.latent_map import LatentMap
+from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
+from support.browser import StudioServer, pixels
+
+KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "conditional GAN"}
+
+
+def open_models(make_folder, n: int, *names: str) -> list[LoadedModel]:
+    """Train models of n tiny images for a few steps, one for each preset, and open them."""
+    data = la.load_data(*tiny_arrays(n))
+    exhibits = []
+    for name in names:
+        run = la.train(presets.get(name), make_folder(name) / "r", data)
+        latent_map = LatentMap(run.load(), data)
+        exhibits.append(
+            LoadedModel(name=name, folder="r", kind=KINDS[name], latent_map=latent_map, run=run)
+        )
+    return exhibits
+
+
+def with_classifier(registry) -> tuple[ModelRegistry, Classifier]:
+    """Open the same models with a classifier of their images."""
+    judge = train_classifier(registry[0].latent_map.data, steps=60, checks=2)
+    exhibits = []
+    for old in registry:
+        latent_map = LatentMap(old.latent_map.model, old.latent_map.data)
+        latent_map.decoder.classifier = judge
+        exhibits.append(
+            LoadedModel(
+                name=old.name, folder=old.folder, kind=old.kind, latent_map=latent_map, run=old.run
+            )
+        )
+    classified = ModelRegistry(exhibits)
+    prepare(classified).join()
+    return classified, judge
+
+
+def studio_with_classifier(served):
+    """Serve the same models with a classifier; the body of a fixture."""
+    studio = StudioServer(with_classifier(served.registry)[0])
+    yield studio
+    studio.stop()
+
+
+def image_on_page(page, name):
+    """Return the grey values of an image on the page, shape (12, 10)."""
+    return np.array(pixels(page, name)).reshape(12, 10, 4)[:, :, 0].astype(int)
+
+
+def measured(name: str, value: float, low: float, high: float, **changed) -> dict:
+    """Return a measurement in the format of metrics.json."""
+    defaults = {
+        "name": name, "value": value, "unit": "", "interval": [low, high], "floor": 0.5, "n": 100,
+        "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p", "detail": "",
+        "note": "",
+    }  # fmt: skip
+    return defaults | changed
+
+
+def metrics_of(run, measurements: dict, fingerprint: str = "f") -> dict:
+    """Return the content of metrics.json for the current weights of a run."""
+    return {
+        "weights": run.weights_hash(), "format": 2, "model": "m", "data": "tiny",
+        "fingerprint": fingerprint, "seed": 0, "measurements": measurements, "tables": {},
+        "left_out": {}, "seconds": {},
+    }  # fmt: skip
+
+
+def gap_grid(latent_map, definition, box, cells=64, *, plane=None) -> np.ndarray:
+    """Compute a gap layer as a grid, float32 (cells, cells), with the top row first."""
+    parts = [
+        part.values for part in latent_map.gap_layers.parts(definition, box, cells, plane=plane)
+    ]
+    grid = np.empty((cells, cells), np.float32)
+    grid[tuple(coarse_to_fine(cells).T)] = np.concatenate(parts)
+    return grid
