@@ -100,7 +100,7 @@ def test_real_triples_have_no_excess_over_real_triples():
         perfect_triples(data.card), data, 0, lambda done, total: progress.append((done, total))
     )
     assert progress == [(2000, 3000), (3000, 3000)]
-    assert measurements["modes"].value == pytest.approx(measurements["modes"].floor, abs=30)
+    assert measurements["modes"].value == pytest.approx(measurements["modes"].reference, abs=30)
     interval = measurements["excess"].interval
     assert interval is not None
     assert interval[0] < 0 < interval[1]
@@ -138,7 +138,7 @@ def test_training_images_as_samples_reach_the_parzen_reference():
     real = PerfectModel(data.card, lambda n, seed: to_float(data.train.images[:n]))
     measurements = measure(ParzenLegacy(centres=150), real, data)
     assert measurements["parzen"].value == pytest.approx(measurements["real"].value, rel=0.05)
-    assert measurements["parzen"].floor == measurements["real"].value
+    assert measurements["parzen"].reference == measurements["real"].value
 
 
 @pytest.mark.slow

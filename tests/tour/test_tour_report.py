@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from latentarium import charts
-from latentarium.stats.measurement import Measurement, digits
+from latentarium.stats.measurement import Measurement, format_number
 from latentarium.tour.report import GLOSSARY, render, write_report
 from latentarium.tour.results import ClaimResult, Condition, Figure, SystemSummary, TourReport
 
@@ -38,7 +38,9 @@ def example_claim(value: float = 0.9, second: float = 1.0, title: str = "A claim
         evidence=(Measurement(name="more", value=math.nan),),
         figures=(
             Figure(caption="c", alt='a "picture"', content=example_charts()[0]),
-            Figure(caption="d", alt="pixels", content=charts.pixels(torch.zeros(4, 1, 8, 8), 2)),
+            Figure(
+                caption="d", alt="pixels", content=charts.image_grid(torch.zeros(4, 1, 8, 8), 2)
+            ),
         ),
     )
 
@@ -46,9 +48,9 @@ def example_claim(value: float = 0.9, second: float = 1.0, title: str = "A claim
 def example_charts() -> list[str]:
     x = [0, 1, 2]
     return [
-        charts.lines([("a", "#123456", x, x, [(0, 1), (1, 2), (2, 3)])], "x", "y"),
-        charts.bars(["a", "b"], [1, 2], ["#123456"] * 2, "y", band=(1, 2, "band")),
-        charts.table(np.eye(3), "row", "column"),
+        charts.line_chart([("a", "#123456", x, x, [(0, 1), (1, 2), (2, 3)])], "x", "y"),
+        charts.bar_chart(["a", "b"], [1, 2], ["#123456"] * 2, "y", band=(1, 2, "band")),
+        charts.heat_map(np.eye(3), "row", "column"),
     ]
 
 
@@ -190,7 +192,7 @@ def test_report_is_written_as_json_and_html(tmp_path):
 
 
 def test_numbers_are_shown_with_three_or_four_digits():
-    assert digits(1346338.0) == "1,346,338"
-    assert digits(0.29912) == "0.299"
-    assert digits(25.336) == "25.34"
-    assert digits(math.inf) == "not finite"
+    assert format_number(1346338.0) == "1,346,338"
+    assert format_number(0.29912) == "0.299"
+    assert format_number(25.336) == "25.34"
+    assert format_number(math.inf) == "not finite"

@@ -19,9 +19,8 @@ from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.registry import component
 from latentarium.run import Run
-from latentarium.stats.measurement import Interval, Measurement, quantity
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.stats.measurement import Interval, Measurement, format_quantity
+from latentarium.training import Reporter, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +72,11 @@ class BenchReport:
             values = []
             for c in columns:
                 value, spread = row.values.get(c.key), row.spread.get(c.key)
-                plus_minus = "" if spread is None else f" ± {quantity(spread, c.unit)}"
-                values.append("" if value is None else quantity(value, c.unit) + plus_minus)
+                plus_minus = "" if spread is None else f" ± {format_quantity(spread, c.unit)}"
+                values.append("" if value is None else format_quantity(value, c.unit) + plus_minus)
             cells.append([row.name, *values, "", row.source])
         if any(c.ideal is not None for c in columns):
-            ideal = ["" if c.ideal is None else quantity(c.ideal, c.unit) for c in columns]
+            ideal = ["" if c.ideal is None else format_quantity(c.ideal, c.unit) for c in columns]
             cells.append(["perfect sampling", *ideal, "", "computed"])
         return titles, cells
 
@@ -162,7 +161,7 @@ def run_bench(
     )
     content = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
     write_atomic(out / "bench.json", content.encode())
-    write_atomic(out / "bench.svg", charts.alone(draw_table(report)).encode())
+    write_atomic(out / "bench.svg", charts.standalone(draw_table(report)).encode())
     return report
 
 
@@ -185,7 +184,7 @@ def draw_table(report: BenchReport) -> str:
             if column.key in row.values
         ]
         panels.append((column.title, column.unit, [*own, *published], column.ideal))
-    return charts.dots(panels, report.bench.title)
+    return charts.dot_plot(panels, report.bench.title)
 
 
 def _clipped_interval(row: Summary, column: Column) -> Interval | None:
@@ -198,11 +197,11 @@ def _interval_around(value: float, spread: float | None) -> tuple[float, float] 
 
 
 def _cell(row: Summary, column: Column) -> str:
-    text = quantity(row.mean(column.key), column.unit)
+    text = format_quantity(row.mean(column.key), column.unit)
     interval = _clipped_interval(row, column)
     if interval is None:
         return text
-    low, high = (quantity(v, column.unit).removesuffix(f" {column.unit}") for v in interval)
+    low, high = (format_quantity(v, column.unit).removesuffix(f" {column.unit}") for v in interval)
     return f"{text} [{low}, {high}]"
 
 

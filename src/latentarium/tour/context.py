@@ -5,11 +5,11 @@ from functools import cached_property
 
 from torch import Tensor
 
-from latentarium.classifier.classifier import Judge
+from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
-from latentarium.evaluation.subject import Subject
+from latentarium.evaluation.context import EvaluationContext
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
-from latentarium.metrics.distances import frechet, frechet_floor, frechet_interval
+from latentarium.metrics.distances import frechet, frechet_interval, frechet_reference
 from latentarium.metrics.extractors import describe
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
@@ -37,7 +37,7 @@ class TourContext:
     """What the claims of a tour share. Everything is computed at first use.
 
     Arguments:
-        data: Real images, after `shuffle_test`.
+        data: Real images, after `shuffle_test_split`.
         classifier: The classifier of real images.
         runs: The trained runs by name.
         seed: The seed of all random draws.
@@ -47,19 +47,21 @@ class TourContext:
     """
 
     data: Data
-    classifier: Judge
+    classifier: Classifier
     runs: dict[str, Run]
     seed: int
     n: int
     response_steps: int = 60
     response_batches: int = 15
-    _evaluations: dict[str, Subject] = field(default_factory=dict, init=False, repr=False)
+    _evaluations: dict[str, EvaluationContext] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
-    def evaluation(self, name: str) -> Subject:
+    def evaluation(self, name: str) -> EvaluationContext:
         """Return a run's model with its samples, features and latents."""
         if name not in self._evaluations:
             model = self.runs[name].load()
-            self._evaluations[name] = Subject(
+            self._evaluations[name] = EvaluationContext(
                 model, self.data, self.classifier, self.classifier, self.n, self.seed
             )
         return self._evaluations[name]
@@ -70,11 +72,11 @@ class TourContext:
 
     def train_latents(self, name: str) -> LatentSet:
         """Return one draw from the posterior of each training image."""
-        return self.evaluation(name).train_codes
+        return self.evaluation(name).train_latents
 
     def test_latents(self, name: str) -> LatentSet:
         """Return one draw from the posterior of each test image."""
-        return self.evaluation(name).test_codes
+        return self.evaluation(name).test_latents
 
     def decode(self, name: str, z: Tensor) -> Images:
         """Decode latents in batches."""
@@ -112,7 +114,7 @@ class TourContext:
     @property
     def requested_labels(self) -> Tensor:
         """The labels that conditional samples are requested for: every class equally often."""
-        return self.evaluation("cgan").asked
+        return self.evaluation("cgan").requested_labels
 
     @cached_property
     def features(self) -> dict[str, Tensor]:
@@ -127,7 +129,7 @@ class TourContext:
     @cached_property
     def frechet_distances(self) -> dict[str, Measurement]:
         """The Fréchet distance of the samples to the test images, on the classifier's features."""
-        reference = frechet_floor(self.test_features, self.n, self.seed)
+        reference = frechet_reference(self.test_features, self.n, self.seed)
         return {
             name: Measurement(
                 name=f"Fréchet distance, {SAMPLER_TITLES[name]}",
@@ -138,7 +140,7 @@ class TourContext:
                 unit="FD",
                 n=self.n,
                 extractor=describe(self.classifier),
-                floor=reference.value,
+                reference=reference.value,
                 note=f"reference: real images against real images at n = {reference.n:,}",
             )
             for name, features in self.features.items()

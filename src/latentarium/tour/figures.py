@@ -25,13 +25,13 @@ def realism_chart(curves: dict[str, tuple[Bin, ...]]) -> str:
         lines.append(
             (
                 name.upper(),
-                charts.SYSTEM[name],
+                charts.SYSTEM_COLOURS[name],
                 [min(b.distance, MAX_SHOWN_DISTANCE) for b in bins],
                 [100 * b.quality for b in bins],
                 [(100 * b.interval[0], 100 * b.interval[1]) for b in bins],
             )
         )
-    return charts.lines(lines, "distance to the data", "% realistic", y_from_zero=True)
+    return charts.line_chart(lines, "distance to the data", "% realistic", y_from_zero=True)
 
 
 def first_of_each_class(labels: Tensor, num_classes: int) -> list[int]:

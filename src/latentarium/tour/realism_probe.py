@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from latentarium.classifier.classifier import SURE, Judge
-from latentarium.evaluation.subject import Subject
+from latentarium.classifier.classifier import CONFIDENT, Classifier
+from latentarium.evaluation.context import EvaluationContext
 from latentarium.latent.gaps import Bin, distance_to_data, quality_by_distance
 from latentarium.metrics.fidelity import precision_recall
 from latentarium.models.inference import decode
@@ -56,7 +56,7 @@ class RealismProbe:
 
 
 def probe_realism(
-    context: Subject, classifier: Judge, test_features: OtherFeatureSet
+    context: EvaluationContext, classifier: Classifier, test_features: OtherFeatureSet
 ) -> RealismProbe:
     """Decode latents at increasing distance from the data and measure the realism of the images.
 
@@ -65,7 +65,7 @@ def probe_realism(
         classifier: The source of the features and of the confidence.
         test_features: The classifier's features of the real test images.
     """
-    train, test = context.train_codes, context.test_codes
+    train, test = context.train_latents, context.test_latents
     noise = Noise("gaps", context.seed)
     unit = distance_to_data(train, test).quantile(0.99)
     count = min(MAX_LATENTS, len(test))
@@ -81,6 +81,6 @@ def probe_realism(
         z=z,
         distance=distance_to_data(train, z) / unit,
         realistic=realistic.double(),
-        confident=(confidence > SURE).double(),
+        confident=(confidence > CONFIDENT).double(),
         seed=context.seed,
     )

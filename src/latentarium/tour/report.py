@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
-from latentarium.stats.measurement import Measurement, Real, quantity
+from latentarium.stats.measurement import Measurement, Real, format_quantity
 from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport
 
 GLOSSARY = {
@@ -83,13 +83,13 @@ def _cells(number: Measurement) -> dict[str, str]:
     """Return a measurement's fields as the tables show them; empty if there is none."""
 
     def text(value: Real | None) -> str:
-        return "" if value is None else quantity(value, number.unit)
+        return "" if value is None else format_quantity(value, number.unit)
 
     return {
         "name": number.name,
         "value": text(number.value),
         "interval": " to ".join(text(end) for end in number.interval or ()),
-        "reference": text(number.floor),
+        "reference": text(number.reference),
         "n": "" if number.n is None else f"{number.n:,}",
         "note": number.note,
     }
@@ -97,7 +97,7 @@ def _cells(number: Measurement) -> dict[str, str]:
 
 def _threshold(condition: Condition) -> str:
     relation = _RELATIONS.get(condition.relation, condition.relation)
-    return f"{relation} {quantity(condition.threshold, condition.number.unit)}"
+    return f"{relation} {format_quantity(condition.threshold, condition.number.unit)}"
 
 
 def _extractors(claim: ClaimResult) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from latentarium.stats.measurement import Measurement, Real, quantity, say
+from latentarium.stats.measurement import Measurement, Real, format_measurement, format_quantity
 
 _RELATIONS: dict[str, Callable[[Real, Real], bool]] = {
     ">=": operator.ge,
@@ -83,8 +83,10 @@ class ClaimResult:
         """Return the deciding condition in one line: the first that fails, or else the first."""
         failing = [condition for condition in self.conditions if not condition.holds]
         condition = (failing or list(self.conditions))[0]
-        threshold = quantity(condition.threshold, condition.number.unit)
-        return f"{say(condition.number)} (required: {condition.relation} {threshold})"
+        threshold = format_quantity(condition.threshold, condition.number.unit)
+        return (
+            f"{format_measurement(condition.number)} (required: {condition.relation} {threshold})"
+        )
 
     def to_dict(self, seed: int) -> dict[str, Any]:
         """Return the claim as JSON values.
@@ -103,7 +105,7 @@ class ClaimResult:
             "interval": headline["interval"],
             "n": headline["n"],
             "extractor": headline["extractor"],
-            "reference": headline["floor"],
+            "reference": headline["reference"],
             "protocol": self.protocol,
             "seed": seed,
             "conditions": [condition.to_dict() for condition in self.conditions],

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from latentarium import charts, presets
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
-from latentarium.evaluation.subject import shuffle_test
+from latentarium.evaluation.context import shuffle_test_split
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
 from latentarium.registry import registered
@@ -21,8 +21,7 @@ from latentarium.tour.context import TourContext
 from latentarium.tour.report import write_report
 from latentarium.tour.results import ClaimResult, Figure, SystemSummary, TourReport
 from latentarium.tour.systems import SYSTEMS, TRAINED
-from latentarium.training.logging import Reporter
-from latentarium.training.train import train
+from latentarium.training import Reporter, train
 
 DATA = "mnist"
 SAMPLES_SHOWN = 30
@@ -51,8 +50,8 @@ def run_tour(
     data = load_data(DATA)
     runs, part_seconds = _train_systems(out, claims, data, seed, quick, display, reporter)
     context = TourContext(
-        data=shuffle_test(_shorten(data) if quick else data),
-        classifier=load_judge(),
+        data=shuffle_test_split(_shorten(data) if quick else data),
+        classifier=load_classifier(),
         runs=runs,
         seed=seed,
         n=500 if quick else 10_000,
@@ -157,6 +156,6 @@ def _summarize(tour: TourContext, name: str) -> SystemSummary:
         samples=Figure(
             caption="Samples",
             alt=f"Samples of the {system.name}",
-            content=charts.pixels(tour.samples[name][:SAMPLES_SHOWN], 6),
+            content=charts.image_grid(tour.samples[name][:SAMPLES_SHOWN], 6),
         ),
     )

@@ -1,10 +1,11 @@
 """Conditional GANs on MNIST: adherence to the label, coverage and realism."""
 
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
-from latentarium.classifier.classifier import load_judge
+from latentarium.classifier.classifier import load_classifier
 from latentarium.data.dataset import Data
-from latentarium.evaluation import sections, sections_labels
-from latentarium.evaluation.subject import Subject, shuffle_test
+from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
+from latentarium.evaluation.sections.labels import LabelAdherence
+from latentarium.evaluation.sections.samples import Samples
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
@@ -36,10 +37,11 @@ class ConditionalMNIST(Bench):
     def measure(
         self, model: LatentModel, data: Data, seed: int, progress: MeasuringProgress
     ) -> dict[str, Measurement]:
-        classifier = load_judge()
+        classifier = load_classifier()
         n = min(MAX_SAMPLES, len(data.test))
-        context = Subject(model, shuffle_test(data), classifier, classifier, n, seed)
-        measurements = sections.samples(context, {})
+        data = shuffle_test_split(data)
+        context = EvaluationContext(model, data, classifier, classifier, n, seed)
+        measurements = Samples().measure(context)
         progress(1, 3)
-        measurements |= sections_labels.labels(context, {})
+        measurements |= LabelAdherence().measure(context)
         return {column.key: measurements[column.key] for column in self.columns}

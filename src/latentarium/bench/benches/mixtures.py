@@ -6,7 +6,7 @@ from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
 from latentarium.data.dataset import Data
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring
-from latentarium.evaluation import sections
+from latentarium.evaluation.sections.plane import MIXTURE_SAMPLES, mixture_measurements
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
@@ -31,8 +31,8 @@ class MixtureBench(Bench):
     def measure(
         self, model: LatentModel, data: Data, seed: int, progress: MeasuringProgress
     ) -> dict[str, Measurement]:
-        images = model.sample(sections.POINTS, seed=seed)
-        return sections.plane_quality(images, self.mixture, seed)
+        images = model.sample(MIXTURE_SAMPLES, seed=seed)
+        return mixture_measurements(images, self.mixture, seed)
 
 
 def _columns(modes: int, ideal_reverse_kl: float) -> tuple[Column, ...]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
 from latentarium.data.dataset import Data
-from latentarium.evaluation.likelihood import importance_nll, protocol
+from latentarium.evaluation.likelihood import importance_nll, likelihood_protocol
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
@@ -52,7 +52,7 @@ class DynamicNLL(Bench):
             seed=seed,
             progress=lambda done: progress(done, len(images)),
         )
-        name = protocol(model, images, data)
+        name = likelihood_protocol(model, images, data)
         return {
             key: Measurement(
                 name=f"NLL, {k:,} importance samples", value=nll.bounds[k], unit="nats",

@@ -5,7 +5,7 @@ import torch
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
 from latentarium.data.dataset import Data, to_float
-from latentarium.metrics.parzen import parzen
+from latentarium.metrics.parzen import parzen_log_likelihood
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
@@ -45,16 +45,16 @@ class ParzenLegacy(Bench):
         order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
         real = to_float(data.train.images[order[:n]])
         validation, test = data.validation.images, data.test.images
-        generated = parzen(samples, validation, test)
+        generated = parzen_log_likelihood(samples, validation, test)
         progress(1, 2)
-        reference = parzen(real, validation, test)
+        reference = parzen_log_likelihood(real, validation, test)
         shared = {
             "unit": "nats", "seed": seed, "split": "test", "protocol": "parzen-10000-legacy",
         }  # fmt: skip
         return {
             "parzen": Measurement(
                 name="Parzen-window log-likelihood", value=generated.log_likelihood,
-                interval=generated.interval, floor=reference.log_likelihood, n=generated.n,
+                interval=generated.interval, reference=reference.log_likelihood, n=generated.n,
                 note=f"sigma {generated.sigma:.3g}", **shared,
             ),
             "real": Measurement(

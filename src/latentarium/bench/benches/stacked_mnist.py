@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
-from latentarium.classifier.classifier import Judge, load_judge
+from latentarium.classifier.classifier import Classifier, load_classifier
 from latentarium.data.dataset import Data
 from latentarium.data.stacked_mnist import MODES, stacked_mnist
 from latentarium.metrics.coverage import mode_coverage
@@ -38,7 +38,7 @@ class StackedMNISTBench(Bench):
     def measure(
         self, model: LatentModel, data: Data, seed: int, progress: MeasuringProgress
     ) -> dict[str, Measurement]:
-        n, classifier = self.num_samples, load_judge()
+        n, classifier = self.num_samples, load_classifier()
         parts = []
         for start in range(0, n, BATCH_SIZE):
             images = model.sample(min(BATCH_SIZE, n - start), seed=seed * n + start)
@@ -52,25 +52,25 @@ class StackedMNISTBench(Bench):
         shared = {"n": n, "seed": seed, "extractor": describe(classifier), "split": "test"}
         return {
             "modes": Measurement(
-                name=f"Modes found of {MODES}", value=generated.modes, floor=real.modes,
+                name=f"Modes found of {MODES}", value=generated.modes, reference=real.modes,
                 protocol="stacked-modes", **shared,
             ),
             "reverse_kl": Measurement(
                 name="Reverse KL over modes", value=generated.reverse_kl, unit="nats",
-                interval=generated.interval, floor=real.reverse_kl,
+                interval=generated.interval, reference=real.reverse_kl,
                 protocol="stacked-reverse-kl", **shared,
                 note=f"Reference: {n:,} triples of test digits, classified by the same "
                 f"classifier, whose accuracy on single digits is {classifier.accuracy:.2%}.",
             ),
             "excess": Measurement(
                 name="Reverse KL minus that of real triples", value=excess, unit="nats",
-                interval=(excess - half, excess + half), floor=0.0, protocol="stacked-excess",
+                interval=(excess - half, excess + half), reference=0.0, protocol="stacked-excess",
                 **shared,
             ),
         }  # fmt: skip
 
 
-def classify_triples(classifier: Judge, images: Images | Tensor) -> LabelSet:
+def classify_triples(classifier: Classifier, images: Images | Tensor) -> LabelSet:
     """Return the digits that a classifier predicts for the channels, as a number up to 999."""
     digits = [classifier.predict(images[:, c : c + 1]) for c in range(3)]
     return 100 * digits[0] + 10 * digits[1] + digits[2]

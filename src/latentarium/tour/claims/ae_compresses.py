@@ -80,7 +80,7 @@ class AutoencoderCompresses(Claim):
                     "Bottom: reconstructions by PCA with as many numbers.",
                     alt="Three rows of ten digits: originals, autoencoder, PCA. PCA's are "
                     "blurred.",
-                    content=charts.pixels(rows, COLUMNS), wide=True,
+                    content=charts.image_grid(rows, COLUMNS), wide=True,
                 ),
             ),
         )  # fmt: skip

@@ -93,21 +93,21 @@ def _near_and_far(tour: TourContext) -> tuple[Figure, ...]:
         Figure(
             caption="Decoded near the data.",
             alt="Thirty clear digits.",
-            content=charts.pixels(tour.decode("ae", probe.z[near]), COLUMNS),
+            content=charts.image_grid(tour.decode("ae", probe.z[near]), COLUMNS),
         ),
         Figure(
             caption="Decoded from gaps.",
             alt="Thirty shapes that are not digits.",
-            content=charts.pixels(tour.decode("ae", probe.z[far]), COLUMNS),
+            content=charts.image_grid(tour.decode("ae", probe.z[far]), COLUMNS),
         ),
         Figure(
             caption="Samples from one Gaussian fitted to all latents.",
             alt="Thirty samples, many of them not digits.",
-            content=charts.pixels(tour.samples["ae"][:SHOWN], COLUMNS),
+            content=charts.image_grid(tour.samples["ae"][:SHOWN], COLUMNS),
         ),
         Figure(
             caption="Samples from a mixture of 50 Gaussians fitted to the latents.",
             alt="Thirty samples, most of them digits.",
-            content=charts.pixels(tour.samples["ae_mixture"][:SHOWN], COLUMNS),
+            content=charts.image_grid(tour.samples["ae_mixture"][:SHOWN], COLUMNS),
         ),
     )

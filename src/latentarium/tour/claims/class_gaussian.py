@@ -92,6 +92,7 @@ def _clusters_and_samples(
     shown, shown_labels = latents[:SHOWN_LATENTS], labels[:SHOWN_LATENTS]
     plane = linear_discriminant_plane(shown, shown_labels)
     ellipses = [gaussians.ellipses(plane, sigmas) for sigmas in (1.0, 2.0)]
+    colours = [charts.SYSTEM_COLOURS["ae"]] + [charts.SYSTEM_COLOURS["vae"]] * 3
     requested = tour.requested_labels
     rows = torch.cat([images[requested == c][:COLUMNS] for c in range(len(classes))])
     return (
@@ -107,16 +108,16 @@ def _clusters_and_samples(
         Figure(
             caption=f"Samples from the Gaussian of each digit, one row per digit ({best}).",
             alt="Ten rows of ten samples, one digit per row.",
-            content=charts.pixels(rows, COLUMNS),
+            content=charts.image_grid(rows, COLUMNS),
         ),
         Figure(
             caption="Samples classified as their digit, by how the Gaussians were obtained "
             "(vertical lines: 95 % intervals).",
             alt="Four bars.",
-            content=charts.bars(
+            content=charts.bar_chart(
                 [title.replace(", ", ",\n") for title in confusions],
                 [100 * c.adherence for c in confusions.values()],
-                [charts.SYSTEM["ae"]] + [charts.SYSTEM["vae"]] * 3, "% classified as requested",
+                colours, "% classified as requested",
                 intervals=[(100 * c.adherence_interval[0], 100 * c.adherence_interval[1])
                            for c in confusions.values()],
                 show="{:.1f}",

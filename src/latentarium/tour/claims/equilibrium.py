@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from latentarium import charts
-from latentarium.evaluation.duality_gap import Exploitability, exploitability
+from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
@@ -75,14 +75,14 @@ class ApproachesEquilibrium(Claim):
         )  # fmt: skip
 
 
-def _measure_duality_gaps(tour: TourContext) -> dict[int, Exploitability]:
+def _measure_duality_gaps(tour: TourContext) -> dict[int, DualityGap]:
     """Return the duality gap at snapshots of the GAN, by step."""
     run = tour.runs["gan"]
     snapshots = run.snapshots()
     steps = snapshots if len(snapshots) <= MAX_SNAPSHOTS else [snapshots[0], *snapshots[1::2]]
     optimizer = replace(run.config.optimizer, learning_rate=RESPONSE_LEARNING_RATE)
     return {
-        step: exploitability(
+        step: estimate_duality_gap(
             run.load(step),
             tour.data.train,
             tour.data.validation,
@@ -97,12 +97,12 @@ def _measure_duality_gaps(tour: TourContext) -> dict[int, Exploitability]:
 
 
 def _gains_outputs_and_losses(
-    duality_gaps: dict[int, Exploitability], rows: list[dict[str, Any]], balance: float
+    duality_gaps: dict[int, DualityGap], rows: list[dict[str, Any]], balance: float
 ) -> tuple[Figure, ...]:
     snapshot_steps, steps = list(duality_gaps), [row["step"] for row in rows]
     gains = [
         (
-            name, charts.ROLE[name], snapshot_steps,
+            name, charts.ROLE_COLOURS[name], snapshot_steps,
             [gap.gains[i].gain for gap in duality_gaps.values()],
             [gap.gains[i].interval for gap in duality_gaps.values()],
         )
@@ -112,15 +112,15 @@ def _gains_outputs_and_losses(
         Figure(
             caption="What each player could still gain by changing only its own parameters.",
             alt="Two curves that fall towards zero.",
-            content=charts.lines(gains, "step", "gain (nats)", log_x=True, y_from_zero=True),
+            content=charts.line_chart(gains, "step", "gain (nats)", log_x=True, y_from_zero=True),
         ),
         Figure(
             caption="The discriminator's mean output on real and on generated images. At the "
             "equilibrium both are equal.",
             alt="Two curves whose distance shrinks.",
-            content=charts.lines(
+            content=charts.line_chart(
                 [
-                    (label, charts.ROLE[role], steps,
+                    (label, charts.ROLE_COLOURS[role], steps,
                      [row["discriminator"][key] for row in rows], None)
                     for label, role, key in (
                         ("on real images", "real", "real_logit"),
@@ -133,10 +133,10 @@ def _gains_outputs_and_losses(
         Figure(
             caption="Both players' losses, and the discriminator's loss if it can only guess.",
             alt="Two loss curves around the line ln 2.",
-            content=charts.lines(
+            content=charts.line_chart(
                 [
-                    (name, charts.ROLE[name], steps, [row[name]["adversarial"] for row in rows],
-                     None)
+                    (name, charts.ROLE_COLOURS[name], steps,
+                     [row[name]["adversarial"] for row in rows], None)
                     for name in ("discriminator", "generator")
                 ],
                 "step", "adversarial loss (nats)",

@@ -47,7 +47,7 @@ class LabelControl(Claim):
                     number=Measurement(
                         name="CGAN samples classified as the requested digit", unit="share",
                         value=cgan.adherence, interval=cgan.adherence_interval, n=cgan.n,
-                        extractor=classifier.name, floor=classifier.accuracy,
+                        extractor=classifier.name, reference=classifier.accuracy,
                         note="reference: the classifier's accuracy on real test images",
                     ),
                     relation=">=", threshold=0.985,
@@ -88,7 +88,7 @@ class LabelControl(Claim):
             ),
             evidence=(
                 Measurement(name="Entropy of the GAN's digits", value=histogram.entropy,
-                            unit="nats", floor=histogram.max_entropy,
+                            unit="nats", reference=histogram.max_entropy,
                             note="reference: ln 10, all digits equally often"),
             ),
             protocol=(
@@ -116,9 +116,9 @@ def _histogram_table_and_samples(
         Figure(
             caption="The digits that the GAN generates (shaded: 5 % to 20 %).",
             alt="Ten bars, one for each digit, all between 5 and 20 percent.",
-            content=charts.bars(
+            content=charts.bar_chart(
                 classes, [100 * s for s in histogram.shares],
-                [charts.SYSTEM["gan"]] * len(classes), "% of samples",
+                [charts.SYSTEM_COLOURS["gan"]] * len(classes), "% of samples",
                 intervals=[(100 * a, 100 * b) for a, b in histogram.intervals],
                 band=band, show="{:.1f}",
             ),
@@ -127,18 +127,18 @@ def _histogram_table_and_samples(
             caption="CGAN: requested digit (row) and classified digit (column), in percent of "
             "the row.",
             alt="A ten by ten table with nearly everything on the diagonal.",
-            content=charts.table(
+            content=charts.heat_map(
                 zeros_to_nan(percent), "requested", "classified", show="{:.1f}", high=100.0
             ),
         ),
         Figure(
             caption="CGAN: one row for each requested digit.",
             alt="Ten rows of ten digits, in order.",
-            content=charts.pixels(rows, COLUMNS),
+            content=charts.image_grid(rows, COLUMNS),
         ),
         Figure(
             caption="GAN: the digits come in random order.",
             alt="A hundred digits in no order.",
-            content=charts.pixels(tour.samples["gan"][: len(rows)], COLUMNS),
+            content=charts.image_grid(tour.samples["gan"][: len(rows)], COLUMNS),
         ),
     )  # fmt: skip

@@ -94,14 +94,14 @@ def _neighbours_and_interpolations(tour: TourContext) -> tuple[Figure, ...]:
             caption="First column: a test digit. The other columns: the nine training images "
             "whose latents are nearest to it.",
             alt="Five rows, each with a digit and nine similar ones.",
-            content=charts.pixels(to_float(rows), 1 + NEIGHBOURS),
+            content=charts.image_grid(to_float(rows), 1 + NEIGHBOURS),
             wide=True,
         ),
         Figure(
             caption="Linear interpolations in the latent space: 3 to 8, 4 to 9, 1 to 7. In the "
             "middle the line may cross a gap.",
             alt="Three rows of ten images that turn one digit into another.",
-            content=charts.pixels(interpolations, COLUMNS),
+            content=charts.image_grid(interpolations, COLUMNS),
             wide=True,
         ),
     )

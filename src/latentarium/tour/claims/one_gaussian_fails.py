@@ -118,8 +118,11 @@ def _scatter_plots(
 ) -> Figure:
     modes = len(mixture.means)
     colours = (
-        charts.ROLE["real"], charts.ROLE["generated"], charts.SYSTEM["vae"], charts.SYSTEM["gan"]
-    )  # fmt: skip
+        charts.ROLE_COLOURS["real"],
+        charts.ROLE_COLOURS["generated"],
+        charts.SYSTEM_COLOURS["vae"],
+        charts.SYSTEM_COLOURS["gan"],
+    )
     panels = [
         (_panel_title(sampler, qualities[sampler], modes), xy.numpy(), colour)
         for (sampler, xy), colour in zip(points.items(), colours, strict=True)
@@ -131,7 +134,7 @@ def _scatter_plots(
         "each name: the share of samples within 3 standard deviations of a mode, and the modes "
         "found.",
         alt=f"Four scatter plots of the {name}: data, one Gaussian, VAE, GAN.",
-        content=charts.planes(panels, mixture.means.numpy(), limit, radius),
+        content=charts.scatter_panels(panels, mixture.means.numpy(), limit, radius),
         wide=True,
     )
 
@@ -149,7 +152,7 @@ def _high_quality(name: str, quality: MixtureQuality) -> Measurement:
         value=quality.high_quality,
         unit="share",
         interval=quality.high_quality_interval,
-        floor=PERFECT_SHARE,
+        reference=PERFECT_SHARE,
         n=quality.n,
         note=note,
     )

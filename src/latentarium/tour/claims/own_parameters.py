@@ -85,11 +85,14 @@ def _delta_chart(tour: TourContext) -> str:
     steps = [row["step"] for row in rows]
     curves = [
         (
-            f"{name}, own", charts.ROLE[name], steps, [row[name]["own_delta"] for row in rows],
+            f"{name}, own",
+            charts.ROLE_COLOURS[name],
+            steps,
+            [row[name]["own_delta"] for row in rows],
             None,
         )
         for name in PLAYERS
-    ]  # fmt: skip
+    ]
     other = [max(row[player]["other_delta"] for player in PLAYERS) for row in rows]
-    curves.append(("the other player's", charts.ROLE["real"], steps, other, None))
-    return charts.lines(curves, "step", "largest change")
+    curves.append(("the other player's", charts.ROLE_COLOURS["real"], steps, other, None))
+    return charts.line_chart(curves, "step", "largest change")

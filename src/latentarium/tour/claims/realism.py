@@ -45,7 +45,7 @@ class Realism(Claim):
                     number=Measurement(
                         name="Coverage: real images with a CGAN image nearby", unit="share",
                         value=cgan.coverage, interval=cgan.coverage_interval, n=half,
-                        extractor=tour.classifier.name, floor=reference.coverage,
+                        extractor=tour.classifier.name, reference=reference.coverage,
                     ),
                     relation=">=", threshold=0.70,
                 ),
@@ -54,13 +54,13 @@ class Realism(Claim):
                 *tour.frechet_distances.values(),
                 *(
                     Measurement(name=f"Density, {SAMPLER_TITLES[name]}", value=value.density,
-                                n=half, floor=reference.density)
+                                n=half, reference=reference.density)
                     for name, value in by_sampler.items()
                 ),
                 *(
                     Measurement(name=f"Coverage, {SAMPLER_TITLES[name]}", value=value.coverage,
                                 n=half, unit="share", interval=value.coverage_interval,
-                                floor=reference.coverage)
+                                reference=reference.coverage)
                     for name, value in by_sampler.items()
                 ),
             ),
@@ -83,12 +83,12 @@ def _distances_and_samples(tour: TourContext) -> tuple[Figure, ...]:
     return (
         Figure(
             caption="Fréchet distance to real test images (smaller is better). The reference, "
-            f"real images against real images, is {distances['gan'].floor:.1f}.",
+            f"real images against real images, is {distances['gan'].reference:.1f}.",
             alt="Five bars; GAN and CGAN are the lowest.",
-            content=charts.bars(
+            content=charts.bar_chart(
                 [SAMPLER_TITLES[name].replace(", ", ",\n") for name in distances],
                 [number.value for number in distances.values()],
-                [charts.SYSTEM[name.split("_")[0]] for name in distances],
+                [charts.SYSTEM_COLOURS[name.split("_")[0]] for name in distances],
                 "Fréchet distance",
                 intervals=[number.interval for number in distances.values()],
                 show="{:.1f}",
@@ -97,11 +97,11 @@ def _distances_and_samples(tour: TourContext) -> tuple[Figure, ...]:
         Figure(
             caption="Real test images.",
             alt="Sixty real digits.",
-            content=charts.pixels(to_float(tour.data.test.images[:SHOWN]), COLUMNS),
+            content=charts.image_grid(to_float(tour.data.test.images[:SHOWN]), COLUMNS),
         ),
         Figure(
             caption="CGAN.",
             alt="Sixty generated digits.",
-            content=charts.pixels(tour.samples["cgan"][:SHOWN], COLUMNS),
+            content=charts.image_grid(tour.samples["cgan"][:SHOWN], COLUMNS),
         ),
     )  # fmt: skip

@@ -73,7 +73,7 @@ class WrongLabelRefused(Claim):
                 Figure(
                     caption="AUC for every pair: label (row) and true class (column).",
                     alt="A ten by ten table of values near one.",
-                    content=charts.table(
+                    content=charts.heat_map(
                         auc.table.numpy(), "label", "true class of the image", show="{:.3f}",
                         low=0.9, high=1.0, skip_diagonal=True,
                     ),
@@ -96,10 +96,8 @@ def _score_chart(tour: TourContext) -> str:
         scores = model.discriminate(x, torch.full((len(x),), CONDITION))
     means = [float(scores[test.labels == k].mean()) for k in range(len(names))]
     order = sorted(range(len(means)), key=lambda k: means[k])
-    colours = [
-        charts.ROLE["real"] if k == CONDITION else charts.ROLE["discriminator"] for k in order
-    ]
-    return charts.columns(
+    colours = [charts.ROLE_COLOURS["real" if k == CONDITION else "discriminator"] for k in order]
+    return charts.signed_bar_chart(
         [names[k] for k in order],
         [means[k] for k in order],
         colours,
