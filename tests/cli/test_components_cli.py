@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from latentarium import registry
 from latentarium.run import Run
 from support.command_line import error_and_code, error_code, output_of, run_command
 from support.own_components import component_file, unregister
+from support.tiny import tiny_arrays
 
 
 @pytest.fixture
@@ -58,13 +60,17 @@ def test_import_works_before_and_after_the_command(own_prior, npz, tmp_path):
             assert Run(folder).imports == (own_prior.name,)
 
 
-def test_sample_and_evaluate_accept_the_import(own_prior, npz, tmp_path, capsys):
+def test_sample_and_evaluate_accept_the_import(own_prior, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path / "cache"))
+    images, labels = tiny_arrays(1000)
+    npz = tmp_path / "thousand.npz"
+    np.savez(npz, images=images[:, 0], labels=labels)
     folder, out = tmp_path / "r", tmp_path / "grid.png"
     train("vae_debug", npz, folder, "--import", own_prior, "--model.prior", "own_prior_cli")
     option = ["--import", own_prior]
     for command in (
         ["sample", folder, "--out", out],
-        ["evaluate", folder, "--n", "150", "--extractor", "random", "--nll-samples", "2"],
+        ["evaluate", folder, "--n", "100", "--extractor", "random", "--nll-samples", "2"],
     ):
         start_new_process(own_prior)
         message, code = error_and_code(capsys, *command)
