@@ -1,9 +1,9 @@
 """Cached properties for objects that several threads share.
 
-In Python 3.11 `functools.cached_property` holds a lock of its own, shared by all instances. A
+In Python 3.11 `functools.cached_property` has a lock of its own, shared by all instances. A
 thread that holds the object's lock and then reads the property takes the two locks in one order; a
 thread that reads the property, whose computation needs the object's lock, takes them in the other
-order, and both block for good. From Python 3.12 on there is no lock, and every waiting thread
+order, and both block forever. From Python 3.12 on there is no lock, and every waiting thread
 computes the value again.
 """
 

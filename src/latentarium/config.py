@@ -1,7 +1,8 @@
 """Configuration: frozen dataclasses that convert to JSON and back, validated on construction.
 
-No torch is imported here, so that `--help` is quick. Each field's meaning and unit stand below it.
-A value that can't work raises a `UserError` that names the field, the value and the allowed range.
+No torch is imported here, so that `--help` is quick. The text below each field gives its meaning
+and unit. An invalid value raises a `UserError` that names the field, the value and the allowed
+range.
 """
 
 import dataclasses
@@ -131,8 +132,8 @@ class OptimizerConfig:
 class ModelConfig:
     """Base of the settings of a model family.
 
-    The properties state what models of the family can do. The rest of the package asks for these
-    and never for the family. A family of one's own overrides those that differ.
+    The properties state what models of the family can do. The rest of the package depends on
+    these and never on the family. Other families override those that differ.
     """
 
     family: str
@@ -142,7 +143,7 @@ class ModelConfig:
 
     @property
     def kind(self) -> str:
-        """What people call the model, for instance "conditional GAN"."""
+        """The kind of model in words, for instance "conditional GAN"."""
         return self.family
 
     @property
@@ -177,7 +178,7 @@ class ModelConfig:
 
     @property
     def loss_name(self) -> str:
-        """What the players minimize, in one word: part of the protocol of the duality gap."""
+        """Name of the players' losses: part of the protocol of the duality gap."""
         return self.family.replace("_", "-")
 
     @property
@@ -188,7 +189,7 @@ class ModelConfig:
 
     @property
     def response_optimizer(self) -> OptimizerConfig:
-        """How best responses are trained when the duality gap is measured."""
+        """Optimizer of the best responses when the duality gap is measured."""
         return OptimizerConfig(learning_rate=1e-3)
 
     @property
@@ -349,7 +350,7 @@ class GANConfig(ModelConfig):
 ADVERSARIAL_LOSSES = ("relativistic", "non_saturating", "hinge")
 """The built-in adversarial losses."""
 _LABELLED_PRIORS = {"standard_normal": False, "class_gaussian": True}
-"""Of the built-in priors: whether they need a label."""
+"""Whether each built-in prior needs a label."""
 
 
 def _labelled_prior(prior: str | PriorConfig) -> bool:
@@ -375,7 +376,7 @@ class TrainConfig:
     """Data, length, and what is kept along the way."""
 
     data: str = "mnist"
-    """What to train on, as `load_data` takes it."""
+    """Source of the training data, as `load_data` takes it."""
     image_size: int = 0
     """Side of the square that images are fitted to, in pixels; 0: their own size, or 64 if they
     differ."""
@@ -420,7 +421,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class DataCard:
-    """What a model must know about its training data, so that it can be used without them."""
+    """Facts about the training data that a model needs when it is used without them."""
 
     source: str
     fingerprint: str
@@ -469,7 +470,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Choice:
-    """How JSON names one of several registered settings: a key, and the kind of component."""
+    """The JSON key that names one of several registered settings, and the kind of component."""
 
     key: str
     kind: registry.Kind
@@ -494,7 +495,7 @@ def from_dict(kind: type[T], values: object, where: str = "config") -> T:
     Arguments:
         kind: The dataclass, for instance `Config`.
         values: What `to_dict` returned.
-        where: How messages call the values.
+        where: Name of the values in error messages.
 
     Raises:
         UserError: A key is unknown or missing, a value has the wrong type or is out of range
@@ -553,7 +554,7 @@ def component_from_dict(kind: type[T], values: object, where: str = "settings") 
     Arguments:
         kind: The base of the settings, for instance `PriorConfig`.
         values: An object with the component's name and its settings.
-        where: How messages call the values.
+        where: Name of the values in error messages.
 
     Raises:
         UserError: As `from_dict`.

@@ -240,7 +240,7 @@ def numbered_files(folder: Path, suffix: str) -> dict[int, Path]:
 
     Arguments:
         folder: It may be missing.
-        suffix: Of the files, with the dot. Files with another kind of name are ignored.
+        suffix: The suffix of the files, with the dot. Files with another kind of name are ignored.
 
     Returns:
         Paths by number.

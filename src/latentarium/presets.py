@@ -1,7 +1,7 @@
 """Presets: named configurations with their measured score and time.
 
 A preset is a function without arguments that returns a `Config`. A variant calls another preset
-and replaces fields. Times are for training alone, on two cores of an x86-64 server CPU with
+and replaces fields. Times are for training only, on two cores of an x86-64 server CPU with
 AVX-512.
 """
 

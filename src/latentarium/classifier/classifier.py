@@ -258,7 +258,7 @@ def load_classifier(folder: Path | str | None = None) -> Classifier:
         ) from None
     if classifier.hash != recorded_hash:
         raise UserError(
-            f"The classifier at {folder} has hash {classifier.hash[:12]}, and its metadata say "
+            f"The classifier at {folder} has hash {classifier.hash[:12]}, but its metadata record "
             f"{str(recorded_hash)[:12]}; restore it, or {retrain}.",
             code="hash-mismatch",
         )

@@ -42,7 +42,7 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """How runs are evaluated."""
+    """Options of an evaluation."""
 
     data: str | None = None
     """Real images, as for training; without it, those that the run was trained on."""
@@ -51,7 +51,7 @@ class EvaluateOptions:
     seed: int = 0
     """Seed of all randomness."""
     extractor: Literal["auto", "classifier", "random", "pca"] = "auto"
-    """What turns images into features: the evaluation classifier of labelled data, random
+    """Extractor of image features: the evaluation classifier of labelled data, random
     convolutions, or the principal components of pixels. auto: the classifier if there are
     labels."""
     inception_weights: Path | None = None
@@ -70,7 +70,7 @@ def evaluate(
 
     Args:
         run: The folder of the run.
-        options: How to evaluate.
+        options: Options of the evaluation.
         as_json: A file to write the same JSON to.
     """
     from latentarium.evaluation.report import COLUMNS
@@ -95,7 +95,7 @@ def compare(
 
     Args:
         runs: The folders of at least two runs.
-        options: How to evaluate runs that need it.
+        options: Options for the runs that are evaluated.
         as_json: A file to write the table to.
     """
     from latentarium.evaluation.report import Report

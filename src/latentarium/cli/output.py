@@ -1,4 +1,4 @@
-"""How the command line prints: results on stdout, errors and progress on stderr."""
+"""Output of the command line: results on stdout, errors and progress on stderr."""
 
 import json
 import os

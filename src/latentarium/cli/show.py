@@ -37,10 +37,10 @@ def sample(
         out: A .png with a grid of the images, or a .npz with the images as uint8 (N, C, H, W).
         scale: Enlargement of the grid; without it, small images are enlarged.
     """
-    from latentarium.evaluation import load_run_data
     from latentarium.files import write_atomic
     from latentarium.image_files import grid_npz, grid_png
     from latentarium.latent.class_samples import class_gaussian, sample_gaussian
+    from latentarium.latent.run_data import load_run_data
     from latentarium.run import Run
 
     if out.suffix not in (".png", ".npz"):

@@ -46,12 +46,12 @@ class TrainOptions:
 
     run: Annotated[Path | None, tyro.conf.arg(aliases=["--folder"])] = None
     """The folder of the run; without it, runs/PRESET. If it contains this run already, the run is
-    resumed. With torchrun use --folder, because torchrun takes --run for an option of its own."""
+    resumed. With torchrun use --folder, because torchrun has an option --run itself."""
     data: str | None = None
     """Training data: mnist, a folder of images, a .zip of one, ring, grid, a .npz file, an IDX
     file or a folder of them, hf:NAME."""
     dry_run: bool = False
-    """Only measure a few steps, and print the cost of the whole training. Nothing is written."""
+    """Only measure a few steps, and print the estimated cost of the training. Nothing is written."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
     """With --dry-run: print JSON."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]

@@ -25,7 +25,7 @@ SPLIT_SEED = 1998
 
 @dataclass(frozen=True, kw_only=True)
 class RawData:
-    """What a reader returns, before it is converted and divided into splits.
+    """The images of a reader, before they are converted and divided into splits.
 
     Arguments:
         source: The name for the data card.

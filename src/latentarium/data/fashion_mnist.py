@@ -20,7 +20,7 @@ from latentarium.files import cache_folder, write_atomic
 from latentarium.progress import console_progress
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist installs the files."""
+"""The folder into which Debian's package dataset-fashion-mnist installs the files."""
 BASE_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
 CHECKSUMS = {
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",

@@ -43,7 +43,7 @@ NUM_NEIGHBOURS, MAX_REAL_IMAGES = 5, 5000
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """How much samples vary, relative to real images.
+    """Variation of samples relative to that of real images.
 
     Arguments:
         variance: The ratio of variances, summed over pixels.

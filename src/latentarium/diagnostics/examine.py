@@ -58,7 +58,7 @@ class Diagnosis:
         return lines
 
     def to_json(self) -> bytes:
-        """Return the diagnosis as JSON; `reasons` has those of `not_checked` as codes."""
+        """Return the diagnosis as JSON; `reasons` contains the message codes of `not_checked`."""
         content: dict[str, Any] = {
             "issues": [issue.to_dict() for issue in self.issues],
             "checked": list(self.checked),

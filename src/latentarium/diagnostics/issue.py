@@ -44,7 +44,7 @@ class Issue:
 
     @property
     def sentence(self) -> str:
-        """What is wrong, in English."""
+        """Description of the issue, in English."""
         return ", and ".join(map(str, self.signs)) + "."
 
     def lines(self) -> list[str]:
@@ -56,8 +56,8 @@ class Issue:
         return [f"{title}: {self.sentence}", f"  Evidence: {numbers}.", f"  Fix: {self.fix}"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values; `sentence` and `fix` are in English, `signs` and `fix_code` the same
-        as codes."""
+        """Return JSON values: English text in `sentence` and `fix`, message codes in `signs` and
+        `fix_code`."""
         return {
             "issue": self.name,
             "severity": self.severity,

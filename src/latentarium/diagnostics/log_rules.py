@@ -2,7 +2,7 @@
 
 Each rule is a function of the configuration and the rows, and examines the last rows: the present
 state of the run. Old versions logged less; a rule whose numbers are missing finds nothing. Each
-threshold lies between healthy and failing runs, whose values its comment gives.
+threshold is between the values of healthy and failing runs, which its comment gives.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ MIN_REACH = 0.1
 loss by at most that many percent. Healthy generators are at 2.8 and above; one under a flat
 discriminator at 0.06, one with a saturated tanh at 0.0000."""
 MIN_RATE = 0.1
-"""In nats, for the whole latent: the rate bounds the information of z about x, here to a seventh
+"""Nats for the whole latent: the rate bounds the information of z about x, here to a seventh
 of a bit. Healthy runs are at 0.39 (tiny images that differ only in class, which the prior knows)
 to 23 (MNIST), and pass 0.26 on the way; a collapsed one ends at 0.002."""
 RISING_RATE = 1.5

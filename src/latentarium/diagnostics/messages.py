@@ -1,4 +1,4 @@
-"""All messages of the diagnostics, by codes.
+"""All messages of the diagnostics, by code.
 
 The command line prints them in English. The page translates the codes, which
 studio/src/lib/locales/doctor.json must therefore contain too.
@@ -70,7 +70,7 @@ SIGNS = {
     "risen from an earlier minimum",
     "copies": "many samples are near-copies of training images",
 }
-"""What is wrong; several signs are joined to one sentence."""
+"""Descriptions of issues; several signs are joined to one sentence."""
 
 _TRAIN_AGAIN = "Train again into a new folder with "
 
@@ -91,7 +91,7 @@ FIXES = {
     "train on more images.",
     "smaller networks": _TRAIN_AGAIN + "more images; or with smaller networks: {settings}",
 }
-"""What usually helps."""
+"""Usual fixes."""
 
 REASONS = {
     "few rows": "the log has {rows} rows; it takes {needed}",

@@ -1,4 +1,4 @@
-"""What every distribution over latents offers."""
+"""The interface of distributions over latents."""
 
 from abc import ABC, abstractmethod
 

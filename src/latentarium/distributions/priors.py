@@ -1,6 +1,6 @@
 """Priors p(z) and p(z | y), registered by name.
 
-A prior of one's own is a `Prior` under `@register("prior", name)`. If it has settings, these are a
+A custom prior is a `Prior` under `@register("prior", name)`. If it has settings, these are a
 frozen dataclass derived from `PriorConfig`, which its constructor gets as the keyword `settings`.
 """
 

@@ -44,7 +44,7 @@ from latentarium.stats.measurement import Interval
 TARGET_ACCEPTANCE = 0.65
 """Share of HMC proposals to accept, near the optimum of the method (Neal, 2011)."""
 ADAPTATION_RATE = 0.2
-"""How fast the pilot's log step size follows its acceptance."""
+"""Rate at which the pilot's log step size follows its acceptance rate."""
 INITIAL_STEP_SIZE = 0.2
 """The pilot's first step size, in standard deviations of the prior."""
 STEEPNESS = 4.0

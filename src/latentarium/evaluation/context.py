@@ -1,4 +1,4 @@
-"""What the sections of an evaluation share: the model, the data, and results computed once."""
+"""Inputs that the sections of an evaluation share: model, data, and results computed once."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -46,7 +46,7 @@ class EvaluationContext:
     tables: dict[str, Any] = field(default_factory=dict)
     """Results that are more than one number, as JSON values; filled by the sections."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """What could not be measured, with the reason; filled by the sections."""
+    """Names of what could not be measured, with the reason; filled by the sections."""
 
     @cached_property
     def test(self) -> Split:

@@ -45,7 +45,7 @@ RATE_FACTORS = (1.0, 0.1, 0.01)
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What one player could still gain by changing only its own parameters.
+    """The decrease of loss that a player can reach by changing only its own parameters.
 
     Arguments:
         player: The name of the player.

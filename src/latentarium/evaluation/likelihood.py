@@ -77,7 +77,7 @@ def likelihood_protocol(
         binary            Bernoulli likelihood of other binary images
         grey-bce          Bernoulli likelihood of grey images, which is no likelihood of anything
         gaussian-density-stdS   Gaussian likelihood with standard deviation S, a density
-        other-NAME        a likelihood of one's own
+        other-NAME        a custom likelihood
 
     A model that takes labels gives p(x | y), and the name ends in "-given-label".
     `describe_protocol` explains each name in a sentence.
@@ -250,10 +250,10 @@ def importance_nll(
         model: A model with a likelihood.
         images: At least 2, in [-1, 1] or as uint8.
         labels: Their labels, for a model that takes labels; ignored otherwise.
-        samples: Draws of z per image. A smaller number gives the first draws of a larger one.
+        samples: Latents per image. A smaller number gives the first latents of a larger one.
         seed: The seed of the draws, together with the image's index.
         batch_size: Latents decoded at once; affects memory, and results only by rounding.
-        max_weights: Importance weights in memory at once; affects memory likewise.
+        max_weights: Importance weights in memory at once; affects memory in the same way.
         progress: Called with the number of images done.
 
     Raises:
@@ -399,5 +399,5 @@ def _exact_rate(group: ImageGroup) -> PerSample | None:
 
 
 def _units_as_samples(gaussian: DiagonalGaussian) -> DiagonalGaussian:
-    """Turn each dimension of each sample into a sample of its own."""
+    """Turn each dimension of each sample into a separate sample."""
     return DiagonalGaussian(gaussian.mean.reshape(-1, 1), gaussian.log_variance.reshape(-1, 1))

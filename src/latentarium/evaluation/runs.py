@@ -8,11 +8,11 @@ from typing import Any, Literal
 from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.lookup import classifier_for
 from latentarium.data.dataset import Data
-from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import estimate_duality_gap
 from latentarium.evaluation.evaluate import can_train_classifier, evaluate, sections_for
 from latentarium.evaluation.report import Report
+from latentarium.latent.run_data import load_run_data
 from latentarium.machine import describe_machine, versions
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions
 from latentarium.metrics.inception import Inception
@@ -142,36 +142,6 @@ def measure_duality_gap(
         bar.update(len(gaps))
     bar.end()
     return content()
-
-
-def load_run_data(run: Run, source: str | None = None) -> Data:
-    """Load the real images that a run was trained on, or others like them.
-
-    Arguments:
-        run: The run.
-        source: Other images; None: those that it was trained on.
-
-    Raises:
-        UserError: The source has changed since the training (code "data-changed"), or the images
-            have another shape or other classes (code "data-mismatch").
-    """
-    data = load_data(source or run.config.train.data, size=run.config.train.image_size)
-    card = data.card
-    if source is None and card.fingerprint != run.data.fingerprint:
-        raise UserError(
-            f"{run.config.train.data} no longer contains the images that {run.folder} was trained "
-            f"on (fingerprint {card.fingerprint[:12]}, not {run.data.fingerprint[:12]}): give "
-            "them with --data.",
-            code="data-changed",
-        )
-    if card.image_shape != run.data.image_shape or card.classes != run.data.classes:
-        raise UserError(
-            f"{run.folder} was trained on images of shape {run.data.image_shape} with "
-            f"{len(run.data.classes)} classes, but {card.source} has shape {card.image_shape} and "
-            f"{len(card.classes)} classes: give data of the same kind.",
-            code="data-mismatch",
-        )
-    return data
 
 
 def _extractor(

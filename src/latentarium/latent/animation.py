@@ -74,7 +74,7 @@ def snapshots_gif(snapshots: Snapshots) -> bytes:
 
 @dataclass(frozen=True)
 class Window:
-    """The square of the plane that all maps of an animation show."""
+    """The square of the plane that every map of an animation shows."""
 
     left: float
     low: float

@@ -1,4 +1,4 @@
-"""Count how many samples are on the data, and how many a classifier takes for the right class,
+"""Count how many samples are on the data, and how many a classifier assigns to the right class,
 compared with held-out images."""
 
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ class Assessment:
 
     n: int
     off_data: Proportion | None
-    """Of images off the data; None if there are no images."""
+    """Share of images off the data; None if there are no images."""
     confident: Proportion | None
-    """Of images of whose class the classifier is confident."""
+    """Share of images that the classifier assigns to a class with confidence."""
     right_class: Proportion | None
-    """Of images that the classifier takes for the class asked for; None if none was."""
+    """Share of images that the classifier assigns to the requested class; None without one."""
 
 
 def assess_samples(
@@ -42,7 +42,7 @@ def assess_samples(
     Arguments:
         latent_map: The model's map.
         samples: The samples.
-        label: The class that was asked for; None: none.
+        label: The requested class; None: none.
     """
     levels = levels_of(samples.scores)
     return _assess(levels, classifier_probabilities(latent_map, samples), label)
@@ -78,8 +78,11 @@ def prior_latents(
 
 
 def prior_distance(latent_map: LatentMap) -> SlicedDistance | None:
-    """Return the sliced 2-Wasserstein distance, in units of z, of held-out latents from draws of
-    the prior, with what the prior scores against itself as reference; None without an encoder."""
+    """Return the sliced 2-Wasserstein distance, in units of z, between held-out latents and
+    latents from the prior; None without an encoder.
+
+    The reference is the distance between two sets of latents from the prior.
+    """
     if not latent_map.can_encode:
         return None
 

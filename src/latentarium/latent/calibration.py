@@ -57,11 +57,11 @@ class Scores:
     """Scores of some images by each known measure."""
 
     values: Mapping[str, PerPoint]
-    """By name of the measure."""
+    """Values by the name of the measure."""
     nearest: LabelSet
     """Number of the nearest training image."""
     probabilities: ClassScores | None
-    """The classifier's; None without a classifier of such images."""
+    """Probabilities of the classes; None without a classifier of such images."""
 
 
 @dataclass(frozen=True, kw_only=True)

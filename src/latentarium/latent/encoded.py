@@ -69,7 +69,7 @@ class EncodedData:
 
     @property
     def can_encode(self) -> bool:
-        """True if the model encodes images without being told their label."""
+        """True if the model encodes images without their label."""
         return self.model.has_encoder and not self.model.decodes_label
 
     def require_encoder(self) -> None:

@@ -1,4 +1,4 @@
-"""How unusual each cell of a grid over a map is, computed from coarse to fine.
+"""Scores of the cells of a grid over a map, computed from coarse to fine.
 
     rarity       by all measures: 1 - level, as for a single image
     distance     rarity by the distance to the data

@@ -52,7 +52,7 @@ class Ellipse:
     """Half the major axis, in units of z."""
     minor: float
     angle: float
-    """From the plane's first axis to the major axis, in radians, in (-pi/2, pi/2]."""
+    """Angle from the plane's first axis to the major axis, in radians, in (-pi/2, pi/2]."""
     sigmas: float
     """Mahalanobis radius; the ellipse contains a share 1 - exp(-sigmas^2 / 2) of the Gaussian."""
 
@@ -146,7 +146,7 @@ class ClassGaussians:
     """A Gaussian for each class."""
 
     gaussians: tuple[FittedGaussian, ...]
-    """In label order."""
+    """One per class, in label order."""
     shrinkage: float
 
     @classmethod

@@ -112,7 +112,7 @@ class LatentMap:
 
     @property
     def can_encode(self) -> bool:
-        """True if the model encodes images without being told their label."""
+        """True if the model encodes images without their label."""
         return self.encoded.can_encode
 
     @property

@@ -21,14 +21,14 @@ NUM_NEIGHBOURS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Location:
-    """Where one image is on a map."""
+    """The position of one image on a map, and its neighbours."""
 
     z: LatentSet
     """(1, Z), the posterior's mean."""
     point: tuple[float, float]
     """Its coordinates on the plane."""
     distance_to_plane: float
-    """In units of z."""
+    """Distance of z from the plane, in units of z."""
     ellipses: tuple[Ellipse, ...]
     """The posterior on the plane, at one and two standard deviations; empty for a point."""
     reconstruction: Pixels

@@ -22,8 +22,8 @@ def load_run_data(run: Run, source: str | None = None) -> Data:
     if source is None and card.fingerprint != run.data.fingerprint:
         raise UserError(
             f"{run.config.train.data} no longer contains the images that {run.folder} was trained "
-            f"on (fingerprint {card.fingerprint[:12]}, not {run.data.fingerprint[:12]}): say "
-            "where they are with --data.",
+            f"on (fingerprint {card.fingerprint[:12]}, not {run.data.fingerprint[:12]}): give "
+            "them with --data.",
             code="data-changed",
         )
     if card.image_shape != run.data.image_shape or card.classes != run.data.classes:

@@ -112,11 +112,11 @@ class SnapshotImages:
     """Images that show a model's progress."""
 
     samples: Images
-    """From the same latents in every snapshot."""
+    """Samples from the same latents in every snapshot."""
     columns: int
     """Samples per row; for a model that takes labels, each column is a class."""
     reconstructions: ImageSet | None
-    """Of the same held-out images in every snapshot; None without an encoder."""
+    """Reconstructions of the same held-out images in every snapshot; None without an encoder."""
 
 
 def snapshot_images(model: LatentModel, data: Data) -> SnapshotImages:

@@ -87,17 +87,17 @@ def confusion(requested: LabelSet, predicted: LabelSet, num_classes: int) -> Con
 
 @dataclass(frozen=True, kw_only=True)
 class WrongLabelAUC:
-    """How well a discriminator refuses real images under a wrong label; 1 is perfect."""
+    """AUC of a discriminator for right against wrong labels of real images; 1 is perfect."""
 
     table: ClassTable
     """Row: the condition c; column: the true class k. The diagonal is 0.5 by definition; classes
     without images are nan."""
     mean: float
-    """Over the pairs c != k."""
+    """Mean over the pairs c != k."""
     mean_interval: Interval
     minimum: float
     minimum_interval: Interval
-    """By bootstrap, which biases a minimum downwards: it is pessimistic."""
+    """Bootstrap interval. The bootstrap biases a minimum downwards, so it is pessimistic."""
     minimum_pair: tuple[int, int]
     """Condition and true class of the minimum."""
     counts: ClassCounts
@@ -179,7 +179,7 @@ def wrong_label_auc(
 
 @dataclass(frozen=True, kw_only=True)
 class LabelHistogram:
-    """How often each class appears."""
+    """Numbers and shares of samples in each class."""
 
     counts: tuple[int, ...]
     shares: tuple[float, ...]
@@ -214,8 +214,8 @@ class PerClassDensityCoverage:
     """Density and coverage within each class."""
 
     density: tuple[float | None, ...]
-    """In label order; about 1 if both sets have one distribution. None for a class with too few
-    images."""
+    """Values in label order; about 1 if both sets have one distribution. None for a class with
+    too few images."""
     coverage: tuple[float | None, ...]
     coverage_intervals: tuple[Interval | None, ...]
     expected_coverage: tuple[float | None, ...]

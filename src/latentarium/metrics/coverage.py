@@ -1,4 +1,4 @@
-"""How many modes of the data a model covers, and how evenly.
+"""Mode coverage: the number of covered modes, and the distribution of samples over them.
 
     modes        modes with at least one sample
     reverse KL   KL(samples over modes || target), in nats, from counts; empty modes add nothing
@@ -129,7 +129,7 @@ def mode_coverage(
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureQuality:
-    """How well points follow a mixture of Gaussians in the plane."""
+    """Coverage and sample quality for a mixture of Gaussians in the plane."""
 
     high_quality: float
     """Share of points within 3 standard deviations of their nearest mode. A perfect sample has

@@ -42,7 +42,7 @@ NUM_CLOSEST = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Memorization:
-    """How much nearer samples are to training images than they should be."""
+    """Shares of samples that are nearer to training images than to held-out images."""
 
     nearer_to_training: float
     """Share of samples; a tie counts as half."""

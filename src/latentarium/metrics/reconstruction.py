@@ -1,4 +1,4 @@
-"""How much of an image is lost between encoder and decoder.
+"""Differences between images and their reconstructions.
 
 Images are scaled to [0, 1]. Each measure has one value per image and is averaged over images.
 
@@ -45,7 +45,7 @@ class ImageMean:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-    """How close reconstructions are to their originals."""
+    """Mean differences between images and their reconstructions."""
 
     mse: ImageMean
     psnr: ImageMean

@@ -1,6 +1,6 @@
 """Latent-variable models: what they can do, the game that trains them, and the built-in families.
 
-A family of one's own is a `LatentModel` under `@register("family", name, settings=...)`, whose
+A custom family is a `LatentModel` under `@register("family", name, settings=...)`, whose
 settings derive from `ModelConfig`.
 """
 

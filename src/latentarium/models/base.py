@@ -18,13 +18,13 @@ from latentarium.shapes import Images, Labels, Latents, Logits, PerSample, SoftL
 class LatentModel(nn.Module, ABC):
     """A model that decodes latents into images, under a prior on the latents.
 
-    A family implements `players` and `decode`, and what its configuration says that it has:
-    `encode`, `distortion`, `discriminate`. The rest of the package asks for these capabilities,
-    never for the family.
+    A family implements `players`, `decode`, and what its configuration declares:
+    `encode`, `distortion`, `discriminate`. The rest of the package checks these capabilities,
+    never the family.
 
     Arguments:
         config: The settings of the family.
-        data: What is known about the training data.
+        data: The card of the training data.
 
     Raises:
         UserError: The model needs labels, and the data have none (code "labels-missing").
@@ -52,7 +52,7 @@ class LatentModel(nn.Module, ABC):
 
     @property
     def kind(self) -> str:
-        """What people call the model: "autoencoder", "VAE", "GAN", "conditional GAN"."""
+        """The kind of model in words: "autoencoder", "VAE", "GAN", "conditional GAN"."""
         return self.config.kind
 
     @property
@@ -92,7 +92,7 @@ class LatentModel(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return next(self.parameters()).device
 
     # ------------------------------------------------------------------- what a family defines

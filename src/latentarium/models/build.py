@@ -1,4 +1,4 @@
-"""From a configuration to a model with initial weights."""
+"""Build a model with initial weights from a configuration."""
 
 import threading
 

@@ -16,7 +16,7 @@ from latentarium.shapes import Scalar
 
 @dataclass(frozen=True)
 class Loss:
-    """What a player minimizes, and the terms to log.
+    """The value that a player minimizes, and the terms to log.
 
     Arguments:
         total: The loss, with its gradient.

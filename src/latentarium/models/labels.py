@@ -1,4 +1,4 @@
-"""From what users give as a label to what a model reads."""
+"""Convert labels as users give them to tensors that a model takes."""
 
 from collections.abc import Sequence
 

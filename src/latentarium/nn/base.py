@@ -1,6 +1,6 @@
-"""What every trunk offers, and how one is built from its settings.
+"""The interface of trunks, and the functions that build one from its settings.
 
-A trunk of one's own is a `Trunk` under `@register("trunk", name, settings=...)`. It works for any
+To add a trunk, register a `Trunk` under `@register("trunk", name, settings=...)`. It works for any
 number of channels and any size, odd and non-square ones too.
 """
 
@@ -59,9 +59,9 @@ class Trunk(ABC):
         """Build the network from images to features.
 
         Arguments:
-            config: Its settings.
+            config: The settings of the trunk.
             image_shape: Channels, height, width.
-            extra: How many numbers enter with each image; 0: none.
+            extra: Number of additional inputs per image; 0: none.
         """
 
     @staticmethod
@@ -70,14 +70,14 @@ class Trunk(ABC):
         """Build the network from features to images.
 
         Arguments:
-            config: Its settings.
+            config: The settings of the trunk.
             num_inputs: Size of the features.
             image_shape: Channels, height, width.
         """
 
 
 def build_encoder(config: TrunkConfig, image_shape: ImageShape, extra: int = 0) -> EncoderTrunk:
-    """Build the network from images to features that the settings ask for.
+    """Build the network from images to features that the settings define.
 
     Raises:
         UserError: No such trunk is registered (code "unknown-component"), or it can't take images
@@ -87,5 +87,5 @@ def build_encoder(config: TrunkConfig, image_shape: ImageShape, extra: int = 0) 
 
 
 def build_decoder(config: TrunkConfig, num_inputs: int, image_shape: ImageShape) -> DecoderTrunk:
-    """Build the network from features to images that the settings ask for; see `build_encoder`."""
+    """Build the network from features to images that the settings define; see `build_encoder`."""
     return component("trunk", config.kind).decoder(config, num_inputs, image_shape)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from latentarium.shapes import Features, OtherFeatures
 
 SLOPE = 0.2
-"""Of the leaky ReLU below 0."""
+"""Slope of the leaky ReLU below 0."""
 NUM_FREQUENCIES = 32
 
 

@@ -14,7 +14,7 @@ from latentarium.shapes import Features, Images, SoftLabels
 
 
 def hidden_layers(num_inputs: int, config: NetConfig) -> nn.Sequential:
-    """Return the hidden layers, behind Fourier features if the settings ask for them."""
+    """Return the hidden layers, after Fourier features if the settings request them."""
     hidden = [config.width] * config.depth
     if config.fourier == 0:
         return dense_stack([num_inputs, *hidden], config.norm)

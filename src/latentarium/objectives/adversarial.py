@@ -1,6 +1,6 @@
 """Adversarial losses: logits in, one value per sample out.
 
-D is the discriminator's logit. Each player minimizes its loss. A loss of one's own is an
+D is the discriminator's logit. Each player minimizes its loss. A custom loss is an
 `AdversarialLoss` under `@register("adversarial_loss", name)`.
 
 References:

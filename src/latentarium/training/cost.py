@@ -25,7 +25,7 @@ from latentarium.training.schedule import learning_rate
 
 @dataclass(frozen=True, kw_only=True)
 class CostEstimate:
-    """What a training needs on this machine."""
+    """The time and memory that a training needs on this machine."""
 
     parameters: dict[str, int]
     """Number of parameters of each player."""
@@ -51,7 +51,7 @@ class CostEstimate:
 
     @property
     def passes(self) -> float:
-        """How often each training image is seen on average."""
+        """Average number of times that each training image is used."""
         return self.images_seen / self.images
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Move:
 
     Arguments:
         loss: The loss before the step, without gradient.
-        measurements: Parameter deltas and norms; empty unless they were asked for.
+        measurements: Parameter deltas and norms; empty unless they were requested.
     """
 
     loss: Loss
@@ -162,8 +162,8 @@ def parameter_deltas(
         before: `copy_parameters` before the move.
 
     Returns:
-        own_delta: Of the player's own parameters. other_delta: Of all other parameters, which is
-        0 unless freezing failed.
+        own_delta: The change of the player's own parameters. other_delta: The change of all other
+        parameters, which is 0 unless freezing failed.
     """
     own = {id(p) for p in player.part.parameters()}
     largest = {"own_delta": torch.zeros(()), "other_delta": torch.zeros(())}
@@ -178,7 +178,7 @@ def norms(player: Player) -> dict[str, Tensor]:
     """Return the Euclidean norms of a player's parameters and of its last gradient.
 
     Returns:
-        gradient: Of all gradients as one vector. weights: Of all parameters as one vector.
+        gradient: The norm of all gradients as one vector. weights: The norm of all parameters.
     """
     parameters = list(player.part.parameters())
     gradients = [p.grad for p in parameters if p.grad is not None]

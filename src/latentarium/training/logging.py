@@ -1,4 +1,4 @@
-"""What a training reports: log rows, the progress file, and a reporter for people."""
+"""Reports of a training: log rows, the progress file, and the base class of reporters."""
 
 import contextlib
 import math

@@ -10,7 +10,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """The signal that asked to stop, if any; true once there is one."""
+    """The signal that requested the stop, if any; true once there is one."""
 
     def __init__(self) -> None:
         self.signal: int | None = None

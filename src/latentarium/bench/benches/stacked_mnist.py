@@ -19,8 +19,8 @@ from latentarium.shapes import Images, LabelSet
 from latentarium.stats.measurement import Measurement
 
 BATCH_SIZE = 2000
-"""Samples classified at once. It determines the seeds of the batches, so that results of another
-batch size are not comparable."""
+"""Samples classified at once. It determines the seeds of the batches, so results of
+different batch sizes can't be compared."""
 
 
 class StackedMNISTBench(Bench):

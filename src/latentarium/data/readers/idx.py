@@ -20,7 +20,7 @@ DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 """NumPy types by IDX type code."""
 GZIP_MAGIC = b"\x1f\x8b"
 SPLIT_PREFIXES = {"train": "train", "test": "t10k"}
-"""How MNIST's file names start, by split."""
+"""Beginnings of MNIST's file names, by split."""
 
 
 def read_bytes(path: Path) -> bytes:

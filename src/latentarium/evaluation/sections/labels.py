@@ -117,7 +117,7 @@ def _worst_class_coverage(context: EvaluationContext) -> Measurement:
 
 
 def _wrong_labels(context: EvaluationContext) -> dict[str, Measurement]:
-    """Measure how well a conditional discriminator tells right labels from wrong ones."""
+    """Measure how well a conditional discriminator distinguishes right from wrong labels."""
     model, names, test = context.model, context.model.classes, context.data.test
     if not (model.has_discriminator and model.decodes_label):
         return {}

@@ -1,4 +1,4 @@
-"""What is lost between encoder and decoder."""
+"""Reconstruction error of the test images."""
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
