@@ -29,8 +29,8 @@ from latentarium.registry import import_file
 
 DESCRIPTION = (
     "Train, measure, explore and ship autoencoders, VAEs, GANs and conditional GANs. Start with: "
-    "latentarium tour. Every command accepts --import FILE.py, which imports components of your "
-    "own (see docs/extending.md)."
+    "latentarium tour. Every command accepts --import FILE.py, which imports custom "
+    "components (see docs/extending.md)."
 )
 
 
@@ -42,20 +42,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         _dispatch(_import_files(arguments))
     except UserError as error:
         fail_with(error)
-    except BrokenPipeError:  # the reader, such as `head`, has ended
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has ended
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:  # an unreadable folder, a failing disk
         if error.filename is None:
             raise
         fail(
-            f"{error.filename} can't be used: {error.strerror}. Correct that, or give another "
-            "path.",
+            f"{error.filename} can't be used: {error.strerror}. Fix that, or give another path.",
             "file-error",
         )
     except KeyboardInterrupt as error:
         if is_main_process():
-            sys.stderr.write("\nStopped. The same command resumes.\n")
+            sys.stderr.write("\nStopped. To resume, repeat the command.\n")
         sys.exit(128 + (error.signal_number if isinstance(error, StoppedError) else signal.SIGINT))
     finally:
         warnings.formatwarning = default_format

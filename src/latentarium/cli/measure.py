@@ -1,4 +1,4 @@
-"""Commands that measure: tour, evaluate, compare, bench, doctor, duality-gap."""
+"""The commands tour, evaluate, compare, bench, doctor and duality-gap."""
 
 import json
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
     """Train an autoencoder, a VAE, a GAN and a conditional GAN on MNIST, and test their claims.
 
-    Writes report.html, report.json and the runs. Takes about eight minutes on two cores. The same
-    command resumes.
+    Writes report.html, report.json and the runs. Takes about eight minutes on two cores. To
+    resume, repeat the command.
 
     Args:
         out: The folder to write to.
@@ -89,9 +89,10 @@ def compare(
     options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
     as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Show the measurements of several runs side by side. Different protocols are refused.
+    """Show the measurements of several runs side by side.
 
-    A run without current measurements is evaluated first.
+    A run without current measurements is evaluated first. Runs that were measured with different
+    protocols are refused.
 
     Args:
         runs: The folders of at least two runs.
@@ -106,11 +107,13 @@ def compare(
 
     reports = {}
     for folder in runs:
-        kept = Run(folder).metrics()
-        current = kept is not None and kept.get("weights") == Run(folder).weights_hash()
-        default = options == EvaluateOptions()  # other options need an evaluation of their own
-        known = Report.from_dict(kept) if kept is not None and current and default else None
-        reports[_label(folder, runs)] = known or _evaluate(folder, options)
+        stored = Run(folder).metrics()
+        current = stored is not None and stored.get("weights") == Run(folder).weights_hash()
+        if stored is not None and current and options == EvaluateOptions():
+            report = Report.from_dict(stored)
+        else:  # other options need a separate evaluation
+            report = _evaluate(folder, options)
+        reports[_label(folder, runs)] = report
     comparison = compare_reports(reports)
     print_result(render_table(comparison.columns, comparison.rows))
     print_result("\n" + render_table(comparison.protocol_columns, comparison.protocol_rows))
@@ -152,7 +155,7 @@ def bench(
 ) -> None:
     """Run a published protocol over several seeds, and print its rows next to the published ones.
 
-    Without a name, list the benches. The same command resumes.
+    Without a name, list the benches. To resume, repeat the command.
 
     Args:
         name: Name of the bench.
@@ -194,7 +197,7 @@ def doctor(
 
     Args:
         run: The folder of the run.
-        data: Its training data, if they have moved.
+        data: The source of its training data, if it has moved.
         n: Number of samples to examine.
         seed: Seed of all randomness.
         as_json: A file to write the diagnosis to.
@@ -205,12 +208,12 @@ def doctor(
     from latentarium.progress import console_progress
     from latentarium.run import Run
 
-    examined = Run(run)
-    settings = examined.config.train
+    opened = Run(run)
+    settings = opened.config.train
     images = load_data(data or settings.data, size=settings.image_size)
     with console_progress() as progress:
-        task = progress.task(str(run), len(model_rules_of(examined.config.model)))
-        diagnosis = examine(examined, images, n=n, seed=seed, progress=task.update)
+        task = progress.task(str(run), len(model_rules_of(opened.config.model)))
+        diagnosis = examine(opened, images, n=n, seed=seed, progress=task.update)
         task.end()
     print_result("\n".join(diagnosis.lines()))
     if as_json is not None:
@@ -218,21 +221,21 @@ def doctor(
 
 
 def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = None) -> None:
-    """Measure how far a run's game was from its equilibrium over the training.
+    """Measure how far a run was from the equilibrium of its game, at each snapshot.
 
-    Writes duality_gap.json to the folder of the run. The same command resumes.
+    Writes duality_gap.json to the folder of the run. To resume, repeat the command.
 
     Args:
         run: The folder of the run, which needs snapshots (--train.snapshots).
-        data: Its training data, if they have moved.
+        data: The source of its training data, if it has moved.
     """
     from latentarium.evaluation import measure_duality_gap
     from latentarium.progress import console_progress
     from latentarium.run import Run
 
     with console_progress() as progress:
-        measured = measure_duality_gap(run, data=data, display=progress)
-    for step, at in measured["snapshots"].items():
-        low, high = at["interval"]
-        print_result(f"step {step:>7}  {at['total']:8.4f}  ({low:.4f} to {high:.4f})")
+        content = measure_duality_gap(run, data=data, display=progress)
+    for step, gap in content["snapshots"].items():
+        low, high = gap["interval"]
+        print_result(f"step {step:>7}  {gap['total']:8.4f}  ({low:.4f} to {high:.4f})")
     print_result(f"Written to {Run(run).duality_gap_path}.")

@@ -1,4 +1,4 @@
-"""Commands that show: samples, the studio, the contents of a data source."""
+"""Commands that show samples, the studio, and the contents of a data source."""
 
 import json
 from pathlib import Path
@@ -26,14 +26,14 @@ def sample(
     Args:
         run: The folder of the run.
         n: Number of images.
-        label: For a model that takes one: the class, by number or name, or a blend such as
+        label: For a model that takes a label: the class, by number or name, or a blend such as
             3:0.6,8:0.4.
         gaussian: For a model with an encoder that takes no label: the class whose Gaussian in the
             latent space is sampled. The training images are encoded first.
-        data: With --gaussian: the training data, if they have moved.
+        data: With --gaussian: the source of the training data, if it has moved.
         seed: The same seed gives the same images.
-        truncation: Factor on the latents' deviation from the mean; below 1 the images are more
-            alike.
+        truncation: Factor on the latents' deviation from the mean of the prior; values below 1
+            give more typical and less varied images.
         out: A .png with a grid of the images, or a .npz with the images as uint8 (N, C, H, W).
         scale: Enlargement of the grid; without it, small images are enlarged.
     """
@@ -62,7 +62,7 @@ def sample(
 
 
 def studio(
-    shown: Annotated[
+    folders: Annotated[
         tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")
     ] = (),
     data: str | None = None,
@@ -74,9 +74,9 @@ def studio(
     """Serve a page on which to explore latent spaces, compare, generate and train.
 
     Args:
-        shown: Folders of runs; without any, the small models that ship with the package.
-        data: Their training data, if they have moved.
-        runs: The folder in which the page finds trainings and starts new ones.
+        folders: Folders of runs; without any, the small models that ship with the package.
+        data: The source of their training data, if it has moved.
+        runs: The folder in which the page finds runs and starts new ones.
         host: The address to listen on. If other machines can reach it, the link has a token.
         port: The port; the next free one if it is taken, any free one for 0.
         browse: Open the page in a browser.
@@ -84,7 +84,7 @@ def studio(
     from latentarium.studio.registry import load_registry
     from latentarium.studio.serve import serve
 
-    registry = load_registry(shown, data)
+    registry = load_registry(folders, data)
     serve(registry, host=host, port=port, browse=browse, say=print_result, runs=runs)
 
 
@@ -94,7 +94,7 @@ def data_check(
     untrusted: bool = False,
     pictures: Path | None = None,
 ) -> None:
-    """Show what a source contains, what would be left out, and what is wrong with it.
+    """Report what a data source contains, what would be left out, and what is wrong with it.
 
     Args:
         source: As for training: mnist, a folder of images, a .zip of one, a .npz file, ...

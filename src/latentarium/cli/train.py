@@ -1,4 +1,4 @@
-"""Commands that train: start a preset, resume a run, end one early."""
+"""Commands that train: start a preset, resume a run, end a training early."""
 
 import dataclasses
 import json
@@ -51,7 +51,7 @@ class TrainOptions:
     """Training data: mnist, a folder of images, a .zip of one, ring, grid, a .npz file, an IDX
     file or a folder of them, hf:NAME."""
     dry_run: bool = False
-    """Only measure a few steps, and print the estimated cost of the training. Nothing is written."""
+    """Only measure a few steps, and print the estimated cost of the training; write nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
     """With --dry-run: print JSON."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]
@@ -86,7 +86,7 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
         with console_progress() as progress:
             task = progress.task("Measuring a few steps", 100)
             cost = estimate(config, progress=lambda share: task.update(round(100 * share)))
-        text = "\n".join([*cost.lines(), "Nothing was written."])
+        text = "\n".join([*cost.lines(), "No files were written."])
         print_result(json.dumps(cost.to_dict()) if options.as_json else text)
         return
     _train(config, folder)
@@ -113,7 +113,8 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
     ended = end_early(run)
     print_result(
-        f"{run}: the weights are those of step {ended.weights_step()}. `resume` continues."
+        f"{run}: the weights are those of step {ended.weights_step()}. To continue the training: "
+        f"{PROG} resume {run}"
     )
 
 
