@@ -18,15 +18,22 @@ def run(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
 
 
+def tracked_files() -> list[str]:
+    """Return the files of the package that git tracks, as the wheel names them."""
+    listed = run("git", "-C", str(ROOT), "ls-files", "src/latentarium").stdout.splitlines()
+    return [name.removeprefix("src/") for name in listed]
+
+
 @pytest.mark.slow
 def test_installed_wheel_serves_page(tmp_path):
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    files = [name.removeprefix("latentarium/studio/") for name in names]
-    assert "static/index.html" in files
-    assert any(re.fullmatch(r"static/assets/index-.*\.js", name) for name in files)
-    assert "shipped/vae/weights.safetensors" in files
+    assert set(tracked_files()) <= set(names)
+    assert "latentarium/run/shipped/vae/weights.safetensors" in names
+    assert "latentarium/studio/static/index.html" in names
+    script = r"latentarium/studio/static/assets/index-.*\.js"
+    assert any(re.fullmatch(script, name) for name in names)
     assert not any("node_modules" in name for name in names)
 
     folder = tmp_path / "clean"
