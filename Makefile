@@ -15,7 +15,7 @@ soak: .venv/ready
 	$(BIN)/pytest
 
 speed: .venv/ready .venv-peers/ready
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/speed.py
 
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)
