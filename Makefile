@@ -25,7 +25,7 @@ lint: .venv/ready
 
 # the public interface is fully typed
 types: .venv/ready
-	$(BIN)/pyright --verifytypes latentarium --ignoreexternal
+	cd docs && PATH=$(CURDIR)/$(BIN):$$PATH pyright --verifytypes latentarium --ignoreexternal
 
 format: .venv/ready
 	$(BIN)/ruff check --fix $(SOURCES)
