@@ -136,7 +136,7 @@ def test_changed_data_is_noticed(runs, capsys, npz, tmp_path):
     before = npz.read_bytes()
     npz.write_bytes(changed.read_bytes())
     try:
-        assert error_code(capsys, "evaluate", runs / "ae") == "data-changed"
+        assert error_code(capsys, "evaluate", runs / "ae") == "other-data"
     finally:
         npz.write_bytes(before)
 

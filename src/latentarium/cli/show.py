@@ -40,7 +40,6 @@ def sample(
     from latentarium.files import write_atomic
     from latentarium.image_files import grid_npz, grid_png
     from latentarium.latent.class_samples import class_gaussian, sample_gaussian
-    from latentarium.latent.run_data import load_run_data
     from latentarium.run import Run
 
     if out.suffix not in (".png", ".npz"):
@@ -55,7 +54,7 @@ def sample(
     if gaussian is None:
         images = model.sample(n, label=label, seed=seed, truncation=truncation)
     else:
-        fitted = class_gaussian(model, load_run_data(Run(run), data), gaussian)
+        fitted = class_gaussian(model, Run(run).load_data(data), gaussian)
         images = sample_gaussian(model, fitted, n, seed, truncation=truncation)
     write_atomic(out, grid_npz(images) if out.suffix == ".npz" else grid_png(images, scale))
     print_result(f"{out}: {n} images from {run}, seed {seed}.")

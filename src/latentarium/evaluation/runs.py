@@ -12,7 +12,6 @@ from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import estimate_duality_gap
 from latentarium.evaluation.evaluate import can_train_classifier, evaluate, sections_for
 from latentarium.evaluation.report import Report
-from latentarium.latent.run_data import load_run_data
 from latentarium.machine import describe_machine, versions
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions
 from latentarium.metrics.inception import Inception
@@ -52,7 +51,7 @@ def evaluate_run(
     """
     run = Run(folder)
     model = run.load()
-    images = load_run_data(run, data)
+    images = run.load_data(data)
     classifier = None
     if can_train_classifier(images):
         classifier = classifier_for(images, progress=display.print)
@@ -108,7 +107,7 @@ def measure_duality_gap(
             f"{folder} has no snapshots: train again with --train.snapshots 24.",
             code="no-snapshots",
         )
-    images, seed = load_run_data(run, data), run.config.train.seed
+    images, seed = run.load_data(data), run.config.train.seed
     optimizer = replace(run.config.optimizer, learning_rate=RESPONSE_RATE)
     batch_size = min(64, len(images.validation))
     protocol = {

@@ -24,7 +24,6 @@ from latentarium.latent.locate import Location, locate
 from latentarium.latent.named_latents import named_latent, named_plane
 from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.planes import Plane
-from latentarium.latent.run_data import load_run_data
 from latentarium.latent.scored_decoder import ScoredDecoder
 from latentarium.latent.scores import ScoredImages, as_floats
 from latentarium.models.base import LatentModel
@@ -101,7 +100,7 @@ class LatentMap:
                 that it was trained on.
         """
         run = run if isinstance(run, Run) else Run(run)
-        loaded = data if isinstance(data, Data) else load_run_data(run, data)
+        loaded = data if isinstance(data, Data) else run.load_data(data)
         if step is None:
             return cls(run.load(), loaded, seed)
         from latentarium.latent.snapshots import Snapshots  # which imports this module
