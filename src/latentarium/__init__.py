@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         TrunkConfig,
     )
     from latentarium.data.sources import load_data
-    from latentarium.distributions import Distribution, Prior
+    from latentarium.distributions import Distribution, Prior, PriorContext
     from latentarium.errors import UserError
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
@@ -43,6 +43,7 @@ __all__ = [
     "Player",
     "Prior",
     "PriorConfig",
+    "PriorContext",
     "Run",
     "Section",
     "Trunk",
@@ -73,6 +74,7 @@ _MODULES = {
     "Player": "models",
     "Prior": "distributions",
     "PriorConfig": "config",
+    "PriorContext": "distributions",
     "Run": "run",
     "Section": "evaluation.section",
     "Trunk": "nn",

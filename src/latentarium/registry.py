@@ -2,13 +2,14 @@
 
 Each kind of component has one table. `register` adds to it, and code that needs a component looks
 it up by name; nothing else in the package lists the names. The built-in components of a kind are
-registered when the package that holds them is imported, which the first look-up does.
+registered when the modules that define them are imported, which the first look-up does.
 
 This module imports no torch, so that the command line can list settings quickly.
 """
 
 import importlib
 import importlib.util
+import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
@@ -23,16 +24,17 @@ Kind = Literal[
 ]
 
 _HOMES: dict[str, str] = {
-    "family": "latentarium.models.families",
+    "family": "latentarium.models",
     "trunk": "latentarium.nn",
     "prior": "latentarium.distributions",
     "adversarial_loss": "latentarium.objectives",
     "preset": "latentarium.presets",
     "section": "latentarium.evaluation.sections",
     "claim": "latentarium.tour.claims",
-    "bench": "latentarium.bench",
+    "bench": "latentarium.bench.benches",
 }
-"""The module whose import registers the built-in components of each kind."""
+"""The module or package that defines the built-in components of each kind. All modules of a
+package are imported, so a new file needs no further entry."""
 
 T = TypeVar("T")
 
@@ -55,6 +57,7 @@ class Entry:
 _entries: dict[str, dict[str, Entry]] = {kind: {} for kind in get_args(Kind)}
 _settings: dict[str, dict[str, type]] = {kind: {} for kind in get_args(Kind)}
 _imported: dict[str, ModuleType] = {}
+_discovered: set[str] = set()
 
 
 def register(kind: Kind, name: str, *, settings: type | None = None) -> Callable[[T], T]:
@@ -141,8 +144,11 @@ def settings_type(kind: Kind, name: str) -> type | None:
 
 def registered(kind: Kind) -> dict[str, Entry]:
     """Return all components of a kind by name, the built-in ones first."""
-    if kind in _HOMES:
-        importlib.import_module(_HOMES[kind])
+    if kind not in _discovered:
+        home = importlib.import_module(_HOMES[kind])
+        for module in pkgutil.iter_modules(getattr(home, "__path__", ())):
+            importlib.import_module(f"{home.__name__}.{module.name}")
+        _discovered.add(kind)
     return _entries[kind]
 
 

@@ -11,7 +11,13 @@ from latentarium.distributions.base import Distribution
 from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.distributions.likelihoods import Bernoulli, Gaussian, Likelihood
 from latentarium.distributions.point import Point
-from latentarium.distributions.priors import ClassGaussian, Prior, StandardNormal, build_prior
+from latentarium.distributions.priors import (
+    ClassGaussian,
+    Prior,
+    PriorContext,
+    StandardNormal,
+    build_prior,
+)
 
 __all__ = [
     "Bernoulli",
@@ -22,6 +28,7 @@ __all__ = [
     "Likelihood",
     "Point",
     "Prior",
+    "PriorContext",
     "StandardNormal",
     "build_prior",
 ]

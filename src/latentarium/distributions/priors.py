@@ -1,10 +1,13 @@
 """Priors p(z) and p(z | y), registered by name.
 
-A custom prior is a `Prior` under `@register("prior", name)`. If it has settings, these are a
-frozen dataclass derived from `PriorConfig`, which its constructor gets as the keyword `settings`.
+A custom prior subclasses `Prior` and is registered with `@register("prior", name)`. If it has
+settings, these are a frozen dataclass derived from `PriorConfig`, which its constructor receives
+as the keyword argument `settings`.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
@@ -18,6 +21,24 @@ from latentarium.registry import component, register, settings_type
 from latentarium.shapes import Labels, SoftLabels
 
 
+@dataclass(frozen=True)
+class PriorContext:
+    """What a prior may need to know about its model.
+
+    Arguments:
+        latent_dim: Number of dimensions of z.
+        num_classes: Number of classes; 0 without labels.
+        image_shape: Channels, height and width of the images.
+        encode: The model's `encode`. A prior such as the VampPrior (Tomczak and Welling, 2018,
+            https://arxiv.org/abs/1705.07120) calls it on its pseudo-inputs.
+    """
+
+    latent_dim: int
+    num_classes: int
+    image_shape: tuple[int, int, int]
+    encode: Callable[..., Distribution]
+
+
 class Prior(nn.Module, ABC):
     """p(z), or p(z | y) if `takes_label`.
 
@@ -27,6 +48,20 @@ class Prior(nn.Module, ABC):
 
     takes_label: ClassVar[bool] = False
     """Whether the distribution depends on the label."""
+
+    @classmethod
+    def build(cls, context: PriorContext, settings: Any) -> "Prior":  # noqa: ANN401
+        """Build the prior of a model.
+
+        By default the constructor is called with the numbers of dimensions and classes. A prior
+        that needs more of the context overrides this method.
+
+        Arguments:
+            context: What is known about the model.
+            settings: The settings with which the prior is registered; None if it has none.
+        """
+        options = {} if settings is None else {"settings": settings}
+        return cls(context.latent_dim, context.num_classes, **options)
 
     @abstractmethod
     def forward(self, y: Labels | SoftLabels | None, n: int) -> Distribution:
@@ -44,7 +79,7 @@ class Prior(nn.Module, ABC):
         return cast(Distribution, super().__call__(y, n))
 
 
-def build_prior(choice: str | PriorConfig, latent_dim: int, num_classes: int) -> Prior:
+def build_prior(choice: str | PriorConfig, context: PriorContext) -> Prior:
     """Build a prior from its name or its settings.
 
     Raises:
@@ -55,8 +90,8 @@ def build_prior(choice: str | PriorConfig, latent_dim: int, num_classes: int) ->
     if isinstance(choice, str):
         kind = settings_type("prior", name)
         settings = None if kind is None else kind()
-    options = {} if settings is None else {"settings": settings}
-    return component("prior", name)(latent_dim, num_classes, **options)
+    prior: type[Prior] = component("prior", name)
+    return prior.build(context, settings)
 
 
 @register("prior", "standard_normal")

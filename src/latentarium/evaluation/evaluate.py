@@ -36,6 +36,7 @@ def sections_for(
 ) -> dict[str, Section]:
     """Return the registered sections that apply, by name, in the order of the report."""
     sections = {name: entry.component() for name, entry in registered("section").items()}
+    sections = dict(sorted(sections.items(), key=lambda item: item[1].order))
     return {
         name: section
         for name, section in sections.items()

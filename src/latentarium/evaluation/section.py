@@ -12,6 +12,7 @@ class Brightness(la.Section):
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
@@ -25,6 +26,9 @@ _MIXTURES = {"ring": ring, "grid": grid}
 
 class Section(ABC):
     """A group of measurements that apply to the same models and data."""
+
+    order: ClassVar[float] = 1000
+    """The position in the report; sections are sorted by it."""
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         """Return whether the section can measure this model with these data.

@@ -24,6 +24,7 @@ from latentarium.distributions import (
     Gaussian,
     Likelihood,
     Point,
+    PriorContext,
     build_prior,
 )
 from latentarium.distributions.likelihoods import binarize
@@ -53,7 +54,8 @@ class Autoencoder(LatentModel):
         self.decoder = build_decoder(
             config.decoder, config.latent_dim + label_size, self.image_shape
         )
-        self.prior = build_prior(config.prior, config.latent_dim, self.num_classes)
+        context = PriorContext(config.latent_dim, self.num_classes, self.image_shape, self.encode)
+        self.prior = build_prior(config.prior, context)
         self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
             Bernoulli() if config.likelihood == "bernoulli" else Gaussian(config.likelihood_std)
         )

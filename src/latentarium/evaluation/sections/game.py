@@ -1,5 +1,7 @@
 """The distance of the training game from its equilibrium."""
 
+from typing import ClassVar
+
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
@@ -16,6 +18,8 @@ MAX_BATCH_SIZE = 64
 @register("section", "game")
 class Game(Section):
     """The duality gap, and what each player could gain; of one player, its optimality gap."""
+
+    order: ClassVar[float] = 70
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return True  # also to models of points

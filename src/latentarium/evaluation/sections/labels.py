@@ -5,6 +5,7 @@ GAN-train is left to `evaluation.gan_train`, where its references are.
 
 import dataclasses
 import math
+from typing import ClassVar
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data, Split
@@ -27,6 +28,8 @@ from latentarium.stats.measurement import Measurement
 @register("section", "labels")
 class LabelAdherence(Section):
     """GAN-test, GAN-train, coverage per class and wrong labels; or a histogram of classes."""
+
+    order: ClassVar[float] = 30
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and classifier is not None

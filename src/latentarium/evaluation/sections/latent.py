@@ -1,5 +1,7 @@
 """The latent space of a model with an encoder: gaps, neighbours, round trip, distance to prior."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,8 @@ class LatentSpace(Section):
     A model whose encoder sees the label has one latent space per class, for which none of these
     is defined.
     """
+
+    order: ClassVar[float] = 60
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_encoder

@@ -1,6 +1,7 @@
 """ELBO, rate, distortion, importance-weighted NLL and active units of a VAE."""
 
 import math
+from typing import ClassVar
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
@@ -29,6 +30,8 @@ NO_REFERENCE = (
 @register("section", "likelihood")
 class LikelihoodBounds(Section):
     """Bounds of the likelihood of real test images, in nats."""
+
+    order: ClassVar[float] = 50
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_likelihood

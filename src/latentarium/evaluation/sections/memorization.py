@@ -1,5 +1,7 @@
 """Copies of training images among samples."""
 
+from typing import ClassVar
+
 from latentarium.data.subsets import scattered
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.section import Section
@@ -14,6 +16,8 @@ MAX_HELD_OUT = 5000
 @register("section", "memorization")
 class Copies(Section):
     """Whether samples are nearer to training images than to held-out ones."""
+
+    order: ClassVar[float] = 80
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         data = context.data

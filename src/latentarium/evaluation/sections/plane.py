@@ -7,6 +7,8 @@ References:
     https://arxiv.org/abs/1712.04086
 """
 
+from typing import ClassVar
+
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, to_points
@@ -25,6 +27,8 @@ MIXTURE_SAMPLES = 2500
 @register("section", "plane")
 class Plane(Section):
     """Modes and high-quality samples of a model of a known 2-D mixture."""
+
+    order: ClassVar[float] = 10
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return known_mixture(data) is not None

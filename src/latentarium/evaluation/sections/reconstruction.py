@@ -1,5 +1,7 @@
 """Reconstruction error of the test images."""
 
+from typing import ClassVar
+
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
@@ -14,6 +16,8 @@ from latentarium.stats.measurement import Measurement
 @register("section", "reconstruction")
 class ReconstructionErrors(Section):
     """Squared error, PSNR, SSIM and distance in features of reconstructed test images."""
+
+    order: ClassVar[float] = 40
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_encoder

@@ -1,6 +1,7 @@
 """Distances between samples and real images, for each way to draw latents."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext
@@ -33,6 +34,8 @@ MAX_FITTED_LATENTS = 15_000
 @register("section", "samples")
 class Samples(Section):
     """Fréchet and kernel distance, precision, recall, density and coverage."""
+
+    order: ClassVar[float] = 20
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         model, extractor, real = context.model, context.extractor, context.real_features
