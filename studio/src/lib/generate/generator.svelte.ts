@@ -112,11 +112,10 @@ export class Generator {
     if (way === "gaussian")
       return [
         "import latentarium as la",
-        "from latentarium.latent.class_draws import class_gaussian, sample_gaussian",
         "",
         load,
-        `gaussian = class_gaussian(model, ${this.model.data_code}, ${JSON.stringify(label)})`,
-        `images = sample_gaussian(model, gaussian, ${n}, ${settings})`,
+        `latent_map = la.LatentMap(model, ${this.model.data_code})`,
+        `images = latent_map.sample_class(${JSON.stringify(label)}, ${n}, ${settings})`,
       ].join("\n");
     const argument = label ? `label=${JSON.stringify(label)}, ` : "";
     return ["import latentarium as la", "", load, `images = model.sample(${n}, ${argument}${settings})`].join("\n");

@@ -225,7 +225,7 @@ export class Session {
     const drawing = labState.name === "drawn" ? `, drawing=${JSON.stringify(labState.drawing)}` : "";
     void this.frame; // `moves` isn't reactive, but changes with every frame
     return [
-      "from latentarium.studio.lab.lab import Lab",
+      "from latentarium.studio.lab import Lab",
       "",
       `lab = Lab(${JSON.stringify(labState.name)}${drawing}, seed=${labState.seed})`,
       ...this.moves.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),

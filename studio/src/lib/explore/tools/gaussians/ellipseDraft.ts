@@ -1,7 +1,7 @@
 // Samples from the ellipse that the visitor draws. They are computed here, with the same noise as
 // `of_ellipse` in Python, so that dragging a handle costs only one decode.
-import { get, type Ellipse, type Plane } from "../api";
-import { unproject } from "../plane";
+import { get, type Ellipse, type Plane } from "../../../api";
+import { unproject } from "../../../plane";
 
 /** Standard-normal numbers, x and y alternating; those of the last seed are cached. */
 export class Noise {

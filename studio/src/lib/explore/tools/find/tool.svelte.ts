@@ -1,9 +1,12 @@
 // The search for the latent of the query image, which runs on the server.
-import { jsonLines, post } from "../api";
-import { slice } from "../address.svelte";
-import { encodeBase64 } from "../base64";
-import { Eta } from "../eta.svelte";
-import type { Explorer } from "./explorer.svelte";
+import { jsonLines, post } from "../../../api";
+import { slice } from "../../../address.svelte";
+import { encodeBase64 } from "../../../base64";
+import { Eta } from "../../../eta.svelte";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
 /** The search's slice of the address; label -1 searches all classes. */
 export const searchState = slice("find.", { label: -1, seed: 0 });
@@ -30,7 +33,7 @@ export interface Verdict {
 
 type Line = Step | Verdict | { compared: number };
 
-export class Search {
+export class Search implements ToolState {
   steps = $state.raw<Step[]>([]);
   /** number of the displayed step */
   at = $state(0);
@@ -76,6 +79,10 @@ export class Search {
     this.running = false;
   }
 
+  close(): void {
+    this.stop();
+  }
+
   private read(line: Line): void {
     if ("compared" in line) {
       if (this.compared === null) this.left.begin(line.compared);
@@ -90,3 +97,11 @@ export class Search {
     }
   }
 }
+
+export default {
+  name: "find",
+  order: 3,
+  createState: ({ here }) => new Search(here),
+  Panel,
+  Marks,
+} satisfies Tool<Search>;

@@ -1,11 +1,15 @@
 // Paths between two latents by several interpolation methods, each a strip of images.
-import { get } from "../api";
-import { formatFloat32, slice, updateAddress } from "../address.svelte";
-import { Latest } from "../latest";
-import { project } from "../plane";
-import { LATENTS, oneHot, pixelsOf, type DecodeReply, type DecodeSocket } from "../socket";
-import { levelOf, UNUSUAL } from "../scores";
-import { exploreState, type Explorer } from "./explorer.svelte";
+import { get } from "../../../api";
+import { formatFloat32, slice, updateAddress } from "../../../address.svelte";
+import { Latest } from "../../../latest";
+import { project } from "../../../plane";
+import { LATENTS, oneHot, pixelsOf, type DecodeReply, type DecodeSocket } from "../../../socket";
+import { levelOf, UNUSUAL } from "../../../scores";
+import { exploreState, type Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
+import Strips from "./Strips.svelte";
 
 export type End = "a" | "b";
 /** A path, or a sentence that explains why there is none. */
@@ -28,7 +32,7 @@ export const STEPS = [8, 12, 16, 24];
 /** The tool's slice of the address. An end is an image, as in i17, or a point of the map, as in 0.5,-1.25. */
 const state = slice("p.", { a: "", b: "", steps: 16, way: "linear", at: 0 });
 
-export class Paths {
+export class Paths implements ToolState {
   reply = $state.raw<Reply | null>(null);
   answer = $state.raw<DecodeReply | null>(null);
   errorMessage = $state("");
@@ -207,22 +211,33 @@ export class Paths {
     this.playing = false;
   }
 
+  leave(): void {
+    this.pause();
+  }
+
+  close(): void {
+    this.pause();
+  }
+
   /** Python that reproduces the images of the selected path. */
   get code(): string {
-    const plane = this.here.planeName ? ", plane=plane" : "";
+    const { model, planeArgument } = this.here;
+    const { a, b } = this.ends;
     const name = this.paths[this.row]?.name ?? "linear";
-    const ends = (["a", "b"] as const).map((end) => `${end} = latent_of(atlas, "${this.ends[end]}"${plane})`);
-    const { model } = this.here;
-    const label = model.decodes_label ? `, torch.full((${this.steps},), ${exploreState.label})` : "";
-    const [module, call] = {
-      linear: ["latent.paths import lerp", "lerp(a, b"],
-      spherical: ["latent.paths import slerp", "slerp(a, b"],
-      data: ["studio.maps.ways import through_data", "through_data(atlas, a, b"],
-    }[name]!;
-    const code = this.here.python(
-      ["sampling import decode", "studio.maps.anchors import latent_of", module],
-      [...ends, `z = ${call}, steps=${this.steps})`, `images = decode(model, z${label})`],
-    );
-    return label ? `import torch\n${code}` : code;
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
+    return this.here.python([
+      `z = latent_map.interpolate("${a}", "${b}", steps=${this.steps}, method="${name}"${planeArgument})`,
+      `images = latent_map.decode(z${label})`,
+    ]);
   }
 }
+
+export default {
+  name: "path",
+  order: 4,
+  createState: ({ here, socket }) => new Paths(here, socket),
+  Panel,
+  Marks,
+  Strips,
+  stripsHeight: (model) => (model.has_map ? 290 : 190),
+} satisfies Tool<Paths>;

@@ -1,10 +1,13 @@
 // The encoding of the query image: its position, its reconstruction and its neighbours.
-import { post, realImages, type Ellipse } from "../api";
-import { encodeBase64 } from "../base64";
-import { Latest } from "../latest";
-import type { View } from "../splat";
-import { parseScores, type Scores } from "../scores";
-import type { Explorer } from "./explorer.svelte";
+import { post, realImages, type Ellipse } from "../../../api";
+import { encodeBase64 } from "../../../base64";
+import { Latest } from "../../../latest";
+import type { View } from "../../../splat";
+import { parseScores, type Scores } from "../../../scores";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
 export interface Encoding {
   z: number[];
@@ -22,7 +25,7 @@ export interface Encoding {
   classes: number[];
 }
 
-export class EncodeTool {
+export class EncodeTool implements ToolState {
   encoding = $state.raw<Encoding | null>(null);
   images = $state.raw<Uint8Array[]>([]);
   errorMessage = $state("");
@@ -66,3 +69,12 @@ export class EncodeTool {
     return shares.sort((a, b) => b.share - a.share).slice(0, 3);
   }
 }
+
+export default {
+  name: "draw",
+  order: 2,
+  supports: (model) => model.has_map,
+  createState: ({ here }) => new EncodeTool(here),
+  Panel,
+  Marks,
+} satisfies Tool<EncodeTool>;

@@ -1,11 +1,14 @@
 // Samples from a Gaussian: of a class, of all images, or one that the visitor draws on the map.
-import { get, type Ellipse } from "../api";
-import { formatFloat32, pythonFloat, slice, updateAddress } from "../address.svelte";
-import { Latest } from "../latest";
-import { project } from "../plane";
-import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
-import type { Explorer } from "./explorer.svelte";
+import { get, type Ellipse } from "../../../api";
+import { formatFloat32, pythonFloat, slice, updateAddress } from "../../../address.svelte";
+import { Latest } from "../../../latest";
+import { project } from "../../../plane";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../../../socket";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
 import { Noise, sampleEllipse } from "./ellipseDraft";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
 /** Number of samples whose images are shown. */
 export const GRID_IMAGES = 25;
@@ -39,7 +42,7 @@ const rounded = (value: number): number => Number(formatFloat32(value));
  * standard deviation. */
 const state = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
 
-export class Gaussians {
+export class Gaussians implements ToolState {
   z = $state.raw<Float32Array>(new Float32Array());
   answer = $state.raw<DecodeReply | null>(null);
   verdict = $state.raw<Verdict | null>(null);
@@ -91,6 +94,11 @@ export class Gaussians {
   /** Positions of the samples on the map. */
   get dots(): [number, number][] {
     return this.here.plane ? project(this.here.plane, this.z) : [];
+  }
+
+  /** A click on a class in the legend selects its Gaussian, unless the visitor is drawing one. */
+  get onClass(): ((label: number) => void) | undefined {
+    return this.kind === "own" ? undefined : (label) => this.choose(String(label));
   }
 
   choose(of: string): void {
@@ -183,27 +191,28 @@ export class Gaussians {
 
   /** Python that reproduces the images of the grid. */
   get code(): string {
-    const settings = `seed=${state.seed}, temperature=${pythonFloat(state.t)}`;
-    const end = [`images = decode(model, z[:${GRID_IMAGES}])`];
+    const settings = `seed=${state.seed}, truncation=${pythonFloat(state.t)}`;
+    const images = `images = latent_map.decode(z[:${GRID_IMAGES}])`;
     if (!this.ellipse) {
-      const name = this.kind === "class" ? "of_class" : "of_all";
-      const label = this.label === null ? "" : `${this.label}, `;
-      return this.here.python(
-        ["sampling import decode", `studio.maps.draws import ${name}`], [`z = ${name}(atlas, ${label}${settings})`, ...end],
-      );
+      const call = this.label === null ? `gaussian_latents(${settings})` : `class_latents(${this.label}, ${settings})`;
+      return this.here.python([`z = latent_map.${call}`, images]);
     }
     const { x, y, major, minor, angle } = this.ellipse;
-    const plane = this.here.planeName ? ", plane=plane" : "";
-    return this.here.python(
-      ["latent.gaussians import Ellipse", "sampling import decode", "studio.maps.draws import of_ellipse"],
-      [
-        "ellipse = Ellipse(",
-        `    centre=(${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,
-        `    angle=${pythonFloat(angle)}, sigmas=1.0,`,
-        ")",
-        `z = of_ellipse(atlas, ellipse, ${settings}${plane})`,
-        ...end,
-      ],
-    );
+    return this.here.python([
+      "z = latent_map.ellipse_latents(",
+      `    (${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,
+      `    angle=${pythonFloat(angle)}, ${settings}${this.here.planeArgument},`,
+      ")",
+      images,
+    ]);
   }
 }
+
+export default {
+  name: "gaussians",
+  order: 1,
+  supports: (model) => model.has_map,
+  createState: ({ here, socket }) => new Gaussians(here, socket),
+  Panel,
+  Marks,
+} satisfies Tool<Gaussians>;
