@@ -159,7 +159,7 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
     shares = {}
     for model in (AE, VAE, GAN):
         expected = describe_prior(served.registry[model].latent_map, 7)
-        shares[model] = expected["off"]["share"]
+        shares[model] = expected["off_data"]["share"]
         page.get_by_test_id(f"prior-summary-{model}").wait_for()
         text = page.get_by_test_id(f"prior-scores-{model}").inner_text()
         assert f"{expected['classes']} of 3 classes" in text

@@ -30,7 +30,7 @@ def run(page, latent_map):
     """Run the copied Python on the images of the test."""
     code = page.get_by_test_id("code-python").inner_text()
     loads = next(line for line in code.splitlines() if "load_data" in line)
-    code = code.replace(loads, "latent_map = LatentMap(model, data)")
+    code = code.replace(loads, "latent_map = la.LatentMap(model, data)")
     found = {"data": latent_map.data}
     exec(code, found)
     return found["images"]

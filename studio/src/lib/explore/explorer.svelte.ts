@@ -50,7 +50,7 @@ export class Explorer {
   }
 
   get ring(): string {
-    const level = levelOf(this.answer?.trust[0]);
+    const level = levelOf(this.answer?.scores[0]);
     return level === null ? "var(--accent)" : levelColour(level, this.plane?.fidelity);
   }
 
@@ -157,8 +157,8 @@ export class Explorer {
     const rows = this.rowsOf(Float32Array.of(exploreState.x, exploreState.y));
     const reply = await socket.decode({ model: this.model.id, ...rows, n: 1, labels: this.labelWeights(1) });
     if (!reply) return;
-    if ("sentence" in reply) {
-      this.errorMessage = reply.sentence;
+    if ("error" in reply) {
+      this.errorMessage = reply.error;
       return;
     }
     this.errorMessage = "";

@@ -56,7 +56,7 @@ export class Scrub {
   }
 
   get ring(): string {
-    const level = levelOf(this.reply?.trust[0]);
+    const level = levelOf(this.reply?.scores[0]);
     return level === null ? "var(--accent)" : levelColour(level, this.snapshot?.plane?.fidelity);
   }
 
@@ -177,8 +177,8 @@ export class Scrub {
     const labels = model.decodes_label ? oneHot(this.label, 1, model.classes.length) : undefined;
     const result = await socket.decode({ model: model.id, kind: POINTS, n: 1, rows, labels, snapshot: this.at });
     if (!result) return;
-    this.error = "sentence" in result ? result.sentence : "";
-    if (!("sentence" in result)) this.reply = result;
+    this.error = "error" in result ? result.error : "";
+    if (!("error" in result)) this.reply = result;
   }
 
   /** Python that loads this snapshot, and generates its samples and the image at the cursor. */

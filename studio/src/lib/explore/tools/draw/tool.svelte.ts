@@ -19,7 +19,7 @@ export interface Encoding {
   reconstruction: string;
   error: number;
   /** scores of the reconstruction */
-  trust: Scores;
+  scores: Scores;
   neighbours: { number: number; distance: number; label: number | null }[];
   /** probability of each class given z; empty without labels */
   classes: number[];
@@ -47,8 +47,8 @@ export class EncodeTool implements ToolState {
     const { id } = this.here.model;
     try {
       const reply = await post(`/api/models/${id}/encode?plane=${planeName}`, { pixels: encodeBase64(pixels) });
-      const content: Omit<Encoding, "trust"> & { trust: (number | null)[] } = await reply.json();
-      const encoding = { ...content, trust: parseScores(content.trust) };
+      const content: Omit<Encoding, "scores"> & { scores: (number | null)[] } = await reply.json();
+      const encoding = { ...content, scores: parseScores(content.scores) };
       this.images = await realImages(id, encoding.neighbours.map(({ number }) => number));
       this.encoding = encoding;
       this.errorMessage = "";

@@ -28,11 +28,11 @@ export interface Verdict {
   n: number;
   /** share of held-out images that are less unusual than the median sample */
   rarer: number;
-  off: Share;
-  sure: Share | null;
-  judged: Share | null;
+  off_data: Share;
+  confident: Share | null;
+  right_class: Share | null;
   /** the same shares of held-out images */
-  usual: { n: number; off: Share | null; sure: Share | null; judged: Share | null };
+  held_out: { n: number; off_data: Share | null; confident: Share | null; right_class: Share | null };
 }
 
 /** Round a number to the decimal that the server and Python receive. */
@@ -141,7 +141,7 @@ export class Gaussians implements ToolState {
       const rows = z.slice(0, n * model.latent_dim);
       const reply = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows });
       if (!reply) return;
-      if ("sentence" in reply) throw new Error(reply.sentence);
+      if ("error" in reply) throw new Error(reply.error);
       this.z = z;
       this.answer = reply;
       this.errorMessage = "";
@@ -156,12 +156,12 @@ export class Gaussians implements ToolState {
       const noise = await this.noise.of(state.seed);
       if (this.ellipse) return sampleEllipse(this.ellipse, plane, noise, rounded(state.t));
     }
-    return new Float32Array(await (await get(`/api/models/${model.id}/draws?${query}`)).arrayBuffer());
+    return new Float32Array(await (await get(`/api/models/${model.id}/gaussian-samples?${query}`)).arrayBuffer());
   }
 
   private async score(query: string): Promise<void> {
     try {
-      const verdict: Verdict = await (await get(`/api/models/${this.here.model.id}/draws/verdict?${query}`)).json();
+      const verdict: Verdict = await (await get(`/api/models/${this.here.model.id}/gaussian-samples/assessment?${query}`)).json();
       if (query === this.lastQuery) this.verdict = verdict;
     } catch (error) {
       if (query === this.lastQuery) this.errorMessage = (error as Error).message;

@@ -17,14 +17,14 @@ export interface Path {
   /** the interpolation method */
   name: string;
   z?: number[][];
-  sentence?: string;
+  error?: string;
 }
 type FoundPath = Path & { z: number[][] };
 interface Reply {
-  ways: Path[];
+  paths: Path[];
   ends: [number[], number[]];
   /** number of latents in the graph of the path through the data */
-  graph_codes: number;
+  graph_size: number;
 }
 
 export const STEPS = [8, 12, 16, 24];
@@ -61,7 +61,7 @@ export class Paths implements ToolState {
 
   /** The paths that exist. */
   get paths(): FoundPath[] {
-    return (this.reply?.ways ?? []).filter((path): path is FoundPath => path.z !== undefined);
+    return (this.reply?.paths ?? []).filter((path): path is FoundPath => path.z !== undefined);
   }
 
   /** Index of the selected path in `paths`. */
@@ -128,13 +128,13 @@ export class Paths implements ToolState {
   private async request(query: string): Promise<void> {
     const { model } = this.here;
     try {
-      const reply: Reply = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
-      const rows = Float32Array.from(reply.ways.flatMap((path) => path.z?.flat() ?? []));
+      const reply: Reply = await (await get(`/api/models/${model.id}/interpolations?${query}`)).json();
+      const rows = Float32Array.from(reply.paths.flatMap((path) => path.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
       const labels = model.decodes_label ? oneHot(exploreState.label, n, model.classes.length) : undefined;
       const answer = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows, labels });
       if (!answer) return;
-      if ("sentence" in answer) throw new Error(answer.sentence);
+      if ("error" in answer) throw new Error(answer.error);
       this.reply = reply;
       this.answer = answer;
       this.errorMessage = "";
@@ -152,7 +152,7 @@ export class Paths implements ToolState {
 
   /** Address of the animation of a path. */
   gifAddress(name: string): string {
-    return `/api/models/${this.here.model.id}/ways/${name}.gif?${this.query}`;
+    return `/api/models/${this.here.model.id}/interpolations/${name}.gif?${this.query}`;
   }
 
   get fidelity(): number | null {
@@ -161,7 +161,7 @@ export class Paths implements ToolState {
 
   /** The level (see `Scores`) of each step; null if it is unknown. */
   levels(row: number): number[] | null {
-    const scores = this.answer?.trust.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
+    const scores = this.answer?.scores.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
     const levels = scores.map(levelOf);
     return levels.length && levels.every((level) => level !== null) ? levels : null;
   }
@@ -190,7 +190,7 @@ export class Paths implements ToolState {
   get current(): DecodeReply | null {
     if (!this.answer || !this.paths.length) return null;
     const i = this.row * this.shownSteps + Math.min(this.at, this.shownSteps - 1);
-    return { ...this.answer, pixels: pixelsOf(this.answer, i), trust: [this.answer.trust[i]] };
+    return { ...this.answer, pixels: pixelsOf(this.answer, i), scores: [this.answer.scores[i]] };
   }
 
   /** Play a path forwards and backwards; slowly if the visitor prefers reduced motion. */

@@ -33,7 +33,7 @@ export class Planes implements ToolState {
     if (!plane.anchors.length) return;
     const rows = Float32Array.from(plane.anchors.flat());
     const reply = await this.socket.decode({ model: this.here.model.id, kind: LATENTS, n: plane.anchors.length, rows });
-    if (reply && "sentence" in reply) this.errorMessage = reply.sentence;
+    if (reply && "error" in reply) this.errorMessage = reply.error;
     else if (reply) this.answer = reply;
   }
 }
