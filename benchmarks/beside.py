@@ -67,9 +67,11 @@ def heavy(i: int) -> dict[str, list[Asked]]:
                        (f"{vae}/samples/grid.png?{draw}", None)],
         "assessments of 256 images": [(f"{vae}/samples/assessment?{draw}", None)],
         "copies of 256 images": [(f"{vae}/samples/copies?{draw}", None)],
-        "draws from a Gaussian": [(f"{vae}/gaussian-samples/assessment?of=class&label=3&seed={i}", None)],
-        "ways through the data": [(f"{vae}/interpolations?a=i{i}&b=i{i + 900}&steps=64", None),
-                                  (f"{vae}/interpolations/data.gif?a=i{i}&b=i{i + 900}&steps=64", None)],
+        "draws from a Gaussian": [
+            (f"{vae}/gaussian-samples/assessment?of=class&label=3&seed={i}", None)],
+        "paths through the data": [
+            (f"{vae}/interpolations?a=i{i}&b=i{i + 900}&steps=64", None),
+            (f"{vae}/interpolations/data.gif?a=i{i}&b=i{i + 900}&steps=64", None)],
         "a run measured": [(f"{vae}/measuring", {})] if i == 0 else [("/api/measuring", None)],
     }  # fmt: skip
 

@@ -121,7 +121,7 @@ def test_dragging_a_handle_needs_no_request_but_the_decoding(page, served):
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     there = address(page)
-    assert [url for url in asked if "/api/" in url and "verdict" not in url] == []
+    assert [url for url in asked if "/api/" in url and "assessment" not in url] == []
     x, y, major, minor, angle = (
         float(there[f"gauss.{key}"]) for key in ("x", "y", "major", "minor", "angle")
     )

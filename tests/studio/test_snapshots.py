@@ -223,8 +223,8 @@ def test_drawn_points_have_the_right_pixels_and_mixed_colours():
 
 @pytest.mark.parametrize(
     "path",
-    ["0/snapshots/4", "0/snapshots/-1", "3/snapshots/1", "9/snapshots/1", "3/animation.gif", "9/animation.gif",
-     "9/held-out", "0/map?snapshot=4"],
+    ["0/snapshots/4", "0/snapshots/-1", "3/snapshots/1", "9/snapshots/1", "3/animation.gif",
+     "9/animation.gif", "9/held-out", "0/map?snapshot=4"],
 )  # fmt: skip
 def test_unknown_snapshots_are_not_found(path, client):
     answer = client.get(f"/api/models/{path}")

@@ -60,9 +60,9 @@ def image_on_page(page, name):
 def measured(name: str, value: float, low: float, high: float, **changed) -> dict:
     """Return a measurement in the format of metrics.json."""
     defaults = {
-        "name": name, "value": value, "unit": "", "interval": [low, high], "reference": 0.5, "n": 100,
-        "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p", "detail": "",
-        "note": "",
+        "name": name, "value": value, "unit": "", "interval": [low, high], "reference": 0.5,
+        "n": 100, "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p",
+        "detail": "", "note": "",
     }  # fmt: skip
     return defaults | changed
 
