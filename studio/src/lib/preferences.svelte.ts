@@ -35,7 +35,7 @@ export function switchTheme(): void {
 }
 
 /** A label with the colon of the visitor's language. */
-export const labelled = (label: string): string => label + (preferences.language === "en" ? ": " : "：");
+export const labelled = (label: string): string => label + strings().colon;
 
 /** Format a share: 41 %, but 99.7 % near the ends. */
 export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)} %`;
