@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import shutil
 from pathlib import Path
 
@@ -281,5 +282,5 @@ def test_later_snapshots_are_aligned_with_earlier_ones(data, tmp_path):
         best = aligned_plane(principal_plane(latent_map.latents), latent_map.latents, beside)
         torch.testing.assert_close(latent_map.plane.axes, best.axes)
     config = run.folder / "config.json"
-    config.write_bytes(config.read_bytes())
-    assert not snapshots.update()  # the folder may contain another run
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"id": "another"}))
+    assert not snapshots.update()  # another run has replaced this one
