@@ -15,7 +15,7 @@ soak: .venv/ready
 	$(BIN)/pytest
 
 speed: .venv/ready .venv-peers/ready
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/speed.py
 
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)
@@ -25,7 +25,7 @@ lint: .venv/ready
 
 # the public interface is fully typed
 types: .venv/ready
-	$(BIN)/pyright --verifytypes latentarium --ignoreexternal
+	cd docs && PATH=$(CURDIR)/$(BIN):$$PATH pyright --verifytypes latentarium --ignoreexternal
 
 format: .venv/ready
 	$(BIN)/ruff check --fix $(SOURCES)

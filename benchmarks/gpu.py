@@ -1,11 +1,11 @@
-"""What the presets do on a GPU: `python benchmarks/gpu.py`. Results in results/gpu.json.
+"""Measure the presets on a GPU: `python benchmarks/gpu.py`. Results in results/gpu.json.
 
-steps        milliseconds of a step (medians), on the GPU and on this machine's CPU, in float32
-             and in bfloat16, at the preset's batch and at eight times that
-trained      the four systems of the tour trained whole on the GPU: seconds, and how good they
-             are; their weights are loaded on the CPU, as anybody would
-resumed      a run that SIGTERM stopped on the GPU, gone on with there
-evaluated    the metric suite on the GPU and on the CPU, of the same model
+steps        milliseconds of a step (median) on the GPU and on the CPU, in float32 and bfloat16, at
+             the preset's batch size and at eight times that
+trained      the four systems of the tour, trained completely on the GPU: seconds and quality; the
+             quality is measured on the CPU
+resumed      a run that was stopped by SIGTERM on the GPU and resumed there
+evaluated    the evaluation of the same model on the GPU and on the CPU
 """
 
 import argparse
@@ -35,122 +35,132 @@ from latentarium.training import estimate
 OUT = Path(__file__).parent / "results" / "gpu.json"
 SYSTEMS = ("ae_mnist", "vae_mnist", "gan_mnist", "cgan_mnist")
 
+Results = dict[str, Any]
+
 
 def main() -> None:
-    """Measures all, prints it, and writes it down."""
+    """Run all measurements; print and store the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cuda", help="cpu: to see that the script works")
-    parser.add_argument("--quick", action="store_true", help="debug presets, a hundredth of n")
+    parser.add_argument("--device", default="cuda", help="cpu checks that the script works")
+    parser.add_argument("--quick", action="store_true", help="debug presets and fewer samples")
     parser.add_argument("--out", type=Path, default=OUT)
-    given = parser.parse_args()
-    names = [name.replace("mnist", "debug") for name in SYSTEMS] if given.quick else SYSTEMS
-    card = torch.cuda.get_device_name() if given.device == "cuda" else "none"
-    found: dict[str, Any] = {"card": card, "machine": describe_machine(), "versions": versions()}
+    options = parser.parse_args()
+    device = options.device
+    names = [name.replace("mnist", "debug") for name in SYSTEMS] if options.quick else SYSTEMS
+    card = torch.cuda.get_device_name() if device == "cuda" else "none"
+    results: Results = {"card": card, "machine": describe_machine(), "versions": versions()}
     data = la.load_data("mnist")
-    found["steps"] = {name: steps(name, data, given.device) for name in names}
-    write(found, given.out)
+    results["steps"] = {name: measure_steps(name, data, device) for name in names}
+    store(results, options.out)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        found["trained"] = {name: trained(name, data, given.device, place) for name in names}
-        write(found, given.out)
-        found["resumed"] = resumed(names[-1], given.device, place)
-        write(found, given.out)
-        n = 200 if given.quick else 5000
-        found["evaluated"] = {
-            name: evaluated(la.load(place / name), data, given.device, n) for name in names
+        runs = Path(folder)
+        results["trained"] = {
+            name: train_completely(name, data, device, runs / name) for name in names
         }
-    write(found, given.out)
+        store(results, options.out)
+        results["resumed"] = stop_and_resume(names[-1], device, runs / "stopped")
+        store(results, options.out)
+        n = 200 if options.quick else 5000
+        results["evaluated"] = {
+            name: compare_evaluations(la.load(runs / name), data, device, n) for name in names
+        }
+    store(results, options.out)
 
 
-def write(found: dict[str, Any], out: Path) -> None:
-    """What is known so far: a later part may fail."""
-    out.write_text(json.dumps(found, indent=2) + "\n")
-    sys.stdout.write(json.dumps(found) + "\n")
+def store(results: Results, out: Path) -> None:
+    """Print and write the results so far, since a later part may fail."""
+    out.write_text(json.dumps(results, indent=2) + "\n")
+    sys.stdout.write(json.dumps(results) + "\n")
     sys.stdout.flush()
 
 
-def on(config: Config, **settings: object) -> Config:
-    """The configuration with other settings of its training."""
+def with_settings(config: Config, **settings: object) -> Config:
+    """Return a configuration with other training settings."""
     return dataclasses.replace(config, train=dataclasses.replace(config.train, **settings))
 
 
-def steps(name: str, data: Data, device: str) -> dict[str, float]:
-    """Milliseconds of a step."""
+def measure_steps(name: str, data: Data, device: str) -> dict[str, float]:
+    """Return the milliseconds of a step by device, precision and batch size."""
     config = presets.get(name)
     size = config.train.batch_size
-    found: dict[str, float] = {}
-    for batch in (size, 8 * size):
-        for where, precision in ((device, "float32"), (device, "bfloat16"), ("cpu", "float32")):
-            there = on(config, device=where, precision=precision, batch_size=batch)
-            seconds = estimate(there, data).step_seconds
-            found[f"{where} {precision} {batch}"] = round(1000 * seconds, 3)
-    return found
+    milliseconds: dict[str, float] = {}
+    for batch_size in (size, 8 * size):
+        for place, precision in ((device, "float32"), (device, "bfloat16"), ("cpu", "float32")):
+            changed = with_settings(
+                config, device=place, precision=precision, batch_size=batch_size
+            )
+            seconds = estimate(changed, data).step_seconds
+            milliseconds[f"{place} {precision} {batch_size}"] = round(1000 * seconds, 3)
+    return milliseconds
 
 
-def trained(name: str, data: Data, device: str, place: Path) -> dict[str, float]:
-    """A whole training, and how good it is."""
-    config = on(presets.get(name), device=device)
-    began = time.perf_counter()
-    run = la.train(config, place / name, data)
-    return {"seconds": round(time.perf_counter() - began, 1), **quality(run.load(), data)}
+def train_completely(name: str, data: Data, device: str, folder: Path) -> dict[str, float]:
+    """Train a preset, and return the seconds and the quality."""
+    started = time.perf_counter()
+    run = la.train(with_settings(presets.get(name), device=device), folder, data)
+    return {"seconds": round(time.perf_counter() - started, 1), **quality(run.load(), data)}
 
 
 def quality(model: LatentModel, data: Data) -> dict[str, float]:
-    """Of an autoencoder: its test error; of a GAN: the rarest digit; of a CGAN: as asked."""
-    if model.config.family == "autoencoder":
+    """Return the test error of a model with an encoder, the adherence to labels of one that takes
+    labels, and the share of the rarest digit of any other."""
+    if model.has_encoder:
         error = to_float(data.test.images) - reconstruct(model, data.test)
         return {"test_error_per_pixel": round(float(error.square().mean()) / 4, 5)}
-    asked = torch.arange(2000) % 10
-    judged = load_classifier().predict(model.sample(2000, asked if model.takes_label else None))
+    requested = torch.arange(2000) % 10
+    images = model.sample(2000, requested if model.takes_label else None)
+    predicted = load_classifier().predict(images)
     if model.takes_label:
-        return {"as_asked": round(float((judged == asked).float().mean()), 4)}
-    counts = judged.bincount(minlength=10)
+        return {"adherence": round(float((predicted == requested).float().mean()), 4)}
+    counts = predicted.bincount(minlength=10)
     return {"rarest_digit": round(int(counts.min()) / 2000, 4)}
 
 
-def resumed(name: str, device: str, place: Path) -> dict[str, object]:
-    """Stops a training of the command line in its middle, and goes on with it."""
-    folder = place / "stopped"
+def stop_and_resume(name: str, device: str, folder: Path) -> dict[str, object]:
+    """Stop a training of the command line after its first log row, and resume it."""
     command = [
         sys.executable, "-m", "latentarium", "train", name, "--run", str(folder),
         "--train.device", device, "--train.steps", "400", "--train.log-every", "10",
     ]  # fmt: skip
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    end = time.monotonic() + 120
-    while time.monotonic() < end and first.poll() is None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and first.poll() is None:
         if (folder / "log.jsonl").exists() and Run(folder).log():
             break
         time.sleep(0.02)
     first.send_signal(signal.SIGTERM)
-    said, _ = first.communicate(timeout=60)
+    output, _ = first.communicate(timeout=60)
     checkpoint = Run(folder).latest_checkpoint()
-    again = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     return {
         "stopped_with": first.returncode,
         "stopped_at_step": checkpoint.step if checkpoint else None,
-        "resumed_with": again.returncode,
+        "resumed_with": second.returncode,
         "last_step": Run(folder).log()[-1]["step"],
-        "said": (said + again.stderr)[-300:] if again.returncode else "",
+        "output": (output + second.stderr)[-300:] if second.returncode else "",
     }
 
 
-def evaluated(model: LatentModel, data: Data, device: str, n: int) -> dict[str, object]:
-    """The suite on both, and the largest difference of a number, relative to the CPU's."""
-    found = {}
-    for where in (device, "cpu"):
-        began = time.perf_counter()
-        report = la.evaluate(model.to(where), data, n=n)
-        found[where] = report, round(time.perf_counter() - began, 1)
-    (here, fast), (there, slow) = found[device], found["cpu"]
+def compare_evaluations(model: LatentModel, data: Data, device: str, n: int) -> dict[str, object]:
+    """Evaluate on both devices, and return the largest difference relative to the CPU's value."""
+    reports, seconds = {}, {}
+    for place in (device, "cpu"):
+        started = time.perf_counter()
+        reports[place] = la.evaluate(model.to(place), data, n=n)
+        seconds[place] = round(time.perf_counter() - started, 1)
     differences = {
-        key: abs(here[key].value - value.value) / max(abs(value.value), 1e-6)
-        for key, value in there.measurements.items()
+        key: abs(reports[device][key].value - m.value) / max(abs(m.value), 1e-6)
+        for key, m in reports["cpu"].measurements.items()
     }
     worst = max(differences, key=lambda key: differences[key])
     return {
-        "n": n, f"{device}_seconds": fast, "cpu_seconds": slow, "numbers": len(differences),
-        "largest_relative_difference": round(differences[worst], 5), "of": worst,
-    }  # fmt: skip
+        "n": n,
+        f"{device}_seconds": seconds[device],
+        "cpu_seconds": seconds["cpu"],
+        "numbers": len(differences),
+        "largest_relative_difference": round(differences[worst], 5),
+        "of": worst,
+    }
 
 
 if __name__ == "__main__":

@@ -42,20 +42,22 @@ def table(report: dict[str, Any], *, chinese: bool) -> str:
     rows = [heads, ("---",) * 5]
     for claim in report["claims"]:
         condition = claim["conditions"][0]
-        number = Measurement.from_dict(
-            {k: v for k, v in condition.items() if k not in ("relation", "bar", "holds")}
-        )
+        threshold = condition["threshold"] if "threshold" in condition else condition["bar"]
+        own_keys = ("relation", "threshold", "bar", "holds")
+        number = Measurement.from_dict({k: v for k, v in condition.items() if k not in own_keys})
         unit = "" if number.unit == "of PCA's" else number.unit
         interval = "" if number.interval is None else " to ".join(
             format_quantity(end, unit) for end in number.interval
         )  # fmt: skip
-        bar = f"{RELATIONS[condition['relation']]} {format_quantity(condition['bar'], unit)}"
+        required = f"{RELATIONS[condition['relation']]} {format_quantity(threshold, unit)}"
         holds = claim["verdict"] == "holds"
         verdict = ("成立" if holds else "不成立") if chinese else claim["verdict"]
         title = CHINESE[claim["id"]] if chinese else f"{number.name} (`{claim['id']}`)"
         if chinese:
             interval = interval.replace(" to ", " 至 ")
-        rows.append((title, f"**{format_quantity(number.value, unit)}**", interval, bar, verdict))
+        rows.append(
+            (title, f"**{format_quantity(number.value, unit)}**", interval, required, verdict)
+        )
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n" + source(report, chinese=chinese)
 

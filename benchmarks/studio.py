@@ -1,14 +1,14 @@
-"""How soon the studio answers: `python benchmarks/studio.py`, with Debian's chromium, headless,
-and the small models that ship. Results in benchmarks/results/studio.json.
+"""Measure how fast the studio's page reacts: `python benchmarks/studio.py`. It needs Debian's
+chromium and uses the shipped models. Results in benchmarks/results/studio.json.
 
-    pointer    from a pointer's move to the painted image
-    redraw     of the map with all its points, from a turn of the wheel to the painted canvas
+    pointer    from a pointer move to the painted image
+    redraw     from a turn of the wheel to the painted map with all its points
     paint      from the request of the page to the map and the first decoded image
-    blocked    the longest time for which the page answered nothing, in each part of it while it is
-               used (Chromium reports those over 50 ms)
-    crowd      100 clients that decode at once for a minute
+    blocked    the longest task of the page's main thread in each part while it is used (Chromium
+               reports tasks of more than 50 ms)
+    crowd      100 clients that decode at the same time for a minute
 
-With --tour, the trainings of `make tour` are opened too.
+With --tour, a run of `make tour` is opened in the Train tab too.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"
 CHROMIUM = "/usr/bin/chromium"
-PARTS = {
+VIEWS = {
     "explore": "#model=1",
     "gaps": "#model=0&gaps=distance",
     "gaussians": "#model=1&tool=gaussians",
@@ -45,7 +45,7 @@ PARTS = {
     "generate": "#tab=generate&model=3&g.n=64",
     "lab": "#tab=train&t.view=lab",
 }
-WATCH = """window.longest = [];
+RECORD_LONG_TASKS = """window.longest = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.longest.push(entry.duration);
 }).observe({ type: 'longtask', buffered: true });"""
@@ -95,44 +95,44 @@ REDRAW = """async () => {
 
 
 def main() -> None:
-    """Measures all, prints it, and writes it down."""
+    """Run all measurements; print and store the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="of the crowd")
-    parser.add_argument("--tour", type=Path, default=Path("tour"), help="what make tour made")
-    given = parser.parse_args()
-    port = _serve(given.tour)
-    found: dict[str, Any] = {"machine": describe_machine(), "versions": versions()}
+    parser.add_argument("--seconds", type=float, default=60, help="duration of the crowd")
+    parser.add_argument("--tour", type=Path, default=Path("tour"), help="output of make tour")
+    options = parser.parse_args()
+    port = _serve(options.tour)
+    results: dict[str, Any] = {"machine": describe_machine(), "versions": versions()}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for index, name in enumerate(("ae", "vae", "gan", "cgan")):
             page = browser.new_page(viewport={"width": 1180, "height": 760})
-            began = time.perf_counter()
+            started = time.perf_counter()
             page.goto(f"http://127.0.0.1:{port}/#model={index}&label=4")
             page.wait_for_selector("html[data-ready=yes]")
             while page.evaluate("document.querySelector('[data-testid=decoded]')?.width") != 28:
-                page.wait_for_timeout(5)  # the page forbids what wait_for_function does
-            paint = time.perf_counter() - began
+                page.wait_for_timeout(5)  # its content policy forbids wait_for_function
+            paint = time.perf_counter() - started
             page.wait_for_timeout(800)
-            found[name] = {
+            results[name] = {
                 "first_useful_paint_s": round(paint, 2),
-                "pointer_to_image_ms": _times(page.evaluate(POINTER)),
+                "pointer_to_image_ms": _median_and_p95(page.evaluate(POINTER)),
             }
             if index < 2:
-                found[name]["redraw_ms"] = _times(page.evaluate(REDRAW))
+                results[name]["redraw_ms"] = _median_and_p95(page.evaluate(REDRAW))
             page.close()
-        found["blocked_ms"] = _blocked(browser, f"http://127.0.0.1:{port}/", given.tour)
+        results["blocked_ms"] = _longest_tasks(browser, f"http://127.0.0.1:{port}/", options.tour)
         browser.close()
-    found["crowd"] = asyncio.run(_crowd(port, 100, given.seconds))
-    OUT.write_text(json.dumps(found, indent=2) + "\n")
-    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    results["crowd"] = asyncio.run(_crowd(port, 100, options.seconds))
+    OUT.write_text(json.dumps(results, indent=2) + "\n")
+    sys.stdout.write(json.dumps(results, indent=2) + "\n")
 
 
-def _blocked(browser: Browser, address: str, tour: Path) -> dict[str, int]:
-    """The longest task of each part of the page, in milliseconds; 0: none over 50."""
+def _longest_tasks(browser: Browser, address: str, tour: Path) -> dict[str, int]:
+    """Return the longest task in each view in milliseconds; 0 if none took more than 50."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.add_init_script(WATCH)
-    views = PARTS | ({"train": "#tab=train&t.run=cgan"} if (tour / "cgan").is_dir() else {})
-    found = {}
+    page.add_init_script(RECORD_LONG_TASKS)
+    views = VIEWS | ({"train": "#tab=train&t.run=cgan"} if (tour / "cgan").is_dir() else {})
+    longest = {}
     for name, view in views.items():
         page.goto("about:blank")
         page.goto(address + view)
@@ -140,17 +140,17 @@ def _blocked(browser: Browser, address: str, tour: Path) -> dict[str, int]:
         page.wait_for_timeout(3000)
         if page.locator(".map").count():
             page.locator(".map").first.evaluate("map => map.scrollIntoView({ block: 'center' })")
-            _use(page)
+            _use_map(page)
         elif name == "lab":
             page.get_by_role("button", name="Play").first.click()
             page.wait_for_timeout(6000)
-        found[name] = round(page.evaluate("Math.max(0, ...window.longest)"))
+        longest[name] = round(page.evaluate("Math.max(0, ...window.longest)"))
     page.close()
-    return found
+    return longest
 
 
-def _use(page: Page) -> None:
-    """Drags on a map, and turns the wheel there and back."""
+def _use_map(page: Page) -> None:
+    """Drag on the map, and turn the wheel in both directions."""
     box = page.locator(".map").first.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -181,33 +181,33 @@ def _serve(tour: Path) -> int:
 
 
 async def _crowd(port: int, clients: int, seconds: float) -> dict[str, Any]:
-    """Each client asks as soon as it has its answer."""
+    """Let clients decode, each one again as soon as it has its answer."""
     end = time.monotonic() + seconds
-    waits: list[float] = []
+    latencies: list[float] = []
     frame = REQUEST.pack(1, 1, 1, 1, 0, 0) + bytes(8)
-    before = _memory()
+    before = _memory_mib()
 
     async def client() -> None:
         async with websockets.connect(f"ws://127.0.0.1:{port}/decode") as socket:
             while time.monotonic() < end:
-                began = time.perf_counter()
+                started = time.perf_counter()
                 await socket.send(frame)
                 answer = await socket.recv()
                 assert isinstance(answer, bytes)
-                assert answer[4] == 1, "an answer is no image"
-                waits.append(time.perf_counter() - began)
+                assert answer[4] == 1, "the answer is not an image"
+                latencies.append(time.perf_counter() - started)
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return {
         "clients": clients,
         "seconds": seconds,
-        "answers": len(waits),
-        "answer_ms": _times([1000 * w for w in waits]),
-        "memory_growth_mib": round(_memory() - before, 1),
+        "answers": len(latencies),
+        "answer_ms": _median_and_p95([1000 * s for s in latencies]),
+        "memory_growth_mib": round(_memory_mib() - before, 1),
     }
 
 
-def _times(values: list[float]) -> dict[str, float]:
+def _median_and_p95(values: list[float]) -> dict[str, float]:
     ordered = sorted(values)
     return {
         "median": round(statistics.median(ordered), 1),
@@ -215,13 +215,13 @@ def _times(values: list[float]) -> dict[str, float]:
     }
 
 
-def _memory() -> float:
-    """MiB of this process, which serves as well."""
-    said = subprocess.run(
+def _memory_mib() -> float:
+    """Return the memory of this process, which includes the server."""
+    output = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(os.getpid())],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return int(said.stdout) / 1024
+    return int(output.stdout) / 1024
 
 
 if __name__ == "__main__":

@@ -140,11 +140,10 @@ def module_imports(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("latentarium."):
-            names.add(node.module or "")
             for alias in node.names:
                 submodule = PACKAGE.parent / (node.module or "").replace(".", "/") / alias.name
-                if submodule.with_suffix(".py").exists():
-                    names.add(f"{node.module}.{alias.name}")
+                is_module = submodule.with_suffix(".py").exists()
+                names.add(f"{node.module}.{alias.name}" if is_module else node.module or "")
     return names - {name_of(path)}
 
 

@@ -18,7 +18,8 @@ from support.errors import raises_code
 @pytest.fixture
 def imported(monkeypatch) -> None:
     """As after `latentarium --import models/my_models.py`."""
-    monkeypatch.setattr(manifest, "imported_files", lambda: ("/somewhere/models/my_models.py",))
+    files = ("/somewhere/models/my_models.py",)
+    monkeypatch.setattr(manifest, "component_files", lambda model: files)
 
 
 def test_a_run_records_the_names_of_imported_files(imported, tmp_path):

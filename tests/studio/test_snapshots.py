@@ -252,7 +252,9 @@ def test_damaged_snapshot_is_refused_and_the_others_remain(runs, data, tmp_path)
     (folder / "snapshots" / "000000001.safetensors").write_bytes(b"torn")
     latent_map = LatentMap(runs[0].load(), data)
     loaded = LoadedModel(name="r", folder="r", kind="VAE", latent_map=latent_map, run=Run(folder))
-    with TestClient(make_app(ModelRegistry([loaded])), base_url="http://127.0.0.1:8765") as client:
+    with TestClient(
+        make_app(ModelRegistry([loaded])), base_url="http://127.0.0.1:8765"
+    ) as client:
         answer = client.get("/api/models/0/snapshots/2")
         assert answer.status_code == 422
         assert answer.text
@@ -281,6 +283,6 @@ def test_later_snapshots_are_aligned_with_earlier_ones(data, tmp_path):
         assert beside is not None
         best = aligned_plane(principal_plane(latent_map.latents), latent_map.latents, beside)
         torch.testing.assert_close(latent_map.plane.axes, best.axes)
-    config = run.folder / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"id": "another"}))
-    assert not snapshots.update()  # another run has replaced this one
+    path = run.folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"id": "another"}))
+    assert not snapshots.update()  # the folder contains another run

@@ -1,7 +1,6 @@
-"""Published results, each with its source and what is known of its setup.
+"""Published results, each with its source and what is known about its setup.
 
-Only numbers that were read in the place named are here. Where two sources contradict each other,
-both stand.
+All numbers were read in the named source. If two sources contradict each other, both are listed.
 """
 
 from dataclasses import dataclass
@@ -9,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One row of somebody's table."""
+    """One row of a published table."""
 
     name: str
     values: dict[str, float]
-    """By the key of the protocol's column; a share is between 0 and 1."""
+    """By the key of the bench's column; a share is between 0 and 1."""
     spread: dict[str, float]
-    """± of the values, where the source gives one."""
+    """The ± of each value, if the source gives one."""
     source: str
-    """Key of `SOURCES`."""
+    """A key of `SOURCES`."""
 
 
 SOURCES = {
@@ -42,7 +41,7 @@ SOURCES = {
 
 
 def _rows(source: str, keys: tuple[str, ...], *table: tuple) -> tuple[Published, ...]:
-    """Rows of (name, value, ...); a value is a number, None, or (number, ±)."""
+    """Return rows of a table of (name, value, ...); a value is a number, None, or (number, ±)."""
     rows = []
     for name, *cells in table:
         given = {k: c for k, c in zip(keys, cells, strict=True) if c is not None}

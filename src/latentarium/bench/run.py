@@ -1,4 +1,4 @@
-"""Runs a bench over seeds, and sets its rows beside the published ones."""
+"""Run a bench over seeds and compare its results with the published ones."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentarium import charts, presets
-from latentarium.bench.protocol import Column, Protocol, Summary
+from latentarium.bench.bench import Bench, Column, Summary
 from latentarium.bench.published import SOURCES
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
@@ -17,6 +17,7 @@ from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress, ProgressTask
+from latentarium.registry import component
 from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, format_quantity
 from latentarium.training import Reporter, train
@@ -24,208 +25,212 @@ from latentarium.training import Reporter, train
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """A bench's rows, ours and the published ones."""
+    """The results of a bench, together with the published ones."""
 
-    protocol: Protocol
+    name: str
+    bench: Bench
     rows: tuple[Summary, ...]
     data: str
-    """Source and fingerprint."""
+    """The source and fingerprint of the data."""
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of the bench's JSON file."""
-        p = self.protocol
+        """Return the content of bench.json."""
+        bench = self.bench
         return {
-            "bench": p.name,
-            "protocol": p.words,
+            "bench": self.name,
+            "protocol": bench.protocol,
             "data": self.data,
             "columns": [
                 {"key": c.key, "title": c.title, "unit": c.unit, "ideal": c.ideal}
-                for c in p.columns
+                for c in bench.columns
             ],
             "rows": [row.to_dict() for row in self.rows],
             "interval": "95 % of the mean over seeds, Student's t",
-            "published": [dataclasses.asdict(row) for row in p.published],
-            "sources": {row.source: SOURCES[row.source] for row in p.published},
-            "caveat": p.caveat,
+            "published": [dataclasses.asdict(row) for row in bench.published],
+            "sources": {row.source: SOURCES[row.source] for row in bench.published},
+            "caveat": bench.caveat,
             "seconds": round(self.seconds, 1),
             "machine": describe_machine(),
             "versions": versions(),
         }
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Titles and cells: ours, then the published rows, then what perfect sampling gets."""
-        columns = self.protocol.columns
+        """Return titles and cells: these results, the published ones, and perfect sampling."""
+        columns = self.bench.columns
         titles = ["", *(c.title for c in columns), "runs", "source"]
         cells = [
             [
                 f"{row.name}, {row.steps:,} steps",
-                *(_ours(row, c) for c in columns),
+                *(_cell(row, c) for c in columns),
                 str(len(row.seeds)),
                 "this run",
             ]
             for row in self.rows
         ]
-        for row in self.protocol.published:
-            shown = []
+        for row in self.bench.published:
+            values = []
             for c in columns:
                 value, spread = row.values.get(c.key), row.spread.get(c.key)
-                plus = "" if spread is None else f" ± {format_quantity(spread, c.unit)}"
-                shown.append("" if value is None else format_quantity(value, c.unit) + plus)
-            cells.append([row.name, *shown, "", row.source])
+                plus_minus = "" if spread is None else f" ± {format_quantity(spread, c.unit)}"
+                values.append("" if value is None else format_quantity(value, c.unit) + plus_minus)
+            cells.append([row.name, *values, "", row.source])
         if any(c.ideal is not None for c in columns):
             ideal = ["" if c.ideal is None else format_quantity(c.ideal, c.unit) for c in columns]
             cells.append(["perfect sampling", *ideal, "", "computed"])
         return titles, cells
 
     def notes(self) -> list[str]:
-        """What must be read with the table."""
-        sources = dict.fromkeys(row.source for row in self.protocol.published)
+        """Return what a reader of the table must know."""
+        sources = dict.fromkeys(row.source for row in self.bench.published)
         return [
-            self.protocol.words,
-            "Brackets: 95 % of the mean over seeds (Student's t). ±: as published.",
-            *self._how(),
+            self.bench.protocol,
+            "Brackets: 95 % interval of the mean over seeds (Student's t). ±: as published.",
+            *self._measuring_notes(),
             *(f"{key}: {SOURCES[key]}." for key in sources),
-            self.protocol.caveat,
+            self.bench.caveat,
         ]
 
-    def _how(self) -> list[str]:
-        """What our values were measured with, a line for each way."""
+    def _measuring_notes(self) -> list[str]:
+        """Return the sample size, split and extractor of the columns, grouped."""
         titles: dict[str, list[str]] = {}
-        for column in self.protocol.columns:
+        for column in self.bench.columns:
             m = next(iter(self.rows[0].seeds.values())).get(column.key)
             if m is not None:
-                way = f"n = {m.n:,}, {m.split}, {m.extractor}" if m.n else f"{m.split}"
-                titles.setdefault(way, []).append(column.title)
-        return [f"{', '.join(names)}: {way}." for way, names in titles.items()]
+                setup = f"n = {m.n:,}, {m.split}, {m.extractor}" if m.n else f"{m.split}"
+                titles.setdefault(setup, []).append(column.title)
+        return [f"{', '.join(names)}: {setup}." for setup, names in titles.items()]
 
 
 def run_bench(
-    protocol: Protocol,
+    name: str,
     out: Path,
     *,
     seeds: int = 5,
     budget: str | None = None,
     device: str = "auto",
-    shown: ConsoleProgress,
+    display: ConsoleProgress,
     reporter: Callable[[str], Reporter],
 ) -> BenchReport:
-    """Trains each preset of the protocol for each seed, measures it, and writes bench.json and
-    bench.svg. What is already there is not done again.
+    """Train and measure each preset of a bench for each seed; write bench.json and bench.svg.
+
+    Finished trainings and measurements in the folder are used again.
 
     Arguments:
-        protocol: What to run.
-        out: The folder; a run for each preset and seed is in it.
-        seeds: How many, from 0.
-        budget: `small` or None, `full`, or a number of steps.
+        name: The registered name of the bench.
+        out: The folder to write to, also for the runs.
+        seeds: The number of trainings of each preset, with seeds from 0.
+        budget: "small" or None, "full", or a number of training steps.
         device: As for training.
-        shown: Where progress goes.
-        reporter: Makes a training's progress from its title.
+        display: Where progress is shown.
+        reporter: Makes the reporter of a training from its title.
 
     Raises:
-        UserError: No seeds, an unknown budget, or what training raises.
+        UserError: There is no such bench (code "unknown-component") or budget (code
+            "unknown-budget"), `seeds` is below 1 (code "invalid-count"), or a training fails.
     """
+    bench: Bench = component("bench", name)()
     if seeds < 1:
-        raise UserError(f"seeds is {seeds}; give at least 1.")
-    began = time.monotonic()
-    rows, loaded = [], None
-    for preset in protocol.presets:
-        steps = protocol.steps(preset, budget)
-        found: dict[int, dict[str, Measurement]] = {}
+        raise UserError(f"seeds is {seeds}; it must be at least 1.", code="invalid-count")
+    started = time.monotonic()
+    rows: list[Summary] = []
+    source, data = "", None
+    for preset in bench.presets:
+        steps = bench.training_steps(preset, budget)
+        measurements: dict[int, dict[str, Measurement]] = {}
         seconds: dict[int, float] = {}
         for seed in range(seeds):
             config = presets.get(preset)
             settings = dataclasses.replace(config.train, seed=seed, steps=steps, device=device)
             config = dataclasses.replace(config, train=settings)
-            if loaded is None or loaded[0] != settings.data:
-                loaded = (settings.data, load_data(settings.data))
+            if data is None or source != settings.data:
+                source, data = settings.data, load_data(settings.data)
             folder = out / preset / f"steps{steps}-seed{seed}"
             title = f"{preset}, seed {seed}"
-            run = train(config, folder, loaded[1], reporter=reporter(title))
+            run = train(config, folder, data, reporter=reporter(title))
             seconds[seed] = float(run.log()[-1]["seconds"])
-            found[seed] = _measured(protocol, run, loaded[1], seed, title, shown)
-        rows.append(Summary(name=preset, steps=steps, seeds=found, seconds=seconds))
-    assert loaded is not None  # a protocol has a preset, and there is a seed
-    card = loaded[1].card
+            measurements[seed] = _measure_run(bench, run, data, seed, title, display)
+        rows.append(Summary(name=preset, steps=steps, seeds=measurements, seconds=seconds))
+    assert data is not None  # a bench has at least one preset
     report = BenchReport(
-        protocol=protocol,
+        name=name,
+        bench=bench,
         rows=tuple(rows),
-        data=f"{card.source} {card.fingerprint[:12]}",
-        seconds=time.monotonic() - began,
+        data=f"{data.card.source} {data.card.fingerprint[:12]}",
+        seconds=time.monotonic() - started,
     )
-    write_atomic(
-        out / "bench.json",
-        (json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n").encode(),
-    )
-    write_atomic(out / "bench.svg", charts.standalone(figure(report)).encode())
+    content = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+    write_atomic(out / "bench.json", content.encode())
+    write_atomic(out / "bench.svg", charts.standalone(draw_table(report)).encode())
     return report
 
 
-def figure(report: BenchReport) -> str:
-    """The table as a picture: one panel for each column, a dot for each row."""
+def draw_table(report: BenchReport) -> str:
+    """Return the table as a chart: one panel for each column, one dot for each row."""
     panels = []
-    for column in report.protocol.columns:
-        ours = [
-            (row.name, row.mean(column.key), _spread(row, column), True) for row in report.rows
+    for column in report.bench.columns:
+        own = [
+            (row.name, row.mean(column.key), _clipped_interval(row, column), True)
+            for row in report.rows
         ]
-        others = [
+        published = [
             (
                 row.name,
                 row.values[column.key],
-                _around(row.values[column.key], row.spread.get(column.key)),
+                _interval_around(row.values[column.key], row.spread.get(column.key)),
                 False,
             )
-            for row in report.protocol.published
+            for row in report.bench.published
             if column.key in row.values
         ]
-        panels.append((column.title, column.unit, [*ours, *others], column.ideal))
-    return charts.dot_plot(panels, report.protocol.title)
+        panels.append((column.title, column.unit, [*own, *published], column.ideal))
+    return charts.dot_plot(panels, report.bench.title)
 
 
-def _spread(row: Summary, column: Column) -> Interval | None:
+def _clipped_interval(row: Summary, column: Column) -> Interval | None:
     interval = row.interval(column.key)
-    return None if interval is None else column.within(interval)
+    return None if interval is None else column.clip(interval)
 
 
-def _around(value: float, spread: float | None) -> tuple[float, float] | None:
+def _interval_around(value: float, spread: float | None) -> tuple[float, float] | None:
     return None if spread is None else (value - spread, value + spread)
 
 
-def _ours(row: Summary, column: Column) -> str:
+def _cell(row: Summary, column: Column) -> str:
     text = format_quantity(row.mean(column.key), column.unit)
-    interval = _spread(row, column)
+    interval = _clipped_interval(row, column)
     if interval is None:
         return text
     low, high = (format_quantity(v, column.unit).removesuffix(f" {column.unit}") for v in interval)
     return f"{text} [{low}, {high}]"
 
 
-def _measured(
-    protocol: Protocol, run: Run, data: Data, seed: int, title: str, shown: ConsoleProgress
+def _measure_run(
+    bench: Bench, run: Run, data: Data, seed: int, title: str, display: ConsoleProgress
 ) -> dict[str, Measurement]:
-    """The measurements of a trained run, kept beside it."""
+    """Measure a trained run, or return the stored measurements of these weights."""
     path = run.folder.with_suffix(".json")
     if path.exists():
         try:
-            kept = json.loads(path.read_text())
-            if kept["protocol"] == protocol.words and kept["weights"] == run.weights_hash():
-                return {k: Measurement.from_dict(v) for k, v in kept["measurements"].items()}
+            stored = json.loads(path.read_text())
+            if stored["protocol"] == bench.protocol and stored["weights"] == run.weights_hash():
+                return {k: Measurement.from_dict(v) for k, v in stored["measurements"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            shown.print(f"{path} is damaged: measures again")
-    bars: list[ProgressTask] = []
+            display.print(f"{path} is damaged; measuring again.")
+    tasks: list[ProgressTask] = []
 
-    def watch(done: int, of: int) -> None:
-        if not bars:
-            bars.append(shown.task(f"{title}: measures", of))
-        bars[0].update(done)
+    def update(done: int, total: int) -> None:
+        if not tasks:
+            tasks.append(display.task(f"{title}: measuring", total))
+        tasks[0].update(done)
 
-    found = protocol.measure(run.load(), data, seed, watch)
-    for bar in bars:
-        bar.end()
+    measurements = bench.measure(run.load(), data, seed, update)
+    for task in tasks:
+        task.end()
     content = {
-        "protocol": protocol.words,
+        "protocol": bench.protocol,
         "weights": run.weights_hash(),
-        "measurements": {k: m.to_dict() for k, m in found.items()},
+        "measurements": {k: m.to_dict() for k, m in measurements.items()},
     }
     write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
-    return found
+    return measurements

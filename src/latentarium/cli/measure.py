@@ -28,11 +28,11 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
     """
     from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
-    from latentarium.tour.run import tour as run_tour
+    from latentarium.tour.run import run_tour
 
     with console_progress() as progress:
         report = run_tour(
-            out, seed=seed, quick=quick, shown=progress,
+            out, seed=seed, quick=quick, display=progress,
             reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
     for claim in report.claims:
@@ -161,22 +161,21 @@ def bench(
         out: The folder to write to; without it, bench/NAME.
         device: auto: a GPU if there is one, else the CPU; or the name of a torch device.
     """
-    from latentarium.bench.protocol import known
-    from latentarium.bench.protocols import PROTOCOLS
     from latentarium.bench.run import run_bench
     from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
+    from latentarium.registry import registered
     from latentarium.tables import render_table
 
     if not name:
-        rows = [[p.name, p.title, ", ".join(p.budgets)] for p in PROTOCOLS.values()]
+        benches = {key: entry.component() for key, entry in registered("bench").items()}
+        rows = [[key, b.title, ", ".join(b.budgets)] for key, b in benches.items()]
         print_result(render_table(["bench", "what it measures", "budgets"], rows))
         return
-    protocol = known(name, PROTOCOLS)
     folder = out or Path("bench") / name
     with console_progress() as progress:
         report = run_bench(
-            protocol, folder, seeds=seeds, budget=budget, device=device, shown=progress,
+            name, folder, seeds=seeds, budget=budget, device=device, display=progress,
             reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
     print_result(render_table(*report.table()))

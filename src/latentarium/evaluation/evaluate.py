@@ -61,8 +61,8 @@ def evaluate(
     Arguments:
         model: A trained model, as `load` returns it.
         data: Real images like those that it was trained on; the test split is used.
-        classifier: A classifier of such images; "auto": `classifier_for(data)` if there are labels;
-            None: leave out the sections that need one.
+        classifier: A classifier of such images; "auto": `classifier_for(data)` if there are
+            labels; None: leave out the sections that need one.
         extractor: Maps images to features; None: the classifier, or else random convolutions.
         n: The number of samples, limited by the number of real test images.
         seed: The seed of all random draws.

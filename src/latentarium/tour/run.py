@@ -1,8 +1,8 @@
-"""The main job: train the four systems, measure every claim, write the report."""
+"""The tour: train the systems, measure every claim, write the report."""
 
-import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from latentarium import charts, presets
@@ -13,161 +13,149 @@ from latentarium.data.sources import load_data
 from latentarium.evaluation.context import shuffle_test_split
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
+from latentarium.registry import registered
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement
-from latentarium.tour import report as page
-from latentarium.tour.claim import Claim, Figure, System, TourReport
-from latentarium.tour.claims import game as claims_game
-from latentarium.tour.claims import gaps as claims_gaps
-from latentarium.tour.claims import label as claims_label
-from latentarium.tour.claims import latent as claims_latent
-from latentarium.tour.claims import modes as claims_modes
-from latentarium.tour.evidence import Evidence
+from latentarium.tour.claim import Claim
+from latentarium.tour.context import TourContext
+from latentarium.tour.report import write_report
+from latentarium.tour.results import ClaimResult, Figure, SystemSummary, TourReport
+from latentarium.tour.systems import SYSTEMS, TRAINED
 from latentarium.training import Reporter, train
 
-SYSTEMS = {"ae": "ae_mnist", "vae": "vae_mnist", "gan": "gan_mnist", "cgan": "cgan_mnist"}
-COMPANION = {"vae_class": "vae_class_mnist"}
-TOYS = ("gan_ring", "vae_ring", "gan_grid", "vae_grid")
-
-SENTENCES = {
-    "ae": (
-        "Autoencoder",
-        "Squeezes an image into 16 numbers and makes it again from them. Has no say in what lies "
-        "between the places where data are.",
-    ),
-    "vae": (
-        "VAE",
-        "Encodes each image as a small Gaussian, so that the latent has no gaps and can be drawn "
-        "from. Pays with blur.",
-    ),
-    "gan": (
-        "GAN",
-        "A generator makes images, a discriminator tells them from real ones; each gets better "
-        "against the other. Makes what it likes.",
-    ),
-    "cgan": (
-        "Conditional GAN",
-        "Both players see the label, and an image must be real enough and be what was asked for.",
-    ),
-}
+DATA = "mnist"
+SAMPLES_SHOWN = 30
 
 
-def tour(
+def run_tour(
     out: Path,
     *,
     seed: int,
     quick: bool,
-    shown: ConsoleProgress,
+    display: ConsoleProgress,
     reporter: Callable[[str], Reporter],
 ) -> TourReport:
-    """Trains (or resumes), measures, and writes report.html and report.json.
+    """Train or resume the systems, measure the claims, and write report.html and report.json.
 
     Arguments:
-        out: The folder; the systems' runs are ae, vae, gan and cgan in it.
-        seed: Of all randomness.
-        quick: Tiny models and small counts.
-        shown: Where progress goes.
-        reporter: Makes a training's progress from its title.
+        out: The folder to write to. The runs of the four systems are its subfolders ae, vae, gan
+            and cgan; the other runs are in its subfolder more.
+        seed: The seed of all random draws.
+        quick: True for tiny trainings and small counts, to check that everything works.
+        display: Where progress is shown.
+        reporter: Makes the reporter of a training from its title.
     """
-    began = time.monotonic()
-    steps: dict[str, float] = {}
-    data = load_data("mnist")
-    folders = {name: out / name for name in SYSTEMS}
-    folders |= {name: out / "more" / name for name in (*COMPANION, *TOYS)}
-    names = SYSTEMS | COMPANION | {toy: toy for toy in TOYS}
-    runs: dict[str, Run] = {}
-    for place, (name, preset) in enumerate(names.items()):
-        clock = time.monotonic()
-        config = _config(preset, seed, quick)
-        shown.print(f"{place + 1} of {len(names)}: trains {preset}")
-        own = None if name in TOYS else data
-        runs[name] = train(config, folders[name], own, reporter=reporter(name))
-        steps[name] = time.monotonic() - clock
-
-    evidence = Evidence(
-        data=shuffle_test_split(_fewer(data) if quick else data),
-        judge=load_classifier(),
-        runs={name: runs[name] for name in (*SYSTEMS, *COMPANION)},
-        toys={name: runs[name] for name in TOYS},
+    started = time.monotonic()
+    claims = all_claims()
+    data = load_data(DATA)
+    runs, part_seconds = _train_systems(out, claims, data, seed, quick, display, reporter)
+    context = TourContext(
+        data=shuffle_test_split(_shorten(data) if quick else data),
+        classifier=load_classifier(),
+        runs=runs,
         seed=seed,
         n=500 if quick else 10_000,
+        response_steps=5 if quick else 60,
+        response_batches=3 if quick else 15,
     )
-    clock = time.monotonic()
-    claims: list[Claim] = []
-    measures = _measures(*(5, 3) if quick else (60, 15))
-    bar = shown.task("measures the claims", len(measures))
-    for measure in measures:
-        claims.append(measure(evidence))
-        bar.update(len(claims), claims[-1].id)
-    bar.end()
-    steps["measuring"] = time.monotonic() - clock
+    measuring_started = time.monotonic()
+    results = _measure(claims, context, display)
+    part_seconds["measuring"] = time.monotonic() - measuring_started
     report = TourReport(
-        claims=tuple(claims),
-        systems=tuple(_system(evidence, name) for name in SYSTEMS),
-        seconds=time.monotonic() - began,
+        claims=results,
+        systems=tuple(_summarize(context, name) for name in SYSTEMS),
+        seconds=time.monotonic() - started,
         seed=seed,
         quick=quick,
         versions=versions(),
         machine=describe_machine(),
-        steps=steps,
+        part_seconds=part_seconds,
     )
-    page.write(report, out)
+    write_report(report, out)
     return report
 
 
-def _measures(response_steps: int, num_batches: int) -> list[Callable[[Evidence], Claim]]:
-    return [
-        claims_latent.ae_compresses,
-        claims_latent.latent_useful,
-        claims_gaps.ae_gaps,
-        claims_gaps.vae_continuous,
-        claims_latent.class_gaussian,
-        claims_modes.one_gaussian_fails,
-        claims_game.own_parameters,
-        lambda e: claims_game.equilibrium(e, response_steps, num_batches),
-        claims_label.label_control,
-        claims_label.wrong_label_refused,
-        claims_label.realism,
-    ]
+def all_claims() -> dict[str, Claim]:
+    """Return every registered claim by its id, in the order of the report."""
+    claims = {name: entry.component() for name, entry in registered("claim").items()}
+    return dict(sorted(claims.items(), key=lambda item: item[1].order))
 
 
-def _config(preset: str, seed: int, quick: bool) -> Config:
+def _train_systems(
+    out: Path,
+    claims: Mapping[str, Claim],
+    data: Data,
+    seed: int,
+    quick: bool,
+    display: ConsoleProgress,
+    reporter: Callable[[str], Reporter],
+) -> tuple[dict[str, Run], dict[str, float]]:
+    """Train the four systems and what the claims need; return the runs and their durations."""
+    needed = [name for claim in claims.values() for name in claim.systems]
+    known = [name for name in TRAINED if name in SYSTEMS or name in needed]
+    names = dict.fromkeys([*known, *needed])
+    runs: dict[str, Run] = {}
+    seconds: dict[str, float] = {}
+    for number, name in enumerate(names, 1):
+        started = time.monotonic()
+        preset = TRAINED.get(name, name)
+        config = _configure(preset, seed, quick)
+        display.print(f"{number} of {len(names)}: train {preset}")
+        folder = out / name if name in SYSTEMS else out / "more" / name
+        own = data if config.train.data == DATA else None
+        runs[name] = train(config, folder, own, reporter=reporter(name))
+        seconds[name] = time.monotonic() - started
+    return runs, seconds
+
+
+def _measure(
+    claims: Mapping[str, Claim], context: TourContext, display: ConsoleProgress
+) -> tuple[ClaimResult, ...]:
+    results: list[ClaimResult] = []
+    task = display.task("measure the claims", len(claims))
+    for name, claim in claims.items():
+        results.append(replace(claim.measure(context), id=name))
+        task.update(len(results), name)
+    task.end()
+    return tuple(results)
+
+
+def _configure(preset: str, seed: int, quick: bool) -> Config:
     config = presets.get(preset)
-    settings = dataclasses.replace(config.train, seed=seed)
+    settings = replace(config.train, seed=seed)
     if quick:
-        few = max(20, config.train.steps // 100)
-        settings = dataclasses.replace(settings, steps=few, log_every=10, snapshots=3)
-    return dataclasses.replace(config, train=settings)
+        steps = max(20, config.train.steps // 100)
+        settings = replace(settings, steps=steps, log_every=10, snapshots=3)
+    return replace(config, train=settings)
 
 
-def _fewer(data: Data) -> Data:
-    def part(split: Split, n: int) -> Split:
+def _shorten(data: Data) -> Data:
+    """Return the first images of each split, for a quick tour."""
+
+    def first(split: Split, n: int) -> Split:
         labels = None if split.labels is None else split.labels[:n]
         return Split(split.images[:n], labels)
 
     return Data(
-        data.card, part(data.train, 4000), part(data.validation, 1000), part(data.test, 2000)
+        data.card, first(data.train, 4000), first(data.validation, 1000), first(data.test, 2000)
     )
 
 
-def _system(e: Evidence, name: str) -> System:
-    title, sentence = SENTENCES[name]
-    model, run = e.models[name], e.runs[name]
-    log = run.log()
-    numbers = [
-        e.distance[name],
-        Measurement(name="Parameters", value=sum(p.numel() for p in model.parameters())),
-        Measurement(name="Training", value=log[-1]["seconds"], unit="s"),
-        Measurement(name="Numbers in a latent", value=model.latent_dim),
-    ]
-    return System(
+def _summarize(tour: TourContext, name: str) -> SystemSummary:
+    system, model, log = SYSTEMS[name], tour.model(name), tour.runs[name].log()
+    return SystemSummary(
         id=name,
-        name=title,
-        sentence=sentence,
-        numbers=tuple(dataclasses.replace(n, name=n.name.split(",")[0]) for n in numbers),
+        name=system.name,
+        description=system.description,
+        numbers=(
+            replace(tour.frechet_distances[name], name="Fréchet distance"),
+            Measurement(name="Parameters", value=sum(p.numel() for p in model.parameters())),
+            Measurement(name="Training", value=log[-1]["seconds"], unit="s"),
+            Measurement(name="Latent dimensions", value=model.latent_dim),
+        ),
         samples=Figure(
             caption="Samples",
-            alt=f"Samples of the {title}",
-            content=charts.image_grid(e.samples[name][:30], 6),
+            alt=f"Samples of the {system.name}",
+            content=charts.image_grid(tour.samples[name][:SAMPLES_SHOWN], 6),
         ),
     )

@@ -53,7 +53,8 @@ def mixture_measurements(images: Images, mixture: Mixture2D, seed: int) -> dict[
         ),
         "reverse_kl": Measurement(
             name="Reverse KL over modes", value=coverage.reverse_kl, unit="nats",
-            interval=coverage.interval, reference=coverage.reference, protocol="reverse-kl-uniform",
+            interval=coverage.interval, reference=coverage.reference,
+            protocol="reverse-kl-uniform",
             **{**shared, "n": coverage.n},
         ),
     }  # fmt: skip

@@ -1,0 +1,214 @@
+"""Train the same VAE once, in a process of its own: `training_run.py ours|bare|pythae IMAGES.npy`.
+
+The network is 784 - 512 - 16 - 512 - 784, fully connected, with a Bernoulli likelihood; Adam at
+1e-3, batches of 128, five passes over 50,000 images. The time runs from the first step to the
+trained model, so it includes what a library does between steps (data loading, logging, evaluation,
+saving) but no imports. Afterwards the ELBO of the held-out images is measured in the same way for
+all, since a library must not be fast by learning less. The images come from a file, so that
+pythae's side imports nothing of latentarium.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch._dynamo  # otherwise the first optimizer imports it while the time runs
+from torch import Tensor
+from torch.nn import functional as F
+
+Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
+Decode = Callable[[Tensor], Tensor]
+BATCH_SIZE, LATENT_DIM, HIDDEN = 128, 16, 512
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on.
+
+    Arguments:
+        pixels: Training images, then held-out images, as uint8 (N, 1, 28, 28).
+        images: The number of training images.
+        epochs: Passes over the training images.
+    """
+
+    pixels: np.ndarray
+    images: int
+    epochs: int
+
+    @property
+    def train(self) -> np.ndarray:
+        return self.pixels[: self.images]
+
+    @property
+    def held_out(self) -> np.ndarray:
+        return self.pixels[self.images :]
+
+
+def main() -> None:
+    """Train one side and print its results as JSON."""
+    sides = {"ours": train_latentarium, "bare": train_bare_loop, "pythae": train_pythae}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("side", choices=list(sides))
+    parser.add_argument("pixels", help="an .npy file of uint8 images")
+    parser.add_argument("--images", type=int, default=50_000, help="training images")
+    parser.add_argument("--held-out", type=int, default=10_000, help="held-out images")
+    parser.add_argument("--epochs", type=int, default=5)
+    options = parser.parse_args()
+    pixels = np.load(options.pixels)[: options.images + options.held_out]
+    results = sides[options.side](Task(pixels, options.images, options.epochs))
+    images_seen = options.epochs * (options.images // BATCH_SIZE) * BATCH_SIZE
+    speed = images_seen / results["seconds"]
+    print(json.dumps({"side": options.side, **results, "images_per_second": speed}))
+
+
+def train_latentarium(task: Task) -> dict[str, float]:
+    """Train with latentarium, including its log, held-out losses, sample grids and checkpoints."""
+    from latentarium.config import (
+        AutoencoderConfig,
+        Config,
+        NetConfig,
+        OptimizerConfig,
+        TrainConfig,
+    )
+    from latentarium.data.arrays import RawData, to_data
+    from latentarium.data.batches import Batches
+    from latentarium.distributions import DiagonalGaussian
+    from latentarium.models.autoencoder import Autoencoder
+    from latentarium.rng import Noise
+    from latentarium.training import train
+
+    held_out = task.held_out
+    images: dict[str, object] = {"train": task.train, "validation": held_out, "test": held_out}
+    data = to_data(RawData(source="mnist", images=images, labels={}))
+    net = NetConfig(kind="mlp", width=HIDDEN, depth=1)
+    steps = task.epochs * task.images // BATCH_SIZE
+    config = Config(
+        name="fit",
+        model=AutoencoderConfig(
+            latent_dim=LATENT_DIM, posterior="gaussian", encoder=net, decoder=net
+        ),
+        optimizer=OptimizerConfig(learning_rate=1e-3, decay="constant"),
+        train=TrainConfig(
+            steps=steps, batch_size=BATCH_SIZE, log_every=steps // task.epochs,
+            sample_every=steps, checkpoint_every=steps, device="cpu",
+        ),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        run = train(config, Path(folder) / "run", data)
+        seconds = time.perf_counter() - started
+        model = run.load()
+    assert isinstance(model, Autoencoder)
+    # as much evaluation as pythae's pipeline does: all held-out images after each pass
+    started = time.perf_counter()
+    batches = Batches(data.validation, BATCH_SIZE, 0)
+    with torch.no_grad():
+        for k in range(task.epochs * batches.per_epoch):
+            model.loss(batches.draw(k), Noise(k))
+    evaluation = time.perf_counter() - started
+
+    def encode(x: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = model.encode((2 * x - 1).unflatten(1, (1, 28, 28)))
+        assert isinstance(posterior, DiagonalGaussian)
+        return posterior.mean, posterior.log_variance
+
+    def decode(z: Tensor) -> Tensor:
+        return ((model.decode(z) + 1) / 2).flatten(1)
+
+    return {
+        "seconds": seconds,
+        "evaluation": evaluation,
+        "elbo": elbo(encode, decode, task.held_out),
+    }
+
+
+def train_bare_loop(task: Task) -> dict[str, float]:
+    """Train with a minimal loop that does nothing else: the practical upper limit."""
+    from torch import nn
+
+    torch.manual_seed(0)
+    images = torch.from_numpy(task.train).flatten(1)
+    encoder = nn.Sequential(
+        nn.Linear(784, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 2 * LATENT_DIM)
+    )
+    decoder = nn.Sequential(
+        nn.Linear(LATENT_DIM, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 784)
+    )
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    started = time.perf_counter()
+    for _ in range(task.epochs):
+        order = torch.randperm(task.images)
+        for start in range(0, task.images - BATCH_SIZE + 1, BATCH_SIZE):
+            x = images[order[start : start + BATCH_SIZE]].float() / 255
+            mean, log_variance = encoder(x).chunk(2, 1)
+            z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+            logits = decoder(z)
+            distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+            rate = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
+            optimizer.zero_grad(set_to_none=True)
+            ((distortion + rate) / BATCH_SIZE).backward()
+            optimizer.step()
+    seconds = time.perf_counter() - started
+
+    def encode(x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = encoder(x).chunk(2, 1)
+        return mean, log_variance
+
+    bound = elbo(encode, lambda z: decoder(z).sigmoid(), task.held_out)
+    return {"seconds": seconds, "elbo": bound}
+
+
+def train_pythae(task: Task) -> dict[str, float]:
+    """Train with the pipeline of pythae 0.1.2 and its default network, which has these layers."""
+    from pythae.models import VAE, VAEConfig  # pyright: ignore[reportMissingImports]
+    from pythae.pipelines import TrainingPipeline  # pyright: ignore[reportMissingImports]
+    from pythae.trainers import BaseTrainerConfig  # pyright: ignore[reportMissingImports]
+
+    x = task.pixels.astype(np.float32) / 255
+    torch.manual_seed(0)
+    model = VAE(VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT_DIM, reconstruction_loss="bce"))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = BaseTrainerConfig(
+            output_dir=folder, num_epochs=task.epochs, learning_rate=1e-3, no_cuda=True,
+            per_device_train_batch_size=BATCH_SIZE, per_device_eval_batch_size=BATCH_SIZE,
+        )  # fmt: skip
+        pipeline = TrainingPipeline(model=model, training_config=settings)
+        started = time.perf_counter()
+        pipeline(train_data=x[: task.images], eval_data=x[task.images :])
+        seconds = time.perf_counter() - started
+
+    def encode(x: Tensor) -> tuple[Tensor, Tensor]:
+        output = model.encoder(x.unflatten(1, (1, 28, 28)))
+        return output.embedding, output.log_covariance
+
+    def decode(z: Tensor) -> Tensor:
+        return model.decoder(z).reconstruction.flatten(1)
+
+    model.eval()
+    return {"seconds": seconds, "elbo": elbo(encode, decode, task.held_out)}
+
+
+def elbo(encode: Encode, decode: Decode, pixels: np.ndarray) -> float:
+    """Return the mean ELBO in nats, with one draw per image.
+
+    A pixel's intensity is the probability of a 1, as in training.
+    """
+    x = torch.from_numpy(pixels).flatten(1).float() / 255
+    torch.manual_seed(0)
+    with torch.no_grad():
+        mean, log_variance = encode(x)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        distortion = F.binary_cross_entropy(decode(z), x, reduction="sum")
+        rate = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum()
+    return -float(distortion + rate) / len(x)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The conditional GAN's samples are as realistic as the GAN's."""
+
+from latentarium import charts
+from latentarium.data.dataset import to_float
+from latentarium.metrics.fidelity import density_coverage
+from latentarium.registry import register
+from latentarium.stats.measurement import Measurement
+from latentarium.tour.claim import Claim
+from latentarium.tour.context import SAMPLER_TITLES, TourContext
+from latentarium.tour.figures import COLUMNS
+from latentarium.tour.results import ClaimResult, Condition, Figure
+
+MAX_IMAGES = 5000
+"""Images behind density and coverage."""
+SHOWN = 6 * COLUMNS
+
+
+@register("claim", "realism")
+class Realism(Claim):
+    """Fréchet distance, density and coverage of the CGAN's samples, compared with the GAN's."""
+
+    systems = ("ae", "vae", "gan", "cgan")
+    order = 110
+
+    def measure(self, tour: TourContext) -> ClaimResult:
+        half = min(MAX_IMAGES, tour.n)
+        real = tour.test_features[:half]
+        by_sampler = {
+            name: density_coverage(real, tour.features[name][:half]) for name in SAMPLER_TITLES
+        }
+        reference = density_coverage(real, tour.test_features[-half:])
+        cgan = by_sampler["cgan"]
+        return ClaimResult(
+            title="And the image must be realistic too",
+            statement=(
+                "Showing the requested digit is not enough: the CGAN's images are as close to "
+                "real ones as those of a GAN, which is free to choose the digit."
+            ),
+            conditions=(
+                Condition(
+                    number=tour.frechet_distances["cgan"],
+                    relation="<=", threshold=tour.frechet_distances["gan"].value,
+                ),
+                Condition(
+                    number=Measurement(
+                        name="Coverage: real images with a CGAN image nearby", unit="share",
+                        value=cgan.coverage, interval=cgan.coverage_interval, n=half,
+                        extractor=tour.classifier.name, reference=reference.coverage,
+                    ),
+                    relation=">=", threshold=0.70,
+                ),
+            ),
+            evidence=(
+                *tour.frechet_distances.values(),
+                *(
+                    Measurement(name=f"Density, {SAMPLER_TITLES[name]}", value=value.density,
+                                n=half, reference=reference.density)
+                    for name, value in by_sampler.items()
+                ),
+                *(
+                    Measurement(name=f"Coverage, {SAMPLER_TITLES[name]}", value=value.coverage,
+                                n=half, unit="share", interval=value.coverage_interval,
+                                reference=reference.coverage)
+                    for name, value in by_sampler.items()
+                ),
+            ),
+            protocol=(
+                f"Fréchet distance of {tour.n:,} samples to the 10,000 test images on the "
+                f"classifier's {tour.test_features.shape[1]} features; interval by bootstrap; "
+                f"density and coverage (Naeem et al., 2020) with k = 5, n = {half:,}. This is not "
+                "FID, which needs Inception's features."
+            ),
+            explanation=(
+                "Smaller is better. The reference is the distance between two sets of real "
+                "images, so no model can be expected to be below it."
+            ),
+            figures=_distances_and_samples(tour),
+        )  # fmt: skip
+
+
+def _distances_and_samples(tour: TourContext) -> tuple[Figure, ...]:
+    distances = tour.frechet_distances
+    return (
+        Figure(
+            caption="Fréchet distance to real test images (smaller is better). The reference, "
+            f"real images against real images, is {distances['gan'].reference:.1f}.",
+            alt="Five bars; GAN and CGAN are the lowest.",
+            content=charts.bar_chart(
+                [SAMPLER_TITLES[name].replace(", ", ",\n") for name in distances],
+                [number.value for number in distances.values()],
+                [charts.SYSTEM_COLOURS[name.split("_")[0]] for name in distances],
+                "Fréchet distance",
+                intervals=[number.interval for number in distances.values()],
+                show="{:.1f}",
+            ),
+        ),
+        Figure(
+            caption="Real test images.",
+            alt="Sixty real digits.",
+            content=charts.image_grid(to_float(tour.data.test.images[:SHOWN]), COLUMNS),
+        ),
+        Figure(
+            caption="CGAN.",
+            alt="Sixty generated digits.",
+            content=charts.image_grid(tour.samples["cgan"][:SHOWN], COLUMNS),
+        ),
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The systems that the tour trains."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class System:
+    """One of the four systems that the report introduces.
+
+    Arguments:
+        name: What people call it.
+        description: What it is, in a sentence or two.
+    """
+
+    name: str
+    description: str
+
+
+SYSTEMS = {
+    "ae": System(
+        "Autoencoder",
+        "Encodes an image as 16 numbers and decodes the image from them. Nothing in its training "
+        "controls the space between the latents of the data.",
+    ),
+    "vae": System(
+        "VAE",
+        "Encodes each image as a small Gaussian, so that the latent space has no gaps and can be "
+        "sampled. Its images are blurred.",
+    ),
+    "gan": System(
+        "GAN",
+        "A generator makes images and a discriminator tells them from real ones; each improves "
+        "against the other. The class of an image can't be chosen.",
+    ),
+    "cgan": System(
+        "Conditional GAN",
+        "Both players see the label: an image must look real and show the requested digit.",
+    ),
+}
+"""The systems of the report, by the name of their run folder."""
+
+TRAINED = {
+    "ae": "ae_mnist",
+    "vae": "vae_mnist",
+    "gan": "gan_mnist",
+    "cgan": "cgan_mnist",
+    "vae_class": "vae_class_mnist",
+    "gan_ring": "gan_ring",
+    "vae_ring": "vae_ring",
+    "gan_grid": "gan_grid",
+    "vae_grid": "vae_grid",
+}
+"""The preset of each run that a claim can need, in the order of training."""
