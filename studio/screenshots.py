@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from playwright.sync_api import Page, ViewportSize, sync_playwright
@@ -23,6 +24,7 @@ from latentarium.studio.server import make_app
 
 CHROMIUM = "/usr/bin/chromium"
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TIMEOUT = 120_000
 """Milliseconds for what the page computes."""
 LAB_TRAINING = 25_000
@@ -81,9 +83,7 @@ def main() -> None:
     """Serve the models and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("views", nargs="*", help=f"{', '.join(VIEWS)} (default: all)")
-    parser.add_argument(
-        "--tour", type=Path, default=Path("tour"), help="the folder of `make tour`"
-    )
+    parser.add_argument("--runs", type=Path, default=Path("tour"), help="the folder of the runs")
     parser.add_argument("--out", type=Path, default=Path("docs/img"))
     options = parser.parse_args()
     missing = [name for name in ("cgan", "vae") if not (options.runs / name).is_dir()]
@@ -93,10 +93,13 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            context = browser.new_context(viewport=VIEWPORT, color_scheme=scheme, locale="en-GB")
-            for name in options.views or VIEWS:
-                view, wait = VIEWS[name]
+        contexts = {
+            scheme: browser.new_context(viewport=VIEWPORT, color_scheme=scheme, locale="en-GB")
+            for scheme in SCHEMES
+        }
+        for name in options.views or VIEWS:  # those of Train are last: they open more models
+            view, wait = VIEWS[name]
+            for scheme, context in contexts.items():
                 page = context.new_page()
                 page.goto(address + view)
                 page.wait_for_selector("html[data-ready=yes]", timeout=TIMEOUT)
