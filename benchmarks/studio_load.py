@@ -69,11 +69,12 @@ def requests_of(i: int) -> dict[str, list[Request]]:
         "prior check": [(f"{vae}/samples/prior?seed={i}", None)],
         "256 samples": [(f"{vae}/samples/pixels?{draw}", None),
                         (f"{vae}/samples/grid.png?{draw}", None)],
-        "assess 256 samples": [(f"{vae}/samples/opinion?{draw}", None)],
+        "assess 256 samples": [(f"{vae}/samples/assessment?{draw}", None)],
         "nearest training images of 256 samples": [(f"{vae}/samples/copies?{draw}", None)],
-        "assess a class Gaussian": [(f"{vae}/draws/verdict?of=class&label=3&seed={i}", None)],
-        "interpolate along the data": [(f"{vae}/ways?{path}", None),
-                                       (f"{vae}/ways/data.gif?{path}", None)],
+        "assess a class Gaussian": [
+            (f"{vae}/gaussian-samples/assessment?of=class&label=3&seed={i}", None)],
+        "interpolate along the data": [(f"{vae}/interpolations?{path}", None),
+                                       (f"{vae}/interpolations/data.gif?{path}", None)],
         "evaluate a run": [(f"{vae}/measuring", {})] if i == 0 else [("/api/measuring", None)],
     }  # fmt: skip
 

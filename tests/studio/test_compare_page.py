@@ -159,11 +159,11 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
     shares = {}
     for model in (AE, VAE, GAN):
         expected = describe_prior(served.registry[model].latent_map, 7)
-        shares[model] = expected["off"]["share"]
+        shares[model] = expected["off_data"]["share"]
         page.get_by_test_id(f"prior-summary-{model}").wait_for()
         text = page.get_by_test_id(f"prior-scores-{model}").inner_text()
         assert f"{expected['classes']} of 3 classes" in text
-        assert f"{100 * expected['sure']['share']:.0f} % [" in text.replace("100.0", "100")
+        assert f"{100 * expected['confident']['share']:.0f} % [" in text.replace("100.0", "100")
         first = float(text.split("\n")[text.split("\n").index(UNUSUAL_ROW[model]) + 1].split()[0])
         assert first == pytest.approx(100 * shares[model], abs=0.51)
     assert "unlike real images" in text  # the GAN has no encoder

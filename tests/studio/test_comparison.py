@@ -148,7 +148,7 @@ def test_runs_are_evaluated_one_at_a_time_with_progress(measuring, tmp_path, mon
         measuring.add(3, tmp_path)
     stop.touch()
     found = wait(measuring)  # the queue continues without requests
-    assert (found["model"], found["finished"], found["troubles"]) == (2, 3, {})
+    assert (found["model"], found["finished"], found["failures"]) == (2, 3, {})
 
 
 def test_waiting_runs_can_be_removed(measuring, tmp_path, monkeypatch):
@@ -167,16 +167,16 @@ def test_waiting_runs_can_be_removed(measuring, tmp_path, monkeypatch):
 
 def test_failed_evaluation_has_a_reason_and_the_others_continue(measuring, tmp_path, monkeypatch):
     measuring.add(0, tmp_path / "nowhere")
-    assert wait(measuring)["troubles"][0]
+    assert wait(measuring)["failures"][0]
     instead(monkeypatch, "raise SystemExit(3)")
     measuring.add(0, tmp_path)
     measuring.add(1, tmp_path)
-    assert [*wait(measuring)["troubles"]] == [0, 1]  # the others are evaluated all the same
-    assert "3" in measuring.state()["troubles"][1]
+    assert [*wait(measuring)["failures"]] == [0, 1]  # the others are evaluated all the same
+    assert "3" in measuring.state()["failures"][1]
     measuring.processes.folder = tmp_path / "d.txt"
     measuring.processes.folder.touch()  # a file, not a folder
     measuring.add(0, tmp_path)
-    assert wait(measuring)["troubles"][0]
+    assert wait(measuring)["failures"][0]
 
 
 def test_evaluations_run_the_command_line(measuring, tmp_path, monkeypatch):

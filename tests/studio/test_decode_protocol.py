@@ -44,7 +44,7 @@ def test_reply_has_pixels_channels_last_and_scores(shape):
     answer = reply(format_reply(parsed, pixels, scores))
     assert (answer["id"], answer["ok"]) == (7, True)
     np.testing.assert_array_equal(answer["pixels"], pixels.transpose(0, 2, 3, 1))
-    np.testing.assert_array_equal(answer["trust"], scores)
+    np.testing.assert_array_equal(answer["scores"], scores)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_malformed_request_is_refused_with_code(content, code):
 
 def test_error_reply_has_message_and_id():
     answer = reply(format_error(request_id(request([[0, 0]], number=9)), "No. Bad."))
-    assert (answer["id"], answer["ok"], answer["sentence"]) == (9, False, "No. Bad.")
+    assert (answer["id"], answer["ok"], answer["error"]) == (9, False, "No. Bad.")
     assert request_id(b"abc") == 0
 
 

@@ -188,7 +188,7 @@ def test_the_search_shows_its_steps_and_result(page, served):
     assert len(page.locator("[data-testid=curve] polyline").get_attribute("points").split()) > 2
     code = page.get_by_test_id("code-python").inner_text()
     assert "image = latent_map.image(355)[None]" in code
-    assert "found = invert(model, image, seed=3)" in code
+    assert "inversion = latent_map.invert(image, seed=3)" in code
     end = grey(page, "found")
     page.get_by_label("Replay").fill("0")
     wait_idle(page)

@@ -114,7 +114,7 @@ def test_decode_at_uses_the_requested_plane(latent_map):
      ("i3_i4_i99999", "unknown-image"), ("i3_i4_c3", "unknown-class"), ("x" * 101, "")],
 )  # fmt: skip
 def test_invalid_plane_names_are_refused(name, code, client, latent_map):
-    for path in ("plane", "map", "ways"):
+    for path in ("plane", "map", "interpolations"):
         assert get(client, path, plane=name, a="i0", b="i1").status_code == 422
     if code:  # longer names are refused by the routes
         with raises_code(code):
@@ -127,7 +127,9 @@ def test_invalid_plane_names_are_refused(name, code, client, latent_map):
 
 def test_gaussian_routes_return_the_latents_of_the_map(client, latent_map):
     def told(**query):
-        return np.frombuffer(get(client, "draws", **query).content, "<f4").reshape(400, -1)
+        return np.frombuffer(get(client, "gaussian-samples", **query).content, "<f4").reshape(
+            400, -1
+        )
 
     given = {"seed": 5, "temperature": 0.5}
     np.testing.assert_array_equal(
@@ -153,7 +155,7 @@ def test_class_samples_are_on_the_data_and_samples_of_one_gaussian_are_not(laten
     split.encoded.latents = 0.1 * torch.randn(len(labels), latent_map.model.latent_dim) + apart
     split.encoded.held_out_latents = split.latents[:50] + 0.01
     own, one = (
-        describe_gaussian(split, z)["off"]["share"]
+        describe_gaussian(split, z)["off_data"]["share"]
         for z in (split.class_latents(0), split.gaussian_latents())
     )
     assert own < 0.3
@@ -172,16 +174,22 @@ def test_assessment_counts_samples_of_the_right_class(latent_map, monkeypatch):
         latent_map.decoder, "classifier", SimpleNamespace(probabilities=probabilities)
     )
     found = describe_gaussian(latent_map, latent_map.class_latents(1), 1)
-    assert found["judged"]["share"] == found["sure"]["share"] == 0.5
-    assert found["judged"]["low"] < 0.5 < found["judged"]["high"]
-    assert found["usual"]["n"] == int((latent_map.data.validation.labels == 1).sum())
-    assert describe_gaussian(latent_map, latent_map.gaussian_latents())["judged"] is None
+    assert found["right_class"]["share"] == found["confident"]["share"] == 0.5
+    assert found["right_class"]["low"] < 0.5 < found["right_class"]["high"]
+    assert found["held_out"]["n"] == int((latent_map.data.validation.labels == 1).sum())
+    assert describe_gaussian(latent_map, latent_map.gaussian_latents())["right_class"] is None
 
 
 def test_assessment_without_a_classifier_has_no_class_shares(client):
-    found = get(client, "draws/verdict", of="class", label=2).json()
-    assert (found["n"], found["sure"], found["judged"]) == (400, None, None)
-    assert 0 <= found["off"]["low"] <= found["off"]["share"] <= found["off"]["high"] <= 1
+    found = get(client, "gaussian-samples/assessment", of="class", label=2).json()
+    assert (found["n"], found["confident"], found["right_class"]) == (400, None, None)
+    assert (
+        0
+        <= found["off_data"]["low"]
+        <= found["off_data"]["share"]
+        <= found["off_data"]["high"]
+        <= 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,17 +199,17 @@ def test_assessment_without_a_classifier_has_no_class_shares(client):
      {"of": "own", "plane": "i0"}, {"of": "all", "seed": 2**32}],
 )  # fmt: skip
 def test_invalid_gaussians_are_refused(query, client):
-    for path in ("draws", "draws/verdict"):
+    for path in ("gaussian-samples", "gaussian-samples/assessment"):
         assert get(client, path, **query).status_code == 422
 
 
 def test_extremely_thin_ellipse_gives_finite_latents(client):
-    answer = get(client, "draws", of="own", major=1e6, minor=1e-300, angle=0.7)
+    answer = get(client, "gaussian-samples", of="own", major=1e6, minor=1e-300, angle=0.7)
     assert np.isfinite(np.frombuffer(answer.content, "<f4")).all()
 
 
 def test_class_gaussians_need_an_encoder_and_labels(client, latent_map):
-    assert get(client, "draws", GAN, of="all").status_code == 404
+    assert get(client, "gaussian-samples", GAN, of="all").status_code == 404
     images, _ = tiny_arrays(400)
     bare = LatentMap(latent_map.model, la.load_data(images))
     assert bare.gaussians is None
@@ -215,7 +223,7 @@ def test_class_gaussians_need_an_encoder_and_labels(client, latent_map):
 
 
 def test_path_route_returns_the_interpolations_of_the_map(client, latent_map):
-    told = get(client, "ways", a="i3", b="0.5,-1.25", steps=8).json()
+    told = get(client, "interpolations", a="i3", b="0.5,-1.25", steps=8).json()
     a, b = latent_map.named_latent("i3"), latent_map.named_latent("0.5,-1.25")
     torch.testing.assert_close(a, latent_map.latents[3])
     assert float(latent_map.plane.distance(b[None])) < 1e-5
@@ -224,29 +232,29 @@ def test_path_route_returns_the_interpolations_of_the_map(client, latent_map):
         "spherical": slerp(a, b, 8),
         "data": latent_map.interpolate(a, b, 8, "data"),
     }
-    assert [one["name"] for one in told["ways"]] == list(expected)
-    for one in told["ways"]:
+    assert [one["name"] for one in told["paths"]] == list(expected)
+    for one in told["paths"]:
         np.testing.assert_array_equal(np.array(one["z"], np.float32), expected[one["name"]])
         np.testing.assert_array_equal(
             np.array([one["z"][0], one["z"][-1]], np.float32), np.stack([a, b])
         )
-    assert told["graph_codes"] == len(latent_map.latents)
+    assert told["graph_size"] == len(latent_map.latents)
 
 
 def test_paths_of_a_model_without_encoder_join_points_of_the_lattice(client, registry):
-    told = get(client, "ways", GAN, a="0,0", b="3.5,2").json()
-    assert [one["name"] for one in told["ways"]] == ["linear", "spherical"]
+    told = get(client, "interpolations", GAN, a="0,0", b="3.5,2").json()
+    assert [one["name"] for one in told["paths"]] == ["linear", "spherical"]
     z = registry[GAN].latent_map.encoded.lattice(torch.tensor([[0, 0], [3.5, 2]]))
     np.testing.assert_array_equal(np.array(told["ends"], np.float32), z)
-    assert get(client, "ways", GAN, a="i0", b="3.5,2").status_code == 422
-    assert get(client, "ways/data.gif", GAN, a="0,0", b="3.5,2").status_code == 422
+    assert get(client, "interpolations", GAN, a="i0", b="3.5,2").status_code == 422
+    assert get(client, "interpolations/data.gif", GAN, a="0,0", b="3.5,2").status_code == 422
 
 
 def test_failed_interpolation_has_a_message_and_the_others_remain(client, latent_map, monkeypatch):
     monkeypatch.setattr(latent_map.plane.origin, "data", torch.zeros_like(latent_map.plane.origin))
-    told = get(client, "ways", a="1,0", b="-1,0").json()
-    linear, spherical, data = told["ways"]
-    assert "opposite" in spherical["sentence"]
+    told = get(client, "interpolations", a="1,0", b="-1,0").json()
+    linear, spherical, data = told["paths"]
+    assert "opposite" in spherical["error"]
     assert linear["z"]
     assert data["z"]
 
@@ -257,13 +265,13 @@ def test_failed_interpolation_has_a_message_and_the_others_remain(client, latent
      {"steps": 1}, {"steps": 65}, {"a": "0," * 60}, {"b": "i0_c1_c2"}],
 )  # fmt: skip
 def test_invalid_ends_of_paths_are_refused(query, client):
-    for path in ("ways", "ways/linear.gif"):
+    for path in ("interpolations", "interpolations/linear.gif"):
         assert get(client, path, **{"a": "i0", "b": "i1", **query}).status_code == 422
 
 
 def test_path_gif_runs_back_and_forth_without_smoothing(client, registry):
     latent_map = registry[GAN].latent_map
-    answer = get(client, "ways/spherical.gif", GAN, a="0,0", b="1,2", steps=4, label=2)
+    answer = get(client, "interpolations/spherical.gif", GAN, a="0,0", b="1,2", steps=4, label=2)
     assert answer.headers["content-type"] == "image/gif"
     assert 'filename="my-run-spherical-0-0-1-2.gif"' in answer.headers["content-disposition"]
     z = slerp(*latent_map.encoded.lattice(torch.tensor([[0, 0], [1, 2]])), steps=4)
@@ -277,7 +285,10 @@ def test_path_gif_runs_back_and_forth_without_smoothing(client, registry):
         small = large[::21, ::21]
         np.testing.assert_array_equal(large, small.repeat(21, 0).repeat(21, 1))
         assert np.abs(small.astype(int) - pixels[step, 0]).max() <= 1
-    assert get(client, "ways/spherical.gif", GAN, a="0,0", b="1,2", label=3).status_code == 422
+    assert (
+        get(client, "interpolations/spherical.gif", GAN, a="0,0", b="1,2", label=3).status_code
+        == 422
+    )
 
 
 def test_path_gif_keeps_colours():

@@ -30,7 +30,7 @@ def run(page, latent_map):
     """Run the copied Python on the images of the test."""
     code = page.get_by_test_id("code-python").inner_text()
     loads = next(line for line in code.splitlines() if "load_data" in line)
-    code = code.replace(loads, "latent_map = LatentMap(model, data)")
+    code = code.replace(loads, "latent_map = la.LatentMap(model, data)")
     found = {"data": latent_map.data}
     exec(code, found)
     return found["images"]
@@ -121,7 +121,7 @@ def test_dragging_a_handle_needs_no_request_but_the_decoding(page, served):
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     there = address(page)
-    assert [url for url in asked if "/api/" in url and "verdict" not in url] == []
+    assert [url for url in asked if "/api/" in url and "assessment" not in url] == []
     x, y, major, minor, angle = (
         float(there[f"gauss.{key}"]) for key in ("x", "y", "major", "minor", "angle")
     )

@@ -43,11 +43,11 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
         f"{int((seen == 1).sum())} of 16 match the" in page.get_by_test_id("summary").inner_text()
     )
     badges = page.locator("[data-testid=grid] button")
-    for i, judged_as in enumerate(seen.tolist()):
+    for i, predicted in enumerate(seen.tolist()):
         badge = badges.nth(i)
-        assert str(judged_as) in badge.inner_text()
-        assert ("mismatch" in (badge.get_attribute("class") or "")) == (judged_as != 1)
-        if judged_as != 1:
+        assert str(predicted) in badge.inner_text()
+        assert ("mismatch" in (badge.get_attribute("class") or "")) == (predicted != 1)
+        if predicted != 1:
             assert "✗" in badge.inner_text()
     drawn = draw(latent_map, SampleRequest(n=16, seed=5, truncation=0.5, label="1"))
     said = assess_each(latent_map, drawn)
@@ -97,7 +97,8 @@ def test_an_autoencoder_samples_from_the_gaussian_of_a_class(page, served):
     wait_for_summary(page, "of 16 match the requested class")
     assert "the Gaussian of 2" in page.locator(".controls").inner_text()
     code = page.get_by_test_id("code-python").inner_text()
-    assert "gaussian = class_gaussian(model, la.load_data(" in code
+    assert "latent_map = la.LatentMap(model, la.load_data(" in code
+    assert 'latent_map.sample_class("2", 16, ' in code
     assert "--gaussian 2" in page.get_by_test_id("code-command").inner_text()
 
 

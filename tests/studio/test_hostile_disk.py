@@ -139,8 +139,8 @@ def test_run_with_truncated_weights_is_listed_but_not_shown(client, runs, npz):
     weights.write_bytes(weights.read_bytes()[:200])
     answer = client.post("/api/runs/torn/show")
     assert answer.json()["model"] is None
-    assert "runs/torn" in answer.json()["why"]
-    assert "private" not in answer.json()["why"]
+    assert "runs/torn" in answer.json()["reason"]
+    assert "private" not in answer.json()["reason"]
     assert [info["name"] for info in client.get("/api/runs").json()] == ["torn"]
 
 

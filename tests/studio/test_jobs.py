@@ -268,7 +268,7 @@ def test_follower_reports_changes_and_continues_where_a_client_stopped(done):
     assert parse_events(moving.poll()) == [("state", {"step": 2}, None)]  # without a new log row
     # the client has more lines than the log: another run has taken the name
     name, _, number = parse_events(new_follower(9).poll())[0]
-    assert (name, number) == ("over", "0")
+    assert (name, number) == ("restart", "0")
     assert [row["step"] for row in parse_events(new_follower(9).poll())[1][1]] == [10, 20, 30, 40]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from latentarium.studio.lab.lab import Lab
+from latentarium.studio.lab import Lab
 from support.browser import BROWSER_MARKS, address, canvas_summary, open_page, wait_idle
 
 pytestmark = BROWSER_MARKS

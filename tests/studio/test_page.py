@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from latentarium.latent import gap_layer
 from latentarium.latent.calibration import levels_of
 from support.browser import (
     BROWSER_MARKS,
@@ -124,8 +123,9 @@ def test_map_shows_points_and_class_gaussians(page, served):
 
 
 def test_each_gap_layer_is_painted_and_kept_in_the_address(page, served, monkeypatch):
-    for turn in ("AT_ONCE", "FEW"):
-        monkeypatch.setattr(gap_layer, turn, 512)  # no other request waits
+    layers = served.registry[0].latent_map.gap_layers
+    for size in ("chunk_size", "stretch_chunk_size"):
+        monkeypatch.setattr(layers, size, 512)  # no other request waits
     open_page(page, served)
     assert page.get_by_test_id("gaps").is_hidden()
     painted = []
@@ -188,7 +188,7 @@ def test_gap_layer_is_hidden_while_another_is_computed(page, served):
         page.wait_for_timeout(20)
     held[0].continue_()
     page.get_by_test_id("gaps").wait_for()
-    wait_idle(page)
+    page.get_by_role("status").locator("progress").wait_for(state="detached")
     assert page.get_by_role("status").inner_text() == ""
 
 

@@ -61,16 +61,16 @@ def test_the_map_shrinks_for_the_strips_and_stays_complete(page, served):
 def test_unusual_steps_of_a_path_are_named(page, served):
     open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "linear")
-    trust = served.registry[0].latent_map.decode_scored(
+    decoded = served.registry[0].latent_map.decode_scored(
         served.registry[0].latent_map.named_latent("300,300")[None]
     )
-    assert float(levels_of(trust.scores)) == 0  # more unusual than every held-out image
-    said = page.get_by_test_id("path-straight").get_by_test_id("unusual-steps").inner_text()
+    assert float(levels_of(decoded.scores)) == 0  # more unusual than every held-out image
+    said = page.get_by_test_id("path-linear").get_by_test_id("unusual-steps").inner_text()
     assert said.startswith("unusual at step")
     assert said.endswith("8")
     open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=i3&p.steps=8")
     frames(page, "linear")
-    stays = page.get_by_test_id("path-straight").get_by_test_id("unusual-steps").inner_text()
+    stays = page.get_by_test_id("path-linear").get_by_test_id("unusual-steps").inner_text()
     assert stays == "typical of the data throughout"
 
 
@@ -93,7 +93,7 @@ def test_frames_are_selected_and_played(page, served):
 def test_a_strip_is_one_tab_stop_with_arrow_keys(page, served):
     open_page(page, served, AE)
     shown = frames(page, "linear")
-    section = page.get_by_test_id("path-straight")
+    section = page.get_by_test_id("path-linear")
     assert section.locator(".frames button[tabindex='0']").count() == 1
     section.get_by_role("button", name="Step 3 of 8").click()
     page.keyboard.press("ArrowRight")

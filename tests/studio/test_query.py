@@ -110,7 +110,7 @@ def test_location_and_inversion_use_the_requested_plane(client, registry):
     assert found["off_plane"] == pytest.approx(float(plane.distance(z)), abs=1e-5)
     answer = client.post("/api/models/1/invert?plane=c0_c1_i5", json=content)
     said = [json.loads(line) for line in answer.text.splitlines()]
-    place = [line for line in said if "step" in line][-1]["place"]
+    place = [line for line in said if "step" in line][-1]["point"]
     z = torch.tensor([said[-1]["z"]])
     np.testing.assert_allclose(place, plane.project(z)[0], atol=1e-5)
     for path in ("encode", "invert"):
@@ -120,8 +120,8 @@ def test_location_and_inversion_use_the_requested_plane(client, registry):
 def test_noise_has_level_zero(client):
     said = {"pixels": text(noise())}
     found = client.post("/api/models/0/encode", json=said).json()
-    assert found["trust"][SCORE_COLUMNS.index("error_rarity")] == 1
-    assert found["trust"][SCORE_COLUMNS.index("level")] == 0
+    assert found["scores"][SCORE_COLUMNS.index("error_rarity")] == 1
+    assert found["scores"][SCORE_COLUMNS.index("level")] == 0
     assert client.post("/api/models/2/encode", json=said).status_code == 422
 
 
@@ -150,14 +150,14 @@ def test_inversion_stream_ends_with_the_result_of_invert(client, registry):
     assert steps[-1]["error"] == pytest.approx(float(same.error))
     assert steps[-1]["label"] == 1
     assert torch.equal(pixels(steps[-1]["image"])[..., 0], to_uint8(same.image)[0, 0])
-    assert steps[-1]["place"] is None
-    assert 0 <= steps[-1]["length"] <= 1
-    assert said[-1]["searched"] == NUM_BASELINE
-    assert said[-1]["as_well_as"] > 0.9  # its own sample
+    assert steps[-1]["point"] is None
+    assert 0 <= steps[-1]["norm_percentile"] <= 1
+    assert said[-1]["num_measured"] == NUM_BASELINE
+    assert said[-1]["share_not_better"] > 0.9  # its own sample
     lost = lines(client, CGAN, pixels=text(noise()), label=0)
-    assert lost[-1]["as_well_as"] == 0
+    assert lost[-1]["share_not_better"] == 0
     assert [line for line in lost if "step" in line][-1]["label"] == 0
-    assert not any("compared" in line for line in lost)  # the baseline is measured once
+    assert not any("baseline_share" in line for line in lost)  # the baseline is measured once
 
 
 def test_baseline_is_the_inversion_error_of_held_out_images(registry):
@@ -179,12 +179,12 @@ def test_baseline_is_the_inversion_error_of_held_out_images(registry):
 def test_inversion_steps_have_points_on_the_map(client, registry):
     latent_map = registry[AE].latent_map
     said = lines(client, AE, pixels=text(latent_map.image(5)))
-    place = [line for line in said if "step" in line][-1]["place"]
+    place = [line for line in said if "step" in line][-1]["point"]
     z = torch.tensor([said[-1]["z"]])
     np.testing.assert_allclose(place, latent_map.plane.project(z)[0], atol=1e-5)
-    assert said[-1]["searched"] > 0
+    assert said[-1]["num_measured"] > 0
     assert [line for line in said if "step" in line][-1][
-        "length"
+        "norm_percentile"
     ] is None  # the posterior is a point
 
 

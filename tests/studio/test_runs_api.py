@@ -67,7 +67,7 @@ def test_training_is_started_paused_stopped_and_shown(client, folder):
     after_restart = make_app(ModelRegistry(), runs=folder)
     with TestClient(after_restart, base_url=ADDRESS) as later:
         assert later.get("/api/runs/mine").json()["state"] == "stopped"
-        assert later.post("/api/runs/mine/show").json() == {"model": 0, "why": ""}
+        assert later.post("/api/runs/mine/show").json() == {"model": 0, "reason": ""}
         assert [model["name"] for model in later.get("/api/models").json()] == ["mine"]
         assert later.get("/api/runs/mine").json()["model"] == 0
 
@@ -114,7 +114,7 @@ def test_finished_run_is_described_with_its_samples(client, folder):
     assert client.get("/api/runs/gan/duality-gap").json()["snapshots"] == {}
     shown = client.post("/api/runs/gan/show").json()  # its images were given as arrays
     assert shown["model"] is None
-    assert shown["why"]
+    assert shown["reason"]
 
 
 def test_unknown_run_is_not_found(client):
@@ -127,7 +127,7 @@ def test_unknown_run_is_not_found(client):
 def test_choices_describe_every_preset(client):
     choices = client.get("/api/choices").json()
     assert [preset["name"] for preset in choices["presets"]] == list(presets.all_presets())
-    assert all(preset["words"] and preset["kind"] for preset in choices["presets"])
+    assert all(preset["description"] and preset["kind"] for preset in choices["presets"])
     assert "mnist" in choices["data"]
 
 

@@ -111,8 +111,8 @@ def test_class_gaussian_is_fitted_to_the_latents_of_the_class(client, registry):
     gaussian = class_gaussian(latent_map.model, latent_map.data, 2)
     own = encode(latent_map.model, latent_map.data.train)[latent_map.data.train.labels == 2]
     torch.testing.assert_close(gaussian.mean, own.double().mean(0))
-    said = drawn(client, VAE, "opinion", n=32, way="gaussian", label="2").json()
-    assert said["asked"] == [2] * 32
+    said = drawn(client, VAE, "assessment", n=32, way="gaussian", label="2").json()
+    assert said["requested"] == [2] * 32
 
 
 def test_label_and_gaussian_exclude_each_other(registry, tmp_path, capsys):
@@ -132,23 +132,25 @@ def latents_and_weights(latent_map, n, seed):
 
 
 def test_assessment_has_the_classes_and_scores_of_each_sample(client, registry):
-    said = drawn(client, CGAN, "opinion", n=16, seed=2).json()
+    said = drawn(client, CGAN, "assessment", n=16, seed=2).json()
     latent_map = registry[CGAN].latent_map
-    sure, judged = latent_map.classifier.probabilities(latent_map.model.sample(16, seed=2)).max(1)
-    assert said["judged"] == judged.tolist()
-    np.testing.assert_allclose(said["sure"], sure, atol=1e-4)
+    confidence, predicted = latent_map.classifier.probabilities(
+        latent_map.model.sample(16, seed=2)
+    ).max(1)
+    assert said["predicted"] == predicted.tolist()
+    np.testing.assert_allclose(said["confidence"], confidence, atol=1e-4)
     asked = latent_map.model.latents(16, seed=2)[1]
-    assert said["asked"] == asked.tolist()  # drawn at random
-    assert 0 <= said["usually_off"] <= 0.05
-    assert 0 <= said["usually_sure"] <= 1
-    trust = latent_map.decode_scored(*latents_and_weights(latent_map, 16, 2)).scores
-    np.testing.assert_allclose(np.array(said["trust"], float), trust, rtol=1e-3, atol=1e-4)
-    assert said["trust"][0][SCORE_COLUMNS.index("distance")] is None  # no encoder
-    blended = drawn(client, CGAN, "opinion", n=4, label="0:0.5,1:0.5").json()
-    assert blended["asked"] is None  # a blend is not one class
-    ae = drawn(client, AE, "opinion", n=16).json()
-    assert len(ae["trust"]) == 16
-    assert ae["asked"] is None
+    assert said["requested"] == asked.tolist()  # drawn at random
+    assert 0 <= said["held_out_off_data"] <= 0.05
+    assert 0 <= said["held_out_confident"] <= 1
+    scores = latent_map.decode_scored(*latents_and_weights(latent_map, 16, 2)).scores
+    np.testing.assert_allclose(np.array(said["scores"], float), scores, rtol=1e-3, atol=1e-4)
+    assert said["scores"][0][SCORE_COLUMNS.index("distance")] is None  # no encoder
+    blended = drawn(client, CGAN, "assessment", n=4, label="0:0.5,1:0.5").json()
+    assert blended["requested"] is None  # a blend is not one class
+    ae = drawn(client, AE, "assessment", n=16).json()
+    assert len(ae["scores"]) == 16
+    assert ae["requested"] is None
 
 
 def test_copies_have_distance_zero_and_test_images_that_of_held_out_images(registry):
@@ -183,7 +185,7 @@ def test_copies_route_returns_numbers_of_images_on_the_map(client, registry):
      (VAE, {"way": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}), (GAN, {"truncation": "nan"}),
      (GAN, {"seed": -1}), (GAN, {"seed": 2**70}), (GAN, {"way": "luck"})],
 )  # fmt: skip
-@pytest.mark.parametrize("what", ["pixels", "opinion", "grid.png"])
+@pytest.mark.parametrize("what", ["pixels", "assessment", "grid.png"])
 def test_invalid_sample_requests_are_refused(client, model, wish, what):
     answer = client.get(f"/api/models/{model}/samples/{what}", params=wish)
     assert answer.status_code == 422
@@ -222,17 +224,23 @@ def test_prior_assessment_has_shares_classes_and_distance(client, registry):
         label = [i % 3 for i in range(400)] if model == CGAN else None
         images = to_uint8(latent_map.model.sample(400, label, seed=3))
         most = latent_map.classifier.probabilities(images).max(1)
-        assert found["sure"]["share"] == pytest.approx(float((most.values >= 0.9).double().mean()))
-        assert found["sure"]["low"] <= found["sure"]["share"] <= found["sure"]["high"]
+        assert found["confident"]["share"] == pytest.approx(
+            float((most.values >= 0.9).double().mean())
+        )
+        assert (
+            found["confident"]["low"] <= found["confident"]["share"] <= found["confident"]["high"]
+        )
         assert found["classes"] == len(most.indices.unique())
         assert (found["distance"] is None) == (model != AE)
-        assert found["off"]["low"] <= found["off"]["share"] <= found["off"]["high"]
-        assert found["usual"]["off"]["share"] <= 0.05  # few held-out images are off the data
+        assert found["off_data"]["low"] <= found["off_data"]["share"] <= found["off_data"]["high"]
+        assert (
+            found["held_out"]["off_data"]["share"] <= 0.05
+        )  # few held-out images are off the data
     real = registry[GAN].latent_map.classifier.probabilities(
         registry[GAN].latent_map.data.validation.images
     )
-    usual = found["usual"]["sure"]["share"]
-    assert usual == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
+    expected = found["held_out"]["confident"]["share"]
+    assert expected == pytest.approx(float((real.amax(1) >= 0.9).double().mean()))
     assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
 
 
@@ -246,9 +254,9 @@ def test_latents_far_from_the_prior_are_detected(registry):
         latent_map.encoded.latents = torch.randn(3000, size, generator=noise) + moved
         latent_map.encoded.held_out_latents = torch.randn(1000, size, generator=noise) + moved
         found = describe_prior(latent_map, 0)
-        shares.append(found["off"])
+        shares.append(found["off_data"])
         distances.append(found["distance"])
     assert shares[0]["low"] <= 0.02
     assert shares[1]["low"] > 0.9
-    assert distances[0]["low"] <= distances[0]["floor_high"]
+    assert distances[0]["low"] <= distances[0]["reference_high"]
     assert distances[1]["value"] == pytest.approx(9, rel=0.1)  # of 64 directions

@@ -251,10 +251,8 @@ def test_damaged_snapshot_is_refused_and_the_others_remain(runs, data, tmp_path)
     folder = Path(shutil.copytree(runs[0].folder, tmp_path / "r"))
     (folder / "snapshots" / "000000001.safetensors").write_bytes(b"torn")
     latent_map = LatentMap(runs[0].load(), data)
-    exhibit = LoadedModel(name="r", folder="r", kind="VAE", latent_map=latent_map, run=Run(folder))
-    with TestClient(
-        make_app(ModelRegistry([exhibit])), base_url="http://127.0.0.1:8765"
-    ) as client:
+    loaded = LoadedModel(name="r", folder="r", kind="VAE", latent_map=latent_map, run=Run(folder))
+    with TestClient(make_app(ModelRegistry([loaded])), base_url="http://127.0.0.1:8765") as client:
         answer = client.get("/api/models/0/snapshots/2")
         assert answer.status_code == 422
         assert answer.text

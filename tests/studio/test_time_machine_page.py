@@ -106,7 +106,7 @@ def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served):
     code = page.get_by_test_id("code-python").inner_text()
     assert "run.load(1)" in code
     # the images were arrays, which the copied code can't load
-    code = code.replace(served.registry[0].data_code(), "data")
+    code = code.replace("from_run(run, ", "from_run(run, data, ")
     names["data"] = served.registry[0].latent_map.data
     exec(code, names)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)

@@ -121,16 +121,16 @@ def served(tmp_path_factory):
     assert (STATIC / "index.html").is_file(), "the page isn't built; run pip install --editable ."
     images, labels = tiny_arrays(400)
     data = la.load_data(images, labels)
-    exhibits = []
+    models = []
     for name, kind in (("ae_debug", "autoencoder"), ("vae_debug", "VAE"),
                        ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN")):  # fmt: skip
         run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
         folder = str(run.folder)
         latent_map = LatentMap(run.load(), data)
-        exhibits.append(
+        models.append(
             LoadedModel(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
         )
-    registry = ModelRegistry(exhibits)
+    registry = ModelRegistry(models)
     prepare(registry).join()
     studio = StudioServer(registry)
     yield studio

@@ -7,24 +7,24 @@ import struct
 import numpy as np
 
 
-def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None, moment=0) -> bytes:
+def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None, snapshot=0) -> bytes:
     """Return a request; `n` and `flag` replace the right values of the header."""
     rows = np.atleast_2d(np.asarray(rows, "<f4"))
     extra = b"" if labels is None else np.asarray(labels, "<f4").tobytes()
     flag = int(labels is not None) if flag is None else flag
     n = len(rows) if n is None else n
-    return struct.pack("<IBBHBxH", number, model, kind, n, flag, moment) + rows.tobytes() + extra
+    return struct.pack("<IBBHBxH", number, model, kind, n, flag, snapshot) + rows.tobytes() + extra
 
 
 def reply(content: bytes) -> dict:
     """Parse a reply."""
     number, ok, kind, n, height, width, channels = struct.unpack_from("<IBBHHHB", content)
     if not ok:
-        return {"id": number, "ok": False, "sentence": content[16:].decode()}
+        return {"id": number, "ok": False, "error": content[16:].decode()}
     size = n * height * width * channels
     pixels = np.frombuffer(content, np.uint8, size, 16).reshape(n, height, width, channels)
-    trust = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 9)
-    return {"id": number, "ok": True, "kind": kind, "pixels": pixels, "trust": trust}
+    scores = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 9)
+    return {"id": number, "ok": True, "kind": kind, "pixels": pixels, "scores": scores}
 
 
 def layer(text: str) -> np.ndarray:

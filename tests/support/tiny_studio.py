@@ -18,31 +18,31 @@ KINDS = {"ae_debug": "autoencoder", "vae_debug": "VAE", "cgan_debug": "condition
 def open_models(make_folder, n: int, *names: str) -> list[LoadedModel]:
     """Train models of n tiny images for a few steps, one for each preset, and open them."""
     data = la.load_data(*tiny_arrays(n))
-    exhibits = []
+    models = []
     for name in names:
         run = la.train(presets.get(name), make_folder(name) / "r", data)
         latent_map = LatentMap(run.load(), data)
-        exhibits.append(
+        models.append(
             LoadedModel(name=name, folder="r", kind=KINDS[name], latent_map=latent_map, run=run)
         )
-    return exhibits
+    return models
 
 
 def with_classifier(registry) -> tuple[ModelRegistry, Classifier]:
     """Open the same models with a classifier of their images."""
-    judge = train_classifier(registry[0].latent_map.data, steps=60, checks=2)
-    exhibits = []
+    classifier = train_classifier(registry[0].latent_map.data, steps=60, checks=2)
+    models = []
     for old in registry:
         latent_map = LatentMap(old.latent_map.model, old.latent_map.data)
-        latent_map.decoder.classifier = judge
-        exhibits.append(
+        latent_map.decoder.classifier = classifier
+        models.append(
             LoadedModel(
                 name=old.name, folder=old.folder, kind=old.kind, latent_map=latent_map, run=old.run
             )
         )
-    classified = ModelRegistry(exhibits)
+    classified = ModelRegistry(models)
     prepare(classified).join()
-    return classified, judge
+    return classified, classifier
 
 
 def studio_with_classifier(served):
@@ -60,9 +60,9 @@ def image_on_page(page, name):
 def measured(name: str, value: float, low: float, high: float, **changed) -> dict:
     """Return a measurement in the format of metrics.json."""
     defaults = {
-        "name": name, "value": value, "unit": "", "interval": [low, high], "floor": 0.5, "n": 100,
-        "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p", "detail": "",
-        "note": "",
+        "name": name, "value": value, "unit": "", "interval": [low, high], "reference": 0.5,
+        "n": 100, "seed": 0, "extractor": "classifier 12", "split": "test", "protocol": "p",
+        "detail": "", "note": "",
     }  # fmt: skip
     return defaults | changed
 

@@ -111,7 +111,7 @@ class LoadedModel:
             "model_code": self.model_code(),
             "step": self.step,
             "snapshots": self.snapshot_steps(),
-            "trust": list(SCORE_COLUMNS),
+            "score_columns": list(SCORE_COLUMNS),
             "gaps": list(self.latent_map.gap_layers.measures),
         }
 

@@ -34,6 +34,9 @@ export function switchTheme(): void {
   save("theme", preferences.theme);
 }
 
+/** A label with the colon of the visitor's language. */
+export const labelled = (label: string): string => label + strings().colon;
+
 /** Format a share: 41 %, but 99.7 % near the ends. */
 export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)} %`;
 

@@ -17,7 +17,7 @@ export async function restoreModels(folders: string[]): Promise<RestoredModels> 
   let reason = "";
   for (const folder of missing) {
     const run = runs.find((info) => info.folder === folder);
-    if (run) reason = (await (await post(`/api/runs/${encodeURIComponent(run.id)}/show`, {})).json()).why || reason;
+    if (run) reason = (await (await post(`/api/runs/${encodeURIComponent(run.id)}/show`, {})).json()).reason || reason;
   }
   return { models: await openModels(), reason };
 }

@@ -12,19 +12,19 @@ export interface SampleRequest {
   label: string;
 }
 
-/** The evaluation classifier's opinion of samples, and how unusual they are. */
+/** The evaluation classifier's assessment of samples, and how unusual they are. */
 export interface Assessment {
   /** class numbers; null for a model that takes no class */
-  asked: number[] | null;
+  requested: number[] | null;
   /** null where no classifier was trained on such images */
-  judged: number[] | null;
+  predicted: number[] | null;
   /** the classifier's confidence */
-  sure: number[] | null;
-  trust: Scores[];
+  confidence: number[] | null;
+  scores: Scores[];
   /** share of held-out images that the same measures flag */
-  usually_off: number;
+  held_out_off_data: number;
   /** share of held-out images that the classifier recognizes with 90 % confidence or more */
-  usually_sure: number | null;
+  held_out_confident: number | null;
 }
 
 /** Training images nearest to samples. */
@@ -49,14 +49,14 @@ export interface PriorSummary {
   n: number;
   seed: number;
   /** samples that are unusual by at least one measure */
-  off: Share;
+  off_data: Share;
   /** samples that the classifier recognizes with confidence */
-  sure: Share | null;
+  confident: Share | null;
   /** reference: the same of reconstructed held-out images, or of the images where nothing encodes */
-  usual: { off: Share; sure: Share | null };
+  held_out: { off_data: Share; confident: Share | null };
   classes: number | null;
   /** distance of held-out latents from the prior, and of two samples of the prior from each other */
-  distance: { value: number; low: number; high: number; floor: number; floor_high: number } | null;
+  distance: { value: number; low: number; high: number; reference: number; reference_high: number } | null;
 }
 
 /** Address of a resource that the server derives from samples. */
@@ -84,9 +84,9 @@ export async function sampleLatents(model: Model, request: SampleRequest): Promi
 }
 
 export async function assess(model: Model, request: SampleRequest): Promise<Assessment> {
-  const content: Omit<Assessment, "trust"> & { trust: (number | null)[][] } =
-    await (await get(samplesUrl(model, "opinion", request))).json();
-  return { ...content, trust: content.trust.map(parseScores) };
+  const content: Omit<Assessment, "scores"> & { scores: (number | null)[][] } =
+    await (await get(samplesUrl(model, "assessment", request))).json();
+  return { ...content, scores: content.scores.map(parseScores) };
 }
 
 export const summarizePrior = async (model: Model, seed: number): Promise<PriorSummary> =>

@@ -30,10 +30,10 @@ export interface DecodeReply {
   channels: number;
   /** n images, row by row, channels last */
   pixels: Uint8Array;
-  trust: Scores[];
+  scores: Scores[];
 }
 
-export type DecodeResult = DecodeReply | { sentence: string };
+export type DecodeResult = DecodeReply | { error: string };
 
 interface PendingRequest {
   request: DecodeRequest;
@@ -154,7 +154,7 @@ function encodeRequest(id: number, request: DecodeRequest): ArrayBuffer {
 function parseReply(content: ArrayBuffer, request: DecodeRequest): DecodeResult {
   const view = new DataView(content);
   if (view.getUint8(4) === 0) {
-    return { sentence: new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER_BYTES)) };
+    return { error: new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER_BYTES)) };
   }
   const n = view.getUint16(6, true);
   const height = view.getUint16(8, true);
@@ -163,7 +163,7 @@ function parseReply(content: ArrayBuffer, request: DecodeRequest): DecodeResult 
   const size = n * height * width * channels;
   const padding = (4 - (size % 4)) % 4;
   const values = new Float32Array(content, REPLY_HEADER_BYTES + size + padding);
-  const trust: Scores[] = [];
-  for (let i = 0; i < n; i++) trust.push(parseScores(values.subarray(SCORE_COLUMNS * i, SCORE_COLUMNS * (i + 1))));
-  return { request, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER_BYTES, size), trust };
+  const scores: Scores[] = [];
+  for (let i = 0; i < n; i++) scores.push(parseScores(values.subarray(SCORE_COLUMNS * i, SCORE_COLUMNS * (i + 1))));
+  return { request, height, width, channels, pixels: new Uint8Array(content, REPLY_HEADER_BYTES, size), scores };
 }

@@ -96,7 +96,7 @@ class EvaluationQueue:
                 "done": done,
                 "of": total,
                 "left": left,
-                "troubles": dict(self._failures),
+                "failures": dict(self._failures),
             }
 
     def _work(self) -> None:

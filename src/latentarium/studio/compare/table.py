@@ -79,7 +79,7 @@ def _cell(measurement: Measurement, best: bool) -> dict[str, Any]:
     return {
         "value": format_quantity(measurement.value, measurement.unit),
         "interval": interval_text(measurement),
-        "floor": reference_text(measurement),
+        "reference": reference_text(measurement),
         "n": measurement.n,
         "detail": measurement.detail,
         "note": measurement.note,

@@ -42,23 +42,23 @@ def invert_query(
     for share in baseline.measure():
         if time.monotonic() > sent + BASELINE_SECONDS:
             sent = time.monotonic()
-            yield {"compared": share}
+            yield {"baseline_share": share}
     yield {
         "z": last.z[0].tolist(),
-        "as_well_as": baseline.share_not_better(last.error),
-        "searched": baseline.num_measured,
+        "share_not_better": baseline.share_not_better(last.error),
+        "num_measured": baseline.num_measured,
     }
 
 
 def _step(current: Inversion, plane: Plane | None) -> dict[str, Any]:
-    length = float(current.length_percentile)
+    percentile = float(current.length_percentile)
     return {
         "step": current.step,
         "of": STEPS,
         "image": as_base64(to_uint8(current.image)),
         "error": float(current.error),
         "norm": float(current.z.norm()),
-        "length": None if math.isnan(length) else length,
+        "norm_percentile": None if math.isnan(percentile) else percentile,
         "label": None if current.label is None else int(current.label),
-        "place": None if plane is None else plane.project(current.z)[0].tolist(),
+        "point": None if plane is None else plane.project(current.z)[0].tolist(),
     }

@@ -80,7 +80,7 @@ class EventStreams:
         """Yield events until the client disconnects, the run is gone, or the server stops."""
         if not self._slots.acquire(blocking=False):
             message = f"{self._max_followers} pages follow a training already: close one of them."
-            yield format_event("gone", {"sentence": message})
+            yield format_event("gone", {"error": message})
             return
         try:
             async for event in self._poll(follower):
@@ -94,7 +94,7 @@ class EventStreams:
             try:
                 events = await run_in_threadpool(follower.poll)
             except (UserError, OSError) as error:
-                yield format_event("gone", {"sentence": str(error)})
+                yield format_event("gone", {"error": str(error)})
                 return
             for event in events:
                 yield event

@@ -59,7 +59,7 @@ class GaussianQuery(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/api/models/{index}/draws")
+    routes = APIRouter(prefix="/api/models/{index}/gaussian-samples")
     registry, limit = services.registry, services.limiter.limit
 
     @routes.get("")
@@ -78,7 +78,7 @@ def router(services: Services) -> APIRouter:
         registry.encoded_map(index)
         return binary(unit_noise(seed).numpy().astype("<f8").tobytes())
 
-    @routes.get("/verdict")
+    @routes.get("/assessment")
     @limit
     def assess(index: int, query: Annotated[GaussianQuery, Query()]) -> dict[str, Any]:
         """Assess the decoded samples."""

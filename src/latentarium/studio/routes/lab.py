@@ -5,7 +5,7 @@ nothing queues.
     {"steps": 10, "only": ""}                               train           -> {"frame"}
     {"steps": 0}                                            current state   -> {"frame"}
 
-Errors are answered by {"sentence": message, "code": code}. A session ends with its connection.
+Errors are answered by {"error": message, "code": code}. A session ends with its connection.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentarium.errors import UserError
-from latentarium.studio.lab.lab import Lab
+from latentarium.studio.lab import Lab
 from latentarium.studio.services import Services
 
 MAX_SESSIONS = 4
@@ -125,4 +125,4 @@ def router(_: Services) -> APIRouter:
 
 
 def _error(message: str, code: str) -> dict[str, Any]:
-    return {"sentence": message, "code": code}
+    return {"error": message, "code": code}

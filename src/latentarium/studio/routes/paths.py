@@ -51,7 +51,7 @@ class PathQuery(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/api/models/{index}/ways")
+    routes = APIRouter(prefix="/api/models/{index}/interpolations")
     registry, limit = services.registry, services.limiter.limit
 
     @routes.get("")
@@ -70,9 +70,9 @@ def router(services: Services) -> APIRouter:
                     }
                 )
             except UserError as error:
-                paths.append({"name": name, "sentence": str(error)})
+                paths.append({"name": name, "error": str(error)})
         graph_size = latent_map.interpolator.num_graph_latents
-        return {"ways": paths, "ends": [a.tolist(), b.tolist()], "graph_codes": graph_size}
+        return {"paths": paths, "ends": [a.tolist(), b.tolist()], "graph_size": graph_size}
 
     @routes.get("/{name}.gif")
     @limit

@@ -62,7 +62,7 @@ def router(services: Services) -> APIRouter:
             "ellipses": [ellipse_json(ellipse) for ellipse in location.ellipses],
             "reconstruction": as_base64(location.reconstruction),
             "error": location.error,
-            "trust": score_rows(location.scores)[0],
+            "scores": score_rows(location.scores)[0],
             "neighbours": [
                 {"number": n, "distance": d, "label": None if labels is None else int(labels[n])}
                 for n, d in zip(numbers, distances, strict=True)

@@ -50,7 +50,7 @@ def router(services: Services) -> APIRouter:
         z = draw(registry.latent_map(index), SampleRequest(**query.model_dump())).z
         return binary(z.numpy().astype("<f4").tobytes())
 
-    @routes.get("/opinion")
+    @routes.get("/assessment")
     @limit
     def assess(index: int, query: Samples) -> dict[str, Any]:
         """Return the requested and the predicted class of each sample, and its scores.
@@ -60,14 +60,16 @@ def router(services: Services) -> APIRouter:
         latent_map = registry.latent_map(index)
         drawn = draw(latent_map, SampleRequest(**query.model_dump()))
         assessment = assess_each(latent_map, drawn)
-        has_labels = drawn.labels is not None and not drawn.labels.dtype.is_floating_point
+        labels, predicted = drawn.labels, assessment.predicted
+        confidence = assessment.confidence
+        is_blend = labels is not None and labels.is_floating_point()
         return {
-            "asked": drawn.labels.tolist() if has_labels and drawn.labels is not None else None,
-            "judged": None if assessment.predicted is None else assessment.predicted.tolist(),
-            "sure": None if assessment.confidence is None else rounded(assessment.confidence),
-            "trust": score_rows(assessment.scores),
-            "usually_off": assessment.held_out_off,
-            "usually_sure": assessment.held_out_confident,
+            "requested": None if labels is None or is_blend else labels.tolist(),
+            "predicted": None if predicted is None else predicted.tolist(),
+            "confidence": None if confidence is None else rounded(confidence),
+            "scores": score_rows(assessment.scores),
+            "held_out_off_data": assessment.held_out_off,
+            "held_out_confident": assessment.held_out_confident,
         }
 
     @routes.get("/prior")

@@ -82,9 +82,9 @@ def router(services: Services) -> APIRouter:
         """
         trainings.run(name)
         try:
-            return {"model": trainings.show(name), "why": ""}
+            return {"model": trainings.show(name), "reason": ""}
         except UserError as error:
-            return {"model": None, "why": services.describe_error(error)}
+            return {"model": None, "reason": services.describe_error(error)}
 
     @routes.get("/runs/{name}/samples/{step}")
     def samples(name: str, step: int) -> Response:
@@ -102,7 +102,7 @@ def describe_preset(name: str) -> dict[str, Any]:
     config = presets.get(name)
     return {
         "name": name,
-        "words": " ".join((presets.all_presets()[name].__doc__ or "").split()),
+        "description": " ".join((presets.all_presets()[name].__doc__ or "").split()),
         **describe_model(config.model),
         "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,

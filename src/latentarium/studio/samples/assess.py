@@ -63,23 +63,24 @@ def assess_each(latent_map: LatentMap, samples: Samples) -> SampleAssessment:
 def describe_gaussian(
     latent_map: LatentMap, z: LatentSet, label: int | None = None
 ) -> dict[str, Any]:
-    """Describe draws from a Gaussian for the page.
+    """Describe samples of a Gaussian for the page.
 
     Arguments:
         latent_map: The model's map.
-        z: The draws.
+        z: Their latents.
         label: The class of the Gaussian; None: none.
 
     Returns:
-        n; rarer: the share of held-out images that are less unusual than the median draw; off,
-        sure, judged: shares off the data, of which the classifier is confident, and that it takes
-        for the class; usual: the same of held-out images of the class.
+        n; rarer: the share of held-out images that are less unusual than the median sample;
+        off_data, confident, right_class: shares that are off the data, of which the classifier is
+        confident, and that it assigns to the class; held_out: the same of held-out images of the
+        class.
     """
     decoded = decode_interleaved(latent_map, z)
     return {
         "rarer": 1 - float(levels_of(decoded.scores).median()),
         **_plain(assess_samples(latent_map, decoded, label)),
-        "usual": _plain(assess_held_out(latent_map, label)),
+        "held_out": _plain(assess_held_out(latent_map, label)),
     }
 
 
@@ -90,10 +91,10 @@ def describe_prior(latent_map: LatentMap, seed: int, n: int = NUM_SAMPLES) -> di
     """Describe samples from the prior for the page, of each class in turn if the model takes one.
 
     Returns:
-        n; seed; off, sure: shares off the data, and of which the classifier is confident; usual:
-        both of held-out images; classes: how many classes the classifier sees; distance: of
-        held-out latents from the prior, with the prior against itself as reference. What is
-        unknown is None.
+        n; seed; off_data, confident: shares that are off the data, and of which the classifier is
+        confident; held_out: both of held-out images; classes: the number of predicted classes;
+        distance: of held-out latents from the prior, with the distance of two samples of the prior
+        as reference. Unknown values are None.
     """
     with priority_lock(latent_map):
         z, labels = prior_latents(latent_map.model, n, seed)
@@ -106,9 +107,9 @@ def describe_prior(latent_map: LatentMap, seed: int, n: int = NUM_SAMPLES) -> di
     return {
         "n": n,
         "seed": seed,
-        "off": samples["off"],
-        "sure": samples["sure"],
-        "usual": {"off": held_out["off"], "sure": held_out["sure"]},
+        "off_data": samples["off_data"],
+        "confident": samples["confident"],
+        "held_out": {"off_data": held_out["off_data"], "confident": held_out["confident"]},
         "classes": None if probabilities is None else len(probabilities.argmax(1).unique()),
         "distance": _DISTANCES[latent_map],
     }
@@ -128,9 +129,9 @@ def _plain(assessment: Assessment) -> dict[str, Any]:
 
     return {
         "n": assessment.n,
-        "off": plain(assessment.off_data),
-        "sure": plain(assessment.confident),
-        "judged": plain(assessment.right_class),
+        "off_data": plain(assessment.off_data),
+        "confident": plain(assessment.confident),
+        "right_class": plain(assessment.right_class),
     }
 
 
@@ -141,5 +142,5 @@ def _distance(latent_map: LatentMap) -> dict[str, float] | None:
     low, high = distance.interval
     return {
         "value": distance.value, "low": low, "high": high,
-        "floor": distance.reference, "floor_high": distance.reference_interval[1],
+        "reference": distance.reference, "reference_high": distance.reference_interval[1],
     }  # fmt: skip

@@ -62,7 +62,7 @@ class RunFollower:
     """Reports what has changed in a run as server-sent events.
 
     rows    new rows of the log; the event's id is the number of the last line
-    over    the log has started over: discard the rows
+    restart the log has started over: discard the rows
     state   the state of the run, when it has changed
     doctor  the issues that the log shows, when they have changed
 
@@ -91,7 +91,7 @@ class RunFollower:
         events, first = [], self._tail.lines
         restarted, lines = self._tail.read()
         if restarted or (first == 0 and len(lines) < self._lines_seen):
-            events.append(format_event("over", {}, 0))
+            events.append(format_event("restart", {}, 0))
             self._rows, self._lines_seen, first = {}, 0, 0
         rows = []
         for number, line in enumerate(lines, first + 1):

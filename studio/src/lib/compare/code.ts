@@ -3,7 +3,6 @@ import { pythonFloat } from "../address.svelte";
 import type { Model } from "../api";
 import { compareState, seedOf, type Comparison } from "./comparison.svelte";
 
-const HEAD = ["import latentarium as la", "from latentarium.studio.maps.atlas import Atlas"];
 const folderOf = (model: Model): string => JSON.stringify(model.folder);
 
 function labelOf(model: Model): string {
@@ -18,7 +17,7 @@ function fromSeeds(models: Model[]): string[] {
     "for folder, model, data, label in [",
     ...models.map((model) => `    (${folderOf(model)}, ${model.model_code}, ${model.data_code}, ${labelOf(model)}),`),
     "]:",
-    `    images[folder] = Atlas(model, data).decode_at(${pythonFloat(compareState.x)}, ${pythonFloat(compareState.y)}, label, seeds=True)`,
+    `    images[folder] = la.LatentMap(model, data).decode_at(${pythonFloat(compareState.x)}, ${pythonFloat(compareState.y)}, label, seeds=True)`,
   ];
 }
 
@@ -26,16 +25,17 @@ function fromSeeds(models: Model[]): string[] {
 export function cursorCode(here: Comparison): string {
   const encoders = here.byImage ? here.models.filter((model) => here.sharesImages(model)) : [];
   const others = here.models.filter((model) => !encoders.includes(model));
-  if (!encoders.length) return [...HEAD, "", "images = {}", ...fromSeeds(others)].join("\n");
+  if (!encoders.length) return ["import latentarium as la", "", "images = {}", ...fromSeeds(others)].join("\n");
   return [
-    ...HEAD, "from latentarium.data.dataset import to_float", "",
+    "import latentarium as la",
+    "",
     "images = {}",
     `data = ${encoders[0].data_code}`,
     "for folder, model in [",
     ...encoders.map((model) => `    (${folderOf(model)}, ${model.model_code}),`),
     "]:",
-    `    real = to_float(Atlas(model, data).image(${here.image})[None])`,
-    "    images[folder] = model.reconstruct(real)",
+    "    latent_map = la.LatentMap(model, data)",
+    `    images[folder] = latent_map.reconstruct(latent_map.image(${here.image})[None])`,
     ...fromSeeds(others),
   ].join("\n");
 }

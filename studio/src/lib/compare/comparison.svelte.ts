@@ -89,7 +89,7 @@ export class Comparison {
   /** Among the models with a map (whose samples are scored by the same measures): the one whose samples
    * are unusual least often, and whether the others' are so significantly more often. */
   get generators(): { best: Model; rest: { model: Model; more: boolean }[] } | null {
-    const unusual = (model: Model) => this.priorOf(model)?.off;
+    const unusual = (model: Model) => this.priorOf(model)?.off_data;
     const mapped = this.models.filter((model) => model.has_map);
     const ranked = mapped.filter(unusual).sort((a, b) => unusual(a)!.share - unusual(b)!.share);
     if (ranked.length < 2 || ranked.length < mapped.length) return null;

@@ -5,7 +5,7 @@ export interface Cell {
   value: string;
   interval: string;
   /** the value that real images get */
-  floor: string;
+  reference: string;
   n: number | null;
   detail: string;
   note: string;
@@ -54,7 +54,7 @@ export interface Measuring {
   of: number;
   left: string;
   /** error messages, by model */
-  troubles: Record<number, string>;
+  failures: Record<number, string>;
 }
 
 export const tableOf = async (models: number[]): Promise<Table> =>

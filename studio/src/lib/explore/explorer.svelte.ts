@@ -50,7 +50,7 @@ export class Explorer {
   }
 
   get ring(): string {
-    const level = levelOf(this.answer?.trust[0]);
+    const level = levelOf(this.answer?.scores[0]);
     return level === null ? "var(--accent)" : levelColour(level, this.plane?.fidelity);
   }
 
@@ -157,8 +157,8 @@ export class Explorer {
     const rows = this.rowsOf(Float32Array.of(exploreState.x, exploreState.y));
     const reply = await socket.decode({ model: this.model.id, ...rows, n: 1, labels: this.labelWeights(1) });
     if (!reply) return;
-    if ("sentence" in reply) {
-      this.errorMessage = reply.sentence;
+    if ("error" in reply) {
+      this.errorMessage = reply.error;
       return;
     }
     this.errorMessage = "";
@@ -169,25 +169,26 @@ export class Explorer {
   get code(): string {
     const { model } = this;
     const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
-    const plane = this.planeName ? ", plane=plane" : "";
-    const call = `image = atlas.decode_at(${pythonFloat(exploreState.x)}, ${pythonFloat(exploreState.y)}${label}${plane})`;
-    return this.python([], [call]);
+    const point = `${pythonFloat(exploreState.x)}, ${pythonFloat(exploreState.y)}`;
+    return this.python([`image = latent_map.decode_at(${point}${label}${this.planeArgument})`]);
   }
 
-  /** Python that loads the model, its map and the selected plane, followed by calls.
+  /** The selected plane as a last Python argument; empty for the map's own plane. */
+  get planeArgument(): string {
+    return this.planeName ? `, plane=${JSON.stringify(this.planeName)}` : "";
+  }
+
+  /** Python that opens the latent map, followed by calls.
    *
-   * @param imports imports of the calls, each as `module import name` */
-  python(imports: string[], calls: string[]): string {
-    const { model } = this;
-    const allImports = ["studio.maps.atlas import Atlas", ...imports];
-    if (this.planeName) allImports.push("studio.maps.anchors import plane_of");
+   * @param imports lines with the other imports of the calls */
+  python(calls: string[], imports: string[] = []): string {
+    const { model_code, data_code } = this.model;
     return [
       "import latentarium as la",
-      ...allImports.sort().map((line) => `from latentarium.${line}`),
+      ...imports,
       "",
-      `model = ${model.model_code}`,
-      `atlas = Atlas(model, ${model.data_code})`,
-      ...(this.planeName ? [`plane = plane_of(atlas, ${JSON.stringify(this.planeName)})`] : []),
+      `model = ${model_code}`,
+      `latent_map = la.LatentMap(model, ${data_code})`,
       ...calls,
     ].join("\n");
   }

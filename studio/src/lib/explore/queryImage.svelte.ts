@@ -173,22 +173,14 @@ export class QueryImage {
     return padState.real >= 0 && !this.strokes.length;
   }
 
-  /** Python that loads the image into `image`, shape (1, C, H, W): the imports, and the lines after them. */
+  /** Python that loads the image into `image`, shape (1, C, H, W): imports, and a line that may use `latent_map`. */
   get code(): { imports: string[]; lines: string[] } {
-    if (this.isReal) {
-      return {
-        imports: ["from latentarium.studio.maps.atlas import Atlas"],
-        lines: [
-          `atlas = Atlas(model, ${this.model.data_code})`,
-          `image = atlas.image(${padState.real})[None]`,
-        ],
-      };
-    }
+    if (this.isReal) return { imports: [], lines: [`image = latent_map.image(${padState.real})[None]`] };
     const grey = this.model.image_shape[0] !== 3;
     const converted = grey ? `.convert("L"))[None, None]` : `.convert("RGB")).transpose(2, 0, 1)[None]`;
     return {
-      imports: ["import numpy as np", "import torch", "from PIL import Image"],
-      lines: [`image = torch.from_numpy(np.array(Image.open("image.png")${converted})`],
+      imports: ["import numpy as np", "from PIL import Image"],
+      lines: [`image = np.array(Image.open("image.png")${converted}`],
     };
   }
 

@@ -14,7 +14,7 @@ const PAUSE = 250;
 
 export class Generator {
   pixels = $state.raw<Uint8Array[]>([]);
-  opinion = $state.raw<Assessment | null>(null);
+  assessment = $state.raw<Assessment | null>(null);
   copies = $state.raw<NearestTraining | null>(null);
   errorMessage = $state("");
   /** fidelity of the model, as in `Plane`; null if unknown */
@@ -65,7 +65,7 @@ export class Generator {
       const pixels = await samplePixels(this.model, this.wish);
       if (request !== this.requests) return;
       this.pixels = pixels;
-      this.opinion = this.copies = null;
+      this.assessment = this.copies = null;
       this.errorMessage = "";
       this.timer = window.setTimeout(() => this.score(request), this.timer ? PAUSE : 0);
     } catch (error) {
@@ -76,8 +76,8 @@ export class Generator {
   private async score(request: number): Promise<void> {
     const wish = this.wish;
     try {
-      const opinion = await assess(this.model, wish);
-      if (request === this.requests) this.opinion = opinion;
+      const assessment = await assess(this.model, wish);
+      if (request === this.requests) this.assessment = assessment;
       const copies = await nearestTraining(this.model, wish);
       if (request === this.requests) this.copies = copies;
     } catch (error) {
@@ -87,13 +87,13 @@ export class Generator {
 
   /** Scores of an image; null while they are computed. */
   scores(i: number): Scores | null {
-    return this.opinion?.trust[i] ?? null;
+    return this.assessment?.scores[i] ?? null;
   }
 
   /** Whether an image belongs to the requested class, by the classifier; null if unknown. */
   matches(i: number): boolean | null {
-    const { asked, judged } = this.opinion ?? {};
-    return asked && judged && i < judged.length ? asked[i] === judged[i] : null;
+    const { requested, predicted } = this.assessment ?? {};
+    return requested && predicted && i < predicted.length ? requested[i] === predicted[i] : null;
   }
 
   /** The verdict on an image; a mismatch of the class comes before an unusual image. */
@@ -112,11 +112,10 @@ export class Generator {
     if (way === "gaussian")
       return [
         "import latentarium as la",
-        "from latentarium.latent.class_draws import class_gaussian, sample_gaussian",
         "",
         load,
-        `gaussian = class_gaussian(model, ${this.model.data_code}, ${JSON.stringify(label)})`,
-        `images = sample_gaussian(model, gaussian, ${n}, ${settings})`,
+        `latent_map = la.LatentMap(model, ${this.model.data_code})`,
+        `images = latent_map.sample_class(${JSON.stringify(label)}, ${n}, ${settings})`,
       ].join("\n");
     const argument = label ? `label=${JSON.stringify(label)}, ` : "";
     return ["import latentarium as la", "", load, `images = model.sample(${n}, ${argument}${settings})`].join("\n");

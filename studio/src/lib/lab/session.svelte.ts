@@ -38,7 +38,7 @@ export interface Real {
 /** Which player moves; empty: all models. */
 export type Player = "" | "discriminator" | "generator";
 export type ModelName = "gaussian" | "vae" | "gan";
-type Reply = { sentence: string } | { frame: LabFrame; real?: Real };
+type Reply = { error: string } | { frame: LabFrame; real?: Real };
 
 /** Per frame: the most steps, the time to fill with steps, and the shortest duration in ms. */
 const SPEEDS: Record<string, { maxSteps: number; budget: number; minDuration: number }> = {
@@ -122,7 +122,7 @@ export class Session {
     const start = this.starts;
     const reply = await this.request({ steps, only });
     if (!reply || start !== this.starts) return;
-    if (!("sentence" in reply)) {
+    if (!("error" in reply)) {
       const last = this.moves[this.moves.length - 1];
       if (last?.only === only) last.steps += steps;
       else this.moves.push({ steps, only });
@@ -170,8 +170,8 @@ export class Session {
   }
 
   private handle(reply: Reply): void {
-    if ("sentence" in reply) {
-      this.error = reply.sentence;
+    if ("error" in reply) {
+      this.error = reply.error;
       this.playing = false;
       return;
     }
@@ -225,7 +225,7 @@ export class Session {
     const drawing = labState.name === "drawn" ? `, drawing=${JSON.stringify(labState.drawing)}` : "";
     void this.frame; // `moves` isn't reactive, but changes with every frame
     return [
-      "from latentarium.studio.lab.lab import Lab",
+      "from latentarium.studio.lab import Lab",
       "",
       `lab = Lab(${JSON.stringify(labState.name)}${drawing}, seed=${labState.seed})`,
       ...this.moves.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),

@@ -2,6 +2,9 @@
 import type { Grade, Measure } from "../scores";
 
 export const en = {
+  colon: ": ",
+  comma: ", ",
+  listComma: ", ",
   tabs: { explore: "Explore", compare: "Compare", generate: "Generate", train: "Train" } as Record<string, string>,
   tabList: "Parts of the studio",
   kinds: {} as Record<string, string>,
@@ -91,6 +94,9 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
+  colon: "：",
+  comma: "，",
+  listComma: "、",
   tabs: { explore: "探索", compare: "比較", generate: "生成", train: "訓練" },
   tabList: "工作室的各部分",
   kinds: {

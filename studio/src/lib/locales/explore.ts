@@ -14,7 +14,7 @@ export const en = {
   gapLayer: "Gaps",
   gapNames: {
     none: "not shown",
-    trust: "unusual by at least one measure",
+    rarity: "unusual by at least one measure",
     distance: "far from the data",
     round_trip: "not recovered by the encoder (round trip)",
     stretch: "decoder changes fast",

@@ -127,8 +127,6 @@ export const en = {
   examining: (issue: string, done: number, all: number) => `Checking for ${issue} (${done} of ${all} done) …`,
   checked: (names: string) => `Checked: ${names}.`,
   notChecked: (name: string) => `Not checked: ${name}.`,
-  comma: ", ",
-  colon: ": ",
 };
 
 export const zhTW: typeof en = {
@@ -246,6 +244,4 @@ export const zhTW: typeof en = {
   examining: (issue, done, all) => `正在檢查${issue}（已完成 ${done}/${all}）……`,
   checked: (names) => `已檢查：${names}。`,
   notChecked: (name) => `未檢查：${name}。`,
-  comma: "、",
-  colon: "：",
 };

@@ -18,14 +18,14 @@ export class RunStream {
       for (const row of rows) this.rowsByStep.set(row.step, row);
       this.rows = [...this.rowsByStep.values()].sort((a, b) => a.step - b.step);
     });
-    this.on("over", () => {
+    this.on("restart", () => {
       this.rowsByStep.clear();
       this.rows = [];
     });
     this.on<RunInfo>("state", (info) => (this.info = info));
     this.on<Issue[]>("doctor", (issues) => (this.issues = issues));
-    this.on<{ sentence: string }>("gone", ({ sentence }) => {
-      this.endReason = sentence;
+    this.on<{ error: string }>("gone", ({ error }) => {
+      this.endReason = error;
       this.close();
     });
   }

@@ -89,7 +89,7 @@ export interface Diagnosis {
 
 export interface Preset {
   name: string;
-  words: string;
+  description: string;
   /** for people, such as "conditional GAN" */
   kind: string;
   /** several players with opposing losses */
@@ -172,8 +172,8 @@ export const startRun = async (request: RunRequest): Promise<RunInfo> => (await 
 export const controlRun = async (id: string, action: "pause" | "resume" | "stop"): Promise<RunInfo> =>
   (await post(`${runUrl(id)}/${action}`, {})).json();
 export const removeRun = async (id: string): Promise<Response> => get(runUrl(id), { method: "DELETE" });
-/** Open the model of a run in the studio; if `model` is null, `why` is the reason. */
-export const openModel = async (id: string): Promise<{ model: number | null; why: string }> =>
+/** Open the model of a run in the studio; if `model` is null, `reason` is the reason. */
+export const openModel = async (id: string): Promise<{ model: number | null; reason: string }> =>
   (await post(`${runUrl(id)}/show`, {})).json();
 export const doctorUrl = (id: string): string => `${runUrl(id)}/doctor`;
 export const fetchDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`)).json();

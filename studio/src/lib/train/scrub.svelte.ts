@@ -56,7 +56,7 @@ export class Scrub {
   }
 
   get ring(): string {
-    const level = levelOf(this.reply?.trust[0]);
+    const level = levelOf(this.reply?.scores[0]);
     return level === null ? "var(--accent)" : levelColour(level, this.snapshot?.plane?.fidelity);
   }
 
@@ -177,26 +177,33 @@ export class Scrub {
     const labels = model.decodes_label ? oneHot(this.label, 1, model.classes.length) : undefined;
     const result = await socket.decode({ model: model.id, kind: POINTS, n: 1, rows, labels, snapshot: this.at });
     if (!result) return;
-    this.error = "sentence" in result ? result.sentence : "";
-    if (!("sentence" in result)) this.reply = result;
+    this.error = "error" in result ? result.error : "";
+    if (!("error" in result)) this.reply = result;
   }
 
-  /** Python code that loads this snapshot, and generates the samples and the image at the cursor. */
+  /** Python that loads this snapshot, and generates its samples and the image at the cursor. */
   get code(): string {
     const { model } = this;
+    const step = model.snapshots[this.at - 1];
     const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[this.label])}` : "";
-    const count = model.kind.includes("GAN") ? "" : ", 32";
+    const data = model.moved === null ? "" : `, ${JSON.stringify(model.moved)}`;
+    const point = `${formatFloat32(scrubState.x)}, ${formatFloat32(scrubState.y)}`;
     return [
       "import latentarium as la",
-      "from latentarium.run import Run",
-      "from latentarium.sampling import fixed_samples",
-      "from latentarium.studio.maps.moments import Moments",
       "",
-      `run = Run(${JSON.stringify(model.folder)})`,
-      `model = run.load(${model.snapshots[this.at - 1]})`,
-      `samples, columns = fixed_samples(model${count})`,
-      `moments = Moments(run, ${model.data_code})`,
-      `image = moments.atlas(${this.at}).decode_at(${formatFloat32(scrubState.x)}, ${formatFloat32(scrubState.y)}${label})`,
+      `run = la.Run(${JSON.stringify(model.folder)})`,
+      `model = run.load(${step})`,
+      `samples = model.sample(${this.sampleArguments}seed=0)`,
+      `latent_map = la.LatentMap.from_run(run${data}, step=${step})`,
+      `image = latent_map.decode_at(${point}${label})`,
     ].join("\n");
+  }
+
+  /** The number of samples that are shown, and their labels: eight of each class. */
+  private get sampleArguments(): string {
+    const { model } = this;
+    const classes = Math.min(model.classes.length, 10);
+    if (model.takes_label) return `${8 * classes}, label=[*range(${classes})] * 8, `;
+    return model.has_map ? "32, " : "64, ";
   }
 }

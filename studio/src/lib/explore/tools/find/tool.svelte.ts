@@ -1,9 +1,12 @@
 // The search for the latent of the query image, which runs on the server.
-import { jsonLines, post } from "../api";
-import { slice } from "../address.svelte";
-import { encodeBase64 } from "../base64";
-import { Eta } from "../eta.svelte";
-import type { Explorer } from "./explorer.svelte";
+import { jsonLines, post } from "../../../api";
+import { slice } from "../../../address.svelte";
+import { encodeBase64 } from "../../../base64";
+import { Eta } from "../../../eta.svelte";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
 /** The search's slice of the address; label -1 searches all classes. */
 export const searchState = slice("find.", { label: -1, seed: 0 });
@@ -15,28 +18,28 @@ export interface Step {
   error: number;
   norm: number;
   /** share of samples of the prior that are shorter; null without a trained prior */
-  length: number | null;
+  norm_percentile: number | null;
   label: number | null;
-  place: [number, number] | null;
+  point: [number, number] | null;
 }
 
 export interface Verdict {
   z: number[];
   /** share of held-out images for which the search ends with at least the same error */
-  as_well_as: number;
-  /** number of held-out images that were searched for */
-  searched: number;
+  share_not_better: number;
+  /** number of held-out images that were inverted */
+  num_measured: number;
 }
 
-type Line = Step | Verdict | { compared: number };
+type Line = Step | Verdict | { baseline_share: number };
 
-export class Search {
+export class Search implements ToolState {
   steps = $state.raw<Step[]>([]);
   /** number of the displayed step */
   at = $state(0);
   verdict = $state.raw<Verdict | null>(null);
-  /** share of the comparison that is done; null before it starts */
-  compared = $state<number | null>(null);
+  /** share of the held-out images that are inverted, for comparison; null before that starts */
+  baselineShare = $state<number | null>(null);
   running = $state(false);
   /** name of the plane that the positions of the steps refer to */
   planeName = $state("");
@@ -54,7 +57,7 @@ export class Search {
   async start(pixels: Uint8Array, interrupted: string): Promise<void> {
     this.stop();
     const abort = (this.abort = new AbortController());
-    Object.assign(this, { steps: [], at: 0, verdict: null, compared: null, running: true, errorMessage: "" });
+    Object.assign(this, { steps: [], at: 0, verdict: null, baselineShare: null, running: true, errorMessage: "" });
     this.left.begin();
     const { model, planeName } = this.here;
     this.planeName = planeName;
@@ -76,11 +79,15 @@ export class Search {
     this.running = false;
   }
 
+  close(): void {
+    this.stop();
+  }
+
   private read(line: Line): void {
-    if ("compared" in line) {
-      if (this.compared === null) this.left.begin(line.compared);
-      this.compared = line.compared;
-      this.left.update(line.compared);
+    if ("baseline_share" in line) {
+      if (this.baselineShare === null) this.left.begin(line.baseline_share);
+      this.baselineShare = line.baseline_share;
+      this.left.update(line.baseline_share);
     } else if ("step" in line) {
       this.steps = [...this.steps, line];
       this.at = this.steps.length - 1;
@@ -90,3 +97,11 @@ export class Search {
     }
   }
 }
+
+export default {
+  name: "find",
+  order: 3,
+  createState: ({ here }) => new Search(here),
+  Panel,
+  Marks,
+} satisfies Tool<Search>;

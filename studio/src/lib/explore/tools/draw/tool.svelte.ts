@@ -1,10 +1,13 @@
 // The encoding of the query image: its position, its reconstruction and its neighbours.
-import { post, realImages, type Ellipse } from "../api";
-import { encodeBase64 } from "../base64";
-import { Latest } from "../latest";
-import type { View } from "../splat";
-import { parseScores, type Scores } from "../scores";
-import type { Explorer } from "./explorer.svelte";
+import { post, realImages, type Ellipse } from "../../../api";
+import { encodeBase64 } from "../../../base64";
+import { Latest } from "../../../latest";
+import type { View } from "../../../splat";
+import { parseScores, type Scores } from "../../../scores";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
 export interface Encoding {
   z: number[];
@@ -16,13 +19,13 @@ export interface Encoding {
   reconstruction: string;
   error: number;
   /** scores of the reconstruction */
-  trust: Scores;
+  scores: Scores;
   neighbours: { number: number; distance: number; label: number | null }[];
   /** probability of each class given z; empty without labels */
   classes: number[];
 }
 
-export class EncodeTool {
+export class EncodeTool implements ToolState {
   encoding = $state.raw<Encoding | null>(null);
   images = $state.raw<Uint8Array[]>([]);
   errorMessage = $state("");
@@ -44,8 +47,8 @@ export class EncodeTool {
     const { id } = this.here.model;
     try {
       const reply = await post(`/api/models/${id}/encode?plane=${planeName}`, { pixels: encodeBase64(pixels) });
-      const content: Omit<Encoding, "trust"> & { trust: (number | null)[] } = await reply.json();
-      const encoding = { ...content, trust: parseScores(content.trust) };
+      const content: Omit<Encoding, "scores"> & { scores: (number | null)[] } = await reply.json();
+      const encoding = { ...content, scores: parseScores(content.scores) };
       this.images = await realImages(id, encoding.neighbours.map(({ number }) => number));
       this.encoding = encoding;
       this.errorMessage = "";
@@ -66,3 +69,12 @@ export class EncodeTool {
     return shares.sort((a, b) => b.share - a.share).slice(0, 3);
   }
 }
+
+export default {
+  name: "draw",
+  order: 2,
+  supports: (model) => model.has_map,
+  createState: ({ here }) => new EncodeTool(here),
+  Panel,
+  Marks,
+} satisfies Tool<EncodeTool>;

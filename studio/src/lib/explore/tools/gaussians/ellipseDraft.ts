@@ -1,7 +1,7 @@
 // Samples from the ellipse that the visitor draws. They are computed here, with the same noise as
 // `of_ellipse` in Python, so that dragging a handle costs only one decode.
-import { get, type Ellipse, type Plane } from "../api";
-import { unproject } from "../plane";
+import { get, type Ellipse, type Plane } from "../../../api";
+import { unproject } from "../../../plane";
 
 /** Standard-normal numbers, x and y alternating; those of the last seed are cached. */
 export class Noise {
@@ -12,7 +12,7 @@ export class Noise {
 
   async of(seed: number): Promise<Float64Array> {
     if (seed !== this.seed) {
-      const content = await (await get(`/api/models/${this.model}/draws/noise?seed=${seed}`)).arrayBuffer();
+      const content = await (await get(`/api/models/${this.model}/gaussian-samples/noise?seed=${seed}`)).arrayBuffer();
       this.numbers = new Float64Array(content);
       this.seed = seed;
     }

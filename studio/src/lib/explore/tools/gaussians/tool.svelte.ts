@@ -1,11 +1,14 @@
 // Samples from a Gaussian: of a class, of all images, or one that the visitor draws on the map.
-import { get, type Ellipse } from "../api";
-import { formatFloat32, pythonFloat, slice, updateAddress } from "../address.svelte";
-import { Latest } from "../latest";
-import { project } from "../plane";
-import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
-import type { Explorer } from "./explorer.svelte";
+import { get, type Ellipse } from "../../../api";
+import { formatFloat32, pythonFloat, slice, updateAddress } from "../../../address.svelte";
+import { Latest } from "../../../latest";
+import { project } from "../../../plane";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../../../socket";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
 import { Noise, sampleEllipse } from "./ellipseDraft";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
 /** Number of samples whose images are shown. */
 export const GRID_IMAGES = 25;
@@ -25,11 +28,11 @@ export interface Verdict {
   n: number;
   /** share of held-out images that are less unusual than the median sample */
   rarer: number;
-  off: Share;
-  sure: Share | null;
-  judged: Share | null;
+  off_data: Share;
+  confident: Share | null;
+  right_class: Share | null;
   /** the same shares of held-out images */
-  usual: { n: number; off: Share | null; sure: Share | null; judged: Share | null };
+  held_out: { n: number; off_data: Share | null; confident: Share | null; right_class: Share | null };
 }
 
 /** Round a number to the decimal that the server and Python receive. */
@@ -39,7 +42,7 @@ const rounded = (value: number): number => Number(formatFloat32(value));
  * standard deviation. */
 const state = slice("gauss.", { of: "0", seed: 0, t: 1, x: 0, y: 0, major: 0, minor: 0, angle: 0 });
 
-export class Gaussians {
+export class Gaussians implements ToolState {
   z = $state.raw<Float32Array>(new Float32Array());
   answer = $state.raw<DecodeReply | null>(null);
   verdict = $state.raw<Verdict | null>(null);
@@ -93,6 +96,11 @@ export class Gaussians {
     return this.here.plane ? project(this.here.plane, this.z) : [];
   }
 
+  /** A click on a class in the legend selects its Gaussian, unless the visitor is drawing one. */
+  get onClass(): ((label: number) => void) | undefined {
+    return this.kind === "own" ? undefined : (label) => this.choose(String(label));
+  }
+
   choose(of: string): void {
     const isNew = of === "own" && !(state.major > 0 && this.here.isVisible(state.x, state.y));
     if (isNew) this.reshape(this.initialEllipse());
@@ -133,7 +141,7 @@ export class Gaussians {
       const rows = z.slice(0, n * model.latent_dim);
       const reply = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows });
       if (!reply) return;
-      if ("sentence" in reply) throw new Error(reply.sentence);
+      if ("error" in reply) throw new Error(reply.error);
       this.z = z;
       this.answer = reply;
       this.errorMessage = "";
@@ -148,12 +156,12 @@ export class Gaussians {
       const noise = await this.noise.of(state.seed);
       if (this.ellipse) return sampleEllipse(this.ellipse, plane, noise, rounded(state.t));
     }
-    return new Float32Array(await (await get(`/api/models/${model.id}/draws?${query}`)).arrayBuffer());
+    return new Float32Array(await (await get(`/api/models/${model.id}/gaussian-samples?${query}`)).arrayBuffer());
   }
 
   private async score(query: string): Promise<void> {
     try {
-      const verdict: Verdict = await (await get(`/api/models/${this.here.model.id}/draws/verdict?${query}`)).json();
+      const verdict: Verdict = await (await get(`/api/models/${this.here.model.id}/gaussian-samples/assessment?${query}`)).json();
       if (query === this.lastQuery) this.verdict = verdict;
     } catch (error) {
       if (query === this.lastQuery) this.errorMessage = (error as Error).message;
@@ -183,27 +191,28 @@ export class Gaussians {
 
   /** Python that reproduces the images of the grid. */
   get code(): string {
-    const settings = `seed=${state.seed}, temperature=${pythonFloat(state.t)}`;
-    const end = [`images = decode(model, z[:${GRID_IMAGES}])`];
+    const settings = `seed=${state.seed}, truncation=${pythonFloat(state.t)}`;
+    const images = `images = latent_map.decode(z[:${GRID_IMAGES}])`;
     if (!this.ellipse) {
-      const name = this.kind === "class" ? "of_class" : "of_all";
-      const label = this.label === null ? "" : `${this.label}, `;
-      return this.here.python(
-        ["sampling import decode", `studio.maps.draws import ${name}`], [`z = ${name}(atlas, ${label}${settings})`, ...end],
-      );
+      const call = this.label === null ? `gaussian_latents(${settings})` : `class_latents(${this.label}, ${settings})`;
+      return this.here.python([`z = latent_map.${call}`, images]);
     }
     const { x, y, major, minor, angle } = this.ellipse;
-    const plane = this.here.planeName ? ", plane=plane" : "";
-    return this.here.python(
-      ["latent.gaussians import Ellipse", "sampling import decode", "studio.maps.draws import of_ellipse"],
-      [
-        "ellipse = Ellipse(",
-        `    centre=(${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,
-        `    angle=${pythonFloat(angle)}, sigmas=1.0,`,
-        ")",
-        `z = of_ellipse(atlas, ellipse, ${settings}${plane})`,
-        ...end,
-      ],
-    );
+    return this.here.python([
+      "z = latent_map.ellipse_latents(",
+      `    (${pythonFloat(x)}, ${pythonFloat(y)}), major=${pythonFloat(major)}, minor=${pythonFloat(minor)},`,
+      `    angle=${pythonFloat(angle)}, ${settings}${this.here.planeArgument},`,
+      ")",
+      images,
+    ]);
   }
 }
+
+export default {
+  name: "gaussians",
+  order: 1,
+  supports: (model) => model.has_map,
+  createState: ({ here, socket }) => new Gaussians(here, socket),
+  Panel,
+  Marks,
+} satisfies Tool<Gaussians>;

@@ -1,23 +1,12 @@
 // A plane through three latents: images, or means of classes.
-import type { Model, Plane } from "../api";
-import { strings } from "../preferences.svelte";
-import { LATENTS, type DecodeReply, type DecodeSocket } from "../socket";
-import type { Explorer } from "./explorer.svelte";
+import type { Plane } from "../../../api";
+import { LATENTS, type DecodeReply, type DecodeSocket } from "../../../socket";
+import type { Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
 
-/** The description of an anchor, as in "image #3". */
-export function anchorName(anchor: string, model: Model): string {
-  const number = Number(anchor.slice(1));
-  const t = strings().planes;
-  return anchor.startsWith("c") ? t.meanOf(model.classes[number]) : t.image(number);
-}
-
-/** The caption of a plane. */
-export function planeCaption(name: string, share: string, model: Model): string {
-  const t = strings().planes;
-  return t.caption(name.split("_").map((anchor) => anchorName(anchor, model)).join(t.and), share);
-}
-
-export class Planes {
+export class Planes implements ToolState {
   answer = $state.raw<DecodeReply | null>(null);
   errorMessage = $state("");
 
@@ -44,7 +33,17 @@ export class Planes {
     if (!plane.anchors.length) return;
     const rows = Float32Array.from(plane.anchors.flat());
     const reply = await this.socket.decode({ model: this.here.model.id, kind: LATENTS, n: plane.anchors.length, rows });
-    if (reply && "sentence" in reply) this.errorMessage = reply.sentence;
+    if (reply && "error" in reply) this.errorMessage = reply.error;
     else if (reply) this.answer = reply;
   }
 }
+
+export default {
+  name: "plane",
+  order: 5,
+  supports: (model) => model.has_map && model.latent_dim > 2,
+  createState: ({ here, socket }) => new Planes(here, socket),
+  Panel,
+  Marks,
+  marksStay: true,
+} satisfies Tool<Planes>;

@@ -1,11 +1,15 @@
 // Paths between two latents by several interpolation methods, each a strip of images.
-import { get } from "../api";
-import { formatFloat32, slice, updateAddress } from "../address.svelte";
-import { Latest } from "../latest";
-import { project } from "../plane";
-import { LATENTS, oneHot, pixelsOf, type DecodeReply, type DecodeSocket } from "../socket";
-import { levelOf, UNUSUAL } from "../scores";
-import { exploreState, type Explorer } from "./explorer.svelte";
+import { get } from "../../../api";
+import { formatFloat32, slice, updateAddress } from "../../../address.svelte";
+import { Latest } from "../../../latest";
+import { project } from "../../../plane";
+import { LATENTS, oneHot, pixelsOf, type DecodeReply, type DecodeSocket } from "../../../socket";
+import { levelOf, UNUSUAL } from "../../../scores";
+import { exploreState, type Explorer } from "../../explorer.svelte";
+import type { Tool, ToolState } from "../../tools";
+import Marks from "./Marks.svelte";
+import Panel from "./Panel.svelte";
+import Strips from "./Strips.svelte";
 
 export type End = "a" | "b";
 /** A path, or a sentence that explains why there is none. */
@@ -13,14 +17,14 @@ export interface Path {
   /** the interpolation method */
   name: string;
   z?: number[][];
-  sentence?: string;
+  error?: string;
 }
 type FoundPath = Path & { z: number[][] };
 interface Reply {
-  ways: Path[];
+  paths: Path[];
   ends: [number[], number[]];
   /** number of latents in the graph of the path through the data */
-  graph_codes: number;
+  graph_size: number;
 }
 
 export const STEPS = [8, 12, 16, 24];
@@ -28,7 +32,7 @@ export const STEPS = [8, 12, 16, 24];
 /** The tool's slice of the address. An end is an image, as in i17, or a point of the map, as in 0.5,-1.25. */
 const state = slice("p.", { a: "", b: "", steps: 16, way: "linear", at: 0 });
 
-export class Paths {
+export class Paths implements ToolState {
   reply = $state.raw<Reply | null>(null);
   answer = $state.raw<DecodeReply | null>(null);
   errorMessage = $state("");
@@ -57,7 +61,7 @@ export class Paths {
 
   /** The paths that exist. */
   get paths(): FoundPath[] {
-    return (this.reply?.ways ?? []).filter((path): path is FoundPath => path.z !== undefined);
+    return (this.reply?.paths ?? []).filter((path): path is FoundPath => path.z !== undefined);
   }
 
   /** Index of the selected path in `paths`. */
@@ -124,13 +128,13 @@ export class Paths {
   private async request(query: string): Promise<void> {
     const { model } = this.here;
     try {
-      const reply: Reply = await (await get(`/api/models/${model.id}/ways?${query}`)).json();
-      const rows = Float32Array.from(reply.ways.flatMap((path) => path.z?.flat() ?? []));
+      const reply: Reply = await (await get(`/api/models/${model.id}/interpolations?${query}`)).json();
+      const rows = Float32Array.from(reply.paths.flatMap((path) => path.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
       const labels = model.decodes_label ? oneHot(exploreState.label, n, model.classes.length) : undefined;
       const answer = await this.socket.decode({ model: model.id, kind: LATENTS, n, rows, labels });
       if (!answer) return;
-      if ("sentence" in answer) throw new Error(answer.sentence);
+      if ("error" in answer) throw new Error(answer.error);
       this.reply = reply;
       this.answer = answer;
       this.errorMessage = "";
@@ -148,7 +152,7 @@ export class Paths {
 
   /** Address of the animation of a path. */
   gifAddress(name: string): string {
-    return `/api/models/${this.here.model.id}/ways/${name}.gif?${this.query}`;
+    return `/api/models/${this.here.model.id}/interpolations/${name}.gif?${this.query}`;
   }
 
   get fidelity(): number | null {
@@ -157,7 +161,7 @@ export class Paths {
 
   /** The level (see `Scores`) of each step; null if it is unknown. */
   levels(row: number): number[] | null {
-    const scores = this.answer?.trust.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
+    const scores = this.answer?.scores.slice(row * this.shownSteps, (row + 1) * this.shownSteps) ?? [];
     const levels = scores.map(levelOf);
     return levels.length && levels.every((level) => level !== null) ? levels : null;
   }
@@ -186,7 +190,7 @@ export class Paths {
   get current(): DecodeReply | null {
     if (!this.answer || !this.paths.length) return null;
     const i = this.row * this.shownSteps + Math.min(this.at, this.shownSteps - 1);
-    return { ...this.answer, pixels: pixelsOf(this.answer, i), trust: [this.answer.trust[i]] };
+    return { ...this.answer, pixels: pixelsOf(this.answer, i), scores: [this.answer.scores[i]] };
   }
 
   /** Play a path forwards and backwards; slowly if the visitor prefers reduced motion. */
@@ -207,22 +211,33 @@ export class Paths {
     this.playing = false;
   }
 
+  leave(): void {
+    this.pause();
+  }
+
+  close(): void {
+    this.pause();
+  }
+
   /** Python that reproduces the images of the selected path. */
   get code(): string {
-    const plane = this.here.planeName ? ", plane=plane" : "";
+    const { model, planeArgument } = this.here;
+    const { a, b } = this.ends;
     const name = this.paths[this.row]?.name ?? "linear";
-    const ends = (["a", "b"] as const).map((end) => `${end} = latent_of(atlas, "${this.ends[end]}"${plane})`);
-    const { model } = this.here;
-    const label = model.decodes_label ? `, torch.full((${this.steps},), ${exploreState.label})` : "";
-    const [module, call] = {
-      linear: ["latent.paths import lerp", "lerp(a, b"],
-      spherical: ["latent.paths import slerp", "slerp(a, b"],
-      data: ["studio.maps.ways import through_data", "through_data(atlas, a, b"],
-    }[name]!;
-    const code = this.here.python(
-      ["sampling import decode", "studio.maps.anchors import latent_of", module],
-      [...ends, `z = ${call}, steps=${this.steps})`, `images = decode(model, z${label})`],
-    );
-    return label ? `import torch\n${code}` : code;
+    const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
+    return this.here.python([
+      `z = latent_map.interpolate("${a}", "${b}", steps=${this.steps}, method="${name}"${planeArgument})`,
+      `images = latent_map.decode(z${label})`,
+    ]);
   }
 }
+
+export default {
+  name: "path",
+  order: 4,
+  createState: ({ here, socket }) => new Paths(here, socket),
+  Panel,
+  Marks,
+  Strips,
+  stripsHeight: (model) => (model.has_map ? 290 : 190),
+} satisfies Tool<Paths>;
