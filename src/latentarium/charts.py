@@ -108,7 +108,7 @@ def _chart(width: float, height: float, columns: int = 1) -> tuple[Canvas, list[
 
 
 def line_chart(
-    curves: Sequence[tuple[str, str, Sequence[Real], Sequence[Real], Sequence[tuple] | None]],
+    curves: Sequence[tuple[str, str, Sequence[Real], Sequence[Real], Sequence[Interval] | None]],
     x_label: str,
     y_label: str,
     *,

@@ -32,7 +32,8 @@ class NonFiniteError(UserError):
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(f"{what}: {fix}.", code="not-finite")
-        self.what, self.fix = what, fix
+        self.what = what
+        self.fix = fix
 
 
 class StoppedError(KeyboardInterrupt):

@@ -34,7 +34,7 @@ class Noise:
         device: torch.device | str = "cpu",
         shard: tuple[int, int] = (0, 1),
     ) -> None:
-        self.device = torch.device(device)
+        self.device: torch.device = torch.device(device)
         self._generator = torch.Generator().manual_seed(derive_seed(*parts))
         self._rank, self._size = shard
 

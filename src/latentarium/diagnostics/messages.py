@@ -138,7 +138,7 @@ class InconclusiveError(UserError):
     """
 
     def __init__(self, reason: str, **values: Value) -> None:
-        self.reason = Message(reason, values)
+        self.reason: Message = Message(reason, values)
         super().__init__(str(self.reason), code="inconclusive")
 
 

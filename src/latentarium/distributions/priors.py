@@ -130,8 +130,8 @@ class ClassGaussian(Prior):
 
     def __init__(self, latent_dim: int, num_classes: int, spread: float = 1.0) -> None:
         super().__init__()
-        self.mean = nn.Parameter(torch.randn(num_classes, latent_dim) * spread)
-        self.log_variance = nn.Parameter(torch.zeros(num_classes, latent_dim))
+        self.mean: nn.Parameter = nn.Parameter(torch.randn(num_classes, latent_dim) * spread)
+        self.log_variance: nn.Parameter = nn.Parameter(torch.zeros(num_classes, latent_dim))
 
     def forward(self, y: Labels | SoftLabels | None, n: int) -> DiagonalGaussian:
         if y is None:

@@ -81,10 +81,11 @@ class Calibration:
     """
 
     def __init__(self, scores: Scores) -> None:
-        self.values, self.probabilities = scores.values, scores.probabilities
+        self.values: Mapping[str, PerPoint] = scores.values
+        self.probabilities: ClassScores | None = scores.probabilities
         rarities = self.rarities(scores.values)
         self._max_rarities = max_rarity(rarities)
-        self.levels = self.level(rarities)
+        self.levels: PerPoint = self.level(rarities)
         """The levels of the held-out images themselves."""
 
     def rarities(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:

@@ -61,8 +61,10 @@ class EncodedData:
         align_to: Callable[[], Points | None] | None = None,
         lock: AbstractContextManager[object] | None = None,
     ) -> None:
-        self.model, self.data, self.seed = model, data, seed
-        self.train = stratified(data.train, max_points) if max_points else data.train
+        self.model = model
+        self.data = data
+        self.seed = seed
+        self.train: Split = stratified(data.train, max_points) if max_points else data.train
         self._align_to = align_to
         self._includes_held_out = not max_points
         self._lock = threading.RLock() if lock is None else lock

@@ -66,7 +66,8 @@ class GapLayers:
         stretch_chunk_size: int = 16,
     ) -> None:
         self._encoded, self._decoder = encoded, decoder
-        self.chunk_size, self.stretch_chunk_size = chunk_size, stretch_chunk_size
+        self.chunk_size = chunk_size
+        self.stretch_chunk_size = stretch_chunk_size
         self._cache: dict[tuple[bool, Box, int, bytes], np.ndarray] = {}
         self._held_out_stretch: PerPoint | None = None
 

@@ -25,7 +25,8 @@ class InversionBaseline:
     """
 
     def __init__(self, model: LatentModel, held_out: Split, num_images: int = 32) -> None:
-        self._model, self._held_out, self.num_images = model, held_out, num_images
+        self._model, self._held_out = model, held_out
+        self.num_images = num_images
         self.errors: PerPoint | None = None
         """Mean squared pixel errors in [-1, 1]; None until `measure` has ended."""
 

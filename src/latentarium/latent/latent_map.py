@@ -67,15 +67,18 @@ class LatentMap:
         align_to: Callable[[], Points | None] | None = None,
         classifier: ImageClassifier | None = None,
     ) -> None:
-        self.model, self.data, self.seed = model, data, seed
-        self.lock = self._lock = threading.RLock()
+        self.model = model
+        self.data = data
+        self.seed = seed
+        self.lock: threading.RLock = threading.RLock()
         """Held while the model computes; re-entrant."""
-        self.encoded = EncodedData(
+        self._lock = self.lock
+        self.encoded: EncodedData = EncodedData(
             model, data, seed, max_points=max_points, align_to=align_to, lock=self.lock
         )
-        self.decoder = ScoredDecoder(self.encoded, classifier, self.lock)
-        self.interpolator = Interpolator(self.encoded)
-        self.gap_layers = GapLayers(self.encoded, self.decoder)
+        self.decoder: ScoredDecoder = ScoredDecoder(self.encoded, classifier, self.lock)
+        self.interpolator: Interpolator = Interpolator(self.encoded)
+        self.gap_layers: GapLayers = GapLayers(self.encoded, self.decoder)
 
     @classmethod
     def from_run(

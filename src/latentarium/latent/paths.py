@@ -83,7 +83,8 @@ class DataGraph:
 
     def __init__(self, latents: LatentSet, k: int = 10) -> None:
         require_neighbours(latents, k + 1)
-        self.latents, self.k = latents.detach().cpu().double(), k
+        self.latents: Tensor = latents.detach().cpu().double()
+        self.k = k
         # the first neighbour is the latent itself, or an equal one
         neighbours = nearest(self.latents, self.latents, k + 1)
         rows = torch.arange(len(latents))

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from torch.nn.functional import one_hot
 
 from latentarium.cached import cached
-from latentarium.data.dataset import to_float, to_uint8
+from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.data.subsets import first
 from latentarium.errors import UserError
 from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
@@ -18,6 +18,7 @@ from latentarium.latent.scores import (
     score_decoded,
     shipped_classifier,
 )
+from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
 from latentarium.models.labels import resolve_labels
 from latentarium.rng import Noise
@@ -42,7 +43,9 @@ class ScoredDecoder:
         classifier: ImageClassifier | None,
         lock: AbstractContextManager[object],
     ) -> None:
-        self.model, self.data, self.encoded = encoded.model, encoded.data, encoded
+        self.model: LatentModel = encoded.model
+        self.data: Data = encoded.data
+        self.encoded = encoded
         self._given_classifier, self._lock = classifier, lock
 
     @cached

@@ -39,8 +39,10 @@ class Snapshots:
     """
 
     def __init__(self, run: Run, data: Data, seed: int = 0) -> None:
-        self.run, self.data, self.seed = run, data, seed
-        self.steps = run.snapshots()
+        self.run = run
+        self.data = data
+        self.seed = seed
+        self.steps: list[int] = run.snapshots()
         """The step of each snapshot."""
         # Maps of earlier snapshots are aligned with the next one; snapshots that are added later
         # are aligned with the previous one, so that no map changes.

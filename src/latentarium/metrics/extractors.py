@@ -77,7 +77,8 @@ class RandomConvolutions:
     def __init__(
         self, image_shape: tuple[int, int, int], seed: int = 0, num_features: int = 128
     ) -> None:
-        self.image_shape, self.num_features = image_shape, num_features
+        self.image_shape = image_shape
+        self.num_features = num_features
         generator = torch.Generator().manual_seed(derive_seed("random convolutions", seed))
         gain = math.sqrt(2 / (1 + SLOPE**2))  # preserves the scale through a leaky ReLU
         channels, height, width = image_shape
@@ -135,7 +136,9 @@ class PixelPCA:
     def __init__(
         self, image_shape: tuple[int, int, int], mean: Tensor, axes: Tensor, hash: str
     ) -> None:
-        self.image_shape, self.hash, self.num_features = image_shape, hash, axes.shape[1]
+        self.image_shape = image_shape
+        self.hash = hash
+        self.num_features: int = axes.shape[1]
         self._mean, self._axes = mean, axes
 
     @classmethod

@@ -67,7 +67,7 @@ class Inception:
                 f"{WEIGHTS_FILE} from its releases (v0.2.0).",
                 code="wrong-weights",
             ) from None
-        self.hash = hashlib.sha256(content).hexdigest()
+        self.hash: str = hashlib.sha256(content).hexdigest()
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._network.to(self._device)
 

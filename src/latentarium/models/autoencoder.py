@@ -24,13 +24,14 @@ from latentarium.distributions import (
     Gaussian,
     Likelihood,
     Point,
+    Prior,
     PriorContext,
     build_prior,
 )
 from latentarium.distributions.likelihoods import binarize
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
-from latentarium.nn import build_decoder, build_encoder
+from latentarium.nn import DecoderTrunk, EncoderTrunk, build_decoder, build_encoder
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
@@ -48,14 +49,14 @@ class Autoencoder(LatentModel):
     def __init__(self, config: AutoencoderConfig, data: DataCard) -> None:
         super().__init__(config, data)
         label_size = self.num_classes if config.conditional else 0
-        self.encoder = build_encoder(config.encoder, self.image_shape, label_size)
+        self.encoder: EncoderTrunk = build_encoder(config.encoder, self.image_shape, label_size)
         outputs = config.latent_dim * (2 if config.posterior == "gaussian" else 1)
-        self.to_posterior = nn.Linear(self.encoder.num_features, outputs)
-        self.decoder = build_decoder(
+        self.to_posterior: nn.Linear = nn.Linear(self.encoder.num_features, outputs)
+        self.decoder: DecoderTrunk = build_decoder(
             config.decoder, config.latent_dim + label_size, self.image_shape
         )
         context = PriorContext(config.latent_dim, self.num_classes, self.image_shape, self.encode)
-        self.prior = build_prior(config.prior, context)
+        self.prior: Prior = build_prior(config.prior, context)
         self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
             Bernoulli() if config.likelihood == "bernoulli" else Gaussian(config.likelihood_std)
         )

@@ -38,9 +38,9 @@ class LatentModel(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.data = data
-        self.image_shape = data.image_shape
-        self.classes = data.classes
-        self.num_classes = len(data.classes)
+        self.image_shape: tuple[int, int, int] = data.image_shape
+        self.classes: tuple[str, ...] = data.classes
+        self.num_classes: int = len(data.classes)
         if config.takes_label and not data.classes:
             raise UserError(
                 f"This model needs labels, and {data.source} has none: give labelled data, or "

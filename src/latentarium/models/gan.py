@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from latentarium.config import DataCard, GANConfig
 from latentarium.data.batches import Batch
-from latentarium.distributions import StandardNormal
+from latentarium.distributions import Prior, StandardNormal
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
-from latentarium.nn import build_decoder, build_encoder
-from latentarium.objectives import build_adversarial_loss, squared_gradient
+from latentarium.nn import DecoderTrunk, EncoderTrunk, build_decoder, build_encoder
+from latentarium.objectives import AdversarialLoss, build_adversarial_loss, squared_gradient
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Features, Images, Labels, Latents, Logits, SoftLabels
@@ -38,16 +38,17 @@ class Generator(nn.Module):
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__()
-        self.embed = (
+        self.embed: nn.Linear | None = (
             nn.Linear(len(data.classes), LABEL_SIZE, False) if config.conditional else None
         )
         inputs = config.latent_dim + (LABEL_SIZE if self.embed else 0)
-        self.trunk = build_decoder(config.generator, inputs, data.image_shape)
-        self.bounded = config.bounded
+        self.trunk: DecoderTrunk = build_decoder(config.generator, inputs, data.image_shape)
+        self.bounded: bool = config.bounded
         if self.embed:
             nn.init.normal_(self.embed.weight)
 
     def forward(self, z: Latents, weights: SoftLabels | None) -> Images:
+        """Return the images of latents, given the weights of their classes."""
         if self.embed is not None:
             z = torch.cat([z, self.embed(weights)], 1)
         images = self.trunk(z)
@@ -59,14 +60,17 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__()
-        self.trunk = build_encoder(config.discriminator, data.image_shape)
+        self.trunk: EncoderTrunk = build_encoder(config.discriminator, data.image_shape)
         features = self.trunk.num_features
-        self.realism = nn.Linear(features, 1)
-        self.embed = nn.Linear(len(data.classes), features, False) if config.conditional else None
+        self.realism: nn.Linear = nn.Linear(features, 1)
+        self.embed: nn.Linear | None = (
+            nn.Linear(len(data.classes), features, False) if config.conditional else None
+        )
         if self.embed:
             nn.init.normal_(self.embed.weight, std=features**-0.5)
 
     def forward(self, x: Images, weights: SoftLabels | None) -> Logits:
+        """Return the logits of images, given the weights of their classes."""
         return self.score(self.trunk(x), weights)
 
     def score(self, features: Features, weights: SoftLabels | None) -> Logits:
@@ -91,10 +95,10 @@ class GAN(LatentModel):
                 "wrong_label_weight to 0, or give data with more classes.",
                 code="too-few-classes",
             )
-        self.generator = Generator(config, data)
-        self.discriminator = Discriminator(config, data)
-        self.prior = StandardNormal(config.latent_dim)
-        self.adversarial_loss = build_adversarial_loss(config.loss)
+        self.generator: Generator = Generator(config, data)
+        self.discriminator: Discriminator = Discriminator(config, data)
+        self.prior: Prior = StandardNormal(config.latent_dim)
+        self.adversarial_loss: AdversarialLoss = build_adversarial_loss(config.loss)
 
     def decode(self, z: Latents, y: Labels | SoftLabels | None = None) -> Images:
         return self.generator(z, self._class_weights(y))

@@ -54,11 +54,11 @@ class ConvEncoder(EncoderTrunk):
             for _ in range(config.depth - 1):
                 layers += _convolution(nn.Conv2d(wide, wide, 3, 1, 1), wide, config)
             channels = wide
-        self.convolutions = nn.Sequential(*layers)
+        self.convolutions: nn.Sequential = nn.Sequential(*layers)
         flat = channels * sizes[-1][0] * sizes[-1][1] + extra
         hidden = [config.hidden] if config.hidden else []
-        self.dense = dense_stack([flat, *hidden], config.norm)
-        self.num_features = hidden[-1] if hidden else flat
+        self.dense: nn.Sequential = dense_stack([flat, *hidden], config.norm)
+        self.num_features: int = hidden[-1] if hidden else flat
         initialize(self)
 
     def forward(self, x: Images, extra: SoftLabels | None = None) -> Features:
@@ -78,8 +78,10 @@ class ConvDecoder(DecoderTrunk):
         stages = len(sizes) - 1
         wide = config.width * 2 ** (stages - 1)
         hidden = [config.hidden] if config.hidden else []
-        self.coarsest = (wide, *sizes[0])
-        self.dense = dense_stack([num_inputs, *hidden, math.prod(self.coarsest)], config.norm)
+        self.coarsest: tuple[int, int, int] = (wide, *sizes[0])
+        self.dense: nn.Sequential = dense_stack(
+            [num_inputs, *hidden, math.prod(self.coarsest)], config.norm
+        )
         layers: list[nn.Module] = []
         for stage in range(stages):
             last = stage == stages - 1
@@ -91,7 +93,7 @@ class ConvDecoder(DecoderTrunk):
             up = nn.ConvTranspose2d(wide, after, 4, 2, 1, output_padding=odd)
             layers += [up] if last else _convolution(up, after, config)
             wide = after
-        self.convolutions = nn.Sequential(*layers)
+        self.convolutions: nn.Sequential = nn.Sequential(*layers)
         initialize(self)
 
     def forward(self, features: Features) -> Images:

@@ -48,9 +48,10 @@ class Fourier(nn.Module):
     def __init__(self, num_inputs: int, scale: float) -> None:
         super().__init__()
         self.register_buffer("frequencies", scale * torch.randn(num_inputs, NUM_FREQUENCIES))
-        self.num_outputs = num_inputs + 2 * NUM_FREQUENCIES
+        self.num_outputs: int = num_inputs + 2 * NUM_FREQUENCIES
 
     def forward(self, x: Features) -> OtherFeatures:
+        """Return x, followed by the sines and cosines of its projections."""
         angles = 2 * math.pi * x @ self.frequencies
         return torch.cat([x, angles.sin(), angles.cos()], 1)
 

@@ -27,8 +27,8 @@ class MLPEncoder(EncoderTrunk):
 
     def __init__(self, config: NetConfig, image_shape: ImageShape, extra: int = 0) -> None:
         super().__init__()
-        self.dense = hidden_layers(math.prod(image_shape) + extra, config)
-        self.num_features = config.width
+        self.dense: nn.Sequential = hidden_layers(math.prod(image_shape) + extra, config)
+        self.num_features: int = config.width
         initialize(self)
 
     def forward(self, x: Images, extra: SoftLabels | None = None) -> Features:
@@ -44,7 +44,7 @@ class MLPDecoder(DecoderTrunk):
     def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
         super().__init__()
         self.image_shape = image_shape
-        self.dense = hidden_layers(num_inputs, config)
+        self.dense: nn.Sequential = hidden_layers(num_inputs, config)
         self.dense.append(nn.Linear(config.width, math.prod(image_shape)))
         initialize(self)
 

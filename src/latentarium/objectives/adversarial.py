@@ -52,7 +52,7 @@ class Relativistic(AdversarialLoss):
     """softplus(-(D(real) - D(fake))), and the opposite for the generator. It depends on
     differences of logits only."""
 
-    equilibrium = {"discriminator": LN2, "generator": LN2}  # noqa: RUF012
+    equilibrium: ClassVar[Mapping[str, float]] = {"discriminator": LN2, "generator": LN2}
 
     def discriminator(self, real: Logits, fake: Logits) -> PerSample:
         return F.softplus(-(real - fake))
@@ -65,7 +65,7 @@ class Relativistic(AdversarialLoss):
 class NonSaturating(AdversarialLoss):
     """The original game, with the generator's loss -log sigmoid(D(fake))."""
 
-    equilibrium = {"discriminator": 2 * LN2, "generator": LN2}  # noqa: RUF012
+    equilibrium: ClassVar[Mapping[str, float]] = {"discriminator": 2 * LN2, "generator": LN2}
 
     def discriminator(self, real: Logits, fake: Logits) -> PerSample:
         return F.softplus(-real) + F.softplus(fake)
@@ -78,7 +78,7 @@ class NonSaturating(AdversarialLoss):
 class Hinge(AdversarialLoss):
     """Hinge losses for the discriminator, -D(fake) for the generator."""
 
-    equilibrium = {"discriminator": 2.0, "generator": 0.0}  # noqa: RUF012
+    equilibrium: ClassVar[Mapping[str, float]] = {"discriminator": 2.0, "generator": 0.0}
 
     def discriminator(self, real: Logits, fake: Logits) -> PerSample:
         return F.relu(1 - real) + F.relu(1 + fake)

@@ -86,10 +86,12 @@ class Run:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = _resolve(folder)
+        self.folder: Path = _resolve(folder)
         manifest = read_manifest(self.folder / "config.json")
-        self.id, self.imports = manifest.id, manifest.imports
-        self.config, self.data = manifest.config, manifest.data
+        self.id: str = manifest.id
+        self.imports: tuple[str, ...] = manifest.imports
+        self.config: Config = manifest.config
+        self.data: DataCard = manifest.data
         self._config_hash = manifest.config_hash
 
     @staticmethod

@@ -117,8 +117,10 @@ class LimitsMiddleware:
         private: bool = False,
         send_timeout: float = SEND_TIMEOUT,
     ) -> None:
-        self.app, self.send_timeout = app, send_timeout
-        self.max_body, self.max_upload = max_body, max_upload
+        self.app = app
+        self.send_timeout = send_timeout
+        self.max_body = max_body
+        self.max_upload = max_upload
         headers = HEADERS | ({"Cache-Control": "private"} if private else {})
         self._headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
 
@@ -182,7 +184,8 @@ class AccessMiddleware:
     """
 
     def __init__(self, app: ASGIApp, token: str = "") -> None:
-        self.app, self.token = app, token
+        self.app = app
+        self.token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):

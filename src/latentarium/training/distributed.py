@@ -32,7 +32,9 @@ class Distributed:
     """
 
     def __init__(self, device: torch.device, rank: int = 0, size: int = 1) -> None:
-        self.device, self.rank, self.size = device, rank, size
+        self.device = device
+        self.rank = rank
+        self.size = size
 
     @property
     def is_main(self) -> bool:

@@ -26,12 +26,14 @@ class State:
 
     def __init__(self, config: Config, data: DataCard, device: torch.device) -> None:
         self.config = config
-        self.step = 0
-        self.seconds = 0.0
-        self.model = build(config.model, data, config.train.seed).to(device).train()
-        self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.players = self.model.players()
-        self.optimizers = {player.name: self._optimizer(player) for player in self.players}
+        self.step: int = 0
+        self.seconds: float = 0.0
+        self.model: LatentModel = build(config.model, data, config.train.seed).to(device).train()
+        self.ema: LatentModel = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.players: list[Player] = self.model.players()
+        self.optimizers: dict[str, Adam] = {
+            player.name: self._optimizer(player) for player in self.players
+        }
 
     def _optimizer(self, player: Player) -> Adam:
         config = self.config.optimizer

@@ -1,5 +1,7 @@
 """Conditional GANs on MNIST: adherence to the label, coverage and realism."""
 
+from typing import ClassVar
+
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
 from latentarium.classifier.classifier import load_classifier
 from latentarium.data.dataset import Data
@@ -23,8 +25,8 @@ class ConditionalMNIST(Bench):
         "digit. GAN-train: accuracy on real test images of a classifier trained on the samples. "
         "Wrong label: AUC of the discriminator over all pairs of classes."
     )
-    presets = ("cgan_mnist",)
-    columns = (
+    presets: ClassVar[tuple[str, ...]] = ("cgan_mnist",)
+    columns: ClassVar[tuple[Column, ...]] = (
         Column(key="gan_test", title="GAN-test", unit="share"),
         Column(key="gan_test.worst", title="its worst digit", unit="share"),
         Column(key="gan_train", title="GAN-train", unit="share"),

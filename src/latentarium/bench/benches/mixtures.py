@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
+from latentarium.bench.published import Published
 from latentarium.data.dataset import Data
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring
 from latentarium.evaluation.sections.plane import MIXTURE_SAMPLES, mixture_measurements
@@ -49,10 +50,10 @@ class Ring(MixtureBench):
 
     title = "Ring of 8 Gaussians"
     protocol = _PROTOCOL + "Ring of radius 1, standard deviation 0.01."
-    presets = ("gan_ring", "vae_ring")
-    columns = _columns(8, 0.0014)
-    published = published.RING
-    mixture = ring()
+    presets: ClassVar[tuple[str, ...]] = ("gan_ring", "vae_ring")
+    columns: ClassVar[tuple[Column, ...]] = _columns(8, 0.0014)
+    published: ClassVar[tuple[Published, ...]] = published.RING
+    mixture: ClassVar[Mixture2D] = ring()
 
 
 @register("bench", "grid")
@@ -61,7 +62,7 @@ class Grid(MixtureBench):
 
     title = "Grid of 25 Gaussians"
     protocol = _PROTOCOL + "Grid {-4, -2, 0, 2, 4} squared, standard deviation 0.05."
-    presets = ("gan_grid", "vae_grid")
-    columns = _columns(25, 0.0048)
-    published = published.GRID
-    mixture = grid()
+    presets: ClassVar[tuple[str, ...]] = ("gan_grid", "vae_grid")
+    columns: ClassVar[tuple[Column, ...]] = _columns(25, 0.0048)
+    published: ClassVar[tuple[Published, ...]] = published.GRID
+    mixture: ClassVar[Mixture2D] = grid()

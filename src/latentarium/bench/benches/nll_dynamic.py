@@ -1,9 +1,11 @@
 """Negative log-likelihood of dynamically binarized MNIST, by importance sampling."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
+from latentarium.bench.published import Published
 from latentarium.data.dataset import Data
 from latentarium.evaluation.likelihood import importance_nll, likelihood_protocol
 from latentarium.models.base import LatentModel
@@ -20,22 +22,22 @@ class DynamicNLL(Bench):
     """
 
     title = "NLL of dynamically binarized MNIST"
-    presets = ("vae_dynamic_mnist",)
-    columns = (
+    presets: ClassVar[tuple[str, ...]] = ("vae_dynamic_mnist",)
+    columns: ClassVar[tuple[Column, ...]] = (
         Column(key="nll", title="NLL, k = 5,000", unit="nats"),
         Column(key="nll_100", title="k = 100", unit="nats"),
         Column(key="nll_1", title="k = 1", unit="nats"),
     )
-    published = published.NLL_DYNAMIC
+    published: ClassVar[tuple[Published, ...]] = published.NLL_DYNAMIC
     caveat = (
         "Published models were trained for hundreds to thousands of passes over the data, ours "
         "with the small budget for 51."
     )
-    full_steps: ClassVar = {"vae_dynamic_mnist": 400_000}
+    full_steps: ClassVar[Mapping[str, int]] = {"vae_dynamic_mnist": 400_000}
 
     def __init__(self, samples: int = 5000) -> None:
         self.samples = samples
-        self.protocol = (
+        self.protocol: str = (
             "Importance-weighted NLL of the 10,000 test images, binarized once with seed 777, "
             f"with {samples:,} samples; trained on 50,000 images that are binarized again for "
             "each batch. Lower is better."

@@ -1,9 +1,12 @@
 """Parzen-window log-likelihood, a number of the first papers on GANs."""
 
+from typing import ClassVar
+
 import torch
 
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
+from latentarium.bench.published import Published
 from latentarium.data.dataset import Data, to_float
 from latentarium.metrics.parzen import parzen_log_likelihood
 from latentarium.models.base import LatentModel
@@ -25,12 +28,12 @@ class ParzenLegacy(Bench):
         "from 0.1 to 1 on 1,000 validation images; mean over the 10,000 test images. Higher is "
         "better, but the number says little about the model (Theis et al., 2016)."
     )
-    presets = ("gan_mnist", "cgan_mnist", "vae_mnist")
-    columns = (
+    presets: ClassVar[tuple[str, ...]] = ("gan_mnist", "cgan_mnist", "vae_mnist")
+    columns: ClassVar[tuple[Column, ...]] = (
         Column(key="parzen", title="log-likelihood", unit="nats"),
         Column(key="real", title="real images as centres", unit="nats"),
     )
-    published = published.PARZEN
+    published: ClassVar[tuple[Published, ...]] = published.PARZEN
     caveat = "The published GAN was trained on the first 50,000 images, ours on 55,000."
 
     def __init__(self, centres: int = 10_000) -> None:

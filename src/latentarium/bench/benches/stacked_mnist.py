@@ -1,6 +1,7 @@
 """Stacked MNIST: how many of 1,000 triples of digits a GAN generates."""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
+from latentarium.bench.published import Published
 from latentarium.classifier.classifier import Classifier, load_classifier
 from latentarium.data.dataset import Data
 from latentarium.data.stacked_mnist import MODES, stacked_mnist
@@ -33,7 +35,7 @@ class StackedMNISTBench(Bench):
     samples: ClassVar[int]
 
     def __init__(self, samples: int | None = None) -> None:
-        self.num_samples = samples or self.samples
+        self.num_samples: int = samples or self.samples
 
     def measure(
         self, model: LatentModel, data: Data, seed: int, progress: MeasuringProgress
@@ -94,14 +96,14 @@ class StackedMNIST(StackedMNISTBench):
         "distinct triples; reverse KL over the 1,000 triples against equal shares, in nats. "
         "Trained on 128,000 triples of the 55,000 training digits."
     )
-    presets = ("gan_stacked_mnist",)
-    columns = _columns(0.0235)
-    published = published.STACKED
+    presets: ClassVar[tuple[str, ...]] = ("gan_stacked_mnist",)
+    columns: ClassVar[tuple[Column, ...]] = _columns(0.0235)
+    published: ClassVar[tuple[Published, ...]] = published.STACKED
     caveat = (
         "Published setups differ in classifier, images and budget. The ideal is the mean of "
         "26,000 true samples under MNIST's class shares (computed), not 0."
     )
-    full_steps: ClassVar = {"gan_stacked_mnist": 100_000}
+    full_steps: ClassVar[Mapping[str, int]] = {"gan_stacked_mnist": 100_000}
     samples = 26_000
 
 
@@ -114,12 +116,12 @@ class StackedMNISTSmallDiscriminator(StackedMNISTBench):
         "25,600 samples, classified as in stacked-mnist. The generator has 16 and 8 channels, the "
         "discriminator 2 and 4 (after Metz et al., 2017)."
     )
-    presets = ("gan_stacked_small",)
-    columns = _columns(0.0239)
-    published = published.STACKED_SMALL
+    presets: ClassVar[tuple[str, ...]] = ("gan_stacked_small",)
+    columns: ClassVar[tuple[Column, ...]] = _columns(0.0239)
+    published: ClassVar[tuple[Published, ...]] = published.STACKED_SMALL
     caveat = (
         "The published generator has layers of 32, 16 and 8 channels and the discriminator of 2, "
         "4 and 8; ours omit the coarsest. Published runs saw 500,000 batches."
     )
-    full_steps: ClassVar = {"gan_stacked_small": 100_000}
+    full_steps: ClassVar[Mapping[str, int]] = {"gan_stacked_small": 100_000}
     samples = 25_600

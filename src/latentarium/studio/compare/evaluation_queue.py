@@ -37,7 +37,8 @@ class EvaluationQueue:
     """
 
     def __init__(self, processes: ChildProcesses, max_queued: int = MAX_QUEUED) -> None:
-        self.processes, self.max_queued = processes, max_queued
+        self.processes = processes
+        self.max_queued = max_queued
         self._lock = threading.Lock()
         self._queue: list[Evaluation] = []
         """The first is being evaluated, or waits for a process of an earlier server."""

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from latentarium.data.batches import Batches
-from latentarium.data.toy import HIGH_QUALITY_SIGMAS
+from latentarium.data.dataset import Data
+from latentarium.data.toy import HIGH_QUALITY_SIGMAS, Mixture2D
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.latent.planes import MAX_COORDINATE
 from latentarium.metrics.balls import ball_counts
+from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.objectives import adversarial
 from latentarium.rng import Noise
@@ -67,16 +69,15 @@ class Lab:
     """
 
     def __init__(self, name: str = "ring", *, drawing: str = "", seed: int = 0) -> None:
-        self.data = target(name, drawing, TRAIN_POINTS, seed)
-        self.mixture = MIXTURES.get(name)
-        self.step = 0
+        self.data: Data = target(name, drawing, TRAIN_POINTS, seed)
+        self.mixture: Mixture2D | None = MIXTURES.get(name)
+        self.step: int = 0
         self._seed = seed
         self._batches = Batches(self.data.train, BATCH_SIZE, seed)
-        self.gaussian = Gaussian()
-        self.vae, self.gan = (
-            build(config, self.data.card, seed) for config in (learners.VAE, learners.GAN)
-        )
-        self.learners = {
+        self.gaussian: Gaussian = Gaussian()
+        self.vae: LatentModel = build(learners.VAE, self.data.card, seed)
+        self.gan: LatentModel = build(learners.GAN, self.data.card, seed)
+        self.learners: dict[str, Learner] = {
             name: Learner(model, model.players(), learners.OPTIMIZERS[name], seed)
             for name, model in (
                 ("gaussian", self.gaussian),

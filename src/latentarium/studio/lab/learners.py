@@ -48,9 +48,9 @@ class Gaussian(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mean = nn.Parameter(torch.tensor([-0.6, 0.6]))
-        self.log_scale = nn.Parameter(torch.full((2,), math.log(0.15)))
-        self.slant = nn.Parameter(torch.zeros(()))
+        self.mean: nn.Parameter = nn.Parameter(torch.tensor([-0.6, 0.6]))
+        self.log_scale: nn.Parameter = nn.Parameter(torch.full((2,), math.log(0.15)))
+        self.slant: nn.Parameter = nn.Parameter(torch.zeros(()))
 
     def factor(self) -> LatentMatrix:
         """Return L (2, 2), lower triangular with a positive diagonal."""
@@ -90,8 +90,10 @@ class Learner:
     def __init__(
         self, model: nn.Module, players: list[Player], optimizer: OptimizerConfig, seed: int
     ) -> None:
-        self.model, self.players = model.train(), players
-        self.settings, self.seed = optimizer, seed
+        self.model: nn.Module = model.train()
+        self.players = players
+        self.settings = optimizer
+        self.seed = seed
         betas = (optimizer.beta1, optimizer.beta2)
         self._optimizers = {
             p.name: Adam(p.part.parameters(), lr=optimizer.learning_rate, betas=betas, fused=True)

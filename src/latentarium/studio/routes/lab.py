@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,7 +31,7 @@ MAX_MESSAGE = 2000
 class StartMessage(BaseModel):
     """The distribution to learn."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
     name: str = Field(max_length=20)
     drawing: str = Field("", max_length=200)
     seed: int = Field(0, ge=0, lt=2**32)
@@ -40,7 +40,7 @@ class StartMessage(BaseModel):
 class LabMessage(BaseModel):
     """A message from the page."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
     start: StartMessage | None = None
     steps: int = Field(0, ge=0, le=MAX_STEPS)
     only: Literal["", "discriminator", "generator"] = ""

@@ -29,10 +29,10 @@ class Checkups:
 
     def __init__(self, trainings: TrainingJobs, commands: TimedCommands | None = None) -> None:
         self.trainings = trainings
-        self.duality_gaps = ChildProcesses(
+        self.duality_gaps: ChildProcesses = ChildProcesses(
             trainings.folder / ".studio" / "duality-gap", trainings.command_line
         )
-        self.commands = commands or TimedCommands(trainings.command_line)
+        self.commands: TimedCommands = commands or TimedCommands(trainings.command_line)
         self._busy, self._start_lock = threading.Lock(), threading.Lock()
 
     def estimate(self, request: TrainingRequest) -> ProgressLines:

@@ -77,9 +77,11 @@ class TrainingJobs:
         uploads: Uploads,
         command: CommandLine | None = None,
     ) -> None:
-        self.folder, self.registry, self.uploads = folder, registry, uploads
+        self.folder = folder
+        self.registry = registry
+        self.uploads = uploads
         self.command_line = command
-        self.processes = ChildProcesses(folder / ".studio" / "train", command)
+        self.processes: ChildProcesses = ChildProcesses(folder / ".studio" / "train", command)
         self._initial_folders = [f for f in registry.run_folders() if not _is_shipped(f)]
         self._start_lock = threading.Lock()
 

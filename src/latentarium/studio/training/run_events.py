@@ -27,7 +27,8 @@ class LogTail:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.lines = path, 0
+        self.path = path
+        self.lines: int = 0
         self._offset, self._inode = 0, 0
 
     def read(self) -> tuple[bool, list[bytes]]:

@@ -95,7 +95,7 @@ class Uploads:
         commands: TimedCommands | None = None,
     ) -> None:
         self.folder = folder
-        self.limits = limits or UploadLimits()
+        self.limits: UploadLimits = limits or UploadLimits()
         self._commands = commands or TimedCommands()
         self._incoming: dict[str, IncomingUpload] = {}
         self._lock, self._check_lock = threading.Lock(), threading.Lock()

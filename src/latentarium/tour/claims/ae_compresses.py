@@ -1,5 +1,7 @@
 """An autoencoder compresses: its reconstruction error is compared with PCA's."""
 
+from typing import ClassVar
+
 import torch
 from sklearn.decomposition import PCA
 
@@ -22,8 +24,8 @@ RESAMPLES = 500
 class AutoencoderCompresses(Claim):
     """The autoencoder's test error is far below that of PCA with as many dimensions."""
 
-    systems = ("ae", "vae")
-    order = 10
+    systems: ClassVar[tuple[str, ...]] = ("ae", "vae")
+    order: ClassVar[float] = 10
 
     def measure(self, tour: TourContext) -> ClaimResult:
         dimensions = tour.model("ae").latent_dim

@@ -1,5 +1,7 @@
 """The autoencoder's latent space has gaps: images decoded far from the data are not realistic."""
 
+from typing import ClassVar
+
 import torch
 
 from latentarium import charts
@@ -22,8 +24,8 @@ SHOWN_BEYOND = 1.5
 class AutoencoderHasGaps(Claim):
     """Realism drops with the distance to the data, and a single Gaussian covers the gaps."""
 
-    systems = ("ae", "vae", "gan", "cgan")
-    order = 30
+    systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
+    order: ClassVar[float] = 30
 
     def measure(self, tour: TourContext) -> ClaimResult:
         probe = tour.realism_probes["ae"]

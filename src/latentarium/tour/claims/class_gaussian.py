@@ -1,5 +1,7 @@
 """Each digit has its own Gaussian in the latent space: samples from it show that digit."""
 
+from typing import ClassVar
+
 import torch
 
 from latentarium import charts
@@ -26,8 +28,8 @@ SHOWN_LATENTS = 6000
 class ClassGaussian(Claim):
     """Samples from the Gaussian of a digit are classified as that digit."""
 
-    systems = ("ae", "vae", "vae_class", "cgan")
-    order = 50
+    systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "vae_class", "cgan")
+    order: ClassVar[float] = 50
 
     def measure(self, tour: TourContext) -> ClaimResult:
         classes, labels = tour.data.card.classes, tour.data.train.labels

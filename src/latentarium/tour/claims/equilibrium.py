@@ -1,7 +1,7 @@
 """The game approaches an equilibrium: the duality gap falls during training."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from latentarium import charts
 from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
@@ -21,8 +21,8 @@ BATCH_SIZE = 64
 class ApproachesEquilibrium(Claim):
     """The GAN's duality gap at the end of training is at most half of its peak."""
 
-    systems = ("gan",)
-    order = 80
+    systems: ClassVar[tuple[str, ...]] = ("gan",)
+    order: ClassVar[float] = 80
 
     def measure(self, tour: TourContext) -> ClaimResult:
         run = tour.runs["gan"]

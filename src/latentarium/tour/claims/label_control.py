@@ -1,5 +1,7 @@
 """The digit of a conditional GAN's sample can be chosen; that of a GAN's can't."""
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 
@@ -25,8 +27,8 @@ MIN_SHARE, MAX_SHARE = 0.05, 0.20
 class LabelControl(Claim):
     """Requested and classified labels of the CGAN, and the histogram of the GAN's labels."""
 
-    systems = ("ae", "vae", "gan", "cgan")
-    order = 90
+    systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
+    order: ClassVar[float] = 90
 
     def measure(self, tour: TourContext) -> ClaimResult:
         names, classifier = tour.data.card.classes, tour.classifier

@@ -1,5 +1,7 @@
 """The autoencoder's latent is useful: nearest neighbours in it have the same label."""
 
+from typing import ClassVar
+
 import torch
 
 from latentarium import charts
@@ -23,8 +25,8 @@ INTERPOLATED = ((3, 8), (4, 9), (1, 7))
 class LatentUseful(Claim):
     """A k-nearest-neighbour classifier on the autoencoder's latents is accurate."""
 
-    systems = ("ae",)
-    order = 20
+    systems: ClassVar[tuple[str, ...]] = ("ae",)
+    order: ClassVar[float] = 20
 
     def measure(self, tour: TourContext) -> ClaimResult:
         train, test = tour.data.train, tour.data.test

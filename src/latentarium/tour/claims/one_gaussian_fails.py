@@ -1,6 +1,7 @@
 """One Gaussian fails where the data have several modes; a GAN finds them."""
 
 import math
+from typing import ClassVar
 
 from latentarium import charts
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, grid, ring, to_points
@@ -24,8 +25,8 @@ FITTED_POINTS = 20_000
 class OneGaussianFails(Claim):
     """A single Gaussian, a VAE and a GAN on a ring and a grid of Gaussians."""
 
-    systems = ("gan_ring", "vae_ring", "gan_grid", "vae_grid")
-    order = 60
+    systems: ClassVar[tuple[str, ...]] = ("gan_ring", "vae_ring", "gan_grid", "vae_grid")
+    order: ClassVar[float] = 60
 
     def measure(self, tour: TourContext) -> ClaimResult:
         qualities: dict[str, dict[str, MixtureQuality]] = {}

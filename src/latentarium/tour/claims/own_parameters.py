@@ -1,6 +1,7 @@
 """Each player updates only its own parameters, by the parameter deltas in the training log."""
 
 import math
+from typing import ClassVar
 
 from latentarium import charts
 from latentarium.registry import register
@@ -16,8 +17,8 @@ PLAYERS = ("discriminator", "generator")
 class OwnParameters(Claim):
     """In its move, a player changes its own parameters and no others."""
 
-    systems = ("gan", "cgan")
-    order = 70
+    systems: ClassVar[tuple[str, ...]] = ("gan", "cgan")
+    order: ClassVar[float] = 70
 
     def measure(self, tour: TourContext) -> ClaimResult:
         moves = [

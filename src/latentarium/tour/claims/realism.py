@@ -1,5 +1,7 @@
 """The conditional GAN's samples are as realistic as the GAN's."""
 
+from typing import ClassVar
+
 from latentarium import charts
 from latentarium.data.dataset import to_float
 from latentarium.metrics.fidelity import density_coverage
@@ -19,8 +21,8 @@ SHOWN = 6 * COLUMNS
 class Realism(Claim):
     """Fréchet distance, density and coverage of the CGAN's samples, compared with the GAN's."""
 
-    systems = ("ae", "vae", "gan", "cgan")
-    order = 110
+    systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
+    order: ClassVar[float] = 110
 
     def measure(self, tour: TourContext) -> ClaimResult:
         half = min(MAX_IMAGES, tour.n)

@@ -1,5 +1,7 @@
 """The VAE's latent space is continuous: its prior rarely draws from gaps."""
 
+from typing import ClassVar
+
 from latentarium import charts
 from latentarium.latent.gaps import distance_to_data, gap_share
 from latentarium.metrics.aggregate_posterior import prior_sliced_distance
@@ -22,8 +24,8 @@ SHOWN = 3 * COLUMNS
 class VAEContinuous(Claim):
     """Prior mass in gaps, distance of the aggregate posterior to the prior, drop of realism."""
 
-    systems = ("ae", "vae", "gan", "cgan")
-    order = 40
+    systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
+    order: ClassVar[float] = 40
 
     def measure(self, tour: TourContext) -> ClaimResult:
         eps = Noise("standard normal", tour.seed).normal(PRIOR_DRAWS, tour.model("vae").latent_dim)

@@ -1,5 +1,7 @@
 """The discriminator rejects real images under a wrong label."""
 
+from typing import ClassVar
+
 import torch
 
 from latentarium import charts
@@ -19,8 +21,8 @@ CONDITION, WRONG = 4, (3, 5, 6)
 class WrongLabelRefused(Claim):
     """The discriminator scores real images higher under the right label than under a wrong one."""
 
-    systems = ("cgan",)
-    order = 100
+    systems: ClassVar[tuple[str, ...]] = ("cgan",)
+    order: ClassVar[float] = 100
 
     def measure(self, tour: TourContext) -> ClaimResult:
         model, test = tour.model("cgan"), tour.data.test
