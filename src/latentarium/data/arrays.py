@@ -15,7 +15,7 @@ SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation",
     "validation": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
-"""The split that each common name of a folder, a file or a hub's split stands for."""
+"""Splits by the names that folders, files and data sets of the hub use for them."""
 MIN_SIDE = 8
 """Smallest height and width of an image in pixels."""
 MIN_IMAGES = 10
@@ -112,7 +112,8 @@ def to_pixels(values: object, where: str) -> np.ndarray:
         )
     if 0 in array.shape:
         raise UserError(
-            f"{where} has shape {array.shape} and thus no images: give at least {MIN_IMAGES} images.",
+            f"{where} has shape {array.shape}, which contains no images: give at least "
+            f"{MIN_IMAGES} images.",
             code="no-images",
         )
     height, width = array.shape[2:]
@@ -153,8 +154,8 @@ def to_labels(
         where = _name_of(raw, name)
         if name not in given:
             raise UserError(
-                f"{where} has no labels, but other splits have labels: give labels for all splits or "
-                "for none.",
+                f"{where} has no labels, but other splits have labels: give labels for all splits "
+                "or for none.",
                 code="missing-labels",
             )
         arrays[name] = _label_array(given[name], count, where)
@@ -172,8 +173,8 @@ def to_labels(
         return {name: part.astype(np.int64) for name, part in arrays.items()}, raw.classes
     if all_labels.dtype.kind in "iu" and all_labels.min() < 0:
         raise UserError(
-            f"{raw.source} has the label {all_labels.min()}; labels must be at least 0. Number the "
-            "classes from 0, or leave the labels out.",
+            f"{raw.source} has the label {all_labels.min()}; labels must be at least 0. Number "
+            "the classes from 0, or leave the labels out.",
             code="negative-label",
         )
     distinct = np.unique(all_labels)

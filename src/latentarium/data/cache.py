@@ -92,7 +92,7 @@ def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
             (temporary / "card.json").write_text(json.dumps(content))
     except OSError as error:
         warnings.warn(
-            f"The decoded images can't be saved in {folder.parent} ({error.strerror}); they will be "
-            "decoded again next time. Set LATENTARIUM_CACHE to use another folder.",
+            f"The decoded images can't be saved in {folder.parent} ({error.strerror}); they will "
+            "be decoded again next time. Set LATENTARIUM_CACHE to use another folder.",
             stacklevel=2,
         )

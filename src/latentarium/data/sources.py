@@ -129,7 +129,7 @@ def load_images(
     """
     if size and size < MIN_SIDE:
         raise UserError(
-            f"size is {size}; it must be at least {MIN_SIDE}, or 0 to keep the size of the images.",
+            f"size is {size}; it must be at least {MIN_SIDE}, or 0 to keep the images' size.",
             code="invalid-size",
         )
     key = cache.cache_key(files, str(path), size)
@@ -162,7 +162,8 @@ def _load_path(text: str, labels: object, size: int) -> Data:
     if path.is_dir():
         names = sorted(p.name for p in path.iterdir())[:4] or ["no files"]
         raise UserError(
-            f"{path} has no data that load_data can read (it has {', '.join(names)}). {_accepted()}",
+            f"{path} has no data that load_data can read (it has {', '.join(names)}). "
+            f"{_accepted()}",
             code="no-images",
         )
     raise UserError(

@@ -21,9 +21,11 @@ from latentarium.shapes import Images, LabelSet, Modes, PerPoint, Points
 NUM_TRAIN = 100_000
 HIGH_QUALITY_SIGMAS = 3.0
 PERFECT_SHARE = 1 - math.exp(-(HIGH_QUALITY_SIGMAS**2) / 2)
-"""Share of a perfect model's samples that are within 3 standard deviations of a mode: 98.89 %, since
-the distance of a 2-D Gaussian sample from the mean has a Rayleigh distribution. A larger share is
-not better: it means that the samples are too concentrated."""
+"""Share of a perfect model's samples that are within 3 standard deviations of a mode: 98.89 %.
+
+The distance of a 2-D Gaussian sample from the mean has a Rayleigh distribution. A larger share is
+not better: it means that the samples are too concentrated.
+"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,6 +58,6 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
     if 3 * count * height * width > limits.max_decoded_bytes:
         raise UserError(
             f"{count:,} images of {width} x {height} pixels need more than "
-            f"{limits.max_decoded_bytes >> 30} GiB of memory: use smaller images, or fewer images.",
+            f"{limits.max_decoded_bytes >> 30} GiB of memory: use smaller or fewer images.",
             code="data-too-large",
         )

@@ -1,7 +1,7 @@
 """Read the IDX format of the MNIST files (LeCun, Cortes and Burges, 1998), plain or gzip.
 
-A file consists of two zero bytes, a type code, the number of axes, the length of each axis as a big-endian
-uint32, and the values in big-endian row-major order.
+A file consists of two zero bytes, a type code, the number of axes, the length of each axis as a
+big-endian uint32, and the values in big-endian row-major order.
 """
 
 import gzip
@@ -132,7 +132,7 @@ def read_idx_folder(folder: Path) -> RawData:
 
 
 def find_label_file(images: Path) -> Path | None:
-    """Return the label file that MNIST's naming pairs with an image file; None if it is missing."""
+    """Return the label file that belongs to an image file by MNIST's naming; None if missing."""
     name = images.name.removesuffix(".gz")
     if "images" not in name:
         return None
@@ -141,7 +141,7 @@ def find_label_file(images: Path) -> Path | None:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """Return the path of a file, plain or .gz, spelled with -idx or .idx; None if it is missing."""
+    """Find a file, plain or .gz, whose name is spelled with -idx or .idx; None if missing."""
     spellings = (name, re.sub("-idx", ".idx", name), re.sub(r"\.idx", "-idx", name))
     paths = [folder / f"{spelling}{suffix}" for spelling in spellings for suffix in ("", ".gz")]
     return next((path for path in paths if path.is_file()), None)
