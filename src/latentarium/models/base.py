@@ -77,7 +77,7 @@ class LatentModel(nn.Module, ABC):
 
     @property
     def has_likelihood(self) -> bool:
-        """Whether log p(x) has a lower bound (ELBO), which needs p(x | z) and a posterior density."""
+        """Whether the ELBO can be computed, which needs p(x | z) and a posterior density."""
         return self.config.has_likelihood
 
     @property

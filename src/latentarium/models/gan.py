@@ -55,7 +55,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A network from an image to a logit: how real it looks and, if conditional, fits its class."""
+    """A network from an image (and its class, if conditional) to a logit of its realism."""
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class GAN(LatentModel):
         ]
 
     def discriminator_loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return the adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss."""
+        """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss."""
         config, weights = self.config, self._batch_weights(batch)
         count = len(batch.x)
         with torch.no_grad():
@@ -133,7 +133,7 @@ class GAN(LatentModel):
         return Loss(total, {name: term.detach() for name, term in terms.items()})
 
     def generator_loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return the adversarial loss of generated images, paired with real images of equal labels."""
+        """Return the adversarial loss of samples, paired with real images of the same labels."""
         weights = self._batch_weights(batch)
         fake_images = self.generator(noise.normal(len(batch.x), self.latent_dim), weights)
         fake = self.discriminator(fake_images, weights)

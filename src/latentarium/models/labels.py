@@ -49,8 +49,8 @@ def resolve_labels(
     if values.ndim == 2 and values.dtype.kind == "f":
         if values.shape != (n, len(classes)):
             raise UserError(
-                f"Soft labels have shape {values.shape}; the shape must be ({n}, {len(classes)}), one "
-                "weight per class for each image.",
+                f"Soft labels have shape {values.shape}; the shape must be ({n}, "
+                f"{len(classes)}), one weight per class for each image.",
                 code="label-shape",
             )
         if not np.isfinite(values).all():

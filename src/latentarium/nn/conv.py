@@ -41,7 +41,7 @@ def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 class ConvEncoder(EncoderTrunk):
-    """Strided convolutions, then a dense layer. The arguments are those of `Trunk.encoder`."""
+    """Strided convolutions, then a dense layer, with the arguments of `Trunk.encoder`."""
 
     def __init__(self, config: NetConfig, image_shape: ImageShape, extra: int = 0) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class ConvEncoder(EncoderTrunk):
 
 
 class ConvDecoder(DecoderTrunk):
-    """A dense layer, then transposed convolutions. The arguments are those of `Trunk.decoder`."""
+    """A dense layer, then transposed convolutions, with the arguments of `Trunk.decoder`."""
 
     def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
         super().__init__()

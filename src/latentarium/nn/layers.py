@@ -35,8 +35,11 @@ class Fourier(nn.Module):
         x -> x, sin(2 pi B x), cos(2 pi B x),  B ~ N(0, scale^2), drawn once and never trained
 
     Fully connected layers learn slowly varying functions of x first. With these features they
-    learn quickly varying functions equally well (Fourier features let networks learn high frequency
-    functions in low dimensional domains; Tancik et al., 2020, https://arxiv.org/abs/2006.10739).
+    learn quickly varying functions equally well.
+
+    References:
+        Fourier features let networks learn high frequency functions in low dimensional domains
+        (Tancik et al., 2020), https://arxiv.org/abs/2006.10739
 
     Arguments:
         num_inputs: Size of x.

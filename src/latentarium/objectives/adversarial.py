@@ -36,7 +36,7 @@ class AdversarialLoss(ABC):
     """
 
     equilibrium: ClassVar[Mapping[str, float]]
-    """Each player's loss at the equilibrium, where real and generated images have equal logits."""
+    """Each player's loss, in nats, if the discriminator can't tell real from generated images."""
 
     @abstractmethod
     def discriminator(self, real: Logits, fake: Logits) -> PerSample:

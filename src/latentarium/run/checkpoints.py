@@ -1,6 +1,7 @@
 """Checkpoints: each is a file of tensors and a JSON file with their checksum.
 
-The last two checkpoints are kept: if the newest is damaged, training can resume from the previous one.
+The last two checkpoints are kept. If the newest is damaged, training resumes from the previous
+one.
 """
 
 import warnings

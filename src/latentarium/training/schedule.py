@@ -24,7 +24,7 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
 
 
 def snapshot_steps(steps: int, count: int) -> set[int]:
-    """Return at most `count` steps from 0 to `steps`; after 0, they are evenly spaced in log(step).
+    """Return at most `count` steps from 0 to `steps`, evenly spaced in log(step) except for 0.
 
     Steps that round to the same number are returned once.
     """
