@@ -321,8 +321,9 @@ def dot_plot(
     """Draw rows as dots with intervals, in one panel for each quantity.
 
     Arguments:
-        panels: Title, unit, rows and ideal value (or None) of each panel. A row is a name, a value,
-            its interval (or None), and True for this run or False for a published result. Values of the unit "share" are shown in percent.
+        panels: Title, unit, rows and ideal value (or None) of each panel. A row is a name, a
+            value, its interval (or None), and True for this run or False for a published result.
+            The unit "share" is shown in percent.
         title: Title of the figure.
     """
     with mpl.rc_context(_STYLE):

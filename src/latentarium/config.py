@@ -1,8 +1,8 @@
 """Configuration: frozen dataclasses that convert to JSON and back, validated on construction.
 
-This module does not import torch, so that `--help` is quick. The text below each field gives its meaning
-and unit. An invalid value raises a `UserError` that names the field, the value and the allowed
-range.
+This module does not import torch, so that `--help` is quick. The text below each field gives its
+meaning and unit. An invalid value raises a `UserError` that names the field, the value and the
+allowed range.
 """
 
 import dataclasses
@@ -110,7 +110,7 @@ class OptimizerConfig:
     warmup_steps: int = 0
     """Steps over which the learning rate rises linearly from 0."""
     decay: Literal["constant", "cosine"] = "cosine"
-    """cosine: the learning rate falls to `final_fraction` times `learning_rate` at the last step."""
+    """cosine: the rate falls to `final_fraction` times `learning_rate` at the last step."""
     final_fraction: float = 0.0
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class ModelConfig:
     """Base class of the settings of model families.
 
     The properties state what models of the family can do. The rest of the package checks these
-    properties, never the family. A family overrides the properties whose defaults are wrong for it.
+    properties, never the family. A family overrides each property whose default is wrong for it.
     """
 
     family: str
@@ -288,7 +288,7 @@ class GANConfig(ModelConfig):
     r2: float = 1.0
     """Weight gamma of the penalty gamma/2 |grad D|^2 on generated images, in each step."""
     conditional: bool = False
-    """Whether the generator (by embedding) and the discriminator (by projection) take the label."""
+    """Whether the generator (embedding) and the discriminator (projection) take the label."""
     wrong_label_weight: float = 0.0
     """Weight of the matching-aware term: the discriminator learns to refuse real images under a
     wrong label (Reed et al., 2016). Needs `conditional`."""
@@ -310,8 +310,8 @@ class GANConfig(ModelConfig):
         norm = getattr(self.discriminator, "norm", "none")
         _require(
             norm == "none" or (self.r1 == 0 and self.r2 == 0),
-            f"discriminator.norm is '{norm}', but with a gradient penalty each logit must depend on "
-            "one image only: set discriminator.norm to 'none', or r1 and r2 to 0.",
+            f"discriminator.norm is '{norm}', but with a gradient penalty each logit must depend "
+            "on one image only: set discriminator.norm to 'none', or r1 and r2 to 0.",
         )
 
     @property
@@ -414,7 +414,7 @@ class Config:
     """Everything that defines a run. The same Config and data give the same weights."""
 
     name: str = ""
-    """Name of the preset, for display only."""
+    """Name of the preset; it does not affect the training."""
     model: ModelConfig
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

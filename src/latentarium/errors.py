@@ -48,7 +48,7 @@ class StoppedError(KeyboardInterrupt):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the closest known word, or else a list of the known words."""
+    """Return " Did you mean 'x'?" for the closest known word, or a list of all known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:

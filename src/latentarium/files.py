@@ -207,8 +207,8 @@ def from_json(content: bytes) -> dict[str, Any]:
     """Decode a JSON object from an untrusted file.
 
     Raises:
-        ValueError: The content is not a JSON object, is nested too deeply, or has a number that is not
-            finite.
+        ValueError: The content is not a JSON object, is nested too deeply, or has a number that is
+            not finite.
     """
     try:
         decoded = json.loads(content, parse_constant=_finite, parse_float=_finite)
@@ -237,7 +237,7 @@ def read_regular_file(path: Path) -> bytes:
 
 
 def numbered_files(folder: Path, suffix: str) -> dict[int, Path]:
-    """Return the files of a folder whose name is a number of at least nine digits, in order.
+    """Return the files of a folder that are named by a number of at least nine digits, in order.
 
     Arguments:
         folder: The folder, which may be missing.
