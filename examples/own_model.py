@@ -1,11 +1,11 @@
-"""A model family, a trunk, a prior and an adversarial loss of your own.
+"""Define a custom model family, trunk, prior and adversarial loss.
 
-Run it as a script to train three models with them, evaluate them, and ask the studio's server for
-images:
+Run this file as a script to train three models with these components, evaluate the models, and ask
+the studio's server for images:
 
     python examples/own_model.py
 
-Or import it from the command line:
+Or import this file from the command line:
 
     latentarium train own_wae --import examples/own_model.py --run runs/own_wae
     latentarium studio runs/own_wae --import examples/own_model.py
@@ -48,13 +48,13 @@ from latentarium.rng import Noise
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualConfig(la.TrunkConfig):
-    """A residual network at a quarter of the image's resolution."""
+    """Settings of a residual network at a quarter of the image's resolution."""
 
     kind: str = "residual"
     width: int = 8
-    """Channels."""
+    """Number of channels."""
     blocks: int = 1
-    """Residual blocks."""
+    """Number of residual blocks."""
 
 
 class Block(nn.Module):
@@ -72,7 +72,7 @@ class Block(nn.Module):
 
 
 class ResidualEncoder(la.EncoderTrunk):
-    """Images to features."""
+    """A residual network from images to features."""
 
     def __init__(self, config: ResidualConfig, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class ResidualEncoder(la.EncoderTrunk):
 
 
 class ResidualDecoder(la.DecoderTrunk):
-    """Features to images."""
+    """A residual network from features to images."""
 
     def __init__(
         self, config: ResidualConfig, num_inputs: int, image_shape: tuple[int, int, int]
@@ -134,7 +134,7 @@ class Residual(la.Trunk):
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureConfig(la.PriorConfig):
-    """A mixture of Gaussians with equal weights, trained with the model."""
+    """Settings of a mixture of Gaussians with equal weights, which is trained with the model."""
 
     kind: str = "mixture"
     components: int = 10
@@ -142,11 +142,11 @@ class MixtureConfig(la.PriorConfig):
 
 @dataclass(frozen=True)
 class Mixture(la.Distribution):
-    """The same mixture for each of n latents.
+    """A batch of n equal mixtures of Gaussians.
 
     Arguments:
-        means: (components, dimensions).
-        log_variances: (components, dimensions).
+        means: The means of the Gaussians, of shape (components, dimensions).
+        log_variances: The logarithms of their variances, of the same shape.
         n: Number of latents.
     """
 
@@ -187,7 +187,7 @@ class MixturePrior(la.Prior):
 
 @la.register("adversarial_loss", "least_squares")
 class LeastSquares(la.AdversarialLoss):
-    """(D(real) - 1)^2 + D(fake)^2 against (D(fake) - 1)^2."""
+    """(D(real) - 1)^2 + D(fake)^2 for the discriminator, (D(fake) - 1)^2 for the generator."""
 
     equilibrium = {"discriminator": 0.5, "generator": 0.25}  # noqa: RUF012
 
@@ -203,7 +203,7 @@ class LeastSquares(la.AdversarialLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class WAEConfig(la.ModelConfig):
-    """A Wasserstein autoencoder: squared error + weight * MMD(q(z), p(z))."""
+    """Settings of a Wasserstein autoencoder, with the loss squared error + weight * MMD."""
 
     family: str = "wae"
     latent_dim: int = 8
@@ -222,7 +222,7 @@ class WAEConfig(la.ModelConfig):
 
 @la.register("family", "wae", settings=WAEConfig)
 class WAE(la.LatentModel):
-    """A single player, whose loss brings the distribution of all codes close to the prior."""
+    """A Wasserstein autoencoder, whose loss moves the distribution of latents to the prior."""
 
     config: WAEConfig
 
@@ -315,7 +315,7 @@ def main(folder: Path) -> None:
 
 
 def images_from_studio(folders: list[Path]) -> dict[str, np.ndarray]:
-    """Start the studio's server with runs, ask it for four images of each, and stop it."""
+    """Start the studio's server, ask it for four images of each run, and stop the server."""
     command = [
         sys.executable, "-m", "latentarium", "studio", *map(str, folders),
         "--import", __file__, "--port", "0", "--no-browse",

@@ -1,4 +1,4 @@
-"""`python -m latentarium` is `latentarium`."""
+"""Run the command line: `python -m latentarium` does the same as `latentarium`."""
 
 from latentarium.cli import main
 

@@ -1,10 +1,10 @@
 """Cached properties for objects that several threads share.
 
-In Python 3.11 `functools.cached_property` has a lock of its own, shared by all instances. A
-thread that holds the object's lock and then reads the property takes the two locks in one order; a
-thread that reads the property, whose computation needs the object's lock, takes them in the other
-order, and both block forever. From Python 3.12 on there is no lock, and every waiting thread
-computes the value again.
+`functools.cached_property` is unsuitable for such objects. In Python 3.11 it has a lock that all
+instances share. One thread may have the object's lock and wait for the shared lock to read a
+property, while another thread has the shared lock to compute the property and waits for the
+object's lock: both wait forever. From Python 3.12 on there is no shared lock, and several threads
+may compute the same value.
 """
 
 from collections.abc import Callable

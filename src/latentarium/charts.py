@@ -1,4 +1,4 @@
-"""Charts of reports as SVG that adapts to light and dark pages, and image grids as PNG.
+"""Charts for reports, as SVG that adapts to light and dark pages, and image grids as PNG.
 
 Text and axes are drawn in the placeholder colour `INK`, which is replaced by `currentColor`. Each
 role and each system has one colour in all charts, readable on white and on black.
@@ -34,7 +34,7 @@ CLASS_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccaa33", "#66b8dd",
     "#aa3377", "#888866", "#ee7733", "#0f9d8a", "#7a5fc0",
 )  # fmt: skip
-"""After Paul Tol's bright and vibrant schemes, which are distinct for colour-blind readers too."""
+"""After Paul Tol's bright and vibrant schemes, which colour-blind readers can distinguish."""
 
 
 @runtime_checkable
@@ -95,7 +95,7 @@ def _svg(canvas: Canvas) -> str:
 
 
 def standalone(svg: str) -> str:
-    """Return a chart for a file of its own: dark on white, independent of any page."""
+    """Return a chart to save as a separate file: dark on white, independent of any page."""
     head, rest = svg.split(">", 1)
     background = '<rect width="100%" height="100%" fill="#ffffff"/>'
     return f'{head} style="color: #333333; font-family: sans-serif">{background}{rest}'
@@ -119,11 +119,12 @@ def line_chart(
     """Draw curves, optionally with intervals and a reference line.
 
     Arguments:
-        curves: Name, colour, x, y, and one interval per point or None.
+        curves: Name, colour, x and y of each curve, and one interval per point, or None for no
+            intervals.
         x_label, y_label: Axis labels.
         reference: Name and y of a dashed horizontal line.
-        log_x: Logarithmic x axis, linear below 1.
-        y_from_zero: Start the y axis at 0.
+        log_x: Whether the x axis is logarithmic; it is then linear below 1.
+        y_from_zero: Whether the y axis starts at 0.
     """
     with mpl.rc_context(_STYLE):
         canvas, (axes,) = _chart(6.4, 3.4)
@@ -157,10 +158,10 @@ def bar_chart(
     """Draw bars with their values.
 
     Arguments:
-        names, values, colours: One for each bar.
+        names, values, colours: The name, the value and the colour of each bar.
         label: Label of the y axis.
-        intervals: Error bars; None for a bar without one.
-        band: Low end, high end and name of the range where values should be.
+        intervals: The interval of each bar, drawn as an error bar; None draws no error bar.
+        band: Low end, high end and name of the range in which values should be.
         show: Format of the values.
     """
     with mpl.rc_context(_STYLE):
@@ -212,8 +213,8 @@ def heat_map(
         values: One row per class.
         row_label, column_label: Axis labels.
         show: Format of the numbers.
-        low, high: Range of the colours; high None: the largest value.
-        skip_diagonal: Leave the diagonal blank.
+        low, high: Range of the colours; if `high` is None, it is the largest value.
+        skip_diagonal: Whether to leave the diagonal blank.
     """
     scale = LinearSegmentedColormap.from_list("latentarium", ["#f3f1ea", "#7fb3d9", "#0f4f86"])
     with mpl.rc_context(_STYLE):
@@ -254,7 +255,7 @@ def latent_map(
         points: Coordinates (N, 2).
         labels: Class numbers (N,).
         names: Class names in label order.
-        ellipses: Groups of ellipses in label order.
+        ellipses: Groups of ellipses; each group has one ellipse per class, in label order.
         x_label, y_label: Axis labels.
     """
     with mpl.rc_context(_STYLE):
@@ -289,7 +290,7 @@ def scatter_panels(
     """Draw 2-D samples in panels next to each other.
 
     Arguments:
-        panels: Title, points (N, 2) and colour.
+        panels: Title, points (N, 2) and colour of each panel.
         modes: Centres (K, 2) of the data's modes, marked by circles.
         limit: Both axes run from -limit to limit.
         radius: Radius of the circles.
@@ -320,8 +321,9 @@ def dot_plot(
     """Draw rows as dots with intervals, in one panel for each quantity.
 
     Arguments:
-        panels: Title, unit, rows (name, value, interval or None, whether it is this run) and the
-            ideal value or None; the unit "share" is shown in percent.
+        panels: Title, unit, rows and ideal value (or None) of each panel. A row is a name, a
+            value, its interval (or None), and True for this run or False for a published result.
+            The unit "share" is shown in percent.
         title: Title of the figure.
     """
     with mpl.rc_context(_STYLE):

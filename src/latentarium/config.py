@@ -1,8 +1,8 @@
 """Configuration: frozen dataclasses that convert to JSON and back, validated on construction.
 
-No torch is imported here, so that `--help` is quick. The text below each field gives its meaning
-and unit. An invalid value raises a `UserError` that names the field, the value and the allowed
-range.
+This module does not import torch, so that `--help` is quick. The text below each field gives its
+meaning and unit. An invalid value raises a `UserError` that names the field, the value and the
+allowed range.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ def require_seed(seed: int) -> None:
     """Check that every random number generator accepts this seed.
 
     Raises:
-        UserError: It is not between 0 and 2^32 - 1 (code "invalid-setting").
+        UserError: The seed is not between 0 and 2^32 - 1 (code "invalid-setting").
     """
     _require(0 <= seed < 2**32, f"seed is {seed}; it must be between 0 and 2**32 - 1.")
 
@@ -41,10 +41,10 @@ def _require_at_least(config: object, low: int, *names: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkConfig:
-    """Base of the settings of a trunk: the network between an image and its features."""
+    """Base class of the settings of trunks: the networks between images and features."""
 
     kind: str
-    """Name of the trunk, as it is registered."""
+    """Registered name of the trunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +54,10 @@ class NetConfig(TrunkConfig):
     kind: Literal["mlp", "conv"] = "conv"
     """mlp: fully connected layers on the flattened image; conv: strided convolutions."""
     width: int = 32
-    """mlp: units of a hidden layer; conv: channels of the finest stage, doubled at each coarser
-    one."""
+    """mlp: units of a hidden layer; conv: channels of the finest stage, which are doubled at each
+    coarser stage."""
     depth: int = 2
-    """mlp: hidden layers; conv: convolutions in each stage."""
+    """mlp: number of hidden layers; conv: number of convolutions in each stage."""
     hidden: int = 0
     """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
     norm: Literal["none", "batch"] = "none"
@@ -71,29 +71,29 @@ class NetConfig(TrunkConfig):
         _require_at_least(self, 0, "hidden", "fourier")
         _require(
             self.fourier == 0 or self.kind == "mlp",
-            "fourier needs a flat input, which kind 'conv' does not have: set kind to 'mlp', or "
-            "fourier to 0.",
+            f"fourier is {self.fourier} and kind is 'conv': only kind 'mlp' has Fourier features. "
+            "Set kind to 'mlp', or fourier to 0.",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorConfig:
-    """Base of the settings of a prior that has any."""
+    """Base class of the settings of priors; a prior without settings has no such class."""
 
     kind: str
-    """Name of the prior, as it is registered."""
+    """Registered name of the prior."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialLossConfig:
-    """Base of the settings of an adversarial loss that has any."""
+    """Base class of the settings of adversarial losses; a loss without settings has none."""
 
     kind: str
-    """Name of the loss, as it is registered."""
+    """Registered name of the loss."""
 
 
 def name_of(choice: str | PriorConfig | AdversarialLossConfig) -> str:
-    """Return the registered name of a component that is given by name or by its settings."""
+    """Return the registered name of a component that is given by its name or by its settings."""
     return choice if isinstance(choice, str) else choice.kind
 
 
@@ -102,7 +102,7 @@ def name_of(choice: str | PriorConfig | AdversarialLossConfig) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Adam (Kingma and Ba, 2015), one for each player, with a schedule over steps."""
+    """Adam (Kingma and Ba, 2015) and its learning-rate schedule; each player has one optimizer."""
 
     learning_rate: float = 1e-3
     beta1: float = 0.9
@@ -110,7 +110,7 @@ class OptimizerConfig:
     warmup_steps: int = 0
     """Steps over which the learning rate rises linearly from 0."""
     decay: Literal["constant", "cosine"] = "cosine"
-    """cosine: the rate falls to `final_fraction` of its value at the last step."""
+    """cosine: the rate falls to `final_fraction` times `learning_rate` at the last step."""
     final_fraction: float = 0.0
 
     def __post_init__(self) -> None:
@@ -130,14 +130,14 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Base of the settings of a model family.
+    """Base class of the settings of model families.
 
-    The properties state what models of the family can do. The rest of the package depends on
-    these and never on the family. Other families override those that differ.
+    The properties state what models of the family can do. The rest of the package checks these
+    properties, never the family. A family overrides each property whose default is wrong for it.
     """
 
     family: str
-    """Name of the family, as it is registered."""
+    """Registered name of the family."""
     latent_dim: int
     """Number of dimensions of the latent space."""
 
@@ -153,7 +153,7 @@ class ModelConfig:
 
     @property
     def decodes_label(self) -> bool:
-        """Whether the networks see the label, and not only the prior."""
+        """Whether the networks take the label; False if only the prior depends on it."""
         return False
 
     @property
@@ -163,7 +163,7 @@ class ModelConfig:
 
     @property
     def has_likelihood(self) -> bool:
-        """Whether log p(x) has a lower bound (ELBO): it takes p(x | z) and a posterior density."""
+        """Whether the ELBO can be computed, which needs p(x | z) and a posterior density."""
         return False
 
     @property
@@ -178,23 +178,23 @@ class ModelConfig:
 
     @property
     def loss_name(self) -> str:
-        """Name of the players' losses: part of the protocol of the duality gap."""
+        """Name of the players' losses, which is part of the protocol of the duality gap."""
         return self.family.replace("_", "-")
 
     @property
     def equilibrium(self) -> dict[str, float]:
-        """Each player's adversarial loss, in nats, where real and generated images can't be told
-        apart; empty without an adversary."""
+        """Each player's adversarial loss, in nats, if the discriminator can't tell real from
+        generated images; empty if the model is not adversarial."""
         return {}
 
     @property
     def response_optimizer(self) -> OptimizerConfig:
-        """Optimizer of the best responses when the duality gap is measured."""
+        """Optimizer that trains the best responses for the duality gap."""
         return OptimizerConfig(learning_rate=1e-3)
 
     @property
     def trunks(self) -> dict[str, TrunkConfig]:
-        """The trunks by the name of their field."""
+        """The settings of the trunks, by the names of their fields."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, TrunkConfig)}
 
@@ -218,13 +218,13 @@ class AutoencoderConfig(ModelConfig):
     beta: float = 1.0
     """Weight of the KL term (Higgins et al., 2017); 1 gives the ELBO."""
     noise_std: float = 0.0
-    """Standard deviation of Gaussian noise added to the encoder's input during training; above 0
-    it is a denoising autoencoder (Vincent et al., 2008)."""
+    """Standard deviation of Gaussian noise added to the encoder's input during training; a value
+    above 0 gives a denoising autoencoder (Vincent et al., 2008)."""
     binarize: bool = False
-    """Sample each training image as a binary image whenever it is used, with its grey values as
-    probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood 'bernoulli'."""
+    """Whether to binarize each training image at random whenever it is used, with its grey values
+    as probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood 'bernoulli'."""
     conditional: bool = False
-    """Encoder and decoder see the label (conditional VAE; Sohn et al., 2015)."""
+    """Whether encoder and decoder take the label (conditional VAE; Sohn et al., 2015)."""
     encoder: TrunkConfig = field(default_factory=NetConfig)
     decoder: TrunkConfig = field(default_factory=NetConfig)
 
@@ -243,7 +243,8 @@ class AutoencoderConfig(ModelConfig):
         )
         _require(
             not self.binarize or self.likelihood == "bernoulli",
-            "binarize needs likelihood 'bernoulli', and it is 'gaussian': change one of them.",
+            "binarize is True and likelihood is 'gaussian': set likelihood to 'bernoulli', or "
+            "binarize to False.",
         )
 
     @property
@@ -274,7 +275,7 @@ class AutoencoderConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class GANConfig(ModelConfig):
-    """A generator against a discriminator. With `conditional`, both see the label."""
+    """A GAN: a generator and a discriminator. With `conditional`, both take the label."""
 
     family: Literal["gan"] = "gan"
     latent_dim: int = 64
@@ -285,15 +286,15 @@ class GANConfig(ModelConfig):
     r1: float = 1.0
     """Weight gamma of the penalty gamma/2 |grad D|^2 on real images, in each step."""
     r2: float = 1.0
-    """The same on generated images."""
+    """Weight gamma of the penalty gamma/2 |grad D|^2 on generated images, in each step."""
     conditional: bool = False
-    """The label enters the generator (embedding) and the discriminator (projection)."""
+    """Whether the generator (embedding) and the discriminator (projection) take the label."""
     wrong_label_weight: float = 0.0
     """Weight of the matching-aware term: the discriminator learns to refuse real images under a
     wrong label (Reed et al., 2016). Needs `conditional`."""
     bounded: bool = True
-    """True: a tanh keeps generated images in [-1, 1], as pixels need. False: no bound, for points
-    in the plane, because a tanh saturates near its bounds."""
+    """True: a tanh keeps generated images in [-1, 1], the range of pixels. False: the output is
+    unbounded, for points in the plane, because a tanh saturates near its bounds."""
     generator: TrunkConfig = field(default_factory=NetConfig)
     discriminator: TrunkConfig = field(default_factory=NetConfig)
 
@@ -309,8 +310,8 @@ class GANConfig(ModelConfig):
         norm = getattr(self.discriminator, "norm", "none")
         _require(
             norm == "none" or (self.r1 == 0 and self.r2 == 0),
-            "A gradient penalty needs independent samples, which batch normalization in the "
-            "discriminator mixes: set discriminator.norm to 'none', or r1 and r2 to 0.",
+            f"discriminator.norm is '{norm}', but with a gradient penalty each logit must depend "
+            "on one image only: set discriminator.norm to 'none', or r1 and r2 to 0.",
         )
 
     @property
@@ -373,34 +374,34 @@ def _require_known(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Data, length, and what is kept along the way."""
+    """Settings of a training: its data, its length, and what it logs and saves."""
 
     data: str = "mnist"
     """Source of the training data, as `load_data` takes it."""
     image_size: int = 0
-    """Side of the square that images are fitted to, in pixels; 0: their own size, or 64 if they
-    differ."""
+    """Height and width, in pixels, to which images are fitted; 0: the size of the images, or 64 if
+    their sizes differ."""
     steps: int = 2000
     """Rounds of the game. In each round every player moves once."""
     batch_size: int = 128
-    """Images that a player sees in one move."""
+    """Number of images that a player sees in one move."""
     seed: int = 0
-    """All randomness is a function of (seed, step)."""
+    """Seed of the training; all random numbers are a function of (seed, step)."""
     ema_halflife: int = 0
-    """Half-life of the exponential moving average of the weights, in images; 0: no average."""
+    """Half-life of the exponential moving average of the weights, in images; 0: no averaging."""
     log_every: int = 50
     """Steps between rows of the log."""
     sample_every: int = 500
-    """Steps between grids of samples of the same latents; 0: none."""
+    """Steps between saved grids of samples, which always have the same latents; 0: no grids."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""
     snapshots: int = 0
-    """Number of snapshots of the weights, spaced evenly in log(step); 0: none."""
+    """Number of snapshots of the weights, spaced evenly in log(step); 0: no snapshots."""
     device: str = "auto"
     """auto: a GPU if there is one, else the CPU; or the name of a torch device."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: mixed precision, in which layers compute in bfloat16 during training; weights,
-    losses and measurements stay float32. Faster on processors that have units for it."""
+    losses and measurements stay float32. Faster on hardware that supports bfloat16."""
 
     def __post_init__(self) -> None:
         _require_at_least(self, 1, "steps", "batch_size", "log_every", "checkpoint_every")
@@ -413,7 +414,7 @@ class Config:
     """Everything that defines a run. The same Config and data give the same weights."""
 
     name: str = ""
-    """Name of the preset, for people."""
+    """Name of the preset; it does not affect the training."""
     model: ModelConfig
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -421,15 +422,15 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class DataCard:
-    """Facts about the training data that a model needs when it is used without them."""
+    """Facts about the training data that a model needs when the data is not available."""
 
     source: str
     fingerprint: str
-    """sha256 over pixels and labels."""
+    """SHA-256 of pixels and labels."""
     image_shape: tuple[int, int, int]
     """Channels, height, width."""
     classes: tuple[str, ...] = ()
-    """Names of the classes in label order; empty without labels."""
+    """Names of the classes in the order of their numbers; empty if there are no labels."""
 
 
 registry.register_settings("family", "autoencoder", AutoencoderConfig)
@@ -439,8 +440,8 @@ registry.register_settings("trunk", "conv", NetConfig)
 
 
 def setting(config: object, name: str, default: Any = None) -> Any:  # noqa: ANN401
-    """Return a setting by its full name, such as "model.r1" of a `Config`; the default if there is
-    none."""
+    """Return a setting by its full name, such as "model.r1" of a `Config`; `default` if it
+    does not exist."""
     value: object = config
     for part in name.split("."):
         if not hasattr(value, part):
@@ -450,7 +451,7 @@ def setting(config: object, name: str, default: Any = None) -> Any:  # noqa: ANN
 
 
 def component_files(config: ModelConfig) -> tuple[str, ...]:
-    """Return the paths of the files outside the package that define what a model is made of."""
+    """Return the paths of the files outside the package that define components of a model."""
     files = [registry.source_file("family", config.family)]
     files += [registry.source_file("trunk", trunk.kind) for trunk in config.trunks.values()]
     choices: tuple[tuple[Literal["prior", "adversarial_loss"], str], ...] = (
@@ -470,7 +471,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Choice:
-    """The JSON key that names one of several registered settings, and the kind of component."""
+    """The kind of a component, and the JSON key in its settings that contains its name."""
 
     key: str
     kind: registry.Kind
@@ -552,12 +553,12 @@ def component_from_dict(kind: type[T], values: object, where: str = "settings") 
     """Build the settings of a component from JSON values.
 
     Arguments:
-        kind: The base of the settings, for instance `PriorConfig`.
+        kind: The base class of the settings, for instance `PriorConfig`.
         values: An object with the component's name and its settings.
         where: Name of the values in error messages.
 
     Raises:
-        UserError: As `from_dict`.
+        UserError: As for `from_dict`.
     """
     return typing.cast(T, _component_settings(_CHOICES[kind], values, where))
 
@@ -569,7 +570,10 @@ def _component_settings(choice: _Choice, value: Any, where: str) -> Any:  # noqa
         f"{where}.{choice.key} is {name!r}; it must be the name of a {choice.kind}.",
     )
     settings = registry.settings_type(choice.kind, typing.cast(str, name))
-    _require(settings is not None, f"{where}: the {choice.kind} '{name}' has no settings.")
+    _require(
+        settings is not None,
+        f"{where}: the {choice.kind} '{name}' has no settings; give only its name.",
+    )
     return from_dict(typing.cast(type, settings), value, where)
 
 

@@ -14,7 +14,7 @@ class UserError(ValueError):
     Arguments:
         message: What is wrong, with the offending value, and what to do.
         code: A stable identifier in kebab-case for this kind of mistake. Tests and clients of the
-            studio's API use it in place of the wording.
+            studio's API compare the code, not the message.
     """
 
     def __init__(self, message: str = "", *, code: str = "invalid") -> None:
@@ -27,7 +27,7 @@ class NonFiniteError(UserError):
 
     Arguments:
         what: The player and the step, for instance "The generator's loss is not finite at step 7".
-        fix: What usually helps, as an imperative without a full stop.
+        fix: What usually solves the problem, as an imperative without a full stop.
     """
 
     def __init__(self, what: str, fix: str) -> None:
@@ -49,7 +49,7 @@ class StoppedError(KeyboardInterrupt):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the closest known word, or else a list of all of them."""
+    """Return " Did you mean 'x'?" for the closest known word, or a list of all known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:

@@ -1,7 +1,7 @@
 """Atomic writes, lock files, JSON and the cache folder.
 
-A file is written under a temporary name, flushed and renamed, so a reader sees the old content or
-the new one, never a part.
+A file is written under a temporary name, flushed and renamed, so a reader sees either the old or
+the new content, never a part of it.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from filelock import FileLock, Timeout
 from latentarium.errors import UserError
 
 LOCK_TIMEOUT = 0.3
-"""Seconds to wait for a lock. Long enough to outlast a process that only tests whether it is
-locked, since that test takes the lock for an instant."""
+"""Seconds to wait for a lock. A process that only tests whether the file is locked takes the lock
+briefly; this time is long enough to wait until such a test ends."""
 
 
 def write_atomic(path: Path, content: bytes, *, fsync: bool = True) -> None:
-    """Write a file so that readers see the old content or the new, never a part.
+    """Write a file so that readers see either the old or the new content, never a part of it.
 
     Missing parent folders are created.
 
@@ -65,7 +65,7 @@ def is_temporary(path: Path) -> bool:
 
 
 def write_failure(path: Path, error: OSError) -> UserError:
-    """Return the error to raise after a failed write: code `cannot-write`, with what to do."""
+    """Return the error for a failed write (code `cannot-write`), with its reason and its fix."""
     reason = {
         errno.ENOSPC: "the disk is full; free some space",
         errno.EDQUOT: "your disk quota is exceeded; free some space",
@@ -77,7 +77,7 @@ def write_failure(path: Path, error: OSError) -> UserError:
         errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
         errno.ENOENT: "the folder can't be created; choose another folder",
         errno.EISDIR: "it is a folder; choose another name",
-    }.get(error.errno or 0, f"{error.strerror or error}; fix that")
+    }.get(error.errno or 0, f"{error.strerror or error}; solve this problem")
     return UserError(
         f"Can't write {path}: {reason} and run the same command again. Everything saved before "
         "is intact.",
@@ -127,7 +127,7 @@ def file_lock(path: Path) -> Iterator[bool]:
     The process id is written to a .pid file next to it; see `lock_owner`.
 
     Arguments:
-        path: The lock file; it is created when missing.
+        path: The lock file; it is created if it is missing.
 
     Returns:
         A context manager that gives True, or False if another process has the lock.
@@ -160,10 +160,10 @@ def is_locked(path: Path) -> bool:
 
 
 def _try_lock(path: Path) -> None:
-    """Take and release a lock; fails if it is taken."""
+    """Take and release a lock; raise an error if another process has it."""
     try:
         import fcntl
-    except ImportError:  # Windows: two processes that test at once may see each other's lock
+    except ImportError:  # Windows: two concurrent tests may see each other's lock
         with FileLock(path, timeout=LOCK_TIMEOUT / 10):
             return
     with path.open("rb") as file:  # a shared lock, so that concurrent tests don't see each other
@@ -173,7 +173,7 @@ def _try_lock(path: Path) -> None:
 def lock_owner(path: Path) -> int | None:
     """Return the id of the process on this machine that has locked a file.
 
-    None if nobody has, or a process on another machine.
+    None if the file is not locked, or a process on another machine has locked it.
     """
     try:
         pid, _, node = read_regular_file(path.with_suffix(".pid")).decode().partition(" ")
@@ -183,9 +183,10 @@ def lock_owner(path: Path) -> int | None:
 
 
 def cache_folder(name: str) -> Path:
-    """Return the folder for a kind of reproducible files.
+    """Return the cache folder for a kind of files that can be created again.
 
-    It is in `LATENTARIUM_CACHE`, else in `latentarium` within `XDG_CACHE_HOME` or `~/.cache`.
+    It is in the folder that the environment variable `LATENTARIUM_CACHE` names. If that is not
+    set, it is in the folder `latentarium` in `XDG_CACHE_HOME` or `~/.cache`.
     """
     own, shared = os.environ.get("LATENTARIUM_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if own:
@@ -206,8 +207,8 @@ def from_json(content: bytes) -> dict[str, Any]:
     """Decode a JSON object from an untrusted file.
 
     Raises:
-        ValueError: It is not a JSON object, is nested too deeply, or has a number that is not
-            finite.
+        ValueError: The content is not a JSON object, is nested too deeply, or has a number that is
+            not finite.
     """
     try:
         decoded = json.loads(content, parse_constant=_finite, parse_float=_finite)
@@ -228,7 +229,7 @@ def read_regular_file(path: Path) -> bytes:
     """Read a regular file; refuse pipes and devices, where reading may never end.
 
     Raises:
-        OSError: It can't be read or is not a regular file.
+        OSError: The file can't be read or is not a regular file.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "It is not a regular file", str(path))
@@ -236,11 +237,11 @@ def read_regular_file(path: Path) -> bytes:
 
 
 def numbered_files(folder: Path, suffix: str) -> dict[int, Path]:
-    """Return a folder's files that are named by a number of nine or more digits, in order.
+    """Return the files of a folder that are named by a number of at least nine digits, in order.
 
     Arguments:
-        folder: It may be missing.
-        suffix: The suffix of the files, with the dot. Files with another kind of name are ignored.
+        folder: The folder, which may be missing.
+        suffix: The suffix of the files, with the dot. Files with other names are ignored.
 
     Returns:
         Paths by number.
@@ -259,7 +260,7 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
 
     Arguments:
         path: A file in a run folder.
-        missing: The sentence for a missing file.
+        missing: The first sentence of the error message if the file is missing.
 
     Raises:
         UserError: The file is missing (code `not-a-run`) or damaged.

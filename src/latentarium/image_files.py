@@ -13,18 +13,18 @@ from latentarium.shapes import Images
 
 RESAMPLING = Image.Resampling.LANCZOS
 ENLARGED_SIDE = 112
-"""Pixels: `grid_png` enlarges images by the largest whole factor that keeps them this wide."""
+"""`grid_png` enlarges images by a whole factor to at most this width in pixels."""
 
 
 def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 1) -> np.ndarray:
     """Arrange images row by row on white, as a uint8 picture (H, W) or (H, W, 3).
 
     Arguments:
-        images: In [-1, 1]; other values are clamped. With one or three channels all are shown,
-            otherwise only the first.
-        columns: Images per row; None: as close to a square as possible.
-        gap: Pixels between images.
-        scale: Whole-number enlargement by repeating pixels, without smoothing.
+        images: Images in [-1, 1]; values outside are clamped. If there are one or three channels,
+            all are shown, otherwise only the first channel.
+        columns: Images per row; None makes the grid as square as possible.
+        gap: Number of pixels between images.
+        scale: Whole factor by which images are enlarged, without smoothing.
     """
     count, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
@@ -52,8 +52,8 @@ def thumbnails(images: Tensor, count: int, side: int) -> list[bytes]:
     """Return evenly spaced images of a set (N, C, H, W) as square PNGs.
 
     Arguments:
-        images: uint8 or floats in [-1, 1].
-        count: Thumbnails, at most N.
+        images: Images, uint8 or floats in [-1, 1].
+        count: Number of thumbnails, reduced to N if it is larger.
         side: Pixels per side.
     """
     count = min(count, len(images))
@@ -73,7 +73,7 @@ def npz_bytes(**arrays: np.ndarray) -> bytes:
 
 
 def grid_png(images: Tensor, scale: int | None = None) -> bytes:
-    """Encode a grid of images in [-1, 1] as PNG; without a scale, small images are enlarged."""
+    """Encode a grid of images in [-1, 1] as PNG; if `scale` is None, small images are enlarged."""
     scale = scale or max(1, ENLARGED_SIDE // images.shape[-1])
     return png_bytes(grid(images, scale=scale))
 
@@ -88,7 +88,7 @@ def gif_bytes(frames: Sequence[np.ndarray], milliseconds: Sequence[int]) -> byte
 
     Arguments:
         frames: uint8 pictures (H, W) or (H, W, 3), at least one.
-        milliseconds: ConsoleProgress time of each frame.
+        milliseconds: Display time of each frame.
     """
     first, *others = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()

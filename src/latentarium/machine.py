@@ -1,4 +1,4 @@
-"""Describe the software and the hardware that produced a result."""
+"""Describe the software and the hardware that a result was computed with."""
 
 import os
 import platform

@@ -1,7 +1,7 @@
 """Keep freed memory in the process, so that the next training step can reuse it.
 
-glibc returns large freed blocks to the system at once. Each step would then request the memory of
-its activations again, and the system must clear every page of it first.
+By default, glibc immediately returns large freed blocks to the operating system. Each training
+step then requests memory for its activations again, and the system clears every page of it.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ MAX_MMAP_THRESHOLD = 32 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed memory; return whether it does. Other systems are unaffected."""
+    """Tell glibc to keep freed memory; return False if this fails or there is no glibc."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,8 +1,7 @@
 """Presets: named configurations with their measured score and time.
 
 A preset is a function without arguments that returns a `Config`. A variant calls another preset
-and replaces fields. Times are for training only, on two cores of an x86-64 server CPU with
-AVX-512.
+and replaces fields. Times are training times on two cores of an x86-64 server CPU with AVX-512.
 """
 
 from collections.abc import Callable
@@ -26,7 +25,8 @@ _CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
 
 
 def ae_mnist() -> Config:
-    """Autoencoder with 16 dimensions: 0.29 of the test error of PCA with 16; about 1 minute."""
+    """Autoencoder with 16 latent dimensions: its test error is 0.29 times that of PCA with 16
+    components; about 1 minute."""
     return Config(
         name="ae_mnist",
         model=AutoencoderConfig(posterior="point", encoder=_MLP, decoder=_MLP),
@@ -42,18 +42,18 @@ def ae_mnist() -> Config:
 
 
 def dae_mnist() -> Config:
-    """Denoising autoencoder: the encoder sees each image with noise; about 1 minute."""
+    """Denoising autoencoder: noise is added to the encoder's input; about 1 minute."""
     return _vary(ae_mnist(), "dae_mnist", model={"noise_std": 0.5})
 
 
 def vae_mnist() -> Config:
-    """VAE with a standard normal prior, 16 dimensions; about 40 s."""
+    """VAE with a standard normal prior and 16 latent dimensions; about 40 s."""
     return _vary(ae_mnist(), "vae_mnist", model={"posterior": "gaussian"}, train={"steps": 6000})
 
 
 def vae_dynamic_mnist() -> Config:
-    """VAE on dynamically binarized MNIST, 40 dimensions: test NLL 88.4 nats with 5,000 importance
-    samples, ELBO -93.5 nats; about 4 minutes on one core."""
+    """VAE on dynamically binarized MNIST with 40 latent dimensions: test NLL 88.4 nats with 5,000
+    importance samples, test ELBO -93.5 nats; about 4 minutes on one core."""
     return _vary(
         vae_mnist(),
         "vae_dynamic_mnist",
@@ -63,8 +63,8 @@ def vae_dynamic_mnist() -> Config:
 
 
 def vae_class_mnist() -> Config:
-    """VAE whose prior has a Gaussian for each digit: 95 % of samples are classified as their
-    digit; about 65 s."""
+    """VAE whose prior has a Gaussian for each digit: 95 % of samples are classified as the
+    requested digit; about 65 s."""
     return _vary(
         vae_mnist(),
         "vae_class_mnist",
@@ -79,7 +79,7 @@ def vae_class_mnist() -> Config:
 
 
 def cvae_mnist() -> Config:
-    """Conditional VAE: encoder and decoder see the label; about 40 s."""
+    """Conditional VAE: encoder and decoder take the label; about 40 s."""
     return _vary(vae_mnist(), "cvae_mnist", model={"conditional": True})
 
 
@@ -115,9 +115,9 @@ def cgan_mnist() -> Config:
 
 
 def gan_images() -> Config:
-    """Conditional GAN for labelled colour images of about 64 x 64, given by --data. On 3,786 emoji
-    in ten unbalanced categories, 80 % of samples are classified as requested (the classifier is
-    right on 85 % of real ones, 100 % for flags); about 9 minutes."""
+    """Conditional GAN for labelled colour images of about 64 x 64 pixels, given by --data. On 3,786
+    emoji in ten unbalanced categories, 80 % of samples (100 % of flags) are classified as
+    requested; the classifier is right on 85 % of real emoji; about 9 minutes."""
     return _vary(
         cgan_mnist(),
         "gan_images",
@@ -129,7 +129,7 @@ def gan_images() -> Config:
 
 def gan_stacked_mnist() -> Config:
     """GAN on Stacked MNIST, where the channels of an image are three digits: all 1,000 modes in
-    26,000 samples, reverse KL 0.058 nats (perfect: 0.024), seed 0; 3 min 46 s."""
+    26,000 samples, reverse KL 0.058 nats (perfect model: 0.024), seed 0; 3 min 46 s."""
     return _vary(
         gan_mnist(),
         "gan_stacked_mnist",
@@ -156,7 +156,7 @@ def gan_stacked_small() -> Config:
 
 
 def gan_grid() -> Config:
-    """GAN on the grid of 25 Gaussians, seeds 0 to 4: 25 modes (24 at one seed), 83 to 95 % of
+    """GAN on the grid of 25 Gaussians, seeds 0 to 4: 25 modes (24 with one seed), 83 to 95 % of
     samples within 3 sigma; about 55 s."""
     small = NetConfig(kind="mlp", width=64, depth=4)
     return Config(
@@ -183,8 +183,8 @@ def gan_grid() -> Config:
 
 
 def gan_ring() -> Config:
-    """GAN on the ring of 8 Gaussians, seeds 0 to 4: 8 modes, 86 to 93 % of samples within 3
-    sigma; about 21 s."""
+    """GAN on the ring of 8 Gaussians, seeds 0 to 4: 8 modes, 86 to 93 % of samples within
+    3 sigma; about 21 s."""
     return _vary(
         gan_grid(),
         "gan_ring",
@@ -194,8 +194,8 @@ def gan_ring() -> Config:
 
 
 def vae_grid() -> Config:
-    """VAE on the grid of 25 Gaussians, seeds 0 to 4: 15 to 21 modes, 3 to 7 % within 3 sigma;
-    about 5 s."""
+    """VAE on the grid of 25 Gaussians, seeds 0 to 4: 15 to 21 modes, 3 to 7 % of samples
+    within 3 sigma; about 5 s."""
     small = NetConfig(kind="mlp", width=128, depth=3)
     return Config(
         name="vae_grid",
@@ -216,27 +216,27 @@ def vae_grid() -> Config:
 
 
 def vae_ring() -> Config:
-    """VAE on the ring of 8 Gaussians, seeds 0 to 4: 7 or 8 modes, 4 to 20 % within 3 sigma;
-    about 5 s."""
+    """VAE on the ring of 8 Gaussians, seeds 0 to 4: 7 or 8 modes, 4 to 20 % of samples
+    within 3 sigma; about 5 s."""
     return _vary(vae_grid(), "vae_ring", train={"data": "ring"})
 
 
 def ae_small() -> Config:
-    """Autoencoder with two dimensions (0.4 MB), one of the models that ship: 0.58 of the test
-    error of the mean image; about 1 minute."""
+    """Autoencoder with two latent dimensions (0.4 MB), included in the package: its test error is
+    0.58 times that of the mean image; about 1 minute."""
     trunk = NetConfig(width=8, depth=1, hidden=64)
     model = {"latent_dim": 2, "encoder": trunk, "decoder": trunk}
     return _vary(ae_mnist(), "ae_small", model=model, train={"snapshots": 0})
 
 
 def vae_small() -> Config:
-    """VAE with two dimensions (0.4 MB), one of the models that ship: test ELBO -148 nats; about
+    """VAE with two latent dimensions (0.4 MB), included in the package: test ELBO -148 nats; about
     70 s."""
     return _vary(ae_small(), "vae_small", model={"posterior": "gaussian"})
 
 
 def gan_small() -> Config:
-    """Small GAN (0.4 MB), one of the models that ship: each digit is 8 to 13 % of the samples;
+    """Small GAN (0.4 MB), included in the package: each digit is 8 to 13 % of the samples;
     about 45 s."""
     model = {
         "latent_dim": 32,
@@ -247,7 +247,7 @@ def gan_small() -> Config:
 
 
 def cgan_small() -> Config:
-    """Small conditional GAN (0.4 MB), one of the models that ship: 99.5 % of samples are
+    """Small conditional GAN (0.4 MB), included in the package: 99.5 % of samples are
     classified as the requested digit; about 45 s."""
     return _vary(gan_small(), "cgan_small", model=_CONDITIONAL)
 
@@ -294,7 +294,7 @@ def _debug(config: Config, name: str) -> Config:
 
 
 def _vary(config: Config, name: str, **fields: dict[str, Any]) -> Config:
-    """Return a copy with other fields in `model`, `optimizer` or `train`."""
+    """Return a copy with a new name and new fields in `model`, `optimizer` or `train`."""
     parts = {part: replace(getattr(config, part), **new) for part, new in fields.items()}
     return replace(config, name=name, **parts)
 

@@ -1,15 +1,15 @@
 """Report progress on standard error: bars on a terminal, plain lines elsewhere, JSON on request.
 
-A program that runs a command of latentarium sets the environment variable
-`LATENTARIUM_PROGRESS_JSON` to the seconds between two reports. The command then writes one JSON
-object per line, also on a terminal:
+A program that runs a command of latentarium can set the environment variable
+`LATENTARIUM_PROGRESS_JSON` to the number of seconds between two reports. The command then writes
+one JSON object per line, also on a terminal:
 
     {"progress": 2, "total": 6, "label": "memorization", "seconds_left": 65.0, "title": "runs/a"}
 
-`progress` of `total` steps are done, `label` names the current part, `title` the task, and
-`seconds_left` is null until the first step is done. A task reports when it starts, then at this
-interval, and when it ends. Other lines, such as an error message, are plain text.
-`parse_progress` turns a line into a `ProgressLine`, or None.
+`progress` is the number of finished steps out of `total`, `label` names the current part, `title`
+names the task, and `seconds_left` is null until the first step is finished. A task reports when it
+starts, then at this interval, and when it ends. Other lines, such as an error message, are plain
+text. `parse_progress` turns a line into a `ProgressLine`, or None.
 """
 
 import json
@@ -44,15 +44,15 @@ class ProgressLine:
     """The progress of a task, as one JSON line reports it."""
 
     done: int = 0
-    """Steps done."""
+    """Number of finished steps."""
     total: int = 0
-    """Steps of the task; 0 if unknown."""
+    """Number of steps of the task; 0 if unknown."""
     label: str = ""
-    """The current part, or the current losses."""
+    """The name of the current part, or the current losses."""
     seconds_left: float | None = None
-    """Estimated time; None until it can be estimated."""
+    """Estimated remaining time in seconds; None until it can be estimated."""
     title: str = ""
-    """The task."""
+    """The name of the task."""
 
     def to_json(self) -> str:
         """Return the line, without a line break."""
@@ -89,12 +89,13 @@ class ProgressTask:
     """A task with a known number of steps; made by `ConsoleProgress.task`.
 
     Arguments:
-        title: What is being done.
+        title: The name of the task.
         total: The number of steps.
-        start: Steps that were done before, for instance by a resumed training.
-        bars: The terminal's bars; None writes lines.
+        start: Number of steps that were finished earlier, for instance before a training was
+            resumed.
+        bars: The progress bars of the terminal; None writes lines instead.
         interval: Seconds between two lines.
-        as_json: Write JSON lines.
+        as_json: Whether the lines are JSON.
         clock: Returns the time in seconds.
     """
 
@@ -118,7 +119,7 @@ class ProgressTask:
             self._bar = bars.add_task(title, total=total, completed=start, note="")
 
     def update(self, done: int, label: str = "") -> None:
-        """Report that `done` steps are complete, and optionally the current part."""
+        """Report that `done` steps are finished; `label` names the current part."""
         if self._bars is not None:
             self._bars.update(self._bar, completed=done, note=label)
             return
@@ -153,7 +154,7 @@ class ConsoleProgress:
     """Progress of one or more tasks on standard error; see `console_progress`.
 
     Arguments:
-        bars: The terminal's bars; None writes lines.
+        bars: The progress bars of the terminal; None writes lines instead.
         json_interval: Seconds between two JSON lines; None writes plain lines.
     """
 
@@ -161,7 +162,7 @@ class ConsoleProgress:
         self._bars, self._json_interval = bars, json_interval
 
     def task(self, title: str, total: int, start: int = 0) -> ProgressTask:
-        """Start a task of `total` steps, of which `start` were done before."""
+        """Start a task of `total` steps, of which `start` were finished earlier."""
         as_json = self._json_interval is not None
         interval = PLAIN_INTERVAL if self._json_interval is None else self._json_interval
         return ProgressTask(
@@ -180,11 +181,11 @@ class ConsoleProgress:
 def console_progress() -> Iterator[ConsoleProgress]:
     """Report progress on standard error until the block ends.
 
-    JSON lines if `LATENTARIUM_PROGRESS_JSON` is set, else bars on a terminal and plain lines
-    elsewhere.
+    If `LATENTARIUM_PROGRESS_JSON` is set, progress is reported as JSON lines; otherwise as bars on
+    a terminal, and as plain lines elsewhere.
 
     Raises:
-        UserError: The variable is not a number of seconds.
+        UserError: `LATENTARIUM_PROGRESS_JSON` is not a number of seconds.
     """
     interval = os.environ.get(JSON_VARIABLE)
     if interval:
@@ -208,7 +209,7 @@ def console_progress() -> Iterator[ConsoleProgress]:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time for people: "42 s", "3 min 05 s", "2 h 10 min"."""
+    """Return a duration as text: "42 s", "3 min 05 s", "2 h 10 min"."""
     rounded = round(seconds)
     if rounded < 60:
         return f"{rounded} s"

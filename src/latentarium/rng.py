@@ -1,7 +1,7 @@
 """Randomness as a function of (seed, step).
 
-Nothing here keeps a state between steps: each move of each player gets a new `Noise`, so a resumed
-run draws the same numbers as an uninterrupted one.
+No state is kept between steps: each move of each player gets a new `Noise`, so a resumed run draws
+the same numbers as an uninterrupted run.
 """
 
 import hashlib
@@ -11,21 +11,21 @@ from torch import Tensor
 
 
 def derive_seed(*parts: object) -> int:
-    """Hash any parts (a seed, a step, a name), in this order, to one 63-bit seed."""
+    """Hash a sequence of values, such as a seed, a step and a name, to a 63-bit seed."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 class Noise:
-    """The random numbers of one move, the same for the same parts.
+    """A source of random numbers, for instance for one move; equal parts give equal numbers.
 
     Arguments:
-        parts: What the numbers are a function of, such as (seed, step, player).
-        device: Where the numbers are needed. They are drawn on the CPU, so that they are the same
-            for every device.
-        shard: (rank, size) of a process that works on one of `size` equal parts of a batch. It
-            draws the numbers of the whole batch and keeps its own rows, so that all processes
-            together have the numbers of a single one.
+        parts: The values that determine the numbers, such as (seed, step, player).
+        device: The device to which the numbers are moved. They are drawn on the CPU, so that they
+            are the same for every device.
+        shard: (rank, size): the process works on part `rank` of the `size` equal parts of a batch.
+            It draws the numbers of the whole batch and keeps only the rows of its part, so that N
+            processes together use the numbers that a single process would use.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Noise:
     def from_generator(
         cls, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> "Noise":
-        """Return noise that advances a CPU generator of the caller."""
+        """Return noise that draws from the caller's random number generator on the CPU."""
         noise = cls(device=device)
         noise._generator = generator
         return noise
@@ -61,15 +61,15 @@ class Noise:
 
     @property
     def generator(self) -> torch.Generator:
-        """The CPU generator, for functions that take one."""
+        """The random number generator on the CPU, for functions that take one."""
         return self._generator
 
     def _all(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape for all processes together."""
+        """Return the shape of the numbers of all processes together."""
         return (shape[0] * self._size, *shape[1:]) if self._size > 1 else shape
 
     def _own(self, numbers: Tensor) -> Tensor:
-        """The rows of this process, on its device."""
+        """Return the rows of this process, on its device."""
         if self._size > 1:
             rows = len(numbers) // self._size
             numbers = numbers[self._rank * rows : (self._rank + 1) * rows]

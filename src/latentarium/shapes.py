@@ -1,10 +1,10 @@
-"""Names for the tensor types of the package. Only this file spells out axes.
+"""Names for the tensor types of the package. Only this module spells out their axes.
 
     B batch   C channels   H height   W width   Z latent   K classes
     N, M set sizes   F features   S steps of a path, or latents per image   J neighbours
 
-Within one call, a letter stands for one size. Images are floats in [-1, 1]; `Pixels` are the
-stored uint8 values.
+Within one function call, a letter always stands for the same size. Images are floats in [-1, 1];
+`Pixels` are the stored uint8 values.
 """
 
 from jaxtyping import Bool, Float, Int, UInt8
@@ -37,7 +37,7 @@ Labels = Int[Tensor, " B"]
 LabelSet = Int[Tensor, " N"]
 OtherLabelSet = Int[Tensor, " M"]
 SoftLabels = Float[Tensor, "B K"]
-"""One weight per class: one-hot for a class, a mixture for a blend of classes."""
+"""One weight per class: one-hot for a single class, several weights for a blend of classes."""
 SoftLabelSet = Float[Tensor, "N K"]
 PerClass = Float[Tensor, "B K"]
 ClassMeans = Float[Tensor, "K Z"]

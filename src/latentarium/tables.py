@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 MAX_WIDTH = 200
-"""Characters in a line if no width is given."""
+"""Largest number of characters in a line if no width is given."""
 
 
 def render_table(
@@ -17,9 +17,9 @@ def render_table(
     """Return a table with aligned columns; long cells wrap.
 
     Arguments:
-        titles: One for each column.
-        rows: Each has one cell for each title; an empty row is a rule.
-        width: Characters in a line. None: as many as the table needs, at most `MAX_WIDTH`.
+        titles: The title of each column.
+        rows: Rows with one cell for each title; an empty row gives an empty line.
+        width: Number of characters in a line; None for what the table needs, up to `MAX_WIDTH`.
     """
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in titles:

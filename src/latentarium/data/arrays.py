@@ -15,7 +15,7 @@ SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation",
     "validation": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
-"""Splits by the names that folders, files and data sets on a hub use for them."""
+"""Splits by the names that folders, files and data sets of the hub use for them."""
 MIN_SIDE = 8
 """Smallest height and width of an image in pixels."""
 MIN_IMAGES = 10
@@ -29,10 +29,10 @@ class RawData:
 
     Arguments:
         source: The name for the data card.
-        images, labels: Arrays or tensors by split: "train", and "validation" and "test" if the
-            source has them.
-        classes: Names of the classes; empty: the distinct labels, in order.
-        notes: What the reader changed or left out, a sentence each.
+        images, labels: Arrays or tensors by split: always "train", and "validation" and "test" if
+            the source has these splits.
+        classes: Names of the classes. If empty, the sorted distinct labels are the classes.
+        notes: Short descriptions of what the reader changed or left out.
         skipped: Names of files that could not be read.
     """
 
@@ -45,23 +45,23 @@ class RawData:
 
 
 def fixed_permutation(n: int) -> np.ndarray:
-    """Return the permutation of n images that defines the splits; a function of n alone."""
-    # NumPy guarantees this legacy generator's stream; those of newer generators may change
+    """Return the permutation of n images that defines the splits; it depends only on n."""
+    # NumPy guarantees that the stream of RandomState never changes, unlike newer generators
     return np.random.RandomState(SPLIT_SEED).permutation(n)
 
 
 def to_data(raw: RawData, storage: Storage | None = None) -> Data:
-    """Convert, divide and describe what a reader returned.
+    """Convert the arrays of a reader to a data set with three splits and a data card.
 
-    If the source has no validation or no test split, a tenth of the training images becomes one,
-    chosen by a fixed permutation.
+    Each missing validation or test split is made from a tenth of the training images, which a
+    fixed permutation chooses.
 
     Arguments:
         raw: Images and labels by split.
-        storage: Makes the arrays of the splits; None: the default.
+        storage: Allocates the arrays of the splits; None for the default storage.
 
     Raises:
-        UserError: The images or labels can't be used.
+        UserError: The images or labels have an invalid type, shape or value.
     """
     images = {name: to_pixels(part, _name_of(raw, name)) for name, part in raw.images.items()}
     labels, classes = to_labels(raw, {name: len(part) for name, part in images.items()})
@@ -87,16 +87,17 @@ def to_data(raw: RawData, storage: Storage | None = None) -> Data:
 def to_pixels(values: object, where: str) -> np.ndarray:
     """Convert images to uint8 (N, C, H, W).
 
-    An axis shorter than 8 is the channels, since height and width are at least 8. If neither the
-    second nor the last axis is, the channels are second.
+    Height and width are at least 8, so an axis shorter than 8 is the channel axis. If neither the
+    second nor the last axis is shorter than 8, the second axis is the channel axis.
 
     Arguments:
-        values: uint8 (0 to 255) or floats in [0, 1], which become round(255 x), of shape
-            (N, H, W), (N, H, W, C) or (N, C, H, W).
+        values: Images of shape (N, H, W), (N, H, W, C) or (N, C, H, W): uint8 from 0 to 255, or
+            floats x in [0, 1], which are converted to round(255 x).
         where: The name of the images in error messages.
 
     Raises:
-        UserError: Another type, shape or range; no images; sides below 8 pixels.
+        UserError: The type, shape or range is not supported, there are no images, or a side has
+            fewer than 8 pixels.
     """
     array = _to_array(values, where)
     if array.ndim == 3:
@@ -111,7 +112,8 @@ def to_pixels(values: object, where: str) -> np.ndarray:
         )
     if 0 in array.shape:
         raise UserError(
-            f"{where} has shape {array.shape}, so no images: give at least {MIN_IMAGES}.",
+            f"{where} has shape {array.shape}, which contains no images: give at least "
+            f"{MIN_IMAGES} images.",
             code="no-images",
         )
     height, width = array.shape[2:]
@@ -129,19 +131,20 @@ def to_labels(
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Convert labels to class numbers.
 
-    If the source names no classes, the distinct labels (whole numbers or strings) of all splits
-    are the classes, in order.
+    If the source names no classes, the sorted distinct labels (whole numbers or strings) of all
+    splits are the classes.
 
     Arguments:
         raw: Labels by split.
         counts: Number of images by split.
 
     Returns:
-        Class numbers (N,), int64, by split, and the names of the classes. Both are empty without
-        labels.
+        Class numbers, int64 of shape (N,), by split, and the names of the classes. Both are empty
+        if there are no labels.
 
     Raises:
-        UserError: Labels are missing in one split, are not one per image, or have another type.
+        UserError: Only some splits have labels, the number of labels differs from the number of
+            images, or the labels are neither whole numbers nor strings.
     """
     given = {name: part for name, part in raw.labels.items() if part is not None}
     if not given:
@@ -151,7 +154,8 @@ def to_labels(
         where = _name_of(raw, name)
         if name not in given:
             raise UserError(
-                f"{where} has no labels, but other splits do: give labels for all or none.",
+                f"{where} has no labels, but other splits have labels: give labels for all splits "
+                "or for none.",
                 code="missing-labels",
             )
         arrays[name] = _label_array(given[name], count, where)
@@ -159,8 +163,8 @@ def to_labels(
     if raw.classes:
         if all_labels.dtype.kind not in "iu":
             raise UserError(
-                f"The labels of {raw.source} are names, and class names are given too: give only "
-                "one of them.",
+                f"The labels of {raw.source} are names, although a list of class names is given: "
+                "give class numbers as labels, or leave the list out.",
                 code="wrong-type",
             )
         for name, part in arrays.items():
@@ -169,8 +173,8 @@ def to_labels(
         return {name: part.astype(np.int64) for name, part in arrays.items()}, raw.classes
     if all_labels.dtype.kind in "iu" and all_labels.min() < 0:
         raise UserError(
-            f"{all_labels.min()} is among the labels of {raw.source}: give whole numbers from 0, "
-            "or leave the labels out.",
+            f"{raw.source} has the label {all_labels.min()}; labels must be at least 0. Number "
+            "the classes from 0, or leave the labels out.",
             code="negative-label",
         )
     distinct = np.unique(all_labels)
@@ -191,11 +195,11 @@ def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise UserError(
-            f"{where} has values that are not finite: replace or drop them.", code="not-finite"
+            f"{where} has values that are not finite: replace or remove them.", code="not-finite"
         )
     low, high = float(array.min()), float(array.max())
     if low < 0 or high > 1:
-        fix = "divide them by their largest possible value"
+        fix = "divide them by the largest value that a pixel can have"
         if low >= -1 and high <= 1:
             fix = "map [-1, 1] to [0, 1] with (x + 1) / 2"
         elif low < 0:
@@ -219,7 +223,7 @@ def _label_array(values: object, count: int, where: str) -> np.ndarray:
         )
     if len(array) != count:
         raise UserError(
-            f"{where} has {len(array):,} labels for {count:,} images: give one for each.",
+            f"{where} has {len(array):,} labels for {count:,} images: give one label per image.",
             code="label-count",
         )
     if array.dtype.kind not in "iuU":
@@ -238,7 +242,7 @@ def _to_array(values: object, where: str) -> np.ndarray:
         array = np.asarray(values)
     except ValueError:
         raise UserError(
-            f"The parts of {where} differ in shape: give all images one size.",
+            f"The elements of {where} differ in shape: give all of them the same shape.",
             code="ragged-array",
         ) from None
     if array.dtype.hasobject:
@@ -250,12 +254,12 @@ def _to_array(values: object, where: str) -> np.ndarray:
 
 
 def _divide(split: Split, source: str, shares: tuple[float, ...], storage: Storage) -> list[Split]:
-    """Divide a split by the fixed permutation; each part keeps the order of the images."""
+    """Divide a split by the fixed permutation; the images of each part keep their order."""
     count = len(split)
     if count < MIN_IMAGES:
         raise UserError(
-            f"{source} has {count} images, too few for train, validation and test: give at "
-            f"least {MIN_IMAGES}.",
+            f"{source} has {count} images, too few for three splits (train, validation and test): "
+            f"give at least {MIN_IMAGES} images.",
             code="too-few-images",
         )
     sizes = [max(1, math.floor(share * count)) for share in shares[1:]]

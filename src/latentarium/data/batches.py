@@ -1,7 +1,8 @@
-"""Batches as a function of (seed, step): no workers and no state to save.
+"""Batches that are a function of (seed, step), without worker processes or state to save.
 
-All images are on the device as uint8; a batch is gathered and converted there. Batch k is the k-th
-slice of an endless sequence of shuffles, each of which is a function of (seed, epoch).
+Images that fit are stored on the device as uint8, and each batch is converted to floats there.
+Batch k is the k-th slice of an endless sequence of shuffled copies of the split; the order of each
+copy is a function of (seed, epoch).
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ MAX_MEMORY_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Batch:
-    """Images in [-1, 1], with class numbers or None."""
+    """Images in [-1, 1] and their class numbers, or None if there are no labels."""
 
     x: Images
     y: Labels | None
@@ -30,15 +31,15 @@ class Batches:
     """Endless batches of a split.
 
     Arguments:
-        split: Images, with labels or without.
-        batch_size: Images in a batch, over all processes.
+        split: The images, with or without labels.
+        batch_size: Number of images in a batch, summed over all processes.
         seed: Seed of the shuffles.
-        device: Where batches are used. The images are moved there if they fit.
-        shard: (rank, size) of a process that takes one of `size` equal parts of each batch.
+        device: The device of the batches. All images are moved to it if they fit.
+        shard: (rank, size): this process gets part `rank` of the `size` equal parts of each batch.
 
     Raises:
-        UserError: There are fewer images than `batch_size`, or it is not a multiple of the number
-            of processes.
+        UserError: There are fewer images than `batch_size`, or `batch_size` is not a multiple of
+            the number of processes.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Batches:
         self._order = torch.empty(0)
 
     def draw(self, k: int) -> Batch:
-        """Return the k-th batch, or this process's part of it."""
+        """Return this process's part of the k-th batch; a single process gets the whole batch."""
         epoch, position = divmod(k, self.per_epoch)
         start = position * self.batch_size + self._offset
         index = self._shuffle(epoch)[start : start + self._count]
@@ -94,6 +95,6 @@ class Batches:
 def fits(size: int, device: torch.device) -> bool:
     """Return whether `size` bytes of images leave enough memory on a device for training."""
     if device.type != "cuda":
-        return True  # they are in the machine's memory already
+        return True  # the images are already in the machine's memory
     free, _ = torch.cuda.mem_get_info(device)
     return size <= MAX_MEMORY_SHARE * free

@@ -1,11 +1,11 @@
 """Binary MNIST in the two protocols of the literature, whose likelihoods are not comparable.
 
-    dynamic   training images stay grey, and each batch is binarized at random (a model with
-              `binarize`); validation and test were binarized once, with a published seed
+    dynamic   training images stay grey, and the model binarizes each batch at random (setting
+              `binarize`); validation and test images are binarized once, with a published seed
     static    all images were binarized once, and the result is published as three files
 
-A third practice, grey pixels under a Bernoulli likelihood, needs no data set of its own: it gives
-a cross-entropy, not a likelihood.
+A third practice evaluates a Bernoulli likelihood on the grey pixels of the data set "mnist". The
+result is a cross-entropy, not a likelihood.
 
 References:
     On the quantitative analysis of deep belief networks (Salakhutdinov and Murray, 2008)
@@ -30,24 +30,25 @@ from latentarium.data.readers.amat import read_amat
 from latentarium.errors import UserError
 
 DYNAMIC, STATIC = "mnist-dynamic", "mnist-static"
-"""Names on the data cards."""
+"""Names of the two data sets on their data cards."""
 DYNAMIC_FINGERPRINT = "1a035f3505c96d3d50828536b1aab92805f5db996f00279809410c0da8c816ba"
 """Fingerprint of `dynamic_mnist`."""
 DYNAMIC_SEED = 777
 DYNAMIC_TRAIN = 50_000
 """Training images of the dynamic protocol."""
 STATIC_COUNTS = {"train": 50_000, "valid": 10_000, "test": 10_000}
-"""Images in each of the static files, by the part of the file name."""
+"""Number of images in each static file, by the word in its file name."""
 
 
 def dynamic_mnist() -> Data:
-    """Load the dynamic protocol, as in the code of Tomczak and Welling.
+    """Load MNIST for the dynamic protocol, as the code of Tomczak and Welling does.
 
-    Train is the first 50,000 of the 60,000 training images in file order, grey. Validation is the
-    other 10,000 and test the 10,000 test images, both binarized once: NumPy's legacy generator
-    `RandomState`, whose stream never changes, with seed 777 draws `binomial(1, pixel / 255)` image
-    by image and row by row, first for validation, then for test. Using float32 (as there) or
-    float64 changes no pixel (measured). Off and on are stored as 0 and 255.
+    The train split is the first 50,000 of the 60,000 published training images, in file order and
+    with grey pixels. The validation split is the remaining 10,000 training images, and the test
+    split is the 10,000 published test images. Both are binarized once: NumPy's `RandomState(777)`,
+    whose stream never changes, draws `binomial(1, pixel / 255)` image by image and row by row,
+    first for validation and then for test. Tomczak and Welling use float32; float64 was measured
+    to give the same pixels. Black and white pixels are stored as 0 and 255.
     """
     with as_file(files("latentarium.data") / "mnist") as folder:
         grey = read_shipped_file(folder, "train-images-idx3")
@@ -68,32 +69,32 @@ def dynamic_mnist() -> Data:
 
 
 def static_mnist(folder: Path | str, counts: Mapping[str, int] = STATIC_COUNTS) -> Data:
-    """Load the static protocol, which has no labels; see `read_static_mnist`."""
+    """Load MNIST for the static protocol, without labels; see `read_static_mnist`."""
     return to_data(read_static_mnist(Path(folder), counts))
 
 
 def read_static_mnist(folder: Path, counts: Mapping[str, int] = STATIC_COUNTS) -> RawData:
     """Read binarized_mnist_train.amat, ..._valid.amat and ..._test.amat.
 
-    Larochelle and Murray (2011) published these files. They contain MNIST as binarized by
-    Salakhutdinov and Murray (2008), each pixel once from a Bernoulli distribution with its grey
-    value: 50,000, 10,000 and 10,000 lines of 784 zeros and ones, without labels. They don't ship
-    in the package.
+    Larochelle and Murray (2011) published these files. They contain MNIST as Salakhutdinov and
+    Murray (2008) binarized it: each pixel was drawn once from a Bernoulli distribution whose
+    probability is the grey value. The files have 50,000, 10,000 and 10,000 lines of 784 zeros and
+    ones, and no labels. The package does not contain them.
 
     Arguments:
-        folder: Where the three files are.
-        counts: The number of images in each file.
+        folder: The folder with the three files.
+        counts: The number of images that each file must have, by the word in its file name.
 
     Raises:
-        UserError: A file is missing or has another content.
+        UserError: A file is missing or damaged, or has another number of images.
     """
     images = {}
     for part, split in (("train", "train"), ("valid", "validation"), ("test", "test")):
         path = static_file(folder, part)
         if not path.is_file():
             raise UserError(
-                f"{folder} has no {path.name}: the static protocol needs all three files, "
-                f"{', '.join(static_file(folder, p).name for p in STATIC_COUNTS)}.",
+                f"{folder} has no {path.name}: give a folder with all three files of the static "
+                f"protocol ({', '.join(static_file(folder, p).name for p in STATIC_COUNTS)}).",
                 code="file-not-found",
             )
         images[split] = read_amat(path, counts[part])
@@ -106,23 +107,26 @@ def static_file(folder: Path, part: str) -> Path:
 
 
 def is_binary(images: Tensor) -> bool:
-    """Return whether each pixel is off or on: 0 or 255 in uint8, -1 or 1 in floats."""
+    """Return whether each pixel is black or white: 0 or 255 in uint8, -1 or 1 in floats."""
     low, high = (0, 255) if images.dtype == torch.uint8 else (-1, 1)
     return bool(((images == low) | (images == high)).all())
 
 
 def is_published(card: DataCard, images: Tensor, data: Data | None = None) -> bool:
-    """Return whether binary images are held-out images of a published protocol, bit for bit.
+    """Return whether all images are validation or test images of a published protocol.
+
+    The comparison is exact: every bit of a binary image must be the same.
 
     Arguments:
         card: The card of the data that a model was trained on; it names the protocol.
         images: uint8 or floats (N, 1, 28, 28).
-        data: The data set of the images. None loads the dynamic protocol's. The files of the
-            static protocol don't ship, so without `data` no image belongs to it.
+        data: The data set that the images come from. None loads the data of the dynamic protocol.
+            The package does not contain the files of the static protocol, so for that protocol the
+            result without `data` is False.
     """
     if card.source == DYNAMIC and card.fingerprint == DYNAMIC_FINGERPRINT:
         data = data or dynamic_mnist()
-    # another folder may have the same name, but not the same split sizes
+    # a folder of other images may have the same name, but hardly the same number of them
     elif card.source != STATIC or data is None or len(data.train) != STATIC_COUNTS["train"]:
         return False
     held_out = _packed(data.validation.images) | _packed(data.test.images)
@@ -130,7 +134,7 @@ def is_published(card: DataCard, images: Tensor, data: Data | None = None) -> bo
 
 
 def _packed(images: Tensor) -> set[bytes]:
-    """Return each binary image as packed bits."""
+    """Return the set of binary images, each as packed bits."""
     return {row.tobytes() for row in np.packbits((images.flatten(1) > 0).cpu().numpy(), axis=1)}
 
 

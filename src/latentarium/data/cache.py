@@ -1,9 +1,11 @@
 """A cache of decoded images, so that a folder or archive is decoded only once.
 
-An entry is a folder with a .npy file for each array and a card. Its name is a hash of everything
-that determines the content: path, names, sizes and times of the files (checksums in a .zip), the
-requested size, and the version of the cache format. It appears by one rename, so no reader sees a
-part of it. Large entries are mapped; others are read and verified against their fingerprint.
+A cache entry is a folder with a card and a .npy file for each array. The name of the folder is a
+hash of everything that determines its content: the path of the source, the names, sizes and times
+of the files (checksums instead of times in a .zip), the requested image size, and the version of
+the cache format. A new entry is written under a temporary name and then renamed, so no reader sees
+an incomplete entry. Large entries are memory-mapped; small entries are read and verified against
+their fingerprint.
 """
 
 import errno
@@ -28,7 +30,7 @@ MIN_FREE_BYTES = 1 << 30
 
 
 def cache_key(files: Sequence[ImageFile], source: str, size: int) -> str:
-    """Return an entry's name; it changes when a file is added, removed, renamed or changed."""
+    """Return the name of an entry; it changes if a file is added, removed, renamed or changed."""
     digest = hashlib.sha256(f"{FORMAT} {source} {size}\n".encode())
     for file in files:
         digest.update(f"{file.name}\0{file.version}\n".encode())
@@ -36,11 +38,11 @@ def cache_key(files: Sequence[ImageFile], source: str, size: int) -> str:
 
 
 def load(key: str, storage: Storage | None = None) -> Data | None:
-    """Load an entry; return None if it is missing or damaged.
+    """Load a cache entry; return None if it is missing or damaged.
 
     Arguments:
-        key: From `cache_key`.
-        storage: Decides whether arrays are mapped; None: the default.
+        key: The name of the entry, from `cache_key`.
+        storage: Decides whether arrays are memory-mapped; None for the default storage.
     """
     folder = cache_folder("data") / key
     try:
@@ -58,7 +60,7 @@ def load(key: str, storage: Storage | None = None) -> Data | None:
             for name in ("train", "validation", "test")
         )
         card = from_dict(DataCard, content["card"], "card")
-        # verifying mapped arrays would read all of them
+        # verifying mapped arrays would read the whole files
         if not mapped and fingerprint(train, validation, test) != card.fingerprint:
             return None
         return Data(card, train, validation, test, tuple(content["notes"]))
@@ -67,10 +69,10 @@ def load(key: str, storage: Storage | None = None) -> Data | None:
 
 
 def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
-    """Save an entry; if that fails, warn and continue.
+    """Save a cache entry. If it can't be saved, warn and continue.
 
     Arguments:
-        key: From `cache_key`.
+        key: The name of the entry, from `cache_key`.
         data: The decoded images.
         min_free_bytes: Disk space to leave free.
     """
@@ -90,7 +92,7 @@ def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
             (temporary / "card.json").write_text(json.dumps(content))
     except OSError as error:
         warnings.warn(
-            f"Decoded images can't be saved in {folder.parent} ({error.strerror}); they will be "
-            "decoded again next time. Set LATENTARIUM_CACHE to use another folder.",
+            f"The decoded images can't be saved in {folder.parent} ({error.strerror}); they will "
+            "be decoded again next time. Set LATENTARIUM_CACHE to use another folder.",
             stacklevel=2,
         )

@@ -12,20 +12,20 @@ from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 
 MIN_PER_CLASS = 20
-"""Training images of a class, below which it is reported."""
+"""A class with fewer training images is reported as a problem."""
 MAX_IMBALANCE = 10
-"""Ratio of the largest to the smallest class, above which the classes are unbalanced."""
+"""Largest ratio between the sizes of two classes that is not reported as a problem."""
 MAX_LISTED = 20
-"""Classes that `DataReport.lines` lists."""
+"""Largest number of classes that `DataReport.lines` lists."""
 
 
 class DataProblem(NamedTuple):
-    """Something that impairs training or scores.
+    """A property of the data that impairs the training or distorts scores.
 
     Arguments:
         code: A stable identifier: nearly-black, duplicates, leak, constant-images, missing-class,
             small-class or unbalanced.
-        message: One sentence.
+        message: A sentence that describes the problem.
     """
 
     code: str
@@ -37,18 +37,18 @@ class DataReport:
     """The result of `check_data`.
 
     Arguments:
-        source: The data card's name.
-        fingerprint: SHA-256 over pixels and labels.
+        source: The name of the data set on its data card.
+        fingerprint: SHA-256 of pixels and labels.
         image_shape: Channels, height, width.
         dtype: Type of the images as stored.
         range: Smallest and largest stored value.
         counts: Number of images by split.
-        class_counts: Number of images by class name, by split; empty without labels.
-        duplicates: Training images that equal an earlier training image in every pixel.
-        leaked: Validation and test images that equal a training image, by split.
-        constant: Images of a single value, by split.
-        notes: What was changed or left out on loading.
-        problems: What impairs training or scores.
+        class_counts: Number of images by split and class name; empty if there are no labels.
+        duplicates: Number of training images that are equal to an earlier training image.
+        leaked: Number of validation and of test images that are equal to a training image.
+        constant: Number of images whose pixels all have the same value, by split.
+        notes: What was changed or left out when the data was loaded.
+        problems: Properties of the data that impair the training or distort scores.
     """
 
     source: str
@@ -65,7 +65,7 @@ class DataReport:
     problems: tuple[DataProblem, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; problems are their sentences."""
+        """Return the report as JSON values; a problem is represented by its message."""
         return dataclasses.asdict(self) | {
             "image_shape": list(self.image_shape),
             "range": list(self.range),
@@ -102,7 +102,7 @@ class DataReport:
 
 
 def check_data(source: object = "mnist", labels: object = None) -> DataReport:
-    """Load a source and report what would impair training or scores.
+    """Load a source and report its contents and its problems.
 
     Arguments:
         source, labels: As for `load_data`.
@@ -159,12 +159,13 @@ def _problems(report: DataReport) -> Iterator[DataProblem]:
             yield DataProblem(
                 "leak",
                 f"{count:,} of {report.counts[name]:,} {name} images are also training images, so "
-                "scores on them are too good.",
+                "scores on this split are too good.",
             )
     constant = sum(report.constant.values())
     if constant:
         yield DataProblem(
-            "constant-images", f"Each pixel of {constant:,} images has the same value."
+            "constant-images",
+            f"{constant:,} images are constant: all pixels of an image have the same value.",
         )
     for name, counts in report.class_counts.items():
         missing = [label for label, count in counts.items() if count == 0]
@@ -177,14 +178,15 @@ def _problems(report: DataReport) -> Iterator[DataProblem]:
     if small:
         yield DataProblem(
             "small-class",
-            f"Fewer than {MIN_PER_CLASS} training images are of {_list_classes(small)}.",
+            f"There are too few training images (fewer than {MIN_PER_CLASS} per class) of "
+            f"{_list_classes(small)}.",
         )
     if train and max(train.values()) > MAX_IMBALANCE * max(1, min(train.values())):
         most, fewest = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
         yield DataProblem(
             "unbalanced",
-            f"The classes are unbalanced: {train[most]:,} training images of {most}, "
-            f"{train[fewest]:,} of {fewest}.",
+            f"The classes are unbalanced: class {most} has {train[most]:,} training images, and "
+            f"class {fewest} has {train[fewest]:,}.",
         )
 
 
@@ -200,8 +202,8 @@ def _digests(split: Split) -> list[bytes]:
 
 
 def _count_constant(split: Split) -> int:
-    """Count images of a single value; points of a toy density have only one pixel."""
-    if split.images[0, 0].numel() == 1:
+    """Count the images whose pixels all have the same value."""
+    if split.images[0, 0].numel() == 1:  # points of a toy density
         return 0
     flat = split.images.flatten(1)
     return int((flat == flat[:, :1]).all(1).sum())

@@ -12,15 +12,16 @@ from latentarium.errors import UserError
 
 @dataclass(frozen=True)
 class Split:
-    """Images, with labels or without.
+    """The images of one split and, if there are any, their labels.
 
     Arguments:
-        images: (N, C, H, W), uint8 from 0 to 255, or float32 for points of a toy density, roughly
-            in [-1, 1].
-        labels: Class numbers (N,), int64; None without labels.
+        images: Images of shape (N, C, H, W): uint8 from 0 to 255, or float32 of about [-1, 1] for
+            points of a toy density.
+        labels: Class numbers, int64 of shape (N,); None if there are no labels.
 
     Raises:
-        UserError: Wrong type or shape, or not one label per image.
+        UserError: A type or shape is wrong, or the number of labels differs from the number of
+            images.
     """
 
     images: Tensor
@@ -30,21 +31,22 @@ class Split:
         images, labels = self.images, self.labels
         if images.ndim != 4 or images.dtype not in (torch.uint8, torch.float32):
             raise UserError(
-                f"images is {_type_and_shape(images)}; it must be uint8 or float32 of shape "
-                "(N, C, H, W): convert it, or let load_data do so.",
+                f"The argument `images` is {_type_and_shape(images)}; it must be uint8 or float32 "
+                "of shape (N, C, H, W): convert it, or pass it to load_data.",
                 code="wrong-type",
             )
         if labels is None:
             return
         if labels.ndim != 1 or labels.dtype != torch.int64:
             raise UserError(
-                f"labels is {_type_and_shape(labels)}; it must be int64 of shape (N,): convert "
-                "it, or let load_data do so.",
+                f"The argument `labels` is {_type_and_shape(labels)}; it must be int64 of shape "
+                "(N,): convert it, or pass it to load_data.",
                 code="wrong-type",
             )
         if len(labels) != len(images):
             raise UserError(
-                f"There are {len(labels):,} labels for {len(images):,} images: give one for each.",
+                f"There are {len(labels):,} labels for {len(images):,} images: give one label per "
+                "image.",
                 code="label-count",
             )
 
@@ -54,12 +56,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Images to train on, to make choices with (validation) and to compute scores on (test).
+    """A data set: images to train on, to choose settings by (validation) and to score on (test).
 
     Arguments:
         card: Name, fingerprint, image shape and class names.
         train, validation, test: The splits.
-        notes: What the reader changed or left out, a sentence each.
+        notes: Short descriptions of what the reader changed or left out.
 
     Raises:
         UserError: The splits don't match the card.
@@ -77,7 +79,8 @@ class Data:
             if shape != self.card.image_shape:
                 raise UserError(
                     f"The {name} images have shape {shape} (channels, height, width), but the "
-                    f"card has {self.card.image_shape}: give all images one shape.",
+                    f"shape on the data card is {self.card.image_shape}: give all images the same "
+                    "shape.",
                     code="shape-mismatch",
                 )
             check_labels(split.labels, self.card.classes, f"The {name} split")
@@ -92,17 +95,17 @@ def check_labels(labels: Tensor | None, classes: tuple[str, ...], where: str) ->
 
     Arguments:
         labels: Class numbers (N,), or None.
-        classes: Names of the classes; empty without labels.
+        classes: Names of the classes; empty if there are no labels.
         where: The subject of error messages, such as "The test split".
 
     Raises:
-        UserError: A label has no class, or there are classes but no labels.
+        UserError: A label is not the number of a class, or there are classes but no labels.
     """
     if labels is None:
         if classes:
             raise UserError(
-                f"{where} has no labels, but {len(classes)} classes are named: give the labels, "
-                "or no class names.",
+                f"{where} has no labels, but there are {len(classes)} class names: give the "
+                "labels, or leave the class names out.",
                 code="missing-labels",
             )
         return
@@ -119,17 +122,17 @@ def check_labels(labels: Tensor | None, classes: tuple[str, ...], where: str) ->
 
 
 def to_float(pixels: Tensor) -> Tensor:
-    """Convert uint8 pixels to floats in [-1, 1], as models take them; return floats unchanged."""
+    """Convert uint8 pixels to floats in [-1, 1], the input of models; return floats unchanged."""
     return pixels.float().div_(127.5).sub_(1) if pixels.dtype == torch.uint8 else pixels
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Convert images in [-1, 1] to uint8 pixels; values outside are clamped."""
+    """Convert images in [-1, 1] to uint8 pixels; values outside [-1, 1] are clamped."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def fingerprint(*splits: Split) -> str:
-    """Return the SHA-256 over types, shapes, pixels and labels; equal on every machine."""
+    """Return the SHA-256 of types, shapes, pixels and labels, the same on every machine."""
     digest = hashlib.sha256()
     for split in splits:
         for tensor in (split.images, split.labels):

@@ -46,12 +46,13 @@ def fashion_mnist(
     """Load Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017).
 
     Arguments:
-        debian_folder: Used if it exists.
-        base_url: Where the files are downloaded from if it doesn't; they are kept in the cache.
-        checksums: MD5 by file name.
+        debian_folder: The folder of Debian's package; its files are used if it exists.
+        base_url: Address to download the files from if `debian_folder` does not exist. The files
+            are stored in the cache.
+        checksums: MD5 of each file, by file name.
 
     Raises:
-        UserError: The files can't be downloaded, or are not those that the authors published.
+        UserError: A file can't be downloaded or differs from the published file.
     """
     folder = debian_folder if debian_folder.is_dir() else _download(base_url, checksums)
     raw = read_idx_folder(folder)
@@ -64,7 +65,7 @@ def md5(content: bytes) -> str:
 
 
 def _download(base_url: str, checksums: Mapping[str, str]) -> Path:
-    """Download the files that are missing from the cache or damaged; return the folder."""
+    """Download the files that are missing or damaged in the cache; return the cache folder."""
     folder = cache_folder("fashion-mnist")
     missing = [name for name in checksums if not _is_intact(folder / name, checksums[name])]
     if missing:

@@ -1,8 +1,8 @@
 """Decode one image file of any mode into pixels.
 
-Images are turned upright by their EXIF orientation, transparency is composited on white, 16 bits
-are scaled to 8, and palettes and CMYK become RGB. If a size is given, the image is scaled with
-antialiasing until it covers the size, and cropped at the centre.
+Images are rotated according to their EXIF orientation, transparent images are composited on white,
+16-bit images are scaled to 8 bits, and palette and CMYK images are converted to RGB. If a size is
+given, the image is scaled with antialiasing until it covers the size, and cropped at the centre.
 """
 
 import io
@@ -14,14 +14,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 BACKGROUND = (255, 255, 255)
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-"""Formats to decode, whatever a file's suffix. PostScript, for one, would start a program."""
+"""Formats that are decoded, independently of the suffix of the file. Other formats are refused,
+since Pillow runs an external program to decode some of them, for instance PostScript."""
 MAX_PIXELS = 1 << 27
 """Images with more pixels are refused as decompression bombs."""
 BYTES_PER_PIXEL = 14
-"""Upper bound of the memory that decoding takes: 4 as stored, 4 as converted, and 6 for the
-coefficients of a progressive JPEG."""
+"""Upper bound of the memory that decoding takes, in bytes per pixel: 4 for the stored image, 4 for
+the converted image, and 6 for the coefficients of a progressive JPEG."""
 STRIP_PIXELS = 1 << 22
-"""Pixels to convert at a time, since intermediate forms take several copies."""
+"""Number of pixels to convert at a time. The conversion makes several copies, which would take too
+much memory for a whole large image."""
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 MALFORMED = (
     OSError,
@@ -46,8 +48,8 @@ class ImageHeader(NamedTuple):
     """Size and kind of an image, without its pixels.
 
     Arguments:
-        size: Height and width when upright.
-        grey: Whether its mode or palette has only grey values.
+        size: Height and width after the EXIF rotation.
+        grey: Whether the mode or the palette of the image has only grey values.
     """
 
     size: tuple[int, int]
@@ -58,7 +60,7 @@ def read_header(content: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     """Read the header of an image file.
 
     Raises:
-        BrokenImageError: It is not an image, or has more than `max_pixels` pixels.
+        BrokenImageError: The content is not an image, or has more than `max_pixels` pixels.
     """
     with _open(content, max_pixels) as image:
         return header_of(image)
@@ -67,7 +69,7 @@ def read_header(content: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
 def header_of(image: Image.Image) -> ImageHeader:
     """Return the header of an opened image."""
     width, height = image.size
-    # Pillow gives a TIFF's upright size
+    # for a TIFF, Pillow returns the size after rotation
     oriented = image.format != "TIFF"
     transposed = oriented and image.getexif().get(ORIENTATION_TAG) in TRANSPOSED_ORIENTATIONS
     size = (width, height) if transposed else (height, width)
@@ -84,15 +86,15 @@ def decode_image(
 
     Arguments:
         content: The file's bytes.
-        grey: Convert colours to grey.
-        size: Height and width to fit the image to; None keeps its size.
-        strip_pixels: Pixels to convert at a time; it doesn't change the result.
+        grey: Whether to convert colours to grey.
+        size: Height and width to fit the image to; None keeps the size of the image.
+        strip_pixels: Number of pixels to convert at a time; does not affect the result.
 
     Returns:
-        uint8 (C, H, W), with one channel if `grey`, else three.
+        Pixels, uint8 of shape (C, H, W), with one channel if `grey`, else three.
 
     Raises:
-        BrokenImageError: It can't be decoded.
+        BrokenImageError: The file can't be decoded.
     """
     with _open(content) as image:
         try:
@@ -126,7 +128,7 @@ def short_reason(error: Exception) -> str:
 def _open(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata; real damage raises
+            warnings.simplefilter("ignore")  # unusual metadata warns; a damaged file raises
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
         raise BrokenImageError("not a known image format") from None

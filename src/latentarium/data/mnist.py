@@ -29,10 +29,10 @@ def load_mnist(folder: Path | None = None) -> Data:
     A fixed permutation chooses the validation images from the 60,000 published training images.
 
     Arguments:
-        folder: Where the four files are; None: in the package.
+        folder: The folder with the four files; None for the files in the package.
 
     Raises:
-        UserError: A file is missing or is not the published one.
+        UserError: A file is missing or differs from the published file.
     """
     if folder is None:
         with as_file(files("latentarium.data") / "mnist") as shipped:
@@ -62,11 +62,11 @@ def read_shipped_file(folder: Path, name: str) -> np.ndarray:
     """Read one of the four files and verify its checksum.
 
     Arguments:
-        folder: Where the files are.
+        folder: The folder with the four files.
         name: A key of `CHECKSUMS`.
 
     Raises:
-        UserError: The file is missing or is not the published one.
+        UserError: The file is missing or differs from the published file.
     """
     path = folder / f"{name}-ubyte.gz"
     content = read_bytes(path)

@@ -1,8 +1,8 @@
-"""`load_data`: resolve a name, a path or arrays to a data set.
+"""`load_data`: load a data set from a name, a path or arrays.
 
 Sources are registered in three tables: `NAMED_SOURCES` by name, `PREFIXED_SOURCES` by prefix, and
-`PATH_FORMATS` for files and folders. To add one, write a reader that returns `Data` or `RawData`
-and add a line to its table.
+`PATH_FORMATS` for files and folders. To add a source, write a reader that returns `Data` or
+`RawData`, and add it to one of these tables.
 """
 
 import os
@@ -47,20 +47,22 @@ from latentarium.errors import UserError, did_you_mean
 
 
 def load_data(source: object = "mnist", labels: object = None, *, size: int = 0) -> Data:
-    """Load images, with labels if there are any, in three splits.
+    """Load images and, if there are any, their labels, in three splits.
 
     `source` is one of:
 
     - "mnist": the 70,000 handwritten digits that ship in the package
-    - "mnist-dynamic": the same, with validation and test binarized once by the published protocol
-    - "stacked-mnist": three digits as the channels of one image, 1,000 classes
-    - "fashion-mnist": from Debian's package, or downloaded once from its authors
+    - "mnist-dynamic": the same digits; the validation and test images are binarized once by a
+      published protocol
+    - "stacked-mnist": images whose three channels are three digits of MNIST; 1,000 classes
+    - "fashion-mnist": Fashion-MNIST from Debian's package; if that is not installed, the files are
+      downloaded once from the authors' repository
     - "ring", "grid": mixtures of Gaussians in the plane with known density, as float32 "images" of
       two channels and one pixel
     - "hf:NAME": a data set of the Hugging Face hub; needs `latentarium[hf]`
-    - the path of a folder of image files or a .zip of one; sub-folders are classes, and folders
-      named train, validation and test are splits
-    - the path of a .tar of image files or a folder of such shards, in WebDataset's layout
+    - the path of a folder of image files, or of a .zip of such a folder; sub-folders are classes,
+      and folders named train, validation and test are splits
+    - the path of a .tar of image files (a shard), or of a folder of shards, in WebDataset's layout
     - the path of an IDX image file, or of a folder with MNIST's IDX files
     - the path of a .npz file with arrays such as images and labels, or x_train, y_train, x_test
     - the path of a folder with the three files binarized_mnist_*.amat
@@ -71,21 +73,21 @@ def load_data(source: object = "mnist", labels: object = None, *, size: int = 0)
 
     Arguments:
         source: What to load.
-        labels: For arrays, a single IDX file, or a .npz file without labels: one whole number or
-            name per image, or the path of an IDX label file.
-        size: For image files: height and width in pixels to fit all images to. 0 keeps their size
-            if it is the same for all, else fits them to 64 x 64.
+        labels: The labels, if the source is an array, a single IDX file or a .npz file without
+            labels: one whole number or name per image, or the path of an IDX label file.
+        size: Height and width, in pixels, to which image files are fitted. 0 keeps the size of
+            the images if all have the same size, and otherwise fits them to 64 x 64.
 
     Returns:
-        uint8 images (N, C, H, W) and int64 class numbers (N,) in each split, with a card that has
-        the class names and a fingerprint. If the source has no validation or test split, each
-        missing one is a tenth of the training images, chosen by a permutation that depends on
-        their number only.
+        A data set whose splits have uint8 images (N, C, H, W) and int64 class numbers (N,), and
+        whose card has the class names and a fingerprint. If the source has no validation or no
+        test split, the missing split is a tenth of the training images, chosen by a permutation
+        that depends only on their number.
 
     Raises:
         UserError: The source is unknown (code `unknown-source`), missing (`file-not-found`) or
-            damaged (`damaged-file`), its images have another type, shape or range, or the labels
-            don't match them (`label-count`, `unexpected-labels`).
+            damaged (`damaged-file`), the type, shape or range of its images is not supported, or
+            the labels don't match the images (`label-count`, `unexpected-labels`).
     """
     if isinstance(source, Data):
         _require_no_labels(labels, "Data")
@@ -114,19 +116,22 @@ def load_data(source: object = "mnist", labels: object = None, *, size: int = 0)
 def load_images(
     files: Sequence[ImageFile], path: Path, size: int = 0, storage: Storage | None = None
 ) -> Data:
-    """Load image files from the cache, or decode them and save them there.
+    """Load image files from the cache, or decode them and save the result in the cache.
 
     Arguments:
-        files: From `list_folder`, `list_zip` or `list_shards`.
-        path: The absolute path of the folder or archive; its name is that of the data.
+        files: The image files, from `list_folder`, `list_zip` or `list_shards`.
+        path: The absolute path of the folder or archive; its last part names the data set.
         size: Height and width to fit all images to, in pixels; see `load_data`.
-        storage: Makes the arrays; None: the default.
+        storage: Allocates the arrays; None for the default storage.
 
     Raises:
         UserError: There are no images, too many are broken, or `size` is too small.
     """
     if size and size < MIN_SIDE:
-        raise UserError(f"size is {size}; give at least {MIN_SIDE}, or 0.", code="invalid-size")
+        raise UserError(
+            f"size is {size}; it must be at least {MIN_SIDE}, or 0 to keep the images' size.",
+            code="invalid-size",
+        )
     key = cache.cache_key(files, str(path), size)
     data = cache.load(key, storage)
     if data is None:
@@ -157,11 +162,12 @@ def _load_path(text: str, labels: object, size: int) -> Data:
     if path.is_dir():
         names = sorted(p.name for p in path.iterdir())[:4] or ["no files"]
         raise UserError(
-            f"{path} has no data that load_data reads (it has {', '.join(names)}). {_accepted()}",
+            f"{path} has no data that load_data can read (it has {', '.join(names)}). "
+            f"{_accepted()}",
             code="no-images",
         )
     raise UserError(
-        f"{path} is not a kind of file that load_data reads. {_accepted()}", code="unknown-format"
+        f"{path} has a format that load_data can't read. {_accepted()}", code="unknown-format"
     )
 
 
@@ -172,7 +178,7 @@ def _load_shards(path: Path, labels: object, size: int) -> Data | None:
     if path.is_dir() and list_folder(path):
         raise UserError(
             f"{path} has image files in addition to {shards[0].name}: keep only the images or "
-            "only the shards in it.",
+            "only the shards in this folder.",
             code="mixed-formats",
         )
     files = list_shards(shards)
@@ -234,7 +240,7 @@ def _load_idx_file(path: Path, labels: object, size: int) -> Data | None:
 
 
 def _read_labels(labels: object) -> object:
-    """Read labels that are given as the path of an IDX file; return others unchanged."""
+    """Read the labels if they are the path of an IDX file; otherwise return them unchanged."""
     if isinstance(labels, str | os.PathLike):
         return read_idx(Path(labels).expanduser())
     return labels
@@ -243,7 +249,7 @@ def _read_labels(labels: object) -> object:
 def _require_no_labels(labels: object, source: str) -> None:
     if labels is not None:
         raise UserError(
-            f"{source} has labels of its own, or takes none: leave `labels` out.",
+            f"The argument `labels` can't be used with {source}: leave it out.",
             code="unexpected-labels",
         )
 
@@ -252,9 +258,9 @@ class PathFormat(NamedTuple):
     """A format of files or folders.
 
     Arguments:
-        description: What is accepted, for error messages.
-        load: Takes a path, labels and a size as `load_data` does; returns None for a path of
-            another format.
+        description: A description of the format for error messages.
+        load: Function that takes a path, labels and a size like `load_data`, and returns None if
+            the path has another format.
     """
 
     description: str
@@ -272,10 +278,10 @@ NAMED_SOURCES: dict[str, Callable[[], Data]] = {
 """Loaders by the name of the source."""
 
 PREFIXED_SOURCES: dict[str, Callable[[str, int], RawData]] = {"hf:": read_hugging_face}
-"""Readers of a name and a size, by the prefix of the source."""
+"""Readers by the prefix of the source; a reader takes the rest of the name and a size."""
 
 PATH_FORMATS = [
-    PathFormat("a .tar of images or a folder of such shards", _load_shards),
+    PathFormat("a .tar of images or a folder of such files", _load_shards),
     PathFormat("a .zip of images", _load_zip),
     PathFormat("a folder with the three binarized_mnist_*.amat files", _load_static_mnist),
     PathFormat("a folder with MNIST's IDX files", _load_idx_folder),
@@ -289,4 +295,4 @@ PATH_FORMATS = [
 def _accepted() -> str:
     names = [*NAMED_SOURCES, *(f"{prefix}NAME" for prefix in PREFIXED_SOURCES)]
     formats = ", ".join(path_format.description for path_format in PATH_FORMATS)
-    return f"Accepted are the names {', '.join(names)}, the path of {formats}, and arrays."
+    return f"load_data accepts the names {', '.join(names)}, the path of {formats}, and arrays."

@@ -1,8 +1,8 @@
 """Stacked MNIST: three random digits as the channels of one image, which gives 1,000 modes.
 
 Protocols in the literature differ in the number of images, their size, and the subset of MNIST.
-Here each split stacks digits of the same split of MNIST at 28 x 28. A label is the three digits
-read as one number.
+Here each split stacks digits of the same split of MNIST at 28 x 28 pixels. The label of an image
+is the three-digit number that its digits form.
 
 References:
     Unrolled generative adversarial networks (Metz et al., 2017), https://arxiv.org/abs/1611.02163
@@ -25,8 +25,9 @@ def stacked_mnist(n: int = NUM_TRAIN, held_out: int = NUM_HELD_OUT, seed: int = 
     """Draw random triples of digits as images of 28 x 28 pixels with three channels.
 
     Arguments:
-        n: Training images. The default is that of PacGAN (Lin et al., 2018) and takes 300 MB.
-        held_out: Images in validation and in test.
+        n: Number of training images. The default is that of PacGAN (Lin et al., 2018); these
+            images take 300 MB.
+        held_out: Number of validation images, and of test images.
         seed: Seed of the choice of digits.
 
     Raises:
@@ -34,7 +35,7 @@ def stacked_mnist(n: int = NUM_TRAIN, held_out: int = NUM_HELD_OUT, seed: int = 
     """
     if n < 1 or held_out < 1:
         raise UserError(
-            f"n is {n} and held_out is {held_out}; give at least 1 of each.", code="invalid-size"
+            f"n is {n} and held_out is {held_out}; both must be at least 1.", code="invalid-size"
         )
     splits = []
     for name, split in load_mnist().splits().items():

@@ -1,7 +1,8 @@
-"""Storage for pixels that may exceed the memory.
+"""Storage for images that may not fit in memory.
 
-Small arrays are in memory. Large ones are mapped from an unnamed file in the cache folder: the
-system keeps the parts that are used in memory, and frees the disk space with the array.
+Small arrays are kept in memory. Large arrays are memory-mapped to an unnamed file in the cache
+folder: the operating system keeps only the parts in use in memory, and frees the disk space when
+the array is deleted.
 """
 
 import os
@@ -16,14 +17,14 @@ import numpy as np
 from latentarium.files import cache_folder, write_failure
 
 MAX_MEMORY_SHARE = 0.25
-"""Arrays larger than this share of the machine's memory are mapped."""
+"""Arrays larger than this share of the machine's memory are memory-mapped."""
 
 
 class MemoryBudget:
-    """A number of bytes that threads share.
+    """A limit for the memory that several threads use together.
 
     Arguments:
-        size: The bytes that threads may reserve together.
+        size: Number of bytes that all threads together may reserve.
     """
 
     def __init__(self, size: int) -> None:
@@ -34,7 +35,7 @@ class MemoryBudget:
     def reserve(self, size: int) -> Iterator[None]:
         """Wait until `size` bytes are available and reserve them until the block ends.
 
-        A request for more than the whole budget waits until it can have the budget alone.
+        A request for more than the whole budget waits until nothing else is reserved.
         """
         size = min(size, self._size)
         with self._changed:
@@ -50,19 +51,19 @@ class MemoryBudget:
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """Makes uint8 arrays, in memory or mapped from a file, depending on their size."""
+    """Allocates uint8 arrays: small ones in memory, large ones memory-mapped to a file."""
 
     max_in_memory: int = field(default_factory=lambda: int(MAX_MEMORY_SHARE * _memory_size()))
-    """Arrays of more bytes are mapped."""
+    """Size in bytes above which an array is memory-mapped."""
     block_size: int = 1 << 26
-    """Bytes to copy at a time."""
+    """Number of bytes to copy at a time."""
 
     def is_mapped(self, size: int) -> bool:
-        """Return whether an array of `size` bytes is mapped."""
+        """Return whether an array of `size` bytes is memory-mapped."""
         return size > self.max_in_memory
 
     def empty(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return a uint8 array to fill.
+        """Return an uninitialized uint8 array.
 
         Raises:
             UserError: The cache folder can't be written.
@@ -74,7 +75,7 @@ class Storage:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as file:
-                # without disk space, writing to the map would kill the process: reserve it now
+                # writing to the map on a full disk would kill the process: reserve space now
                 if hasattr(os, "posix_fallocate"):
                     os.posix_fallocate(file.fileno(), 0, size)
                 else:
@@ -103,14 +104,14 @@ class Storage:
         return all(bool((part == part[:, :1]).all()) for part in parts)
 
     def _blocks(self, array: np.ndarray, count: int) -> Iterator[slice]:
-        """Divide `count` rows of an array's shape into blocks of at most `block_size` bytes."""
+        """Divide `count` rows, each like those of `array`, into blocks of `block_size` bytes."""
         step = max(1, self.block_size // max(1, int(np.prod(array.shape[1:]))))
         for start in range(0, count, step):
             yield slice(start, start + step)
 
 
 def _memory_size() -> int:
-    """Return the machine's memory in bytes; 4 GiB where the system doesn't tell."""
+    """Return the machine's memory in bytes; 4 GiB if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

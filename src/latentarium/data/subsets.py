@@ -1,4 +1,4 @@
-"""Subsets of a split, chosen the same way each time."""
+"""Deterministic subsets of a split."""
 
 import torch
 
@@ -12,17 +12,16 @@ def first(split: Split, n: int) -> Split:
 
 
 def scattered(split: Split, n: int) -> Split:
-    """Return the first n images of a fixed permutation of the split, since a file may be sorted
-    by class."""
+    """Return n images that a fixed permutation chooses, since a split may be sorted by class."""
     order = torch.from_numpy(fixed_permutation(len(split))[:n])
     return Split(split.images[order], None if split.labels is None else split.labels[order])
 
 
 def stratified(split: Split, n: int) -> Split:
-    """Return n images in a fixed random order, with each class in its proportion in the split.
+    """Return n images in a fixed random order, with the class proportions of the split.
 
-    Counts per class are rounded down, and the largest remainders are rounded up until they sum to
-    n. Without labels, this is `scattered`.
+    The number of images per class is rounded down; the classes with the largest remainders get one
+    more image until there are n. Without labels, the result is that of `scattered`.
     """
     if split.labels is None or n >= len(split):
         return scattered(split, n)

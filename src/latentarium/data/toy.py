@@ -2,8 +2,8 @@
 
 The ring and the grid follow the protocol of VEEGAN (Srivastava et al., 2017,
 https://arxiv.org/abs/1705.07761) as stated by PacGAN (Lin et al., 2018,
-https://arxiv.org/abs/1712.04086): ring of radius 1, standard deviation 0.01; grid {-4, -2, 0, 2,
-4} squared, standard deviation 0.05.
+https://arxiv.org/abs/1712.04086). The ring has radius 1 and standard deviation 0.01. The modes of
+the grid have the coordinates -4, -2, 0, 2 and 4 on each axis, and standard deviation 0.05.
 """
 
 import math
@@ -21,9 +21,11 @@ from latentarium.shapes import Images, LabelSet, Modes, PerPoint, Points
 NUM_TRAIN = 100_000
 HIGH_QUALITY_SIGMAS = 3.0
 PERFECT_SHARE = 1 - math.exp(-(HIGH_QUALITY_SIGMAS**2) / 2)
-"""Share of samples within 3 standard deviations if the model is perfect, 98.89 %: the distance of
-a 2-D Gaussian from its mean has a Rayleigh distribution. A larger share means that samples are too
-concentrated; it is not better."""
+"""Share of a perfect model's samples that are within 3 standard deviations of a mode: 98.89 %.
+
+The distance of a 2-D Gaussian sample from the mean has a Rayleigh distribution. A larger share is
+not better: it means that the samples are too concentrated.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Mixture2D:
     """A mixture of isotropic Gaussians in the plane with equal weights.
 
     Arguments:
-        means: The modes.
+        means: The means of the Gaussians, which are the modes.
         std: Standard deviation of each mode along each axis.
         name: The name for the data card.
 
@@ -56,7 +58,7 @@ class Mixture2D:
         return self.sample_with_modes(n, seed)[0]
 
     def sample_with_modes(self, n: int, seed: int = 0) -> tuple[Points, LabelSet]:
-        """Draw n points; return them and the mode of each."""
+        """Draw n points; return them and the index of each point's mode."""
         noise = Noise("mixture", seed)
         modes = noise.integers(len(self.means), n)
         return self.means[modes] + self.std * noise.normal(n, 2), modes
@@ -68,7 +70,7 @@ class Mixture2D:
         return normal.logsumexp(1) - math.log(len(self.means))
 
     def nearest(self, points: Points) -> tuple[PerPoint, LabelSet]:
-        """Return the distance of each point to the nearest mode, and that mode."""
+        """Return the distance of each point to the nearest mode, and the index of that mode."""
         distance, mode = torch.linalg.vector_norm(points[:, None] - self.means, dim=2).min(1)
         return distance, mode
 
@@ -96,22 +98,23 @@ def toy_scale(mixture: Mixture2D) -> float:
 def toy_data(
     mixture: Mixture2D, n: int = NUM_TRAIN, seed: int = 0, scale: float | None = None
 ) -> Data:
-    """Draw points as "images" of two channels and one pixel, so that every model trains on them.
+    """Draw points as "images" of two channels and one pixel, on which every model can train.
 
     Arguments:
-        mixture: Where points are drawn from; the label of a point is its mode.
-        n: Training points; validation and test have a tenth of them each.
+        mixture: The mixture to draw from; the label of a point is the index of its mode.
+        n: Number of training points; the validation split has n // 10 points, and so has the test
+            split.
         seed: Seed of the points.
-        scale: Divisor of the coordinates; None: `toy_scale`. `to_points` reverses it, for instance
-            to evaluate samples.
+        scale: Number by which coordinates are divided; None for `toy_scale`. `to_points` converts
+            samples back to the original coordinates.
 
     Raises:
-        UserError: Fewer than 10 points, or a scale that isn't positive.
+        UserError: `n` is less than 10, or `scale` is not positive.
     """
     scale = toy_scale(mixture) if scale is None else scale
     if n < 10 or not scale > 0:
         raise UserError(
-            f"n is {n} and scale is {scale}; give at least 10 points and a scale above 0.",
+            f"n is {n} and scale is {scale}; n must be at least 10, and scale above 0.",
             code="invalid-size",
         )
 
@@ -133,10 +136,11 @@ def points_data(
     """Draw points of the plane as "images" of two channels and one pixel.
 
     Arguments:
-        draw: Takes a number of points and a seed; returns points in about [-1, 1] and their class
-            numbers or None.
+        draw: Function that takes a number of points and a seed, and returns points in about
+            [-1, 1] with their class numbers, or with None if there are no classes.
         source: The name for the data card.
-        n: Training points; validation and test have a tenth of them each.
+        n: Number of training points; the validation split has n // 10 points, and so has the test
+            split.
         seed: Seed of the points.
         classes: Names of the classes.
     """

@@ -12,16 +12,16 @@ from latentarium.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """Bounds on the images in a folder or .zip, far above those of usual data sets."""
+    """Limits for the images in a folder or .zip, far above the needs of common data sets."""
 
     max_files: int = 100_000
-    """Files in a .zip."""
+    """Largest number of files in a .zip."""
     max_bytes: int = 1 << 32
-    """Bytes that a .zip may unpack to."""
+    """Largest total size of the unpacked files of a .zip, in bytes."""
     max_pixels: int = 1 << 26
-    """Pixels of one image."""
+    """Largest number of pixels of an image."""
     max_decoded_bytes: int = 1 << 31
-    """Bytes of all images after decoding, with three channels."""
+    """Largest total size of the decoded images with three channels, in bytes."""
 
 
 def require_within_limits(path: Path, limits: UploadLimits | None = None) -> None:
@@ -29,7 +29,7 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
 
     Arguments:
         path: The folder or .zip.
-        limits: The bounds; None: the default.
+        limits: The limits; None for the default limits.
 
     Raises:
         UserError: A limit is exceeded, or the .zip is damaged.
@@ -45,11 +45,11 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
         try:
             height, width = read_header(file.read()).size
         except UNREADABLE:
-            continue  # loading skips or refuses it
+            continue  # loading skips or refuses this file
         if height * width > limits.max_pixels:
             raise UserError(
-                f"{file.name} has {width} x {height} pixels, more than {limits.max_pixels:,}: "
-                "make it smaller, or leave it out.",
+                f"{file.name} has {width} x {height} pixels; at most "
+                f"{limits.max_pixels:,} are allowed. Make the image smaller, or leave it out.",
                 code="image-too-large",
             )
         sizes.add((height, width))
@@ -57,7 +57,7 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
     height, width = fit_size(sizes, 0) if sizes else (0, 0)
     if 3 * count * height * width > limits.max_decoded_bytes:
         raise UserError(
-            f"{count:,} images of {width} x {height} pixels take more than "
-            f"{limits.max_decoded_bytes >> 30} GiB: make them smaller, or use fewer of them.",
+            f"{count:,} images of {width} x {height} pixels need more than "
+            f"{limits.max_decoded_bytes >> 30} GiB of memory: use smaller or fewer images.",
             code="data-too-large",
         )

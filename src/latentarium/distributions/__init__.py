@@ -4,7 +4,7 @@
     posterior    q(z | x)            Point, DiagonalGaussian
     likelihood   p(x | z)            Bernoulli, Gaussian
 
-Values are in nats, summed over dimensions, one per sample.
+Log densities and divergences are in nats and summed over dimensions: one value per sample.
 """
 
 from latentarium.distributions.base import Distribution

@@ -23,7 +23,7 @@ class Distribution(ABC):
 
         Arguments:
             noise: The source of randomness.
-            scale: Factor on the deviation from the mean (truncation); 1 is the distribution
+            scale: Factor on the deviation from the mean (truncation); 1 samples the distribution
                 itself.
         """
 
@@ -39,20 +39,24 @@ class Distribution(ABC):
         )
 
     def kl(self, other: "Distribution", z: Latents | None = None) -> PerSample:
-        """Return KL(self || other), in nats: log q(z) - log p(z) at one sample z, which is
-        unbiased. Pairs with a closed form override this.
+        """Return KL(self || other), in nats.
+
+        The unbiased estimate is log q(z) - log p(z) at one sample z per distribution. A subclass
+        overrides this method if a closed form exists.
 
         Arguments:
             other: The second distribution.
-            z: Samples of the first one.
+            z: One sample of each distribution in `self`.
         """
         if z is None:
             raise ValueError("without a closed form, the estimate needs samples z")
         return self.log_prob(z) - other.log_prob(z)
 
     def whiten(self, z: Latents) -> Tensor:
-        """Map latents to coordinates in which the distribution is close to N(0, I). The identity,
-        unless a distribution defines better ones."""
+        """Map latents to coordinates in which the distribution is close to N(0, I).
+
+        This base class returns the latents unchanged.
+        """
         return z
 
     def unwhiten(self, eps: Tensor, scale: float = 1.0) -> Latents:

@@ -39,7 +39,7 @@ class DiagonalGaussian(Distribution):
         return -0.5 * (squared + self.log_variance + LOG_2PI).sum(1)
 
     def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
-        """Return KL(self || other), in nats: in closed form for two Gaussians."""
+        """Return KL(self || other), in nats, in closed form if both are Gaussians."""
         if not isinstance(other, DiagonalGaussian):
             return super().kl(other, z)
         ratio = self.log_variance - other.log_variance

@@ -1,4 +1,4 @@
-"""Likelihoods p(x | z): the meaning of a decoder's output."""
+"""Likelihoods p(x | z), whose parameters are the output of a decoder."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,10 +14,10 @@ from latentarium.shapes import Images, PerSample
 
 
 class Likelihood(ABC):
-    """p(x | z), given what the decoder outputs for z."""
+    """p(x | z), as a function of the decoder's output for z."""
 
     name: str
-    """For protocols, for instance "bernoulli"."""
+    """The name in evaluation protocols, for instance "bernoulli"."""
     discrete: bool
     """Whether p(x | z) is a probability mass function. Images must then be in [-1, 1]."""
 
@@ -35,7 +35,7 @@ class Likelihood(ABC):
 
     @abstractmethod
     def output_of(self, mean: Images) -> Images:
-        """Return the decoder output whose mean image is this one: the inverse of `mean`."""
+        """Return the decoder output that has a given mean image: the inverse of `mean`."""
 
     def log_prob(self, output: Images, x: Images) -> PerSample:
         """Return log p(x | z), in nats."""
@@ -43,9 +43,10 @@ class Likelihood(ABC):
 
 
 class Bernoulli(Likelihood):
-    """Each pixel, scaled to [0, 1], is the probability of a 1. The decoder outputs its logit.
+    """An independent Bernoulli distribution per pixel, whose logit is the decoder's output.
 
-    For grey pixels the value is a cross-entropy, not a likelihood of the grey image.
+    Pixels are scaled to [0, 1]. For grey pixels, `nll` returns a cross-entropy, which is not the
+    negative log-likelihood of the grey image.
     """
 
     name = "bernoulli"
@@ -73,8 +74,8 @@ def binarize(x: Images, noise: Noise) -> Images:
 class _BernoulliNLL(torch.autograd.Function):
     """softplus(l) - t l for logits l and targets t = (x + 1) / 2, summed over pixels.
 
-    Two thirds of the time of torch's binary_cross_entropy_with_logits: the logarithm of a sigmoid
-    that is at least 1/2 is accurate enough, and three times as fast as log1p.
+    This takes two thirds of the time of torch's binary_cross_entropy_with_logits: the logarithm of
+    a sigmoid of at least 1/2 is accurate enough, and three times as fast as log1p.
     """
 
     @staticmethod
@@ -93,7 +94,7 @@ class _BernoulliNLL(torch.autograd.Function):
 
 
 class Gaussian(Likelihood):
-    """Each pixel is normal around the decoder's output, with one fixed standard deviation.
+    """A normal distribution per pixel, with the decoder's output as mean and a fixed deviation.
 
     Arguments:
         std: The standard deviation, in units of x in [-1, 1].

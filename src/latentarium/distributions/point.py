@@ -9,7 +9,7 @@ from latentarium.shapes import Latents
 
 @dataclass(frozen=True)
 class Point(Distribution):
-    """All mass in one point, without a density.
+    """Distributions with all their mass in one point, which have no density.
 
     Arguments:
         mean: The points.

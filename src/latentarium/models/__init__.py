@@ -1,7 +1,7 @@
-"""Latent-variable models: what they can do, the game that trains them, and the built-in families.
+"""Latent-variable models: their interface, the game that trains them, and the built-in families.
 
-A custom family is a `LatentModel` under `@register("family", name, settings=...)`, whose
-settings derive from `ModelConfig`.
+To add a family, register a subclass of `LatentModel` with `@register("family", name,
+settings=...)`. The class of its settings must derive from `ModelConfig`.
 """
 
 from latentarium.models.base import LatentModel

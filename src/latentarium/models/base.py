@@ -1,4 +1,4 @@
-"""The one idea: a model decodes latents into images, under a prior on the latents."""
+"""The base class of all models, which decode latents into images."""
 
 import math
 from abc import ABC, abstractmethod
@@ -18,16 +18,16 @@ from latentarium.shapes import Images, Labels, Latents, Logits, PerSample, SoftL
 class LatentModel(nn.Module, ABC):
     """A model that decodes latents into images, under a prior on the latents.
 
-    A family implements `players`, `decode`, and what its configuration declares:
-    `encode`, `distortion`, `discriminate`. The rest of the package checks these capabilities,
-    never the family.
+    A family implements `players`, `decode` and, if its configuration declares the capability,
+    `encode`, `distortion` and `discriminate`. The rest of the package checks the capabilities of a
+    model, never its family.
 
     Arguments:
         config: The settings of the family.
         data: The card of the training data.
 
     Raises:
-        UserError: The model needs labels, and the data have none (code "labels-missing").
+        UserError: The model needs labels, but the data has none (code "labels-missing").
     """
 
     prior: Prior
@@ -43,8 +43,8 @@ class LatentModel(nn.Module, ABC):
         self.num_classes: int = len(data.classes)
         if config.takes_label and not data.classes:
             raise UserError(
-                f"This model needs labels, and {data.source} has none: give labelled data, or "
-                "choose a preset that needs none.",
+                f"This model needs labels, but {data.source} has none: give labelled data, or "
+                "choose a preset that needs no labels.",
                 code="labels-missing",
             )
 
@@ -77,7 +77,7 @@ class LatentModel(nn.Module, ABC):
 
     @property
     def has_likelihood(self) -> bool:
-        """Whether log p(x) has a lower bound: there are a p(x | z) and a posterior density."""
+        """Whether the ELBO can be computed, which needs p(x | z) and a posterior density."""
         return self.config.has_likelihood
 
     @property
@@ -107,12 +107,12 @@ class LatentModel(nn.Module, ABC):
 
         Arguments:
             z: Latents.
-            y: A class for each latent, or weights over the classes, which blend them; None for a
-                model that takes no label.
+            y: A class for each latent, or weights over the classes to blend them; None for a model
+                that takes no label.
 
         Raises:
-            UserError: A label is missing (code "label-missing"), or given to a model that takes
-                none (code "label-not-taken").
+            UserError: A label is missing (code "label-missing"), or a label is given to a model
+                that takes none (code "label-not-taken").
         """
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
@@ -123,7 +123,8 @@ class LatentModel(nn.Module, ABC):
             y: As for `decode`.
 
         Raises:
-            UserError: The model has no encoder (code "no-encoder"), or as for `decode`.
+            UserError: The model has no encoder (code "no-encoder"), or the label is missing or not
+                taken, as for `decode`.
         """
         raise self._no_encoder("encode")
 
@@ -138,7 +139,7 @@ class LatentModel(nn.Module, ABC):
         )
 
     def discriminate(self, x: Images, y: Labels | SoftLabels | None = None) -> Logits:
-        """Return a logit for each image: above 0 it looks real and, with a label, fits it.
+        """Return a logit for each image: the larger, the more real it looks and fits its label.
 
         Raises:
             UserError: The model has no discriminator (code "no-discriminator").
@@ -176,9 +177,9 @@ class LatentModel(nn.Module, ABC):
                 blend such as "3:0.6,8:0.4", or weights over the classes (n, K). None draws
                 classes uniformly.
             seed: Seed of the latents, and of the labels if none are given.
-            truncation: Factor on the latents' deviation from the prior's mean; below 1 the images
-                are more alike.
-            batch_size: Images decoded at once. It does not change them.
+            truncation: Factor on the latents' deviation from the prior's mean; a factor below 1
+                makes the images more similar to each other.
+            batch_size: Number of images to decode at a time; does not affect the images.
 
         Returns:
             Images in [-1, 1], on the CPU.
@@ -221,7 +222,7 @@ class LatentModel(nn.Module, ABC):
         return z, None if labels is None else labels.cpu()
 
     def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
-        """Return labels as weights over classes for networks that see them, else None."""
+        """Return labels as weights over classes; None if the networks take no label."""
         if not self.takes_label:
             if y is not None:
                 raise UserError(

@@ -10,7 +10,7 @@ from latentarium.registry import component
 from latentarium.rng import derive_seed
 
 _LOCK = threading.Lock()
-"""Initial weights come from torch's global generator, which all threads share."""
+"""Initial weights come from torch's global random state, which all threads share."""
 
 
 def build(config: ModelConfig, data: DataCard, seed: int = 0) -> LatentModel:

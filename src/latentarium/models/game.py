@@ -1,7 +1,7 @@
 """The game that trains a model: its players and their losses.
 
-Each player minimizes its own loss over its own parameters only. An autoencoder has one player, a
-GAN two. `latentarium.training.game` plays it.
+Each player minimizes its own loss over its own parameters only. An autoencoder has one player, and
+a GAN has two players. `latentarium.training.game` runs the rounds of the game.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Loss:
 
     Arguments:
         total: The loss, with its gradient.
-        terms: Scalars by name, detached.
+        terms: Scalars by name, without gradient.
     """
 
     total: Scalar
@@ -32,9 +32,9 @@ class Player:
     """A part of the model, and the loss that it minimizes over its own parameters only.
 
     Arguments:
-        name: For the log, for instance "generator".
-        part: The module whose parameters the player moves.
-        loss: The loss of a batch; all its randomness comes from the noise.
+        name: The name of the player in the log, for instance "generator".
+        part: The module whose parameters the player updates.
+        loss: Function that returns the loss of a batch; all its randomness comes from the noise.
     """
 
     name: str

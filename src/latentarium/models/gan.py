@@ -1,9 +1,9 @@
 """GAN and conditional GAN: a generator against a discriminator.
 
-Each player minimizes its own loss over its own parameters only. Where neither can gain by moving
-alone, the game is at a Nash equilibrium. With labels, the generator reads an embedding of the
-class (a blend for soft labels), and the discriminator scores image and class together by
-projection:
+Each player minimizes its own loss over its own parameters only. The game is at a Nash equilibrium
+if neither player can reduce its loss by changing its parameters alone. With labels, the generator
+takes an embedding of the class (a blend of embeddings for soft labels), and the discriminator
+scores image and class together by projection:
 
     D(x, y) = w . f(x) + v_y . f(x)
 
@@ -34,7 +34,7 @@ LABEL_SIZE = 16
 
 
 class Generator(nn.Module):
-    """A network from z, and a class if conditional, to an image: in [-1, 1] if bounded."""
+    """A network from z (and a class, if conditional) to an image, in [-1, 1] if bounded."""
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One logit per image: how real it looks and, with a class, how well it fits."""
+    """A network from an image (and its class, if conditional) to a logit of its realism."""
 
     def __init__(self, config: GANConfig, data: DataCard) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Discriminator(nn.Module):
 
 @register("family", "gan", settings=GANConfig)
 class GAN(LatentModel):
-    """Two players. In each round the discriminator moves first, then the generator."""
+    """A GAN has two players. In each round the discriminator moves first, then the generator."""
 
     config: GANConfig
 
@@ -113,7 +113,7 @@ class GAN(LatentModel):
         ]
 
     def discriminator_loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return the adversarial loss + gamma/2 (R1 + R2), + the wrong-label term if weighted."""
+        """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss."""
         config, weights = self.config, self._batch_weights(batch)
         count = len(batch.x)
         with torch.no_grad():
@@ -137,7 +137,7 @@ class GAN(LatentModel):
         return Loss(total, {name: term.detach() for name, term in terms.items()})
 
     def generator_loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return the adversarial loss of new images, paired with real ones of the same labels."""
+        """Return the adversarial loss of samples, paired with real images of the same labels."""
         weights = self._batch_weights(batch)
         fake_images = self.generator(noise.normal(len(batch.x), self.latent_dim), weights)
         fake = self.discriminator(fake_images, weights)
@@ -150,7 +150,7 @@ class GAN(LatentModel):
         return self._class_weights(batch.y if self.takes_label else None)
 
     def _wrong(self, weights: SoftLabels, noise: Noise) -> Tensor:
-        """Return for each image one of its wrong classes, uniformly drawn."""
+        """Return a wrong class for each image, drawn uniformly, as one-hot weights."""
         shift = 1 + noise.integers(self.num_classes - 1, len(weights))
         wrong = (weights.argmax(1) + shift) % self.num_classes
         return nn.functional.one_hot(wrong, self.num_classes).float()

@@ -1,4 +1,4 @@
-"""Run a model on whole splits in batches, and sample it from a fixed set of latents."""
+"""Run a model on whole splits in batches, and generate samples from a fixed set of latents."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ FIXED_SEED = 0
 """Seed of the latents of `fixed_samples`."""
 BATCH_SIZE = 1000
 GRID_ROWS, MAX_COLUMNS = 8, 10
-"""Rows of `fixed_samples` with labels, and the largest number of its classes."""
+"""With labels: rows of the grid of `fixed_samples`, and its largest number of columns."""
 
 
 def fixed_samples(model: LatentModel, n: int = 64) -> tuple[Images, int]:
@@ -42,13 +42,13 @@ def fixed_grid(model: LatentModel) -> np.ndarray:
 def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:
     """Encode a split in batches, on the CPU.
 
-    Each latent is drawn from its posterior, so that together they follow the aggregate posterior.
-    The posterior of an autoencoder is a point.
+    Each latent is sampled from the posterior of its image, so that the latents together follow the
+    aggregate posterior. The posterior of an autoencoder is a point.
 
     Arguments:
         model: A model with an encoder.
         split: Images, with labels if the model takes them.
-        seed: Seed of the draws.
+        seed: Seed of the samples from the posteriors.
 
     Raises:
         UserError: The model has no encoder (code "no-encoder").
@@ -68,7 +68,7 @@ def decode(model: LatentModel, z: LatentSet, y: LabelSet | SoftLabelSet | None =
     Arguments:
         model: The model.
         z: Latents (N, Z).
-        y: Labels, which a model that takes none ignores.
+        y: Labels; ignored if the model takes no label.
     """
     parts = []
     with torch.no_grad():

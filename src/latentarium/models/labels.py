@@ -1,4 +1,4 @@
-"""Convert labels as users give them to tensors that a model takes."""
+"""Convert labels that users give to tensors that models take."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from latentarium.rng import Noise
 from latentarium.shapes import Labels, SoftLabels
 
 NAMED_CLASSES = 12
-"""Class names in an error message."""
+"""Largest number of class names in an error message."""
 
 
 def resolve_labels(
@@ -23,13 +23,13 @@ def resolve_labels(
         label: None, a class number or name, one of these per image, a blend such as
             "3:0.6,8:0.4", or weights (n, K).
         n: Number of images.
-        classes: Names of the classes in label order.
+        classes: Names of the classes in the order of their numbers.
         takes_label: Whether the model takes a label.
-        noise: Draws classes uniformly if no label is given.
+        noise: The random numbers for uniformly drawn classes if no label is given.
 
     Raises:
-        UserError: A label for a model that takes none (code "label-not-taken"), an unknown class
-            (code "unknown-class"), or labels of the wrong shape (code "label-shape").
+        UserError: A label is given to a model that takes none (code "label-not-taken"), a class is
+            unknown (code "unknown-class"), or the labels have a wrong shape (code "label-shape").
     """
     if not takes_label:
         if label is not None:
@@ -49,8 +49,8 @@ def resolve_labels(
     if values.ndim == 2 and values.dtype.kind == "f":
         if values.shape != (n, len(classes)):
             raise UserError(
-                f"Soft labels have shape {values.shape}; it must be ({n}, {len(classes)}), one "
-                "weight per class for each image.",
+                f"Soft labels have shape {values.shape}; the shape must be ({n}, "
+                f"{len(classes)}), one weight per class for each image.",
                 code="label-shape",
             )
         if not np.isfinite(values).all():
@@ -74,7 +74,7 @@ def resolve_labels(
 
 
 def blend(text: str, classes: Sequence[str]) -> Tensor:
-    """Return the weights of a blend such as "3:0.6,8:0.4", normalized to sum 1.
+    """Return the weights of a blend such as "3:0.6,8:0.4", normalized to a sum of 1.
 
     Raises:
         UserError: The text is not a blend, or its weights are negative, not finite or all 0 (code
@@ -93,14 +93,15 @@ def blend(text: str, classes: Sequence[str]) -> Tensor:
         weights[class_index(name.strip(), classes)] += weight
     if not (bool(weights.isfinite().all()) and float(weights.min()) >= 0 and weights.sum() > 0):
         raise UserError(
-            f"The weights of '{text}' must be finite, at least 0, and not all 0.",
+            f"The weights of '{text}' are invalid: each must be finite and at least 0, and one "
+            "must be above 0.",
             code="invalid-blend",
         )
     return weights / weights.sum()
 
 
 def class_index(label: int | str | np.integer, classes: Sequence[str]) -> int:
-    """Return the number of a class that is given by number or name.
+    """Return the number of a class that is given by its number or its name.
 
     Raises:
         UserError: There is no such class (code "unknown-class").

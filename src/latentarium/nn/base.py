@@ -1,7 +1,7 @@
 """The interface of trunks, and the functions that build one from its settings.
 
-To add a trunk, register a `Trunk` under `@register("trunk", name, settings=...)`. It works for any
-number of channels and any size, odd and non-square ones too.
+To add a trunk, register a subclass of `Trunk` with `@register("trunk", name, settings=...)`. It
+must work for any number of channels and any image size, including odd and non-square sizes.
 """
 
 from abc import ABC, abstractmethod
@@ -29,7 +29,7 @@ class EncoderTrunk(nn.Module, ABC):
 
         Arguments:
             x: Images in [-1, 1].
-            extra: Numbers that enter with each image, such as an embedded label.
+            extra: Additional inputs for each image, such as an embedded label; None for none.
         """
 
     def __call__(self, x: Images, extra: SoftLabels | None = None) -> Features:
@@ -39,19 +39,19 @@ class EncoderTrunk(nn.Module, ABC):
 class DecoderTrunk(nn.Module, ABC):
     """A network from features to images.
 
-    The output is unbounded: its meaning comes from the likelihood or the generator.
+    The output is unbounded; the likelihood or the generator maps it to pixel values.
     """
 
     @abstractmethod
     def forward(self, features: Features) -> Images:
-        """Return images for features, such as latents with an embedded label."""
+        """Return images from features, for instance from latents with an embedded label."""
 
     def __call__(self, features: Features) -> Images:
         return cast(Images, super().__call__(features))
 
 
 class Trunk(ABC):
-    """A kind of network that can be built in both directions."""
+    """A network architecture that can be built as an encoder and as a decoder."""
 
     @staticmethod
     @abstractmethod
@@ -61,7 +61,7 @@ class Trunk(ABC):
         Arguments:
             config: The settings of the trunk.
             image_shape: Channels, height, width.
-            extra: Number of additional inputs per image; 0: none.
+            extra: Number of additional inputs per image; 0 for none.
         """
 
     @staticmethod
@@ -77,15 +77,15 @@ class Trunk(ABC):
 
 
 def build_encoder(config: TrunkConfig, image_shape: ImageShape, extra: int = 0) -> EncoderTrunk:
-    """Build the network from images to features that the settings define.
+    """Build the encoder trunk that the settings define.
 
     Raises:
-        UserError: No such trunk is registered (code "unknown-component"), or it can't take images
-            of this size (code "image-too-small").
+        UserError: No such trunk is registered (code "unknown-component"), or the images are too
+            small for it (code "image-too-small").
     """
     return component("trunk", config.kind).encoder(config, image_shape, extra)
 
 
 def build_decoder(config: TrunkConfig, num_inputs: int, image_shape: ImageShape) -> DecoderTrunk:
-    """Build the network from features to images that the settings define; see `build_encoder`."""
+    """Build the decoder trunk that the settings define; errors are those of `build_encoder`."""
     return component("trunk", config.kind).decoder(config, num_inputs, image_shape)

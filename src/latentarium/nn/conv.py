@@ -1,7 +1,7 @@
 """The convolutional trunk.
 
-The encoder halves both sides until the larger one is at most 8 pixels (at least once) or the
-smaller one is 1. The decoder goes through the same sizes in reverse.
+The encoder halves height and width, at least once, until the larger of them is at most 8 pixels or
+the smaller is 1 pixel. The decoder goes through the same sizes in reverse.
 """
 
 import math
@@ -18,19 +18,19 @@ from latentarium.registry import register
 from latentarium.shapes import Features, Images, SoftLabels
 
 COARSEST_SIDE = 8
-"""Pixels; a larger side is halved."""
+"""A side with more pixels than this is halved."""
 
 
 def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Return the image sizes of the stages, finest first.
 
     Raises:
-        UserError: A side has one pixel, as for points in the plane (code "image-too-small").
+        UserError: Height or width is 1 pixel, as for points in the plane (code "image-too-small").
     """
     if min(height, width) < 2:
         raise UserError(
-            f"Images of {height} x {width} pixels can't be convolved: set kind to 'mlp', or use a "
-            "preset for points in the plane, such as gan_ring.",
+            f"Images of {height} x {width} pixels are too small for a convolutional trunk: set "
+            "kind to 'mlp', or use a preset for points in the plane, such as gan_ring.",
             code="image-too-small",
         )
     sizes = [(height, width)]
@@ -41,7 +41,7 @@ def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 class ConvEncoder(EncoderTrunk):
-    """Strided convolutions, then a dense layer. Arguments as for `Trunk.encoder`."""
+    """Strided convolutions, then a dense layer, with the arguments of `Trunk.encoder`."""
 
     def __init__(self, config: NetConfig, image_shape: ImageShape, extra: int = 0) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class ConvEncoder(EncoderTrunk):
 
 
 class ConvDecoder(DecoderTrunk):
-    """A dense layer, then transposed convolutions. Arguments as for `Trunk.decoder`."""
+    """A dense layer, then transposed convolutions, with the arguments of `Trunk.decoder`."""
 
     def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
         super().__init__()

@@ -34,9 +34,12 @@ class Fourier(nn.Module):
 
         x -> x, sin(2 pi B x), cos(2 pi B x),  B ~ N(0, scale^2), drawn once and never trained
 
-    Fully connected layers learn slowly varying functions of x first; with these features they
-    learn quickly varying ones as readily (Fourier features let networks learn high frequency
-    functions in low dimensional domains; Tancik et al., 2020, https://arxiv.org/abs/2006.10739).
+    Fully connected layers learn slowly varying functions of x first. With these features they
+    learn quickly varying functions equally well.
+
+    References:
+        Fourier features let networks learn high frequency functions in low dimensional domains
+        (Tancik et al., 2020), https://arxiv.org/abs/2006.10739
 
     Arguments:
         num_inputs: Size of x.
@@ -59,12 +62,12 @@ class Fourier(nn.Module):
 def initialize(trunk: nn.Module) -> None:
     """Initialize a trunk for leaky ReLU (He et al., 2015, https://arxiv.org/abs/1502.01852).
 
-    Biases are spread, so that in few dimensions the kinks don't all pass through the origin.
+    Biases are random, so that with few inputs the kinks don't all pass through the origin.
     """
     for layer in trunk.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             fan_in = layer.weight[0].numel()
-            if isinstance(layer, nn.ConvTranspose2d):  # each output sees every second input
+            if isinstance(layer, nn.ConvTranspose2d):  # an output uses 1/4 of the kernel
                 fan_in = layer.in_channels * math.prod(layer.kernel_size) // 4
             nn.init.normal_(layer.weight, std=math.sqrt(2 / ((1 + SLOPE**2) * fan_in)))
             if layer.bias is not None:

@@ -23,7 +23,7 @@ def hidden_layers(num_inputs: int, config: NetConfig) -> nn.Sequential:
 
 
 class MLPEncoder(EncoderTrunk):
-    """Fully connected layers on the flattened image. Arguments as for `Trunk.encoder`."""
+    """Fully connected layers on the flattened image, with the arguments of `Trunk.encoder`."""
 
     def __init__(self, config: NetConfig, image_shape: ImageShape, extra: int = 0) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class MLPEncoder(EncoderTrunk):
 
 
 class MLPDecoder(DecoderTrunk):
-    """Fully connected layers up to all pixels. Arguments as for `Trunk.decoder`."""
+    """Fully connected layers from features to pixels, with the arguments of `Trunk.decoder`."""
 
     def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Objectives: pure formulas that return one value per sample."""
+"""Objectives: pure functions that return one value per sample."""
 
 from latentarium.objectives.adversarial import (
     AdversarialLoss,

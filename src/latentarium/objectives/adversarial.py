@@ -1,7 +1,7 @@
-"""Adversarial losses: logits in, one value per sample out.
+"""Adversarial losses, which map logits to one value per sample.
 
-D is the discriminator's logit. Each player minimizes its loss. A custom loss is an
-`AdversarialLoss` under `@register("adversarial_loss", name)`.
+D is the discriminator's logit. Each player minimizes its loss. To add a loss, register a subclass
+of `AdversarialLoss` with `@register("adversarial_loss", name)`.
 
 References:
     Generative adversarial nets (Goodfellow et al., 2014), https://arxiv.org/abs/1406.2661
@@ -36,21 +36,21 @@ class AdversarialLoss(ABC):
     """
 
     equilibrium: ClassVar[Mapping[str, float]]
-    """Each player's loss, in nats, where real and generated images can't be told apart."""
+    """Each player's loss, in nats, if the discriminator can't tell real from generated images."""
 
     @abstractmethod
     def discriminator(self, real: Logits, fake: Logits) -> PerSample:
-        """Return what the discriminator minimizes."""
+        """Return the loss of the discriminator for each pair."""
 
     @abstractmethod
     def generator(self, real: Logits, fake: Logits) -> PerSample:
-        """Return what the generator minimizes."""
+        """Return the loss of the generator for each pair."""
 
 
 @register("adversarial_loss", "relativistic")
 class Relativistic(AdversarialLoss):
-    """softplus(-(D(real) - D(fake))), and the opposite for the generator. It depends on
-    differences of logits only."""
+    """softplus(-(D(real) - D(fake))) for the discriminator, softplus(-(D(fake) - D(real))) for the
+    generator. Both depend only on the difference of the logits."""
 
     equilibrium: ClassVar[Mapping[str, float]] = {"discriminator": LN2, "generator": LN2}
 
@@ -63,7 +63,7 @@ class Relativistic(AdversarialLoss):
 
 @register("adversarial_loss", "non_saturating")
 class NonSaturating(AdversarialLoss):
-    """The original game, with the generator's loss -log sigmoid(D(fake))."""
+    """The losses of the original GAN, with -log sigmoid(D(fake)) for the generator."""
 
     equilibrium: ClassVar[Mapping[str, float]] = {"discriminator": 2 * LN2, "generator": LN2}
 
@@ -105,8 +105,8 @@ def build_adversarial_loss(choice: str | AdversarialLossConfig) -> AdversarialLo
 def squared_gradient(logits: Logits, x: Images) -> PerSample:
     """Return |grad_x D(x)|^2: R1 for real images x, R2 for generated ones.
 
-    Summed over channels and pixels, and differentiable once more. The caller multiplies by
-    gamma / 2. Each logit must depend on its own image only.
+    It is summed over channels and pixels, and can be differentiated again. The caller multiplies
+    by gamma / 2. Each logit must depend on its own image only.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.square().flatten(1).sum(1)

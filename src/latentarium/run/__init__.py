@@ -1,4 +1,7 @@
-"""The run folder: everything that a training writes, and the only code that knows file names."""
+"""The run folder, which contains all files that a training writes.
+
+Only this package contains the names of these files.
+"""
 
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.folder import Run, load

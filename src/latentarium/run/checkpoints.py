@@ -1,6 +1,7 @@
-"""Checkpoints: the tensors, and a JSON file with their checksum.
+"""Checkpoints: each is a file of tensors and a JSON file with their checksum.
 
-The last two checkpoints are kept, so that a kill or a damaged file costs only the newest one.
+The last two checkpoints are kept. If the newest is damaged, training resumes from the previous
+one.
 """
 
 import warnings
@@ -29,10 +30,10 @@ NUM_KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that resuming needs.
+    """Everything that is needed to resume a training.
 
     Arguments:
-        step: Finished steps.
+        step: Number of finished steps.
         seconds: Training time so far.
         tensors: All tensors of the training state by name: `model.*`, `ema.*` and
             `optimizer.PLAYER.*`.
@@ -44,7 +45,7 @@ class Checkpoint:
 
 
 def add(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, then delete the oldest ones; a failed write leaves the others intact."""
+    """Write a checkpoint, then delete the oldest ones; a failed write changes no others."""
     content = tensors_to_bytes({k: t.contiguous() for k, t in checkpoint.tensors.items()})
     stem = f"{checkpoint.step:09d}"
     write_atomic(folder / f"{stem}.safetensors", content)
@@ -59,7 +60,7 @@ def add(folder: Path, checkpoint: Checkpoint) -> None:
     for step, path in numbered_files(folder, ".safetensors").items():
         if step not in kept:
             path.unlink()
-    for path in filter(is_temporary, folder.iterdir()):  # left by a kill during a write
+    for path in filter(is_temporary, folder.iterdir()):  # left by a process killed during a write
         path.unlink()
 
 

@@ -1,4 +1,4 @@
-"""Read files of runs that earlier versions wrote: every old name is mapped to its present one."""
+"""Read files of runs that earlier versions wrote: map every old name to its current name."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OLD_DUALITY_GAP_FILE = "gap.json"
 
 
 def upgrade_log_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of the log with the present keys in the values of each player."""
+    """Return a row of the log in which the keys of each player are the current ones."""
     return {
         key: {OLD_LOG_KEYS.get(name, name): v for name, v in value.items()}
         if isinstance(value, dict)
@@ -24,7 +24,7 @@ def upgrade_log_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_checkpoint_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint by their present names."""
+    """Return the tensors of a checkpoint by their current names."""
     return {
         EMA_PREFIX + name.removeprefix(OLD_EMA_PREFIX)
         if name.startswith(OLD_EMA_PREFIX)
@@ -34,5 +34,5 @@ def upgrade_checkpoint_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def upgrade_duality_gap(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of duality_gap.json by its present keys."""
+    """Return the content of duality_gap.json with the current keys."""
     return {("snapshots" if key == "moments" else key): v for key, v in content.items()}

@@ -1,8 +1,8 @@
 """The run folder: its layout, and the class that reads and writes it.
 
     config.json            run id, settings, data card, versions, imported files
-    weights.safetensors    the EMA weights, for use
-    checkpoints/           everything that resuming needs, with checksums; the last two are kept
+    weights.safetensors    the EMA weights, which are the trained model
+    checkpoints/           the last two checkpoints, with all that is needed to resume the training
     log.jsonl              one row per logged step, append-only
     progress.json          the current step and the elapsed seconds, for live monitoring
     samples/               grids of samples from fixed latents
@@ -11,7 +11,7 @@
     duality_gap.json       results of `duality-gap`
     README.md              model card
 
-Nothing is inferred from the time of a file: a copied, moved or unpacked run behaves the same.
+The times of files are not used: a copied, moved or unpacked run behaves like the original.
 `load(folder)` needs no data, no GPU and no configuration.
 """
 
@@ -76,13 +76,13 @@ class Run:
 
     Attributes:
         folder: The path of the folder.
-        id: Identifies this run; another run in the same folder has another id.
+        id: The identifier of this run; a run that replaces it in the folder has another id.
         config: The configuration.
         data: The card of the training data.
-        imports: Names of the Python files that were imported for its components.
+        imports: Names of the Python files that define its custom components.
 
     Raises:
-        UserError: As `read_manifest`: for instance, there is no run (code "not-a-run").
+        UserError: As for `read_manifest`: for instance, there is no run (code "not-a-run").
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -97,16 +97,16 @@ class Run:
     @staticmethod
     def is_at(folder: Path) -> bool:
         """Return whether a folder contains a run."""
-        return os.path.isfile(folder / "config.json")  # False without permission to look
+        return os.path.isfile(folder / "config.json")  # False if permission is denied
 
     @staticmethod
     def log_path_at(folder: Path) -> Path:
-        """Return the path that the log of a run in this folder has or will have."""
+        """Return the path of the log of a run in this folder, which may not exist yet."""
         return folder / "log.jsonl"
 
     @classmethod
     def start(cls, folder: str | Path, config: Config, data: DataCard) -> "Run":
-        """Create a run folder, or open it if it contains this same run.
+        """Create a run folder, or open it if it contains a run with this configuration and data.
 
         Raises:
             UserError: The folder contains another run (code "other-run") or other files (code
@@ -128,7 +128,7 @@ class Run:
         return cls(folder)
 
     def is_current(self) -> bool:
-        """Return whether the folder still contains this run, and not one that replaced it."""
+        """Return whether the folder still contains this run, and no other has replaced it."""
         try:
             return Run(self.folder).id == self.id
         except UserError:
@@ -136,7 +136,7 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the folder against other processes for the time of the block.
+        """Lock the folder against other processes until the block ends.
 
         Raises:
             UserError: Another process is training the run (code "run-locked"), or the folder
@@ -173,15 +173,15 @@ class Run:
     # ------------------------------------------------------------------------------ data
 
     def load_data(self, source: str | None = None) -> Data:
-        """Load the images that the run was trained on, or others of the same kind.
+        """Load the training data of the run, or other data with the same shape and classes.
 
         Arguments:
-            source: Other images, as `latentarium.load_data` takes them; None for those that the
-                run was trained on.
+            source: The source of other data, as for `latentarium.load_data`; None for the training
+                data of the run.
 
         Raises:
-            UserError: The source of the training data has changed (code "other-data"), or other
-                images differ in shape or classes (code "data-mismatch").
+            UserError: The training data has changed since the training (code "other-data"), or
+                the other data has another shape or other classes (code "data-mismatch").
         """
         data = load_data(source or self.config.train.data, size=self.config.train.image_size)
         if source is None:
@@ -190,10 +190,10 @@ class Run:
         return data
 
     def require_data(self, card: DataCard) -> None:
-        """Check that data is what the run was trained on.
+        """Check that a data set is the one that the run was trained on.
 
         Raises:
-            UserError: It has another fingerprint (code "other-data").
+            UserError: The fingerprints differ (code "other-data").
         """
         require_same_data(self.folder, self.data, card)
 
@@ -223,7 +223,7 @@ class Run:
     # ------------------------------------------------------------------------------ weights
 
     def save_weights(self, model: LatentModel, *, step: int) -> None:
-        """Save the weights for use.
+        """Save the weights of the trained model.
 
         Arguments:
             model: The EMA model.
@@ -234,7 +234,7 @@ class Run:
             self._write_weights(path, model, step)
 
     def weights_step(self) -> int | None:
-        """Return the training step of the weights for use.
+        """Return the training step of the saved weights of the trained model.
 
         None if there are no weights, or if training has continued since they were saved.
         """
@@ -243,12 +243,12 @@ class Run:
             return None
         newest = max(self.checkpoints(), default=None)
         step = weights_step(path)
-        if step is None:  # an earlier version wrote them: assume those of the newest checkpoint
+        if step is None:  # written by an earlier version: assume the step of the newest checkpoint
             return self.config.train.steps if newest is None else newest
         return step if newest is None or newest <= step else None
 
     def weights_hash(self) -> str:
-        """Return the SHA-256 of the file of the weights for use, which identifies them in reports.
+        """Return the SHA-256 of weights.safetensors, which identifies the model in reports.
 
         Raises:
             UserError: There are no weights yet (code "no-weights").
@@ -268,7 +268,7 @@ class Run:
         """Return the trained model on the CPU, in evaluation mode.
 
         Arguments:
-            snapshot: The step of a snapshot; None for the weights for use.
+            snapshot: The step of a snapshot; None for the weights of the trained model.
 
         Raises:
             UserError: There are no such weights (code "no-weights" or "no-snapshot"), they are
@@ -305,7 +305,7 @@ class Run:
 
     @property
     def log_path(self) -> Path:
-        """The path of the log, for readers that follow it while it grows."""
+        """The path of the log, for readers that follow the file while it grows."""
         return self.log_path_at(self.folder)
 
     def append_log(self, row: dict[str, Any]) -> None:
@@ -313,7 +313,7 @@ class Run:
         append_row(self.log_path, row)
 
     def log(self) -> list[dict[str, Any]]:
-        """Return the rows of the log by step; if a resumed run repeated a step, the later row."""
+        """Return the rows of the log by step; of a step that was repeated, only the last row."""
         path = self.log_path
         lines = read_regular_file(path).splitlines() if path.exists() else []
         rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
@@ -325,7 +325,7 @@ class Run:
         write_atomic(self.folder / "progress.json", content, fsync=False)
 
     def progress(self) -> tuple[int, float] | None:
-        """Return the step and the seconds of about a second ago; None if they are unknown."""
+        """Return the step and elapsed seconds, about one second old; None if they are unknown."""
         try:
             content = from_json(read_regular_file(self.folder / "progress.json"))
             return int(content["step"]), float(content["seconds"])
@@ -380,7 +380,7 @@ def load(folder: str | Path) -> LatentModel:
     The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
     Raises:
-        UserError: As `Run` and `Run.load`.
+        UserError: As for `Run` and `Run.load`.
     """
     return Run(folder).load()
 

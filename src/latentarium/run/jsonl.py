@@ -1,4 +1,4 @@
-"""JSON lines: a log with one JSON object per line, which survives a kill during a write."""
+"""A log in the JSON Lines format, whose complete rows survive a process killed during a write."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from latentarium.files import write_failure
 from latentarium.run.compat import upgrade_log_row
 
 MALFORMED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
-"""Exceptions raised where malformed rows are used: the file may come from somewhere else."""
+"""Exceptions that malformed rows raise when they are used: a log from elsewhere is untrusted."""
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:
-    """Parse a row of the log and map the keys of earlier versions to the present ones.
+    """Parse a row of the log and replace the keys of earlier versions by the current ones.
 
     Returns:
         The row, which has an integer `step`; None for an incomplete or malformed line. Numbers

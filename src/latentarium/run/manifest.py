@@ -24,10 +24,10 @@ class Manifest:
     """The content of config.json.
 
     Arguments:
-        id: Identifies the run; another run in the same folder has another id.
+        id: The identifier of the run; a run that replaces it in the folder has another id.
         config: The configuration.
         data: The card of the training data.
-        imports: Names of the Python files that define the components of the run.
+        imports: Names of the Python files that define custom components of the run.
         config_hash: Hash of the settings and the data that determine the weights.
     """
 
@@ -58,7 +58,7 @@ def write_manifest(path: Path, config: Config, data: DataCard) -> None:
 def read_manifest(path: Path) -> Manifest:
     """Read the config.json of a run.
 
-    Runs of earlier versions have no id; theirs is a hash of the whole file.
+    The config.json of earlier versions has no id; its hash is used as the id.
 
     Raises:
         UserError: There is no such file (code "not-a-run"), it is damaged (code "damaged-file") or
@@ -76,9 +76,9 @@ def read_manifest(path: Path) -> Manifest:
         made_with = content.get("versions")
         version = made_with.get("latentarium") if isinstance(made_with, dict) else None
         raise UserError(
-            f"{path.parent} has run format {content.get('format')!r}, and this latentarium "
-            f"({latentarium.__version__}) reads format {FORMAT}. Use the version that wrote it "
-            f"({version or 'unknown'}), or train again into a new folder.",
+            f"{path.parent} has run format {content.get('format')!r}, but this version of "
+            f"latentarium ({latentarium.__version__}) reads format {FORMAT}. Use the version that "
+            f"wrote the run ({version or 'unknown'}), or train again into a new folder.",
             code="run-format",
         )
     imports = content.get("imports")
@@ -95,7 +95,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def require_same_config(folder: Path, stored: Config, given: Config) -> None:
-    """Check that settings are those of the run in a folder.
+    """Check that the given settings are equal to those of the run in a folder.
 
     Raises:
         UserError: A setting differs (code "other-run").
@@ -112,22 +112,22 @@ def require_same_config(folder: Path, stored: Config, given: Config) -> None:
 
 
 def require_same_data(folder: Path, stored: DataCard, given: DataCard) -> None:
-    """Check that data is what the run in a folder was trained on.
+    """Check that a data set is the one that the run in a folder was trained on.
 
     Raises:
-        UserError: The fingerprint differs (code "other-data").
+        UserError: The fingerprints differ (code "other-data").
     """
     if given.fingerprint != stored.fingerprint:
         raise UserError(
-            f"{folder} was trained on other data than {given.source} contains: the fingerprint of "
-            f"its data ({stored.source}) is {stored.fingerprint[:12]}, not "
-            f"{given.fingerprint[:12]}. Give the original data, for instance with --data.",
+            f"{folder} was not trained on the given data ({given.source}): the fingerprint of its "
+            f"training data ({stored.source}) is {stored.fingerprint[:12]}, and that of the given "
+            f"data is {given.fingerprint[:12]}. Give the original data, for instance with --data.",
             code="other-data",
         )
 
 
 def require_same_kind(folder: Path, stored: DataCard, given: DataCard) -> None:
-    """Check that data has the shape and the classes of what the run in a folder was trained on.
+    """Check that a data set has the shape and the classes of a run's training data.
 
     Raises:
         UserError: Shape or classes differ (code "data-mismatch").
@@ -135,15 +135,16 @@ def require_same_kind(folder: Path, stored: DataCard, given: DataCard) -> None:
     if given.image_shape != stored.image_shape or given.classes != stored.classes:
         raise UserError(
             f"{folder} was trained on images of shape {stored.image_shape} with "
-            f"{len(stored.classes)} classes, but {given.source} has {given.image_shape} with "
-            f"{len(given.classes)} classes. Give data of the same kind.",
+            f"{len(stored.classes)} classes, but {given.source} has images of shape "
+            f"{given.image_shape} with {len(given.classes)} classes. Give data with the same "
+            "shape and classes.",
             code="data-mismatch",
         )
 
 
 @contextmanager
 def naming_imports(imports: tuple[str, ...]) -> Iterator[None]:
-    """Add the files that a run needs to an "unknown-component" error.
+    """Name the Python files that a run needs in an "unknown-component" error.
 
     They are not imported automatically, because a run folder may come from someone else.
     """
@@ -179,8 +180,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _config_hash(content: dict[str, Any]) -> str:
-    """Return a hash of the stored settings, which stays the same when defaults are added."""
-    config = content["config"]  # a dict with a "model" and maybe other keys: it was parsed
+    """Return a hash of the stored settings, unchanged by settings that later versions add."""
+    config = content["config"]  # from_dict has checked that it is a dict
     settings = {k: v for k, v in flat(config).items() if k not in (*LOCATION_SETTINGS, "name")}
     return _hash({"config": settings, "data": content["data"].get("fingerprint")})
 

@@ -15,7 +15,7 @@ from latentarium.files import sha256
 
 METADATA_KEY = "latentarium"
 MAX_HEADER_BYTES = 100_000_000
-"""The limit of the safetensors format."""
+"""Largest header that the safetensors format allows."""
 
 
 def weights_to_bytes(model: nn.Module, *, step: int, config_hash: str) -> bytes:
@@ -24,18 +24,18 @@ def weights_to_bytes(model: nn.Module, *, step: int, config_hash: str) -> bytes:
     Arguments:
         model: The model.
         step: The training step of the weights.
-        config_hash: Hash of the configuration that they belong to.
+        config_hash: Hash of the configuration that the weights belong to.
     """
     tensors = _tensors_of(model)
     metadata = {"sha256": _digest(tensors), "step": step, "config": config_hash}
-    # one key, because safetensors writes several in random order, and the file is hashed
+    # one key: safetensors writes several in random order, which would change the file's hash
     return tensors_to_bytes(tensors, metadata={METADATA_KEY: json.dumps(metadata)})
 
 
 def weights_from_bytes(content: bytes, *, config_hash: str) -> dict[str, Tensor]:
     """Return the tensors of a weights file by name.
 
-    Files that earlier versions wrote have less metadata, and are not checked against it.
+    Files of earlier versions lack some metadata, and only the existing metadata is checked.
 
     Raises:
         SafetensorError: The content is truncated or damaged.
@@ -54,7 +54,7 @@ def load_weights(path: Path, model: nn.Module, *, config_hash: str) -> None:
     """Read a weights file into a model.
 
     Raises:
-        UserError: The file is damaged, or has other tensors than the model (code
+        UserError: The file is damaged, or its tensors do not fit the model (code
             "damaged-weights").
     """
     try:
@@ -70,8 +70,8 @@ def load_weights(path: Path, model: nn.Module, *, config_hash: str) -> None:
 def weights_step(path: Path) -> int | None:
     """Return the training step in the metadata of a weights file.
 
-    None if the file has none, as those of earlier versions, or is damaged. Only the header is
-    read.
+    None if the file is damaged, or has no step because an earlier version wrote it. Only the
+    header is read.
     """
     try:
         with path.open("rb") as file:
@@ -83,9 +83,9 @@ def weights_step(path: Path) -> int | None:
 
 
 def equals_unversioned(path: Path, model: nn.Module) -> bool:
-    """Return whether an earlier version wrote exactly these weights into a file.
+    """Return whether a file of an earlier version contains exactly the weights of a model.
 
-    Such a file need not be replaced, so that its hash, which its metrics refer to, stays the same.
+    Such a file is not replaced, so that its hash stays the one that metrics.json refers to.
     """
     try:
         content = path.read_bytes()
@@ -100,14 +100,14 @@ def _tensors_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _metadata(content: bytes) -> dict[str, Any]:
-    """Return sha256, step and config as far as the file has them."""
+    """Return those of the values sha256, step and config that the file has."""
     size = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
     return json.loads(metadata[METADATA_KEY]) if METADATA_KEY in metadata else metadata
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256 over names, types, shapes and values."""
+    """Return the SHA-256 of names, types, shapes and values."""
     parts = []
     for name in sorted(tensors):
         tensor = tensors[name]

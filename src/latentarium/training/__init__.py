@@ -1,4 +1,4 @@
-"""Training: the loop, its cost estimate, and what it logs and saves."""
+"""Training: the training loop, the cost estimate, logging and checkpoints."""
 
 from latentarium.training.cost import CostEstimate, estimate
 from latentarium.training.logging import Reporter

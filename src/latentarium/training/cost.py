@@ -1,4 +1,4 @@
-"""Estimate what a training costs on this machine by running a few steps, without writing files."""
+"""Estimate the time and memory of a training from a few steps, without writing files."""
 
 import re
 import statistics
@@ -36,7 +36,7 @@ class CostEstimate:
     timed: int
     """Number of timed steps."""
     steps: int
-    """Steps of the whole training."""
+    """Number of steps of the whole training."""
     total_seconds: float
     """`steps` times `step_seconds`; logging and saving add a few percent."""
     peak_bytes: int
@@ -44,9 +44,9 @@ class CostEstimate:
     data_bytes: int
     """Size of the images of all splits."""
     images: int
-    """Images in the train split."""
+    """Number of images in the train split."""
     images_seen: int
-    """Images that all players together see during the training."""
+    """Number of images that all players together see during the training."""
     device: str
 
     @property
@@ -55,7 +55,7 @@ class CostEstimate:
         return self.images_seen / self.images
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all values as JSON values."""
+        """Return the estimate as JSON values."""
         return asdict(self) | {"passes": self.passes}
 
     def lines(self) -> list[str]:
@@ -88,13 +88,13 @@ def estimate(
     Arguments:
         config: The configuration of the training.
         data: The training data; None loads `config.train.data`.
-        progress: Called with the finished fraction of the estimate.
-        warmup_steps: Steps before the timed ones.
-        timed_steps: Least number of timed steps.
-        min_seconds: Least duration of all timed steps.
+        progress: Function that is called with the finished fraction of the estimate.
+        warmup_steps: Number of steps before the timed steps.
+        timed_steps: Smallest number of timed steps.
+        min_seconds: Smallest total duration of the timed steps.
 
     Raises:
-        UserError: The settings or the data can't work, as in `train`.
+        UserError: The settings or the data are invalid, as for `train`.
     """
     settings = config.train
     data = load_data(settings.data, size=settings.image_size) if data is None else data
@@ -155,7 +155,7 @@ def _peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would include the memory of the parent at the fork
+    if status.exists():  # getrusage would include memory of the parent process
         (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
         return int(peak) * 1024
     import resource  # not on Windows

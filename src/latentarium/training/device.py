@@ -31,9 +31,10 @@ def pick_device(name: str) -> torch.device:
 
 
 def with_precision(player: Player, precision: str, device: torch.device) -> Player:
-    """Return the player with a loss that computes in this precision (mixed precision).
+    """Return a copy of the player whose loss is computed in this precision.
 
-    Parameters and losses stay float32; in "bfloat16" the layers compute under autocast.
+    With "bfloat16", layers run under autocast (mixed precision); parameters and losses stay
+    float32.
     """
     if precision == "float32":
         return player

@@ -1,6 +1,6 @@
 """Data-parallel training in several processes, started by `torchrun`.
 
-Each process holds a copy of the model and computes on its shard of each batch. After the backward
+Each process has a copy of the model and computes on its shard of each batch. After the backward
 pass of a move, the gradients of the moving player are averaged over all processes in one call.
 Batches and noise are functions of (seed, step) that are cut into shards, so N processes compute
 what one process would, up to rounding. Only the main process (rank 0) writes files.
@@ -19,14 +19,14 @@ from latentarium.errors import UserError
 
 T = TypeVar("T")
 STOP_CHECK_STEPS = 10
-"""Steps between two exchanges of stop requests on a GPU, where each one waits for the device."""
+"""Steps between two exchanges of stop requests on a GPU; an exchange waits for the GPU."""
 
 
 class Distributed:
-    """The processes that train together; a single one unless `torchrun` started more.
+    """The processes that train together: one process, unless `torchrun` started more.
 
     Arguments:
-        device: Where this process trains.
+        device: The device on which this process trains.
         rank: The number of this process, from 0.
         size: The number of processes.
     """
@@ -84,10 +84,10 @@ class Distributed:
         return bool(reduced.item())
 
     def broadcast_from_main(self, make: Callable[[], T]) -> T:
-        """Call a function in the main process and return its result in all of them.
+        """Call a function in the main process and return its result in all processes.
 
         Raises:
-            UserError: The function raised one; it is raised in all processes.
+            UserError: The function raised this error, which is then raised in all processes.
         """
         if self.size == 1:
             return make()
@@ -106,15 +106,16 @@ class Distributed:
 
 @contextmanager
 def join_processes(device: torch.device) -> Iterator[Distributed]:
-    """Join the processes that `torchrun` started, for the time of the block.
+    """Join the processes that `torchrun` started, until the block ends.
 
     Arguments:
-        device: Where to train. With several GPUs in a machine, each process takes its own.
+        device: The device to train on. On a machine with several GPUs, each process uses a
+            different GPU.
     """
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    if dist.is_initialized():  # by the caller, which also ends it
+    if dist.is_initialized():  # the caller joined, and will also leave
         yield Distributed(device, dist.get_rank(), dist.get_world_size())
         return
     if os.environ.get("WORLD_SIZE", "1") == "1":

@@ -1,7 +1,7 @@
 """One round of the game that trains a model: each player takes one optimizer step.
 
 In its move, a player minimizes its own loss over its own parameters. The parameters of the other
-players get no gradient, and their running statistics stay as they were.
+players get no gradient, and their running statistics do not change.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,16 +51,17 @@ def play_round(
     Arguments:
         model: The model that all players are parts of.
         players: The players, in the order of their moves.
-        optimizers: One for each player, by its name.
+        optimizers: The optimizer of each player, by the player's name.
         batches: The training data.
         step: The number of this round, from 0.
         seed: The run's seed.
-        learning_rate: The rate of this round, for all players.
+        learning_rate: The learning rate of all players in this round.
         distributed: The processes that train together.
-        measure: True to also compare all parameters before and after each move, which copies them.
+        measure: Whether to measure parameter deltas and norms, which takes a copy of all
+            parameters before each move.
 
     Returns:
-        Each player's move, by its name.
+        The move of each player, by the player's name.
     """
     moves: dict[str, Move] = {}
     for index, player in enumerate(players):
@@ -89,7 +90,7 @@ def play_move(
 
     Arguments:
         player: The player to move.
-        model: The model that it is a part of.
+        model: The model that contains the player.
         optimizer: The optimizer of the player's parameters.
         batch: The images, with labels if the model uses them.
         noise: The random numbers of this move.
@@ -112,7 +113,7 @@ def play_move(
 
 @contextmanager
 def freeze_others(player: Player, model: nn.Module) -> Iterator[None]:
-    """Freeze the parameters and the buffers of all other players for the time of the block."""
+    """Freeze the parameters and the buffers of all other players until the block ends."""
     if player.part is model:  # single player: nothing to freeze
         yield
         return
@@ -139,7 +140,7 @@ def held_out_loss(player: Player, model: nn.Module, batch: Batch, noise: Noise) 
     was_training = model.training
     model.eval()
     try:
-        with freeze_others(player, model):  # not no_grad: gradient penalties differentiate by x
+        with freeze_others(player, model):  # instead of no_grad: gradient penalties need d/dx
             loss = player.loss(batch, noise)
     finally:
         model.train(was_training)
@@ -154,7 +155,7 @@ def copy_parameters(model: nn.Module) -> dict[int, Tensor]:
 def parameter_deltas(
     player: Player, model: nn.Module, before: dict[int, Tensor]
 ) -> dict[str, Tensor]:
-    """Return the largest absolute change of the player's parameters and of all others.
+    """Return the largest absolute change of the player's parameters and of all other parameters.
 
     Arguments:
         player: The player that moved.
@@ -178,7 +179,8 @@ def norms(player: Player) -> dict[str, Tensor]:
     """Return the Euclidean norms of a player's parameters and of its last gradient.
 
     Returns:
-        gradient: The norm of all gradients as one vector. weights: The norm of all parameters.
+        gradient: The norm of the vector of all gradients. weights: The norm of the vector of all
+        parameters.
     """
     parameters = list(player.part.parameters())
     gradients = [p.grad for p in parameters if p.grad is not None]

@@ -13,21 +13,21 @@ from latentarium.rng import Noise
 from latentarium.training.game import held_out_loss
 
 DIVERSITY_SAMPLES = 64
-"""Samples for the diversity; its relative error is at most about 1 / sqrt(64)."""
+"""Number of samples for the diversity, whose relative error is then about 1 / 8 or less."""
 BINS = 24
-"""Bins of the histograms of logits."""
+"""Number of bins of the histograms of logits."""
 
 
 class HeldOutBatch:
-    """A fixed batch of validation images that is measured but never trained on.
+    """A fixed batch of validation images that is used for measurements and never for training.
 
-    Images and noise are the same for all rows of the log, so that two rows differ only by what was
-    learned in between. No measurement changes the training: none uses shared random state, changes
-    running statistics or leaves gradients.
+    Images and noise are the same for all rows of the log, so that two rows differ only because of
+    the training between them. Measurements do not affect the training: they use no shared random
+    state, change no running statistics and leave no gradients.
 
     Arguments:
-        split: The validation images; all measurements are empty if there are none.
-        batch_size: The largest size of the batch.
+        split: The validation images; without images, all measurements are empty.
+        batch_size: Largest size of the batch.
         seed: Seed of the choice of images and of the noise.
         device: The device of the model.
     """
@@ -38,16 +38,16 @@ class HeldOutBatch:
         self._seed = seed
 
     def loss(self, player: Player, model: LatentModel) -> dict[str, Tensor]:
-        """Return the player's loss on the batch as `held_out`."""
+        """Return the player's loss on the batch, under the key "held_out"."""
         if self._batch is None:
             return {}
         noise = Noise("held-out", self._seed, device=model.device)
         return {"held_out": held_out_loss(player, model, self._batch, noise).total}
 
     def diversity(self, model: LatentModel) -> dict[str, Tensor]:
-        """Return the variance of samples relative to that of real images as `diversity`.
+        """Return the variance of samples divided by that of the batch, under the key "diversity".
 
-        Each variance is summed over pixels. The latents of the samples are always the same.
+        Each variance is summed over pixels. The samples always use the same latents.
         """
         if self._batch is None or len(self._batch.x) < 2:
             return {}
@@ -58,13 +58,14 @@ class HeldOutBatch:
     def logit_histograms(self, model: LatentModel) -> dict[str, Any]:
         """Return histograms of the discriminator's logits, in evaluation mode.
 
-        They compare the real images of the batch with as many samples of the same labels.
+        The histograms compare the real images of the batch with one sample for each image; if the
+        model takes labels, the sample has the label of the image.
 
         Returns:
-            low, high: The range of the bins, in logits. real, fake: Counts per bin. margin: The
-            same for D(real) - D(fake), each real image paired with one sample; a relativistic
-            loss depends on this difference only. Empty without a discriminator, or if a logit is
-            not finite.
+            low, high: The range of the bins, in logits. real, fake: Counts per bin for the images
+            and for the samples. margin: low, high and counts of D(real) - D(fake), where each
+            image is paired with its sample; a relativistic loss depends only on this difference.
+            The result is empty without a discriminator, or if a logit is not finite.
         """
         if not model.has_discriminator or self._batch is None:
             return {}
@@ -84,7 +85,7 @@ class HeldOutBatch:
 
 
 def _histograms(**values: Tensor) -> dict[str, Any]:
-    """Count all values over the same bins."""
+    """Count the values of each tensor in bins over the range of all values."""
     combined = torch.cat(list(values.values()))
     low, high = float(combined.min()), float(combined.max())
     high = high if high > low else low + 1.0

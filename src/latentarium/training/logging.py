@@ -15,8 +15,8 @@ from latentarium.training.distributed import Distributed
 from latentarium.training.game import Move
 
 StoredLoss = Tensor | float
-"""A float on a CPU, where thousands of scalar tensors would fragment the memory; else a tensor,
-because reading it would wait for the device."""
+"""A float for a loss on the CPU, where thousands of scalar tensors would fragment the memory. A
+tensor for a loss on a GPU, where conversion to a float would wait for the device."""
 
 
 class LossLogger:
@@ -36,7 +36,7 @@ class LossLogger:
 
         Arguments:
             step: The number of the round, from 0.
-            moves: Each player's move, by its name.
+            moves: The move of each player, by the player's name.
         """
         self._steps.append(step)
         for player, move in moves.items():
@@ -47,14 +47,14 @@ class LossLogger:
             self.add_measurements(player, move.measurements)
 
     def add_measurements(self, player: str, values: Mapping[str, Tensor]) -> None:
-        """Add values of the row's own step, which are not averaged over steps."""
+        """Add values to log unchanged; unlike losses, they are not averaged over steps."""
         self._measurements.setdefault(player, {}).update(values)
 
     def require_finite(self) -> None:
         """Check all losses since the last row.
 
         Raises:
-            NonFiniteError: A loss is infinite or NaN; it names the player and the first step.
+            NonFiniteError: A loss is infinite or NaN; the error names the player and the step.
         """
         for player, totals in self._totals.items():
             non_finite = (~torch.isfinite(_stack(totals))).nonzero()
@@ -70,13 +70,13 @@ class LossLogger:
     def flush(
         self, distributed: Distributed, *, step: int, images: int, learning_rate: float
     ) -> dict[str, Any]:
-        """Return the row of a step and start collecting for the next one.
+        """Return the log row of a step, and start to collect the losses of the next row.
 
         Arguments:
-            distributed: The processes over which the losses are averaged; all must call this.
-            step: Rounds so far.
-            images: Images that each player has seen so far.
-            learning_rate: The rate of the last round.
+            distributed: The processes over which losses are averaged; each must call this method.
+            step: Number of rounds so far.
+            images: Number of images that each player has seen so far.
+            learning_rate: The learning rate of the last round.
 
         Returns:
             step, images, learning_rate, and for each player a dict of its mean loss (`total`), its
@@ -104,7 +104,7 @@ class LossLogger:
             if row[player]["total"] is None:
                 self.require_finite()
                 raise NonFiniteError(
-                    f"The {player}'s loss is not finite before step {step} in another process",
+                    f"The {player}'s loss is not finite in another process, before step {step}",
                     "lower the learning rate and train into a new folder",
                 )
         self._steps, self._totals, self._terms, self._measurements = [], {}, {}, {}
@@ -134,16 +134,16 @@ class ProgressFile:
 
     Arguments:
         run: The run.
-        interval: Least time between two writes, in seconds of training.
+        interval: Shortest time between two writes, in seconds of training.
     """
 
     def __init__(self, run: Run, interval: float = 1.0) -> None:
         self._run, self._interval, self._written = run, interval, -math.inf
 
     def update(self, step: int, seconds: float, *, force: bool = False) -> None:
-        """Write the file if it is due, or at once with `force`.
+        """Write the file if the interval has passed, or in any case with `force`.
 
-        A failed write is ignored: the next checkpoint will report a full disk.
+        A failed write is ignored, because the next checkpoint will report a full disk.
         """
         if force or not 0 <= seconds - self._written < self._interval:
             self._written = seconds
@@ -152,13 +152,13 @@ class ProgressFile:
 
 
 class Reporter:
-    """Receives the progress of a training; this base class ignores it."""
+    """Receives the progress of a training; the methods of this base class do nothing."""
 
     def start(self, config: Config, step: int) -> None:
-        """Training starts, or resumes at this step."""
+        """Report that the training starts, or resumes at this step."""
 
     def update(self, step: int, row: dict[str, Any]) -> None:
-        """A row was logged."""
+        """Report that a row of the log was written."""
 
     def end(self, seconds: float) -> None:
-        """Training has ended after this many seconds."""
+        """Report that the training has ended after this many seconds."""

@@ -1,4 +1,4 @@
-"""The training loop, one for all model families."""
+"""The training loop, which all model families share."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def train(
     *,
     reporter: Reporter | None = None,
 ) -> Run:
-    """Train a model into a folder, or resume the run that the folder contains.
+    """Train a model and save the run in a folder, or resume the run that the folder contains.
 
     To resume an interrupted run, repeat the call. On a CPU the result is bit-identical to that of
     an uninterrupted run. Ctrl-C and SIGTERM stop the training after the current step and save a
@@ -44,22 +44,22 @@ def train(
     each batch, and the main process writes the files.
 
     Arguments:
-        config: What to train, for instance `presets.cgan_mnist()`.
+        config: The configuration, for instance `presets.cgan_mnist()`.
         folder: The run folder.
         data: The training data; None loads `config.train.data`.
-        reporter: Receives the progress; None for none.
+        reporter: Receives the progress; None reports nothing.
 
     Raises:
         UserError: The folder contains another run, the data does not fit the model, a loss is not
             finite (code "not-finite"), or a file can't be written.
-        StoppedError: A signal stopped the training; it is a `KeyboardInterrupt`.
+        StoppedError: A signal stopped the training. This error is a `KeyboardInterrupt`.
     """
     settings = config.train
     data = load_data(settings.data, size=settings.image_size) if data is None else data
     reporter = reporter or Reporter()
     keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
-        # before the folder: settings that can't work must not create a run
+        # before the folder is created: invalid settings must not create a run
         state, players, batches = prepare(config, data, distributed)
         run = distributed.broadcast_from_main(lambda: Run.start(folder, config, data.card))
         lock = run.lock() if distributed.is_main else nullcontext()
@@ -150,7 +150,7 @@ def train(
 
 
 def finish(folder: str | Path) -> Run:
-    """End an interrupted run early: save the EMA weights of its newest checkpoint for use.
+    """End an interrupted run early: save the EMA weights of its newest checkpoint as its model.
 
     The same `train` call can still resume the run.
 
@@ -177,19 +177,19 @@ def prepare(
     """Return the initial state, the players at the training precision, and the batches.
 
     Raises:
-        UserError: The settings don't work with this data or with several processes.
+        UserError: The settings are invalid for this data, or for several processes.
     """
     settings, device = config.train, distributed.device
     state = State(config, data.card, device)
     uses_batch_norm = any(isinstance(m, BATCH_NORMS) for m in state.model.modules())
     if distributed.size > 1 and uses_batch_norm:
         raise UserError(
-            "norm is 'batch', whose statistics need the whole batch, but each of the "
-            f"{distributed.size} processes has only a part of it. Set norm to 'none', or train in "
-            "one process.",
+            "norm is 'batch', which needs the statistics of whole batches, but each of the "
+            f"{distributed.size} processes has only a part of each batch. Set norm to 'none', or "
+            "train in one process.",
             code="batch-norm-distributed",
         )
-    # unused labels need not be gathered in each step
+    # without unused labels, no step has to gather them
     labels = data.train.labels if state.model.takes_label else None
     split = Split(data.train.images, labels)
     batches = Batches(split, settings.batch_size, settings.seed, device, distributed.shard)
@@ -198,12 +198,12 @@ def prepare(
 
 
 def is_log_step(step: int, settings: TrainConfig) -> bool:
-    """Return whether the log gets a row after this many steps."""
+    """Return whether a row of the log is written after this many steps."""
     return step % settings.log_every == 0 or step == settings.steps
 
 
 def save_for_use(run: Run, state: State) -> None:
-    """Save the EMA weights and the model card."""
+    """Save the EMA weights as the model of the run, and write the model card."""
     model = state.ema_model()
     run.save_weights(model, step=state.step)
     run.save_card(model_card(run, model, state.step))
@@ -211,13 +211,13 @@ def save_for_use(run: Run, state: State) -> None:
 
 @contextmanager
 def naming_last_checkpoint(run: Run) -> Iterator[None]:
-    """Add to a `NonFiniteError` where the last good checkpoint is."""
+    """Add the path of the last good checkpoint to the message of a `NonFiniteError`."""
     try:
         yield
     except NonFiniteError as error:
         steps = run.checkpoints()
         last = (
-            f"The last good checkpoint is that of step {steps[-1]:,}, "
+            f"The last good checkpoint is from step {steps[-1]:,}, "
             f"{run.checkpoint_path(steps[-1])}"
             if steps
             else "There is no checkpoint yet"

@@ -10,7 +10,7 @@ def model_card(run: Run, model: LatentModel, step: int) -> str:
 
     Arguments:
         run: The run.
-        model: The model for use.
+        model: The model with the EMA weights.
         step: The training step of its weights.
     """
     config, data = run.config, run.data

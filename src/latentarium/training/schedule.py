@@ -9,9 +9,9 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
     """Return the learning rate of a step: a linear warm-up, then constant or cosine.
 
     Arguments:
-        config: Peak rate, warm-up and decay.
+        config: Peak learning rate, warm-up and decay.
         step: The step, from 0.
-        steps: All steps of the training.
+        steps: Number of steps of the training.
     """
     peak = config.learning_rate
     if step < config.warmup_steps:
@@ -24,7 +24,7 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
 
 
 def snapshot_steps(steps: int, count: int) -> set[int]:
-    """Return at most `count` steps from 0 to `steps`, evenly spaced in log(step) after the first.
+    """Return at most `count` steps from 0 to `steps`, evenly spaced in log(step) except for 0.
 
     Steps that round to the same number are returned once.
     """

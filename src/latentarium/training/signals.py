@@ -10,7 +10,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """The signal that requested the stop, if any; true once there is one."""
+    """The signal that requested a stop; the object is true once a signal has arrived."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -23,9 +23,9 @@ class StopRequest:
 def catch_stop_signals() -> Iterator[StopRequest]:
     """Record the first stop signal during the block instead of acting on it.
 
-    The first signal restores the previous handlers, so a second one acts at once. A signal that
-    the process ignores stays ignored. Outside the main thread Python can't set handlers, and the
-    block changes nothing.
+    The first signal restores the previous handlers, so a second signal stops the process
+    immediately. A signal that the process ignores stays ignored. Python can set handlers only in
+    the main thread; in other threads, signals are not recorded.
     """
     request = StopRequest()
     previous = {}

@@ -1,4 +1,4 @@
-"""The training state: everything that resuming needs, named once."""
+"""The training state: everything that is needed to resume a training."""
 
 import copy
 
@@ -21,7 +21,7 @@ class State:
     Arguments:
         config: The run's configuration.
         data: The data card, which determines the shapes of the model.
-        device: Where to train.
+        device: The device to train on.
     """
 
     def __init__(self, config: Config, data: DataCard, device: torch.device) -> None:
@@ -45,7 +45,7 @@ class State:
         )
 
     def require_finite(self) -> None:
-        """Check that all parameters are finite; the losses show it only one step later.
+        """Check that all parameters are finite, since the losses show it only one step later.
 
         Raises:
             NonFiniteError: A parameter is infinite or NaN.
@@ -60,7 +60,7 @@ class State:
     def update_ema(self) -> None:
         """Blend the model's parameters into the EMA, and copy its buffers.
 
-        Does nothing if `ema_halflife` is 0: then `ema_model` copies the raw weights.
+        If `ema_halflife` is 0, nothing is blended, and `ema_model` copies the raw weights.
         """
         halflife = self.config.train.ema_halflife
         if halflife == 0:
@@ -111,7 +111,7 @@ class State:
                 slots.setdefault(int(index), {})[slot] = tensor
             groups = optimizer.state_dict()["param_groups"]
             if sorted(slots) != groups[0]["params"]:
-                raise _mismatch(f"the {name}'s optimizer has other parameters")
+                raise _mismatch(f"the optimizer of the {name} has different parameters")
             optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
 

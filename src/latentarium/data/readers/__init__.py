@@ -1,1 +1,1 @@
-"""Readers: one module for each file format, from files to arrays of images and labels."""
+"""Readers, which convert files to arrays of images and labels; one module per file format."""

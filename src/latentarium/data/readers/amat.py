@@ -1,4 +1,4 @@
-"""Read the .amat text files of statically binarized MNIST: a line of 784 zeros and ones each."""
+"""Read the .amat text files of statically binarized MNIST: each line is an image of 784 bits."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from latentarium.errors import UserError
 SIDE = 28
 """Height and width of the images."""
 BLOCK_SIZE = 1 << 22
-"""Bytes of text to parse at a time."""
+"""Number of bytes of text to parse at a time."""
 
 
 def read_amat(path: Path, rows: int, block_size: int = BLOCK_SIZE) -> np.ndarray:
-    """Read the images of a file.
+    """Read the images of an .amat file.
 
     Arguments:
         path: The file.
         rows: The number of images that it must have.
-        block_size: Bytes to parse at a time; it doesn't change the result.
+        block_size: Number of bytes to parse at a time; does not affect the result.
 
     Returns:
-        uint8 (rows, 1, 28, 28), 0 or 255.
+        Images, uint8 of shape (rows, 1, 28, 28), with the values 0 and 255.
 
     Raises:
-        UserError: The file can't be read, or is not lines of 784 zeros and ones.
+        UserError: The file can't be read, or its lines do not consist of 784 zeros and ones.
     """
     pixels = SIDE * SIDE
     images = np.empty(rows * pixels, np.uint8)
@@ -39,12 +39,12 @@ def read_amat(path: Path, rows: int, block_size: int = BLOCK_SIZE) -> np.ndarray
                 if other.any() or touching.any():
                     wrong = text[np.flatnonzero(other | touching)[0]].tobytes().decode("latin-1")
                     raise UserError(
-                        f"{path} has {wrong!r} where a 0 or a 1 and a space are expected: use the "
-                        "file as published.",
+                        f"{path} contains {wrong!r}; only 0 and 1, separated by spaces, are "
+                        "allowed. Use the file as published.",
                         code="not-binary",
                     )
                 values = text[digit]
-                # number of values before each line break, counted from the start of its line
+                # number of values up to each line break, from the start of the block's first line
                 ends = in_line + np.cumsum(digit)[text == ord("\n")]
                 lengths = np.diff(ends, prepend=0)
                 if ((lengths != pixels) & (lengths != 0)).any():  # empty lines are allowed
@@ -63,13 +63,13 @@ def read_amat(path: Path, rows: int, block_size: int = BLOCK_SIZE) -> np.ndarray
                 filled, previous = filled + len(values), block[-1]
     except OSError as error:
         raise UserError(
-            f"{path} can't be read ({error.strerror}): fix that, or give another file.",
+            f"{path} can't be read ({error.strerror}): make it readable, or give another file.",
             code="unreadable-file",
         ) from None
     if filled < len(images) or in_line not in (0, pixels):  # the last line break may be missing
         raise UserError(
-            f"{path} is truncated: it has {filled:,} values, not {rows:,} lines of {pixels}: "
-            "download or copy it again.",
+            f"{path} is truncated: it has {filled:,} values, not {rows:,} lines of {pixels}. "
+            "Download or copy it again.",
             code="truncated-file",
         )
     return images.reshape(rows, 1, SIDE, SIDE)

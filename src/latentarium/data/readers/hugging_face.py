@@ -1,4 +1,4 @@
-"""Read data sets of the Hugging Face hub with the package `datasets`, an optional dependency."""
+"""Read data sets of the Hugging Face hub with the optional dependency `datasets`."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from latentarium.errors import UserError
 
 
 def read_hugging_face(name: str, size: int = 0) -> RawData:
-    """Read the first column of images, and the first column of class labels if there is one.
+    """Read the first image column of a data set and, if there is one, its first label column.
 
     Arguments:
         name: The name on the hub, such as "ylecun/mnist".
-        size: Height and width to fit all images to. 0 keeps their size if it is the same for all,
-            else fits them to 64 x 64.
+        size: Height and width to fit all images to. 0 keeps the size of the images if all have the
+            same size, and otherwise fits them to 64 x 64.
 
     Raises:
         UserError: The package is not installed, the data set can't be downloaded, or it has no
@@ -26,12 +26,13 @@ def read_hugging_face(name: str, size: int = 0) -> RawData:
         import datasets  # pyright: ignore[reportMissingImports]  an extra
     except ImportError:
         raise UserError(
-            f"hf:{name} needs the package datasets: pip install 'latentarium[hf]'.",
+            f"hf:{name} needs the package datasets, which is not installed: run "
+            "pip install 'latentarium[hf]'.",
             code="missing-package",
         ) from None
     try:
         loaded: Any = datasets.load_dataset(name)
-    except Exception as error:  # hub, network and builder raise many types
+    except Exception as error:  # the package raises many types of exceptions
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"hf:{name} can't be loaded ({reason}): check the name and the network.",
@@ -46,8 +47,8 @@ def read_hugging_face(name: str, size: int = 0) -> RawData:
         image_columns = [column for column, kind in kinds.items() if kind == "Image"]
         if not image_columns:
             raise UserError(
-                f"hf:{name} has no column of images, but {', '.join(kinds)}: give a data set of "
-                "images.",
+                f"hf:{name} has no column of images (its columns are {', '.join(kinds)}): give a "
+                "data set of images.",
                 code="no-images",
             )
         opened[split] = [row[image_columns[0]] for row in rows]
@@ -57,8 +58,8 @@ def read_hugging_face(name: str, size: int = 0) -> RawData:
             labels[split] = np.array([row[label_columns[0]] for row in rows], dtype=np.int64)
     if "train" not in opened:
         raise UserError(
-            f"hf:{name} has no split named train, but {', '.join(loaded)}: give a data set with "
-            "one.",
+            f"hf:{name} has no split named train (its splits are {', '.join(loaded)}): give a "
+            "data set with a train split.",
             code="no-train-split",
         )
     headers = [header_of(image) for images in opened.values() for image in images]

@@ -1,7 +1,7 @@
 """Read the IDX format of the MNIST files (LeCun, Cortes and Burges, 1998), plain or gzip.
 
-A file is two zero bytes, a type code, the number of axes, the length of each axis as a big-endian
-uint32, and the values in big-endian row-major order.
+A file consists of two zero bytes, a type code, the number of axes, the length of each axis as a
+big-endian uint32, and the values in big-endian row-major order.
 """
 
 import gzip
@@ -20,14 +20,14 @@ DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 """NumPy types by IDX type code."""
 GZIP_MAGIC = b"\x1f\x8b"
 SPLIT_PREFIXES = {"train": "train", "test": "t10k"}
-"""Beginnings of MNIST's file names, by split."""
+"""The beginning of MNIST's file names for each split."""
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file and decompress it if it is gzip.
+    """Read a file and decompress it if it is compressed with gzip.
 
     Raises:
-        UserError: The file is missing, unreadable or damaged gzip.
+        UserError: The file is missing or can't be read, or its gzip data is damaged.
     """
     try:
         content = path.read_bytes()
@@ -44,7 +44,7 @@ def read_bytes(path: Path) -> bytes:
         ) from None
     except OSError as error:
         raise UserError(
-            f"{path} can't be read ({error.strerror}): fix that, or give another file.",
+            f"{path} can't be read ({error.strerror}): make it readable, or give another file.",
             code="unreadable-file",
         ) from None
 
@@ -62,7 +62,7 @@ def parse_idx(content: bytes, path: Path) -> np.ndarray:
         path: Its path, for error messages.
 
     Raises:
-        UserError: It is not IDX, is truncated, or has extra bytes.
+        UserError: The content is not in IDX format, is truncated, or has extra bytes.
     """
     if not is_idx(content):
         raise UserError(
@@ -83,7 +83,7 @@ def parse_idx(content: bytes, path: Path) -> np.ndarray:
         problem = "is truncated" if actual < expected else "has extra bytes at its end"
         raise UserError(
             f"{path} {problem}: its header states {expected:,} bytes of values "
-            f"({' x '.join(map(str, shape))}), but {actual:,} follow: download or copy it again.",
+            f"({' x '.join(map(str, shape))}), but {actual:,} follow. Download or copy it again.",
             code="damaged-file",
         )
     values = np.frombuffer(content, dtype, offset=start).reshape(shape)
@@ -100,7 +100,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Return whether a folder contains MNIST's training images, under one of the usual names."""
+    """Return whether a folder contains MNIST's training images under a common file name."""
     return _find(folder, f"{SPLIT_PREFIXES['train']}-images-idx3-ubyte") is not None
 
 
@@ -108,7 +108,7 @@ def read_idx_folder(folder: Path) -> RawData:
     """Read train-images-idx3-ubyte and t10k-images-idx3-ubyte, with labels if there are any.
 
     Arguments:
-        folder: With these files, plain or gzip. Only the training images are required.
+        folder: The folder with these files, plain or gzip. Only the training images are required.
 
     Raises:
         UserError: The training images are missing, or a file is damaged.
@@ -132,7 +132,7 @@ def read_idx_folder(folder: Path) -> RawData:
 
 
 def find_label_file(images: Path) -> Path | None:
-    """Return the label file next to an image file, by MNIST's naming; None if there is none."""
+    """Return the label file that belongs to an image file by MNIST's naming; None if missing."""
     name = images.name.removesuffix(".gz")
     if "images" not in name:
         return None
@@ -141,7 +141,7 @@ def find_label_file(images: Path) -> Path | None:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """Find a file, plain or .gz, as train-images-idx3-ubyte or train-images.idx3-ubyte."""
+    """Find a file, plain or .gz, whose name is spelled with -idx or .idx; None if missing."""
     spellings = (name, re.sub("-idx", ".idx", name), re.sub(r"\.idx", "-idx", name))
     paths = [folder / f"{spelling}{suffix}" for spelling in spellings for suffix in ("", ".gz")]
     return next((path for path in paths if path.is_file()), None)

@@ -2,11 +2,11 @@
 
     photos/a.png                 no labels
     photos/cats/a.png            classes cats, ...
-    photos/train/cats/a.png      own splits, with or without classes
+    photos/train/cats/a.png      splits train, ..., with or without classes
 
 Outer folders that all files share are ignored. Files are read in natural order of their names (2
-before 10), independently of the file system. Images of one size keep it; mixed sizes are fitted to
-64 x 64, or to the requested size.
+before 10), independently of the file system. If no size is requested and all images have the same
+size, they keep it. Otherwise they are fitted to the requested size, or to 64 x 64.
 """
 
 import os
@@ -44,19 +44,19 @@ IMAGE_SUFFIXES = {
 MIXED_SIZE = 64
 """Height and width that images of mixed sizes are fitted to."""
 MAX_BROKEN_SHARE = 0.05
-"""Largest share of broken files that is skipped; more are an error."""
+"""Broken files up to this share of all files are skipped; a larger share is an error."""
 MAX_FILE_BYTES = 1 << 28
-"""Largest file in a .zip or .tar."""
+"""Largest size of a file in a .zip or .tar, in bytes."""
 MAX_FILES = 5_000_000
-"""Most files in a .zip or in shards."""
+"""Largest number of files in a .zip or in shards."""
 MAX_DECODING_BYTES = 1 << 30
-"""Memory that all threads together may use to read and decode."""
+"""Memory that all threads together may use to read and decode files, in bytes."""
 MAX_PENDING = 4096
-"""Images that may be decoded before the first of them is stored."""
+"""Largest number of decoded images that wait to be stored."""
 PROGRESS_DELAY = 2.0
-"""Seconds after which progress is reported."""
+"""Duration in seconds after which progress is reported."""
 MAX_NOTED = 20
-"""Skipped files that are named in the notes."""
+"""Largest number of skipped files that the notes name."""
 UNREADABLE = (
     BrokenImageError, OSError, EOFError, ValueError, OverflowError, NotImplementedError,
     zipfile.BadZipFile, zlib.error,
@@ -73,9 +73,9 @@ class ImageFile:
     version: str
     """A string that changes when the content does."""
     size: int
-    """Upper bound of the bytes that `read` returns."""
+    """Upper bound of the number of bytes that `read` returns."""
     read: Callable[[], bytes]
-    """Returns the content."""
+    """Function that returns the content."""
 
 
 def read_images(
@@ -84,19 +84,19 @@ def read_images(
     """Decode image files in parallel.
 
     Arguments:
-        files: From `list_folder`, `list_zip` or `list_shards`.
+        files: The image files, from `list_folder`, `list_zip` or `list_shards`.
         source: The name for the data card.
-        size: Height and width to fit all images to. 0 keeps their size if it is the same for all,
-            else fits them to 64 x 64.
-        storage: Makes the arrays; None: the default.
+        size: Height and width to fit all images to. 0 keeps the size of the images if all have the
+            same size, and otherwise fits them to 64 x 64.
+        storage: Allocates the arrays; None for the default storage.
 
     Raises:
         UserError: There are no images, too many are broken, or only some have a class.
     """
     if not files:
         raise UserError(
-            f"{source} has no image files ({', '.join(sorted(IMAGE_SUFFIXES))}): give another "
-            "folder.",
+            f"{source} has no image files (suffixes {', '.join(sorted(IMAGE_SUFFIXES))}): give a "
+            "folder or an archive of images.",
             code="no-images",
         )
     storage = storage or Storage()
@@ -143,7 +143,8 @@ def read_images(
     _require_few_broken(broken, files, source)
     if not filled["train"]:
         raise UserError(
-            f"{source} has folders for {' and '.join(images)} but none named train: add one.",
+            f"{source} has folders for {' and '.join(images)}, but no folder named train: add "
+            "a folder of training images with this name.",
             code="no-train-split",
         )
     images = drop_equal_channels({s: images[s][:n] for s, n in filled.items()}, storage)
@@ -159,11 +160,12 @@ def read_images(
 
 
 def fit_size(sizes: Collection[tuple[int, int]], size: int) -> tuple[int, int]:
-    """Return the height and width that all images get.
+    """Return the height and width to which all images are fitted.
 
     Arguments:
         sizes: Heights and widths of the images.
-        size: Side of the requested square. 0: their common size, or 64 x 64 if there is none.
+        size: The requested height and width. 0 for the size of the images if all have the same
+            size, and otherwise 64 x 64.
     """
     if size:
         return size, size
@@ -173,7 +175,7 @@ def fit_size(sizes: Collection[tuple[int, int]], size: int) -> tuple[int, int]:
 def drop_equal_channels(
     images: dict[str, np.ndarray], storage: Storage | None = None
 ) -> dict[str, np.ndarray]:
-    """Keep one channel if all three are equal in every image: grey that was stored as RGB."""
+    """Keep only the first channel if every image is grey, that is, if its channels are equal."""
     storage = storage or Storage()
     if images["train"].shape[1] > 1 and all(storage.is_grey(part) for part in images.values()):
         return {split: storage.first_channel(part) for split, part in images.items()}
@@ -187,10 +189,10 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def _splits_and_classes(names: Iterable[str]) -> list[tuple[str, str | None]]:
-    """Return the split and the class of each file, from its folders.
+    """Return the split and the class of each file, from the names of its folders.
 
-    After the folders that all files share, the next level is the split if each of its folders has
-    the name of one, else the class.
+    Outer folders that all files share are ignored. The first folder after them is the split if all
+    files have the name of a split there; otherwise it is the class.
     """
     folders = [PurePosixPath(name).parts[:-1] for name in names]
     while True:
@@ -229,9 +231,10 @@ def _require_few_broken(broken: dict[int, str], files: Sequence[ImageFile], sour
 def _map_in_threads(
     work: Callable[[S], T], items: Sequence[S], title: str
 ) -> Iterator[T | BrokenImageError]:
-    """Yield the results in order; Pillow releases the interpreter lock while it decodes.
+    """Call `work` on each item in several threads, and yield the results in order.
 
-    At most `MAX_PENDING` results wait for the caller, to bound the memory.
+    The threads run in parallel, because Pillow releases the interpreter lock while it decodes. At
+    most `MAX_PENDING` results are buffered, to bound the memory.
     """
 
     def work_or_error(item: S) -> T | BrokenImageError:
@@ -268,7 +271,7 @@ def _notes(
         smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
         notes.append(
             f"sizes from {smallest[0]} x {smallest[1]} to {largest[0]} x {largest[1]}, fitted to "
-            f"{target[0]} x {target[1]} (scaled to cover it, antialiased, cropped at the centre)"
+            f"{target[0]} x {target[1]} (scaled with antialiasing, cropped at the centre)"
         )
     notes += [f"skipped {files[i].name}: {why}" for i, why in sorted(broken.items())[:MAX_NOTED]]
     if len(broken) > MAX_NOTED:

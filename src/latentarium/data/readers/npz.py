@@ -17,9 +17,10 @@ MALFORMED = (OSError, EOFError, TypeError, KeyError, RuntimeError, zipfile.BadZi
 
 
 def read_npz(path: Path, labels: object = None) -> RawData:
-    """Read arrays by their keys: images, x, x_train, test_images, ..., labels, y, y_train, ...
+    """Read images and labels from a .npz file.
 
-    Other keys are ignored. Pickled objects are never loaded.
+    The keys of image arrays are images, x, x_train, test_images, ...; those of label arrays are
+    labels, y, y_train, ... Other keys are ignored. Pickled objects are never loaded.
 
     Arguments:
         path: The .npz file.
@@ -27,7 +28,7 @@ def read_npz(path: Path, labels: object = None) -> RawData:
 
     Raises:
         UserError: The file is damaged, contains Python objects, or has no images under a known
-            key; or `labels` are given although it has labels or splits.
+            key; or the argument `labels` is given although the file has labels or several splits.
     """
     images, own_labels = {}, {}
     try:
@@ -42,7 +43,7 @@ def read_npz(path: Path, labels: object = None) -> RawData:
                 arrays, name = images if rest <= IMAGE_KEYS else own_labels, split.pop()
                 if name in arrays:
                     raise UserError(
-                        f"{path} has two {name} arrays of one kind (keys "
+                        f"{path} has two arrays of the same kind for the split {name} (keys "
                         f"{', '.join(archive.files)}): keep one array of images and one of labels "
                         "for each split.",
                         code="duplicate-arrays",
@@ -71,7 +72,7 @@ def read_npz(path: Path, labels: object = None) -> RawData:
     if labels is not None:
         if own_labels or len(images) > 1:
             raise UserError(
-                f"{path} has labels or splits of its own: leave `labels` out.",
+                f"{path} already has labels or several splits: leave the argument `labels` out.",
                 code="unexpected-labels",
             )
         own_labels = {"train": labels}

@@ -3,9 +3,10 @@
     shards/train-0000.tar        000017.jpg, 000017.cls, 000018.jpg, ...
     shards/test-0000.tar
 
-An image's class is in the .cls file of the same name, or in the name of its folder within the
-shard. Shards named train, val or test are splits. Images are read at their offset in the shard:
-nothing is unpacked, and any number of processes can read in any order.
+The class of an image is the content of the .cls file of the same name, or the name of its folder
+within the shard. If the name of each shard starts with train, val or test, it gives the split.
+Images are read at their offset in the shard: nothing is unpacked, and any number of processes can
+read in any order.
 
 References:
     High performance I/O for large scale deep learning (Aizman, Maltby and Breuel, 2019),
@@ -28,7 +29,7 @@ from latentarium.data.readers.image_files import (
 from latentarium.errors import UserError
 
 MAX_LABEL_BYTES = 200
-"""Bytes of a .cls file that are read."""
+"""Number of bytes that are read from a .cls file."""
 
 
 def find_shards(path: Path) -> list[Path]:
@@ -47,7 +48,7 @@ def list_shards(shards: Sequence[Path]) -> list[ImageFile]:
         UserError: A shard is damaged or compressed, or only some of its images have a label.
     """
     splits = [_split_of(path) for path in shards]
-    if any(split is None for split in splits):  # a class may be named test: all or none
+    if any(split is None for split in splits):  # split names count only if all shards have one
         splits = [None] * len(shards)
     files: list[ImageFile] = []
     for path, split in zip(shards, splits, strict=True):
@@ -75,7 +76,7 @@ def _list_shard(path: Path, split: str | None) -> list[ImageFile]:
                 if member.size > MAX_FILE_BYTES:
                     raise UserError(
                         f"{path} contains {member.name!r} of {member.size:,} bytes, more than "
-                        f"{MAX_FILE_BYTES:,}: remove it.",
+                        f"the limit of {MAX_FILE_BYTES:,}: remove it.",
                         code="file-too-large",
                     )
                 key, _, kind = place.name.partition(".")
@@ -96,8 +97,8 @@ def _list_shard(path: Path, split: str | None) -> list[ImageFile]:
     unlabelled = [key for key, _, _ in images if not labels.get(key)]
     if labels and unlabelled:
         raise UserError(
-            f"{path} has .cls files for some images but not for {unlabelled[0]}: give all images "
-            "one, or none.",
+            f"{path} has .cls files for some images but not for {unlabelled[0]}: add a .cls "
+            "file for each image, or remove all of them.",
             code="missing-labels",
         )
     files = []

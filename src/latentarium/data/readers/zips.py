@@ -19,16 +19,16 @@ from latentarium.data.readers.image_files import (
 from latentarium.errors import UserError
 
 MAX_ZIP_BYTES = 1 << 36
-"""Bytes that all files in a .zip may unpack to."""
+"""Largest total size of the unpacked files of a .zip, in bytes."""
 MAX_RATIO = 200
-"""Largest ratio of unpacked to packed size for files above `RATIO_CHECKED_ABOVE`."""
+"""Largest ratio of unpacked to packed size; checked for files above `RATIO_CHECKED_ABOVE`."""
 RATIO_CHECKED_ABOVE = 1 << 22
 BYTES_PER_ENTRY = 256
-"""Bytes of the central directory to accept for each file that is allowed."""
+"""Largest size of the central directory, in bytes per allowed file."""
 CHUNK_BYTES = 1 << 17
-"""Bytes to unpack at a time."""
+"""Number of bytes to unpack at a time."""
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Compression methods that unpack in chunks; bzip2 and LZMA can't bound their output."""
+"""Compression methods whose output can be read in chunks, unlike that of bzip2 and LZMA."""
 MALFORMED = (
     zipfile.BadZipFile, OSError, EOFError, ValueError, OverflowError, NotImplementedError,
     struct.error,
@@ -39,8 +39,8 @@ MALFORMED = (
 class _BoundedFile(io.FileIO):
     """A file that refuses large reads.
 
-    `zipfile` reads the central directory in one piece and makes an object of each entry, before
-    the number of files can be checked.
+    `zipfile` reads the whole central directory and creates an object for each entry, before the
+    number of files can be checked.
     """
 
     def __init__(self, path: Path, max_read: int) -> None:
@@ -53,11 +53,11 @@ class _BoundedFile(io.FileIO):
         return super().read(size) or b""
 
     def __del__(self) -> None:
-        self.close()  # it stays open as long as one of its images may still be read
+        self.close()  # the file stays open as long as one of its images may be read
 
 
 class _DirectoryTooLargeError(Exception):
-    """The central directory is larger than that of the allowed number of files."""
+    """The central directory is larger than the allowed number of files needs."""
 
 
 def list_zip(
@@ -67,11 +67,11 @@ def list_zip(
 
     Arguments:
         path: The .zip file.
-        max_files: Files that it may contain, images or not.
-        max_bytes: Bytes that they may unpack to.
+        max_files: Largest number of files in the .zip, images or not.
+        max_bytes: Largest total size of the unpacked files, in bytes.
 
     Raises:
-        UserError: It is damaged, encrypted, too large or malicious.
+        UserError: The .zip is damaged, encrypted, too large or malicious.
     """
     too_large = UserError(
         f"{path} would unpack to more than {max_bytes >> 30} GiB or {max_files:,} files: "
@@ -101,7 +101,8 @@ def _image_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) ->
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     if ".." in parts or entry.filename.startswith("/"):
         raise UserError(
-            f"{path} contains {entry.filename!r}, a path outside of it: don't trust this file.",
+            f"{path} contains the path {entry.filename!r}, which is outside the archive: don't "
+            "trust this file.",
             code="unsafe-path",
         )
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
@@ -137,9 +138,10 @@ def _image_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) ->
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """Return an entry's content, at most as many bytes as its header states.
+    """Return the content of an entry, at most as many bytes as its header states.
 
-    One large `read` would unpack all of it before cutting it off at the stated size.
+    The entry is read in chunks: a single large `read` would unpack the whole entry before it cuts
+    the result off at the stated size.
     """
     with archive.open(entry) as file:
         return b"".join(iter(lambda: file.read(CHUNK_BYTES), b""))
