@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if error.filename is None:
             raise
         fail(
-            f"{error.filename} can't be used: {error.strerror}. Fix the problem, or give another path.",
+            f"{error.filename} can't be used: {error.strerror}. Fix the problem, or give another "
+            "path.",
             "file-error",
         )
     except KeyboardInterrupt as error:

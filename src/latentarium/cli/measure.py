@@ -56,8 +56,8 @@ class EvaluateOptions:
     convolutions, or the principal components of pixels. auto: the classifier if there are
     labels."""
     inception_weights: Path | None = None
-    """File with the weights of the Inception network. If given, Inception is the extractor, so that
-    the Fréchet distance is the FID. Needs the package torch-fidelity."""
+    """File with the weights of the Inception network. With this file, Inception is the extractor,
+    so that the Fréchet distance is the FID. Needs the package torch-fidelity."""
     nll_samples: int = 500
     """Importance samples per image, for models with a likelihood."""
 
@@ -92,8 +92,8 @@ def compare(
 ) -> None:
     """Show the measurements of several runs side by side.
 
-    A run without measurements of its current weights is evaluated first. Runs that were measured with different
-    protocols are refused.
+    A run without measurements of its current weights is evaluated first. Runs that were measured
+    with different protocols are refused.
 
     Args:
         runs: The folders of at least two runs.

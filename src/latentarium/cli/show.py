@@ -95,7 +95,7 @@ def data_check(
     untrusted: bool = False,
     pictures: Path | None = None,
 ) -> None:
-    """Report what a data source contains, which files are skipped, and which problems it has.
+    """Report the contents of a data source, the skipped files, and all problems.
 
     Args:
         source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file, ...

@@ -147,7 +147,5 @@ def _resample(corners: Tensor, steps: int) -> Tensor:
 
 def _times(steps: int, a: Tensor) -> Tensor:
     if steps < 2:
-        raise UserError(
-            f"steps is {steps}; it must be at least 2.", code="too-few-steps"
-        )
+        raise UserError(f"steps is {steps}; it must be at least 2.", code="too-few-steps")
     return torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)[:, None]

@@ -132,7 +132,7 @@ class ChildProcesses:
         return record is not None and is_latentarium(record.pid, record.arguments)
 
     def exit_code(self, name: str) -> int | None:
-        """Return the exit code of a command; None if it is running or another server started it."""
+        """Return the exit code of a command; None if it runs or another server started it."""
         child = self._children.get(name)
         return None if child is None else child.poll()
 

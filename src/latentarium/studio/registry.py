@@ -244,7 +244,7 @@ class ModelRegistry:
     def is_ready(self, index: int, snapshot: int = 0) -> bool:
         """Return whether a decode request can be answered without a long computation first.
 
-        It can if the model or the snapshot doesn't exist, since the reply is then an error.
+        This is also true of a model or snapshot that doesn't exist: the reply is an error.
         """
         if index >= len(self):
             return True

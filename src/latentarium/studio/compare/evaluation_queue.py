@@ -125,7 +125,8 @@ class EvaluationQueue:
             self._started, self._start_time = evaluation, time.monotonic()
         self._wait()
         code = self.processes.exit_code(NAME)
-        return self.processes.failure(NAME) or (f"The evaluation ended with exit code {code}." if code else "")
+        ended = f"The evaluation ended with exit code {code}." if code else ""
+        return self.processes.failure(NAME) or ended
 
     def _wait(self) -> None:
         while self.processes.is_running(NAME):
