@@ -98,7 +98,8 @@ def data_check(
     """Report the contents of a data source, the skipped files, and all problems.
 
     Args:
-        source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file, ...
+        source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file,
+            and so on.
         as_json: Print JSON.
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.
