@@ -202,7 +202,10 @@ class LatentMap:
         return to_float(to_uint8(self.decode(z, label)))
 
     def unproject(self, points: Tensor, plane: Plane | str | None = None) -> LatentSet:
-        """Return the latents of points (N, 2) of a plane, or of the lattice if that is the map."""
+        """Return the latents of points (N, 2) of a plane.
+
+        If the model can't encode images, the points are on the lattice.
+        """
         return self.encoded.unproject(points, self._plane(plane))
 
     def encode(self, images: Tensor | np.ndarray) -> LatentSet:

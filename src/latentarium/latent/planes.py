@@ -152,7 +152,7 @@ def anchor_plane(z: LatentSet, anchors: OtherLatentSet) -> Plane:
 
 
 def _plane(z: LatentSet, directions: Tensor, origin: Tensor | None = None) -> Plane:
-    """Return the plane of two directions (2, Z), the first of which is that of the first axis.
+    """Return the plane spanned by two directions (2, Z); the first is that of the first axis.
 
     The default origin is the mean of the latents.
     """

@@ -77,7 +77,7 @@ class ScoredDecoder:
         return Calibration(self._score(z, images, to_uint8(images), real))
 
     def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
-        """Decode latents into images in [-1, 1]; `weights` are those of the classes, if needed."""
+        """Decode latents, with class weights if the decoder needs them, into images in [-1, 1]."""
         with self._lock:
             return decode(self.model, z, weights)
 
@@ -95,7 +95,7 @@ class ScoredDecoder:
         Arguments:
             z: The latents.
             weights: Class weights, for a model whose decoder takes a label.
-            real: The original images, if the latents are those of images; None: no originals.
+            real: The original images, for reconstructions; None: these are no reconstructions.
         """
         with self._lock:
             images = decode(self.model, z, weights)

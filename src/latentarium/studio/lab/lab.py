@@ -45,8 +45,8 @@ NEIGHBOURS = 5
 GAN_PLAYERS = ("discriminator", "generator")
 DECIMALS = 4
 MIN_MODE_SHARE = 0.25
-"""A mode counts as found if its number of samples is at least this fraction of the number of
-samples per mode."""
+"""A mode counts as found if at least this fraction of (samples / modes) falls within 3 standard
+deviations of it."""
 
 
 class Lab:

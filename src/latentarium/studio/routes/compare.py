@@ -61,7 +61,7 @@ def router(services: Services) -> APIRouter:
 
 
 def report_of(loaded: LoadedModel) -> tuple[Report | None, str]:
-    """Return the measurements of a model's current weights; if there are none, None and why."""
+    """Return the measurements of a model's current weights, or None and why there are none."""
     if loaded.run is None:
         return None, "unmeasured"
     try:

@@ -171,8 +171,8 @@ class TrainingJobs:
             reason = str(error)
         except MALFORMED as error:
             reason = (
-                f"{folder} contains a file that latentarium did not write ({error}): remove that "
-                "file."
+                f"{folder} contains a file that latentarium did not write ({error}): move "
+                "that file out of the folder."
             )
         record = self._describe_record(key, running)
         return common | record | {"state": "failed", "failure": self.redact(reason)}
@@ -337,7 +337,7 @@ class TrainingJobs:
         folder = self.folder_of(name)
         if folder.exists() or self.processes.is_running(process_name(folder)):
             raise UserError(
-                f"{name} has a folder or is still running: delete the folder {folder} instead.",
+                f"{name} has a folder or is still running: stop it, then delete {folder}.",
                 code="run-exists",
             )
         self.processes.forget(process_name(folder))

@@ -75,7 +75,7 @@ class IncomingUpload:
     """Time of the last byte."""
 
     def is_active(self, patience: float) -> bool:
-        """Return whether files are being received, or data arrived in the last seconds."""
+        """Return whether files are being received, or arrived in the last `patience` seconds."""
         return self.open_files > 0 or time.monotonic() - self.last_data < patience
 
 
