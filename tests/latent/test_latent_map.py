@@ -117,7 +117,7 @@ def test_lattice_of_a_model_without_encoder_is_continuous_and_standard_normal(na
 
 
 def test_label_is_required_exactly_if_the_decoder_sees_it(latent_maps):
-    with raises_code("label-required"):
+    with raises_code("label-missing"):
         latent_maps["cgan_debug"].decode_at(0.0, 0.0)
     with raises_code("label-not-taken"):
         latent_maps["vae_class_debug"].decode_at(0.0, 0.0, "1")

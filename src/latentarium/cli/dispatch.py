@@ -1,7 +1,7 @@
-"""The command line's entry point: parse, call, print.
+"""The entry point of the command line: parse the arguments, call a command, print the result.
 
 torch takes seconds to import, so each command imports what it needs when it runs, and `--help`
-answers quickly. A user error is one message and exit code 2.
+answers quickly. A user error is printed as one message, with exit code 2.
 """
 
 import signal
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if error.filename is None:
             raise
         fail(
-            f"{error.filename} can't be used: {error.strerror}. Fix that, or give another path.",
+            f"{error.filename} can't be used: {error.strerror}. Fix the problem, or give another "
+            "path.",
             "file-error",
         )
     except KeyboardInterrupt as error:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
-    """Train an autoencoder, a VAE, a GAN and a conditional GAN on MNIST, and test their claims.
+    """Train an autoencoder, a VAE, a GAN and a conditional GAN on MNIST, and test claims about
+    them.
 
     Writes report.html, report.json and the runs. Takes about eight minutes on two cores. To
     resume, repeat the command.
@@ -45,9 +46,9 @@ class EvaluateOptions:
     """Options of an evaluation."""
 
     data: str | None = None
-    """Real images, as for training; without it, those that the run was trained on."""
+    """Source of the real images, as for training; by default, the images of the training."""
     n: int = 10_000
-    """Number of samples, and at most as many real test images."""
+    """Number of samples. Of the real test images, at most as many are used."""
     seed: int = 0
     """Seed of all randomness."""
     extractor: Literal["auto", "classifier", "random", "pca"] = "auto"
@@ -55,8 +56,8 @@ class EvaluateOptions:
     convolutions, or the principal components of pixels. auto: the classifier if there are
     labels."""
     inception_weights: Path | None = None
-    """Weights of the Inception network, which is then the extractor, so that the Fréchet distance
-    is the FID. Needs the package torch-fidelity."""
+    """File with the weights of the Inception network. With this file, Inception is the extractor,
+    so that the Fréchet distance is the FID. Needs the package torch-fidelity."""
     nll_samples: int = 500
     """Importance samples per image, for models with a likelihood."""
 
@@ -71,7 +72,7 @@ def evaluate(
     Args:
         run: The folder of the run.
         options: Options of the evaluation.
-        as_json: A file to write the same JSON to.
+        as_json: Another file to write the content of metrics.json to.
     """
     from latentarium.evaluation.report import COLUMNS
     from latentarium.files import write_atomic
@@ -91,13 +92,13 @@ def compare(
 ) -> None:
     """Show the measurements of several runs side by side.
 
-    A run without current measurements is evaluated first. Runs that were measured with different
-    protocols are refused.
+    A run without measurements of its current weights is evaluated first. Runs that were measured
+    with different protocols are refused.
 
     Args:
         runs: The folders of at least two runs.
         options: Options for the runs that are evaluated.
-        as_json: A file to write the table to.
+        as_json: A file to write the measurements to, as JSON.
     """
     from latentarium.evaluation.report import Report
     from latentarium.evaluation.report import compare as compare_reports
@@ -153,16 +154,17 @@ def bench(
     out: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Run a published protocol over several seeds, and print its rows next to the published ones.
+    """Run a published protocol over several seeds, and print the results next to the published
+    results.
 
-    Without a name, list the benches. To resume, repeat the command.
+    Without a name, list all benches. To resume, repeat the command.
 
     Args:
         name: Name of the bench.
-        seeds: Number of trainings, with seeds from 0 on.
-        budget: small (the presets' own steps, the default), full, or a number of steps.
-        out: The folder to write to; without it, bench/NAME.
-        device: auto: a GPU if there is one, else the CPU; or the name of a torch device.
+        seeds: Number of trainings. Their seeds are 0, 1, 2, and so on.
+        budget: small (the default: the presets' numbers of steps), full, or a number of steps.
+        out: The folder to write to; by default, bench/NAME.
+        device: auto (a GPU if there is one, else the CPU), or the name of a torch device.
     """
     from latentarium.bench.run import run_bench
     from latentarium.diagnostics.live import ConsoleReporter
@@ -197,10 +199,10 @@ def doctor(
 
     Args:
         run: The folder of the run.
-        data: The source of its training data, if it has moved.
+        data: The new source of the run's training data, if the data have moved.
         n: Number of samples to examine.
         seed: Seed of all randomness.
-        as_json: A file to write the diagnosis to.
+        as_json: A file to write the diagnosis to, as JSON.
     """
     from latentarium.data.sources import load_data
     from latentarium.diagnostics.examine import examine, model_rules_of
@@ -227,7 +229,7 @@ def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = N
 
     Args:
         run: The folder of the run, which needs snapshots (--train.snapshots).
-        data: The source of its training data, if it has moved.
+        data: The new source of the run's training data, if the data have moved.
     """
     from latentarium.evaluation import measure_duality_gap
     from latentarium.progress import console_progress

@@ -23,14 +23,14 @@ def format_warning(message: Warning | str, *_: object, **__: object) -> str:
 
 
 def is_main_process() -> bool:
-    """Return whether this is the process that prints, of those that `torchrun` started."""
+    """Return whether this process prints: `torchrun` starts several, and only the first prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def fail(message: str, code: str = "invalid") -> NoReturn:
     """Print an error message and exit with code 2.
 
-    If progress is written as JSON lines, the error is one too.
+    If progress is written as JSON lines, the error is also written as a JSON line.
     """
     if is_main_process():
         if os.environ.get(JSON_VARIABLE):

@@ -28,14 +28,16 @@ def sample(
         n: Number of images.
         label: For a model that takes a label: the class, by number or name, or a blend such as
             3:0.6,8:0.4.
-        gaussian: For a model with an encoder that takes no label: the class whose Gaussian in the
-            latent space is sampled. The training images are encoded first.
-        data: With --gaussian: the source of the training data, if it has moved.
+        gaussian: For a model that encodes images and takes no label: a class, by number or name.
+            The training images are encoded, and the latents are drawn from the Gaussian of this
+            class.
+        data: With --gaussian: the new source of the training data, if the data have moved.
         seed: The same seed gives the same images.
         truncation: Factor on the latents' deviation from the mean of the prior; values below 1
             give more typical and less varied images.
-        out: A .png with a grid of the images, or a .npz with the images as uint8 (N, C, H, W).
-        scale: Enlargement of the grid; without it, small images are enlarged.
+        out: The file to write: a .png with a grid of the images, or a .npz with the images as
+            uint8 (N, C, H, W).
+        scale: Factor by which the grid is enlarged; by default, only small images are enlarged.
     """
     from latentarium.files import write_atomic
     from latentarium.image_files import grid_npz, grid_png
@@ -48,7 +50,7 @@ def sample(
         raise UserError(f"scale is {scale}; it must be at least 1.", code="invalid-scale")
     if gaussian is not None and label is not None:
         raise UserError(
-            "label and gaussian exclude each other: give one of them.", code="conflicting-options"
+            "Both label and gaussian are given; give only one of them.", code="conflicting-options"
         )
     model = Run(run).load()
     if gaussian is None:
@@ -70,14 +72,14 @@ def studio(
     port: int = 8765,
     browse: bool = True,
 ) -> None:
-    """Serve a page on which to explore latent spaces, compare, generate and train.
+    """Serve a web page to explore latent spaces, compare models, generate images and train.
 
     Args:
         folders: Folders of runs; without any, the small models that ship with the package.
-        data: The source of their training data, if it has moved.
-        runs: The folder in which the page finds runs and starts new ones.
-        host: The address to listen on. If other machines can reach it, the link has a token.
-        port: The port; the next free one if it is taken, any free one for 0.
+        data: The new source of the runs' training data, if the data have moved.
+        runs: The folder whose runs the page lists, and in which it starts new runs.
+        host: The address to listen on. If other machines can reach it, the link contains a token.
+        port: The port. If it is taken, the next free port is used; 0 chooses any free port.
         browse: Open the page in a browser.
     """
     from latentarium.studio.registry import load_registry
@@ -93,10 +95,11 @@ def data_check(
     untrusted: bool = False,
     pictures: Path | None = None,
 ) -> None:
-    """Report what a data source contains, what would be left out, and what is wrong with it.
+    """Report the contents of a data source, the skipped files, and all problems.
 
     Args:
-        source: As for training: mnist, a folder of images, a .zip of one, a .npz file, ...
+        source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file,
+            and so on.
         as_json: Print JSON.
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.

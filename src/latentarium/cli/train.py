@@ -45,11 +45,11 @@ class TrainOptions:
     """The settings of a training. Their defaults are those of the preset."""
 
     run: Annotated[Path | None, tyro.conf.arg(aliases=["--folder"])] = None
-    """The folder of the run; without it, runs/PRESET. If it contains this run already, the run is
-    resumed. With torchrun use --folder, because torchrun has an option --run itself."""
+    """The folder of the run; by default, runs/PRESET. If the folder already contains this run, the
+    run is resumed. With torchrun, use --folder, because torchrun has its own option --run."""
     data: str | None = None
-    """Training data: mnist, a folder of images, a .zip of one, ring, grid, a .npz file, an IDX
-    file or a folder of them, hf:NAME."""
+    """Training data: mnist, ring, grid, hf:NAME, a folder of images, a .zip of such a folder, a
+    .npz file, an IDX file, or a folder of IDX files."""
     dry_run: bool = False
     """Only measure a few steps, and print the estimated cost of the training; write nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -104,7 +104,7 @@ def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
 
 def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
-    """End a training early: its newest checkpoint becomes the model.
+    """End a training early: its newest checkpoint becomes the final model.
 
     Args:
         run: The folder of the run.
@@ -168,7 +168,7 @@ def _components() -> ConstructorRegistry:
         def parse(arguments: list[str]) -> object:
             try:
                 return _parse_component(kind, base, arguments[0])
-            except UserError as error:  # tyro would print it without its code
+            except UserError as error:  # tyro would print the error without its code
                 fail_with(error)
 
         return PrimitiveConstructorSpec(

@@ -1,7 +1,7 @@
 """The latent space of a model: maps, interpolation, Gaussians, gaps, inversion.
 
-`LatentMap` has all of it for one model and its data. The other names are its parts, for latents
-that come from elsewhere.
+`LatentMap` combines all of this for one model and its data. The other functions and classes are
+its parts, and also work with latents from other sources.
 """
 
 from latentarium.latent.assessment import Assessment, assess_held_out, assess_samples

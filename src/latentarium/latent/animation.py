@@ -1,4 +1,4 @@
-"""Animated GIFs: of a path's images, and of a run's snapshots."""
+"""Animated GIFs of the images on a path, and of the snapshots of a run."""
 
 import math
 from dataclasses import dataclass
@@ -14,27 +14,31 @@ from latentarium.shapes import Images, LabelSet, Points
 
 FRAME_MS, LAST_FRAME_MS = 500, 2500
 MAX_SAMPLES_SIDE, MIN_MAP_SIDE = 560, 280
-"""Pixels: the samples are enlarged by a whole number up to the first; the map is as high as the
-samples, and at least as the second."""
+"""Sides in pixels. The grid of samples is enlarged by the largest whole number that keeps its
+longer side within `MAX_SAMPLES_SIDE`. The map is as high as the grid, but at least
+`MIN_MAP_SIDE`."""
 MARGIN, TITLE_HEIGHT = 10, 30
 MAX_CLASS_NAMES = 12
-"""Most classes to write on the map."""
+"""Largest number of classes whose names are written on the map."""
 TEXT_COLOUR = (28, 36, 46)
 DOT = 3
 """Side of a point in pixels."""
 DOT_OPACITY = 0.8
 OUTLIER_PERCENT = 1.0
-"""Percentage of points at either side that the map may cut off."""
+"""Percentage of the points that may be outside the map, at each of its four sides."""
 
 
 def path_gif(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> bytes:
-    """Return images as an endless GIF that runs back and forth, without smoothing.
+    """Return images as an endless GIF that plays forward, then backward.
+
+    Pixels are enlarged without smoothing.
 
     Arguments:
         pixels: uint8 (n, channels, height, width).
-        side: Frames are enlarged by the largest whole number that keeps their longer side below
-            it.
-        milliseconds: Duration of a frame; the two ends last four times as long.
+        side: Frames are enlarged by the largest whole number that keeps their longer side within
+            this number of pixels.
+        milliseconds: Duration of a frame. The first and the last image are shown four times as
+            long.
     """
     scale = max(1, side // max(pixels.shape[2:]))
     large = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
@@ -45,8 +49,10 @@ def path_gif(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> 
 
 
 def snapshots_gif(snapshots: Snapshots) -> bytes:
-    """Return all snapshots as a GIF: the map on the left, samples from fixed latents on the right,
-    and the step above. Without an encoder there are only the samples.
+    """Return all snapshots of a run as a GIF.
+
+    A frame shows the map on the left, samples from fixed latents on the right, and the step above.
+    For a model without an encoder there is no map.
 
     Raises:
         UserError: The run has no snapshots (code "no-snapshots").
@@ -82,7 +88,7 @@ class Window:
 
     @classmethod
     def around(cls, maps: list[Points]) -> "Window | None":
-        """Return the window that contains nearly all points of all maps; None without maps."""
+        """Return the window that contains nearly all points of all maps; None for no maps."""
         if not maps:
             return None
         quantiles = (OUTLIER_PERCENT, 100 - OUTLIER_PERCENT)
@@ -93,7 +99,7 @@ class Window:
         return cls(float(left), float(bottom), size)
 
     def pixels(self, points: np.ndarray, side: int) -> np.ndarray:
-        """Return the columns and rows (N, 2) of points in a picture of `side` pixels."""
+        """Return each point's column and row (N, 2) in a picture of `side` x `side` pixels."""
         x, y = ((points - (self.left, self.low)) * (side / self.size)).T
         return np.stack([x, side - y], 1)
 
@@ -101,8 +107,10 @@ class Window:
 def draw_map(
     points: Points, labels: LabelSet | None, classes: tuple[str, ...], window: Window, side: int
 ) -> np.ndarray:
-    """Draw the map as uint8 (side, side, 3), in the way of the studio: a pixel has the mean colour
-    of its points, and is the more opaque the more there are."""
+    """Draw a map as the studio does, and return uint8 (side, side, 3).
+
+    A pixel has the mean colour of its points, and its opacity grows with their number.
+    """
     numbers = np.zeros(len(points), int) if labels is None else labels.numpy()
     corners = np.floor(window.pixels(points.numpy(), side)).astype(int)
     inside = ((corners >= 0) & (corners < side - DOT)).all(1)

@@ -1,5 +1,5 @@
-"""Count how many samples are on the data, and how many a classifier assigns to the right class,
-compared with held-out images."""
+"""Measure which share of samples is unusual, and which share a classifier assigns to the requested
+class, compared with the same shares of held-out images."""
 
 from dataclasses import dataclass
 
@@ -23,15 +23,19 @@ from latentarium.shapes import ClassScores, Labels, Latents, PerPoint, SoftLabel
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """Shares of some images, with 95 % intervals. Without a classifier the last two are None."""
+    """Shares of a set of images, with 95 % intervals.
+
+    Without a classifier, `confident` and `right_class` are None.
+    """
 
     n: int
     off_data: Proportion | None
-    """Share of images off the data; None if there are no images."""
+    """Share of unusual images, whose level is below `OFF_LEVEL`; None if there are no images."""
     confident: Proportion | None
-    """Share of images that the classifier assigns to a class with confidence."""
+    """Share of images for which one class has a probability of at least `CONFIDENT`."""
     right_class: Proportion | None
-    """Share of images that the classifier assigns to the requested class; None without one."""
+    """Share of images that the classifier assigns to the requested class; None if no class is
+    requested."""
 
 
 def assess_samples(
@@ -42,15 +46,20 @@ def assess_samples(
     Arguments:
         latent_map: The model's map.
         samples: The samples.
-        label: The requested class; None: none.
+        label: The requested class; None if no class is requested.
     """
     levels = levels_of(samples.scores)
     return _assess(levels, classifier_probabilities(latent_map, samples), label)
 
 
 def assess_held_out(latent_map: LatentMap, label: int | None = None) -> Assessment:
-    """Assess held-out images, as the calibration scores them; those of a class if there are
-    labels."""
+    """Assess the held-out images, with the scores of the calibration.
+
+    Arguments:
+        latent_map: The model's map.
+        label: If the data have labels, only held-out images of this class are assessed; None: all
+            held-out images.
+    """
     calibration, labels = latent_map.calibration, latent_map.data.validation.labels
     chosen = torch.ones(len(calibration.levels), dtype=torch.bool)
     if label is not None and labels is not None:
@@ -70,8 +79,10 @@ def classifier_probabilities(latent_map: LatentMap, samples: ScoredImages) -> Cl
 def prior_latents(
     model: LatentModel, n: int, seed: int
 ) -> tuple[Latents, Labels | SoftLabels | None]:
-    """Draw latents from the prior, under each class in turn if the model takes one; models of one
-    latent dimension and a common prior get the same draws."""
+    """Draw latents from the prior, with each class in turn if the model takes a label.
+
+    Models with the same prior and the same latent dimension get the same latents.
+    """
     labels = [i % model.num_classes for i in range(n)] if model.takes_label else None
     z, resolved = model.latents(n, labels, seed=seed)
     return z.cpu(), resolved
@@ -96,7 +107,7 @@ def prior_distance(latent_map: LatentMap) -> SlicedDistance | None:
 
 def _assess(levels: PerPoint, probabilities: ClassScores | None, label: int | None) -> Assessment:
     n = len(levels)
-    if n == 0:  # no held-out image of the class
+    if n == 0:  # the class has no held-out images
         return Assessment(n=0, off_data=None, confident=None, right_class=None)
     off_data = share_off_data(levels)
     if probabilities is None:

@@ -1,10 +1,10 @@
 """Calibrate scores of images on held-out images.
 
-A rarity is the share of held-out images that a measure scores as less unusual. An image is as
-unusual as its most extreme rarity; since the maximum of several rarities is large more often than
-each of them, that maximum is itself compared with the maxima of the held-out images (minP). The
-resulting level is the share of held-out images that are at least as unusual: whatever measures are
-known, 1 % of held-out images have a level below 0.01.
+Each measure gives an image a rarity: the share of held-out images that are less unusual by this
+measure. The largest rarity of an image counts. The largest of several rarities is often high by
+chance, so it is compared with the largest rarity of each held-out image (minP). The result is the
+level of the image: the share of held-out images that are at least as unusual. Whatever the number
+of measures, 1 % of the held-out images have a level below 0.01.
 
 References:
     Resampling-based multiple testing (Westfall and Young, 1993): the minP adjustment
@@ -22,25 +22,26 @@ from latentarium.shapes import ClassScores, LabelSet, PerPoint, Pixels
 from latentarium.stats.intervals import wilson
 
 MEASURES = ("distance", "round_trip", "doubt", "strange", "error")
-"""More is more unusual:
+"""Measures of an image; larger values are more unusual:
 
     distance     from the latent to its 5th nearest training latent, in units of z
     round_trip   |E(D(z)) - z|
     doubt        entropy of the classifier's probabilities, in nats
-    strange      distance of the image's features to those of real images, without an encoder
-    error        of a reconstruction, mean squared, against the real image
+    strange      distance of the image's features to those of its 5th nearest training image, for
+                 models without an encoder
+    error        mean squared error of a reconstruction
 """
 SCORE_COLUMNS = (
     "level", "nearest", "distance", "round_trip", "distance_rarity", "round_trip_rarity",
     "doubt_rarity", "strange_rarity", "error_rarity",
 )  # fmt: skip
-"""Columns of `Calibration.table`: the level; the number of the nearest training image; two
-measures in their own units; the rarity by each measure. Unknown values are nan."""
+"""Columns of `Calibration.table`: the level; the number of the nearest training image; the values
+of `distance` and `round_trip`; the rarity by each measure. Unknown values are nan."""
 MAX_HELD_OUT = 2000
-"""Most held-out images that a calibration uses."""
+"""Maximum number of held-out images that a calibration uses."""
 EDGE_LEVEL, OFF_LEVEL = 0.1, 0.01
-"""An image below the first level is at the edge of the data, below the second it is off the
-data."""
+"""An image is borderline if its level is below `EDGE_LEVEL`, and unusual if its level is below
+`OFF_LEVEL`."""
 
 
 @runtime_checkable
@@ -54,14 +55,14 @@ class ImageClassifier(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Scores of some images by each known measure."""
+    """Scores of a set of images by each available measure."""
 
     values: Mapping[str, PerPoint]
-    """Values by the name of the measure."""
+    """Values by name of the measure."""
     nearest: LabelSet
-    """Number of the nearest training image."""
+    """The number of each image's nearest training image."""
     probabilities: ClassScores | None
-    """Probabilities of the classes; None without a classifier of such images."""
+    """Probabilities of the classes; None without a classifier."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +90,16 @@ class Calibration:
         """The levels of the held-out images themselves."""
 
     def rarities(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
-        """Return the share of held-out images that are less unusual, by each measure."""
+        """Return rarities by each measure: shares of held-out images that are less unusual."""
         return {name: percentile_among(value, self.values[name]) for name, value in values.items()}
 
     def level(self, rarities: Mapping[str, PerPoint]) -> PerPoint:
-        """Return the share of held-out images that are at least as unusual by any measure."""
+        """Return levels: shares of held-out images whose largest rarity is at least as large."""
         return 1 - percentile_among(max_rarity(rarities), self._max_rarities)
 
     def table(self, scores: Scores) -> np.ndarray:
-        """Return scores, rarities and levels as float32 (n, `SCORE_COLUMNS`); nan where a measure
-        is unknown."""
+        """Return scores, rarities and levels as float32 (n, `SCORE_COLUMNS`), with nan for
+        unavailable measures."""
         rarities = self.rarities(scores.values)
         columns = {"level": self.level(rarities), "nearest": scores.nearest, **scores.values}
         columns |= {f"{name}_rarity": rarity for name, rarity in rarities.items()}
@@ -118,11 +119,11 @@ def levels_of(table: np.ndarray) -> PerPoint:
 
 
 def share_off_data(levels: PerPoint) -> Proportion:
-    """Return the share of images that are off the data."""
+    """Return the share of unusual images, those with a level below `OFF_LEVEL`."""
     return proportion(levels < OFF_LEVEL)
 
 
 def proportion(hits: torch.Tensor) -> Proportion:
-    """Return the share of hits, a boolean tensor (N,)."""
+    """Return the share of True in a boolean tensor (N,), with its interval."""
     low, high = wilson(int(hits.sum()), len(hits))
     return Proportion(share=float(hits.double().mean()), low=low, high=high)

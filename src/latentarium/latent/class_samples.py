@@ -16,24 +16,25 @@ from latentarium.shapes import Images, Latents, LatentSet
 def class_gaussian(
     model: LatentModel, data: Data, label: str | int, latents: LatentSet | None = None
 ) -> FittedGaussian:
-    """Fit the Gaussian of a class by maximum likelihood to one draw from the posterior of each of
-    its training images.
+    """Fit a Gaussian to the latents of a class by maximum likelihood.
+
+    Each training image of the class has one latent, drawn from the image's posterior.
 
     Arguments:
         model: A model that encodes without labels.
-        data: The labelled data that it was trained on.
+        data: The labelled data that the model was trained on.
         label: The class, by number or name.
-        latents: The latents of the training images; None: they are computed.
+        latents: The latents of all training images; None: they are computed.
 
     Raises:
-        UserError: An unknown class (code "unknown-class"), no labels, or a model that can't encode
-            without them (code "no-class-gaussian").
+        UserError: There is no such class (code "unknown-class"); or the data have no labels, or
+            the model can't encode images without labels (code "no-class-gaussian").
     """
     number = class_index(label, data.card.classes)
     if model.decodes_label or not model.has_encoder or data.train.labels is None:
         raise UserError(
-            "Class Gaussians need labelled data, and a model that encodes without labels: leave "
-            "the gaussian out, or ask by label.",
+            "A class Gaussian needs labelled data and a model that encodes images without labels: "
+            "sample without a class Gaussian, or give a label to a conditional model.",
             code="no-class-gaussian",
         )
     z = encode(model, data.train) if latents is None else latents
@@ -48,8 +49,10 @@ def draw_latents(
 
 
 def gaussian_noise(seed: int) -> torch.Generator:
-    """Return the generator of a seed. All Gaussians share it, so samples change smoothly while a
-    Gaussian is moved."""
+    """Return the random number generator of a seed.
+
+    All Gaussians get the same noise, so samples change smoothly while a Gaussian is moved.
+    """
     return Noise("class", seed).generator
 
 
@@ -61,5 +64,8 @@ def sample_gaussian(
     *,
     truncation: float = 1.0,
 ) -> Images:
-    """Return n images in [-1, 1]; the same seed gives the same images."""
+    """Decode n latents of a Gaussian into images in [-1, 1].
+
+    The same seed gives the same images.
+    """
     return decode(model, draw_latents(gaussian, n, seed, truncation=truncation))

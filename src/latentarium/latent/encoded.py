@@ -1,7 +1,8 @@
 """A data set encoded by a model, and the plane on which its map is drawn.
 
-    latents     one draw from the posterior of each training image
-    plane       the latent space itself if it has two dimensions, else its principal plane
+    latents     one latent per training image, drawn from the image's posterior
+    plane       the latent space itself if it has two dimensions, otherwise the principal plane of
+                the latents
     gaussians   a Gaussian for each class
 
 A model that can't encode images without their label has a lattice of seeds in place of the plane.
@@ -32,7 +33,7 @@ from latentarium.models.inference import encode
 from latentarium.shapes import LatentSet, Points
 
 K_NEAREST = 5
-"""The distance of a latent to the data is that to its 5th nearest neighbour."""
+"""The distance of a latent to the data is its distance to the 5th nearest training latent."""
 ELLIPSE_SIGMAS = (1.0, 2.0)
 NO_LABEL, MAX_CLASS = 255, 254
 
@@ -42,13 +43,14 @@ class EncodedData:
 
     Arguments:
         model: A model in evaluation mode.
-        data: The data that it was trained on.
-        seed: Seed of the draws from posteriors, and of the lattice.
-        max_points: Number of training images on the map, a stratified subset; 0: all training
-            images, followed by all validation images.
+        data: The data that the model was trained on.
+        seed: Seed of the latents that are drawn from posteriors, and of the lattice.
+        max_points: Number of training images on the map, chosen as a stratified subset. With 0,
+            the map contains all training images, followed by all validation images.
         align_to: Returns the coordinates of the same images on another map. The plane's axes are
-            rotated and mirrored to match it. None, or a returned None: no alignment.
-        lock: A re-entrant lock, held while a value is computed and cached; None: a new one.
+            rotated and mirrored so that this map matches the other map. The map is not aligned if
+            `align_to` is None or returns None.
+        lock: A re-entrant lock, held while a value is computed and cached; None creates one.
     """
 
     def __init__(
@@ -75,27 +77,27 @@ class EncodedData:
         return self.model.has_encoder and not self.model.decodes_label
 
     def require_encoder(self) -> None:
-        """Raise UserError (code "no-encoder") if images have no latents."""
+        """Raise UserError (code "no-encoder") unless the model can encode images."""
         if not self.can_encode:
             raise UserError(
                 "This model has no encoder that works without a label, so images have no latents: "
-                "use an autoencoder or an unconditional VAE, or give a place on the lattice.",
+                "use an autoencoder or an unconditional VAE, or give a point of the lattice.",
                 code="no-encoder",
             )
 
     @cached
     def latents(self) -> LatentSet:
-        """A draw from the posterior of each training image."""
+        """One latent per training image, drawn from the image's posterior."""
         return encode(self.model, self.train, self.seed)
 
     @cached
     def held_out_latents(self) -> LatentSet:
-        """A draw from the posterior of each validation image."""
+        """One latent per validation image, drawn from the image's posterior."""
         return encode(self.model, self.data.validation, self.seed)
 
     @property
     def splits(self) -> list[Split]:
-        """The splits whose images are on the map, in the order of their numbers."""
+        """The splits whose images are on the map, in the order of the image numbers."""
         return [self.train, self.data.validation][: 1 + self._includes_held_out]
 
     @property
@@ -110,8 +112,10 @@ class EncodedData:
         return torch.cat([self.latents, self.held_out_latents])
 
     def class_numbers(self) -> np.ndarray:
-        """Return the class of each image on the map as uint8; 255 without labels, 254 for the
-        254th and all later classes."""
+        """Return the class number of each image on the map as uint8.
+
+        It is 255 without labels, and 254 for all class numbers from 254 on.
+        """
         return np.concatenate([
             np.full(len(split), NO_LABEL, np.uint8) if split.labels is None
             else split.labels.clamp_max(MAX_CLASS).numpy().astype(np.uint8)
@@ -139,14 +143,19 @@ class EncodedData:
         return plane if target is None else aligned_plane(plane, self.latents, target)
 
     def points(self, plane: Plane | None = None) -> np.ndarray:
-        """Return the coordinates of all images on the map's plane, or on another one, float32
-        (N, 2)."""
+        """Return the coordinates of all images on a plane, float32 (N, 2).
+
+        If `plane` is None, the map's own plane is used.
+        """
         with self._lock:
             return (plane or self.plane).project(self.all_latents()).float().numpy()
 
     def unproject(self, points: Tensor, plane: Plane | None = None) -> LatentSet:
-        """Return the latents of points (N, 2) of the map's plane, or of another one; for a model
-        that can't encode, of points of the lattice."""
+        """Return the latents of points (N, 2) of a plane.
+
+        If `plane` is None, the points are on the map's own plane, or on the lattice if the model
+        can't encode images.
+        """
         if plane is None and not self.can_encode:
             return self.lattice(points)
         return (plane or self.plane).unproject(points).float()
@@ -165,8 +174,10 @@ class EncodedData:
         return ClassGaussians.fit(self.latents, labels, len(names))
 
     def ellipses(self, plane: Plane | None = None) -> list[tuple[Ellipse, ...]]:
-        """Return the Gaussian of each class on the plane, at one and at two standard deviations;
-        an empty list without class Gaussians."""
+        """Return each class Gaussian on a plane, at one and at two standard deviations.
+
+        The list is empty without class Gaussians.
+        """
         with self._lock:
             gaussians = self.gaussians
             if gaussians is None:

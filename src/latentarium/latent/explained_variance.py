@@ -1,4 +1,4 @@
-"""The share of the variance of images that reconstructions explain."""
+"""The share of the images' variance that is explained by their reconstructions."""
 
 import math
 
@@ -9,14 +9,14 @@ from latentarium.models.inference import reconstruct
 
 
 def explained_variance(model: LatentModel, held_out: Split, max_images: int = 500) -> float | None:
-    """Return R^2 of the reconstructions about the mean image.
+    """Return R^2 of the reconstructions of held-out images.
 
-    It is negative if the mean image is a better reconstruction of every image.
+    It is negative if the reconstructions have a larger squared error than the mean image has.
 
     Arguments:
         model: A model with an encoder.
-        held_out: Images that it was not trained on.
-        max_images: Most images to reconstruct.
+        held_out: Images that the model was not trained on.
+        max_images: Maximum number of images to reconstruct.
 
     Returns:
         R^2, at most 1; None if the images are all equal or the reconstructions are not finite.

@@ -1,4 +1,4 @@
-"""Scores of the cells of a grid over a map, computed from coarse to fine.
+"""Gap layers: the rarity of each cell of a grid over a map, computed from coarse to fine.
 
     rarity       by all measures: 1 - level, as for a single image
     distance     rarity by the distance to the data
@@ -6,7 +6,7 @@
     doubt        rarity by the entropy of the classifier's probabilities
     stretch      rarity by the decoder's volume element
 
-Values are shares of held-out images that are less unusual: 1 is a gap.
+A rarity is the share of held-out images that are less unusual; values near 1 mark a gap.
 """
 
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ from latentarium.shapes import LatentSet, PerPoint
 
 GAP_MEASURES = ("rarity", "distance", "round_trip", "stretch", "doubt")
 STRIDES = (16, 8, 4, 2)
-"""Cells between two centres in the first passes; a last pass covers the remaining cells."""
+"""Distance in cells between the cells of one pass; a last pass covers the remaining cells."""
 MAX_HELD_OUT = 500
-"""Most held-out images for the calibration of the stretch."""
+"""Maximum number of held-out images that calibrate the stretch."""
 MAX_CACHED = 16
-"""Most grids to keep for one map."""
+"""Maximum number of grids that are cached for one map."""
 Box = tuple[float, float, float, float]
-"""Left, right, low and high end of a part of the map."""
+"""The left, right, lower and upper end of a rectangle on the map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,14 @@ LayerParts = Iterator[LayerPart]
 
 
 class GapLayers:
-    """Computes layers, and keeps the last ones.
+    """Computes gap layers, and caches the most recent ones.
 
     Arguments:
         encoded: A model's encoded data.
         decoder: The model's decoder with its scores.
         chunk_size: Latents per part.
-        stretch_chunk_size: Latents per part for the stretch, each of which takes a Jacobian.
+        stretch_chunk_size: Latents per part of a stretch layer; fewer, since each latent needs a
+            Jacobian.
     """
 
     def __init__(
@@ -73,7 +74,10 @@ class GapLayers:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The measures that this model has; none if it can't encode, "doubt" with a classifier."""
+        """The available measures.
+
+        There are none if the model can't encode, and "doubt" needs a classifier.
+        """
         if not self._encoded.can_encode:
             return ()
         has_classifier = self._decoder.classifier is not None
@@ -94,15 +98,15 @@ class GapLayers:
         """Compute a layer part by part.
 
         Arguments:
-            measure: One of `GAP_MEASURES` that the model has.
-            box: The part of the map to cover.
+            measure: One of `measures`.
+            box: The rectangle of the map to cover.
             cells: Cells per side, 2 to 128.
-            plane: The plane of the box; None: the map's own.
+            plane: The plane of the box; None: the map's own plane.
 
         Raises:
             UserError: The model can't encode (code "no-encoder") or has no such measure (code
-                "unknown-measure"), or the box is empty or too large (code "invalid-box"). All are
-                raised before the first part.
+                "unknown-measure"), or the box is empty or too large, or the number of cells is out
+                of range (code "invalid-box"). The call itself raises them, not the iteration.
         """
         self._encoded.require_encoder()
         if measure not in self.measures:
@@ -115,8 +119,8 @@ class GapLayers:
         valid = left < right and low < high and max(map(abs, box)) <= MAX_COORDINATE
         if not (valid and 2 <= cells <= 128):
             raise UserError(
-                f"The box {box} with {cells} cells a side is not valid: give left < right, low < "
-                f"high, coordinates up to {MAX_COORDINATE:g}, and 2 to 128 cells.",
+                f"The box is {box} with {cells} cells per side; it must have left < right, low < "
+                f"high, coordinates up to {MAX_COORDINATE:g}, and 2 to 128 cells per side.",
                 code="invalid-box",
             )
         plane = plane or self._encoded.plane
@@ -145,7 +149,7 @@ class GapLayers:
         self._cache[key] = table
 
     def _score_chunks(self, z: LatentSet) -> Iterator[tuple[np.ndarray, int, int]]:
-        """Yield all measures but the stretch, since a request for one is followed by others."""
+        """Yield all measures except the stretch: after one layer, users often request another."""
         done = 0
         for chunk in z.split(self.chunk_size):
             table = self._decoder.decode_scored(chunk).scores
@@ -174,8 +178,11 @@ class GapLayers:
 
 
 def coarse_to_fine(cells: int) -> np.ndarray:
-    """Return all cells of a grid as (row, column), each once: the centres of large squares, then
-    of squares half as large, and finally all remaining cells."""
+    """Return the row and column of each cell of a grid, from coarse to fine.
+
+    The cells at the centres of large squares come first, then those at the centres of squares half
+    as large, and finally all remaining cells.
+    """
     remaining = np.ones((cells, cells), bool)
     passes = []
     for stride in STRIDES:

@@ -1,11 +1,11 @@
 """Gaps: regions of the latent space that the prior covers and the encoded data does not.
 
-    distance     from z to its k-th nearest training latent; compared with the distances of
-                 held-out latents, it becomes a percentile
+    distance     from z to its k-th nearest training latent; its percentile is the share of
+                 held-out latents with a smaller distance
     density      k-nearest-neighbour estimate, log k / (N V_Z r^Z)
     round trip   |E(D(z)) - z|
     stretch      sqrt det J^T J of the decoder: volume of image space per volume of latent space
-    gap share    the share of prior draws farther from data than 99 % of held-out latents
+    gap share    the share of the prior that is farther from the data than 99 % of held-out latents
 
 References:
     A nonparametric estimate of a multivariate density function (Loftsgaarden and Quesenberry,
@@ -29,32 +29,32 @@ from latentarium.stats.intervals import Interval, bootstrap, wilson
 
 RESAMPLES = 1000
 MAX_DERIVATIVES = 1024
-"""Derivatives of images to compute at once; a bound on memory."""
+"""Maximum number of image derivatives that are computed in one batch, to limit memory."""
 
 
 def distance_to_data(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
-    """Return the distance of z to its k-th nearest latent, in units of z.
+    """Return the distance from each z to its k-th nearest latent, in units of z.
 
     The latents must not contain z itself: measure held-out latents against training latents.
 
     Raises:
-        UserError: As `nearest`.
+        UserError: See `nearest`.
     """
     return nearest(latents, z, k).distance[:, -1].contiguous()
 
 
 def percentile_among(distance: PerPoint, held_out: PerOther) -> PerPoint:
-    """Return the share of held-out values that are smaller, from 0 to 1."""
+    """Return the share of held-out values that are smaller than each value, from 0 to 1."""
     ordered = held_out.double().sort().values
     return torch.searchsorted(ordered, distance.double()).double() / len(ordered)
 
 
 def log_density(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
-    """Return the log density of the latents at z, in nats, from the ball up to the k-th nearest
-    one (Loftsgaarden and Quesenberry, 1965).
+    """Estimate the log density of the latents at z, in nats (Loftsgaarden and Quesenberry, 1965).
 
-    It ranks points well; its absolute value is inaccurate in many dimensions. Infinite if k
-    latents are equal to z.
+    The estimate uses the volume of the ball around z that reaches to the k-th nearest latent. It
+    ranks points well, but its absolute value is inaccurate in many dimensions. It is infinite if
+    k latents are equal to z.
     """
     n, dimensions = latents.shape
     log_ball = 0.5 * dimensions * math.log(math.pi) - math.lgamma(0.5 * dimensions + 1)
@@ -63,37 +63,40 @@ def log_density(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class GapShare:
-    """The share of the prior in gaps; 1 - quantile if prior and data agree."""
+    """The share of the prior that is in gaps: 1 - quantile if the prior matches the data."""
 
     share: float
     interval: Interval
-    """Over new draws from the prior and new held-out latents, which move the threshold."""
+    """95 % interval over new latents of the prior and new held-out latents, which determine the
+    threshold."""
     threshold: float
     """The distance beyond which a latent is in a gap."""
     quantile: float
+    """The share of held-out latents below the threshold."""
     n: int
+    """Number of latents of the prior."""
 
 
 def gap_share(
     distance: PerPoint, held_out: PerOther, quantile: float = 0.99, *, seed: int = 0
 ) -> GapShare:
-    """Return the share of prior draws that are farther from data than a quantile of held-out
-    latents.
+    """Return the share of the prior that is farther from the data than most held-out latents.
 
     Arguments:
-        distance: Distances of draws from the prior to the training latents.
-        held_out: Distances of held-out latents to the same latents, with the same k.
-        quantile: Share of held-out latents that are not in a gap, by definition.
+        distance: Distances from latents of the prior to the training latents.
+        held_out: Distances from held-out latents to the training latents, with the same k.
+        quantile: The share of held-out latents that, by definition, are not in a gap.
         seed: Seed of the interval.
 
     Raises:
-        UserError: A quantile outside 0 to 1, or too few latents to estimate it (code
-            "too-few-latents").
+        UserError: The quantile is not between 0 and 1, or there are too few latents to estimate
+            it (code "too-few-latents").
     """
     if not 0 < quantile < 1 or len(held_out) * (1 - quantile) < 1 or len(distance) == 0:
         raise UserError(
-            f"The {quantile} quantile can't be estimated from {len(held_out)} held-out latents "
-            f"and {len(distance)} draws: give more of them, or a smaller quantile above 0.",
+            f"The quantile {quantile} can't be estimated from {len(held_out)} held-out latents "
+            f"and {len(distance)} latents of the prior: give more latents, or a smaller quantile "
+            "above 0.",
             code="too-few-latents",
         )
     distance, held_out = distance.double(), held_out.double()
@@ -137,7 +140,7 @@ def round_trip_error(
     """Return |E(D(z)) - z|, in units of z.
 
     Arguments:
-        encode: Maps images to one latent each (the posterior's mean).
+        encode: Maps each image to one latent (the mean of its posterior).
         decode: Maps latents to images.
         z: Latents.
         batch_size: Latents per batch; it does not change the result.
@@ -158,15 +161,15 @@ def decoder_stretch(
     Its unit is (image distance / z)^Z. It is 0 where the decoder is constant in some direction.
 
     Arguments:
-        decode: Maps latents to one output each. Rows must be independent: a decoder in evaluation
-            mode, without normalization over the batch.
+        decode: Maps each latent to one output, which must not depend on the other latents of the
+            batch: use a decoder in evaluation mode, without normalization over the batch.
         z: Latents.
         batch_size: Latents per batch; it does not change the result.
     """
     stretches = []
     for part in z.detach().split(batch_size):
         columns = _columns(decode, part)
-        if columns.shape[2] < columns.shape[1]:  # fewer outputs than latents: J^T J is singular
+        if columns.shape[2] < columns.shape[1]:  # J^T J is singular
             stretches.append(torch.zeros(len(part), dtype=torch.float64, device=part.device))
             continue
         gram = columns @ columns.transpose(1, 2)
@@ -177,8 +180,8 @@ def decoder_stretch(
 def _columns(decode: Callable[[Tensor], Tensor], z: LatentSet) -> Tensor:
     """Return the columns of the Jacobian at each latent, float64 (N, Z, outputs).
 
-    Rows are independent, so a forward-mode pass takes one direction for the whole batch; several
-    directions are vectorized.
+    Outputs don't depend on other latents, so one forward-mode pass differentiates the whole batch
+    in one direction. Several directions are computed together by vmap.
     """
     directions = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
 
@@ -221,23 +224,25 @@ def quality_by_distance(
 
     Arguments:
         distance: Distance of each latent, or its percentile.
-        quality: Quality of each image, in any unit. For values 0 and 1 the interval is Wilson's,
-            else a bootstrap of the mean.
-        bins: The number of bins, with equal counts; or their edges, which allow to compare two
-            models and must include all distances. A value on an edge is in the bin above it.
+        quality: Quality of each image, in any unit. If all values are 0 or 1, the interval is
+            Wilson's, otherwise it is a bootstrap interval of the mean.
+        bins: The number of bins, which then contain equal numbers of latents; or the edges of the
+            bins, which must include all distances. Use the same edges to compare two models. A
+            value on an edge is in the bin above the edge.
         seed: Seed of the bootstrap.
 
     Returns:
         The bins that are not empty, nearest first.
 
     Raises:
-        UserError: No latents (code "too-few-latents"), or bins that are too many, not increasing
-            or do not include all distances (code "invalid-bins").
+        UserError: There are no latents (code "too-few-latents"); or the number of bins is out of
+            range, or the edges do not increase or do not include all distances (code
+            "invalid-bins").
     """
     distance, quality = distance.detach().double(), quality.detach().double()
     if len(distance) == 0:
         raise UserError(
-            "There are no latents, so there is no curve: give at least one.",
+            "There are no distances, so there is no curve: give at least one distance.",
             code="too-few-latents",
         )
     edges = _edges(distance, bins)
@@ -267,8 +272,7 @@ def _edges(distance: Tensor, bins: int | Sequence[float]) -> Tensor:
     if isinstance(bins, int):
         if not 1 <= bins <= len(distance):
             raise UserError(
-                f"{bins} bins are too many or too few for {len(distance)} latents: give 1 to "
-                f"{len(distance)}.",
+                f"bins is {bins}; it must be from 1 to {len(distance)}, the number of latents.",
                 code="invalid-bins",
             )
         shares = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
@@ -276,14 +280,16 @@ def _edges(distance: Tensor, bins: int | Sequence[float]) -> Tensor:
     edges = torch.tensor(list(bins), dtype=torch.float64)
     if len(edges) < 2 or not bool((edges.diff() > 0).all()):
         raise UserError(
-            f"The edges {edges.tolist()} are not increasing: give at least two, smallest first.",
+            f"The edges of the bins are {edges.tolist()}; give at least two edges, in increasing "
+            "order.",
             code="invalid-bins",
         )
     low, high = float(distance.min()), float(distance.max())
     if low < float(edges[0]) or high > float(edges[-1]):
         raise UserError(
-            f"Distances are between {low:.4g} and {high:.4g}, beyond the edges "
-            f"{float(edges[0]):.4g} to {float(edges[-1]):.4g}: give edges that include them all.",
+            f"The distances are from {low:.4g} to {high:.4g}, but the edges of the bins are from "
+            f"{float(edges[0]):.4g} to {float(edges[-1]):.4g}: give edges that include all "
+            "distances.",
             code="invalid-bins",
         )
     return edges

@@ -1,11 +1,11 @@
 """Draw latents from Gaussians.
 
-    class      each class has its own Gaussian, fitted to its latents
-    one        one Gaussian, fitted by maximum likelihood to all latents: if they have several
-               modes, it also covers the regions between them
+    class      the Gaussian of a class, fitted to the latents of the class
+    single     one Gaussian, fitted to all latents by maximum likelihood; if the latents have
+               several modes, the Gaussian also covers the regions between the modes
     ellipse    a Gaussian on a plane, given by its ellipse
 
-A seed gives all of them the same noise, so samples change smoothly while a Gaussian is moved.
+All Gaussians get the same noise from a seed, so samples change smoothly while a Gaussian is moved.
 """
 
 from latentarium.errors import UserError
@@ -30,13 +30,14 @@ def class_latents(
     """Draw latents from the Gaussian of a class, given by number or name.
 
     Raises:
-        UserError: No class Gaussians (code "no-class-gaussian"), or no such class (code
-            "unknown-class").
+        UserError: There are no class Gaussians (code "no-class-gaussian"), or there is no such
+            class (code "unknown-class").
     """
     encoded.require_encoder()
     if encoded.gaussians is None:
         raise UserError(
-            "There are no class Gaussians: they need labels, and two images of each class.",
+            "This map has no class Gaussians: give data with labels and at least two images of "
+            "each class.",
             code="no-class-gaussian",
         )
     gaussian = encoded.gaussians.gaussians[class_index(label, encoded.data.card.classes)]
@@ -61,13 +62,13 @@ def ellipse_latents(
     truncation: float = 1.0,
     plane: Plane | None = None,
 ) -> LatentSet:
-    """Draw latents from the Gaussian of an ellipse on a plane; they have no component off it."""
+    """Draw latents from the Gaussian of an ellipse on a plane; all of them are on the plane."""
     encoded.require_encoder()
     points = ellipse.sample(n, gaussian_noise(seed), truncation)
     return encoded.unproject(points, plane)
 
 
 def unit_noise(seed: int, n: int = NUM_SAMPLES) -> Points:
-    """Return the points that `ellipse_latents` scales, rotates and moves."""
+    """Return the standard normal points that `ellipse_latents` scales, rotates and moves."""
     unit = Ellipse(centre=(0.0, 0.0), major=1.0, minor=1.0, angle=0.0, sigmas=1.0)
     return unit.sample(n, gaussian_noise(seed))

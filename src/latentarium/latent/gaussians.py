@@ -1,12 +1,12 @@
 """Gaussians in the latent space: one for all latents, one for each class, and mixtures.
 
-    single      N(m, S) by maximum likelihood: m the mean, S = 1/n sum (z - m)(z - m)^T
+    single      N(m, S) by maximum likelihood: m is the mean, S = 1/n sum (z - m)(z - m)^T
     per class   N(m_y, S_y), fitted to the latents of each class
     mixture     sum over components of w_j N(m_j, S_j), by expectation maximization
 
-A covariance can be shrunk towards a multiple of the identity of the same trace,
-S' = (1 - s) S + s (tr S / Z) I, so that few latents or a constant dimension don't make it
-singular. All computations are in float64; draws are float32.
+A covariance can be shrunk towards a multiple of the identity with the same trace,
+S' = (1 - s) S + s (tr S / Z) I, so that it is not singular if there are few latents or if a
+dimension is constant. All computations are in float64; sampled latents are float32.
 
 References:
     A well-conditioned estimator for large-dimensional covariance matrices (Ledoit and Wolf, 2004)
@@ -51,6 +51,7 @@ class Ellipse:
     major: float
     """Half the major axis, in units of z."""
     minor: float
+    """Half the minor axis, in units of z."""
     angle: float
     """Angle from the plane's first axis to the major axis, in radians, in (-pi/2, pi/2]."""
     sigmas: float
@@ -73,7 +74,7 @@ class FittedGaussian:
     mean: LatentVector
     covariance: LatentMatrix
     n: int
-    """Number of latents that it was fitted to."""
+    """Number of latents that the Gaussian was fitted to."""
 
     def sample(self, n: int, generator: torch.Generator, truncation: float = 1.0) -> Latents:
         """Draw n latents; the truncation scales their deviation from the mean."""
@@ -90,7 +91,7 @@ class FittedGaussian:
         return -0.5 * (scaled.square().sum(0) + len(self.mean) * LOG_2PI) - half_log_det
 
     def ellipse(self, plane: Plane, sigmas: float = 2.0) -> Ellipse:
-        """Return its projection onto a plane."""
+        """Return the projection of the Gaussian onto a plane."""
         centre = plane.project(self.mean[None])[0].tolist()
         values, vectors = torch.linalg.eigh(plane.axes @ self.covariance @ plane.axes.T)
         minor, major = (sigmas * values.clamp_min(0).sqrt()).tolist()
@@ -106,9 +107,9 @@ def single_gaussian(z: LatentSet, shrinkage: float = 0.0) -> FittedGaussian:
     """Fit one Gaussian by maximum likelihood, with the given shrinkage.
 
     Raises:
-        UserError: A shrinkage outside [0, 1] (code "invalid-shrinkage"), fewer than two latents
-            (code "too-few-latents"), values that are not finite (code "not-finite"), or a singular
-            covariance (code "singular-covariance").
+        UserError: The shrinkage is outside [0, 1] (code "invalid-shrinkage"), there are fewer than
+            two latents (code "too-few-latents"), some latents are not finite (code "not-finite"),
+            or the covariance is singular (code "singular-covariance").
     """
     if not 0 <= shrinkage <= 1:
         raise UserError(
@@ -117,7 +118,7 @@ def single_gaussian(z: LatentSet, shrinkage: float = 0.0) -> FittedGaussian:
     n, dimensions = z.shape
     if n < 2:
         raise UserError(
-            f"The number of latents is {n}, and a Gaussian needs at least 2: give more.",
+            f"The number of latents is {n}; a Gaussian needs at least 2.",
             code="too-few-latents",
         )
     if not bool(z.isfinite().all()):
@@ -156,7 +157,7 @@ class ClassGaussians:
         """Fit each class by maximum likelihood, with the given shrinkage.
 
         Raises:
-            UserError: A class with fewer than two latents (code "too-few-latents"), or as
+            UserError: A class has fewer than two latents (code "too-few-latents"); see also
                 `single_gaussian`.
         """
         labels = labels.to(z.device)
@@ -164,7 +165,7 @@ class ClassGaussians:
             count = int((labels == c).sum())
             if count < 2:
                 raise UserError(
-                    f"Class {c} has {count} latents, and a Gaussian needs at least 2: give more.",
+                    f"Class {c} has {count} latents; a Gaussian needs at least 2.",
                     code="too-few-latents",
                 )
         fitted = (single_gaussian(z[labels == c], shrinkage) for c in range(num_classes))
@@ -182,7 +183,7 @@ class ClassGaussians:
         """Draw one latent from the Gaussian of each label.
 
         Raises:
-            UserError: A label without a Gaussian (code "unknown-class").
+            UserError: A label has no Gaussian (code "unknown-class").
         """
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.gaussians):
             raise UserError(
@@ -201,7 +202,7 @@ class ClassGaussians:
         return torch.stack([g.log_prob(z) for g in self.gaussians], dim=1)
 
     def ellipses(self, plane: Plane, sigmas: float = 2.0) -> tuple[Ellipse, ...]:
-        """Return each class's projection onto a plane."""
+        """Return the projection of each class's Gaussian onto a plane."""
         return tuple(g.ellipse(plane, sigmas) for g in self.gaussians)
 
 
@@ -212,7 +213,7 @@ class FittedMixture:
     weights: ClassWeights
     gaussians: tuple[FittedGaussian, ...]
     converged: bool
-    """False if the fit stopped at its limit of iterations; it is still usable."""
+    """False if the fit reached its maximum number of iterations; the mixture is still usable."""
 
     def sample(self, n: int, generator: torch.Generator) -> Latents:
         """Draw n latents."""
@@ -233,16 +234,16 @@ def mixture(
     Arguments:
         z: Latents.
         components: Number of Gaussians.
-        seed: Seed of the initialization, and of the subset.
-        max_points: Most latents to fit to; of more, a random subset is used.
+        seed: Seed of the initialization and of the random subset.
+        max_points: Maximum number of latents to fit; if there are more, a random subset is used.
 
     Raises:
-        UserError: Fewer latents than components (code "too-few-latents"), or values that are not
-            finite (code "not-finite").
+        UserError: The number of components is not between 1 and the number of latents (code
+            "too-few-latents"), or some latents are not finite (code "not-finite").
     """
     if not 1 <= components <= len(z):
         raise UserError(
-            f"components is {components}; it must be between 1 and the {len(z)} latents.",
+            f"components is {components}; it must be from 1 to {len(z)}, the number of latents.",
             code="too-few-latents",
         )
     if not bool(z.isfinite().all()):

@@ -9,9 +9,10 @@ from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, LatentSet, PerSample
 
 NUM_DRAWS = 256
-"""Draws from the prior per image, among which the initial latents are chosen."""
+"""Latents drawn from the prior, as candidates for the initial latents of an image."""
 MAX_CLASSES = 16
-"""Most classes to try for an image of unknown class: those with the nearest draws."""
+"""Maximum number of classes to try for an image of unknown class. The classes whose candidates
+are most similar to the image are tried."""
 
 
 @torch.no_grad()
@@ -20,14 +21,15 @@ def initial_latents(
 ) -> tuple[LatentSet, LabelSet | None]:
     """Choose initial latents for each image, whitened by the prior, with their classes.
 
-    The candidates are draws from the prior and, with an encoder, the posterior's mean. The nearest
-    candidate of every class comes first, then the second nearest of every class, and so on.
+    The candidates are latents drawn from the prior and, with an encoder, the mean of the
+    posterior. They are ranked by the pixel error of their decoded images. The best candidate of
+    every class comes first, then the second best of every class, and so on.
 
     Arguments:
         model: A model in evaluation mode.
         x: Images.
         choices: Classes (N, K or 1) that each image may have; None for a model without classes.
-        seed: Seed of the draws.
+        seed: Seed of the candidates.
         restarts: Initial latents per image; at least one per class is chosen, up to `MAX_CLASSES`.
     """
     numbers = torch.zeros(len(x), 1, dtype=torch.long) if choices is None else choices
@@ -40,7 +42,7 @@ def initial_latents(
         drawn[c] = model.decode(model.prior(y, draws).unwhiten(eps), y)
 
     def candidates(image: Tensor, c: int) -> tuple[Tensor, Tensor]:
-        """Return the pixel errors and the whitened latents of a class, nearest first."""
+        """Return the pixel errors and the whitened candidates of a class, smallest error first."""
         y = None if choices is None else torch.full((1,), c, device=x.device)
         whitened, images = eps, drawn[c]
         posterior = encode_or_none(model, image[None], y)
@@ -62,15 +64,15 @@ def initial_latents(
 
 
 def rows_per_image(choices: Tensor | None, restarts: int) -> int:
-    """Return the number of initial latents per image, at most."""
+    """Return the maximum number of initial latents per image."""
     return max(restarts, 0 if choices is None else min(choices.shape[1], MAX_CLASSES))
 
 
 def encode_or_none(model: LatentModel, x: Images, y: Tensor | None) -> Distribution | None:
-    """Return the posterior of images; None without an encoder."""
+    """Return the posteriors of images; None without an encoder."""
     return model.encode(x, y) if model.has_encoder else None
 
 
 def pixel_mse(images: Images, x: Tensor) -> PerSample:
-    """Return the mean squared error over pixels of each pair of images, or of all against one."""
+    """Return each image's mean squared error over pixels; x has one target per image, or one."""
     return (images - x).square().flatten(1).mean(1)

@@ -1,8 +1,8 @@
 """Interpolate between two latents of an encoded data set.
 
 linear      lerp
-spherical   slerp: keeps the norm that draws from a high-dimensional N(0, I) have
-data        through the data, along a graph of latents; for models that can encode
+spherical   slerp, which keeps the norm that is typical of a high-dimensional N(0, I)
+data        along a graph of the latents of the data, for models that can encode
 """
 
 import threading
@@ -16,13 +16,13 @@ from latentarium.latent.paths import DataGraph, lerp, slerp
 from latentarium.shapes import LatentPath, LatentVector
 
 MAX_GRAPH_LATENTS = 20_000
-"""Most latents in a graph, which is then built in half a second."""
+"""Maximum number of latents in a graph; a graph of this size is built in half a second."""
 GRAPH_NEIGHBOURS = (10, 40, 160)
-"""Neighbours of each latent; more are tried if fewer leave the graph disconnected."""
+"""Numbers of neighbours per latent, tried in this order until a path joins the two latents."""
 
 
 class Interpolator:
-    """Interpolates between latents, and keeps the graphs for it.
+    """Interpolates between latents, and caches the graphs of the data.
 
     Arguments:
         encoded: A model's encoded data.
@@ -35,7 +35,7 @@ class Interpolator:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that this model has."""
+        """The methods that are available for this model."""
         return ("linear", "spherical", "data")[: 2 + self._encoded.can_encode]
 
     @property
@@ -52,7 +52,7 @@ class Interpolator:
 
         Raises:
             UserError: The model has no such method (code "unknown-method"), or the method finds no
-                path between the two; see `lerp`, `slerp` and `DataGraph.path`.
+                path between the two latents; see `lerp`, `slerp` and `DataGraph.path`.
         """
         if method not in self.methods:
             raise UserError(
@@ -77,7 +77,7 @@ class Interpolator:
         return self._graph(largest).path(a, b, steps)
 
     def _graph(self, k: int) -> DataGraph:
-        with self._lock:  # concurrent requests share one construction
+        with self._lock:  # concurrent requests build a graph only once
             if k not in self._graphs:
                 latents = self._encoded.latents
                 order = torch.from_numpy(fixed_permutation(len(latents))[:MAX_GRAPH_LATENTS])

@@ -2,15 +2,17 @@
 
     min over eps, y of   mean (D(z, y) - x)^2 + pull * mean eps^2,      z = m_y + s_y * eps
 
-Descent starts from several latents at once: the nearest of many draws from the prior
-N(m_y, s_y^2), of each class if the model takes one, and the posterior's mean if there is an
-encoder. All of them follow Adam with a cosine schedule; the result is the best latent that any of
-them passed. The second term is the prior's and keeps |z| near that of draws. An autoencoder whose
-posterior is a point was never trained to match its prior, so there the term is left out.
+Gradient descent runs from several initial latents in parallel. To find them, many latents are
+drawn from the prior N(m_y, s_y^2), of each class if the model takes a label, and those that decode
+to the most similar images are chosen. With an encoder, the mean of the posterior is a candidate
+too. All searches use Adam with a cosine schedule, and the result is the best latent of any search
+at any step. The second term is a penalty that keeps |eps| near the norm that is typical of the
+prior. It is left out for an autoencoder whose posterior is a point, since such a model was not
+trained to match its prior.
 
 References:
     Generative visual manipulation on the natural image manifold (Zhu et al., 2016),
-    https://arxiv.org/abs/1609.03552: descent from a predicted start
+    https://arxiv.org/abs/1609.03552: descent from a predicted latent
     Inverting the generator of a generative adversarial network (Creswell and Bharath, 2018),
     https://arxiv.org/abs/1611.05644: descent with the prior's log density
     Precise recovery of latent vectors from generative adversarial networks (Lipton and Tripathi,
@@ -41,7 +43,7 @@ from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, Latents, LatentSet, PerPoint, PerSample
 
 MAX_ROWS = 256
-"""Most latents that `invert` optimizes in one batch, over all images and restarts."""
+"""Maximum number of latents that `invert` optimizes in one batch, over all images and restarts."""
 RESTARTS = 8
 STEPS = 150
 PATIENCE = 30
@@ -52,18 +54,18 @@ MIN_GAIN = 1e-5
 
 @dataclass(frozen=True, kw_only=True)
 class Inversion:
-    """The latents found for some images, at the end or up to a step."""
+    """The best latents of a batch of images, found up to a step."""
 
     z: LatentSet
     label: LabelSet | None
-    """The class of each; None for a model that takes none."""
+    """The class of each image; None for a model that takes no label."""
     image: Images
     """The decoded latents, in [-1, 1]."""
     error: PerPoint
     """Mean squared error over pixels in [-1, 1]."""
     length_percentile: PerPoint
-    """The share of draws from the prior with a smaller |eps|: near 0 or 1 the latent is unlikely
-    under the prior. nan for an autoencoder whose posterior is a point."""
+    """The share of the prior with a smaller |eps|: if it is near 0 or 1, the latent is unlikely
+    under the prior. It is nan for an autoencoder whose posterior is a point."""
     step: int
 
 
@@ -71,13 +73,13 @@ class InversionOptions(TypedDict, total=False):
     """Options of a search; the defaults are those of `invert_iter`."""
 
     seed: int
-    """Seed of the draws from the prior."""
+    """Seed of the latents that are drawn from the prior."""
     restarts: int
     """Initial latents per image; at least one per class if all classes are tried."""
     steps: int
-    """Most steps."""
+    """Maximum number of steps."""
     pull: float
-    """Weight of the prior."""
+    """Weight of the penalty on |eps|."""
     rate: float
     """Initial learning rate, in standard deviations of the prior."""
 
@@ -88,18 +90,18 @@ def invert(
     label: object = None,
     **options: Unpack[InversionOptions],
 ) -> Inversion:
-    """Find the latents that decode to images, batch by batch.
+    """Find latents that decode to the given images, batch by batch.
 
     Arguments:
         model: Any model.
         images: (N, C, H, W), float in [-1, 1] or uint8.
-        label: For a model that takes labels: a class for all images, or one for each; None: the
-            best of all classes.
+        label: For a model that takes labels: one class for all images, or a sequence with the
+            class of each image. None: all classes are tried, and the best is kept.
         options: See `InversionOptions`.
 
     Raises:
-        UserError: Images of another shape (code "shape-mismatch") or with values outside [-1, 1]
-            (code "out-of-range"), a label that the model can't take, or invalid options (code
+        UserError: The images have a wrong shape (code "shape-mismatch") or values outside [-1, 1]
+            (code "out-of-range"), the model can't take the label, or the options are invalid (code
             "invalid-options").
     """
     x = _checked_images(model, images)
@@ -139,7 +141,7 @@ def invert_iter(
     The model's mode and gradients are left unchanged.
 
     Raises:
-        UserError: As `invert`.
+        UserError: See `invert`.
     """
     x = _checked_images(model, images).to(model.device)
     choices = _class_choices(model, label, len(x))
@@ -200,7 +202,7 @@ class _Candidate(NamedTuple):
 
     def inversion(self, x: Images, matches_prior: bool, step: int) -> Inversion:
         """Return the candidate as a result."""
-        square = self.eps.double().square().sum(1)  # chi-squared for draws from the prior
+        square = self.eps.double().square().sum(1)  # chi-squared under the prior
         half = torch.full_like(square, self.eps.shape[1] / 2)
         percentile = torch.special.gammainc(half, square / 2)
         unknown = torch.full_like(half, torch.nan)
@@ -217,8 +219,8 @@ class _Candidate(NamedTuple):
 def _evaluate(
     model: LatentModel, x: Images, eps: LatentSet, y: Tensor | None, pull: float
 ) -> _Candidate:
-    """Decode all latents, store the gradients of their losses in `eps.grad`, and pick each image's
-    best; the latents of one image are adjacent rows."""
+    """Decode all latents, store the gradients of their losses in `eps.grad`, and return the best
+    latent of each image. The latents of one image are adjacent rows."""
     restarts = len(eps) // len(x)
     with torch.enable_grad():
         z = model.prior(y, len(eps)).unwhiten(eps)
@@ -233,7 +235,8 @@ def _evaluate(
 
 
 def _class_choices(model: LatentModel, label: object, n: int) -> Tensor | None:
-    """Return the classes (N, K or 1) that each image may have; None for a model without."""
+    """Return the classes (N, K or 1) that each image may have; None for a model that takes no
+    label."""
     if label is None and model.takes_label:
         return torch.arange(model.num_classes).expand(n, -1)
     labels = resolve_labels(label, n, model.classes, model.takes_label, Noise("unused"))
@@ -257,7 +260,7 @@ def _checked_images(model: LatentModel, images: Tensor | np.ndarray) -> Tensor:
         )
     if not bool((x.abs() <= 1).all()):  # false for nan too
         raise UserError(
-            "Some pixels are not finite or outside [-1, 1]: scale them, or give uint8.",
+            "Some pixels are not finite or outside [-1, 1]: scale them to [-1, 1], or give uint8.",
             code="out-of-range",
         )
     return x

@@ -1,4 +1,4 @@
-"""The inversion errors of held-out images, to compare the error of another image with."""
+"""Inversion errors of held-out images, as a reference for the error of another image."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from latentarium.models.base import LatentModel
 from latentarium.shapes import PerPoint
 
 BATCH_SIZE = 4
-"""Images to invert at once; few, so that a step is short."""
+"""Images to invert in one batch; the batch is small so that a step is short."""
 
 
 class InversionBaseline:
@@ -20,7 +20,7 @@ class InversionBaseline:
 
     Arguments:
         model: Any model.
-        held_out: Images that it was not trained on.
+        held_out: Images that the model was not trained on.
         num_images: Number of images to invert.
     """
 
@@ -31,7 +31,7 @@ class InversionBaseline:
         """Mean squared pixel errors in [-1, 1]; None until `measure` has ended."""
 
     def measure(self) -> Iterator[float]:
-        """Invert the images, and yield the share of the work that is done after each step."""
+        """Invert the images, and after each step yield the share of the work that is done."""
         errors: list[PerPoint] = []
         parts = scattered(self._held_out, self.num_images).images.split(BATCH_SIZE)
         for done, part in enumerate(parts):
@@ -43,9 +43,9 @@ class InversionBaseline:
         self.errors = torch.cat(errors)
 
     def share_not_better(self, error: PerPoint) -> float:
-        """Return the share of held-out images whose error is at least this one (1,).
+        """Return the share of held-out images whose error is at least as large as this one (1,).
 
-        `measure` must have ended.
+        `measure` must have ended before.
         """
         assert self.errors is not None, "measure() has not ended"
         return 1 - float(percentile_among(error, self.errors))

@@ -36,8 +36,8 @@ class LatentMap:
 
     A model that can't encode images without their label (a GAN, a conditional VAE) has a lattice
     of seeds in place of the plane: `decode`, `decode_at`, `interpolate` and `invert` work, and
-    what needs the latents of images raises UserError (code "no-encoder"). Everything is computed
-    when it is first needed. Threads may share a map.
+    methods that need the latents of images raise UserError (code "no-encoder"). Everything is
+    computed when it is first needed. Threads may share a map.
 
     Images are accepted as uint8 or as floats in [-1, 1], tensors or arrays (N, C, H, W); decoded
     images are floats in [-1, 1]. `plane` arguments take a `Plane`, or the name of a plane through
@@ -48,10 +48,10 @@ class LatentMap:
 
     Arguments:
         model: A model in evaluation mode.
-        data: The data that it was trained on.
-        seed: Seed of the draws from posteriors, and of the lattice.
-        max_points: Training images on the map, a stratified subset; 0: all training images,
-            followed by all validation images.
+        data: The data that the model was trained on.
+        seed: Seed of the latents that are drawn from posteriors, and of the lattice.
+        max_points: Number of training images on the map, chosen as a stratified subset. With 0,
+            the map contains all training images, followed by all validation images.
         align_to: See `EncodedData`.
         classifier: A classifier of such images, which measures doubt; None: the one that ships
             with the package, if it was trained on these data.
@@ -93,14 +93,15 @@ class LatentMap:
 
         Arguments:
             run: A run, or its folder.
-            data: The data, or where they are now; None: the source that the run was trained on.
-            step: The step of one of the run's snapshots, whose map is aligned with those of the
-                others; None: the final weights.
+            data: The data, or their new source if they have moved; None: the source that the run
+                was trained on.
+            step: The step of a snapshot to open, whose map is aligned with the maps of the run's
+                other snapshots; None: the final weights.
             seed: As for `LatentMap`.
 
         Raises:
-            UserError: The folder is not a run or has no such snapshot, or the data are not those
-                that it was trained on.
+            UserError: The folder is not a run, the run has no such snapshot (code "no-snapshot"),
+                or the data differ from those that the run was trained on.
         """
         run = run if isinstance(run, Run) else Run(run)
         loaded = data if isinstance(data, Data) else run.load_data(data)
@@ -119,7 +120,7 @@ class LatentMap:
 
     @property
     def latents(self) -> LatentSet:
-        """A draw from the posterior of each training image on the map."""
+        """One latent per training image on the map, drawn from the image's posterior."""
         return self.encoded.latents
 
     def image(self, number: int) -> Tensor | None:
@@ -128,13 +129,15 @@ class LatentMap:
 
     @property
     def plane(self) -> Plane:
-        """The plane of the map: the latent space if it has two dimensions, else the principal
-        plane of the latents."""
+        """The plane of the map: the latent space if it has two dimensions, otherwise the
+        principal plane of the latents."""
         return self.encoded.plane
 
     def points(self, plane: Plane | str | None = None) -> np.ndarray:
-        """Return the coordinates of all images on the map, float32 (N, 2):
-        training images, then validation images."""
+        """Return the coordinates of all images on the map, float32 (N, 2).
+
+        Training images come first, then validation images.
+        """
         return self.encoded.points(self._plane(plane))
 
     @property
@@ -153,7 +156,7 @@ class LatentMap:
 
     def named_plane(self, name: str) -> Plane:
         """Return the plane through three images or class means, such as "i17_c3_i40"; "" is the
-        map's own."""
+        map's own plane."""
         return named_plane(self.encoded, name)
 
     def named_latent(self, name: str, plane: Plane | str | None = None) -> LatentVector:
@@ -170,11 +173,11 @@ class LatentMap:
 
         Arguments:
             z: The latents.
-            label: For a model whose decoder sees it, one for all or one for each, as for
-                `LatentModel.sample`.
+            label: For a model whose decoder takes a label: one label for all latents, or a
+                sequence with the label of each latent; see `LatentModel.sample`.
 
         Raises:
-            UserError: A label is missing (code "label-required"), or given to a model that takes
+            UserError: A label is missing (code "label-missing"), or given to a model that takes
                 none (code "label-not-taken").
         """
         z = torch.as_tensor(z)
@@ -194,15 +197,18 @@ class LatentMap:
         Arguments:
             x, y: Coordinates on the plane.
             label: As for `decode`.
-            plane: The plane.
-            seeds: Take a point of the lattice of seeds, which every model has.
+            plane: The plane of the point.
+            seeds: If true, the point is on the lattice of seeds, which every model has.
         """
         point = torch.tensor([[x, y]], dtype=torch.float32).double()
         z = self.encoded.lattice(point) if seeds else self.unproject(point, plane)
         return to_float(to_uint8(self.decode(z, label)))
 
     def unproject(self, points: Tensor, plane: Plane | str | None = None) -> LatentSet:
-        """Return the latents of points (N, 2) of a plane; without an encoder, of the lattice."""
+        """Return the latents of points (N, 2) of a plane.
+
+        If the model can't encode images, the points are on the lattice.
+        """
         return self.encoded.unproject(points, self._plane(plane))
 
     def encode(self, images: Tensor | np.ndarray) -> LatentSet:
@@ -240,7 +246,8 @@ class LatentMap:
     ) -> LatentSet:
         """Draw latents from the Gaussian of a class, given by number or name.
 
-        The truncation scales their deviation from the mean. All Gaussians share their noise.
+        The truncation scales their deviation from the mean. All Gaussians get the same noise from
+        a seed.
         """
         return gaussian_samples.class_latents(self.encoded, label, n, seed, truncation=truncation)
 
@@ -289,11 +296,11 @@ class LatentMap:
         """Return the latents on a path from a to b, both included.
 
         Arguments:
-            a, b: Latents, or names as of `named_latent`.
+            a, b: Latents, or names that `named_latent` accepts.
             steps: Number of latents.
-            method: "linear"; "spherical", which keeps the norm of draws from N(0, I); or "data",
-                along a graph of the nearest latents.
-            plane: The plane of named points.
+            method: "linear"; "spherical", which keeps the norm that is typical of N(0, I); or
+                "data", along a graph of the nearest latents.
+            plane: The plane of points that are given by name.
 
         Raises:
             UserError: See `Interpolator.path` and `named_latent`.
@@ -307,7 +314,7 @@ class LatentMap:
 
     @property
     def classifier(self) -> ImageClassifier | None:
-        """The classifier that measures doubt; None if there is none for these data."""
+        """The classifier that measures doubt; None if no classifier knows these data."""
         return self.decoder.classifier
 
     @property
@@ -330,12 +337,14 @@ class LatentMap:
 
     @cached
     def explained_variance(self) -> float | None:
-        """R^2 of the reconstructions of held-out images; None without an encoder, or if it is not
-        finite."""
+        """R^2 of the reconstructions of held-out images.
+
+        It is None if the model can't encode images, or if R^2 is not finite.
+        """
         return explained_variance(self.model, self.data.validation) if self.can_encode else None
 
     def prepare(self) -> None:
-        """Compute what the first decoding would wait for."""
+        """Compute everything that decoding and scoring need, so that the first call is fast."""
         with self.lock:
             if self.can_encode:
                 self.points()

@@ -1,11 +1,11 @@
 """A lattice of seeds: a plane of latents for models that can't encode images.
 
-At integer coordinates z is a draw from N(0, I). In between, the four surrounding draws are blended
-with weights whose squares sum to one, so that z is distributed as N(0, I) everywhere.
+At integer coordinates, z is drawn from N(0, I). In between, the four surrounding latents are
+blended with weights whose squares sum to one, so that z is distributed as N(0, I) everywhere.
 
 References:
-    Alias-free generative adversarial networks (Karras et al., 2021): the visualizer's lattice,
-    here with weights that keep the variance
+    Alias-free generative adversarial networks (Karras et al., 2021): the lattice of its
+    visualizer, here with weights that keep the variance
 """
 
 import torch
@@ -20,7 +20,7 @@ def seed_lattice(points: Tensor, latent_dim: int, seed: int) -> LatentSet:
 
     Arguments:
         points: Coordinates (N, 2).
-        latent_dim: Size of a latent. Models of one size share their lattice.
+        latent_dim: Size of a latent. Models with latents of the same size have the same lattice.
         seed: Seed of the lattice.
     """
     corner = points.floor()

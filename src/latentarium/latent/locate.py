@@ -26,11 +26,12 @@ class Location:
     z: LatentSet
     """(1, Z), the posterior's mean."""
     point: tuple[float, float]
-    """Its coordinates on the plane."""
+    """Coordinates of z on the plane."""
     distance_to_plane: float
     """Distance of z from the plane, in units of z."""
     ellipses: tuple[Ellipse, ...]
-    """The posterior on the plane, at one and two standard deviations; empty for a point."""
+    """The posterior on the plane, at one and two standard deviations; empty if the posterior
+    is a point."""
     reconstruction: Pixels
     error: float
     """Mean over pixels of (reconstruction - image)^2, both in [-1, 1]."""
@@ -51,9 +52,10 @@ def locate(
 
     Arguments:
         encoded: A model's encoded data.
-        decode_scored: Decodes latents, and scores the result as reconstructions of the images.
+        decode_scored: Decodes latents, and scores the decoded images as reconstructions of the
+            given images.
         x: One image (1, C, H, W), in [-1, 1].
-        plane: The plane.
+        plane: The plane of the map.
     """
     with torch.no_grad():
         posterior = encoded.model.encode(x.to(encoded.model.device))

@@ -1,10 +1,11 @@
-"""Names for latents, and for planes through three of them.
+"""Names for latents, and for planes through three latents.
 
     i17         the latent of image 17 of the map
     c3          the mean latent of class 3
     0.5,-1.25   a point of the map, or of the lattice of a model that can't encode
 
-A plane is named by three images or classes: i17_c3_i40. The empty name is the map's own plane.
+A plane is named by three images or classes: i17_c3_i40. The empty name means
+the map's own plane.
 """
 
 import re
@@ -17,22 +18,23 @@ from latentarium.latent.planes import MAX_COORDINATE, Plane, anchor_plane
 from latentarium.shapes import LatentVector
 
 MAX_NAME = 100
-"""Most characters of a name."""
+"""Maximum number of characters of a name."""
 NUMBERED = re.compile(r"([ic])(\d{1,12})")
 
 
 def named_latent(encoded: EncodedData, name: str, plane: Plane | None = None) -> LatentVector:
-    """Return the latent of a name, float32.
+    """Return the latent that a name refers to, float32.
 
     Arguments:
         encoded: A model's encoded data.
-        name: As above.
-        plane: The plane of a point; None: the map's own.
+        name: A name as described in this module.
+        plane: The plane of a point; None: the map's own plane.
 
     Raises:
-        UserError: Not a name (code "invalid-name"), no such image or class (codes "unknown-image"
-            and "unknown-class"), a point that is not finite (code "out-of-range"), or an image or
-            class of a model that can't encode (code "no-encoder").
+        UserError: The name is invalid (code "invalid-name"), there is no such image or class
+            (codes "unknown-image" and "unknown-class"), a coordinate is not finite or too large
+            (code "out-of-range"), or an image or a class is named and the model can't encode (code
+            "no-encoder").
     """
     match = NUMBERED.fullmatch(name)
     if match is None:
@@ -50,17 +52,18 @@ def named_latent(encoded: EncodedData, name: str, plane: Plane | None = None) ->
     num_classes = 0 if gaussians is None else len(gaussians.gaussians)
     if gaussians is None or number >= num_classes:
         raise UserError(
-            f"There is no class {number}: the number of classes here is {num_classes}.",
+            f"There is no class {number}: this map has {num_classes} classes, numbered from 0.",
             code="unknown-class",
         )
     return gaussians.gaussians[number].mean.float()
 
 
 def named_plane(encoded: EncodedData, name: str) -> Plane:
-    """Return the plane of a name.
+    """Return the plane that a name refers to.
 
     Raises:
-        UserError: As `named_latent`, or anchors on one line (code "collinear-anchors").
+        UserError: See `named_latent`; or the three latents are on one line (code
+            "collinear-anchors").
     """
     encoded.require_encoder()
     if not name:
@@ -87,8 +90,8 @@ def _point(encoded: EncodedData, name: str, plane: Plane | None) -> LatentVector
         ) from None
     if not max(abs(x), abs(y)) <= MAX_COORDINATE:  # true for nan too
         raise UserError(
-            f"The point {name[:MAX_NAME]} is not finite or too far out: coordinates go up to "
-            f"{MAX_COORDINATE:g}.",
+            f"The point is {name[:MAX_NAME]}; its coordinates must be between "
+            f"{-MAX_COORDINATE:g} and {MAX_COORDINATE:g}.",
             code="out-of-range",
         )
     return encoded.unproject(torch.tensor([[x, y]]).double(), plane)[0].float()

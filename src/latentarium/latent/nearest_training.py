@@ -1,4 +1,4 @@
-"""Find the nearest training image of each image, to recognize copies.
+"""Find the nearest training image of each image, to detect copies.
 
 Distances are Euclidean between pixels in [-1, 1], as in `metrics.memorization`. They are compared
 with the distances of held-out images to their nearest training image.
@@ -15,7 +15,7 @@ from latentarium.metrics.memorization import nearest_images, pixel_distances
 from latentarium.shapes import Images, LabelSet, PerPoint
 
 MAX_HELD_OUT = 1000
-"""Most held-out images to compare with."""
+"""Maximum number of held-out images to compare with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +25,14 @@ class NearestTraining:
     number: LabelSet
     distance: PerPoint
     nearer: PerPoint
-    """The share of held-out images that are nearer to a training image."""
+    """The share of held-out images with a smaller distance to their nearest training image."""
 
 
 class CopyCheck:
     """Finds nearest training images.
 
     Arguments:
-        data: The data that models were trained on.
+        data: The data that the models were trained on.
     """
 
     def __init__(self, data: Data) -> None:

@@ -25,17 +25,18 @@ class Neighbours:
     distance: NeighbourDistances
     """Euclidean, in units of z, float64."""
     index: NeighbourIndices
-    """Rows of the latents."""
+    """Row numbers of the neighbours."""
 
 
 def nearest(latents: OtherLatentSet, query: LatentSet, k: int = 5) -> Neighbours:
-    """Return the k nearest latents of each query, exactly, without a table of all distances.
+    """Return the k nearest latents of each query.
 
-    A query that is itself among the latents is its own nearest, at distance 0.
+    The search is exact, and does not store the distances of all pairs. A query that is itself
+    among the latents is its own nearest neighbour, at distance 0.
 
     Raises:
-        UserError: k is not between 1 and the number of latents (code "too-few-latents"), or values
-            are not finite (code "not-finite").
+        UserError: k is not between 1 and the number of latents (code "too-few-latents"), or some
+            latents are not finite (code "not-finite").
     """
     require_neighbours(latents, k)
     _require_finite(query)
@@ -55,7 +56,7 @@ def knn_accuracy(
     interval over the test latents. Ties go to the smaller label.
 
     Raises:
-        UserError: As `nearest`.
+        UserError: See `nearest`.
     """
     require_neighbours(train_z, k)
     require_neighbours(test_z, 1)
@@ -77,7 +78,7 @@ def require_neighbours(latents: LatentSet, k: int) -> None:
     """Raise UserError unless k neighbours can be found among the latents."""
     if not 1 <= k <= len(latents):
         raise UserError(
-            f"k is {k}, and there are {len(latents)} latents: give 1 to {len(latents)}.",
+            f"k is {k}; it must be from 1 to {len(latents)}, the number of latents.",
             code="too-few-latents",
         )
     _require_finite(latents)

@@ -2,7 +2,7 @@
 
     lerp           (1 - t) a + t b
     slerp          rotates from a's direction to b's at a constant rate; the norm changes linearly
-    data graph     the shortest path in the graph that joins each latent to its k nearest
+    data graph     the shortest path in the graph that joins each latent to its k nearest latents
 
 References:
     Animating rotation with quaternion curves (Shoemake, 1985)
@@ -20,14 +20,14 @@ from latentarium.latent.neighbours import nearest, require_neighbours
 from latentarium.shapes import LatentPath, LatentSet, LatentVector
 
 PARALLEL = 1e-6
-"""Angle, in radians, below which rotating and going straight are equal up to rounding."""
+"""Angle, in radians, below which slerp and lerp are equal up to rounding."""
 
 
 def lerp(a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
     """Interpolate linearly, both ends included.
 
     Raises:
-        UserError: Fewer than two steps (code "too-few-steps").
+        UserError: There are fewer than two steps (code "too-few-steps").
     """
     t = _times(steps, a)
     return (1 - t) * a + t * b
@@ -36,19 +36,19 @@ def lerp(a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
 def slerp(a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
     """Interpolate spherically (Shoemake, 1985), both ends included.
 
-    Between latents of one norm the path keeps that norm, as draws from a high-dimensional N(0, I)
-    do. Near-parallel latents are interpolated linearly.
+    If both latents have the same norm, so do all latents on the path. Nearly parallel latents are
+    interpolated linearly.
 
     Raises:
-        UserError: A latent of norm zero (code "zero-latent"), opposite latents, between which no
-            arc is the shortest (code "opposite-latents"), or fewer than two steps (code
-            "too-few-steps").
+        UserError: A latent has norm zero (code "zero-latent"), the latents are opposite, so that
+            there is no unique shortest arc (code "opposite-latents"), or there are fewer than two
+            steps (code "too-few-steps").
     """
     t = _times(steps, a)
     norm_a, norm_b = float(a.double().norm()), float(b.double().norm())
     if norm_a == 0 or norm_b == 0:
         raise UserError(
-            "A latent of norm zero has no direction to rotate from: use linear interpolation.",
+            "A latent has norm zero and therefore no direction: use linear interpolation.",
             code="zero-latent",
         )
     u, v = a.double() / norm_a, b.double() / norm_b
@@ -70,15 +70,15 @@ def slerp(a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
 
 
 class DataGraph:
-    """A graph that joins each latent to its k nearest, for many paths through the same data.
+    """A graph that joins each latent to its k nearest latents, for many paths.
 
     Arguments:
         latents: Encoded data.
         k: Neighbours of each latent.
 
     Raises:
-        UserError: k is not below the number of latents (code "too-few-latents"), or values are not
-            finite (code "not-finite").
+        UserError: k is not below the number of latents (code "too-few-latents"), or some latents
+            are not finite (code "not-finite").
     """
 
     def __init__(self, latents: LatentSet, k: int = 10) -> None:
@@ -91,12 +91,13 @@ class DataGraph:
         self._edges = _edge_list(rows, neighbours.index, neighbours.distance)
 
     def path(self, a: LatentVector, b: LatentVector, steps: int = 16) -> LatentPath:
-        """Return the shortest path from a to b, both joined to their k nearest latents, in steps
-        of equal length (Tenenbaum et al., 2000).
+        """Return the shortest path from a to b in steps of equal length (Tenenbaum et al., 2000).
+
+        Both ends are joined to their k nearest latents in the graph.
 
         Raises:
-            UserError: No path joins the two (code "no-path"), or fewer than two steps (code
-                "too-few-steps").
+            UserError: No path joins the two latents (code "no-path"), or there are fewer than two
+                steps (code "too-few-steps").
         """
         _times(steps, a)
         n = len(self.latents)
@@ -125,7 +126,7 @@ class DataGraph:
 def through_data(
     a: LatentVector, b: LatentVector, latents: LatentSet, *, steps: int = 16, k: int = 10
 ) -> LatentPath:
-    """Return one path through data; see `DataGraph`, which is built once for many paths."""
+    """Return one path through data. For many paths, use a `DataGraph`, which is built once."""
     return DataGraph(latents, k).path(a, b, steps)
 
 
@@ -147,7 +148,5 @@ def _resample(corners: Tensor, steps: int) -> Tensor:
 
 def _times(steps: int, a: Tensor) -> Tensor:
     if steps < 2:
-        raise UserError(
-            f"steps is {steps}, and a path has two ends: give at least 2.", code="too-few-steps"
-        )
+        raise UserError(f"steps is {steps}; it must be at least 2.", code="too-few-steps")
     return torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)[:, None]

@@ -27,12 +27,12 @@ from latentarium.shapes import (
 )
 
 MAX_COORDINATE = 1e6
-"""Largest coordinate of a point on a map: beyond it, networks overflow."""
+"""Largest coordinate of a point on a map; beyond it, networks overflow."""
 SHRINKAGE = 1e-3
 """Share of the average variance that is added to the within-class covariance, so that constant
 dimensions don't make it singular."""
 MIN_SINE = 1e-6
-"""Sine of the angle between two directions, below which they are taken as parallel."""
+"""If the sine of the angle between two directions is smaller, they count as parallel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Plane:
     """The share of the latents' variance within the plane."""
 
     def project(self, z: LatentSet) -> Points:
-        """Return the coordinates of the nearest points of the plane, in units of z."""
+        """Return the coordinates of each latent's projection onto the plane, in units of z."""
         return (z.detach().cpu().double() - self.origin) @ self.axes.T
 
     def unproject(self, points: Points) -> LatentSet:
@@ -63,8 +63,8 @@ def principal_plane(z: LatentSet) -> Plane:
     """Return the plane of largest variance through the mean (Pearson, 1901).
 
     Raises:
-        UserError: Fewer than two dimensions or three latents (code "too-few-latents"), or latents
-            that are not finite or all equal (code "degenerate-latents").
+        UserError: There are fewer than three latents, or fewer than two dimensions (code
+            "too-few-latents"); or latents are not finite or all equal (code "degenerate-latents").
     """
     _require_spread(z)
     pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(z.detach().cpu().double().numpy())
@@ -74,11 +74,12 @@ def principal_plane(z: LatentSet) -> Plane:
 def linear_discriminant_plane(z: LatentSet, labels: LabelSet) -> Plane:
     """Return the plane through the mean that separates the classes best (Fisher, 1936).
 
-    It maximizes the variance between classes relative to that within. With two classes, the second
-    axis is the direction of largest variance orthogonal to the first.
+    It maximizes the variance between classes relative to the variance within classes. With two
+    classes, the second axis is the direction of largest variance orthogonal to the first.
 
     Raises:
-        UserError: As `principal_plane`, or fewer than two classes (code "too-few-classes").
+        UserError: See `principal_plane`; or there are fewer than two classes (code
+            "too-few-classes").
     """
     _require_spread(z)
     latents = z.detach().cpu().double()
@@ -101,8 +102,9 @@ def linear_discriminant_plane(z: LatentSet, labels: LabelSet) -> Plane:
 
 
 def aligned_plane(plane: Plane, z: LatentSet, target: Points) -> Plane:
-    """Rotate and mirror a plane's axes so that the latents' map is as near as possible to another
-    map of the same images (orthogonal Procrustes; Schönemann, 1966). Distances on the map do not
+    """Rotate and mirror a plane's axes so that the map matches another map of the same images.
+
+    This is the orthogonal Procrustes problem (Schönemann, 1966). Distances on the map do not
     change.
 
     Arguments:
@@ -117,21 +119,23 @@ def aligned_plane(plane: Plane, z: LatentSet, target: Points) -> Plane:
 
 
 def anchor_plane(z: LatentSet, anchors: OtherLatentSet) -> Plane:
-    """Return the plane through three latents: the first is its origin, the second is on its first
-    axis, and the second axis is the rest of the direction to the third (Gram-Schmidt).
+    """Return the plane through three latents, the anchors.
+
+    The first anchor is the origin, and the first axis points to the second anchor. The second axis
+    is the component of the direction to the third anchor that is orthogonal to the first axis.
 
     Arguments:
-        z: The latents whose share of variance the plane states.
+        z: The latents for which `Plane.variance_share` is computed.
         anchors: Three latents.
 
     Raises:
-        UserError: As `principal_plane`, not three finite anchors (code "invalid-anchors"), or
-            anchors on one line (code "collinear-anchors").
+        UserError: See `principal_plane`; or the anchors are not three finite latents (code
+            "invalid-anchors") or are on one line (code "collinear-anchors").
     """
     _require_spread(z)
     if len(anchors) != 3 or not bool(anchors.isfinite().all()):
         raise UserError(
-            f"{len(anchors)} anchors are given, or some are not finite: give three finite ones.",
+            f"{len(anchors)} anchors are given; they must be exactly three finite latents.",
             code="invalid-anchors",
         )
     anchors = anchors.detach().cpu().double()
@@ -148,8 +152,10 @@ def anchor_plane(z: LatentSet, anchors: OtherLatentSet) -> Plane:
 
 
 def _plane(z: LatentSet, directions: Tensor, origin: Tensor | None = None) -> Plane:
-    """Orthonormalize directions (2, Z), keeping the first one's; the default origin is the
-    latents' mean."""
+    """Return the plane spanned by two directions (2, Z); the first is that of the first axis.
+
+    The default origin is the mean of the latents.
+    """
     q, r = torch.linalg.qr(directions.T)
     axes = (q * r.diagonal().sign()).T
     latents = z.detach().cpu().double()
@@ -170,6 +176,6 @@ def _require_spread(z: LatentSet) -> None:
         )
     if not bool(z.isfinite().all()) or bool((z == z[0]).all()):
         raise UserError(
-            "Some latents are not finite, or all are equal: check the model's weights.",
+            "Some latents are not finite, or all latents are equal: check the model's weights.",
             code="degenerate-latents",
         )

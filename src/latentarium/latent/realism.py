@@ -1,4 +1,4 @@
-"""Score images by their distance to real images, for models without an encoder."""
+"""Score images by their distance to training images, for models without an encoder."""
 
 import threading
 from weakref import WeakValueDictionary
@@ -18,13 +18,13 @@ from latentarium.shapes import LabelSet, PerPoint, Pixels
 
 
 class RealismScorer:
-    """Distances of images to real images, in a feature space.
+    """Measures the distance of images to training images in a feature space.
 
     Arguments:
-        data: Real images.
+        data: The data that the model was trained on.
         classifier: A classifier of such images. If it is an `Extractor`, it extracts the features,
-            else random convolutions do.
-        max_real: Most training images to compare with.
+            otherwise random convolutions extract them.
+        max_real: Maximum number of training images to compare with.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class RealismScorer:
         return Scores(values=values, nearest=nearest, probabilities=probabilities)
 
     def distance(self, images: Pixels) -> tuple[PerPoint, LabelSet]:
-        """Return the distance of each image's features to those of its 5th nearest real image, and
-        the number of the nearest one."""
+        """Return the distance of each image's features to those of its 5th nearest training image,
+        and the number of the nearest training image."""
         features = self.extractor.features(images).double().numpy()
         distance, index = self._index.kneighbors(features)
         nearest = self._numbers[torch.from_numpy(index[:, 0])]
@@ -71,7 +71,7 @@ _scorers: "WeakValueDictionary[tuple[str, int], RealismScorer]" = WeakValueDicti
 
 def realism_scorer(data: Data, classifier: ImageClassifier | None) -> RealismScorer:
     """Return the scorer of these images and this classifier, shared by all models that use it."""
-    key = (data.card.fingerprint, id(classifier))  # a scorer in the table keeps its classifier
+    key = (data.card.fingerprint, id(classifier))  # a cached scorer keeps its classifier
     scorer = _scorers.get(key)
     if scorer is None:
         scorer = _scorers[key] = RealismScorer(data, classifier)

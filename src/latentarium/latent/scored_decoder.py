@@ -1,4 +1,4 @@
-"""Decode latents, and score the images by how unusual they are among held-out images."""
+"""Decode latents, and score how unusual the images are compared with held-out images."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -50,7 +50,7 @@ class ScoredDecoder:
 
     @cached
     def classifier(self) -> ImageClassifier | None:
-        """The classifier that measures doubt; None if there is none for these data."""
+        """The classifier that measures doubt; None if no classifier knows these data."""
         return self._given_classifier or shipped_classifier(self.data)
 
     @cached
@@ -60,8 +60,11 @@ class ScoredDecoder:
 
     @cached
     def calibration(self) -> Calibration:
-        """The calibration on held-out images: draws from their posteriors, decoded; without an
-        encoder, the images themselves."""
+        """The calibration of decoded images.
+
+        With an encoder, it scores images that are decoded from latents drawn from the posteriors
+        of held-out images. Without one, it scores the held-out images themselves.
+        """
         if not self.encoded.can_encode:
             return self.realism.calibration
         z = self.encoded.held_out_latents[:MAX_HELD_OUT]
@@ -70,14 +73,14 @@ class ScoredDecoder:
 
     @cached
     def reconstruction_calibration(self) -> Calibration:
-        """The calibration on reconstructions of held-out images, from their posterior means."""
+        """The calibration of reconstructions, on reconstructed held-out images."""
         real = to_float(first(self.data.validation, MAX_HELD_OUT).images)
         z = posterior_means(self.model, real)
         images = decode(self.model, z)
         return Calibration(self._score(z, images, to_uint8(images), real))
 
     def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
-        """Decode latents, in [-1, 1]; class weights for a model whose decoder sees them."""
+        """Decode latents, with class weights if the decoder needs them, into images in [-1, 1]."""
         with self._lock:
             return decode(self.model, z, weights)
 
@@ -94,8 +97,8 @@ class ScoredDecoder:
 
         Arguments:
             z: The latents.
-            weights: Class weights, for a model whose decoder sees them.
-            real: The images that are reconstructed; None: these are no reconstructions.
+            weights: Class weights, for a model whose decoder takes a label.
+            real: The original images, for reconstructions; None: these are no reconstructions.
         """
         with self._lock:
             images = decode(self.model, z, weights)
@@ -107,7 +110,7 @@ class ScoredDecoder:
     def decode_scored_iter(
         self, z: LatentSet, weights: SoftLabelSet | None = None, *, chunk_size: int = CHUNK_SIZE
     ) -> Iterator[ScoredImages]:
-        """Decode and score chunk by chunk, so that other threads can use the model in between."""
+        """Decode and score in chunks, so that other threads can use the model in between."""
         for start in range(0, len(z), chunk_size):
             part = slice(start, start + chunk_size)
             yield self.decode_scored(z[part], None if weights is None else weights[part])
@@ -119,11 +122,12 @@ class ScoredDecoder:
             return self.decode_scored(self.encode(real), real=real)
 
     def class_weights(self, label: object, n: int) -> SoftLabelSet | None:
-        """Return the weights (n, K) of a label, as `LatentModel.sample` takes it; None for a model
-        whose decoder sees none.
+        """Return the class weights (n, K) of a label; None for a decoder that takes no label.
+
+        The label may have any form that `LatentModel.sample` accepts.
 
         Raises:
-            UserError: The label is missing (code "label-required") or not taken (code
+            UserError: The label is missing (code "label-missing") or not taken (code
                 "label-not-taken"), or it is not one of the model's classes.
         """
         self.check_label(label)
@@ -135,15 +139,15 @@ class ScoredDecoder:
         return labels if soft else one_hot(labels, self.model.num_classes).float()
 
     def check_label(self, label: object) -> None:
-        """Raise UserError unless there is a label exactly if the decoder needs one."""
+        """Raise UserError if a label is missing, or given to a decoder that takes none."""
         if label is None and self.model.decodes_label:
             raise UserError(
-                "This model decodes under a label, and none is given: give a class.",
-                code="label-required",
+                "This model's decoder needs a label, and none is given: give a class.",
+                code="label-missing",
             )
         if label is not None and not self.model.decodes_label:
             raise UserError(
-                "A label is given, and this model's decoder takes none: leave it out.",
+                "A label is given, and this model's decoder takes none: leave the label out.",
                 code="label-not-taken",
             )
 

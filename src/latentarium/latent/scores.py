@@ -29,7 +29,7 @@ class ScoredImages:
 
     @classmethod
     def concatenate(cls, parts: "list[ScoredImages]") -> "ScoredImages":
-        """Join several, in order."""
+        """Join several sets of images, in order."""
         return cls(
             pixels=np.concatenate([part.pixels for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
@@ -44,7 +44,7 @@ def shipped_classifier(data: Data) -> Classifier | None:
 
 
 def as_floats(images: torch.Tensor | np.ndarray) -> Images:
-    """Return images, uint8 or in [-1, 1], as a float tensor in [-1, 1]."""
+    """Convert images, uint8 or floats in [-1, 1], to a float tensor in [-1, 1]."""
     return to_float(torch.as_tensor(images)).float()
 
 
@@ -67,11 +67,11 @@ def score_decoded(
 
     Arguments:
         encoded: The model's encoded data.
-        classifier: A classifier of such images; None: no doubt is measured.
+        classifier: A classifier of such images; None: doubt is not measured.
         z: The latents that the images were decoded from.
         images: The decoded images, in [-1, 1].
-        pixels: The same images as they are shown.
-        real: The images that they reconstruct; None: no error is measured.
+        pixels: The same images as uint8.
+        real: The original images, for reconstructions; None: the error is not measured.
     """
     neighbours = encoded.neighbours(z)
     round_trip = posterior_means(encoded.model, images).double() - z.double()

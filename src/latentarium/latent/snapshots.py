@@ -1,11 +1,11 @@
 """The snapshots of a run: its latent space at several steps of the training.
 
 All snapshots show the same images, and each map is rotated and mirrored to match the next one as
-well as possible, so that points move continuously. Each plane is a principal plane of its own
-latent space.
+well as possible, so that points move continuously. The plane of each map is the principal plane of
+the snapshot's latents.
 
-A snapshot contains the weights that the players trained with. The final model may be their moving
-average, so it can differ slightly from the last snapshot.
+A snapshot contains the trained weights. The final model may contain the moving average of the
+weights, so it can differ slightly from the last snapshot.
 """
 
 import threading
@@ -24,7 +24,7 @@ from latentarium.run import Run
 from latentarium.shapes import Images, ImageSet, LabelSet, Points
 
 MAX_POINTS = 5000
-"""Images on the map of a snapshot; fewer than on that of a model, so that maps load quickly."""
+"""Images on the map of a snapshot; fewer than on the map of a model, so that maps load quickly."""
 NUM_WATCHED = 12
 NUM_SAMPLES = 32
 
@@ -34,7 +34,7 @@ class Snapshots:
 
     Arguments:
         run: A run, with snapshots or without.
-        data: The data that it was trained on.
+        data: The data that the run was trained on.
         seed: As for `LatentMap`.
     """
 
@@ -44,8 +44,8 @@ class Snapshots:
         self.seed = seed
         self.steps: list[int] = run.snapshots()
         """The step of each snapshot."""
-        # Maps of earlier snapshots are aligned with the next one; snapshots that are added later
-        # are aligned with the previous one, so that no map changes.
+        # Each map is aligned with the map of the next snapshot. If a snapshot is added later, its
+        # map is aligned with the map of the previous snapshot, so that no earlier map changes.
         self._anchor = len(self.steps)
         self._points: dict[int, Points | None] = {}  # 40 kB each
         self._lock = threading.RLock()
@@ -62,15 +62,15 @@ class Snapshots:
         return True
 
     def latent_map(self, number: int) -> LatentMap:
-        """Return the map of a snapshot, of a stratified subset of the training images.
+        """Return the map of a snapshot, with a stratified subset of the training images.
 
         Raises:
-            UserError: There is no such snapshot (code "unknown-snapshot"), or its file is damaged.
+            UserError: There is no such snapshot (code "no-snapshot"), or its file is damaged.
         """
         if not 1 <= number <= len(self):
             raise UserError(
                 f"There is no snapshot {number}: this run has {len(self)}, numbered from 1.",
-                code="unknown-snapshot",
+                code="no-snapshot",
             )
         model = self.run.load(self.steps[number - 1])
         neighbour = number + 1 if number <= self._anchor else number - 1
@@ -78,18 +78,18 @@ class Snapshots:
         return LatentMap(model, self.data, self.seed, max_points=MAX_POINTS, align_to=align_to)
 
     def at_step(self, step: int) -> LatentMap:
-        """Return the map of the snapshot of a step; see `latent_map`."""
+        """Return the map of the snapshot at a step; see `latent_map`."""
         if step not in self.steps:
             raise UserError(
-                f"{self.run.folder} has no snapshot of step {step}: its snapshots are of steps "
+                f"{self.run.folder} has no snapshot at step {step}: its snapshots are at steps "
                 f"{', '.join(map(str, self.steps)) or '(none)'}.",
-                code="unknown-snapshot",
+                code="no-snapshot",
             )
         return self.latent_map(self.steps.index(step) + 1)
 
     def points(self, number: int) -> Points | None:
-        """Return the coordinates of the images in a snapshot; None if its weights are not finite
-        or damaged."""
+        """Return the coordinates of the images on the map of a snapshot; None if the snapshot's
+        weights are damaged or not finite."""
         direction = -1 if number <= self._anchor else 1
         with self._lock:
             for current in range(self._anchor, number + direction, direction):
@@ -130,7 +130,7 @@ def snapshot_images(model: LatentModel, data: Data) -> SnapshotImages:
 
 
 def watched_images(data: Data) -> Split:
-    """Return a few held-out images, ordered by class, always the same ones."""
+    """Return a fixed set of a few held-out images, ordered by class."""
     subset = stratified(data.validation, NUM_WATCHED)
     if subset.labels is None:
         return subset

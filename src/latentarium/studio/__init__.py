@@ -3,10 +3,10 @@
 Modules import only modules above them in this list, and sub-packages don't import each other
 except in this order:
 
-    errors              errors with their own HTTP status
+    errors              errors with a specific HTTP status
     protocol, redact    pure functions on frames and messages
     limiter             a queue for CPU-heavy requests
-    child_processes     commands that run in processes of their own
+    child_processes     commands that run in separate processes
     security            ASGI middleware: host, origin, token, size limits, headers
     responses           HTTP responses: binary, streamed JSON lines
     registry            the models that the page shows
@@ -15,7 +15,7 @@ except in this order:
     compare             measurements of several models side by side
     training            runs and uploads: start, follow, pause, check
     services            everything that routes need, built once per application
-    routes              one module per group of HTTP routes; new modules are found by themselves
+    routes              one module per group of HTTP routes; new modules are found automatically
     server              the application
-    serve               the application behind a socket
+    serve               run the application and open the page
 """

@@ -2,7 +2,8 @@
 
 The output of a command goes to a file, with a record of its process id next to it, so that a
 restarted server knows which commands are running. Commands report progress and failures as JSON
-lines on standard error; see `latentarium.progress`. A failure is {"error": message, "code": code}.
+lines on standard error; see `latentarium.progress`. A failure is reported as
+{"error": message, "code": code}.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from latentarium.registry import imported_files
 TAIL_BYTES = 1 << 14
 """Bytes at the end of the output that are searched for progress and failures."""
 POLL_INTERVAL = 0.2
-"""Seconds between two looks at a command that the server waits for."""
+"""Seconds between two checks of a command that the server waits for."""
 DETACHED_INTERVAL = 10.0
 """Seconds between two progress lines of a command that the server doesn't wait for."""
 BACKGROUND_NICENESS = 10
@@ -47,7 +48,7 @@ def latentarium_command(*arguments: str) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ChildRecord:
-    """How a command was started."""
+    """The record of a started command."""
 
     folder: Path
     """The folder of the run that it works on."""
@@ -56,7 +57,7 @@ class ChildRecord:
 
 
 class ChildProcesses:
-    """Commands by name, at most one per name at a time.
+    """Starts and stops commands by name; at most one command is tracked per name.
 
     Arguments:
         folder: Where outputs and records are stored; it need not exist.
@@ -71,10 +72,11 @@ class ChildProcesses:
     def start(
         self, name: str, folder: Path, arguments: Sequence[str], *, background: bool = False
     ) -> None:
-        """Start a command in a session of its own.
+        """Start a command in a new session.
 
         Arguments:
-            name: The name of the command; one that runs under this name is no longer tracked.
+            name: The name of the command. A running command with the same name is no longer
+                tracked.
             folder: The folder of the run that it works on.
             arguments: The arguments of latentarium.
             background: Run it at a lower priority.
@@ -106,7 +108,7 @@ class ChildProcesses:
             raise
 
     def record(self, name: str) -> ChildRecord | None:
-        """Return how a command was started; None if there is no readable record."""
+        """Return the record of a command; None if there is no readable record."""
         try:
             content = from_json(read_regular_file(self._output_path(name).with_suffix(".json")))
             return ChildRecord(
@@ -155,7 +157,7 @@ class ChildProcesses:
         if error is not None:
             return str(error)
         if any(line.startswith("Traceback") for line in lines):
-            return f"It failed ({lines[-1][:200]}): see {self._output_path(name)}."
+            return f"The command failed ({lines[-1][:200]}): see {self._output_path(name)}."
         return ""
 
     def stop(self, name: str) -> None:
@@ -182,8 +184,8 @@ def run_child(
 ) -> Generator[ProgressLine | None, None, str]:
     """Run a command at low priority to its end and return its standard output.
 
-    The generator yields the newest progress at every poll, None before the first one. Closing it
-    kills the command.
+    The generator yields the newest progress at every poll, and None until there is any progress.
+    Closing the generator kills the command.
 
     Arguments:
         arguments: The arguments of latentarium.
@@ -192,8 +194,8 @@ def run_child(
         command: Makes the command line; None: `latentarium_command`.
 
     Raises:
-        UserError: The command failed (with its own message and code), or took too long (code
-            "timeout").
+        UserError: The command failed (with the message and the code of the command), or took too
+            long (code "timeout").
     """
     with TemporaryDirectory() as folder:
         stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
@@ -262,8 +264,8 @@ def terminate(pid: int) -> None:
 
 
 def lower_priority(pid: int) -> None:
-    """Let other processes go before this one."""
-    # Windows has priority classes in place of numbers
+    """Lower the priority of a process."""
+    # Windows has priority classes instead of numbers
     niceness = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", BACKGROUND_NICENESS)
     with contextlib.suppress(psutil.Error, OSError):
         psutil.Process(pid).nice(niceness)
@@ -283,5 +285,5 @@ def _nonblank_lines(path: Path) -> list[str]:
 
 def _child_error(lines: Sequence[str], code: int) -> UserError:
     if not lines:
-        return UserError(f"The command ended with code {code}.", code="child-failed")
+        return UserError(f"The command ended with exit code {code}.", code="child-failed")
     return parse_failure(lines[-1]) or UserError(lines[-1][:500], code="child-failed")

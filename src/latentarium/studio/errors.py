@@ -1,4 +1,4 @@
-"""Errors of the studio's server that have an HTTP status of their own."""
+"""Errors of the studio's server with a specific HTTP status."""
 
 from latentarium.errors import UserError
 

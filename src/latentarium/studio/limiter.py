@@ -23,7 +23,7 @@ class RequestLimiter:
     """Limits how many heavy requests run at the same time.
 
     Arguments:
-        concurrent: Requests that may run; the others wait.
+        concurrent: Requests that may run at the same time; further requests wait.
     """
 
     def __init__(self, concurrent: int = CONCURRENT_REQUESTS) -> None:

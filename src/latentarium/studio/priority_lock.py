@@ -19,12 +19,13 @@ Step = TypeVar("Step")
 class PriorityLock:
     """A lock for long jobs that lets interactive requests go first.
 
-    Of all long jobs only one waits for the model's lock at a time, and the others wait for that
-    one. An interactive request takes the model's lock directly, so it waits for one or two steps,
-    however many jobs there are.
+    Only one long job at a time waits for the model's lock; all other long jobs wait in a queue. An
+    interactive request takes the model's lock directly, so it waits for at most one or two steps
+    of long jobs, however many jobs there are.
 
     Arguments:
-        lock: The model's re-entrant lock. A thread that holds it may take the priority lock.
+        lock: The model's re-entrant lock. A thread that has already acquired it may also acquire
+            the priority lock.
     """
 
     def __init__(self, lock: "threading.RLock") -> None:
@@ -53,7 +54,7 @@ def priority_lock(latent_map: LatentMap) -> PriorityLock:
 
 
 def interleaved(latent_map: LatentMap, steps: Iterator[Step]) -> Iterator[Step]:
-    """Yield the steps of a long job, each of which is computed under the priority lock."""
+    """Yield the steps of a long job, computing each step under the priority lock."""
     while True:
         with priority_lock(latent_map):
             step = list(islice(steps, 1))

@@ -55,7 +55,7 @@ class DecodeRequest:
 
 
 def request_id(content: bytes) -> int:
-    """Return the id of a frame that may be malformed; 0 if it is too short to have one."""
+    """Return the id of a frame that may be malformed; 0 if it is too short to contain an id."""
     return int.from_bytes(content[:4], "little") if len(content) >= 4 else 0
 
 
@@ -106,7 +106,7 @@ def parse_request(
         )
     if not (np.abs(values) <= MAX_COORDINATE).all():  # false for NaN too
         raise UserError(
-            "Some numbers are not finite or far too large: move back to the map.",
+            "Some coordinates are not finite or are too large: move back to the map.",
             code="not-finite",
         )
     rows = values[: sizes[0]].reshape(n, width)
@@ -138,7 +138,7 @@ def format_reply(request: DecodeRequest, pixels: np.ndarray, scores: np.ndarray)
     """
     n, channels, height, width = pixels.shape
     header = REPLY.pack(request.id, 1, request.kind, n, height, width, channels)
-    # a canvas takes channels last
+    # a canvas expects channels last
     body = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes()
     return header + body + bytes(-len(body) % 4) + scores.astype("<f4").tobytes()
 

@@ -38,21 +38,20 @@ class LoadedModel:
     """A model that the page shows, with its images."""
 
     name: str
-    """Short name for people."""
+    """Short name."""
     folder: str
     """The run's folder, or shipped:NAME."""
     kind: str
-    """For people: autoencoder, VAE, conditional VAE, GAN, conditional GAN."""
+    """The displayed kind: autoencoder, VAE, conditional VAE, GAN or conditional GAN."""
     latent_map: LatentMap
     run: Run | None = None
     """None if the model was not loaded from a folder."""
     data_path: str | None = None
-    """Where its images are now; None: where they were during training."""
+    """The new source of its images, if they have moved; None: the source of the training."""
     known_history: Snapshots | None = None
-    """Its snapshots, if an earlier version of this entry has found them."""
+    """The snapshots that an earlier entry for the same run has already loaded; None: none."""
     step: int | None = None
-    """The step of the snapshot that is shown while the training goes on; None: the final weights.
-    """
+    """The step of the shown snapshot, for a run without final weights; None: the final weights."""
 
     @property
     def is_shipped(self) -> bool:
@@ -90,7 +89,7 @@ class LoadedModel:
         return *Path(self.folder).resolve().parts[:-1], self.name
 
     def describe(self, index: int) -> dict[str, Any]:
-        """Return what the page needs to know, in plain values."""
+        """Return the properties of the model that the page needs, as JSON values."""
         model, data = self.latent_map.model, self.latent_map.data
         return {
             "id": index,
@@ -121,7 +120,7 @@ class ModelRegistry:
 
     Arguments:
         models: The models at the start.
-        data: Where the images are now; None: where each run found them.
+        data: The new source of the images, if they have moved; None: the source of each run.
         max_cached_snapshots: Snapshots in memory at the same time.
     """
 
@@ -154,7 +153,7 @@ class ModelRegistry:
         return self._models[index]
 
     def run_folders(self) -> list[Path]:
-        """Return the folders of all models that were loaded from one."""
+        """Return the folders of all models that were loaded from a folder."""
         return [loaded.run.folder for loaded in self if loaded.run]
 
     def index_of(self, folder: Path) -> int | None:
@@ -180,7 +179,7 @@ class ModelRegistry:
 
         Arguments:
             folder: A run with weights or a snapshot.
-            shown_as: What the page calls the folder; None: its path.
+            shown_as: The name of the folder on the page; None: its path.
 
         Raises:
             UserError: The run has neither weights nor a snapshot, its data is not an image set
@@ -193,7 +192,7 @@ class ModelRegistry:
         model = run.load(step)
         if min(model.image_shape[1:]) < 2:
             raise UserError(
-                f"{folder} generates points in the plane; the studio shows models of images.",
+                f"{folder} generates points on a plane; give a run that was trained on images.",
                 code="not-images",
             )
         added = LoadedModel(
@@ -214,7 +213,7 @@ class ModelRegistry:
                     return index
             if len(self._models) >= MAX_MODELS:
                 raise UserError(
-                    f"{MAX_MODELS} models are shown, the most at a time: restart the studio.",
+                    f"{MAX_MODELS} models are shown, which is the maximum: restart the studio.",
                     code="too-many-models",
                 )
             self._models.append(added)
@@ -245,7 +244,7 @@ class ModelRegistry:
     def is_ready(self, index: int, snapshot: int = 0) -> bool:
         """Return whether a decode request can be answered without a long computation first.
 
-        This includes requests for a model or a snapshot that doesn't exist.
+        This is also true of a model or snapshot that doesn't exist: the reply is an error.
         """
         if index >= len(self):
             return True
@@ -268,7 +267,7 @@ class ModelRegistry:
 
         Raises:
             NotFoundError: There is no such model (code "unknown-model") or snapshot (code
-                "unknown-snapshot").
+                "no-snapshot").
         """
         loaded = self[index]
         if snapshot == 0:
@@ -277,8 +276,8 @@ class ModelRegistry:
         if history is None or not 1 <= snapshot <= len(history):
             raise NotFoundError(
                 f"{loaded.name} has no snapshot {snapshot}: it has "
-                f"{len(loaded.snapshot_steps())}.",
-                code="unknown-snapshot",
+                f"{len(loaded.snapshot_steps())} snapshots, numbered from 1.",
+                code="no-snapshot",
             )
         key = (history, snapshot)
         with self._lock:
@@ -301,15 +300,15 @@ class ModelRegistry:
         latent_map = self.latent_map(index, snapshot)
         if not latent_map.can_encode:
             raise NotFoundError(
-                "This model has no encoder, so there is no map of images: choose a model with "
-                "one.",
+                "This model has no encoder, so there is no map of images: choose a model with an "
+                "encoder.",
                 code="no-encoder",
             )
         return latent_map
 
 
 def shortest_suffixes(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the shortest unique suffix of each path; its last part if all suffixes are shared."""
+    """Return the shortest unique suffix of each path; the last part if no suffix is unique."""
 
     def suffix(path: tuple[str, ...]) -> str:
         for k in range(1, len(path) + 1):
@@ -324,8 +323,9 @@ def load_registry(folders: Sequence[Path], data: str | None = None) -> ModelRegi
     """Load runs with the images that they were trained on.
 
     Arguments:
-        folders: Runs whose training has ended; none: the small models that ship.
-        data: Where the images are now; None: where each run found them.
+        folders: Folders of runs; if there are none, the small models that ship with the package
+            are loaded.
+        data: The new source of the images, if they have moved; None: the source of each run.
 
     Raises:
         UserError: See `ModelRegistry.add`.

@@ -1,4 +1,4 @@
-"""Forms of data in HTTP requests and responses that several routes share."""
+"""Formats of HTTP requests and responses that several routes share."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
@@ -26,8 +26,8 @@ PlaneName = Annotated[str, Query(max_length=MAX_NAME)]
 class StreamedResponse(StreamingResponse):
     """A streaming response that closes its generator when it ends.
 
-    It does so too if the client disconnects or stops reading; otherwise the generator's resources
-    stay in use until garbage collection.
+    The generator is also closed if the client disconnects or stops reading. Otherwise its
+    resources would stay in use until garbage collection.
 
     Arguments:
         parts: Yields the content.
@@ -52,7 +52,7 @@ def json_lines(lines: JsonLines, iterate: Iterate = iterate_in_threadpool) -> St
     """Stream JSON objects, one per line, each as soon as it is known.
 
     An error before the first object is raised here, so the response gets an error status. A later
-    one is sent as a last line {"error": message, "code": code}.
+    error is sent as the last line {"error": message, "code": code}.
 
     Arguments:
         lines: The objects.
@@ -100,7 +100,7 @@ def pixel_bytes(images: Pixels) -> bytes:
 
 
 def ellipse_json(ellipse: Ellipse) -> dict[str, float]:
-    """Return an ellipse in plain values."""
+    """Return an ellipse as JSON values."""
     x, y = ellipse.centre
     return {
         "x": x,
@@ -112,5 +112,5 @@ def ellipse_json(ellipse: Ellipse) -> dict[str, float]:
 
 
 def score_rows(scores: np.ndarray) -> list[list[float | None]]:
-    """Return rows of `SCORE_COLUMNS` in plain values, with None for NaN."""
+    """Return rows of `SCORE_COLUMNS` as JSON values, with None for NaN."""
     return [[None if value != value else value for value in row] for row in scores.tolist()]

@@ -1,7 +1,7 @@
-"""ASGI middleware that decides who may use the server, and how much they may send.
+"""ASGI middleware that limits which clients may use the server and how much they may send.
 
-The server answers this machine only, unless told otherwise; then clients need a token. `protect`
-wraps an application in three layers, outermost first:
+By default only this machine can reach the server; at other addresses, clients need a token.
+`protect` wraps an application in three layers, outermost first:
 
     LimitsMiddleware        response headers, size of bodies, slow clients, unexpected errors
     TrustedHostMiddleware   the Host header, against DNS rebinding (Starlette's)
@@ -245,9 +245,9 @@ def foreign_origin(host_header: str, origin: str | None) -> str:
     try:
         netloc = None if origin is None else urlsplit(origin).netloc
     except ValueError:  # an unclosed bracket
-        return "The Origin header is not an address."
+        return "The Origin header is not an address: open the studio's page directly."
     if netloc is not None and netloc != host_header:
-        return "Requests from other sites' pages are refused."
+        return "Requests from other sites' pages are refused: open the studio's page directly."
     return ""
 
 
@@ -259,11 +259,11 @@ def foreign_embedding(site: str, mode: str, dest: str, path: str) -> str:
     """
     is_link = mode == "navigate" and dest == "document" and not path.startswith(API)
     refused = site in ("cross-site", "same-site") and not is_link
-    return "Other sites' pages may not embed this." if refused else ""
+    return "Other sites' pages may not embed the studio: open it directly." if refused else ""
 
 
 def cookie_name(connection: HTTPConnection) -> str:
-    """Return the name of the token's cookie, which has the port in it.
+    """Return the name of the token's cookie, which contains the port.
 
     All servers of a host share their cookies, whatever their ports.
     """
@@ -272,7 +272,7 @@ def cookie_name(connection: HTTPConnection) -> str:
 
 
 def matches_token(given: str, token: str) -> bool:
-    """Return whether a client knows the token; True if there is none. Takes constant time."""
+    """Compare a client's token in constant time; return True if no token is needed."""
     return not token or hmac.compare_digest(given.encode(), token.encode())
 
 

@@ -32,11 +32,11 @@ def serve(
 
     Arguments:
         registry: The models that the page shows.
-        host: The address to listen at.
-        port: The port; the next free one if it is in use, any for 0.
+        host: The address to listen on.
+        port: The port. If it is in use, the next free port is used; 0 chooses any free port.
         browse: Open the page in a browser.
         say: Prints a line.
-        runs: The folder in which trainings are found and started.
+        runs: The folder whose trainings are listed, and in which trainings are started.
 
     Raises:
         UserError: No port is available at the address (code "no-port").

@@ -72,11 +72,11 @@ def make_app(
     Arguments:
         registry: The models that the page shows.
         host: The address at which the server listens.
-        token: The secret that clients must know; "" for none, which only a loopback address may
-            have.
-        runs: The folder in which trainings are found and started.
+        token: The secret that clients must know; "" for none, which is allowed only if the host
+            is a loopback address.
+        runs: The folder whose trainings are listed, and in which trainings are started.
         limiter: Queues CPU-heavy requests; None: a new one.
-        upload_limits: Limits of uploads; None: the usual ones.
+        upload_limits: Limits of uploads; None: the default limits.
         max_body: The largest body in bytes of a request that is not an upload.
         send_timeout: Seconds in which a client must accept each part of a response.
         command: Makes the command lines of child processes; None: `latentarium_command`.
@@ -91,7 +91,7 @@ def make_app(
             code="token-required",
         )
     # scikit-learn limits BLAS during each neighbour search and restores the old value afterwards.
-    # With two searches at once OpenBLAS may hang, so the limit is permanent.
+    # If two searches run at the same time, OpenBLAS may hang, so the limit is permanent.
     threadpool_limits(1, user_api="blas")
     app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
     limits = upload_limits or UploadLimits()
@@ -140,7 +140,7 @@ def decode_socket(registry: ModelRegistry) -> Callable[[WebSocket], object]:
     """Return the route of the socket over which the page decodes.
 
     One thread serves all clients. Requests that wait for a latent map to be computed run in other
-    threads, so that they delay no one else.
+    threads, so that they don't delay other requests.
     """
     quick, slow = ThreadPoolExecutor(1, "decode"), ThreadPoolExecutor(2, "first decode")
 
@@ -178,7 +178,7 @@ def is_quick(registry: ModelRegistry, content: bytes) -> bool:
 
 
 def answer(registry: ModelRegistry, content: bytes) -> bytes:
-    """Return the reply to any frame."""
+    """Return the reply to a frame, which may be malformed."""
     try:
         request = parse_request(
             content,
@@ -201,7 +201,7 @@ def _error_messages(redact: Callable[[str], str]) -> Callable[[Exception], str]:
         message = str(error)
         if isinstance(error, OSError):
             path, reason = error.filename or "a file", error.strerror or "unknown error"
-            message = f"Can't use {path}: {reason}. Fix this and try again."
+            message = f"{path} can't be used: {reason}. Fix the problem and try again."
         return redact(message)
 
     return describe

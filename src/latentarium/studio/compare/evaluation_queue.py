@@ -20,8 +20,8 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run to evaluate: the model's number in the registry, the run's folder, and where its
-    images are if they have moved."""
+    """A run to evaluate: the model's number in the registry, the run's folder, and the new
+    source of its images if they have moved."""
 
     model: int
     folder: Path
@@ -33,7 +33,7 @@ class EvaluationQueue:
 
     Arguments:
         processes: Starts the child processes.
-        max_queued: Most runs in the queue, with the one that is being evaluated.
+        max_queued: Maximum number of runs in the queue, including the current one.
     """
 
     def __init__(self, processes: ChildProcesses, max_queued: int = MAX_QUEUED) -> None:
@@ -41,7 +41,7 @@ class EvaluationQueue:
         self.max_queued = max_queued
         self._lock = threading.Lock()
         self._queue: list[Evaluation] = []
-        """The first is being evaluated, or waits for a process of an earlier server."""
+        """The first run is being evaluated, or waits for a process of an earlier server to end."""
         self._finished, self._start_time = 0, 0.0
         self._started: Evaluation | None = None
         self._failures: dict[int, str] = {}
@@ -50,9 +50,9 @@ class EvaluationQueue:
         """Queue a run, unless it is queued already.
 
         Arguments:
-            model: Its number in the registry.
+            model: The model's number in the registry.
             folder: The run's folder.
-            data: Where its images are, if they have moved.
+            data: The new source of its images, if they have moved.
 
         Raises:
             UserError: The queue is full (code "queue-full").
@@ -62,8 +62,8 @@ class EvaluationQueue:
                 return
             if len(self._queue) >= self.max_queued:
                 raise UserError(
-                    f"{self.max_queued} runs are queued for evaluation, the most at a time: wait "
-                    "until some are finished.",
+                    f"{self.max_queued} runs are queued for evaluation, which is the maximum: "
+                    "wait until some of them are finished.",
                     code="queue-full",
                 )
             self._failures.pop(model, None)
@@ -73,7 +73,7 @@ class EvaluationQueue:
                 threading.Thread(target=self._work, name="evaluate", daemon=True).start()
 
     def clear(self) -> None:
-        """Remove all runs that wait; the current evaluation continues."""
+        """Remove all waiting runs; the current evaluation continues."""
         with self._lock:
             del self._queue[1:]
 
@@ -117,7 +117,7 @@ class EvaluationQueue:
                 remaining = bool(self._queue)
 
     def _evaluate(self, evaluation: Evaluation) -> str:
-        """Evaluate a run, and return why it failed; empty if it did not."""
+        """Evaluate a run, and return its error message; "" if it did not fail."""
         self._wait()  # for a process of an earlier server
         data = [] if evaluation.data is None else ["--data", evaluation.data]
         arguments = ["evaluate", str(evaluation.folder), *data]
@@ -126,7 +126,8 @@ class EvaluationQueue:
             self._started, self._start_time = evaluation, time.monotonic()
         self._wait()
         code = self.processes.exit_code(NAME)
-        return self.processes.failure(NAME) or (f"It ended with exit code {code}." if code else "")
+        ended = f"The evaluation ended with exit code {code}." if code else ""
+        return self.processes.failure(NAME) or ended
 
     def _wait(self) -> None:
         while self.processes.is_running(NAME):

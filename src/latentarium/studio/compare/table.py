@@ -1,7 +1,7 @@
 """Arrange the measurements of several models in a table.
 
-Measurements of different protocols are marked and never ranked. Among comparable ones the best is
-marked only if its interval overlaps no other's.
+Measurements of different protocols are marked and never ranked. Among comparable measurements, the
+best one is marked only if its interval overlaps no other interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ HIGHER_IS_BETTER = (
 LOWER_IS_BETTER = (
     "frechet", "kernel", "mse", "reconstruction", "nll", "bits", "gaps", "classes.commonest",
 )  # fmt: skip
-"""Keys in neither have no best value: they depend on the scale of the latent or of the loss, or
-are best at their reference."""
+"""Measurements in neither tuple are not ranked: they depend on the scale of the latent or of the
+loss, or are best at their reference."""
 
 
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     """Return rows with a cell for each report; a cell is None if a report lacks the measurement.
 
     Arguments:
-        reports: By the models' names, in the order of the columns.
+        reports: The report of each model by name, in the order of the columns.
     """
     refusal = ""
     if len(reports) > 1:
@@ -89,5 +89,5 @@ def _cell(measurement: Measurement, best: bool) -> dict[str, Any]:
 
 
 def _matches(key: str, leading: tuple[str, ...]) -> bool:
-    """Return whether a key is one of these, or starts with one and a dot."""
+    """Return whether a key is one of these parts, or starts with one of them and a dot."""
     return any(key == part or key.startswith(f"{part}.") for part in leading)

@@ -1,4 +1,4 @@
-"""The 2-D lab: one Gaussian, a VAE and a GAN learn a distribution of the plane side by side.
+"""The 2-D lab: one Gaussian, a VAE and a GAN learn a distribution on the plane side by side.
 
     lab = Lab("ring", seed=0)
     lab.advance(500)
@@ -31,7 +31,7 @@ from latentarium.studio.lab.targets import MIXTURES, target
 from latentarium.training.game import held_out_loss
 
 TRAIN_POINTS = 8000
-"""Training points; a tenth of this number is held out."""
+"""Number of training points. The held-out points are a tenth as many."""
 BATCH_SIZE = 256
 FRAME_POINTS = 500
 """Points of each kind in a frame."""
@@ -47,8 +47,8 @@ NEIGHBOURS = 5
 GAN_PLAYERS = ("discriminator", "generator")
 DECIMALS = 4
 MIN_MODE_SHARE = 0.25
-"""A mode counts as found if it gets this fraction of the samples it would get if all modes got
-equally many."""
+"""A mode counts as found if at least this fraction of (samples / modes) falls within 3 standard
+deviations of it."""
 
 
 class Lab:
@@ -61,7 +61,7 @@ class Lab:
 
     Arguments:
         name: One of `targets.NAMES`.
-        drawing: For "drawn": its cells, as `Drawing.to_text` returns them.
+        drawing: The cells of the distribution "drawn", as `Drawing.to_text` returns them.
         seed: The seed of points, initial weights, batches and noise.
 
     Raises:
@@ -97,17 +97,18 @@ class Lab:
 
         Arguments:
             steps: The number of steps, at least 1.
-            only: "discriminator" or "generator" trains that player of the GAN and nothing else.
+            only: "discriminator" or "generator": train only this player of the GAN; "": train all.
 
         Raises:
             UserError: `steps` or `only` is invalid (codes "invalid-steps", "unknown-player").
             NonFiniteError: A parameter became infinite or NaN.
         """
         if steps < 1:
-            raise UserError(f"steps is {steps}; give at least 1.", code="invalid-steps")
+            raise UserError(f"steps is {steps}; it must be at least 1.", code="invalid-steps")
         if only and only not in GAN_PLAYERS:
             raise UserError(
-                f"only is '{only}'; give {' or '.join(GAN_PLAYERS)}.", code="unknown-player"
+                f"The argument `only` is '{only}'; it must be {' or '.join(GAN_PLAYERS)}.",
+                code="unknown-player",
             )
         for _ in range(steps):
             batch = self._batches.draw(self.step)
@@ -125,7 +126,7 @@ class Lab:
     # ---------------------------------------------------------------------------- frames
 
     def real(self) -> dict[str, Any]:
-        """Return real points and facts about their distribution, in plain values."""
+        """Return held-out points and properties of their distribution, as JSON values."""
         points = self._held_out.x.flatten(1)[:FRAME_POINTS]
         labels = self._held_out.y
         return {
@@ -138,7 +139,7 @@ class Lab:
         }
 
     def frame(self) -> dict[str, Any]:
-        """Return the state of each model in plain values; points are flat lists x, y, x, y, ..."""
+        """Return the state of each model as JSON values; points are flat lists x, y, x, y, ..."""
         return {
             "step": self.step,
             "gaussian": self._gaussian_frame(),
@@ -201,7 +202,8 @@ class Lab:
         """Return sigmoid(D(x)) on a grid over the square, the top row first.
 
         Returns:
-            (`FIELD_CELLS`, `FIELD_CELLS`); above 1/2 where the discriminator believes x is real.
+            (`FIELD_CELLS`, `FIELD_CELLS`); values above 1/2 mean that the discriminator
+            classifies x as real.
         """
         axis = ((torch.arange(FIELD_CELLS) + 0.5) / FIELD_CELLS * 2 - 1) * EDGE
         y, x = torch.meshgrid(axis.flip(0), axis, indexing="ij")
@@ -210,7 +212,7 @@ class Lab:
             return self.gan.discriminate(points).sigmoid().view(FIELD_CELLS, FIELD_CELLS)
 
     def generator_gradients(self, points: Points) -> Points:
-        """Return minus the gradient of the generator's loss with respect to each point."""
+        """Return the negative gradient of the generator's loss with respect to each point."""
         fakes = points[:, :, None, None].clone().requires_grad_()
         logits = self.gan.discriminate(fakes)
         losses = adversarial.build_adversarial_loss(learners.GAN.loss).generator(
@@ -220,7 +222,7 @@ class Lab:
         return -gradient.flatten(1)
 
     def mesh(self) -> Points:
-        """Return the generator's images of a grid of the prior's quantiles, row by row.
+        """Map a grid of the prior's quantiles through the generator, row by row.
 
         All cells have the same probability, so small cells mean high density.
 
@@ -235,12 +237,12 @@ class Lab:
     def quality(self, points: Points) -> dict[str, Any]:
         """Measure generated points: `near` is a precision, `found` a coverage of modes or data.
 
-        For a known mixture, `near` is the fraction of samples within 3 standard deviations of a
-        mode, and `found` the fraction of modes with at least `MIN_MODE_SHARE` of their share of
-        such samples. That is stricter than the single sample of VEEGAN (Srivastava et al., 2017),
-        which one broad Gaussian puts on every mode by chance. For other distributions, `near` is
-        the fraction of samples within the balls around held-out points that reach to their 5th
-        neighbour, and `found` the fraction of balls that contain a sample (Naeem et al., 2020).
+        For a mixture, `near` is the fraction of samples within 3 standard deviations of a mode,
+        and `found` is the fraction of modes that are found; see `MIN_MODE_SHARE`. VEEGAN
+        (Srivastava et al., 2017) requires only a single sample per mode, which a broad Gaussian
+        achieves by chance. For other distributions, each held-out point has a ball that reaches to
+        its 5th nearest held-out point. `near` is the fraction of samples in at least one ball, and
+        `found` is the fraction of balls that contain a sample (Naeem et al., 2020).
         """
         if self.mixture:
             distance, mode = self.mixture.nearest(points)

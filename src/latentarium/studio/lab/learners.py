@@ -1,4 +1,4 @@
-"""The models of the lab: one Gaussian, a VAE and a GAN, each a game of players."""
+"""The models of the lab: one Gaussian, a VAE and a GAN, each trained as a game of players."""
 
 import math
 
@@ -41,7 +41,7 @@ OPTIMIZERS = {
 
 
 class Gaussian(nn.Module):
-    """One Gaussian of the plane, N(mean, L L^T), fitted by maximum likelihood.
+    """A Gaussian on the plane, N(mean, L L^T), fitted by maximum likelihood.
 
     It starts narrow and off-centre, so that its convergence is visible.
     """
@@ -100,10 +100,10 @@ class Learner:
             for p in players
         }
         self.losses: dict[str, float] = {}
-        """Loss of each player at its last move."""
+        """Loss of each player at its last step."""
 
     def move(self, batch: Batch, step: int, only: str = "") -> None:
-        """Move each player once, or only the player of this name."""
+        """Train each player for one step; if `only` names a player, train only that player."""
         rate = learning_rate(self.settings, min(step, DECAY_STEPS), DECAY_STEPS)
         for player in self.players:
             if only in ("", player.name):

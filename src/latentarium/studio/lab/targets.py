@@ -1,4 +1,4 @@
-"""The distributions that the lab's models learn: mixtures, curves, and drawings of the user."""
+"""The distributions that the lab's models learn: mixtures, curves, and drawings by the user."""
 
 import base64
 import binascii
@@ -122,8 +122,9 @@ def target(name: str, drawing: str, n: int, seed: int) -> Data:
 
     Arguments:
         name: One of `NAMES`.
-        drawing: For "drawn": the cells, as `Drawing.from_text` parses them.
-        n: The number of training points; validation and test have a tenth of it each.
+        drawing: The cells of the distribution "drawn", as `Drawing.to_text` returns them.
+        n: The number of training points. The validation split and the test split each contain a
+            tenth of this number of points.
         seed: The seed of the points.
 
     Raises:

@@ -10,8 +10,8 @@ from latentarium.shapes import PerPoint
 from latentarium.studio.priority_lock import interleaved
 
 POLL_SECONDS = 0.2
-"""While another request measures, waiting requests yield this often, so that they can be
-cancelled."""
+"""Seconds between two yields of a request that waits for the measurement of another request.
+Yielding makes it possible to cancel the request."""
 NUM_IMAGES = 32
 
 
@@ -31,7 +31,7 @@ class SharedBaseline:
         self._measuring = threading.Lock()
 
     def measure(self) -> Generator[float, None, None]:
-        """Invert the held-out images unless that was done, and yield the share that is done."""
+        """Invert the held-out images, unless that is done, and yield the share that is done."""
         while not self._measuring.acquire(timeout=POLL_SECONDS):
             yield 0.0
         try:
@@ -41,13 +41,15 @@ class SharedBaseline:
             self._measuring.release()
 
     def share_not_better(self, error: PerPoint) -> float:
-        """Return the share of held-out images whose error is at least this one (1,); `measure`
-        must have ended."""
+        """Return the share of held-out images whose error is at least as large as this one (1,).
+
+        `measure` must have ended before.
+        """
         return self._baseline.share_not_better(error)
 
     @property
     def num_measured(self) -> int:
-        """Held-out images that were inverted."""
+        """Number of held-out images that were inverted."""
         return 0 if self._baseline.errors is None else len(self._baseline.errors)
 
 
@@ -55,7 +57,7 @@ _BASELINES: "WeakKeyDictionary[LatentMap, SharedBaseline]" = WeakKeyDictionary()
 
 
 def shared_baseline(latent_map: LatentMap, num_images: int | None = None) -> SharedBaseline:
-    """Return the baseline of a model, the same one for as long as its map exists.
+    """Return the baseline of a model, which is cached for as long as its map exists.
 
     Arguments:
         latent_map: The model's map.

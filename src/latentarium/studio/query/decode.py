@@ -19,9 +19,9 @@ def answer_request(latent_map: LatentMap, request: DecodeRequest) -> ScoredImage
     """Decode the rows of a request, and score the images.
 
     Raises:
-        UserError: The model needs class weights and there are none, or it takes none (codes
-            "label-required" and "label-not-taken"); an image that is not on the map (code
-            "unknown-image"), or a model that can't encode it (code "no-encoder").
+        UserError: The class weights are missing (code "label-missing"), or given to a model that
+            takes none (code "label-not-taken"); an image is not on the map (code "unknown-image");
+            or the model can't encode images (code "no-encoder").
     """
     latent_map.decoder.check_label(request.labels)
     if request.kind == RowKind.IMAGES:

@@ -35,8 +35,8 @@ class QueryImage(BaseModel):
             ) from None
         if len(content) != channels * height * width:
             raise UserError(
-                f"The image has {len(content):,} bytes, and this model's images have {channels} x "
-                f"{height} x {width}: reload the page.",
+                f"The image has {len(content):,} bytes; an image of this model has {channels} x "
+                f"{height} x {width} bytes: reload the page.",
                 code="shape-mismatch",
             )
         pixels = np.frombuffer(content, np.uint8).reshape(height, width, channels)
@@ -44,5 +44,5 @@ class QueryImage(BaseModel):
 
 
 def as_base64(pixels: Pixels) -> str:
-    """Return the first of some images (N, C, H, W) as the page takes it."""
+    """Return the first of the images (N, C, H, W) in the format of `QueryImage.pixels`."""
     return base64.b64encode(pixels[0].permute(1, 2, 0).contiguous().numpy().tobytes()).decode()

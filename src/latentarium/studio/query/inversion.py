@@ -17,15 +17,17 @@ from latentarium.studio.query.image import as_base64
 STEP_SECONDS = 0.02
 """Shortest time between two steps that are sent."""
 BASELINE_SECONDS = 0.2
-"""Shortest time between two shares of the baseline that are sent."""
+"""Shortest time between two progress reports of the baseline."""
 
 
 def invert_query(
     latent_map: LatentMap, image: Pixels, label: int | None, seed: int, plane: Plane | None
 ) -> Iterator[dict[str, Any]]:
-    """Invert an image (1, C, H, W) and yield plain values: the steps, with their coordinates on
-    the plane if there is one; the share of the baseline that is measured; and last the latent with
-    the share of held-out images that are inverted no better.
+    """Invert an image (1, C, H, W), and yield JSON values.
+
+    First come the steps of the search, with coordinates on the plane if there is a plane; then the
+    share of the baseline that is measured; and last the latent, with the share of held-out images
+    whose error is at least as large.
 
     Raises:
         UserError: As `invert`.

@@ -10,7 +10,7 @@ from latentarium.studio.priority_lock import priority_lock
 def locate_query(
     latent_map: LatentMap, image: Pixels, *, plane: Plane | str | None = None
 ) -> Location:
-    """Locate an image (1, C, H, W) on a plane, after interactive requests.
+    """Locate an image (1, C, H, W) on a plane, with priority for interactive requests.
 
     Raises:
         UserError: The model can't encode images (code "no-encoder").

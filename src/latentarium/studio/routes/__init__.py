@@ -1,7 +1,7 @@
 """The HTTP routes, one module per part of the page.
 
-Each module of this package defines `router(services) -> APIRouter`. A new module, for instance of
-a tool in Explore, is found by itself.
+Each module of this package defines `router(services) -> APIRouter`. New modules, for instance for
+a tool in Explore, are found automatically.
 """
 
 import importlib

@@ -16,7 +16,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/estimate")
     def estimate(body: TrainingBody) -> StreamedResponse:
-        """Estimate a training from a few steps; nothing is written."""
+        """Estimate the cost of a training from a few steps, without writing files."""
         return json_lines(checkups.estimate(body.to_request()))
 
     @routes.post("/runs/{name}/doctor")

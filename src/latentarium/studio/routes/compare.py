@@ -1,4 +1,4 @@
-"""Routes for measurements of several models, and for measuring those that lack them."""
+"""Routes that compare the measurements of models, and evaluate models without measurements."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from latentarium.studio.registry import LoadedModel
 from latentarium.studio.services import Services
 
 MAX_MODELS = 4
-"""Models that are compared at the same time."""
+"""Maximum number of models in a comparison."""
 
 
 def router(services: Services) -> APIRouter:
@@ -23,7 +23,7 @@ def router(services: Services) -> APIRouter:
     def comparison(
         model: Annotated[list[int], Query(min_length=1, max_length=MAX_MODELS)],
     ) -> dict[str, Any]:
-        """Return a table with a column per measured model, and why other models have none."""
+        """Return a table of all measured models, and why the other models have no column."""
         columns, reports = [], {}
         for index in dict.fromkeys(model):
             loaded = registry[index]
@@ -40,8 +40,8 @@ def router(services: Services) -> APIRouter:
         loaded = registry[index]
         if not can_be_measured(loaded) or loaded.run is None:
             raise UserError(
-                f"{loaded.name} can't be measured here: its training goes on, or it is not a run "
-                "of yours.",
+                f"{loaded.name} can't be measured here: choose a run whose training has ended and "
+                "that does not ship with the package.",
                 code="not-measurable",
             )
         measuring.add(index, loaded.run.folder, registry.data)
@@ -53,7 +53,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.delete("/measuring")
     def leave() -> dict[str, Any]:
-        """Empty the queue; the current measurement goes on."""
+        """Empty the queue; the current measurement continues."""
         measuring.clear()
         return measuring.state()
 
@@ -61,7 +61,7 @@ def router(services: Services) -> APIRouter:
 
 
 def report_of(loaded: LoadedModel) -> tuple[Report | None, str]:
-    """Return the measurements of a model's current weights, or None and the reason."""
+    """Return the measurements of a model's current weights, or None and why there are none."""
     if loaded.run is None:
         return None, "unmeasured"
     try:

@@ -1,4 +1,4 @@
-"""The route of a run's events, which are sent until the run, the page or the server ends."""
+"""The route that streams a run's events, until the client disconnects or the server stops."""
 
 import asyncio
 import threading
@@ -16,9 +16,9 @@ from latentarium.studio.services import Services
 from latentarium.studio.training.run_events import RunFollower, format_event
 
 POLL_INTERVAL = 0.5
-"""Seconds between two looks at a run."""
+"""Seconds between two checks of a run."""
 MAX_FOLLOWERS = 64
-"""Open event streams; each keeps a log in memory."""
+"""Maximum number of open event streams; each keeps the log of its run in memory."""
 KEEPALIVE_SECONDS = 15.0
 """Seconds of silence after which a comment keeps the connection open."""
 
@@ -33,7 +33,7 @@ def router(services: Services) -> APIRouter:
     def events(
         name: str, last_event_id: Annotated[str, Header(max_length=20)] = ""
     ) -> StreamedResponse:
-        """Stream the events of a run; a reconnecting client continues at the last line it saw."""
+        """Stream the events of a run; a reconnecting client continues after its last line."""
         is_number = last_event_id.isascii() and last_event_id.isdigit()
         lines_seen = int(last_event_id) if is_number else 0
         folder = trainings.folder_of(name)
@@ -58,7 +58,7 @@ class EventStreams:
 
     Arguments:
         is_stopping: Returns whether the server is shutting down.
-        poll_interval: Seconds between two looks at a run.
+        poll_interval: Seconds between two checks of a run.
         keepalive: Seconds of silence after which a comment is sent.
         max_followers: Streams that may be open at the same time.
     """
@@ -77,7 +77,7 @@ class EventStreams:
         self._slots = threading.BoundedSemaphore(max_followers)
 
     async def follow(self, follower: RunFollower) -> AsyncGenerator[bytes, None]:
-        """Yield events until the client disconnects, the run is gone, or the server stops."""
+        """Yield events until the client disconnects, the run is deleted, or the server stops."""
         if not self._slots.acquire(blocking=False):
             message = f"{self._max_followers} pages follow a training already: close one of them."
             yield format_event("gone", {"error": message})

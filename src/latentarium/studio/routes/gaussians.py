@@ -1,4 +1,4 @@
-"""Routes of the tool Gaussians: samples of class Gaussians and of the user's own."""
+"""Routes of the tool Gaussians: samples from class Gaussians and from ellipses that users draw."""
 
 from typing import Annotated, Any, Literal
 
@@ -34,10 +34,10 @@ class GaussianQuery(BaseModel):
     major: Length = 1.0
     minor: Length = 1.0
     angle: Coordinate = 0.0
-    """x to angle: the ellipse at one standard deviation."""
+    """`x`, `y`, `major`, `minor` and `angle` describe the ellipse at one standard deviation."""
 
     def latents(self, latent_map: LatentMap) -> LatentSet:
-        """Return the samples."""
+        """Draw the latents."""
         if self.of == "class":
             return latent_map.class_latents(
                 self.label, seed=self.seed, truncation=self.temperature

@@ -1,5 +1,5 @@
-"""The lab's socket. The page requests the next frame when it has received the last one, so that
-nothing queues.
+"""The lab's socket. The page requests a frame when it has received the previous one, so that
+no frames queue up.
 
     {"start": {"name": "ring", "drawing": "", "seed": 0}}   start           -> {"real", "frame"}
     {"steps": 10, "only": ""}                               train           -> {"frame"}
@@ -23,9 +23,9 @@ from latentarium.studio.services import Services
 
 MAX_SESSIONS = 4
 MAX_STEPS = 100
-"""Steps between two frames."""
+"""Maximum number of steps between two frames."""
 MAX_MESSAGE = 2000
-"""Characters of a message."""
+"""Maximum number of characters of a message."""
 
 
 class StartMessage(BaseModel):
@@ -50,7 +50,7 @@ class LabSession:
     """The lab of one connection.
 
     Arguments:
-        active: The sessions that have a lab; this one joins them when it starts.
+        active: The sessions that have a lab; this session is added when it starts.
     """
 
     def __init__(self, active: "set[LabSession]") -> None:
@@ -76,7 +76,7 @@ class LabSession:
             if len(self._active) > MAX_SESSIONS:
                 self._active.discard(self)
                 raise UserError(
-                    f"{MAX_SESSIONS} labs are open, the most at a time: close one, then restart.",
+                    f"{MAX_SESSIONS} labs are open, the maximum: close one, then restart.",
                     code="too-many-labs",
                 )
             start = message.start

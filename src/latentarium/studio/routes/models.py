@@ -45,8 +45,8 @@ def router(services: Services) -> APIRouter:
     def plane_info(index: int, snapshot: int = 0, plane: PlaneName = "") -> dict[str, Any]:
         """Describe the plane of the map.
 
-        `off` is the median distance of the latents from the plane, `spread` from their mean;
-        `fidelity` is that of the latent map.
+        `off` is the median distance of the latents from the plane, `spread` is their median
+        distance from their mean, and `fidelity` is the model's explained variance.
         """
         latent_map = registry.encoded_map(index, snapshot)
         shown, latents = latent_map.named_plane(plane), latent_map.latents.double()
@@ -95,7 +95,7 @@ def router(services: Services) -> APIRouter:
         pixels = [latent_map.image(i) for i in number]
         if any(image is None for image in pixels):
             raise NotFoundError(
-                f"An image number is out of range; give 0 to {latent_map.encoded.num_images - 1}.",
+                f"There is no such image; numbers are 0 to {latent_map.encoded.num_images - 1}.",
                 code="unknown-image",
             )
         return binary(pixel_bytes(torch.stack([image for image in pixels if image is not None])))
@@ -104,7 +104,7 @@ def router(services: Services) -> APIRouter:
 
 
 def gap_lines(parts: LayerParts) -> JsonLines:
-    """Yield the parts of a gap layer in plain values."""
+    """Yield the parts of a gap layer as JSON values."""
     for part in parts:
         values = base64.b64encode(part.values.astype("<f4").tobytes()).decode()
         yield {"values": values, "done": part.done, "of": part.total}

@@ -31,7 +31,7 @@ class PathQuery(BaseModel):
     """The class of the decoded images, for a model whose decoder sees labels."""
 
     def latents(self, latent_map: LatentMap) -> tuple[Tensor, Tensor]:
-        """Return both ends."""
+        """Return the latents of both ends."""
         plane = latent_map.named_plane(self.plane) if self.plane else None
         return latent_map.named_latent(self.a, plane), latent_map.named_latent(self.b, plane)
 
@@ -41,7 +41,7 @@ class PathQuery(BaseModel):
             return None
         if self.label >= latent_map.model.num_classes:
             raise UserError(
-                f"label is {self.label}; the model has {latent_map.model.num_classes} classes.",
+                f"label is {self.label}; it must be below {latent_map.model.num_classes}.",
                 code="unknown-class",
             )
         return one_hot(
@@ -57,7 +57,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("")
     @limit
     def interpolations(index: int, query: Annotated[PathQuery, Query()]) -> dict[str, Any]:
-        """Return the latents of each kind of interpolation, or why there is none."""
+        """Return the latents of each interpolation method, or why it finds no path."""
         latent_map = registry.latent_map(index)
         a, b = query.latents(latent_map)
         paths: list[dict[str, Any]] = []

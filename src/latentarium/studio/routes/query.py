@@ -1,4 +1,4 @@
-"""Routes of the tools Draw and Find: encode an image of the user's, or search for its latent."""
+"""Routes of the tools Draw and Find: encode a user's image, or search for its latent."""
 
 import threading
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ MAX_SEARCHES = 2
 
 
 class SearchBody(QueryImage):
-    """An image whose latent is searched."""
+    """An image whose latent is wanted."""
 
     label: Annotated[int, Field(ge=0, le=1 << 16)] | None = None
     """Its class; None: the class with the smallest error."""
@@ -85,7 +85,7 @@ def router(services: Services) -> APIRouter:
     ) -> JsonLines:
         if not slots.acquire(blocking=False):
             raise UserError(
-                f"{MAX_SEARCHES} searches are running: stop one, or wait for it.", code="busy"
+                f"{MAX_SEARCHES} searches are running: stop one, or wait.", code="busy"
             )
         try:
             yield from invert_query(latent_map, image, body.label, body.seed, plane)

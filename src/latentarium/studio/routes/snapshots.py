@@ -1,4 +1,4 @@
-"""Routes of a model's training snapshots: what the time machine shows of each."""
+"""Routes of a model's training snapshots, for the time machine."""
 
 import numpy as np
 from fastapi import APIRouter, Response
@@ -23,7 +23,8 @@ def router(services: Services) -> APIRouter:
         """Return samples and reconstructions of a snapshot.
 
         u32 number of samples, u32 columns, u32 number of reconstructions, then the pixels of all:
-        uint8, row by row, channels last. Later requests for this snapshot are answered at once.
+        uint8, row by row, channels last. It also prepares the snapshot's map, so that later
+        requests for this snapshot are fast.
         """
         latent_map = registry.latent_map(index, number)
         with priority_lock(latent_map):
@@ -51,7 +52,10 @@ def router(services: Services) -> APIRouter:
         """Return all snapshots as an animated GIF."""
         history = registry[index].history
         if history is None or not len(history):
-            raise NotFoundError("This model has no snapshots.", code="no-snapshots")
+            raise NotFoundError(
+                "This model has no snapshots: train with --train.snapshots 24.",
+                code="no-snapshots",
+            )
         return Response(snapshots_gif(history), media_type="image/gif")
 
     return routes

@@ -76,9 +76,9 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/runs/{name}/show")
     def show(name: str) -> dict[str, Any]:
-        """Load a run's model and return its number, or why that is impossible.
+        """Load a run's model and return its number, or why it can't be loaded.
 
-        This is not an error status, since the page tries it with every run that has ended.
+        Failures have no error status, since the page tries to load every run that has ended.
         """
         trainings.run(name)
         try:
@@ -98,7 +98,7 @@ def router(services: Services) -> APIRouter:
 
 
 def describe_preset(name: str) -> dict[str, Any]:
-    """Return what the page needs to know about a preset, in plain values."""
+    """Return the properties of a preset that the page needs, as JSON values."""
     config = presets.get(name)
     return {
         "name": name,

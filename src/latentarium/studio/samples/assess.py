@@ -1,4 +1,4 @@
-"""Assess samples: their scores, the classes that the classifier sees, and shares for many."""
+"""Assess samples: scores and predicted classes of each sample, and shares of many samples."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,13 +31,14 @@ class SampleAssessment:
     scores: np.ndarray
     """float32 (n, `SCORE_COLUMNS`)."""
     predicted: Labels | None
-    """The classifier's class; None without a classifier of such images."""
+    """The predicted classes; None without a classifier."""
     confidence: PerSample | None
-    """The probability of that class."""
+    """The probability of the predicted class."""
     held_out_off: float
-    """The share of held-out images that are off the data by the same measures."""
+    """The share of held-out images that are unusual by the same measures."""
     held_out_confident: float | None
-    """The share of held-out images of whose class the classifier is confident."""
+    """The share of held-out images for which one class has a probability of at least
+    `CONFIDENT`."""
 
 
 def assess_each(latent_map: LatentMap, samples: Samples) -> SampleAssessment:
@@ -88,7 +89,7 @@ _DISTANCES: "WeakKeyDictionary[LatentMap, dict[str, float] | None]" = WeakKeyDic
 
 
 def describe_prior(latent_map: LatentMap, seed: int, n: int = NUM_SAMPLES) -> dict[str, Any]:
-    """Describe samples from the prior for the page, of each class in turn if the model takes one.
+    """Describe samples from the prior for the page; conditional models get each class in turn.
 
     Returns:
         n; seed; off_data, confident: shares that are off the data, and of which the classifier is

@@ -1,4 +1,5 @@
-"""Samples for Generate and Compare, the same as those of `sample` and of the command line."""
+"""Samples for Generate and Compare, the same as those of `LatentModel.sample` and of
+the command line."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -25,10 +26,10 @@ class SampleRequest:
     seed: int = 0
     truncation: float = 1.0
     way: Way = "prior"
-    """prior: from p(z), under the label if there is one; gaussian: from the Gaussian of a class's
-    latents; turn: from p(z), under each class in turn if the model takes one."""
+    """prior: draw from p(z), given the label if there is one; gaussian: draw from the Gaussian of
+    a class; turn: draw from p(z), given each class in turn if the model takes a label."""
     label: str = ""
-    """A class by number or name, or a blend; empty: none."""
+    """A class by number or name, or a blend of classes; "": no label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +39,15 @@ class Samples:
     images: Images
     z: Latents
     labels: Labels | SoftLabels | None
-    """The classes asked for; None without."""
+    """The requested classes; None without a label."""
 
 
 def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
     """Draw samples.
 
     Raises:
-        UserError: A label that the model doesn't take or know (codes "label-not-taken" and
-            "unknown-class"), or no Gaussian of a class (code "no-class-gaussian").
+        UserError: The model takes no label or doesn't know this one (codes "label-not-taken" and
+            "unknown-class"), or the class has no Gaussian (code "no-class-gaussian").
     """
     model = latent_map.model
     options = {"seed": request.seed, "truncation": request.truncation}
@@ -68,7 +69,7 @@ def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
 
 
 def decoder_weights(model: LatentModel, labels: Labels | SoftLabels | None) -> SoftLabelSet | None:
-    """Return the class weights that a model's decoder sees; None if it sees none."""
+    """Return the class weights for a decoder; None if it takes no label or there are none."""
     if labels is None or not model.decodes_label:
         return None
     if labels.is_floating_point():

@@ -20,7 +20,7 @@ TIMEOUT = 600.0
 
 
 class Checkups:
-    """Measurements of trainings.
+    """Measures trainings at the request of the page.
 
     Arguments:
         trainings: The trainings.
@@ -39,7 +39,7 @@ class Checkups:
         """Estimate the time and memory of a training from a few of its steps.
 
         Raises:
-            UserError: The training can't work, or another measurement is running (code "busy").
+            UserError: The settings are invalid, or another measurement is running (code "busy").
         """
         arguments = [*self.trainings.train_arguments(request), "--dry-run", "--json"]
         printed = yield from self._run_alone(*arguments)
@@ -70,8 +70,8 @@ class Checkups:
         """Start to measure the duality gap of every snapshot, and return the current state.
 
         Raises:
-            UserError: Another one is being measured (code "busy"), or the run has no snapshots
-                (code "no-snapshots").
+            UserError: Another duality gap is being measured (code "busy"), or the run has no
+                snapshots (code "no-snapshots").
         """
         run = self.trainings.run(name)
         if not run.snapshots():
@@ -80,7 +80,9 @@ class Checkups:
             )
         with self._start_lock:
             if any(self.duality_gaps.is_running(key) for key in self.duality_gaps.names()):
-                raise UserError("Another duality gap is being measured: wait for it.", code="busy")
+                raise UserError(
+                    "Another duality gap is being measured: wait until it has ended.", code="busy"
+                )
             self.duality_gaps.start(
                 process_name(run.folder),
                 run.folder,
@@ -90,12 +92,12 @@ class Checkups:
         return self.duality_gap(name)
 
     def stop_duality_gap(self, name: str) -> dict[str, Any]:
-        """Stop the measurement and return the current state; what is measured is kept."""
+        """Stop the measurement and return the current state; measured snapshots are kept."""
         self.duality_gaps.stop(process_name(self.trainings.run(name).folder))
         return self.duality_gap(name)
 
     def _run_alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
-        """Run a command. A second one is refused at once, since waiting would block a thread."""
+        """Run a command, or fail if another one is running: waiting would block a thread."""
         if not self._busy.acquire(blocking=False):
             raise UserError("Another measurement is running: try again in a while.", code="busy")
         try:

@@ -1,4 +1,4 @@
-"""Trainings that the page shows, and what can be done with them."""
+"""The trainings that the page shows: list, start, pause, resume, stop and remove them."""
 
 import os
 import re
@@ -33,15 +33,15 @@ from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads, require_
 from latentarium.training import finish
 
 BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
-"""Data sets that need no files of the user's."""
+"""Data sets that need no files from the user."""
 SNAPSHOTS = 24
-"""Snapshots of a training that the page starts."""
+"""Number of snapshots of a training that the page starts."""
 RESERVED_NAMES = ("uploads",)
 """Names in the folder of runs that runs may not have."""
 MAX_TRAININGS = 4
-"""Trainings that the page may run at the same time."""
+"""Maximum number of trainings that the page runs at the same time."""
 STOP_TIMEOUT = 60.0
-"""Seconds for the current step and its checkpoint."""
+"""Seconds to wait until the current step has ended and its checkpoint is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +54,18 @@ class TrainingRequest:
     name: str
     """The name of the run's folder."""
     steps: int | None
-    """None: as the preset says."""
+    """None: the number of steps of the preset."""
     seed: int
 
 
 class TrainingJobs:
-    """The runs that the registry shows, those in a folder, and those that are started there.
+    """The runs that the page shows at the start, and all runs in a folder.
 
-    Runs have names that contain no path; two runs with the same folder name get a number.
+    A run is named after its folder, without the path. If several runs have the same folder name, a
+    number is appended.
 
     Arguments:
-        folder: Where runs are found and started; it need not exist.
+        folder: The folder whose runs are listed, and in which runs are started; it need not exist.
         registry: The models that the page shows.
         uploads: The user's images.
         command: Makes the command lines; None: `latentarium_command`.
@@ -90,8 +91,8 @@ class TrainingJobs:
     def folders(self) -> dict[str, Path]:
         """Return the folders of all runs by name.
 
-        First the runs that were shown at the start, then those in the folder, then those whose
-        process has not created a folder yet or failed before.
+        The runs that were shown at the start come first, then the runs in the folder, then the
+        runs whose process has not created a folder yet or has failed before it created a folder.
         """
         candidates = list(self._initial_folders)
         if self.folder.is_dir():
@@ -136,11 +137,11 @@ class TrainingJobs:
         """
         folder = self.folder_of(name)
         if not Run.is_at(folder):
-            raise NotFoundError(f"{name} has not started yet: wait for it.", code="not-started")
+            raise NotFoundError(f"{name} has not started yet: try again.", code="not-started")
         return Run(folder)
 
     def infos(self) -> list[dict[str, Any]]:
-        """Describe all runs in plain values; runs that are deleted meanwhile are left out."""
+        """Describe all runs as JSON values; runs that are deleted meanwhile are left out."""
         infos = []
         for name, folder in self.folders().items():
             try:
@@ -150,7 +151,7 @@ class TrainingJobs:
         return infos
 
     def info(self, name: str, folder: Path | None = None) -> dict[str, Any]:
-        """Describe a run in plain values; one that can't be read is described as failed.
+        """Describe a run as JSON values; a run that can't be read is described as failed.
 
         Arguments:
             name: The name of the run.
@@ -172,7 +173,8 @@ class TrainingJobs:
             reason = str(error)
         except MALFORMED as error:
             reason = (
-                f"{folder} contains a file that latentarium did not write ({error}): move it away."
+                f"{folder} contains a file that latentarium did not write ({error}): move "
+                "that file out of the folder."
             )
         record = self._describe_record(key, running)
         return common | record | {"state": "failed", "failure": self.redact(reason)}
@@ -245,12 +247,12 @@ class TrainingJobs:
     def _require_free_slot(self) -> None:
         if sum(map(self.processes.is_running, self.processes.names())) >= MAX_TRAININGS:
             raise UserError(
-                f"{MAX_TRAININGS} trainings are running, the most at a time: pause one or wait.",
+                f"{MAX_TRAININGS} trainings are running, the maximum: pause one, or wait.",
                 code="too-many-trainings",
             )
 
     def free_name(self, name: str) -> str:
-        """Return the name with the smallest number appended that makes it unused."""
+        """Append the smallest number to the name that makes the name unused."""
         stem = re.sub(r"-\d+$", "", name)
         number = 2
         while (self.folder / f"{stem}-{number}").exists():
@@ -261,8 +263,8 @@ class TrainingJobs:
         """Ask the process that trains a run to save a checkpoint and end.
 
         Raises:
-            UserError: The run is not training (code "not-training"), or its process can't be
-                signalled from here (code "foreign-process").
+            UserError: The run is not training (code "not-training"), or the studio can't
+                signal its process (code "foreign-process").
         """
         folder = self.folder_of(name)
         key = process_name(folder)
@@ -277,8 +279,8 @@ class TrainingJobs:
         pid = Run(folder).lock_owner()
         if pid is None or pid == os.getpid() or not is_latentarium(pid):
             raise UserError(
-                f"{name} is trained by a process that the studio can't signal: press Ctrl-C where "
-                "it was started.",
+                f"{name} is trained by a process that the studio can't signal: press Ctrl-C in "
+                "the terminal in which it was started.",
                 code="foreign-process",
             )
         terminate(pid)
@@ -322,27 +324,28 @@ class TrainingJobs:
         while self.info(name)["state"] in ("training", "waiting"):
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"{name} has not finished its current step: press Stop again in a while.",
+                    f"{name} has not finished its current step: press Stop again later.",
                     code="timeout",
                 )
             time.sleep(0.05)
         finish(self.run(name).folder)
 
     def forget(self, name: str) -> None:
-        """Remove a training that never created its folder from the list.
+        """Delete the record of a training that failed before it created its folder.
 
         Raises:
-            UserError: It has a folder, or may create one (code "run-exists").
+            UserError: The training has a folder or is still running (code "run-exists").
         """
         folder = self.folder_of(name)
         if folder.exists() or self.processes.is_running(process_name(folder)):
             raise UserError(
-                f"{name} exists: delete the folder {folder} to remove it.", code="run-exists"
+                f"{name} has a folder or is still running: stop it, then delete {folder}.",
+                code="run-exists",
             )
         self.processes.forget(process_name(folder))
 
     def show(self, name: str) -> int:
-        """Load the model of a run for the page and return its number.
+        """Load the model of a run into the page and return the model's number.
 
         Raises:
             UserError: See `ModelRegistry.add`.

@@ -1,4 +1,4 @@
-"""Server-sent events of a run while it is trained, read from its folder."""
+"""Server-sent events about a run during its training, read from its folder."""
 
 import json
 import stat
@@ -13,11 +13,11 @@ from latentarium.run.jsonl import MALFORMED, read_row
 
 ROWS_PER_EVENT = 400
 READ_BYTES = 64 << 20
-"""Bytes that are read at once."""
+"""Maximum number of bytes per read."""
 
 
 class LogTail:
-    """Complete lines of a growing file.
+    """Reads the complete lines of a growing file.
 
     An unfinished last line is read later. A file that was replaced or truncated is read from its
     start.
@@ -32,7 +32,7 @@ class LogTail:
         self._offset, self._inode = 0, 0
 
     def read(self) -> tuple[bool, list[bytes]]:
-        """Return whether the file has started over, and the complete lines since the last call."""
+        """Return whether the file was replaced or truncated, and the lines since the last call."""
         try:
             status = self.path.stat()
         except OSError:
@@ -68,10 +68,10 @@ class RunFollower:
     doctor  the issues that the log shows, when they have changed
 
     Arguments:
-        state: Returns the state of the run in plain values.
+        state: Returns the state of the run as JSON values.
         log: The path of its log.
         config: Returns its configuration; None if there is none yet.
-        lines_seen: Lines of the log that the client already has.
+        lines_seen: Number of lines of the log that the client already has.
     """
 
     def __init__(

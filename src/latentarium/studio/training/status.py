@@ -1,7 +1,7 @@
-"""The state and the progress of a run, from its folder alone.
+"""The state and the progress of a run.
 
-waiting    its process has started, but not the training
-training   a process has locked its folder
+waiting    its process has started, but the training has not
+training   a process is training it, and has locked its folder
 paused     it can continue from its newest checkpoint
 stopped    it was ended early, and has final weights
 done       it has trained all its steps
@@ -40,12 +40,12 @@ def state_of(run: Run, *, running: bool, failure: str) -> State:
 
 
 def progress_of(run: Run, state: State) -> dict[str, Any]:
-    """Return the step, the number of steps, the elapsed seconds and, in training, those left."""
+    """Return the step, the number of steps, the elapsed seconds and the remaining seconds."""
     steps = run.config.train.steps
     rows = last_rows(run.log_path)
     checkpoints = run.checkpoints()
     logged = (rows[-1]["step"], rows[-1]["seconds"]) if rows else (0, 0.0)
-    step, seconds = run.progress() or logged  # older versions have only the log
+    step, seconds = run.progress() or logged  # runs of older versions have only a log
     left = None
     if state == "training" and step > 0:
         logged_steps = logged[0] - rows[0]["step"] if rows else 0
@@ -53,12 +53,12 @@ def progress_of(run: Run, state: State) -> dict[str, Any]:
         rate = logged_seconds / logged_steps if logged_steps > 0 else seconds / step
         left = rate * max(0, steps - step)
     if state != "training" and checkpoints:
-        step = checkpoints[-1]  # where it would resume
+        step = checkpoints[-1]  # the step from which it would resume
     return {"step": step, "steps": steps, "seconds": seconds, "seconds_left": left}
 
 
 def describe_run(run: Run) -> dict[str, Any]:
-    """Return the properties of a run that never change, in plain values."""
+    """Return the properties of a run that never change, as JSON values."""
     loss = setting(run.config, "model.loss")
     loss = None if loss is None else name_of(loss)
     # under the hinge loss any constant logit in [-1, 1] is optimal at the equilibrium, so the
@@ -75,7 +75,7 @@ def describe_run(run: Run) -> dict[str, Any]:
 
 
 def describe_model(config: ModelConfig) -> dict[str, Any]:
-    """Return what a model can do, in plain values."""
+    """Return the capabilities of a model, as JSON values."""
     return {
         "kind": config.kind,
         "adversarial": config.adversarial,
@@ -84,7 +84,7 @@ def describe_model(config: ModelConfig) -> dict[str, Any]:
 
 
 def last_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the last rows of a log in the order of steps, only those since the last resume."""
+    """Return the last rows of a log, in the order of steps and since the last resumption."""
     if not path.is_file():
         return []
     try:

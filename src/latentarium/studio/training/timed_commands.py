@@ -12,7 +12,7 @@ ProgressLines = Generator[dict[str, Any], None, None]
 
 
 class TimedCommands:
-    """Runs commands and remembers how long each kind took, to estimate the next one's time.
+    """Runs commands, and remembers the duration of each kind to estimate the time left.
 
     Arguments:
         command: Makes the command lines; None: `latentarium_command`.
@@ -25,8 +25,8 @@ class TimedCommands:
     def run(self, *arguments: str, timeout: float) -> Generator[dict[str, Any], None, str]:
         """Run a command as `run_child` does, and yield its progress with the time left.
 
-        The time left is the command's own estimate. Until it has one, it is estimated from the
-        previous command of the same kind, and None for the first.
+        The time left is the command's own estimate. Until the command has one, the time left is
+        estimated from the previous command of the same kind; for the first command, it is None.
         """
         kind, clock = arguments[0], _Countdown(self._durations.get(arguments[0]))
         work = run_child(*arguments, timeout=timeout, command=self._command)
@@ -53,7 +53,7 @@ class _Countdown:
         return time.monotonic() - self._started
 
     def describe(self, progress: ProgressLine | None) -> dict[str, Any]:
-        """Return the progress in plain values; an old estimate counts down."""
+        """Return the progress as JSON values; the time left counts down between two estimates."""
         if progress is not None and progress != self._last:
             self._last, self._reported = progress, time.monotonic()
         left, since = self._last.seconds_left, self._reported

@@ -34,16 +34,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\..*)?", re.IGNORECASE)
 """Names of devices on Windows, with any suffix."""
 MAX_DEPTH, MAX_NAME_BYTES = 8, 200
-"""Nested folders of an upload, and bytes of one name."""
+"""Maximum depth of folders in an upload, and maximum number of bytes of one name."""
 CHECK_TIMEOUT = 300.0
-"""Seconds that a check may take, or wait for another one."""
+"""Seconds that a check may take, or may wait for another check."""
 STALE_SECONDS = 3600.0
 """Seconds without data after which an incomplete upload is deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """Limits on uploads."""
+    """Limits on the size and number of uploads."""
 
     upload_bytes: int = MAX_UPLOAD_BYTES
     """Bytes of one upload."""
@@ -75,7 +75,7 @@ class IncomingUpload:
     """Time of the last byte."""
 
     def is_active(self, patience: float) -> bool:
-        """Return whether more data may come, given the seconds of silence to tolerate."""
+        """Return whether files are being received, or arrived in the last `patience` seconds."""
         return self.open_files > 0 or time.monotonic() - self.last_data < patience
 
 
@@ -111,7 +111,7 @@ class Uploads:
         require_valid_name(name)
         if self._find(name) is not None:
             raise UserError(
-                f"The name {name} is taken: remove those images, or rename yours.",
+                f"The name {name} is taken: remove the images of this name, or rename yours.",
                 code="name-taken",
             )
         part = self.folder / f".part-{name}"
@@ -119,7 +119,7 @@ class Uploads:
             other = self._incoming.get(name)
             if other is not None and other.is_active(self.limits.idle_seconds):
                 raise UserError(
-                    f"Images named {name} are being uploaded: wait for them, or rename yours.",
+                    f"Images named {name} are being uploaded: try again later, or rename yours.",
                     code="name-taken",
                 )
             active = sum(
@@ -230,7 +230,7 @@ class Uploads:
         return reports
 
     def source(self, name: str) -> Path:
-        """Return the path of an upload, as `load_data` takes it.
+        """Return the path of an upload, which `load_data` accepts.
 
         Raises:
             NotFoundError: There is no such upload (code "unknown-upload").
@@ -270,8 +270,8 @@ class Uploads:
         used = sum(report["bytes"] for report in reports)
         if len(reports) >= limits.uploads or used + size > limits.total_bytes:
             raise UserError(
-                f"At most {limits.uploads} uploads and {limits.total_bytes >> 30} GiB are kept: "
-                "remove some, or wait for those in progress.",
+                f"There is no space for another upload: at most {limits.uploads} uploads and "
+                f"{limits.total_bytes >> 30} GiB are kept. Remove some, or try again later.",
                 code="uploads-full",
             )
 
@@ -329,7 +329,7 @@ class Uploads:
         self, source: Path, original: str
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
         """Return the report of `data check`; messages use the file's original name."""
-        busy = UserError("Other images are being checked: upload again in a while.", code="busy")
+        busy = UserError("Other images are being checked: upload again later.", code="busy")
         if not self._waiting.acquire(blocking=False):
             raise busy
         try:
@@ -356,7 +356,7 @@ class Uploads:
         return report
 
     def _delete_stale(self, part: Path) -> None:
-        """Delete what is left under this name, and incomplete uploads without recent data."""
+        """Delete remains of an upload to `part`, and incomplete uploads without recent data."""
         shutil.rmtree(part, ignore_errors=True)
         with self._lock:
             self._incoming = {
