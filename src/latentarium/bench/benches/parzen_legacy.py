@@ -1,4 +1,4 @@
-"""Parzen-window log-likelihood, a number of the first papers on GANs."""
+"""Parzen-window log-likelihood, a metric of the first papers on GANs."""
 
 import torch
 
@@ -13,13 +13,14 @@ from latentarium.stats.measurement import Measurement
 
 @register("bench", "parzen-legacy")
 class ParzenLegacy(Bench):
-    """The Parzen-window estimate from samples, compared with that from real training images.
+    """The Parzen-window estimate with samples as centres, compared with the estimate with real
+    training images as centres.
 
     Arguments:
         centres: The number of kernels.
     """
 
-    title = "Parzen-window log-likelihood, a legacy number"
+    title = "Parzen-window log-likelihood, a legacy metric"
     protocol = (
         "10,000 samples as centres of Gaussian kernels, pixels in [0, 1]; sigma the best of ten "
         "from 0.1 to 1 on 1,000 validation images; mean over the 10,000 test images. Higher is "
@@ -31,7 +32,7 @@ class ParzenLegacy(Bench):
         Column(key="real", title="real images as centres", unit="nats"),
     )
     published = published.PARZEN
-    caveat = "The published GAN was trained on the first 50,000 images, ours on 55,000."
+    caveat = "The published GAN was trained on the first 50,000 images, our models on 55,000."
 
     def __init__(self, centres: int = 10_000) -> None:
         self.centres = centres
