@@ -79,7 +79,7 @@ class Bench(ABC):
         Arguments:
             model: The model.
             data: The data that it was trained on.
-            seed: The seed of all random draws.
+            seed: The seed of all random numbers.
             progress: Called after each part of a long measurement.
 
         Returns:

@@ -36,7 +36,7 @@ class Diagnosis:
         checked: The names of all issues that were checked.
         not_checked: The issues that could not be checked, with the reasons.
         n: Number of samples.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
     """
 
     issues: tuple[Issue, ...]
@@ -84,7 +84,7 @@ def examine(
         run: A run whose training has ended.
         data: The images that it was trained on.
         n: Number of samples.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
         progress: Called with the number of model rules that are done and the name of the next
             issue.
 

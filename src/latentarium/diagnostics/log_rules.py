@@ -33,7 +33,7 @@ WINDOW = 5
 """Number of last rows that describe the current state: 250 steps by default. If the log has fewer
 rows, nothing is reported."""
 EARLY_SHARE = 0.1
-"""Share of the training steps, at the start, in which nothing is reported. Even in healthy runs the
+"""Share of the training, at its start, in which nothing is reported. Even in healthy runs the
 discriminator is ahead at first: on MNIST its pair accuracy is 92 % in the first 50 steps and 74 %
 later."""
 MIN_DISCRIMINATOR_LOSS = 0.1

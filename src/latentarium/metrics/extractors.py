@@ -50,7 +50,7 @@ class Extractor(Protocol):
         ...
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """Return float32 features on the CPU. The images are in [-1, 1] or uint8, on any device."""
+        """Return float32 features on the CPU; images are in [-1, 1] or uint8, on any device."""
         ...
 
 

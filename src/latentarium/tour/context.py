@@ -40,7 +40,7 @@ class TourContext:
         data: Real images, after `shuffle_test_split`.
         classifier: The classifier of real images.
         runs: The trained runs by name.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
         n: The number of samples for distances and counts.
         response_steps: Training steps of a best response, for the duality gap.
         response_batches: Held-out batches that the gain of a best response is measured on.

@@ -40,9 +40,9 @@ def run_tour(
     Arguments:
         out: The folder to write to. The runs of the four systems are its subfolders ae, vae, gan
             and cgan; the other runs are in its subfolder more.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
         quick: True for tiny trainings and small counts, to check that everything works.
-        display: Where progress is shown.
+        display: The console display of progress.
         reporter: Makes the reporter of a training from its title.
     """
     started = time.monotonic()
