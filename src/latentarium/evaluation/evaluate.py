@@ -76,8 +76,8 @@ def evaluate(
     Raises:
         UserError: The images don't have the model's shape (code "shape-mismatch"), or there are
             too few of them (code "too-few-images"). A quantity that can't be measured, such as a
-            Fréchet distance of fewer images than features, is named in the report's `left_out`. If
-            nothing can be measured, the error of the first section is raised.
+            Fréchet distance of fewer images than features, is named in the report's `left_out`.
+            If nothing can be measured, the error of the first section is raised.
     """
     require_seed(seed)
     if data.card.image_shape != model.image_shape:
@@ -89,7 +89,7 @@ def evaluate(
     n = min(n, len(data.test))
     if n < MIN_IMAGES:
         raise UserError(
-            f"An evaluation of {n} images is not possible: give at least {MIN_IMAGES} test images, "
+            f"{n} images are too few for an evaluation: give at least {MIN_IMAGES} test images, "
             f"and n of at least {MIN_IMAGES}.",
             code="too-few-images",
         )

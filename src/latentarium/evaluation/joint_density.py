@@ -222,8 +222,8 @@ def _check_inputs(model: LatentModel, images: Tensor, labels: Tensor | None) -> 
     """Check that images and labels fit the model; return the labels if the model takes any."""
     if tuple(images.shape[1:]) != model.image_shape:
         raise UserError(
-            f"The images have shape {tuple(images.shape[1:])}, but the model was trained on images "
-            f"of shape {model.image_shape}: give images of that shape.",
+            f"The images have shape {tuple(images.shape[1:])}, but the model was trained on "
+            f"images of shape {model.image_shape}: give images of that shape.",
             code="shape-mismatch",
         )
     if len(images) < 2:

@@ -59,8 +59,9 @@ PROTOCOLS = {
     STATIC: "Larochelle's fixed binarization of MNIST: comparable with numbers of that protocol.",
     BINARY: "A likelihood of binary images, but not by a published protocol.",
     GREY: "Not a likelihood: a cross-entropy between grey values, not comparable with any NLL.",
-    DENSITY: "A density, not a probability, of pixels in [-1, 1], with a fixed standard deviation: "
-    "comparable only at the same standard deviation, and not with likelihoods of binary images.",
+    DENSITY: "A density, not a probability, of pixels in [-1, 1], with a fixed standard "
+    "deviation: comparable only at the same standard deviation, and not with likelihoods of "
+    "binary images.",
     OTHER: "A likelihood defined outside the package: comparable only with the same likelihood.",
 }
 """Descriptions by the beginning of a protocol's name."""

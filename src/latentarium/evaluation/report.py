@@ -66,8 +66,8 @@ class Report:
         """
         if values.get("format") not in READABLE_FORMATS:
             raise UserError(
-                f"metrics.json has format {values.get('format')!r}, but this version reads formats "
-                f"{' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
+                f"metrics.json has format {values.get('format')!r}, but this version reads "
+                f"formats {' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
                 code="unsupported-format",
             )
         fields = ("model", "data", "fingerprint", "seed", "tables", "left_out", "seconds")

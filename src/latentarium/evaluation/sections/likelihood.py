@@ -21,8 +21,8 @@ from latentarium.stats.measurement import Measurement
 MAX_NLL_IMAGES = 500
 """Largest number of test images for the importance-weighted NLL."""
 NO_REFERENCE = (
-    "No reference is known for likelihoods, their parts and active units, because it would require "
-    "the entropy of real images."
+    "No reference is known for likelihoods, their parts and active units, because it would "
+    "require the entropy of real images."
 )
 
 
