@@ -32,7 +32,7 @@ from latentarium.models.base import LatentModel
 from latentarium.stats.measurement import Interval, Measurement
 
 MeasuringProgress = Callable[[int, int], object]
-"""Called with the number of parts that are measured, and the number of all parts."""
+"""Called with the number of parts measured so far and the total number of parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ class Column:
     title: str
     unit: str = ""
     ideal: float | None = None
-    """The value of perfect sampling at this number of samples; None if it isn't known."""
+    """The value for samples of the true distribution, at this number of samples; None if
+    unknown."""
     maximum: float = math.inf
     """The largest possible value. The smallest possible value of every column is 0."""
 
@@ -58,16 +59,16 @@ class Bench(ABC):
 
     title: ClassVar[str]
     protocol: str
-    """How it is measured, in a few sentences. Stored measurements are used again only if they
-    were made by the same protocol."""
+    """How the models are measured, in a few sentences. Stored measurements are reused only if this
+    text has not changed."""
     presets: ClassVar[tuple[str, ...]]
     columns: ClassVar[tuple[Column, ...]]
     published: ClassVar[tuple[Published, ...]] = ()
     caveat: ClassVar[str] = ""
     """How the published setups differ from this one."""
     full_steps: ClassVar[Mapping[str, int]] = {}
-    """Training steps of each preset with the budget `full`, which is closer to the published ones
-    and takes hours; empty if the bench has no such budget."""
+    """Training steps of each preset with the budget "full", which takes hours but is closer to the
+    published budgets. Empty if the bench has no such budget."""
 
     @abstractmethod
     def measure(
@@ -78,16 +79,16 @@ class Bench(ABC):
         Arguments:
             model: The model.
             data: The data that it was trained on.
-            seed: The seed of all random draws.
+            seed: The seed of all random numbers.
             progress: Called after each part of a long measurement.
 
         Returns:
-            A measurement for each column, by its key.
+            The measurement for each column, by the column's key.
         """
 
     @property
     def budgets(self) -> tuple[str, ...]:
-        """The budgets that have a name."""
+        """Names of the budgets that this bench supports."""
         return ("small", "full") if self.full_steps else ("small",)
 
     def training_steps(self, preset: str, budget: str | None) -> int:
@@ -107,24 +108,24 @@ class Bench(ABC):
         if budget is not None and budget.isdecimal() and int(budget) > 0:
             return int(budget)
         raise UserError(
-            f"budget is '{budget}', which this bench doesn't have. Give "
-            f"{' or '.join(self.budgets)}, or a positive number of steps.",
+            f"budget is '{budget}'; for this bench it must be {', '.join(self.budgets)} or a "
+            "positive number of training steps.",
             code="unknown-budget",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The measurements of one preset over seeds."""
+    """The measurements of one preset, trained with several seeds."""
 
     name: str
     """The preset."""
     steps: int
-    """Steps of each training."""
+    """Number of steps of each training run."""
     seeds: dict[int, dict[str, Measurement]]
     """The measurements by seed, then by column."""
     seconds: dict[int, float]
-    """The duration of each training, by seed."""
+    """The duration of each training run in seconds, by seed."""
 
     def values(self, key: str) -> list[float]:
         """Return a column's value for each seed."""

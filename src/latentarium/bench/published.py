@@ -1,6 +1,7 @@
 """Published results, each with its source and what is known about its setup.
 
-All numbers were read in the named source. If two sources contradict each other, both are listed.
+All numbers were copied from the named source. If two sources contradict each other, both numbers
+are listed.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ class Published:
 
     name: str
     values: dict[str, float]
-    """By the key of the bench's column; a share is between 0 and 1."""
+    """The values by the key of the bench's column; a share is between 0 and 1."""
     spread: dict[str, float]
-    """The ± of each value, if the source gives one."""
+    """The margin of error (±) of a value, if the source gives it, by the same key."""
     source: str
     """A key of `SOURCES`."""
 
@@ -35,13 +36,14 @@ SOURCES = {
     "arxiv.org/abs/1411.1784), Table 1",
     "evae": "the eVAE paper (Yeung et al., 2017), Table 2; 10,000 samples",
     "pythae": "pythae's reproducibility table (Chadebec et al., 2022, arxiv.org/abs/2206.08309): "
-    "its own run of the model; 5,000 importance samples, except SVAE with 500",
+    "pythae's own training runs; 5,000 importance samples, except SVAE with 500",
     "iwae-rerun": "xqding's rerun of Burda et al. (2016); 5,000 importance samples",
 }  # fmt: skip
 
 
 def _rows(source: str, keys: tuple[str, ...], *table: tuple) -> tuple[Published, ...]:
-    """Return rows of a table of (name, value, ...); a value is a number, None, or (number, ±)."""
+    """Convert the rows (name, value, ...) of a table. A value is a number, a pair of a number and
+    its margin of error, or None."""
     rows = []
     for name, *cells in table:
         given = {k: c for k, c in zip(keys, cells, strict=True) if c is not None}
@@ -115,7 +117,7 @@ STACKED = (
     *_rows(
         "r3gan", _STACK,
         ("WGAN-GP, as quoted", 959, 0.73),
-        ("PacGAN, as quoted (its own: 1000, 0.06)", 992, 0.28),
+        ("PacGAN, as quoted (original: 1000, 0.06)", 992, 0.28),
         ("StyleGAN2, as quoted", 940, 0.42),
         ("PresGAN, as quoted", 1000, 0.12),
         ("MEG, as quoted", 1000, 0.031),

@@ -1,4 +1,4 @@
-"""Run a bench over seeds and compare its results with the published ones."""
+"""Run a bench over seeds and compare its results with published results."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ from latentarium.training import Reporter, train
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """The results of a bench, together with the published ones."""
+    """The results of a bench, together with published results."""
 
     name: str
     bench: Bench
@@ -56,7 +56,8 @@ class BenchReport:
         }
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Return titles and cells: these results, the published ones, and perfect sampling."""
+        """Return the column titles and the rows of a table: the results of this bench, published
+        results, and perfect sampling."""
         columns = self.bench.columns
         titles = ["", *(c.title for c in columns), "runs", "source"]
         cells = [
@@ -81,11 +82,11 @@ class BenchReport:
         return titles, cells
 
     def notes(self) -> list[str]:
-        """Return what a reader of the table must know."""
+        """Return the sentences to read with the table."""
         sources = dict.fromkeys(row.source for row in self.bench.published)
         return [
             self.bench.protocol,
-            "Brackets: 95 % interval of the mean over seeds (Student's t). ±: as published.",
+            "Brackets: 95 % interval of the mean over seeds (Student's t). ±: published margin.",
             *self._measuring_notes(),
             *(f"{key}: {SOURCES[key]}." for key in sources),
             self.bench.caveat,
@@ -114,16 +115,16 @@ def run_bench(
 ) -> BenchReport:
     """Train and measure each preset of a bench for each seed; write bench.json and bench.svg.
 
-    Finished trainings and measurements in the folder are used again.
+    Training runs and measurements that are already in the folder are reused.
 
     Arguments:
         name: The registered name of the bench.
-        out: The folder to write to, also for the runs.
-        seeds: The number of trainings of each preset, with seeds from 0.
+        out: The output folder; the runs are written to its subfolders.
+        seeds: The number of training runs of each preset; their seeds are 0, 1, 2 and so on.
         budget: "small" or None, "full", or a number of training steps.
-        device: As for training.
-        display: Where progress is shown.
-        reporter: Makes the reporter of a training from its title.
+        device: The device to train on, as for `train`.
+        display: The console display of progress.
+        reporter: Returns the progress reporter of a training run, given the run's title.
 
     Raises:
         UserError: There is no such bench (code "unknown-component") or budget (code
@@ -208,7 +209,8 @@ def _cell(row: Summary, column: Column) -> str:
 def _measure_run(
     bench: Bench, run: Run, data: Data, seed: int, title: str, display: ConsoleProgress
 ) -> dict[str, Measurement]:
-    """Measure a trained run, or return the stored measurements of these weights."""
+    """Measure a trained run, or return its stored measurements if the weights and the protocol
+    are the same."""
     path = run.folder.with_suffix(".json")
     if path.exists():
         try:

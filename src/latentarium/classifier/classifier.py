@@ -1,8 +1,9 @@
-"""The evaluation classifier: a small network, trained on real images, that labels generated ones.
+"""The evaluation classifier: a small network, trained on real images, that classifies samples.
 
-Its predictions measure whether a sample shows the requested class (GAN-test). Its penultimate
-activations are the features of Fréchet distances. A classifier of MNIST ships with the package;
-`python -m latentarium.classifier --data SOURCE --out DIR` trains one for any labelled images.
+Its predictions measure whether a sample shows the requested class (GAN-test). Fréchet distances
+are computed from its penultimate activations. A classifier of MNIST ships with the package;
+`python -m latentarium.classifier --data SOURCE --out DIR` trains a classifier on other labelled
+images.
 """
 
 import hashlib
@@ -25,10 +26,10 @@ from latentarium.shapes import Features, Images, Labels, PerClass, Pixels
 
 WEIGHTS_FILE, METADATA_FILE = "classifier.safetensors", "classifier.json"
 MAX_FINAL_SIDE = 4
-"""Pixels: images are halved until their larger side is at most this."""
+"""Images are halved until their larger side is at most this many pixels."""
 MAX_CHANNELS = 64
 CONFIDENT = 0.9
-"""Probability of the predicted class from which a prediction counts as confident."""
+"""A prediction is confident if the probability of the predicted class is above this."""
 
 
 @final
@@ -42,9 +43,10 @@ class Classifier(nn.Module):
         image_shape: Channels, height, width.
         classes: Names of the classes in label order, at least two.
         source: Name of the data it was trained on.
-        width: Channels of the finest stage; each coarser one has twice as many, at most 64.
+        width: Channels of the first convolution. Each later convolution has twice as many
+            channels as the one before it, but at most 64.
         num_features: Number of features.
-        metadata: How it was trained, and how it scored: accuracy, seed, data, versions.
+        metadata: How the classifier was trained, and its accuracy: seed, data, versions etc.
 
     Raises:
         UserError: Fewer than two classes ("too-few-classes").
@@ -63,7 +65,7 @@ class Classifier(nn.Module):
         super().__init__()
         if len(classes) < 2:
             raise UserError(
-                f"{source} has {len(classes)} classes, and a classifier needs at least 2; give "
+                f"{source} has {len(classes)} classes, but a classifier needs at least 2; give "
                 "labelled data.",
                 code="too-few-classes",
             )
@@ -103,10 +105,10 @@ class Classifier(nn.Module):
 
     @property
     def accuracy(self) -> float:
-        """Share of the real test images that it classifies correctly.
+        """Share of the real test images that are classified correctly.
 
         Raises:
-            UserError: It has not been scored ("not-scored").
+            UserError: The accuracy has not been measured ("not-scored").
         """
         if "accuracy" not in self.metadata:
             raise UserError(
@@ -127,8 +129,8 @@ class Classifier(nn.Module):
             batch_size: Images per pass. It limits memory and does not change the result.
 
         Raises:
-            UserError: Images of another shape than it was trained on ("shape-mismatch"), or
-                pixels that are not finite ("not-finite").
+            UserError: The images don't have the shape of the training images
+                ("shape-mismatch"), or pixels are not finite ("not-finite").
         """
         return self._features(images, batch_size)
 
@@ -162,8 +164,8 @@ class Classifier(nn.Module):
     def _features(self, images: Tensor, batch_size: int) -> Tensor:
         if tuple(images.shape[1:]) != self.image_shape:
             raise UserError(
-                f"The images have shape {tuple(images.shape[1:])}, and {self.name} was trained on "
-                f"{self.image_shape}; train a classifier on these data.",
+                f"The images have shape {tuple(images.shape[1:])}, but {self.name} was trained on "
+                f"images of shape {self.image_shape}; train a classifier on these data.",
                 code="shape-mismatch",
             )
         device, was_training = self.head.weight.device, self.training
@@ -178,7 +180,7 @@ class Classifier(nn.Module):
 
 
 def as_pixels(images: Tensor) -> Tensor:
-    """Return images as the uint8 that they are stored as.
+    """Return images as uint8 pixels, as they are stored in files.
 
     Raises:
         UserError: Values that are not finite ("not-finite").
@@ -194,8 +196,8 @@ def as_pixels(images: Tensor) -> Tensor:
 
 
 def quantize(images: Tensor) -> Tensor:
-    """Return images in [-1, 1] with values rounded to pixels, so that a sample gets the same
-    score before and after it is saved. Errors as for `as_pixels`."""
+    """Return images in [-1, 1] with values rounded to those of 8-bit pixels, so that a sample gets
+    the same score before and after it is saved. It raises the same errors as `as_pixels`."""
     return to_float(as_pixels(images))
 
 
@@ -203,7 +205,7 @@ def save_classifier(classifier: Classifier, folder: Path | str) -> None:
     """Write classifier.safetensors and classifier.json into a folder, each atomically.
 
     Raises:
-        UserError: The folder can't be written.
+        UserError: The folder can't be written to.
     """
     folder = Path(folder)
     state = {key: value.cpu().contiguous() for key, value in classifier.state_dict().items()}
@@ -227,11 +229,12 @@ def load_classifier(folder: Path | str | None = None) -> Classifier:
     """Read a classifier, in evaluation mode on the CPU, and verify its hash.
 
     Arguments:
-        folder: Where `save_classifier` wrote it; None: the MNIST classifier that ships.
+        folder: The folder that `save_classifier` wrote; None: the MNIST classifier that ships
+            with the package.
 
     Raises:
-        UserError: Files are missing ("no-classifier"), damaged ("damaged-classifier"), or the
-            weights are not those that the metadata describe ("hash-mismatch").
+        UserError: Files are missing ("no-classifier") or damaged ("damaged-classifier"), or the
+            hash of the weights is not the hash in the metadata ("hash-mismatch").
     """
     if folder is None:
         with as_file(files("latentarium.classifier") / "mnist") as shipped:
@@ -261,8 +264,8 @@ def load_classifier(folder: Path | str | None = None) -> Classifier:
         ) from None
     if classifier.hash != recorded_hash:
         raise UserError(
-            f"The classifier at {folder} has hash {classifier.hash[:12]}, but its metadata record "
-            f"{str(recorded_hash)[:12]}; restore it, or {retrain}.",
+            f"The classifier at {folder} has hash {classifier.hash[:12]}, but the hash in its "
+            f"metadata is {str(recorded_hash)[:12]}; restore it, or {retrain}.",
             code="hash-mismatch",
         )
     return classifier.eval().requires_grad_(False)

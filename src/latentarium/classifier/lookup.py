@@ -1,4 +1,4 @@
-"""Find the classifier of a data set: shipped, cached, or trained now."""
+"""Find a classifier for a data set: the shipped one, a cached one, or a newly trained one."""
 
 import hashlib
 import warnings
@@ -27,16 +27,17 @@ def classifier_for(
     steps: int | None = None,
     progress: Callable[[str], object] | None = None,
 ) -> Classifier:
-    """Return the classifier of these data: the shipped one if it was trained on them, otherwise a
-    cached one, otherwise one that is trained now and cached.
+    """Return a classifier for these data: the shipped classifier if it was trained on them, or
+    else a cached classifier, or else a newly trained classifier, which is then cached.
 
     Arguments:
         data: Labelled images of at least two classes.
         seed: Seed of the training; the shipped classifier is returned for every seed.
-        cache: Folder of the cached classifiers; None: LATENTARIUM_CACHE, or latentarium in
-            XDG_CACHE_HOME or ~/.cache. A cache that can't be written leads to a `CacheWarning`.
+        cache: Folder of the cached classifiers; None: the folder in the environment variable
+            LATENTARIUM_CACHE, or else latentarium in XDG_CACHE_HOME or ~/.cache. If the cache
+            can't be written, there is a `CacheWarning`.
         steps: Training steps; None: `default_steps`.
-        progress: Called with lines of text during training, and only then.
+        progress: Called with lines of text if a classifier is trained.
 
     Raises:
         UserError: Fewer than two classes ("too-few-classes").
@@ -44,7 +45,7 @@ def classifier_for(
     card = data.card
     if len(card.classes) < 2:
         raise UserError(
-            f"{card.source} has {len(card.classes)} classes, and a classifier needs at least 2; "
+            f"{card.source} has {len(card.classes)} classes, but a classifier needs at least 2; "
             "use random convolutions or pixel PCA as the extractor.",
             code="too-few-classes",
         )
@@ -86,6 +87,6 @@ def classifier_for(
 
 
 def default_steps(n: int) -> int:
-    """Return the number of training steps for n images: 20 passes in batches of 128, within 300
-    to 8,600 steps."""
+    """Return the number of training steps for n images: 20 passes in batches of 128, but at least
+    300 and at most 8,600 steps."""
     return min(max(PASSES * n // min(BATCH_SIZE, n), MIN_STEPS), MAX_STEPS)

@@ -1,4 +1,7 @@
-"""Train the evaluation classifier, in its own loop since it is not a latent-variable model."""
+"""Train the evaluation classifier.
+
+It has its own training loop, since it is not a latent-variable model.
+"""
 
 import argparse
 import copy
@@ -27,9 +30,9 @@ from latentarium.stats.intervals import wilson
 MAX_ROTATION = math.radians(12)
 MAX_ZOOM = 0.12
 MAX_SHIFT = 0.08
-"""Share of the image's width and height."""
+"""Largest shift, as a share of the image's width or height."""
 STREAM = "judge"
-"""Name of the random streams. Changing it would change the weights that a seed gives."""
+"""Name of the random streams. A different name would give different weights for a seed."""
 
 
 def train_classifier(
@@ -43,14 +46,14 @@ def train_classifier(
     device: torch.device | str = "cpu",
     progress: Callable[[str], object] | None = None,
 ) -> Classifier:
-    """Train on the train split, keep the weights that are best on validation, and score them once
-    on test.
+    """Train a classifier on the training split, select the weights with the best accuracy on the
+    validation split, and measure their accuracy once on the test split.
 
     Arguments:
         data: Labelled images of at least two classes.
-        seed: All randomness is a function of it and the step.
+        seed: The seed; all random numbers are functions of the seed and the step.
         steps: Number of batches; the default is 20 passes over MNIST.
-        batch_size: Images per batch, at most the size of the train split.
+        batch_size: Images per batch, at most the size of the training split.
         learning_rate: Peak of a one-cycle schedule for Adam (Smith and Topin, 2018).
         checks: Number of evaluations on the validation split, evenly spaced.
         device: Where to train; the classifier is returned on the CPU.
@@ -122,7 +125,7 @@ def _losses(
     batch_size: int,
     learning_rate: float,
 ) -> Iterator[Tensor]:
-    """Train one step for each loss that is taken from this generator."""
+    """Yield the loss of each step; a step is trained when its loss is requested."""
     device = classifier.head.weight.device
     batches = Batches(data.train, batch_size, derive_seed(STREAM, seed), device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=learning_rate, fused=True)
@@ -155,9 +158,11 @@ def _environment() -> dict[str, Any]:
 
 
 def augment(x: Images, noise: Noise) -> Images:
-    """Rotate, zoom and shift each image by a small random amount, extending its border.
+    """Rotate, zoom and shift each image by a small random amount. Border pixels are repeated
+    outside the image.
 
-    Images are not mirrored, since a mirrored digit or letter may be another one or none.
+    Images are not mirrored, since a mirrored digit or letter may look like a different one, or
+    like none.
     """
     count, _, height, width = x.shape
     draw = noise.uniform(count, 4) * 2 - 1

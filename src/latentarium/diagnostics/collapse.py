@@ -1,8 +1,8 @@
-"""Mode collapse: whether a generator leaves out a part of the data, by its samples.
+"""Detect mode collapse: samples that cover only a part of the data.
 
 There are three independent signs: the samples vary too little, they repeat a few images, or whole
-classes are missing. For a model that takes labels, the first two are looked for within each class,
-because a class can be obeyed and collapsed.
+classes are missing. For a model that takes labels, the first two signs are checked within each
+class, because samples can show the requested class and still be nearly identical.
 """
 
 from dataclasses import dataclass
@@ -24,20 +24,21 @@ from latentarium.stats.intervals import wilson
 from latentarium.stats.measurement import Real
 
 MIN_VARIANCE = 0.15
-"""Variance of samples relative to real images, summed over pixels. Healthy GANs are at 0.53 to 1.4
-(0.91 to 1.02 within a class of MNIST), collapsed ones at 0.00."""
+"""Variance of samples relative to that of real images, summed over pixels. It is 0.53 to 1.4 for
+healthy GANs (0.91 to 1.02 within a class of MNIST) and 0.00 for collapsed GANs."""
 MIN_NEIGHBOUR_DISTANCE = 0.1
-"""Median distance from a sample to the nearest other sample, relative to the same for as many real
-images. Healthy GANs are at 0.28 to 1.6 (the least within a class of tiny images; 0.42
-on the grid), one that generates only a few images at 0.00."""
+"""Median distance from a sample to the nearest other sample, relative to the same distance for
+equally many real images. It is 0.28 to 1.6 for healthy GANs (0.28 within a class of tiny images,
+0.42 on the grid) and 0.00 for a GAN that generates only a few images."""
 MIN_CLASS_SHARE = 0.25
-"""Share of a class among samples relative to real images. A class counts as missing if the upper
-end of its interval is below. In healthy GANs no class is below 0.79 (of 10 digits and of 25 modes;
-0.58 in tiny images after 600 steps, from 0.26 after 400)."""
+"""Share of a class among samples, relative to its share among real images. A class counts as
+missing if the upper end of the interval of this ratio is below the constant. In healthy GANs the
+lowest ratio of a class is 0.79 for 10 digits and for 25 modes, and for tiny images 0.26 after 400
+steps and 0.58 after 600 steps."""
 MIN_ACCURACY = 0.8
 """Accuracy that the classifier needs on real images before a class may be reported as missing."""
 MIN_IMAGES = 20
-"""Images of a class, real or generated, that a measurement within the class needs."""
+"""A measurement within a class needs this many real images and this many samples of the class."""
 NUM_NEIGHBOURS, MAX_REAL_IMAGES = 5, 5000
 
 
@@ -46,8 +47,8 @@ class Spread:
     """Variation of samples relative to that of real images.
 
     Arguments:
-        variance: The ratio of variances, summed over pixels.
-        nearest: The ratio of median distances to the nearest neighbour.
+        variance: The ratio of the variances, each summed over pixels.
+        nearest: The ratio of the median distances to the nearest neighbour.
     """
 
     variance: float
@@ -57,7 +58,7 @@ class Spread:
 def mode_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
 ) -> Issue | None:
-    """Look for the three signs in n samples.
+    """Check n samples for the three signs of mode collapse.
 
     Raises:
         InconclusiveError: There are too few samples or images.
@@ -76,7 +77,7 @@ def mode_collapse(
         for name, (generated, images) in groups.items()
         if min(len(generated), len(images)) >= MIN_IMAGES
     }
-    if len(spreads) < len(groups):  # classes with too few images are measured with all others
+    if len(spreads) < len(groups):  # a class has too few images: also measure all together
         if min(len(samples), len(real.images)) < MIN_IMAGES:
             raise InconclusiveError(
                 "few samples", samples=len(samples), images=len(real.images), least=MIN_IMAGES
@@ -119,10 +120,10 @@ def mode_collapse(
 
 
 def spread(generated: Tensor, real: Tensor) -> Spread:
-    """Measure the spread of samples in pixel space, with as many images on either side.
+    """Compare the spread of samples with that of equally many real images, in pixel space.
 
-    At most half of the real images are used, so that a model which draws from exactly these images
-    would not often draw one twice.
+    The number of samples is at most half of the number of real images, so that a model that
+    replays random real images would rarely repeat one.
 
     Arguments:
         generated: Samples (n, C, H, W).
@@ -133,7 +134,7 @@ def spread(generated: Tensor, real: Tensor) -> Spread:
     variance, distance = float(real.var(0).sum()), _median_nearest(real)
     return Spread(
         variance=float(generated.var(0).sum()) / variance if variance > 0 else 1.0,
-        # a distance of 0: the data repeat themselves
+        # the distance is 0 if most real images are duplicates
         nearest=_median_nearest(generated) / distance if distance > 0 else 1.0,
     )
 
@@ -144,9 +145,8 @@ def _median_nearest(points: Tensor) -> float:
 
 
 def _missing_classes(samples: Tensor, data: Data) -> tuple[dict[str, float], float]:
-    """Return the shares of classes that are almost never generated, and the accuracy of the
-    classifier on real images. Without labels or an accurate classifier there are no such classes.
-    """
+    """Return the share of each class that is almost never generated, and the accuracy of the
+    classifier on real images. Without labels or an accurate classifier, no class is returned."""
     labels = data.validation.labels
     if labels is None or data.train.labels is None or len(data.card.classes) < 2:
         return {}, 0.0

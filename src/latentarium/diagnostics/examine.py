@@ -23,7 +23,7 @@ def issues_of(config: ModelConfig) -> tuple[IssueName, ...]:
 
 
 def model_rules_of(config: ModelConfig) -> tuple[ModelRule, ...]:
-    """Return the rules over a trained model that apply to this configuration."""
+    """Return the rules for a trained model that apply to this configuration."""
     return tuple(rule for rule in MODEL_RULES if rule.applies(config))
 
 
@@ -36,7 +36,7 @@ class Diagnosis:
         checked: The names of all issues that were checked.
         not_checked: The issues that could not be checked, with the reasons.
         n: Number of samples.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
     """
 
     issues: tuple[Issue, ...]
@@ -46,7 +46,7 @@ class Diagnosis:
     seed: int
 
     def lines(self) -> list[str]:
-        """Return lines for people to read."""
+        """Return the diagnosis as lines of English text."""
         lines = [line for issue in self.issues for line in issue.lines()]
         found = {issue.name for issue in self.issues}
         healthy = join_words([name for name in self.checked if name not in found])
@@ -78,14 +78,15 @@ def examine(
     seed: int = 0,
     progress: Callable[[int, str], object] | None = None,
 ) -> Diagnosis:
-    """Check a run's log and model for every issue that a run of its kind can have.
+    """Check a run's log and model for every issue that a model of its kind can have.
 
     Arguments:
         run: A run whose training has ended.
         data: The images that it was trained on.
         n: Number of samples.
-        seed: The seed of all random draws.
-        progress: Called with the number of `model_rules_of` done and the name of the next issue.
+        seed: The seed of all random numbers.
+        progress: Called with the number of model rules that are done and the name of the next
+            issue.
 
     Raises:
         UserError: The run has no weights yet, or was trained on other images (code
@@ -94,9 +95,9 @@ def examine(
     require_seed(seed)
     if data.card.fingerprint != run.data.fingerprint:
         raise UserError(
-            f"{data.card.source} does not contain the images that {run.folder} was trained on "
-            f"(fingerprint {data.card.fingerprint[:12]}, not {run.data.fingerprint[:12]}), which "
-            "the examination needs: give them with --data.",
+            f"{data.card.source} has fingerprint {data.card.fingerprint[:12]}, but {run.folder} "
+            f"was trained on images with fingerprint {run.data.fingerprint[:12]}: give the "
+            "training images with --data.",
             code="data-mismatch",
         )
     return diagnose(run.config, run.load(), data, run.log(), n=n, seed=seed, progress=progress)
@@ -112,8 +113,8 @@ def diagnose(
     seed: int = 0,
     progress: Callable[[int, str], object] | None = None,
 ) -> Diagnosis:
-    """Check a configuration, a model in evaluation mode, its data and the rows of its log; other
-    arguments are those of `examine`."""
+    """Check a model in evaluation mode, given its configuration, its data and the rows of its log.
+    The other arguments are those of `examine`."""
     found = {issue.name: issue for issue in examine_log(config, rows)}
     model_rules = model_rules_of(config.model)
     by_model = {rule.issue for rule in model_rules}
@@ -128,7 +129,7 @@ def diagnose(
         except UserError as error:
             reasons[rule.issue] = reason_of(error)
             continue
-        if issue is not None:  # replaces an issue from the log, which has less evidence
+        if issue is not None:  # replaces the log's issue, which has less evidence
             found[rule.issue] = issue
     possible = issues_of(config.model)
     return Diagnosis(

@@ -1,7 +1,7 @@
-"""The changes that usually help, as settings of a run.
+"""The usual fixes of issues, as changed settings of a run.
 
-A fix that needs a setting which the model's family doesn't have is replaced by a lower learning
-rate.
+If a fix needs a setting that the model's family doesn't have, the fix is a lower learning rate
+instead.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def higher_penalty(config: Config) -> Message:
 
 
 def lower_penalty(config: Config) -> Message:
-    """Return a fix for a discriminator that its penalties keep flat."""
+    """Return a fix for a discriminator whose gradient the penalties keep too small."""
     penalties = _penalties(config)
     if penalties is None:
         return lower_rate(config)
@@ -40,7 +40,7 @@ def lower_penalty(config: Config) -> Message:
 
 
 def lower_rate(config: Config) -> Message:
-    """Return a fix for steps that are too large."""
+    """Return a fix for optimizer steps that are too large."""
     changes = {"optimizer.learning_rate": config.optimizer.learning_rate / 4}
     return _fix("rate a quarter", changes)
 
@@ -93,7 +93,7 @@ def _fix(code: str, changes: Mapping[str, float | int | str]) -> Message:
 
 
 def _penalties(config: Config) -> tuple[Real, Real] | None:
-    """Return the weights of the penalties; None if the family has none."""
+    """Return the weights of the penalties; None if the model's family has no penalties."""
     r1, r2 = setting(config, "model.r1"), setting(config, "model.r2")
     return None if r1 is None or r2 is None else (r1, r2)
 

@@ -1,4 +1,4 @@
-"""Issues of a run: a name, the numbers that show it, and the usual fix."""
+"""An issue of a run: its name, its evidence, and the usual fix."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ IssueName = Literal[
 """All issues, in the order of a report."""
 
 Severity = Literal["mild", "severe"]
-"""severe: the model is of little use; mild: it works, and could work better."""
+"""severe: the model is of little use; mild: the model works, but could be better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +29,10 @@ class Issue:
     Arguments:
         name: The name of the issue.
         signs: What is wrong.
-        evidence: The numbers that show it, by their names.
+        evidence: The numbers that show the issue, by name.
         fix: The change of settings that usually helps.
-        severity: How bad it is.
-        step: The step at which the log shows it; None if the finished model does.
+        severity: "mild" or "severe".
+        step: The step at which the log shows the issue; None if the trained model shows it.
     """
 
     name: IssueName
@@ -48,7 +48,7 @@ class Issue:
         return ", and ".join(map(str, self.signs)) + "."
 
     def lines(self) -> list[str]:
-        """Return lines for people to read."""
+        """Return the issue as lines of English text."""
         numbers = ", ".join(
             f"{name} {format_number(value)}" for name, value in self.evidence.items()
         )
@@ -71,7 +71,7 @@ class Issue:
 
 
 def format_settings(changes: Mapping[str, float | int | str]) -> str:
-    """Return settings as options of the command line: `--model.r1 1.2 --model.r2 1.2`."""
+    """Format settings as command-line options: `--model.r1 1.2 --model.r2 1.2`."""
     options = []
     for name, value in changes.items():
         text = f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Progress of a training on the console, with the issues that its log shows."""
+"""Show the progress of a training run on the console, with the issues that its log shows."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from latentarium.training.logging import Reporter, player_losses
 
 
 class ConsoleReporter(Reporter):
-    """A progress bar with the losses of the last row. Each issue is printed once, when it appears.
+    """A progress bar with the losses of the latest log row. Each issue is printed once, when it
+    first appears.
 
     Arguments:
-        display: Where progress is shown.
+        display: The console display of progress.
         title: What is being trained.
     """
 

@@ -1,8 +1,9 @@
-"""Issues that the log of a run shows, during training and afterwards.
+"""Rules that find issues in the log of a run, during training and afterwards.
 
-Each rule is a function of the configuration and the rows, and examines the last rows: the present
-state of the run. Old versions logged less; a rule whose numbers are missing finds nothing. Each
-threshold is between the values of healthy and failing runs, which its comment gives.
+Each rule is a function of the configuration and the rows of the log. It examines the last rows,
+which describe the current state of the run. Old versions logged fewer numbers; a rule finds
+nothing if the numbers that it needs are missing. Each threshold separates the values of healthy
+runs from those of failing runs; the comment below a threshold gives both.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,56 +30,67 @@ DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 """Names of the players that the rules for GANs examine."""
 
 WINDOW = 5
-"""Rows that describe the present state: 250 steps by default. With fewer, nothing is reported."""
+"""Number of last rows that describe the current state: 250 steps by default. If the log has fewer
+rows, nothing is reported."""
 EARLY_SHARE = 0.1
-"""Share of the steps in which nothing is reported: every healthy game starts one-sided (MNIST's
-discriminator has a pair accuracy of 92 % in its first 50 steps and of 74 % later)."""
+"""Share of the training, at its start, in which nothing is reported. Even in healthy runs the
+discriminator is ahead at first: on MNIST its pair accuracy is 92 % in the first 50 steps and 74 %
+later."""
 MIN_DISCRIMINATOR_LOSS = 0.1
-"""Relative to the loss of guessing. Healthy runs (MNIST, ring, grid, tiny images) settle at 0.6 to
-1.0 and pass 0.26 on the way; those without penalties and with a far larger discriminator end at
-0.03 to 0.09. With the relativistic loss it corresponds to a confidence of 93 % in each pair."""
+"""Smallest healthy loss of the discriminator, relative to the loss of guessing. In healthy runs
+(MNIST, ring, grid, tiny images) the loss settles at 0.6 to 1.0 after a minimum of 0.26. In runs
+without penalties and with a far larger discriminator it ends at 0.03 to 0.09. With the
+relativistic loss, 0.1 corresponds to a confidence of 93 % in each pair."""
 MAX_PENALTY = 1.0
-"""Relative to the loss of guessing: above, the penalty dominates the discriminator's loss. Healthy
-runs settle at 0.01 to 0.12 and pass 0.31 on the way; exploding ones are at 1.04 to 1,200."""
+"""Largest healthy penalty, relative to the loss of guessing. A larger penalty dominates the
+discriminator's loss. In healthy runs it settles at 0.01 to 0.12 after a maximum of 0.31; exploding
+penalties are 1.04 to 1,200."""
 MAX_PENALTY_GROWTH = 1000.0
-"""Relative to the first row, for penalties with a small weight. Penalties of healthy runs grow up
-to 63-fold (on the grid, where the discriminator starts flat), exploding ones 18,000-fold."""
+"""Largest healthy penalty, relative to that in the first row; this also detects an explosion of
+penalties with a small weight. In healthy runs, penalties grow up to 63-fold (on the grid, where
+the discriminator starts flat); exploding penalties grow 18,000-fold."""
 MIN_REACH = 0.1
-"""|gradient| |weights| relative to the loss of guessing: changing every weight by 1 % changes the
-loss by at most that many percent. Healthy generators are at 2.8 and above; one under a flat
-discriminator at 0.06, one with a saturated tanh at 0.0000."""
+"""Smallest healthy |gradient| |weights|, relative to the loss of guessing: if every weight changes
+by 1 %, the loss changes by at most this many percent. It is at least 2.8 for healthy generators,
+0.06 for a generator with a flat discriminator, and 0.0000 for a generator with a saturated
+tanh."""
 MIN_RATE = 0.1
-"""Nats for the whole latent: the rate bounds the information of z about x, here to a seventh
-of a bit. Healthy runs are at 0.39 (tiny images that differ only in class, which the prior knows)
-to 23 (MNIST), and pass 0.26 on the way; a collapsed one ends at 0.002."""
+"""Smallest healthy rate, in nats for the whole latent. The rate is an upper bound on the
+information in z about x, and 0.1 nats are a seventh of a bit. In healthy runs it ends at 0.39
+(tiny images that differ only in class, which the prior knows) to 23 (MNIST), and is at least 0.26
+before; in a collapsed run it ends at 0.002."""
 RISING_RATE = 1.5
-"""Last rate of the window relative to the first one: above, the rate is still rising. Every VAE
-starts near 0, and the rate of a collapsed one falls."""
+"""Last rate of the window relative to the first rate of the window. If the ratio is larger, the
+rate is still rising, which is no collapse: every VAE starts with a rate near 0, and the rate of a
+collapsed VAE falls."""
 MIN_DIVERSITY = 0.1
-"""Variance of samples relative to real images. Healthy GANs are at 0.78 to 1.3; a collapsed one is
-near 0."""
+"""Smallest healthy variance of samples, relative to that of real images. It is 0.78 to 1.3 for
+healthy GANs and near 0 for a collapsed GAN."""
 MAX_OVERFIT = 0.15
-"""Share of the improvement in training loss that held-out images don't have. Healthy runs are at 0
-to 0.05 (the most on MNIST, at the end); a large network on 32 images of noise is at 1.2."""
+"""Largest healthy difference between held-out and training loss, relative to the improvement in
+training loss. It is 0 to 0.05 in healthy runs (0.05 at the end of training on MNIST) and 1.2 for a
+large network trained on 32 images of noise."""
 MAX_DISCRIMINATOR_OVERFIT = 0.3
-"""The same for a discriminator, relative to the loss of guessing. Healthy ones are below 0.08."""
+"""Largest healthy difference between a discriminator's held-out and training loss, relative to the
+loss of guessing. It is below 0.08 in healthy runs."""
 MIN_RISE = 0.1
-"""Smallest rise of the held-out loss relative to the simultaneous fall of the training loss. It is
-required in addition to significance, because healthy curves fluctuate."""
+"""Smallest relevant rise of the held-out loss, relative to the simultaneous fall of the training
+loss. A rise must also be statistically significant, because healthy curves fluctuate."""
 MIN_TURN = 0.02
-"""Smallest rise relative to the whole improvement: MNIST's autoencoder fluctuates by less."""
+"""Smallest relevant rise of the held-out loss, relative to the whole improvement; the loss of the
+autoencoder on MNIST fluctuates by less."""
 STUDENT_T = 2.78
 """Quantile of Student's t for a 95 % interval of five values."""
 
 
 @dataclass(frozen=True)
 class LogRule:
-    """A rule over the rows of a log.
+    """A rule that finds an issue in the rows of a log.
 
     Arguments:
-        issue: The issue that it finds.
+        issue: The issue that the rule finds.
         applies: Whether a model of this configuration can have the issue.
-        check: Returns the issue that the last rows show, if any.
+        check: Returns the issue if the last rows show it, else None.
     """
 
     issue: IssueName
@@ -100,7 +112,7 @@ def examine_log(config: Config, rows: Sequence[Row]) -> tuple[Issue, ...]:
 
 
 def log_reasons(config: Config, rows: Sequence[Row]) -> dict[IssueName, Message]:
-    """Return the issues that these rows can't show, with the reasons."""
+    """Return the issues that can't be checked with these rows, each with the reason."""
     applicable: list[IssueName] = [rule.issue for rule in LOG_RULES if rule.applies(config.model)]
     if len(rows) < WINDOW:
         few = Message("few rows", {"needed": WINDOW, "rows": len(rows)})
@@ -236,7 +248,7 @@ def _posterior_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 def _overfit(config: Config, rows: Sequence[Row]) -> Issue | None:
     players = _players(rows)
-    if config.model.adversarial:  # the losses of the others have no scale of their own
+    if config.model.adversarial:  # the other losses have no known scale
         players = [p for p in players if p == DISCRIMINATOR and _is_gan(config.model)]
     issues = (_overfit_player(config, rows, player) for player in players)
     return next(filter(None, issues), None)
@@ -282,7 +294,8 @@ def _turning_point(training: list[float], held_out: list[float], improvement: fl
     width = max(WINDOW, len(training) // 10)
     if len(training) < 3 * width:
         return None
-    starts = range(len(training) % width, len(training), width)  # the last window ends at the end
+    # the last window ends at the last row
+    starts = range(len(training) % width, len(training), width)
     best = min(starts, key=lambda i: mean(held_out[i : i + width]))
     then, now = held_out[best : best + width], held_out[-width:]
     rise = mean(now) - mean(then)
@@ -302,7 +315,7 @@ LOG_RULES = (
     LogRule("posterior collapse", lambda config: config.has_likelihood, _posterior_collapse),
     LogRule("overfit", lambda config: True, _overfit),
 )
-"""All rules over a log."""
+"""All rules for a log."""
 
 
 def _players(rows: Sequence[Row]) -> list[str]:

@@ -1,7 +1,7 @@
 """All messages of the diagnostics, by code.
 
-The command line prints them in English. The page translates the codes, which
-studio/src/lib/locales/doctor.json must therefore contain too.
+The command line prints them in English. The studio translates the codes, so each code must also be
+in studio/src/lib/locales/doctor.json.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ Evidence = Literal[
 ]
 """Names of the numbers that show an issue."""
 
-_WEAK_GRADIENT = "changing all its weights by 1 % would change its loss by less than {percent} %"
+_WEAK_GRADIENT = "a change of its weights by 1 % would change its loss by less than {percent} %"
 
 SIGNS = {
     "alike": "the samples are nearly identical, whatever z is",
@@ -58,9 +58,9 @@ SIGNS = {
     "its gradient no longer tells the generator how to improve",
     "exploding": "the discriminator has become so steep that its gradient penalty outweighs the "
     "adversarial loss, or soon will",
-    "flat": "the generator gets hardly any gradient because the penalties keep the discriminator "
-    f"flat: {_WEAK_GRADIENT}",
-    "saturated": "the generator gets hardly any gradient because its output is saturated: "
+    "flat": "the penalties keep the discriminator flat, so the generator gets hardly any "
+    f"gradient: {_WEAK_GRADIENT}",
+    "saturated": "the output of the generator is saturated, so it gets hardly any gradient: "
     + _WEAK_GRADIENT,
     "no rate": "the latent contains no information about the image: all images are encoded to the "
     "same distribution",
@@ -78,15 +78,15 @@ FIXES = {
     "penalties, no norm": _TRAIN_AGAIN + "gradient penalties instead of normalization: {settings}",
     "penalties": _TRAIN_AGAIN + "gradient penalties: {settings}",
     "penalties felt": _TRAIN_AGAIN + "gradient penalties that are large enough: {settings}",
-    "penalties times 4": _TRAIN_AGAIN + "4 times the present model.r1 and model.r2: {settings}",
-    "penalties a tenth": _TRAIN_AGAIN + "a tenth of the present model.r1 and model.r2: {settings}",
+    "penalties times 4": _TRAIN_AGAIN + "4 times the current model.r1 and model.r2: {settings}",
+    "penalties a tenth": _TRAIN_AGAIN + "a tenth of the current model.r1 and model.r2: {settings}",
     "rate a quarter": _TRAIN_AGAIN + "a quarter of the learning rate: {settings}",
     "relativistic": _TRAIN_AGAIN + "the relativistic loss and both penalties: {settings}",
-    "longer": "Training ended while the learning rate was still warming up or soon after: train "
-    "longer, {settings}",
+    "longer": "Train longer, since training ended during the warm-up of the learning rate or soon "
+    "after the warm-up: {settings}",
     "smaller beta": _TRAIN_AGAIN + "a smaller weight of the KL term: {settings}",
-    "fewer dimensions": "None is needed, since unused dimensions do no harm; {settings} leaves "
-    "them out.",
+    "fewer dimensions": "No fix is needed, since unused dimensions do no harm; {settings} removes "
+    "them.",
     "fewer steps": _TRAIN_AGAIN + "fewer steps, up to the best held-out loss: {settings}; or "
     "train on more images.",
     "smaller networks": _TRAIN_AGAIN + "more images; or with smaller networks: {settings}",
@@ -94,18 +94,20 @@ FIXES = {
 """Usual fixes."""
 
 REASONS = {
-    "few rows": "the log has {rows} rows; it takes {needed}",
-    "warm-up": "the log is examined from step {step} on, after the warm-up",
+    "few rows": "the log has {rows} rows, but the check needs {needed}",
+    "warm-up": "the log is examined only after the warm-up, from step {step} on",
     "old log": "the log is from an older version and contains no gradients",
-    "few samples": "there are {samples} samples and {images} images; it takes {least} of each.",
-    "few images": "there are {images} images; it takes {least} in either split.",
+    "few samples": "there are {samples} samples and {images} real images, but the check needs "
+    "{least} samples and {least} real images.",
+    "few images": "the smaller of the training and validation splits has {images} images, but the "
+    "check needs {least}.",
     "few held out": "{held_out} held-out images are too few for {train} training images.",
     "sentence": "{sentence}",
 }
 """Why something could not be checked."""
 
 MAX_CLASSES = 6
-"""Names of classes in a sentence."""
+"""Largest number of class names in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Message:
 
 
 class InconclusiveError(UserError):
-    """An issue can't be checked with what there is.
+    """An issue can't be checked with the available samples and images.
 
     Arguments:
         reason: A code of `REASONS`.
@@ -143,7 +145,7 @@ class InconclusiveError(UserError):
 
 
 def reason_of(error: UserError) -> Message:
-    """Return the message of an error that kept a rule from checking."""
+    """Return the message of an error that prevented a check."""
     if isinstance(error, InconclusiveError):
         return error.reason
     return Message("sentence", {"sentence": str(error)})

@@ -1,4 +1,4 @@
-"""Issues that the model itself shows, with the images that it was trained on."""
+"""Rules that find issues in a trained model, using the images that it was trained on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,33 +30,35 @@ from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Real
 
 MAX_UNUSED_SHARE = 0.5
-"""Share of latent dimensions that don't vary with the image. A VAE drops dimensions that it does
-not need, healthy ones 0 to 2 of 16 (MNIST); if most are dropped, the latent is larger than the
-images need, or the KL term has too much weight."""
+"""Share of latent dimensions that don't vary with the image. A VAE does not use dimensions that it
+does not need: 0 to 2 of 16 in healthy runs on MNIST. If most dimensions are unused, the latent has
+more dimensions than the images need, or the KL term has too much weight."""
 MAX_COPIES = 0.05
-"""Share of samples that are near-copies; real held-out images have 0.01. Healthy runs are at 0.00
-to 0.012, a model that replays its images at 1. Smooth samples are near to all of a set of noisy
-images, so samples must also be nearer to training images than to as many held-out ones more often
-than without memorization."""
+"""Share of samples that are near-copies of training images. It is 0.01 for held-out images, 0 to
+0.012 in healthy runs, and 1 for a model that replays its training images. Smooth samples may be
+near to every image of a noisy data set. Memorization is therefore reported only if, in addition,
+more samples are nearer to training images than to held-out images than chance can explain."""
 MAX_TRAINING_IMAGES, MAX_HELD_OUT_IMAGES = 20_000, 10_000
-"""Images that samples are compared with, which limits the time."""
+"""Numbers of images that samples are compared with; they limit the time."""
 MIN_HELD_OUT_SHARE = 0.1
-"""Held-out images relative to training images: below, a copy is met too rarely to be noticed."""
+"""Smallest number of held-out images, relative to training images. Samples are compared with
+equally many images of both kinds, so with fewer held-out images most copies would be missed."""
 MIN_BATCHES = 8
-"""Batches, and so images, that the interval of a mean loss needs."""
+"""Smallest number of batches, and therefore of images, for the interval of a mean loss."""
 MAX_BATCHES, MAX_BATCH_SIZE = 20, 64
-"""Batches whose losses are compared: up to 1,280 images of either split."""
+"""Largest number and size of the batches whose losses are compared: up to 1,280 images of each
+split."""
 
 
 @dataclass(frozen=True)
 class ModelRule:
-    """A rule over a trained model.
+    """A rule that finds an issue in a trained model.
 
     Arguments:
-        issue: The issue that it finds.
+        issue: The issue that the rule finds.
         applies: Whether a model of this configuration can have the issue.
-        check: From the configuration, the model, its data, the number of samples and a seed, the
-            issue that the model has, if any.
+        check: Returns the issue if the model has it, else None. Its arguments are the
+            configuration, the model, its data, the number of samples and a seed.
     """
 
     issue: IssueName
@@ -67,8 +69,8 @@ class ModelRule:
 def posterior_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
 ) -> Issue | None:
-    """Look for latent dimensions that carry no information (Burda et al., 2016), and for a latent
-    that carries none at all."""
+    """Check for latent dimensions that carry no information (Burda et al., 2016), and for a latent
+    in which no dimension carries information."""
     some = scattered(data.validation, n)
     units = active_units(model, some.images, some.labels)
     total = model.latent_dim
@@ -99,11 +101,12 @@ def posterior_collapse(
 
 
 def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -> Issue | None:
-    """Compare the first player's loss on training images with that on held-out images.
+    """Compare the first player's loss on training images with its loss on held-out images.
 
     Raises:
         InconclusiveError: There are too few images.
-        UserError: The loss has no baseline to relate the difference to (code "no-baseline").
+        UserError: The loss has no known baseline, so the difference can't be interpreted (code
+            "no-baseline").
     """
     player = model.players()[0]
     smallest = min(len(data.train), len(data.validation))
@@ -147,7 +150,7 @@ def overfit(config: Config, model: LatentModel, data: Data, n: int, seed: int) -
 
 
 def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) -> Issue | None:
-    """Look for samples that are nearer to training images than to held-out ones.
+    """Check for samples that are nearer to training images than to held-out images.
 
     Raises:
         InconclusiveError: There are too few held-out images.
@@ -191,8 +194,8 @@ def _mean_image_loss(model: LatentModel, split: Split) -> float:
 
 
 def _samples_from_prior(config: ModelConfig) -> bool:
-    """Whether samples follow the data. Those of a plain autoencoder don't: no part of its loss
-    matches its latents to the prior."""
+    """Return whether samples follow the distribution of the data. Samples of a plain autoencoder
+    don't, because no term of its loss matches its latents to the prior."""
     return config.has_likelihood or not config.has_encoder
 
 
@@ -202,4 +205,4 @@ MODEL_RULES = (
     ModelRule("memorization", _samples_from_prior, copies),
     ModelRule("overfit", lambda config: True, overfit),
 )
-"""All rules over a model."""
+"""All rules for a trained model."""

@@ -1,4 +1,4 @@
-"""The NLL of a VAE's decoder by annealed importance sampling: a check that needs no encoder.
+"""The NLL of a VAE's decoder by annealed importance sampling, which needs no encoder.
 
 Annealing goes from the prior to the posterior through p(z) p(x | z)^b, with b rising from 0 to 1:
 
@@ -6,9 +6,9 @@ Annealing goes from the prior to the posterior through p(z) p(x | z)^b, with b r
     NLL   = -log 1/C sum_c w_c
 
 The mean weight is p(x) in expectation, so the NLL is an upper bound in expectation, like the
-importance-weighted one. If the two agree, neither can be far off. The cost per image is two
-runs of temperatures x leapfrog steps x chains gradients of the decoder: suitable for tens of
-images and small models.
+importance-weighted NLL. If the two agree, both are probably close to -log p(x). The cost per image
+is two runs, each with temperatures x leapfrog steps x chains gradients of the decoder, so the
+method is suitable for tens of images and small models.
 
 References:
     Annealed importance sampling (Neal, 2001), https://arxiv.org/abs/physics/9803008
@@ -57,14 +57,15 @@ class AnnealedNLL:
 
     Arguments:
         nll: The NLL.
-        interval: Its 95 % interval, over the sampling of images alone.
-        acceptance: Share of HMC proposals accepted; near 0, chains don't move and the bound is
-            loose.
-        effective_share: Effective number of chains over their number, mean over images.
+        interval: Its 95 % interval, which accounts for the choice of images only.
+        acceptance: Share of HMC proposals accepted. If it is near 0, the chains don't move and the
+            bound is loose.
+        effective_share: Effective number of chains divided by the number of chains; mean over
+            images.
         per_image: The NLL of each image.
-        temperatures, chains, leapfrog: As given.
+        temperatures, chains, leapfrog: The arguments of `annealed_nll`.
         n: Number of images.
-        seed: As given.
+        seed: The argument of `annealed_nll`.
     """
 
     nll: float
@@ -104,8 +105,9 @@ def annealed_nll(
         temperatures: Steps from the prior to the posterior, with one HMC transition each.
         chains: Independent runs per image, whose weights are averaged.
         leapfrog: Leapfrog steps per transition.
-        seed: The seed of the draws, together with the image's index.
-        batch_size: Latents decoded at once; affects memory, and results only by rounding.
+        seed: The seed. The random numbers of an image depend on the seed and the image's index.
+        batch_size: Latents decoded at a time. It limits memory, and changes results only by
+            rounding.
         progress: Called with the number of images done.
 
     Raises:
@@ -151,11 +153,11 @@ def annealed_nll(
 
 
 def _require_gaussian(group: ImageGroup) -> DiagonalGaussian:
-    """Return the prior of a group."""
+    """Return the prior of a group if it is Gaussian."""
     if not isinstance(group.prior, DiagonalGaussian):
         raise UserError(
-            "Annealing starts in coordinates in which the prior is N(0, I), and this model's "
-            "prior is not Gaussian: use importance_nll.",
+            "This model's prior is not Gaussian, but annealing starts from a Gaussian prior: use "
+            "importance_nll.",
             code="prior-not-gaussian",
         )
     return group.prior
@@ -181,7 +183,8 @@ def _anneal(
 ) -> tuple[PerImageLatent, PerPoint]:
     """Return the log weights, and the share of accepted proposals of each image.
 
-    `step_sizes` (temperatures, images) are used; with `adapt`, they are found and overwritten.
+    `step_sizes` (temperatures, images) is read; with `adapt`, it is overwritten with the step
+    sizes that are adapted during the run.
     """
     n, dimensions = prior.mean.shape
     noises = [Noise(*stream, group.first + i) for i in range(n)]
@@ -192,7 +195,7 @@ def _anneal(
 
     u = normal()  # z in standard deviations of the prior, so that the prior is N(0, I)
     log_p, force = _log_likelihood_and_gradient(group, prior, u)
-    require_finite(log_p)  # before the long loop
+    require_finite(log_p)  # fail before the long loop
     log_w = torch.zeros_like(log_p)
     acceptance = torch.zeros(n, dtype=torch.float64)
     step = step_sizes[0].clone()

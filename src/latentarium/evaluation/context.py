@@ -24,11 +24,11 @@ class EvaluationContext:
 
     Arguments:
         model: A model in evaluation mode.
-        data: Real images like those that it was trained on, after `shuffle_test_split`.
+        data: Real images like those that the model was trained on, after `shuffle_test_split`.
         extractor: Maps images to features.
         classifier: A classifier of real images; None if there is none.
         n: The number of samples, and the largest number of real test images.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
         nll_samples: Importance samples per image.
         gan_train_steps: Training batches of each classifier of GAN-train.
         response_steps: Training steps of a best response, for the duality gap.
@@ -46,7 +46,8 @@ class EvaluationContext:
     tables: dict[str, Any] = field(default_factory=dict)
     """Results that are more than one number, as JSON values; filled by the sections."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """Names of what could not be measured, with the reason; filled by the sections."""
+    """Names of the quantities that could not be measured, with the reasons; filled by the
+    sections."""
 
     @cached_property
     def test(self) -> Split:
@@ -82,12 +83,12 @@ class EvaluationContext:
 
     @cached_property
     def train_latents(self) -> LatentSet:
-        """One draw from the posterior of each training image."""
+        """A latent for each training image, drawn from its posterior."""
         return encode(self.model, self.data.train, self.seed)
 
     @cached_property
     def test_latents(self) -> LatentSet:
-        """One draw from the posterior of each test image."""
+        """A latent for each test image, drawn from its posterior."""
         return encode(self.model, self.data.test, self.seed)
 
     @cached_property
@@ -97,9 +98,9 @@ class EvaluationContext:
 
 
 def shuffle_test_split(data: Data) -> Data:
-    """Return the same data with the test split in another, fixed order.
+    """Return the same data with the test split in a shuffled, fixed order.
 
-    The halves of a file may differ (those of MNIST do), and sections compare one part of the test
-    split with another.
+    Sections compare one part of the test split with another part. In the order of the file, these
+    parts may differ systematically, as the halves of MNIST's test split do.
     """
     return replace(data, test=scattered(data.test, len(data.test)))

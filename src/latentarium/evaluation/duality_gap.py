@@ -10,9 +10,9 @@ optimality gap; for a zero-sum game of two players it is the duality gap max - m
 it is also known as NashConv or exploitability. See docs/duality-gap.md.
 
 The minimum is estimated by a best response: copies of the player are trained for K steps, at
-several learning rates, while the other players are frozen. The best copy, or the player itself, is
-selected on other held-out batches than those on which the gain is measured. Each gain is therefore
-a lower bound, in the unit of the loss, and depends on K.
+several learning rates, while the other players are frozen. The best copy, or the unchanged player
+if no copy is better, is selected on held-out batches other than those on which the gain is
+measured. Each gain is therefore a lower bound, in the unit of the loss, and depends on K.
 
 References:
     A domain agnostic measure for monitoring and evaluating GANs (Grnarova et al., 2019),
@@ -49,13 +49,13 @@ class Gain:
 
     Arguments:
         player: The name of the player.
-        before: Its loss, on held-out images.
-        after: Its loss after the best response.
+        before: The player's loss on held-out images.
+        after: The player's loss after the best response.
         gain: before - after, at least 0, since keeping the parameters is a response too.
-        interval: 95 % interval of the difference over held-out batches (Student's t), cut off at
-            0. If no response was better than none, it reaches up to the possible gain of the best
-            one.
-        rate: The learning rate of the best response; 0 if none was better.
+        interval: 95 % interval of before - after over held-out batches (Student's t), cut off at
+            0. If no response lowers the loss, it is from 0 to the upper end of the interval of the
+            best response that was tried.
+        rate: The learning rate of the best response; 0 if no response lowers the loss.
     """
 
     player: str
@@ -95,19 +95,21 @@ def estimate_duality_gap(
     num_batches: int = 20,
     seed: int = 0,
 ) -> DualityGap:
-    """Estimate a lower bound of what each player could gain by changing only its own parameters.
+    """Estimate a lower bound on each player's gain from changing only its own parameters.
 
     Arguments:
-        model: The game, which is not changed.
+        model: The model whose players are examined; it is not changed.
         train: The images that best responses are trained on.
-        held_out: The images on which losses are measured, before and after with the same noise.
+        held_out: The images on which losses are measured, with the same noise before and after
+            the best response.
         optimizer: Learning rate and betas of the best responses.
-        rates: Factors of that learning rate to try, each constant. Large steps reach a distant
-            best response in time, but would miss one that is close.
+        rates: Factors of that learning rate. A response is trained for each factor, with a
+            constant learning rate. Large steps reach a distant best response within K steps, but
+            would overshoot a close best response.
         response_steps: K, the number of steps of a best response.
         batch_size: Images in a batch, for training and measuring.
-        num_batches: Held-out batches to measure on, at least 2; as many others select the
-            response.
+        num_batches: Held-out batches to measure on, at least 2. The response is selected on
+            equally many other batches.
         seed: The seed of batches and noise.
 
     Raises:
@@ -172,7 +174,7 @@ def held_out_losses(
 ) -> PerSample:
     """Return the player's loss on each of these held-out batches, in float64.
 
-    The noise is a function of the seed and the batch's index alone.
+    The noise is a function of the seed and the batch's index only.
     """
     losses: list[Tensor] = []
     # no torch.no_grad: a gradient penalty needs the gradient with respect to the image

@@ -1,8 +1,8 @@
-"""The metric suite: measure everything that applies to a model, whatever its family.
+"""Measure every quantity that applies to a model, for models of all families.
 
-The sections are listed in `evaluation.sections`. Samples are compared with the test split, never
-with the training images. Each number carries its protocol (see `Measurement`), and results that
-several sections need are computed once.
+The sections are listed in `evaluation.sections`. The quality of samples is measured by comparison
+with the test split, never with the training images. Each result is a `Measurement`, which includes
+its protocol. Intermediate results that several sections need are computed once.
 """
 
 import time
@@ -23,11 +23,12 @@ from latentarium.registry import registered
 from latentarium.stats.measurement import Measurement
 
 MIN_IMAGES = 100
-"""The smallest number of test images and samples that any section can work with."""
+"""The smallest number of test images, and of samples, for an evaluation."""
 
 
 def can_train_classifier(data: Data) -> bool:
-    """Return whether a classifier can be trained: there are classes, and images that show them."""
+    """Return whether a classifier can be trained: there are at least 2 classes, and the data are
+    images, not 2-D points."""
     return len(data.card.classes) > 1 and known_mixture(data) is None
 
 
@@ -57,16 +58,17 @@ def evaluate(
     response_steps: int = 60,
     progress: Callable[[int, str], object] | None = None,
 ) -> Report:
-    """Measure everything that applies to the model.
+    """Measure every quantity that applies to the model.
 
     Arguments:
         model: A trained model, as `load` returns it.
-        data: Real images like those that it was trained on; the test split is used.
+        data: Real images like those that the model was trained on; the test split is used.
         classifier: A classifier of such images; "auto": `classifier_for(data)` if there are
-            labels; None: leave out the sections that need one.
-        extractor: Maps images to features; None: the classifier, or else random convolutions.
+            labels; None: leave out the sections that need a classifier.
+        extractor: Maps images to features; None: the classifier, or random convolutions if there
+            is no classifier.
         n: The number of samples, limited by the number of real test images.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
         nll_samples: Importance samples per image, for a model with a likelihood.
         gan_train_steps: Training batches of each classifier of GAN-train.
         response_steps: Training steps of a best response, for the duality gap.
@@ -74,21 +76,21 @@ def evaluate(
 
     Raises:
         UserError: The images don't have the model's shape (code "shape-mismatch"), or there are
-            too few of them (code "too-few-images"). A part that can't be measured by itself, such
-            as a Fréchet distance of fewer images than features, is named in the report's
-            `left_out`; if that is so for all parts, the first one's error is raised.
+            too few of them (code "too-few-images"). A quantity that can't be measured, such as a
+            Fréchet distance of fewer images than features, is named in the report's `left_out`.
+            If nothing can be measured, the error of the first section is raised.
     """
     require_seed(seed)
     if data.card.image_shape != model.image_shape:
         raise UserError(
-            f"The images have shape {data.card.image_shape} and the model's have shape "
-            f"{model.image_shape}: give data like those that the model was trained on.",
+            f"The images have shape {data.card.image_shape}, but the model generates images of "
+            f"shape {model.image_shape}: give data like those that the model was trained on.",
             code="shape-mismatch",
         )
     n = min(n, len(data.test))
     if n < MIN_IMAGES:
         raise UserError(
-            f"{n} images are too few to measure anything: give at least {MIN_IMAGES} test images, "
+            f"{n} images are too few for an evaluation: give at least {MIN_IMAGES} test images, "
             f"and n of at least {MIN_IMAGES}.",
             code="too-few-images",
         )

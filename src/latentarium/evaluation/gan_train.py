@@ -1,8 +1,9 @@
 """GAN-train, or classification accuracy score: the accuracy of a classifier trained on samples.
 
 A classifier is trained on n labelled samples and tested on real images. The accuracy is low if
-samples have the wrong class, look unreal or lack diversity. The ceiling is the same classifier
-trained on as many real images, for as many steps and with the same seed.
+samples have the wrong class, look unreal or lack diversity. The ceiling is the accuracy of a
+classifier that is trained on equally many real images, with the same number of steps and the same
+seed.
 
 References:
     How good is my GAN? (Shmelkov, Schmid and Alahari, 2018), https://arxiv.org/abs/1807.09499
@@ -30,12 +31,12 @@ class GANTrain:
 
     Arguments:
         accuracy: The accuracy, with its 95 % `interval`.
-        per_class: The accuracy within each true class; None if the test split has no such image.
+        per_class: The accuracy within each true class; None for a class without test images.
         ceiling: The accuracy of the classifier trained on real images, with its
             `ceiling_interval`.
-        n: Images that each classifier was trained on.
-        steps: Batches that each classifier was trained on.
-        seed: As given.
+        n: Number of images that each classifier was trained on.
+        steps: Number of batches that each classifier was trained on.
+        seed: The argument of `gan_train`.
     """
 
     accuracy: float
@@ -58,12 +59,14 @@ def gan_train(
 ) -> GANTrain:
     """Train one classifier on samples and one on real images, and test both on real images.
 
-    The real validation split selects each classifier's weights; the test split is used once.
+    The weights of each classifier are selected on the real validation split; the test split is
+    used once.
 
     Arguments:
         sample: Maps labels (n,) to images in [-1, 1].
         data: Real labelled images.
-        n: Images to train on, every class equally often; at most as many as real training images.
+        n: Number of images to train on, with every class equally often. It is limited by the
+            number of real training images.
         steps: Batches of 128 images that each classifier is trained on.
         seed: The seed of both classifiers and of the selection of real images.
 
@@ -72,8 +75,8 @@ def gan_train(
     """
     if data.train.labels is None or data.test.labels is None or len(data.card.classes) < 2:
         raise UserError(
-            f"{data.card.source} has {len(data.card.classes)} classes; GAN-train needs labels of "
-            "at least 2.",
+            f"{data.card.source} has {len(data.card.classes)} classes; give labelled images of at "
+            "least 2 classes for GAN-train.",
             code="too-few-classes",
         )
     n = min(n, len(data.train))

@@ -1,8 +1,8 @@
 """Densities of images and latents under a VAE, for groups of images that fit into memory.
 
 Each image is encoded once. Latents are drawn and decoded in batches of several thousand rows
-(images times draws), because a matrix product of few rows uses the hardware badly. Densities are
-summed over pixels in the model's precision, and in float64 from there on.
+(images times latents per image), because matrix products with few rows are inefficient. Densities
+are summed over pixels in the model's precision, and converted to float64 after that.
 """
 
 import math
@@ -21,18 +21,18 @@ from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, LabelSet, LatentsPerImage, PerImageLatent, Pixels
 
 DRAWS_PER_SEED = 50
-"""Noise is a function of (seed, image, block of this many draws)."""
+"""Latents in a block; the noise of a block is a function of the seed, the image and the block."""
 MAX_WEIGHTS = 1 << 22
-"""Weights held in memory at once: 32 MiB of float64."""
+"""Importance weights in memory at a time: 32 MiB of float64."""
 
 
 @dataclass(frozen=True)
 class ImageGroup:
-    """Some images with their posterior and prior.
+    """A group of images with their posteriors and priors.
 
     Arguments:
         model: A model with a likelihood.
-        first: The index of the first image in the whole set.
+        first: The index in the whole set of the group's first image.
         x: The images.
         y: Their labels; None for a model that takes none.
         posterior: q(z | x) of each image.
@@ -98,7 +98,7 @@ class ImageGroup:
 
 
 class _NoisePerImage(Noise):
-    """Noise whose rows come from one source for each image."""
+    """Noise of which each row comes from the noise source of one image."""
 
     def __init__(self, sources: list[Noise]) -> None:
         super().__init__()
@@ -124,16 +124,16 @@ def image_groups(
     *,
     max_weights: int = MAX_WEIGHTS,
 ) -> Iterator[ImageGroup]:
-    """Encode images in groups of limited memory.
+    """Encode images in groups, which limits the memory used.
 
     Arguments:
         model: A model with a likelihood.
         images: At least 2, in [-1, 1] or as uint8.
         labels: Their labels, for a model that takes labels.
         samples: Latents per image, in total.
-        batch_size: Latents decoded at once, which limits the images in a group.
-        min_draws: Latents of each image that are decoded at once, at least.
-        max_weights: Weights (images times samples) of a group, at most.
+        batch_size: Latents decoded at a time, which limits the number of images in a group.
+        min_draws: The smallest number of latents of an image that are decoded at a time.
+        max_weights: The largest number of weights (images times samples) in a group.
 
     Raises:
         UserError: The images or labels don't fit the model, or a count is below 1.
@@ -156,7 +156,7 @@ def image_groups(
 
 @contextmanager
 def evaluation_mode(model: LatentModel) -> Iterator[None]:
-    """Switch the model to evaluation mode without gradients, and back on exit."""
+    """Switch the model to evaluation mode without gradients, and restore its mode on exit."""
     was_training = model.training
     model.eval()
     try:
@@ -186,7 +186,7 @@ def require_likelihood(model: LatentModel) -> None:
 
 
 def require_finite(values: Tensor) -> Tensor:
-    """Return the values.
+    """Return the values if all of them are finite.
 
     Raises:
         UserError: Some are not finite (code "not-finite").
@@ -222,8 +222,8 @@ def _check_inputs(model: LatentModel, images: Tensor, labels: Tensor | None) -> 
     """Check that images and labels fit the model; return the labels if the model takes any."""
     if tuple(images.shape[1:]) != model.image_shape:
         raise UserError(
-            f"The images have shape {tuple(images.shape[1:])} and the model's have shape "
-            f"{model.image_shape}: give images like those that it was trained on.",
+            f"The images have shape {tuple(images.shape[1:])}, but the model was trained on "
+            f"images of shape {model.image_shape}: give images of that shape.",
             code="shape-mismatch",
         )
     if len(images) < 2:
@@ -259,8 +259,8 @@ def _check_inputs(model: LatentModel, images: Tensor, labels: Tensor | None) -> 
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= model.num_classes:
         raise UserError(
-            f"The labels range from {low} to {high}, but the model's {model.num_classes} classes "
-            "are numbered from 0: give labels in that range.",
+            f"The labels range from {low} to {high}; for a model with {model.num_classes} classes "
+            f"they must be from 0 to {model.num_classes - 1}.",
             code="unknown-class",
         )
     return labels

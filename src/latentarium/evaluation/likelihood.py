@@ -7,7 +7,7 @@
 
 In expectation the NLL at k falls with k, from -ELBO at k = 1 towards -log p(x). The reported value
 is therefore an upper bound, and tight only if the weights are nearly equal (`effective_share`).
-The intervals account for the sampling of images alone.
+The intervals account for the choice of images only.
 
 The meaning of the number depends on the pixels: see `likelihood_protocol`.
 
@@ -57,10 +57,11 @@ GIVEN_LABEL = "-given-label"
 PROTOCOLS = {
     DYNAMIC: "Dynamically binarized MNIST: comparable with published numbers of that protocol.",
     STATIC: "Larochelle's fixed binarization of MNIST: comparable with numbers of that protocol.",
-    BINARY: "A likelihood of binary images, but of no published protocol.",
+    BINARY: "A likelihood of binary images, but not by a published protocol.",
     GREY: "Not a likelihood: a cross-entropy between grey values, not comparable with any NLL.",
-    DENSITY: "A density of pixels in [-1, 1] with a fixed standard deviation, which may exceed 1: "
-    "comparable only at the same standard deviation, and with no likelihood of binary images.",
+    DENSITY: "A density, not a probability, of pixels in [-1, 1], with a fixed standard "
+    "deviation: comparable only at the same standard deviation, and not with likelihoods of "
+    "binary images.",
     OTHER: "A likelihood defined outside the package: comparable only with the same likelihood.",
 }
 """Descriptions by the beginning of a protocol's name."""
@@ -69,13 +70,14 @@ PROTOCOLS = {
 def likelihood_protocol(
     model: LatentModel, images: Images | Pixels, data: Data | None = None
 ) -> str:
-    """Return a name for the likelihood of these images; only equal names can be compared.
+    """Return a name for the likelihood of these images. Likelihoods can be compared only if they
+    have the same name.
 
         mnist-dynamic     a model trained on "mnist-dynamic" with `binarize`, and images that are
                           bit for bit from its validation or test split
         mnist-static      the same with "mnist-static" (any training)
         binary            Bernoulli likelihood of other binary images
-        grey-bce          Bernoulli likelihood of grey images, which is no likelihood of anything
+        grey-bce          binary cross-entropy of grey images, which is not a likelihood
         gaussian-density-stdS   Gaussian likelihood with standard deviation S, a density
         other-NAME        a custom likelihood
 
@@ -85,8 +87,8 @@ def likelihood_protocol(
     Arguments:
         model: A model with a likelihood.
         images: The images that are measured.
-        data: What the images are from. If None, images are compared with "mnist-dynamic", and
-            never called mnist-static, because those files don't ship with the package.
+        data: The data that the images are from. If None, the images are compared with
+            "mnist-dynamic" only, because the files of "mnist-static" don't ship with the package.
 
     Raises:
         UserError: The model has no likelihood (code "no-likelihood").
@@ -110,7 +112,8 @@ def describe_protocol(name: str) -> str:
     """Return a sentence that explains a name from `likelihood_protocol`."""
     description = next(text for start, text in PROTOCOLS.items() if name.startswith(start))
     given = (
-        " Here of images given their labels, p(x | y), which is not comparable with p(x)."
+        " Here it is the likelihood of images given their labels, p(x | y), which is not "
+        "comparable with p(x)."
         if name.endswith(GIVEN_LABEL)
         else ""
     )
@@ -125,9 +128,9 @@ class Elbo:
         elbo, rate, distortion: The values, each with its 95 % interval.
         bits_per_dimension: -ELBO in bits per pixel and channel; can be negative for a density.
         per_image: The ELBO of each image.
-        samples: Draws of z per image.
+        samples: Number of latents per image.
         n: Number of images.
-        seed: As given.
+        seed: The argument of `elbo`.
     """
 
     elbo: float
@@ -154,16 +157,16 @@ def elbo(
 ) -> Elbo:
     """Measure the ELBO. It does not depend on the weight beta that the model was trained with.
 
-    The rate is exact if posterior and prior are Gaussian; else it is estimated from the draws, as
-    the distortion is.
+    The rate is exact if posterior and prior are Gaussian; otherwise it is estimated from the same
+    latents as the distortion.
 
     Arguments:
         model: A model with a likelihood.
         images: At least 2, in [-1, 1] or as uint8.
         labels: Their labels, for a model that takes labels; ignored otherwise.
-        samples: Draws of z per image.
-        seed: The seed of the draws.
-        batch_size: Latents decoded at once; affects memory only.
+        samples: Number of latents per image.
+        seed: The seed of the latents.
+        batch_size: Latents decoded at a time. It limits memory and does not change the result.
 
     Raises:
         UserError: The model has no likelihood, images or labels don't fit it, or a value is not
@@ -207,17 +210,18 @@ class ImportanceNLL:
 
     Arguments:
         nll: The NLL, with its 95 % `interval`.
-        bounds: The NLL at k = 1, 100, 1000 and 5000, up to the number of samples, and at that
-            number. Each is a mean over all complete sets of k of the same draws, so it can't rise
-            from one k to a multiple of it.
-        effective_share: (sum w)^2 / sum w^2 over the number of samples, mean over images: 1 if the
-            posterior is exact; near 0 if few draws dominate and the bound is loose.
-        lowest_effective_share: The lowest value of an image.
+        bounds: The NLL by k, for k = `samples` and for those of 1, 100, 1000 and 5000 that are
+            smaller. Each NLL is a mean over all complete sets of k of the same latents, so it
+            can't rise from a value of k to a multiple of that value.
+        effective_share: (sum w)^2 / sum w^2 divided by the number of samples; mean over images. It
+            is 1 if the posterior is exact, and near 0 if a few latents dominate and the bound is
+            loose.
+        lowest_effective_share: The lowest effective share of an image.
         bits_per_dimension: The NLL in bits per pixel and channel; can be negative for a density.
         per_image: The NLL of each image.
-        samples: Draws of z per image.
+        samples: Number of latents per image.
         n: Number of images.
-        seed: As given.
+        seed: The argument of `importance_nll`.
     """
 
     nll: float
@@ -250,10 +254,13 @@ def importance_nll(
         model: A model with a likelihood.
         images: At least 2, in [-1, 1] or as uint8.
         labels: Their labels, for a model that takes labels; ignored otherwise.
-        samples: Latents per image. A smaller number gives the first latents of a larger one.
-        seed: The seed of the draws, together with the image's index.
-        batch_size: Latents decoded at once; affects memory, and results only by rounding.
-        max_weights: Importance weights in memory at once; affects memory in the same way.
+        samples: Number of latents per image. The latents are the first of those that a larger
+            number gives.
+        seed: The seed. The latents of an image depend on the seed and the image's index.
+        batch_size: Latents decoded at a time. It limits memory, and changes results only by
+            rounding.
+        max_weights: Importance weights in memory at a time. It limits memory, and changes results
+            only by rounding.
         progress: Called with the number of images done.
 
     Raises:
@@ -296,13 +303,13 @@ class ActiveUnits:
     """The latent dimensions that carry information about the image.
 
     Arguments:
-        count: Units whose variance is above the threshold.
-        interval: Its 95 % bootstrap interval over the images; usually a single number, because
-            most units are clearly active or not.
+        count: The number of units whose variance is above the threshold.
+        interval: Its 95 % bootstrap interval over the images. Both ends are usually equal, because
+            most units are clearly active or clearly inactive.
         variances: The variance over images of the posterior mean, for each unit.
-        rate: The mean KL divergence from the prior, in nats.
-        rates: The same for each unit; None if posterior or prior is not a diagonal Gaussian.
-        threshold: As given.
+        rate: The mean KL divergence of the posterior from the prior, in nats.
+        rates: The rate of each unit; None if posterior or prior is not a diagonal Gaussian.
+        threshold: The argument of `active_units`.
         n: Number of images.
     """
 
@@ -325,7 +332,7 @@ def active_units(
     batch_size: int = 2000,
 ) -> ActiveUnits:
     """Count the units of z whose posterior mean varies over the images by more than a threshold
-    (Burda et al., 2016). The others have collapsed onto the prior.
+    (Burda et al., 2016). The other units have collapsed onto the prior.
 
     Arguments:
         model: A model with a likelihood.
@@ -333,7 +340,7 @@ def active_units(
         labels: Their labels, for a model that takes labels; ignored otherwise.
         threshold: The smallest variance of an active unit.
         seed: The seed of the interval.
-        batch_size: Images encoded at once; affects memory only.
+        batch_size: Images encoded at a time. It limits memory and does not change the result.
 
     Raises:
         UserError: The model has no likelihood, or images or labels don't fit it.
@@ -374,7 +381,8 @@ def active_units(
 
 
 def effective_share(log_w: PerImageLatent) -> PerPoint:
-    """Return the effective sample size of importance weights over their number (Kong, 1992).
+    """Return the effective sample size of importance weights, divided by the number of weights
+    (Kong, 1992).
 
     Arguments:
         log_w: The log weights of each image.

@@ -23,11 +23,11 @@ class Report:
         model: The kind of model, such as "conditional GAN".
         data: The source of the real images.
         fingerprint: sha256 of the real images and labels.
-        seed: The seed of all random draws.
-        measurements: By a key that is the same for every model.
+        seed: The seed of all random numbers.
+        measurements: The measurements by key; the key of a quantity is the same for every model.
         tables: Results that are more than one number, such as a confusion table.
-        left_out: What could not be measured, with the reason.
-        seconds: The time that each section took.
+        left_out: Names of the quantities that could not be measured, with the reasons.
+        seconds: The time that each section took, in seconds.
     """
 
     model: str
@@ -43,7 +43,7 @@ class Report:
         return self.measurements[key]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content of metrics.json, without what the run folder adds."""
+        """Return the content of metrics.json, without the fields that `evaluate_run` adds."""
         return {
             "format": FORMAT,
             "model": self.model,
@@ -58,7 +58,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Report":
-        """Read the result of `to_dict`, of this version or of format 2.
+        """Create a report from the result of `to_dict`, in the current format or in format 2.
 
         Raises:
             UserError: The format is unknown (code "unsupported-format"), or the content is damaged
@@ -66,8 +66,8 @@ class Report:
         """
         if values.get("format") not in READABLE_FORMATS:
             raise UserError(
-                f"metrics.json has format {values.get('format')!r}, and this version reads "
-                f"{' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
+                f"metrics.json has format {values.get('format')!r}, but this version reads "
+                f"formats {' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
                 code="unsupported-format",
             )
         fields = ("model", "data", "fingerprint", "seed", "tables", "left_out", "seconds")
@@ -95,7 +95,7 @@ class Comparison:
 
     Arguments:
         columns, rows: The values, one column per model.
-        protocol_columns, protocol_rows: How each measure was measured.
+        protocol_columns, protocol_rows: How each quantity was measured.
         notes: Sentences to read with the tables.
     """
 
@@ -107,7 +107,7 @@ class Comparison:
 
 
 def compare(reports: Mapping[str, Report]) -> Comparison:
-    """Compare models; the cell of a model is empty for a measure that it doesn't have.
+    """Compare models. If a model lacks a measurement, its cell is empty.
 
     Arguments:
         reports: At least 2 reports by the names of the models.
@@ -138,7 +138,7 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
             if cell and not shared:
                 cell += f", reference {references[name]}"
             cells.append(cell)
-        reference = next(iter(references.values())) if shared else "one per model"
+        reference = next(iter(references.values())) if shared else "depends on the model"
         rows.append([measurement.name, *cells, reference])
         seeds = dict.fromkeys(EMPTY if m.seed is None else str(m.seed) for m in by_model.values())
         protocol_rows.append(
@@ -201,12 +201,12 @@ def _row(m: Measurement) -> list[str]:
 
 
 def reference_text(m: Measurement) -> str:
-    """Return the reference for a table."""
+    """Format the reference for a table."""
     return EMPTY if m.reference is None else format_quantity(m.reference, m.unit)
 
 
 def interval_text(m: Measurement) -> str:
-    """Return the interval in brackets for a table; empty if there is none or it is infinite."""
+    """Format the interval in brackets for a table; empty if there is none or it is infinite."""
     if m.interval is None:
         return ""
     unit = m.unit if m.unit == "share" else ""

@@ -1,4 +1,4 @@
-"""Evaluate runs: load their data, measure, and keep the results in the run folder."""
+"""Evaluate runs: load their data, measure, and save the results in the run folder."""
 
 import time
 from dataclasses import asdict, replace
@@ -21,8 +21,8 @@ from latentarium.run import Run
 MAX_SNAPSHOTS = 12
 """Snapshots at which the duality gap is measured, evenly spaced in log(step)."""
 RESPONSE_STEPS, RESPONSE_RATE, NUM_BATCHES = 50, 1e-3, 10
-"""Steps and largest learning rate of best responses, and the held-out batches to measure on: few
-enough that a snapshot takes seconds."""
+"""Steps and largest learning rate of best responses, and number of held-out batches to measure on.
+They are so small that a snapshot is measured in seconds."""
 
 
 def evaluate_run(
@@ -36,15 +36,17 @@ def evaluate_run(
     nll_samples: int = 500,
     display: ConsoleProgress,
 ) -> Report:
-    """Measure everything that applies to the run's model, and write metrics.json into its folder.
+    """Measure every quantity that applies to the run's model, and write metrics.json into the run
+    folder.
 
     Arguments:
         folder: A run whose training has ended.
-        data: Real images; None: those that it was trained on.
+        data: The source of real images; None: the images that the run was trained on.
         n, seed, nll_samples: As for `evaluate`.
         extractor: "auto": the classifier if there are labels, else random convolutions.
-        inception_weights: Weights of the Inception network, which then is the extractor.
-        display: Where progress is shown.
+        inception_weights: The file of Inception's weights; if it is given, Inception is the
+            extractor.
+        display: The console display of progress.
 
     Raises:
         UserError: The run has no weights yet, or the data don't fit it.
@@ -90,12 +92,13 @@ def measure_duality_gap(
 
     Arguments:
         folder: A run with snapshots; it may still be training.
-        data: Real images; None: those that it was trained on.
-        display: Where progress is shown.
+        data: The source of real images; None: the images that the run was trained on.
+        display: The console display of progress.
 
     Returns:
-        protocol: the settings; wanted: the steps of all snapshots to measure; snapshots: by step
-        (as a string), the content of `DualityGap` and `seconds`.
+        A dictionary of `protocol`, the settings; `wanted`, the steps of all snapshots to measure;
+        and `snapshots`, which maps the step of each measured snapshot (as a string) to the fields
+        of `DualityGap` and to `seconds`.
 
     Raises:
         UserError: The run has no snapshots (code "no-snapshots"), or the data don't fit it.
@@ -126,7 +129,7 @@ def measure_duality_gap(
         ordered = {str(step): gaps[str(step)] for step in wanted if str(step) in gaps}
         return {"protocol": protocol, "wanted": wanted, "snapshots": ordered}
 
-    run.save_duality_gap(content())  # tells readers how much there is to measure
+    run.save_duality_gap(content())  # announces the snapshots that will be measured
     bar = display.task(str(folder), len(wanted), len(gaps))
     for step in wanted:
         if str(step) in gaps:

@@ -54,9 +54,9 @@ def gaussian_kl(z: LatentSet) -> GaussianKL:
         z: Latents drawn from the aggregate posterior, one per image; not the posteriors' means.
 
     Raises:
-        UserError: No more latents than dimensions ("too-few-latents"), values that are not
-            finite ("not-finite"), or a direction without variance, in which the KL is infinite
-            ("degenerate-latents").
+        UserError: There are not more latents than dimensions ("too-few-latents"), values are not
+            finite ("not-finite"), or the latents have no variance in some direction, so the KL is
+            infinite ("degenerate-latents").
     """
     n, dimensions = z.shape
     if n <= dimensions:
@@ -92,14 +92,16 @@ class AggregateKL:
     """KL(q(z) || p(z)) in nats; in expectation it is between `lower` and `upper`."""
 
     upper: float
-    """With q as the mixture of M posteriors, including the sample's own. This is the KL of that
-    mixture: by convexity at least that of the true q, and at most the rate."""
+    """The estimate with q as the mixture of M posteriors, including the posterior that the latent
+    was drawn from. It is the KL of that mixture, which by convexity is at least the KL of the true
+    q and at most the rate."""
     upper_interval: Interval
     lower: float
-    """Without the sample's own posterior, which makes log q too low by Jensen's inequality."""
+    """The estimate with q as the mixture without the posterior that the latent was drawn from. By
+    Jensen's inequality, log q is then too low."""
     lower_interval: Interval
     components: int
-    """M; the bracket narrows as it grows."""
+    """M; with a larger M, `lower` and `upper` are closer to each other."""
     seed: int
 
 
@@ -118,7 +120,8 @@ def aggregate_kl(
     Arguments:
         mean: Means of the diagonal Gaussian posteriors, one per image.
         log_variance: Their log variances.
-        components: M, at most the number of images; they are chosen at random.
+        components: M, the number of posteriors, which are chosen at random; at most the number of
+            images.
         seed: Seed of that choice and of the latents.
         log_prior: log p(z) per latent, in nats; None: N(0, I).
         max_log_densities: Log densities computed at a time. It limits memory.
@@ -134,8 +137,8 @@ def aggregate_kl(
         )
     if not bool((mean.isfinite() & log_variance.isfinite()).all()):
         raise UserError(
-            "Some posteriors are not finite, and a point posterior has no density; use the sliced "
-            "distance for an autoencoder.",
+            "Some posteriors have means or variances that are not finite. The posterior of an "
+            "autoencoder is a point without a density; use the sliced distance for it.",
             code="point-posterior",
         )
     generator = torch.Generator().manual_seed(seed)
@@ -170,7 +173,8 @@ def aggregate_kl(
 
 @dataclass(frozen=True, kw_only=True)
 class SlicedDistance:
-    """A sliced 2-Wasserstein distance in units of z, and that of the prior from itself."""
+    """A sliced 2-Wasserstein distance in units of z, and the distance between two sets from the
+    prior as its reference."""
 
     value: float
     interval: Interval
@@ -214,16 +218,16 @@ def prior_sliced_distance(
     confidence: float = 0.95,
 ) -> SlicedDistance:
     """Measure the sliced distance between encoded data and equally many latents from the prior,
-    and as a reference that between two such sets from the prior.
+    and, as a reference, the sliced distance between two such sets from the prior.
 
-    It works for every encoder, including the point posteriors of an autoencoder.
+    It is defined for every encoder, including that of an autoencoder, whose posteriors are points.
 
     Arguments:
         z: Encoded data, one latent per image.
         draw: Draws n latents from the prior; None: N(0, I).
         projections: Number of random directions.
-        repeats: Pairs of sets behind the reference, and resamples behind the interval.
-        seed: Seed of everything drawn.
+        repeats: Number of pairs of sets for the reference, and of resamples for the interval.
+        seed: Seed of all random numbers.
         confidence: Confidence of both intervals.
 
     Raises:

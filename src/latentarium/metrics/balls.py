@@ -1,7 +1,8 @@
-"""Balls around features, on which precision, recall, density and coverage are defined.
+"""Balls around features, from which precision, recall, density and coverage are computed.
 
-A ball reaches from its centre to the centre's k-th nearest neighbour in its own set. Distances are
-computed in blocks in float64, so that 50,000 points against 50,000 need little memory.
+The radius of a ball is the distance from its centre to the k-th nearest other point of the same
+set. Distances are computed in blocks in float64, so that little memory is needed to compare 50,000
+points with 50,000 others.
 """
 
 import torch
@@ -14,8 +15,8 @@ from latentarium.shapes import FeatureSet, OtherFeatureSet, PerOther, PerPoint
 MAX_DISTANCES = 1 << 22
 """Distances computed at a time: 32 MiB of float64."""
 TIE_TOLERANCE = 1e-9
-"""Relative difference below which a distance equals a radius, so that `<` and `<=` differ on ties
-in spite of rounding."""
+"""A distance counts as equal to a radius if their relative difference is below this. Otherwise
+rounding would decide whether a point on the boundary is inside the ball."""
 
 
 def ball_counts(
@@ -30,7 +31,7 @@ def ball_counts(
 
     Arguments:
         points: The points to look for in the balls.
-        centres: One ball around each, which reaches to its k-th nearest other centre.
+        centres: The centres of the balls. A ball reaches to the k-th nearest other centre.
         k: At least 1, and less than the number of centres.
         closed: Whether a point on the boundary is inside the ball.
         max_distances: Distances computed at a time. It limits memory and does not change the
@@ -87,7 +88,7 @@ def require_finite(features: Tensor) -> None:
     """Check that features are finite.
 
     Raises:
-        UserError: They are not ("not-finite").
+        UserError: Some features are not finite ("not-finite").
     """
     if not bool(features.isfinite().all()):
         raise UserError(

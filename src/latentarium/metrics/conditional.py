@@ -1,4 +1,4 @@
-"""Whether a model generates the requested class, and whether it refuses the others.
+"""Whether a model generates the requested class, and whether it rejects images of other classes.
 
     adherence      share of samples that the classifier assigns to the requested class (GAN-test)
     wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(=): how well the discriminator,
@@ -45,7 +45,8 @@ class Confusion:
     table: CountTable
     """Row: requested class; column: predicted class."""
     shares: tuple[float | None, ...]
-    """Per requested class, the share predicted as it; None if it was never requested."""
+    """For each requested class, the share of its samples that are predicted as that class; None if
+    the class was never requested."""
     intervals: tuple[Interval | None, ...]
     adherence: float
     """The share over all images."""
@@ -56,11 +57,11 @@ class Confusion:
 
 
 def confusion(requested: LabelSet, predicted: LabelSet, num_classes: int) -> Confusion:
-    """Count how often each class was requested, and which class the classifier predicts.
+    """Count how often each pair of requested and predicted class occurs.
 
     Arguments:
         requested: Class that each image was generated for.
-        predicted: Class that the classifier assigns to it.
+        predicted: Class that the classifier predicts for each image.
         num_classes: K.
 
     Raises:
@@ -97,7 +98,8 @@ class WrongLabelAUC:
     mean_interval: Interval
     minimum: float
     minimum_interval: Interval
-    """Bootstrap interval. The bootstrap biases a minimum downwards, so it is pessimistic."""
+    """Bootstrap interval of the minimum. It is pessimistic, since a bootstrap biases a minimum
+    downwards."""
     minimum_pair: tuple[int, int]
     """Condition and true class of the minimum."""
     counts: ClassCounts
@@ -117,14 +119,14 @@ def wrong_label_auc(
     confidence: float = 0.95,
     batch_size: int = 500,
 ) -> WrongLabelAUC:
-    """Score every real image under every condition, and compare right with wrong conditions.
+    """Score every real image under every label, and compare the scores of right and wrong labels.
 
     Arguments:
         score: Maps images in [-1, 1] and labels to one logit each; higher means more real.
         images: Held-out real images; uint8 is converted.
         labels: Their true classes.
         num_classes: K; classes without images are left out.
-        resamples: Bootstrap sets; each class is resampled separately.
+        resamples: Number of bootstrap resamples; each class is resampled separately.
         seed: Seed of the bootstrap.
         confidence: Confidence of the intervals.
         batch_size: Images scored per call. It limits memory and does not change the result.
@@ -144,13 +146,13 @@ def wrong_label_auc(
     present = counts > 0
     if int(present.sum()) < 2:
         raise UserError(
-            "All images are of one class; a wrong label needs images of at least 2 classes.",
+            "All images have the same class; give images of at least 2 classes.",
             code="too-few-classes",
         )
     rows = [torch.nonzero(labels == c).squeeze(1) for c in range(num_classes)]
     generator = torch.Generator().manual_seed(seed)
     weights = [_resampled_weights(max(1, len(r)), resamples, generator) for r in rows]
-    # the first set is the sample itself; all conditions share the same sets
+    # the first row of weights is for the original images; all conditions use the same resamples
     aucs = torch.full((resamples + 1, num_classes, num_classes), 0.5, dtype=torch.float64)
     aucs[:, ~present] = aucs[:, :, ~present] = torch.nan
     measured = present.nonzero().squeeze(1).tolist()
@@ -191,7 +193,7 @@ class LabelHistogram:
 
 
 def label_histogram(predicted: LabelSet, num_classes: int) -> LabelHistogram:
-    """Count the classes that the classifier predicts.
+    """Count how often each class is predicted.
 
     Raises:
         UserError: No images ("no-images"), or labels outside 0 to K - 1 ("invalid-label").
@@ -214,14 +216,14 @@ class PerClassDensityCoverage:
     """Density and coverage within each class."""
 
     density: tuple[float | None, ...]
-    """Values in label order; about 1 if both sets have one distribution. None for a class with
-    too few images."""
+    """Values in label order; about 1 if real and generated images have the same distribution. None
+    for a class with too few images."""
     coverage: tuple[float | None, ...]
     coverage_intervals: tuple[Interval | None, ...]
     expected_coverage: tuple[float | None, ...]
-    """Coverage at these set sizes if both sets have one distribution."""
+    """Coverage at these set sizes if real and generated images have the same distribution."""
     worst_class: int
-    """The measured class whose coverage is furthest below the expected one."""
+    """The measured class whose coverage is furthest below its expected coverage."""
     n: tuple[int, ...]
     """Real images of each class."""
     n_fake: tuple[int, ...]
@@ -264,8 +266,8 @@ def per_class_density_coverage(
             expected[c] = expected_coverage(len(class_real), len(class_fake), k)
     if not measured:
         raise UserError(
-            f"No class has more than {k} real images and a generated one, as density and coverage "
-            f"with k = {k} require; give more images.",
+            f"No class has more than {k} real images and at least 1 generated image, as density "
+            f"and coverage with k = {k} require; give more images.",
             code="too-few-images",
         )
     classes = range(num_classes)
@@ -287,8 +289,9 @@ def expected_coverage(n: int, m: int, k: int) -> float:
     """Return the exact expected coverage of n real images by m generated images of the same
     distribution.
 
-    A real image is not covered if, of the n - 1 other real and the m generated images, its k
-    nearest are all real; all orders are equally likely.
+    A real image is not covered if its k nearest neighbours, among the n - 1 other real images and
+    the m generated images, are all real. All orders of these n - 1 + m images by distance are
+    equally likely.
     """
     missed = math.prod((n - 1 - i) / (n - 1 + m - i) for i in range(k))
     return 1 - missed
@@ -301,7 +304,7 @@ def _require_labels(labels: Labels, num_classes: int) -> None:
     if low < 0 or high >= num_classes:
         raise UserError(
             f"The labels range from {low} to {high}; with {num_classes} classes they must be "
-            f"within 0 and {num_classes - 1}.",
+            f"from 0 to {num_classes - 1}.",
             code="invalid-label",
         )
 
@@ -325,7 +328,7 @@ def _scores(
 
 
 def _resampled_weights(n: int, resamples: int, generator: torch.Generator) -> Tensor:
-    """Return bootstrap weights of n images, one set per row; the first row weights all equally."""
+    """Return bootstrap weights of n images, one resample per row, after a row of equal weights."""
     rows = torch.randint(n, (resamples, n), generator=generator)
     counts = torch.zeros(resamples, n, dtype=torch.float64)
     counts.scatter_add_(1, rows, torch.ones_like(counts))

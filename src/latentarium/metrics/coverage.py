@@ -2,11 +2,12 @@
 
     modes        modes with at least one sample
     reverse KL   KL(samples over modes || target), in nats, from counts; empty modes add nothing
-    reference    what n samples of the target itself get: about (K - 1) / (2 n), never 0
+    reference    mean reverse KL of n samples of the target: about (K - 1) / (2 n), never 0
 
-A value below the reference is chance, not a better model. In the plane, a sample is of high
-quality if it is within 3 standard deviations of its nearest mode; a mode is found if it is the
-nearest mode of at least one high-quality sample; the reverse KL counts high-quality samples only.
+A reverse KL below the reference is due to chance, and does not mean that the model is better. For
+2-D mixtures, a sample is of high quality if it is within 3 standard deviations of its nearest
+mode; a mode is found if it is the nearest mode of at least one high-quality sample; the reverse KL
+is that of the high-quality samples only.
 
 References:
     VEEGAN (Srivastava et al., 2017), https://arxiv.org/abs/1705.07761
@@ -35,7 +36,8 @@ class ModeCoverage:
 
     modes: int
     modes_interval: Interval
-    """Over multinomial resamples, which may miss a found mode but can't find another one."""
+    """Interval over multinomial resamples. A resample can miss a mode that was found, but can't
+    find an additional mode."""
     expected_modes: float
     """Expected number of modes found by n samples of the target."""
     reverse_kl: float
@@ -78,7 +80,7 @@ def mode_coverage(
     if len(modes) and not 0 <= int(modes.min()) <= int(modes.max()) < num_modes:
         raise UserError(
             f"The modes range from {int(modes.min())} to {int(modes.max())}; with {num_modes} "
-            f"modes they must be within 0 and {num_modes - 1}.",
+            f"modes they must be from 0 to {num_modes - 1}.",
             code="invalid-mode",
         )
     shares = torch.ones(num_modes) / num_modes if target is None else target
@@ -132,11 +134,11 @@ class MixtureQuality:
     """Coverage and sample quality for a mixture of Gaussians in the plane."""
 
     high_quality: float
-    """Share of points within 3 standard deviations of their nearest mode. A perfect sample has
-    `toy.PERFECT_SHARE`; a larger share means that the points are too concentrated."""
+    """Share of points within 3 standard deviations of their nearest mode. For points drawn from
+    the mixture it is `toy.PERFECT_SHARE`; if it is larger, the points are too concentrated."""
     high_quality_interval: Interval
     coverage: ModeCoverage
-    """Coverage by the high-quality points."""
+    """Mode coverage of the high-quality points."""
     n: int
 
     @property
@@ -152,7 +154,7 @@ class MixtureQuality:
 
 def mixture_quality(points: Points, mixture: Mixture2D, *, seed: int = 0) -> MixtureQuality:
     """Measure the share of high-quality points and their coverage of the modes, by the protocol of
-    VEEGAN, which takes 2,500 points.
+    VEEGAN, which uses 2,500 points.
 
     Raises:
         UserError: There are no points ("no-points").

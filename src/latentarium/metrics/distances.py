@@ -3,9 +3,9 @@
     Fréchet   |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2)
     kernel    unbiased MMD^2 with k(x, y) = (x.y / F + 1)^3
 
-All computations are in float64. Both depend on the extractor. The Fréchet distance also depends on
-n, since its estimate is biased upwards: it has a meaning only next to `frechet_reference` at the
-same n.
+All computations are in float64. Both distances depend on the extractor. The Fréchet distance also
+depends on n, since its estimate is biased upwards: interpret it only relative to
+`frechet_reference` at the same n.
 
 References:
     GANs trained by a two time-scale update rule (Heusel et al., 2017), arxiv.org/abs/1706.08500
@@ -44,8 +44,8 @@ class FeatureStatistics:
             max_values: Values converted to float64 at a time. It limits memory.
 
         Raises:
-            UserError: No more images than features, so that the covariance is singular by
-                construction ("too-few-images"); or values that are not finite ("not-finite").
+            UserError: There are not more images than features, so the covariance would be
+                singular ("too-few-images"); or values are not finite ("not-finite").
         """
         n, dimensions = features.shape
         if n <= dimensions:
@@ -99,10 +99,10 @@ def frechet_interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """Return an interval for `frechet` at these set sizes: the value plus and minus the spread
-    over bootstrap resamples of both sets, in a normal approximation, bounded below by 0.
+    """Return an interval for `frechet` at these set sizes: a normal approximation around the
+    value, with the standard deviation over bootstrap resamples of both sets, cut off at 0.
 
-    Percentiles of the resamples would be too high, since resampling adds the bias of sampling a
+    Percentiles of the resamples would be too high, since resampling adds the sampling bias a
     second time.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -123,9 +123,10 @@ class FrechetReference:
 
     value: float
     n: int
-    """Images in each of the two sets; in one of them if there are fewer real images."""
+    """Images in each of the two sets; if there are fewer than n real images, one set has only that
+    many."""
     real: int
-    """Real images that the sets are drawn from."""
+    """Number of real images that both sets are resampled from."""
     num_features: int
 
     @property
@@ -134,12 +135,12 @@ class FrechetReference:
         if self.n < 5 * self.num_features:
             return (
                 f"{self.n} images are few for {self.num_features} features, so the reference is "
-                "rough and rather too low; give more images."
+                "rough and probably too low; give more images."
             )
         if self.real < self.n:
             return (
                 f"The reference compares {self.real} real images with {self.n}, since there are "
-                "no more."
+                f"only {self.real} real images."
             )
         return ""
 
@@ -147,23 +148,24 @@ class FrechetReference:
 def frechet_reference(
     features: FeatureSet, n: int, seed: int = 0, *, pairs: int = 4
 ) -> FrechetReference:
-    """Return the distance that a perfect generator would get with n images: real images against
-    real images.
+    """Return the distance that a perfect generator would get with n images, estimated by comparing
+    real images with real images.
 
-    Two disjoint sets of n real images are rarely available, and sets of n / 2 have twice the
-    value. So each set consists of n draws with replacement. Its mean and covariance scatter around
-    those of the real features as those of n new images scatter around the truth, and this scatter
-    determines the value. Measured on Gaussians of 96 features, against new draws: within 4 % from
-    n = 1,000 on, 12 % too low at n = 300.
+    Two disjoint sets of n real images are rarely available, and the distance between sets of n / 2
+    images is twice as large. Therefore each set consists of n real images drawn with replacement.
+    The mean and covariance of such a set vary around those of the real features, as the mean and
+    covariance of n new images vary around the true ones, and this variation determines the
+    distance. For Gaussians with 96 features, the result was compared with the distance between new
+    samples: it is within 4 % for n of at least 1,000, and 12 % too low for n = 300.
 
     Arguments:
         features: Features of real images.
-        n: Number of images behind the distance that the reference is for.
-        seed: Seed of the draws.
-        pairs: Pairs of sets to average over.
+        n: Number of images in the distance that the reference is for.
+        seed: Seed of the resampling.
+        pairs: Number of pairs of sets to average over.
 
     Raises:
-        UserError: No more images than features ("too-few-images").
+        UserError: There are not more images than features ("too-few-images").
     """
     generator = torch.Generator().manual_seed(seed)
     real = len(features)
@@ -179,7 +181,7 @@ def frechet_reference(
 
 @dataclass(frozen=True, kw_only=True)
 class KernelDistance:
-    """An unbiased MMD^2. If both sets have one distribution, it scatters around 0 and may be
+    """An unbiased MMD^2. If both sets have the same distribution, it varies around 0 and may be
     negative."""
 
     value: float
@@ -200,9 +202,10 @@ def kernel_distance(
     """Return the mean unbiased MMD^2 over random subsets, with the cubic polynomial kernel. It is
     called KID only with Inception features (Binkowski et al., 2018).
 
-    The subsets overlap, so the standard error of their mean would vanish as their number grows.
-    The interval instead scales their variance to the whole sample, with the correction for a
-    finite population, and adds the error of drawing finitely many subsets.
+    The subsets overlap, so the standard error over subsets would vanish as their number grows,
+    although the images stay the same. Instead, the interval scales the variance over subsets to
+    the whole sample, with the correction for a finite population, and adds the error of drawing
+    finitely many subsets.
 
     Raises:
         UserError: Fewer than 2 subsets, or subsets larger than half of the smaller set
@@ -211,8 +214,8 @@ def kernel_distance(
     smaller = min(len(real), len(fake))
     if not 2 <= subset_size <= smaller // 2 or subsets < 2:
         raise UserError(
-            f"{subsets} subsets of {subset_size} from {smaller} images give no estimate of the "
-            f"spread; give at least 2 subsets of 2 to {smaller // 2} images.",
+            f"subsets is {subsets} and subset_size is {subset_size}; with {smaller} images, "
+            f"subsets must be at least 2 and subset_size from 2 to {smaller // 2}.",
             code="invalid-subsets",
         )
     require_comparable(real, fake)

@@ -1,13 +1,13 @@
-"""Extractors: maps from images to the features that distances are measured in.
+"""Extractors: maps from images to the features between which distances are measured.
 
-    Classifier          trained on the data's own labels: sensitive to what distinguishes classes
-    RandomConvolutions  neither training nor weights file: sensitive to textures and strokes
+    Classifier          trained on the labels of the data: sensitive to differences of classes
+    RandomConvolutions  untrained, needs no file of weights: sensitive to textures and strokes
     PixelPCA            principal components of the real images: sensitive to pixels
-    Inception           weights from a file, see `metrics.inception`: the published FID
+    Inception           weights from a file, see `metrics.inception`: features of published FIDs
 
-A distance has no meaning without its extractor, so each has a name and a hash that are stored
-with every number. All extractors round floats to pixels first, so that a sample gets the same
-score before and after it is saved.
+A distance can't be interpreted without its extractor, so the extractor's name and hash are stored
+with every distance. All extractors first round floats to 8-bit pixel values, so that a sample gets
+the same score before and after it is saved.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ from latentarium.rng import derive_seed
 from latentarium.shapes import Features, Images, Pixels
 
 MAX_FINAL_SIDE, WIDTH, SLOPE = 4, 16, 0.2
-"""Random convolutions: pixels of the larger side at the end, channels of the first layer, slope of
-the leaky ReLU."""
+"""Settings of `RandomConvolutions`: largest side of the last feature maps in pixels, channels of
+the first layer, slope of the leaky ReLU."""
 
 
 @runtime_checkable
@@ -50,7 +50,7 @@ class Extractor(Protocol):
         ...
 
     def features(self, images: Images | Pixels, *, batch_size: int = 500) -> Features:
-        """Return float32 features on the CPU of images in [-1, 1] or uint8, on any device."""
+        """Return float32 features on the CPU; images are in [-1, 1] or uint8, on any device."""
         ...
 
 
@@ -153,8 +153,8 @@ class PixelPCA:
 
         Arguments:
             images: Images of the train split.
-            num_features: Maximum number of axes; there are never more than pixels, and fewer than
-                images.
+            num_features: Maximum number of axes. The number of axes is also at most the number of
+                pixels, and less than the number of images.
             max_images: Size of the random subset that the axes are computed from.
             seed: Seed of that subset, and of the approximate solver for large images.
 
@@ -207,7 +207,7 @@ def require_shape(images: Tensor, shape: tuple[int, int, int], name: str) -> Non
     """
     if tuple(images.shape[1:]) != shape:
         raise UserError(
-            f"The images have shape {tuple(images.shape[1:])}, and the extractor {name} was made "
-            f"for {shape}; make one for these images.",
+            f"The images have shape {tuple(images.shape[1:])}, but the extractor {name} was made "
+            f"for images of shape {shape}; make an extractor for these images.",
             code="shape-mismatch",
         )

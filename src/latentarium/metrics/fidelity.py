@@ -1,9 +1,12 @@
 """Fidelity and diversity by balls around features: precision, recall, density, coverage.
 
-    precision   share of fakes inside a real image's ball (radius: k-th nearest neighbour), <=
-    recall      share of reals inside a fake image's ball                                   <=
-    density     mean number of real balls around a fake, divided by k                       <
-    coverage    share of reals with a fake inside their ball                                <
+    precision   share of generated images inside the ball of a real image                 <=
+    recall      share of real images inside the ball of a generated image                 <=
+    density     mean number of real images' balls around a generated image, divided by k  <
+    coverage    share of real images with a generated image inside their ball             <
+
+The radius of a ball is the distance to the k-th nearest neighbour in the same set. The last column
+shows whether a ball includes its boundary (<=) or not (<).
 
 References:
     Improved precision and recall metric (Kynkäänniemi et al., 2019), arxiv.org/abs/1904.06991
@@ -23,16 +26,16 @@ from latentarium.stats.intervals import normal_quantile, wilson_from_share
 from latentarium.stats.measurement import Interval
 
 PARTS, PARTITIONS = 10, 4
-"""Disjoint parts of both sets from which variances are estimated, and how often the sets are
-partitioned."""
+"""Number of disjoint parts of both sets from which variances are estimated, and number of random
+partitions into such parts."""
 MIN_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrecisionRecall:
-    """Precision and recall, and the images that count for them.
+    """Precision and recall, and the images that are inside a ball.
 
-    The intervals are over new real and new fake images.
+    The intervals account for the choice of both the real and the generated images.
     """
 
     precision: float
@@ -40,9 +43,9 @@ class PrecisionRecall:
     precision_interval: Interval
     recall_interval: Interval
     precise: OtherMask
-    """Whether each fake is inside a real image's ball."""
+    """For each generated image, whether it is inside the ball of a real image."""
     recalled: Mask
-    """Whether each real image is inside a fake's ball."""
+    """For each real image, whether it is inside the ball of a generated image."""
     k: int
 
 
@@ -60,8 +63,8 @@ def precision_recall(
         max_distances: Distances computed at a time: limits memory only.
 
     Raises:
-        UserError: k is not less than the size of both sets ("invalid-k"), or the sets can't be
-            compared (see `require_comparable`).
+        UserError: k is not less than the size of the smaller set ("invalid-k"), or the sets can't
+            be compared (see `require_comparable`).
     """
     require_comparable(real, fake)
 
@@ -87,19 +90,19 @@ def precision_recall(
 class DensityCoverage:
     """Density and coverage, and each image's contribution.
 
-    The intervals are over new real and new fake images.
+    The intervals account for the choice of both the real and the generated images.
     """
 
     density: float
-    """A mean that may exceed 1."""
+    """A mean, which can exceed 1."""
     coverage: float
     """A share."""
     density_interval: Interval
     coverage_interval: Interval
     densities: PerOther
-    """Per fake."""
+    """The density at each generated image."""
     covered: Mask
-    """Per real image."""
+    """For each real image, whether it is covered."""
     k: int
 
 
@@ -150,12 +153,13 @@ def _variance_inflation(
     k: int,
     statistics: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
 ) -> tuple[float, float]:
-    """Estimate, for both statistics, the variance of the mean over new sets, divided by the
-    variance that the mean of independent values would have.
+    """Estimate, for both statistics, the variance of the mean over new sets of images, divided by
+    the variance of the mean of independent values.
 
-    It exceeds 1 since values share balls: a ball moves with the images that define it. It is
-    estimated on disjoint parts of both sets, where no image is repeated (Politis and Romano,
-    1994); in a bootstrap, images would be their own neighbours.
+    The ratio exceeds 1 because the values are not independent: several values depend on the same
+    ball, and a ball depends on the images that define it. The variance is estimated on disjoint
+    parts of both sets, in which no image is repeated (Politis and Romano, 1994); in a bootstrap,
+    the nearest neighbour of an image could be a copy of it.
     """
     parts = min(PARTS, min(len(real), len(fake)) // (4 * k))
     if parts < 2:

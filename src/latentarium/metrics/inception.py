@@ -1,9 +1,9 @@
 """Inception features, as used by the published FID, KID, precision and recall.
 
 Network and weights are those of torch-fidelity (github.com/toshas/torch-fidelity), which resizes
-and normalizes images as the original code did, so that the values are the standard ones (Heusel
-et al., 2017). The weights were trained on photographs: values for grey digits are comparable with
-published ones, but a classifier of digits measures more of what matters in them.
+and normalizes images as the original code did, so that values are comparable with published ones
+(Heusel et al., 2017). The weights were trained on photographs, so for images of digits the
+features of a digit classifier are more relevant.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class Inception:
 
     Arguments:
         weights_path: The file of weights that torch-fidelity publishes.
-        device: Where it runs; None: a GPU if there is one, otherwise the CPU.
+        device: The device to run on; None: a GPU if there is one, otherwise the CPU.
 
     Raises:
         UserError: torch-fidelity is not installed ("missing-package"), or the file can't be read
@@ -85,8 +85,8 @@ class Inception:
         channels = images.shape[1]
         if channels not in (1, 3):
             raise UserError(
-                f"The images have {channels} channels, and {self.name} takes grey or RGB images; "
-                "use random convolutions or pixel PCA.",
+                f"The images have {channels} channels, but {self.name} needs 1 or 3 channels; use "
+                "random convolutions or pixel PCA.",
                 code="unsupported-channels",
             )
         parts = [torch.empty(0, self.num_features)]
@@ -114,9 +114,8 @@ def _torchvision_or_stand_in() -> Iterator[None]:
     """Make torch-fidelity importable without torchvision.
 
     It imports torchvision for data sets, CLIP, DINO and LPIPS, none of which Inception needs.
-    With a CPU build of torch there may be no torchvision, or one that fails on import. In that
-    case empty modules replace it during the import only, so that other packages don't take them
-    for the real one.
+    With a CPU build of torch, torchvision may be missing or may fail on import. Empty modules then
+    replace it, but only during the import, so that other packages don't use them by mistake.
     """
     if "torch_fidelity" in sys.modules:
         yield

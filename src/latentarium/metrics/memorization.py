@@ -2,11 +2,12 @@
 
     nearer to training   share of samples whose nearest image, among equally many training and
                          held-out images, is a training image; 1/2 without memorization
-    near-copies          share of samples that are nearer to their nearest training image than all
-                         but a share q of held-out real images are; q without memorization
+    near-copies          share of samples whose distance to the nearest training image is at most
+                         the q quantile of that distance for held-out images; q without
+                         memorization
 
-Distances are Euclidean between pixels in [-1, 1], since features of a classifier that was trained
-on the training images would favour them.
+Distances are Euclidean distances between pixels in [-1, 1]. Features of a classifier that was
+trained on the training images would be biased towards these images.
 
 Samples with the same nearest image are not independent. Let c_j be the number of samples whose
 nearest image is j. If the images are split at random into two halves of m, the share has mean 1/2
@@ -47,16 +48,17 @@ class Memorization:
     nearer_to_training: float
     """Share of samples; a tie counts as half."""
     nearer_interval: Interval
-    """For the given images; samples with the same nearest image count as one observation."""
+    """Interval for the given images; samples with the same nearest image count as one
+    observation."""
     null_interval: Interval
     """Contains the share for 95 % of the models without memorization."""
     references: int
-    """m: training images, and held-out images, that samples are compared with."""
+    """m, the number of training images and of held-out images that samples are compared with."""
     near_copies: float
-    """Share of samples."""
+    """Share of samples that are near-copies."""
     near_copies_interval: Interval
     near_copies_reference: float
-    """Share of held-out real images at the same threshold."""
+    """Share of held-out images that are near-copies, at the same threshold."""
     threshold: float
     """Distance up to which a sample counts as a near-copy."""
     closest: tuple[tuple[int, int, float], ...]
@@ -74,12 +76,12 @@ def measure_memorization(
     seed: int = 0,
     max_distances: int = MAX_DISTANCES,
 ) -> Memorization:
-    """Compare samples with the images that the model was trained on, and with held-out ones.
+    """Compare samples with the images that the model was trained on, and with held-out images.
 
     Arguments:
         samples: Generated images, in [-1, 1].
         train: All images that the model was trained on; uint8 is converted.
-        held_out: Real images that it was not trained on.
+        held_out: Real images that the model was not trained on.
         quantile: q, the share of held-out images that count as near-copies.
         seed: Seed of the choice of m training images.
         max_distances: Distances computed at a time. It limits memory.
@@ -102,8 +104,8 @@ def measure_memorization(
     min_held_out = math.ceil(1 / quantile)
     if len(held_out) < min_held_out:
         raise UserError(
-            f"{len(held_out)} held-out images are too few for their {quantile:.0%} quantile; give "
-            f"at least {min_held_out}.",
+            f"There are {len(held_out)} held-out images; give at least {min_held_out}, so that "
+            f"the {quantile:.0%} quantile of their distances can be estimated.",
             code="too-few-images",
         )
     m = min(len(train), len(held_out))
@@ -170,7 +172,7 @@ def _null_spread(
     Arguments:
         wins: 1 for each sample that is nearer to a training image, 0.5 for a tie.
         nearest_train: Index of each sample's nearest training image, 0 to m - 1.
-        nearest_held_out: Index of its nearest held-out image.
+        nearest_held_out: Index of each sample's nearest held-out image.
         m: References in each of the two sets.
     """
     n = float(len(wins))
@@ -190,8 +192,8 @@ def _flat(images: Tensor) -> Tensor:
 def _nearest(
     points: Tensor, references: Tensor, m: int, max_distances: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the index of the nearest of the first m references to each point, and that of the
-    nearest of all references."""
+    """Return, for each point, the index of the nearest among the first m references and the index
+    of the nearest among all references."""
     size = references[0].numel()
     origin = _flat(references[:m]).mean(0)  # centred values round less
     smallest = torch.full((len(points),), torch.inf)

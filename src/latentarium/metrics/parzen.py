@@ -1,10 +1,11 @@
-"""Parzen-window log-likelihood: a legacy metric, kept to compare with tables that have no other.
+"""Parzen-window log-likelihood: a legacy metric, for comparison with papers that report no other.
 
     log p(x) = log 1/n sum_i N(x; c_i, sigma^2 I),   c_1 ... c_n generated images, pixels in [0, 1]
 
 sigma is the best of ten values, evenly spaced in log sigma from 0.1 to 1, on 1,000 validation
-images; the result is the mean over the test images, in nats. It is a poor measure: real training
-images as centres get less than the centroids of a k-means clustering of them.
+images; the result is the mean over the test images, in nats. It is a poor measure of quality: real
+training images as centres get a lower value than the centroids of a k-means clustering of the same
+images.
 
 References:
     Generative adversarial nets (Goodfellow et al., 2014), https://arxiv.org/abs/1406.2661
@@ -41,7 +42,7 @@ class ParzenEstimate:
     standard_error: float
     sigma: float
     per_sigma: dict[float, float]
-    """Mean on the validation images by sigma."""
+    """Mean log density of the validation images, by sigma."""
     centres: int
     n: int
 
@@ -49,11 +50,11 @@ class ParzenEstimate:
 def parzen_log_likelihood(
     centres: Images, validation: ImageSet, test: OtherImageSet
 ) -> ParzenEstimate:
-    """Compute the Parzen-window log-likelihood. The published protocol takes 10,000 centres.
+    """Compute the Parzen-window log-likelihood. The published protocol uses 10,000 centres.
 
     Arguments:
         centres: Generated images, in [-1, 1].
-        validation: Real images; the first 1,000 choose sigma.
+        validation: Real images; sigma is selected on the first 1,000 images.
         test: Real images to score.
 
     Raises:

@@ -3,10 +3,11 @@
 Images are scaled to [0, 1]. Each measure has one value per image and is averaged over images.
 
     MSE       mean over pixels and channels of (x - x*)^2
-    PSNR      10 log10(1 / MSE), in dB; at most `PSNR_CAP`, for images without visible difference
+    PSNR      10 log10(1 / MSE), in dB, but at most `PSNR_CAP`
     SSIM      structural similarity: luminance, contrast and structure in a Gaussian window of
               standard deviation 1.5 pixels; 1 if both images are equal
-    features  |f(x) - f(x*)| in an extractor's space, next to that of two different real images
+    features  |f(x) - f(x*)| for an extractor f, with the mean distance of two different real
+              images as the reference
 
 References:
     Image quality assessment: from error visibility to structural similarity (Wang, Bovik, Sheikh
@@ -27,9 +28,10 @@ from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Interval
 
 PSNR_CAP = 100.0
-"""dB: an MSE of 1e-10, far below one grey level (48 dB). Equal images would have infinite PSNR."""
+"""dB; the cap is needed because the PSNR of equal images is infinite. It corresponds to an MSE of
+1e-10, far below an error of one grey level (48 dB)."""
 SIGMA, RADIUS = 1.5, 5
-"""Pixels: the window is 11 pixels wide, as in the paper."""
+"""Standard deviation and radius of the window in pixels: it is 11 pixels wide, as in the paper."""
 K1, K2 = 0.01, 0.03
 BATCH_SIZE = 1000
 
@@ -69,7 +71,7 @@ def measure_reconstruction(
 
     Arguments:
         original: Real images; uint8 is converted.
-        reconstructed: One for each, in [-1, 1]; other values are clamped.
+        reconstructed: One reconstruction for each image, in [-1, 1]; other values are clamped.
         extractor: Extractor for the feature distance; None: it is not measured.
         seed: Seed of the bootstrap intervals and of the pairs of different images.
 

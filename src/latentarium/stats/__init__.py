@@ -1,4 +1,4 @@
-"""Intervals, and numbers with everything needed to compare them."""
+"""Confidence intervals, and measurements with the information needed to compare them."""
 
 import importlib
 from typing import TYPE_CHECKING

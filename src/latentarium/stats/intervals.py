@@ -3,8 +3,8 @@
     wilson      a share of n trials, by inverting the score test of a binomial
     bootstrap   any statistic of n values, by resampling them with replacement
 
-An interval covers the sampling of the n values only. Other seeds, trainings and classifiers vary
-in ways that it does not include.
+An interval accounts for the choice of the n values only. It does not include the variation between
+seeds, training runs or classifiers.
 
 References:
     Probable inference, the law of succession, and statistical inference (Wilson, 1927)
@@ -26,8 +26,8 @@ MAX_INDICES = 1 << 23
 
 
 def normal_quantile(confidence: float) -> float:
-    """Return the half-width, in standard deviations, of the central interval of a normal
-    distribution with this probability: 1.96 for 0.95.
+    """Return the z for which a standard normal variable is between -z and z with the given
+    probability: 1.96 for 0.95.
 
     Raises:
         UserError: The confidence is not between 0 and 1 ("invalid-confidence").
@@ -43,16 +43,16 @@ def normal_quantile(confidence: float) -> float:
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Return the Wilson interval of a share: all p that the score test does not reject.
 
-    It stays within [0, 1] and keeps a width at 0 and n successes, unlike p ± 1.96 standard errors
-    (Wilson, 1927).
+    Unlike p ± 1.96 standard errors, it stays within [0, 1], and its width is positive even for 0
+    and for n successes (Wilson, 1927).
 
     Raises:
-        UserError: No trials, or a number of successes outside 0 to n ("not-a-share").
+        UserError: n is less than 1, or successes is not from 0 to n ("not-a-share").
     """
     if n < 1 or not 0 <= successes <= n:
         raise UserError(
-            f"{successes} successes of {n} trials is not a share; give at least 1 trial, and 0 to "
-            "n successes.",
+            f"successes is {successes} and n is {n}; n must be at least 1, and successes must be "
+            "from 0 to n.",
             code="not-a-share",
         )
     return wilson_from_share(successes / n, float(n), confidence)
@@ -89,8 +89,9 @@ def bootstrap(
     """Return the percentile bootstrap interval of a statistic of independent samples
     (Efron, 1979).
 
-    It suits averages: means, shares, ratios of them, quantiles. It does not suit statistics that
-    repeated points bias, such as nearest-neighbour distances and the Fréchet distance.
+    It is suitable for means, shares, ratios of means, and quantiles. It is not suitable for
+    statistics that repeated values bias, such as nearest-neighbour distances and the Fréchet
+    distance.
 
     Arguments:
         values: One sample per row; rows are drawn with replacement.

@@ -1,8 +1,8 @@
-"""A number with everything needed to read and compare it, and its formatting.
+"""Measurements: numbers with the information needed to interpret, compare and format them.
 
-A `Measurement` carries its unit, interval, reference, n, extractor with hash, split and seed. Its
-`protocol` names how it was measured. Two measurements may be compared only if `mismatch` finds no
-difference between them.
+A `Measurement` contains its unit, interval, reference, n, extractor with hash, split and seed. Its
+`protocol` is the name of the measuring procedure. Two measurements can be compared only if
+`mismatch` finds no difference in how they were made.
 """
 
 import math
@@ -16,25 +16,27 @@ Real = float | int
 Interval = tuple[Real, Real]
 
 COMPARED_FIELDS = ("unit", "protocol", "n", "split", "extractor")
-"""Fields in which two measurements must agree to be comparable. The seed may differ, since
-comparisons average over it."""
+"""Fields in which two measurements must agree to be comparable. The seed may differ, since it does
+not change the quantity that is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A number with everything needed to read and compare it."""
+    """A number with the information needed to interpret and compare it."""
 
     name: str
     value: Real
     unit: str = ""
     interval: Interval | None = None
-    """95 % interval over the n samples only, not over other trainings or extractors."""
+    """95 % interval. It accounts for the choice of the n samples only, not for the variation
+    between training runs or extractors."""
     reference: Real | None = None
-    """The value that real data gets against real data at the same n; None if unknown."""
+    """The value of the same measurement for real data instead of samples, at the same n; None if
+    unknown."""
     n: int | None = None
-    """Samples that the value was computed from."""
+    """Number of samples that the value was computed from."""
     seed: int | None = None
-    """Seed of everything drawn; None if nothing was drawn."""
+    """Seed of the random numbers; None if none were used."""
     extractor: str | None = None
     """Name and hash of the feature extractor; None if none was used."""
     split: str = ""
@@ -65,11 +67,11 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Measurement":
-        """Rebuild a measurement from `to_dict`; null becomes nan. Names of earlier versions are
-        translated: the key "floor" and extractors called "judge-...".
+        """Create a measurement from the result of `to_dict`; null becomes nan. Names from earlier
+        versions are translated: the key "floor", and extractors called "judge-...".
 
         Raises:
-            UserError: A key is unknown or missing, or a number is not one
+            UserError: A key is unknown or missing, or a numeric field does not contain a number
                 ("damaged-measurement").
         """
         fields = _translate_old_names(values)
@@ -128,7 +130,7 @@ def format_measurement(measurement: Measurement) -> str:
 
 
 def _translate_old_names(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy in which names written by versions up to 0.1 are today's."""
+    """Return a copy in which the names of versions up to 0.1 are replaced by the current names."""
     fields = dict(values)
     if "floor" in fields and "reference" not in fields:
         fields["reference"] = fields.pop("floor")

@@ -29,9 +29,10 @@ class Claim(ABC):
     """A statement about trained systems, with the numbers that decide whether it holds."""
 
     systems: ClassVar[tuple[str, ...]]
-    """What it needs to be trained: keys of `tour.systems.TRAINED`, or names of presets."""
+    """The trained systems that the claim needs: keys of `tour.systems.TRAINED`, or presets."""
     order: ClassVar[float] = 1000
-    """Position in the report, ascending; the built-in claims have 10, 20, ..., 110."""
+    """The claims of a report are sorted by this number; it is 10, 20, ..., 110 for the built-in
+    claims."""
 
     @abstractmethod
     def measure(self, tour: TourContext) -> ClaimResult:

@@ -1,4 +1,4 @@
-"""What the claims are measured on: the trained systems, the data, and results computed once."""
+"""The shared inputs of the claims: the trained systems, the data, and results computed once."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,19 +28,20 @@ SAMPLER_TITLES = {
 }
 """The ways of sampling that claims compare, by the key in `TourContext.samples`."""
 MIXTURE_COMPONENTS, MIXTURE_POINTS = 50, 15_000
-"""Gaussians of the mixture fitted to the autoencoder's latents, and latents it is fitted to."""
+"""Number of Gaussians in the mixture fitted to the autoencoder's latents, and number of latents
+that it is fitted to."""
 RESAMPLES = 20
 
 
 @dataclass
 class TourContext:
-    """What the claims of a tour share. Everything is computed at first use.
+    """Inputs and results that the claims of a tour share. Results are computed at first use.
 
     Arguments:
         data: Real images, after `shuffle_test_split`.
         classifier: The classifier of real images.
         runs: The trained runs by name.
-        seed: The seed of all random draws.
+        seed: The seed of all random numbers.
         n: The number of samples for distances and counts.
         response_steps: Training steps of a best response, for the duality gap.
         response_batches: Held-out batches that the gain of a best response is measured on.
@@ -71,11 +72,11 @@ class TourContext:
         return self.evaluation(name).model
 
     def train_latents(self, name: str) -> LatentSet:
-        """Return one draw from the posterior of each training image."""
+        """Return a latent for each training image, drawn from its posterior."""
         return self.evaluation(name).train_latents
 
     def test_latents(self, name: str) -> LatentSet:
-        """Return one draw from the posterior of each test image."""
+        """Return a latent for each test image, drawn from its posterior."""
         return self.evaluation(name).test_latents
 
     def decode(self, name: str, z: Tensor) -> Images:
@@ -103,8 +104,9 @@ class TourContext:
 
     @cached_property
     def samples(self) -> dict[str, Images]:
-        """n samples by each way of `SAMPLER_TITLES`. An autoencoder has no prior: "ae" samples
-        from one Gaussian fitted to its latents, "ae_mixture" from a fitted mixture."""
+        """n samples for each key of `SAMPLER_TITLES`. An autoencoder has no prior: the latents of
+        "ae" are drawn from one Gaussian fitted to its latents, those of "ae_mixture" from a fitted
+        mixture."""
         noise = Noise("tour", self.seed)
         gaussian = single_gaussian(self.train_latents("ae")).sample(self.n, noise.generator)
         mixed = self.ae_mixture.sample(self.n, noise.generator)
@@ -141,7 +143,7 @@ class TourContext:
                 n=self.n,
                 extractor=describe(self.classifier),
                 reference=reference.value,
-                note=f"reference: real images against real images at n = {reference.n:,}",
+                note=f"reference: real images compared with real images, n = {reference.n:,}",
             )
             for name, features in self.features.items()
         }

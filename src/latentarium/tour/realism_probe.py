@@ -1,4 +1,4 @@
-"""How realistic images are that are decoded at different distances from the data."""
+"""Measure how realistic decoded images are, by the distance of their latents to the data."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,8 @@ from latentarium.stats.intervals import Interval, bootstrap
 
 MAX_LATENTS = 4000
 NEAR, FAR = 0.6, 1.25
-"""A latent is near the data up to the first distance, and far from them beyond the second."""
+"""A latent is near the data if its distance is at most NEAR, and far from the data if its distance
+is above FAR."""
 BIN_EDGES = (0.0, 0.4, NEAR, 0.8, 1.0, FAR, 1.5, 2.0, 1e9)
 MAX_REAL_IMAGES = 5000
 """Real images that decoded images are compared with."""
@@ -26,7 +27,7 @@ class RealismProbe:
     """Latents on lines through pairs of test latents, and the realism of their decoded images.
 
     Arguments:
-        z: The latents, between the two test latents and beyond the second.
+        z: The latents, between the two test latents of a pair and beyond the second one.
         distance: Distance of each latent to the data; 1 is the 99th percentile of held-out data.
         realistic: 1 if the decoded image is inside the manifold of real images (improved
             precision), else 0.
@@ -45,7 +46,7 @@ class RealismProbe:
         return quality_by_distance(self.distance, self.realistic, BIN_EDGES, seed=self.seed)
 
     def drop(self, quality: PerPoint) -> float:
-        """Return the mean of a quality near the data minus its mean far from them."""
+        """Return the mean of a quality near the data minus its mean far from the data."""
         return float(quality[self.distance <= NEAR].mean() - quality[self.distance > FAR].mean())
 
     def drop_interval(self, quality: PerPoint) -> Interval:
@@ -62,7 +63,7 @@ def probe_realism(
 
     Arguments:
         context: A model with an encoder, and its latents.
-        classifier: The source of the features and of the confidence.
+        classifier: The classifier that gives the features and the confidence.
         test_features: The classifier's features of the real test images.
     """
     train, test = context.train_latents, context.test_latents

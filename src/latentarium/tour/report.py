@@ -1,7 +1,7 @@
 """Write a tour's report: report.json for machines, and report.html, one self-contained page.
 
-The page is rendered from `report.html.j2` and `report.css`. It contains all its images and refers
-to no other address.
+The page is rendered from `report.html.j2` and `report.css`. All images are embedded in it, so it
+loads no other file.
 """
 
 import base64
@@ -21,25 +21,26 @@ from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport
 GLOSSARY = {
     "Latent": "The few numbers that represent an image inside a model. The latent space is the "
     "space of all such numbers.",
-    "Encoder, decoder": "The network that maps an image to its latent, and the one that maps a "
-    "latent to an image.",
-    "Generator, discriminator": "In a GAN: the network that makes images from random numbers, and "
-    "the one that tells them from real images.",
+    "Encoder, decoder": "The encoder is a network that maps an image to its latent; the decoder "
+    "is a network that maps a latent to an image.",
+    "Generator, discriminator": "The two networks of a GAN: the generator makes images from "
+    "random numbers, and the discriminator distinguishes them from real images.",
     "Gaussian": "The normal distribution, in any number of dimensions; it has a single mode.",
     "Prior": "The distribution from which latents are drawn when a model generates.",
     "Nash equilibrium": "A state of a game in which no player could gain by changing only its own "
     "parameters.",
-    "Duality gap": "How much the players together could still gain, each by changing only its own "
+    "Duality gap": "The sum of what each player could still gain by changing only its own "
     "parameters; zero at the equilibrium.",
     "Evaluation classifier": "A network trained on real images only, which predicts the digit in "
     "a generated image. It ships with this package.",
-    "Fréchet distance": "How far apart two sets of images are, measured on features of the "
-    "evaluation classifier; 0 for equal sets, and above 0 for two finite sets of the same kind.",
-    "AUC": "The probability that a right image scores higher than a wrong one; 0.5 is guessing, "
-    "1 is perfect.",
+    "Fréchet distance": "A distance between two sets of images, measured on features of the "
+    "evaluation classifier. It is 0 for identical sets, and above 0 for two finite sets from the "
+    "same distribution.",
+    "AUC": "The probability that an image of the right class scores higher than an image of a "
+    "wrong class; 0.5 is guessing, 1 is perfect.",
     "95 % interval": "A range that contains the true value in 95 of 100 repetitions of the "
     "measurement.",
-    "Reference": "The value that real images get, compared with as many other real images.",
+    "Reference": "The value of the same measurement for real images instead of generated images.",
     "nat": "The unit of information with natural logarithms; ln 2 = 0.693 nats are one bit.",
 }
 
@@ -80,7 +81,7 @@ def render(report: TourReport) -> str:
 
 
 def _cells(number: Measurement) -> dict[str, str]:
-    """Return a measurement's fields as the tables show them; empty if there is none."""
+    """Return a measurement's fields as text for the tables; a missing field is an empty string."""
 
     def text(value: Real | None) -> str:
         return "" if value is None else format_quantity(value, number.unit)

@@ -1,6 +1,6 @@
 """The results of the tour as data: conditions, claims, systems and the whole report.
 
-Verdicts are computed from the numbers, never stated: a claim holds if all its conditions hold.
+Verdicts are computed from the numbers: a claim holds if all its conditions hold.
 """
 
 import math
@@ -66,7 +66,7 @@ class ClaimResult:
     title: str
     statement: str
     conditions: tuple[Condition, ...]
-    """The first one is the headline."""
+    """The first condition is the headline."""
     protocol: str
     """How the numbers were measured."""
     explanation: str
@@ -80,7 +80,8 @@ class ClaimResult:
         return "holds" if all(condition.holds for condition in self.conditions) else "fails"
 
     def headline(self) -> str:
-        """Return the deciding condition in one line: the first that fails, or else the first."""
+        """Return the deciding condition in one line: the first condition that fails, or the first
+        condition if none fails."""
         failing = [condition for condition in self.conditions if not condition.holds]
         condition = (failing or list(self.conditions))[0]
         threshold = format_quantity(condition.threshold, condition.number.unit)
@@ -144,7 +145,7 @@ class TourReport:
     versions: dict[str, str]
     machine: str
     part_seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each training and of the measuring."""
+    """Duration of each training run, and of the measurement of the claims, in seconds."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of report.json."""

@@ -40,10 +40,11 @@ def run_tour(
     Arguments:
         out: The folder to write to. The runs of the four systems are its subfolders ae, vae, gan
             and cgan; the other runs are in its subfolder more.
-        seed: The seed of all random draws.
-        quick: True for tiny trainings and small counts, to check that everything works.
-        display: Where progress is shown.
-        reporter: Makes the reporter of a training from its title.
+        seed: The seed of all random numbers.
+        quick: Whether to train for few steps and to use few samples, which only checks that
+            everything works.
+        display: The console display of progress.
+        reporter: Returns the progress reporter of a training run, given the run's title.
     """
     started = time.monotonic()
     claims = all_claims()
@@ -90,7 +91,8 @@ def _train_systems(
     display: ConsoleProgress,
     reporter: Callable[[str], Reporter],
 ) -> tuple[dict[str, Run], dict[str, float]]:
-    """Train the four systems and what the claims need; return the runs and their durations."""
+    """Train the four systems and the other systems that the claims need; return the runs and their
+    durations."""
     needed = [name for claim in claims.values() for name in claim.systems]
     known = [name for name in TRAINED if name in SYSTEMS or name in needed]
     names = dict.fromkeys([*known, *needed])

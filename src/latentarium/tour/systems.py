@@ -8,8 +8,8 @@ class System:
     """One of the four systems that the report introduces.
 
     Arguments:
-        name: What people call it.
-        description: What it is, in a sentence or two.
+        name: The name in the report.
+        description: One or two sentences about the system.
     """
 
     name: str
@@ -29,8 +29,8 @@ SYSTEMS = {
     ),
     "gan": System(
         "GAN",
-        "A generator makes images and a discriminator tells them from real ones; each improves "
-        "against the other. The class of an image can't be chosen.",
+        "A generator makes images and a discriminator distinguishes them from real images; each "
+        "is trained against the other. The class of an image can't be chosen.",
     ),
     "cgan": System(
         "Conditional GAN",

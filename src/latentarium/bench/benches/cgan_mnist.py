@@ -17,7 +17,7 @@ MAX_SAMPLES = 10_000
 
 @register("bench", "cgan-mnist")
 class ConditionalMNIST(Bench):
-    """GAN-test, GAN-train, coverage, wrong labels and the Fréchet distance."""
+    """GAN-test, GAN-train, coverage, rejection of wrong labels, and the Fréchet distance."""
 
     title = "Conditional GAN on MNIST"
     protocol = (
@@ -28,10 +28,10 @@ class ConditionalMNIST(Bench):
     presets: ClassVar[tuple[str, ...]] = ("cgan_mnist",)
     columns: ClassVar[tuple[Column, ...]] = (
         Column(key="gan_test", title="GAN-test", unit="share"),
-        Column(key="gan_test.worst", title="its worst digit", unit="share"),
+        Column(key="gan_test.worst", title="GAN-test, worst digit", unit="share"),
         Column(key="gan_train", title="GAN-train", unit="share"),
         Column(key="coverage.worst", title="coverage, worst digit", unit="share"),
-        Column(key="wrong_label", title="wrong label", ideal=1.0, maximum=1.0),
+        Column(key="wrong_label", title="wrong-label AUC", ideal=1.0, maximum=1.0),
         Column(key="frechet", title="Fréchet, classifier", unit="FD"),
     )
     caveat = "There is no standard published table for conditional GANs on MNIST."

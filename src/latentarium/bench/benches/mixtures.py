@@ -1,4 +1,4 @@
-"""Mixtures of 2-D Gaussians: how many modes a model finds, and how many samples are near one."""
+"""Mixtures of 2-D Gaussians: how many modes a model finds, how many samples are near a mode."""
 
 from typing import ClassVar
 
@@ -20,13 +20,14 @@ _PROTOCOL = (
 
 
 class MixtureBench(Bench):
-    """Samples compared with the known mixture that the training points were drawn from."""
+    """A bench that compares samples with the mixture that the training points were drawn from."""
 
     mixture: ClassVar[Mixture2D]
     caveat = (
-        "PacGAN's published networks are 4 x 400 with batch normalization against 3 x 200 maxout, "
-        "trained for 400,000 steps of 100; ours are smaller and see fewer points. More than 98.89 "
-        "% of high quality means samples that are too concentrated, not better ones."
+        "PacGAN's published generator has 4 layers of 400 units with batch normalization, its "
+        "discriminator has 3 maxout layers of 200 units, and both were trained for 400,000 steps "
+        "with batches of 100; our networks are smaller and see fewer points. A high-quality share "
+        "above 98.89 % means that the samples are too concentrated, not that they are better."
     )
 
     def measure(

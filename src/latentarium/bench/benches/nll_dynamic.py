@@ -25,13 +25,13 @@ class DynamicNLL(Bench):
     presets: ClassVar[tuple[str, ...]] = ("vae_dynamic_mnist",)
     columns: ClassVar[tuple[Column, ...]] = (
         Column(key="nll", title="NLL, k = 5,000", unit="nats"),
-        Column(key="nll_100", title="k = 100", unit="nats"),
-        Column(key="nll_1", title="k = 1", unit="nats"),
+        Column(key="nll_100", title="NLL, k = 100", unit="nats"),
+        Column(key="nll_1", title="NLL, k = 1", unit="nats"),
     )
     published: ClassVar[tuple[Published, ...]] = published.NLL_DYNAMIC
     caveat = (
-        "Published models were trained for hundreds to thousands of passes over the data, ours "
-        "with the small budget for 51."
+        "Published models were trained for hundreds to thousands of passes over the data; with "
+        "the small budget, ours are trained for 51 passes."
     )
     full_steps: ClassVar[Mapping[str, int]] = {"vae_dynamic_mnist": 400_000}
 

@@ -1,4 +1,4 @@
-"""Parzen-window log-likelihood, a number of the first papers on GANs."""
+"""Parzen-window log-likelihood, a metric of the first papers on GANs."""
 
 from typing import ClassVar
 
@@ -16,13 +16,14 @@ from latentarium.stats.measurement import Measurement
 
 @register("bench", "parzen-legacy")
 class ParzenLegacy(Bench):
-    """The Parzen-window estimate from samples, compared with that from real training images.
+    """The Parzen-window estimate with samples as centres, compared with the estimate with real
+    training images as centres.
 
     Arguments:
         centres: The number of kernels.
     """
 
-    title = "Parzen-window log-likelihood, a legacy number"
+    title = "Parzen-window log-likelihood, a legacy metric"
     protocol = (
         "10,000 samples as centres of Gaussian kernels, pixels in [0, 1]; sigma the best of ten "
         "from 0.1 to 1 on 1,000 validation images; mean over the 10,000 test images. Higher is "

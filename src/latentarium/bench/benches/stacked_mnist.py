@@ -1,4 +1,4 @@
-"""Stacked MNIST: how many of 1,000 triples of digits a GAN generates."""
+"""Stacked MNIST: how many of the 1,000 triples of digits a GAN generates."""
 
 import math
 from collections.abc import Mapping
@@ -21,15 +21,16 @@ from latentarium.shapes import Images, LabelSet
 from latentarium.stats.measurement import Measurement
 
 BATCH_SIZE = 2000
-"""Samples classified at once. It determines the seeds of the batches, so results of
-different batch sizes can't be compared."""
+"""Samples generated and classified per batch. It determines the seeds of the batches, so results
+with different batch sizes can't be compared."""
 
 
 class StackedMNISTBench(Bench):
-    """Modes and reverse KL of samples, compared with those of as many real triples.
+    """A bench of the modes and the reverse KL of samples, compared with those of equally many
+    real triples.
 
     Arguments:
-        samples: The number of samples; None for the protocol's own.
+        samples: The number of samples; None: the number that the protocol specifies.
     """
 
     samples: ClassVar[int]
@@ -47,7 +48,7 @@ class StackedMNISTBench(Bench):
             parts.append(classify_triples(classifier, images))
             progress(min(start + BATCH_SIZE, n), n)
         generated = mode_coverage(torch.cat(parts), MODES, seed=seed)
-        triples = stacked_mnist(1, n).test.images  # of digits that the classifier never saw
+        triples = stacked_mnist(1, n).test.images  # unseen by the classifier
         real = mode_coverage(classify_triples(classifier, triples), MODES, seed=seed)
         excess = generated.reverse_kl - real.reverse_kl
         half = math.hypot(*(c.interval[1] - c.reverse_kl for c in (generated, real)))
@@ -73,7 +74,7 @@ class StackedMNISTBench(Bench):
 
 
 def classify_triples(classifier: Classifier, images: Images | Tensor) -> LabelSet:
-    """Return the digits that a classifier predicts for the channels, as a number up to 999."""
+    """Classify each of the three channels, and return the digits as a number from 0 to 999."""
     digits = [classifier.predict(images[:, c : c + 1]) for c in range(3)]
     return 100 * digits[0] + 10 * digits[1] + digits[2]
 
@@ -82,7 +83,7 @@ def _columns(ideal_reverse_kl: float) -> tuple[Column, ...]:
     return (
         Column(key="modes", title="modes of 1,000", ideal=float(MODES), maximum=float(MODES)),
         Column(key="reverse_kl", title="reverse KL", unit="nats", ideal=ideal_reverse_kl),
-        Column(key="excess", title="above real triples", unit="nats", ideal=0.0),
+        Column(key="excess", title="excess over real triples", unit="nats", ideal=0.0),
     )
 
 
@@ -100,8 +101,8 @@ class StackedMNIST(StackedMNISTBench):
     columns: ClassVar[tuple[Column, ...]] = _columns(0.0235)
     published: ClassVar[tuple[Published, ...]] = published.STACKED
     caveat = (
-        "Published setups differ in classifier, images and budget. The ideal is the mean of "
-        "26,000 true samples under MNIST's class shares (computed), not 0."
+        "Published setups differ in classifier, images and budget. The ideal reverse KL is not 0: "
+        "it is the computed mean for 26,000 triples with MNIST's class shares."
     )
     full_steps: ClassVar[Mapping[str, int]] = {"gan_stacked_mnist": 100_000}
     samples = 26_000
@@ -111,7 +112,7 @@ class StackedMNIST(StackedMNISTBench):
 class StackedMNISTSmallDiscriminator(StackedMNISTBench):
     """The protocol of unrolled GANs (Metz et al., 2017)."""
 
-    title = "Stacked MNIST, discriminator of a quarter of the generator's size"
+    title = "Stacked MNIST, with a discriminator a quarter of the generator's size"
     protocol = (
         "25,600 samples, classified as in stacked-mnist. The generator has 16 and 8 channels, the "
         "discriminator 2 and 4 (after Metz et al., 2017)."
@@ -120,8 +121,9 @@ class StackedMNISTSmallDiscriminator(StackedMNISTBench):
     columns: ClassVar[tuple[Column, ...]] = _columns(0.0239)
     published: ClassVar[tuple[Published, ...]] = published.STACKED_SMALL
     caveat = (
-        "The published generator has layers of 32, 16 and 8 channels and the discriminator of 2, "
-        "4 and 8; ours omit the coarsest. Published runs saw 500,000 batches."
+        "The published generator has layers of 32, 16 and 8 channels, and the published "
+        "discriminator has layers of 2, 4 and 8 channels; our networks omit the coarsest layer. "
+        "The published networks were trained for 500,000 batches."
     )
     full_steps: ClassVar[Mapping[str, int]] = {"gan_stacked_small": 100_000}
     samples = 25_600

@@ -17,12 +17,12 @@ MAX_BATCH_SIZE = 64
 
 @register("section", "game")
 class Game(Section):
-    """The duality gap, and what each player could gain; of one player, its optimality gap."""
+    """The duality gap and the possible gain of each player; for one player, the optimality gap."""
 
     order: ClassVar[float] = 70
 
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
-        return True  # also to models of points
+        return True  # to models of points too
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         data, config, steps = context.data, context.model.config, context.response_steps
@@ -44,8 +44,9 @@ class Game(Section):
             "gap": Measurement(
                 name=f"{'Optimality' if single_player else 'Duality'} gap ({loss})",
                 value=gap.total, interval=gap.interval, **shared,
-                note=f"The gap is a lower bound: the gain of {steps} steps of one player alone. "
-                "It has the scale of the loss, so only gaps of the same loss can be compared.",
+                note=f"The gap is a lower bound, because each player is trained for {steps} steps "
+                "only. It has the scale of the loss, so only gaps of the same loss can be "
+                "compared.",
             )
         }  # fmt: skip
         if not single_player:

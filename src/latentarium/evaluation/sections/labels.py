@@ -1,6 +1,6 @@
-"""Adherence to labels; for a model that takes none, which classes appear.
+"""Adherence to labels; for a model that takes no labels, the classes of its samples.
 
-GAN-train is left to `evaluation.gan_train`, where its references are.
+GAN-train and its references are in `evaluation.gan_train`.
 """
 
 import dataclasses
@@ -27,7 +27,10 @@ from latentarium.stats.measurement import Measurement
 
 @register("section", "labels")
 class LabelAdherence(Section):
-    """GAN-test, GAN-train, coverage per class and wrong labels; or a histogram of classes."""
+    """GAN-test, GAN-train, coverage per class and rejection of wrong labels.
+
+    For a model that takes no labels, it is a histogram of the classes of its samples instead.
+    """
 
     order: ClassVar[float] = 30
 
@@ -104,7 +107,7 @@ def _worst_class_coverage(context: EvaluationContext) -> Measurement:
     context.tables["classes"] = dataclasses.asdict(classes)
     worst = classes.worst_class
     value = classes.coverage[worst]
-    assert value is not None  # the worst is one of those measured
+    assert value is not None  # the worst class was measured
     unmeasured = [
         name for name, share in zip(names, classes.coverage, strict=True) if share is None
     ]

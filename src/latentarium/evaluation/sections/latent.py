@@ -20,7 +20,7 @@ from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Measurement
 
 MAX_HELD_OUT_LATENTS = 10_000
-"""Held-out latents that calibrate the distance to data."""
+"""Held-out latents from whose distances to the data the threshold of a gap is computed."""
 NUM_PRIOR_DRAWS = 4000
 """Latents drawn from the prior, to measure the share of its mass in gaps."""
 NUM_ROUND_TRIPS = 2000
@@ -30,8 +30,8 @@ NUM_ROUND_TRIPS = 2000
 class LatentSpace(Section):
     """Prior mass in gaps, distance to the prior, round-trip error and nearest neighbours.
 
-    A model whose encoder sees the label has one latent space per class, for which none of these
-    is defined.
+    A model whose encoder is given the label has one latent space per class; none of these
+    measurements is defined for it.
     """
 
     order: ClassVar[float] = 60
@@ -54,7 +54,7 @@ class LatentSpace(Section):
 
 def _prior_mass_in_gaps(context: EvaluationContext) -> Measurement:
     """Measure the share of the prior's mass that is farther from encoded training images than 99 %
-    of held-out images are."""
+    of encoded held-out images are."""
     train, seed = context.train_latents, context.seed
     prior = _draw_from_prior(context.model, NUM_PRIOR_DRAWS, _prior_noise(context))
     held_out = distance_to_data(train, context.test_latents[:MAX_HELD_OUT_LATENTS])
@@ -83,7 +83,8 @@ def _distance_to_prior(context: EvaluationContext) -> Measurement:
 
 
 def _round_trip(context: EvaluationContext) -> Measurement:
-    """Measure |E(D(z)) - z| for z from the prior; the reference is the same for encoded images."""
+    """Measure |E(D(z)) - z| for z from the prior; the reference is this error for the latents of
+    test images."""
     model = context.model
 
     def encode(x: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ def _round_trip(context: EvaluationContext) -> Measurement:
         unit="of z", interval=bootstrap(prior, seed=context.seed), reference=float(real.mean()),
         n=len(prior), seed=context.seed, extractor="own-latent", split="test",
         protocol="round-trip",
-        note="The reference of the round-trip error is the error at encoded test images.",
+        note="The reference of the round-trip error is the error for the latents of test images.",
     )  # fmt: skip
 
 

@@ -20,10 +20,10 @@ from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 
 MAX_NLL_IMAGES = 500
-"""Test images behind the importance-weighted NLL."""
+"""Largest number of test images for the importance-weighted NLL."""
 NO_REFERENCE = (
-    "No reference is known for likelihoods, their parts and active units: it would take the "
-    "entropy of real images."
+    "No reference is known for likelihoods, their parts and active units, because it would "
+    "require the entropy of real images."
 )
 
 

@@ -15,14 +15,15 @@ MAX_HELD_OUT = 5000
 
 @register("section", "memorization")
 class Copies(Section):
-    """Whether samples are nearer to training images than to held-out ones."""
+    """Whether samples are nearer to training images than to held-out images."""
 
     order: ClassVar[float] = 80
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         data = context.data
-        # The validation split has the distribution of the training split. A test split may not
-        # (MNIST's has other writers), which alone would put samples nearer to training images.
+        # The validation split has the same distribution as the training split. A test split may
+        # differ (MNIST's has other writers). Samples would then be nearer to training images even
+        # without memorization.
         held_out = scattered(data.validation, MAX_HELD_OUT).images
         copies = measure_memorization(
             context.samples[:MAX_SAMPLES], data.train.images, held_out, seed=context.seed

@@ -1,4 +1,4 @@
-"""Samples of models of 2-D mixtures: modes found, high-quality samples, evenness over modes.
+"""Samples of models of 2-D mixtures: modes found, high-quality samples, distribution over modes.
 
 References:
     VEEGAN: reducing mode collapse in GANs using implicit variational learning (Srivastava et al.,
@@ -40,7 +40,7 @@ class Plane(Section):
 
 
 def mixture_measurements(images: Images, mixture: Mixture2D, seed: int) -> dict[str, Measurement]:
-    """Return the quantities of VEEGAN and PacGAN for 2-D points in the form of images."""
+    """Measure 2-D points, given as images, by the protocols of VEEGAN and PacGAN."""
     quality = mixture_quality(to_points(images, mixture), mixture, seed=seed)
     coverage = quality.coverage
     shared = {"seed": seed, "extractor": "points", "split": "known density", "n": quality.n}

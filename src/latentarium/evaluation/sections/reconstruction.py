@@ -15,7 +15,7 @@ from latentarium.stats.measurement import Measurement
 
 @register("section", "reconstruction")
 class ReconstructionErrors(Section):
-    """Squared error, PSNR, SSIM and distance in features of reconstructed test images."""
+    """Squared error, PSNR, SSIM and feature distance of reconstructed test images."""
 
     order: ClassVar[float] = 40
 
@@ -53,7 +53,7 @@ class ReconstructionErrors(Section):
                 interval=errors.feature_distance.interval, reference=0.0,
                 extractor=describe(context.extractor), protocol="reconstruction-features",
                 **shared,
-                note="In features, the distance between two different real images is "
-                f"{errors.unrelated_feature_distance:.3g} on average.",
+                note="The mean feature distance between two different real images is "
+                f"{errors.unrelated_feature_distance:.3g}.",
             )  # fmt: skip
         return measurements

@@ -1,4 +1,4 @@
-"""Distances between samples and real images, for each way to draw latents."""
+"""Distances between samples and real images, for each distribution of latents."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -22,8 +22,8 @@ from latentarium.shapes import FeatureSet, Images
 from latentarium.stats.measurement import Measurement
 
 MAX_NEIGHBOUR_IMAGES = 5000
-"""Images behind precision, recall, density and coverage: at most half of MNIST's test images, so
-that the other half gives the reference at the same n."""
+"""Largest number of images for precision, recall, density and coverage: half of MNIST's test
+images, so that the other half gives the reference at the same n."""
 FRECHET_RESAMPLES = 20
 NUM_COMPONENTS = 10
 """Gaussians in the mixture fitted to latents."""
@@ -64,7 +64,8 @@ class Samples(Section):
 
 
 def _from_fitted_densities(context: EvaluationContext) -> Iterator[tuple[str, str, Images]]:
-    """Decode draws from densities fitted to latents; yields (source, density, images)."""
+    """Fit densities to the latents of training images, decode latents that are drawn from them,
+    and yield (source, density, images)."""
     noise = Noise("fitted", context.seed)
     latents = context.train_latents
     gaussian = single_gaussian(latents).sample(context.n, noise.generator)
@@ -82,7 +83,7 @@ def _frechet(
     extractor: Extractor,
     real: FeatureSet,
 ) -> Measurement:
-    """Measure a Fréchet distance; `source` is what the images' latents were drawn from.
+    """Measure a Fréchet distance; `source` names the distribution that latents were drawn from.
 
     Raises:
         UserError: There are too few images for the number of features.
@@ -107,7 +108,7 @@ def _frechet(
 
 
 def _neighbour_measurements(context: EvaluationContext) -> dict[str, Measurement]:
-    """Measure the kernel distance and what depends on nearest neighbours of features."""
+    """Measure the kernel distance, precision, recall, density and coverage."""
     half = min(MAX_NEIGHBOUR_IMAGES, context.n // 2)
     real, other_real = context.real_features[:half], context.real_features[half : 2 * half]
     generated = context.features[:half]

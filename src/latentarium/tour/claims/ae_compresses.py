@@ -48,8 +48,8 @@ class AutoencoderCompresses(Claim):
             conditions=(
                 Condition(
                     number=Measurement(
-                        name=f"Test error of the autoencoder over that of PCA with {dimensions} "
-                        "dimensions",
+                        name="Test error of the autoencoder divided by that of PCA with "
+                        f"{dimensions} dimensions",
                         value=float(mse[0] / mse[1]),
                         interval=_ratio_interval(errors[:, 0], errors[:, 1], tour.seed),
                         unit="times", n=len(test),
@@ -80,7 +80,7 @@ class AutoencoderCompresses(Claim):
                 Figure(
                     caption="Top: test images. Middle: reconstructions by the autoencoder. "
                     "Bottom: reconstructions by PCA with as many numbers.",
-                    alt="Three rows of ten digits: originals, autoencoder, PCA. PCA's are "
+                    alt="Three rows of ten digits: originals, autoencoder, PCA. The PCA row is "
                     "blurred.",
                     content=charts.image_grid(rows, COLUMNS), wide=True,
                 ),

@@ -31,7 +31,7 @@ class AutoencoderHasGaps(Claim):
         probe = tour.realism_probes["ae"]
         gaussian, mixture = tour.frechet_distances["ae"], tour.frechet_distances["ae_mixture"]
         return ClaimResult(
-            title="The latent space has gaps, and images decoded from a gap are bad",
+            title="The latent space has gaps, and images decoded from gaps are not realistic",
             statement=(
                 "An autoencoder can generate, but its training doesn't control what the decoder "
                 "does between the latents of the data: the farther from the data, the less the "
@@ -40,7 +40,7 @@ class AutoencoderHasGaps(Claim):
             conditions=(
                 Condition(
                     number=Measurement(
-                        name="Share of realistic images, near the data minus far from them",
+                        name="Share of realistic images, near the data minus far from the data",
                         value=probe.drop(probe.realistic),
                         interval=probe.drop_interval(probe.realistic),
                         unit="share", n=len(probe.z),
@@ -49,8 +49,8 @@ class AutoencoderHasGaps(Claim):
                 ),
                 Condition(
                     number=Measurement(
-                        name="Fréchet distance of samples from one fitted Gaussian over that of "
-                        "samples from a fitted mixture",
+                        name="Fréchet distance of samples from one fitted Gaussian divided by "
+                        "that of samples from a fitted mixture",
                         value=gaussian.value / mixture.value, unit="times", n=tour.n,
                         extractor=gaussian.extractor,
                     ),
@@ -67,14 +67,14 @@ class AutoencoderHasGaps(Claim):
             protocol=(
                 "Latents on straight lines through two test latents, between them and beyond the "
                 "second. Distance: to the 5th nearest training latent, divided by the 99th "
-                "percentile of held-out latents. A decoded image is realistic if it is within a "
-                "real test image's distance to its 3rd nearest real one, in the classifier's "
-                "features (improved precision, Kynkäänniemi et al., 2019). Near: up to 0.6; far: "
-                "above 1.25."
+                "percentile of this distance for held-out latents. A decoded image counts as "
+                "realistic if it is at least as close to some real test image as that image's 3rd "
+                "nearest real neighbour, in the classifier's features (improved precision, "
+                "Kynkäänniemi et al., 2019). Near: up to 0.6; far: above 1.25."
             ),
             explanation=(
                 "One Gaussian fitted to all latents also covers the gaps, so many of its samples "
-                "come from them. A mixture that follows the data avoids most gaps."
+                "come from gaps. A mixture that follows the data avoids most gaps."
             ),
             figures=_near_and_far(tour),
         )  # fmt: skip

@@ -19,7 +19,7 @@ from latentarium.tour.figures import COLUMNS
 from latentarium.tour.results import ClaimResult, Condition, Figure
 
 FITTED = {"AE, fitted": "ae", "VAE, fitted": "vae", "class VAE, fitted": "vae_class"}
-"""The systems whose class Gaussians are fitted to latents, by their title."""
+"""The systems whose class Gaussians are fitted to latents, by title."""
 LEARNED = "class VAE, learned"
 SHOWN_LATENTS = 6000
 
@@ -50,13 +50,13 @@ class ClassGaussian(Claim):
         return ClaimResult(
             title="Each digit has its own Gaussian",
             statement=(
-                "In the latent space each digit forms its own cluster. Draw from the Gaussian of "
-                "the 7s, decode, and the image shows a good 7."
+                "In the latent space each digit forms its own cluster. Draw a latent from the "
+                "Gaussian of the 7s, decode it, and the image shows a good 7."
             ),
             conditions=(
                 Condition(
                     number=Measurement(
-                        name=f"Samples classified as their digit, best method ({best})",
+                        name=f"Samples classified as the intended digit, best method ({best})",
                         unit="share", value=confusions[best].adherence,
                         interval=confusions[best].adherence_interval, n=tour.n,
                         extractor=tour.classifier.name,
@@ -65,7 +65,7 @@ class ClassGaussian(Claim):
                 ),
             ),
             evidence=tuple(
-                Measurement(name=f"Classified as their digit: {title}", value=c.adherence,
+                Measurement(name=f"Classified as the intended digit: {title}", value=c.adherence,
                             interval=c.adherence_interval, unit="share", n=c.n,
                             extractor=tour.classifier.name)
                 for title, c in confusions.items()
@@ -77,8 +77,8 @@ class ClassGaussian(Claim):
                 f"digit, trained with beta = {beta:g}. The decoder never sees a label."
             ),
             explanation=(
-                "Labels only say which latents belong together. That is enough to choose what is "
-                "generated, without a conditional network."
+                "Labels are used only to group the latents. That is enough to choose the digit "
+                "that is generated, without a conditional network."
             ),
             figures=_clusters_and_samples(tour, best, images[best], confusions),
         )  # fmt: skip
@@ -113,7 +113,7 @@ def _clusters_and_samples(
             content=charts.image_grid(rows, COLUMNS),
         ),
         Figure(
-            caption="Samples classified as their digit, by how the Gaussians were obtained "
+            caption="Samples classified as the intended digit, by how the Gaussians were obtained "
             "(vertical lines: 95 % intervals).",
             alt="Four bars.",
             content=charts.bar_chart(

@@ -33,10 +33,10 @@ class ApproachesEquilibrium(Claim):
         balance = tour.model("gan").config.equilibrium["discriminator"]
         rows = run.log()
         return ClaimResult(
-            title="The game tends to an equilibrium",
+            title="The game approaches an equilibrium",
             statement=(
                 "At a Nash equilibrium neither player could gain by changing only its own "
-                "parameters. The gain that is still possible is measured, and it falls."
+                "parameters. The gain that is still possible falls during training."
             ),
             conditions=(
                 Condition(
@@ -68,8 +68,8 @@ class ApproachesEquilibrium(Claim):
             ),
             explanation=(
                 "A duality gap of zero would be the equilibrium itself, where the discriminator "
-                "can only guess. Training comes closer to it; the remaining distance is measured "
-                "here."
+                "can only guess. Training approaches the equilibrium; the duality gap at the end "
+                "is the remaining distance."
             ),
             figures=_gains_outputs_and_losses(duality_gaps, rows, balance),
         )  # fmt: skip

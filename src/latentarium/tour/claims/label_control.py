@@ -1,4 +1,4 @@
-"""The digit of a conditional GAN's sample can be chosen; that of a GAN's can't."""
+"""The digit of a sample can be chosen with a conditional GAN, but not with a GAN."""
 
 from typing import ClassVar
 
@@ -20,12 +20,12 @@ from latentarium.tour.figures import COLUMNS, zeros_to_nan
 from latentarium.tour.results import ClaimResult, Condition, Figure
 
 MIN_SHARE, MAX_SHARE = 0.05, 0.20
-"""Shares between which no digit of the GAN counts as dropped or favoured."""
+"""A digit counts as dropped if the GAN's share of it is lower, and as favoured if it is higher."""
 
 
 @register("claim", "label-control")
 class LabelControl(Claim):
-    """Requested and classified labels of the CGAN, and the histogram of the GAN's labels."""
+    """Requested and predicted labels of the CGAN, and the histogram of the GAN's labels."""
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
     order: ClassVar[float] = 90
@@ -39,7 +39,7 @@ class LabelControl(Claim):
         worst_share = cgan.shares[cgan.worst_class]
         assert worst_share is not None  # every class is requested
         return ClaimResult(
-            title="The digit of a CGAN's image can be chosen, that of a GAN's can't",
+            title="The digit can be chosen with a CGAN, but not with a GAN",
             statement=(
                 "What a GAN generates depends on its random numbers alone. A conditional GAN is "
                 "given a label and generates the requested digit."
@@ -56,7 +56,8 @@ class LabelControl(Claim):
                 ),
                 Condition(
                     number=Measurement(
-                        name=f"The same for its worst digit, {names[cgan.worst_class]}",
+                        name="CGAN samples classified as the requested digit, worst digit: "
+                        f"{names[cgan.worst_class]}",
                         unit="share", value=worst_share,
                         interval=cgan.intervals[cgan.worst_class],
                         n=cgan.n // classes, extractor=classifier.name,
@@ -95,8 +96,8 @@ class LabelControl(Claim):
             ),
             protocol=(
                 f"{tour.n:,} samples of each model; for the CGAN every digit is requested equally "
-                f"often. Labels by the classifier ({classifier.accuracy:.2%} accuracy on real "
-                "test images)."
+                "often. The labels are predicted by the classifier, whose accuracy on real test "
+                f"images is {classifier.accuracy:.2%}."
             ),
             explanation=(
                 "In the table a row is the requested digit and a column the digit that the "
@@ -126,11 +127,11 @@ def _histogram_table_and_samples(
             ),
         ),
         Figure(
-            caption="CGAN: requested digit (row) and classified digit (column), in percent of "
+            caption="CGAN: requested digit (row) and predicted digit (column), in percent of "
             "the row.",
             alt="A ten by ten table with nearly everything on the diagonal.",
             content=charts.heat_map(
-                zeros_to_nan(percent), "requested", "classified", show="{:.1f}", high=100.0
+                zeros_to_nan(percent), "requested", "predicted", show="{:.1f}", high=100.0
             ),
         ),
         Figure(

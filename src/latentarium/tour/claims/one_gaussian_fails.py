@@ -1,4 +1,4 @@
-"""One Gaussian fails where the data have several modes; a GAN finds them."""
+"""One Gaussian fails where the data have several modes; a GAN finds all of them."""
 
 import math
 from typing import ClassVar
@@ -40,7 +40,7 @@ class OneGaussianFails(Claim):
         gan, gaussian = qualities["grid"]["GAN"], qualities["grid"]["one Gaussian"]
         gan_ring = qualities["ring"]["GAN"]
         return ClaimResult(
-            title="One Gaussian fails where data has several modes",
+            title="One Gaussian fails if the data have several modes",
             statement=(
                 "The single Gaussian with the highest likelihood puts most of its mass where "
                 "there is no data. A GAN assumes no density and finds every mode."
@@ -64,7 +64,7 @@ class OneGaussianFails(Claim):
                 ),
                 Condition(
                     number=Measurement(
-                        name="Samples near a mode, grid: the GAN's share over one Gaussian's",
+                        name="Share of samples near a mode, grid: GAN divided by one Gaussian",
                         value=gan.high_quality / gaussian.high_quality, unit="times", n=gan.n,
                     ),
                     relation=">=", threshold=10,
@@ -81,14 +81,14 @@ class OneGaussianFails(Claim):
             ),
             protocol=(
                 "2,500 samples. A sample is of high quality if it is within 3 standard deviations "
-                "of its nearest mode; a mode is found if it is the nearest one of at least one "
+                "of its nearest mode; a mode is found if it is the nearest mode of at least one "
                 "such sample (VEEGAN, 2017). Perfect samples reach 98.9 %. Ring: radius 1, "
                 "standard deviation 0.01; grid: spacing 2, standard deviation 0.05."
             ),
             explanation=(
-                "Maximum likelihood finds the best member of the family it is given. The best "
-                "single Gaussian covers everything, including the empty space between the modes, "
-                "where most of its samples are."
+                "Maximum likelihood finds the best density in a given family. The best single "
+                "Gaussian covers all modes, but also the empty space between them, where most of "
+                "its samples are."
             ),
             figures=tuple(figures),
         )  # fmt: skip

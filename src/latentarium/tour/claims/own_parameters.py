@@ -1,4 +1,4 @@
-"""Each player updates only its own parameters, by the parameter deltas in the training log."""
+"""Each player updates only its own parameters, as the deltas in the training log show."""
 
 import math
 from typing import ClassVar
@@ -50,7 +50,8 @@ class OwnParameters(Claim):
                 ),
                 Condition(
                     number=Measurement(
-                        name="Largest change of an own parameter, minimum over the audited moves",
+                        name="Largest change of a parameter of the moving player, minimum over "
+                        "the audited moves",
                         value=own_delta, n=len(moves),
                     ),
                     relation=">", threshold=0,
@@ -68,7 +69,7 @@ class OwnParameters(Claim):
             ),
             explanation=(
                 "This makes the training a game: no common loss is minimized. Each player "
-                "improves its own loss against the current state of the other."
+                "improves its own loss against the current state of the other player."
             ),
             figures=(
                 Figure(

@@ -13,7 +13,7 @@ from latentarium.tour.figures import COLUMNS
 from latentarium.tour.results import ClaimResult, Condition, Figure
 
 MAX_IMAGES = 5000
-"""Images behind density and coverage."""
+"""Largest number of images for density and coverage."""
 SHOWN = 6 * COLUMNS
 
 
@@ -33,7 +33,7 @@ class Realism(Claim):
         reference = density_coverage(real, tour.test_features[-half:])
         cgan = by_sampler["cgan"]
         return ClaimResult(
-            title="And the image must be realistic too",
+            title="The images of a CGAN are realistic, too",
             statement=(
                 "Showing the requested digit is not enough: the CGAN's images are as close to "
                 "real ones as those of a GAN, which is free to choose the digit."
@@ -73,7 +73,8 @@ class Realism(Claim):
                 "FID, which needs Inception's features."
             ),
             explanation=(
-                "Smaller is better. The reference is the distance between two sets of real "
+                "A smaller distance is better. The reference is the distance between two sets of "
+                "real "
                 "images, so no model can be expected to be below it."
             ),
             figures=_distances_and_samples(tour),

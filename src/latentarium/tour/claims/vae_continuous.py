@@ -42,13 +42,13 @@ class VAEContinuous(Claim):
             title="The VAE's latent space is continuous",
             statement=(
                 "A VAE encodes each image as a small Gaussian, and its loss pulls all of them "
-                "towards one standard normal. The gaps close, and a draw from N(0, I) is close to "
-                "the latents of the data."
+                "towards one standard normal. The gaps close, and a latent drawn from N(0, I) is "
+                "close to the latents of the data."
             ),
             conditions=(
                 Condition(
                     number=Measurement(
-                        name="Draws from N(0, I) in gaps, VAE", unit="share",
+                        name="Latents from N(0, I) that are in gaps, VAE", unit="share",
                         value=shares["vae"].share, interval=shares["vae"].interval,
                         n=PRIOR_DRAWS, reference=EXPECTED_GAP_SHARE,
                     ),
@@ -56,15 +56,16 @@ class VAEContinuous(Claim):
                 ),
                 Condition(
                     number=Measurement(
-                        name="Distance of encoded data to N(0, I) (sliced Wasserstein), VAE over "
-                        "AE",
+                        name="Distance of encoded data to N(0, I) (sliced Wasserstein), VAE "
+                        "divided by AE",
                         unit="times", value=to_prior.value / ae_to_prior.value, n=to_prior.n,
                     ),
                     relation="<=", threshold=0.25,
                 ),
                 Condition(
                     number=Measurement(
-                        name="Drop of realism from near the data to far from them, VAE over AE",
+                        name="Drop of realism from near the data to far from the data, VAE "
+                        "divided by AE",
                         unit="times", value=drops["vae"] / drops["ae"],
                         n=len(tour.realism_probes["vae"].z),
                     ),
@@ -76,12 +77,13 @@ class VAEContinuous(Claim):
                             value=drops["ae"]),
                 Measurement(name="Drop of realism from near to far, VAE", unit="share",
                             value=drops["vae"]),
-                Measurement(name="Draws from N(0, I) in gaps, AE", unit="share",
+                Measurement(name="Latents from N(0, I) that are in gaps, AE", unit="share",
                             value=shares["ae"].share, interval=shares["ae"].interval,
                             n=PRIOR_DRAWS, reference=EXPECTED_GAP_SHARE),
                 Measurement(name="Aggregate posterior to prior, sliced Wasserstein, VAE",
                             value=to_prior.value, interval=to_prior.interval, n=to_prior.n,
-                            reference=to_prior.reference, note="reference: prior against prior"),
+                            reference=to_prior.reference,
+                            note="reference: two sets from the prior"),
                 Measurement(name="Aggregate posterior to prior, sliced Wasserstein, AE",
                             value=ae_to_prior.value, interval=ae_to_prior.interval,
                             n=ae_to_prior.n, reference=ae_to_prior.reference),
@@ -89,14 +91,14 @@ class VAEContinuous(Claim):
                 tour.frechet_distances["ae"],
             ),
             protocol=(
-                "A draw is in a gap if its 5th nearest training latent is farther away than for "
+                "A latent is in a gap if its 5th nearest training latent is farther away than for "
                 "99 % of held-out test latents, so a prior that matches the data has 1 % of its "
-                "draws in gaps. The VAE's latents are draws from its posteriors."
+                "mass in gaps. The VAE's latents are drawn from its posteriors."
             ),
             explanation=(
-                "Sampling from a VAE needs no fitted density: draw random numbers and decode. The "
-                "first number measures how far its gaps really close. The price is blur, since "
-                "each latent must serve all images whose Gaussians cover it."
+                "Sampling from a VAE needs no fitted density: draw random numbers and decode "
+                "them. The first number in the table shows how far the gaps really close. The "
+                "price is blur, since each latent must serve all images whose Gaussians cover it."
             ),
             figures=_from_the_prior(tour, eps),
         )  # fmt: skip
@@ -112,12 +114,12 @@ def _from_the_prior(tour: TourContext, eps: LatentSet) -> tuple[Figure, ...]:
             content=realism_chart(curves),
         ),
         Figure(
-            caption="Draws from N(0, I), decoded by the VAE.",
+            caption="Latents from N(0, I), decoded by the VAE.",
             alt="Thirty samples of the VAE.",
             content=charts.image_grid(tour.samples["vae"][:SHOWN], COLUMNS),
         ),
         Figure(
-            caption="The same draws, decoded by the autoencoder: far from its data.",
+            caption="The same latents, decoded by the autoencoder: they are far from its data.",
             alt="Thirty shapes that are not digits.",
             content=charts.image_grid(tour.decode("ae", eps[:SHOWN]), COLUMNS),
         ),

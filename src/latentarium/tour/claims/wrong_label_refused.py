@@ -36,7 +36,7 @@ class WrongLabelRefused(Claim):
             title="The wrong label is refused, however real the image",
             statement=(
                 "A real 3 is a perfect image, but not of a 4: under the label 4 the discriminator "
-                "rejects it, as well as a 5 and a 6."
+                "rejects real 3s, and also real 5s and 6s."
             ),
             conditions=(
                 Condition(
@@ -63,8 +63,8 @@ class WrongLabelRefused(Claim):
             protocol=(
                 "All real test images. For each label c and each other class k: the probability "
                 "that the discriminator scores a real image of class c above one of class k, both "
-                "under the label c (area under the ROC curve; 0.5 is guessing). Weights: the "
-                "moving average."
+                "under the label c (area under the ROC curve; 0.5 is guessing). The weights of "
+                "the discriminator are their moving average."
             ),
             explanation=(
                 "In training the discriminator also sees real images under wrong labels and "
