@@ -115,8 +115,8 @@ def cgan_mnist() -> Config:
 
 
 def gan_images() -> Config:
-    """Conditional GAN for labelled colour images of about 64 x 64 pixels, given by --data. On 3,786
-    emoji in ten unbalanced categories, 80 % of samples (100 % of flags) are classified as
+    """Conditional GAN for labelled colour images of about 64 x 64 pixels, given by --data. On
+    3,786 emoji in ten unbalanced categories, 80 % of samples (100 % of flags) are classified as
     requested; the classifier is right on 85 % of real emoji; about 9 minutes."""
     return _vary(
         cgan_mnist(),

@@ -83,7 +83,7 @@ def test_the_drawn_gaussian_follows_its_handles(page, served):
     open_page(page, served, VAE + "&gauss.of=1")
     page.get_by_role("radio", name="Draw your own").click()
     first = sampled(page)
-    assert "stay at the plane's origin" in page.locator("aside").inner_text()
+    assert "All samples are on this plane" in page.locator("aside").inner_text()
     start = address(page)
     box = page.get_by_test_id("own-centre").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -53,9 +53,9 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
     said = assess_each(latent_map, drawn)
     legend = page.get_by_test_id("legend").inner_text()
     assert "✓ requested class" in legend
-    assert f"so are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")
+    assert f"as are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")
     alike = int((levels_of(said.scores) >= OFF_LEVEL).sum())
-    assert f"{alike} resemble real images" in page.get_by_test_id("summary").inner_text()
+    assert f"{alike} resemble most real images" in page.get_by_test_id("summary").inner_text()
 
 
 def test_the_settings_change_the_images_and_the_address(page, served):
@@ -83,7 +83,7 @@ def test_the_settings_change_the_images_and_the_address(page, served):
 
 def test_a_gan_explains_that_it_takes_no_class(page, served):
     open_page(page, served, f"#tab=generate&model={GAN}&g.label=1&g.n=16")
-    assert "its class can't be chosen" in page.locator(".controls").inner_text()
+    assert "the class of its samples can't be chosen" in page.locator(".controls").inner_text()
     assert "this one doesn't" in page.get_by_test_id("blend").inner_text()
     assert "takes no class" in page.get_by_test_id("handwriting").inner_text()
     np.testing.assert_array_equal(image_on_page(page, "sample-3"), made(served, GAN, 16)[3])

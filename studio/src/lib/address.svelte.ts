@@ -38,7 +38,7 @@ export function formatFloat32(value: number): string {
   return String(Number(rounded.toPrecision(9)));
 }
 
-/** The same as a Python float literal. */
+/** The same decimal as `formatFloat32`, as a Python float literal. */
 export function pythonFloat(value: number): string {
   const text = formatFloat32(value);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
@@ -50,7 +50,7 @@ function format(value: Value): string {
   return Number.isInteger(value) ? String(value) : formatFloat32(value);
 }
 
-/** Milliseconds between two writes: Safari allows a hundred in 30 s. */
+/** Milliseconds between two writes: Safari allows 100 writes in 30 s. */
 const MIN_INTERVAL = 310;
 let timer = 0;
 let lastWrite = -MIN_INTERVAL;

@@ -9,15 +9,15 @@ export interface Model {
   latent_dim: number;
   image_shape: [number, number, number];
   classes: string[];
-  /** its decoder takes a class */
+  /** whether the decoder takes a class */
   decodes_label: boolean;
-  /** its samples can be conditioned on a class */
+  /** whether samples can be conditioned on a class */
   takes_label: boolean;
   has_map: boolean;
   images: number;
-  /** how many of them, the first ones, are training images; the others are held out */
+  /** number of training images, which come first among `images`; the rest are held-out images */
   train_images: number;
-  /** display name of its data set */
+  /** display name of the data set */
   data: string;
   /** Python that loads the data */
   data_code: string;
@@ -42,7 +42,7 @@ export interface Ellipse {
 
 export interface Plane {
   variance_share: number;
-  /** share of the variance of held-out images that reconstructions keep; null: unknown */
+  /** share of the variance of held-out images that their reconstructions keep; null: unknown */
   fidelity: number | null;
   /** a latent, and two unit vectors */
   origin: number[];
@@ -150,7 +150,7 @@ export async function realImages(id: number, numbers: number[], snapshot = 0): P
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }
 
-/** Draw pixels on a canvas of their own size, which CSS enlarges without smoothing. */
+/** Draw pixels on a canvas with one canvas pixel each; CSS enlarges the canvas without smoothing. */
 export function paint(
   canvas: HTMLCanvasElement,
   pixels: Uint8Array,

@@ -17,7 +17,7 @@ export function markConnected(): void {
   resolveConnected = null;
 }
 
-/** A request may fail before the socket notices. */
+/** Milliseconds for the socket to notice that the server is gone, since a request may fail earlier. */
 const DETECTION_DELAY = 250;
 
 /** After a failed request: wait until the server responds. */

@@ -1,6 +1,6 @@
 // Estimate of the remaining time of a task that reports its progress.
 
-/** Share of the task below which there is no estimate yet. */
+/** Share of the task that must be done before there is an estimate. */
 const MIN_SHARE = 0.03;
 
 export class Eta {

@@ -1,4 +1,4 @@
-// Run one request at a time. Of the requests that arrive meanwhile, run only the newest: dragging
+// Run one request at a time. Of the requests that arrive during a run, keep only the newest: dragging
 // produces more requests than the server can answer.
 export class Latest {
   private busy = false;

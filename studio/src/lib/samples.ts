@@ -39,12 +39,12 @@ export interface NearestTraining {
 
 export interface Share {
   share: number;
-  /** ends of its 95 % interval */
+  /** ends of the 95 % interval of the share */
   low: number;
   high: number;
 }
 
-/** Statistics of many samples from the prior; null where one can't be computed. */
+/** Statistics of many samples from the prior; null for a statistic that can't be computed. */
 export interface PriorSummary {
   n: number;
   seed: number;
@@ -52,10 +52,11 @@ export interface PriorSummary {
   off_data: Share;
   /** samples that the classifier recognizes with confidence */
   confident: Share | null;
-  /** reference: the same of reconstructed held-out images, or of the images where nothing encodes */
+  /** reference: the same shares of reconstructed held-out images, or of held-out images if the model has no
+   * encoder */
   held_out: { off_data: Share; confident: Share | null };
   classes: number | null;
-  /** distance of held-out latents from the prior, and of two samples of the prior from each other */
+  /** distance of held-out latents from the prior, and between two sets of samples from the prior */
   distance: { value: number; low: number; high: number; reference: number; reference_high: number } | null;
 }
 
@@ -95,7 +96,7 @@ export const summarizePrior = async (model: Model, seed: number): Promise<PriorS
 export const nearestTraining = async (model: Model, request: SampleRequest): Promise<NearestTraining> =>
   (await get(samplesUrl(model, "copies", request))).json();
 
-/** A class as the command line and blends take it: by number if its name contains a separator. */
+/** A class in the format of the command line and of blends: a number if the name contains a separator. */
 export const classArgument = (model: Model, index: number): string =>
   /^[^,:]+$/.test(model.classes[index]) ? model.classes[index] : String(index);
 

@@ -20,8 +20,8 @@ export interface Scores {
 /** Thresholds of `level` for the grades; the server uses the same. */
 export const BORDERLINE = 0.1;
 export const UNUSUAL = 0.01;
-/** Fidelity (the share of variance that reconstructions keep) below which a model is never shown as
- * green, and below which it is always shown as red. */
+/** Fidelity is the share of variance that reconstructions keep. Below `LOW_FIDELITY`, images are never
+ * rated green; below `VERY_LOW_FIDELITY`, they are always rated red. */
 export const LOW_FIDELITY = 0.3;
 export const VERY_LOW_FIDELITY = 0.1;
 

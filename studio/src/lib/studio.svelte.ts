@@ -13,7 +13,7 @@ export const studio = $state({
   /** the model that the address names is not open; `reason` tells why, if the server knows */
   notOpen: false,
   reason: "",
-  /** incremented when model numbers refer to other models than before */
+  /** incremented when the model numbers are reassigned */
   epoch: 0,
 });
 
@@ -23,7 +23,7 @@ const MIN_DELAY = 250;
 const MAX_DELAY = 2000;
 let delay = MIN_DELAY;
 
-/** Decodes at the cursor, and detects for the whole page whether the server responds. */
+/** A socket that decodes at the cursor, and detects for the whole page whether the server responds. */
 export const socket = new DecodeSocket(
   address,
   async () => {

@@ -4,7 +4,7 @@ import { paint, realImages, type Model, type PointMap } from "./api";
 import { colour } from "./palette";
 import type { View } from "./splat";
 
-/** With more points in view, or if the images would cover more of the map, there are only dots. */
+/** Only dots are drawn if more points are in view, or if images would cover a larger share of the map. */
 const MAX_THUMBNAILS = 150;
 const MAX_COVERAGE = 0.5;
 const MAX_ENLARGEMENT = 3;
@@ -133,8 +133,8 @@ export class Thumbnails {
     return this.grid.within(left, right, low, high, limit);
   }
 
-  /** Whether a box contains more than `limit` points, by a scan that stops as soon as it does: in a
-   * view of the whole map, after the first few. */
+  /** Whether a box contains more than `limit` points. The scan stops as soon as it has counted them, which
+   * takes only a few points in a view of the whole map. */
   private isCrowded(left: number, right: number, low: number, high: number, limit: number): boolean {
     const { points } = this.map;
     let inside = 0;

@@ -5,7 +5,8 @@ import { gradeOf, LOW_FIDELITY, weakestOf, type Scores } from "./scores";
 /** The sentence for an image.
  *
  * @param fidelity fidelity of the model; null if unknown
- * @param real whether the image is the reconstruction of a real image, which the sentence then describes */
+ * @param real whether the image is the reconstruction of a real image; if so, the sentence describes the real
+ * image */
 export function verdictOf(scores: Scores, fidelity: number | null, real = false): string {
   const t = strings().verdict;
   const grade = gradeOf(scores.level);

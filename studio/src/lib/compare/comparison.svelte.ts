@@ -87,7 +87,7 @@ export class Comparison {
   }
 
   /** Among the models with a map (whose samples are scored by the same measures): the one whose samples
-   * are unusual least often, and whether the others' are so significantly more often. */
+   * are unusual least often, and whether the samples of the other models are unusual significantly more often. */
   get generators(): { best: Model; rest: { model: Model; more: boolean }[] } | null {
     const unusual = (model: Model) => this.priorOf(model)?.off_data;
     const mapped = this.models.filter((model) => model.has_map);

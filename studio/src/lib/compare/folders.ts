@@ -3,7 +3,7 @@ import { slice } from "../address.svelte";
 
 const state = slice("c.", { of: "" });
 
-/** The folders in the address; empty if it names none. */
+/** The folders in the address; empty if the address contains none. */
 export function comparedFolders(): string[] {
   try {
     const folders: unknown = JSON.parse(state.of || "[]");

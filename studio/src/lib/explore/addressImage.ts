@@ -7,14 +7,14 @@ type Shape = [number, number, number];
 /** Maximum number of characters; any colour image of 64 x 64 pixels fits. */
 export const MAX_CHARACTERS = 17_000;
 
-/** Null if the text would be too long. */
+/** Encode an image as text; null if the text would be too long. */
 export async function pack(pixels: Uint8Array, shape: Shape): Promise<string | null> {
   const content = await transform(pixels, new CompressionStream("deflate-raw"), MAX_CHARACTERS);
   const text = content && `${shape.join(".")}.${encodeBase64(content).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
   return text && text.length <= MAX_CHARACTERS ? text : null;
 }
 
-/** Null if the text is not an image of this shape. */
+/** Decode a text; null if it is not an image of this shape. */
 export async function unpack(text: string, shape: Shape): Promise<Uint8Array | null> {
   const [, prefix, letters] = /^(\d+\.\d+\.\d+)\.([\w-]+)$/.exec(text) ?? [];
   if (prefix !== shape.join(".") || text.length > MAX_CHARACTERS) return null;
@@ -28,7 +28,7 @@ export async function unpack(text: string, shape: Shape): Promise<Uint8Array | n
   }
 }
 
-/** Null as soon as the output exceeds the limit. */
+/** Compress or decompress bytes; null as soon as the output exceeds the limit. */
 async function transform(bytes: Uint8Array, stream: CompressionStream | DecompressionStream, limit: number): Promise<Uint8Array | null> {
   const output: number[] = [];
   const reader = new Blob([bytes.slice()]).stream().pipeThrough(stream).getReader();

@@ -11,7 +11,7 @@ import { GapLayer } from "./gapLayer.svelte";
 /** Explore's slice of the address. */
 export const exploreState = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
 
-/** The visible part of the map, if it is not all of it: centre, and pixels per unit. */
+/** The visible part of the map, unless the whole map is visible: centre, and pixels per unit. */
 export const viewState = slice("v.", { x: 0, y: 0, s: 0 });
 const LATTICE: View = { x: 0, y: 0, scale: 80 };
 

@@ -1,5 +1,5 @@
-// An image supplied by the visitor: a drawing, a real image, or a file, which is sent to no other server
-// than the studio's. Strokes are painted on top of a real image or file.
+// An image supplied by the visitor: a drawing, a real image, or a file. It is sent only to the
+// studio's server. Strokes are painted on top of a real image or file.
 import { slice, updateAddress } from "../address.svelte";
 import { paint, realImages, type Model } from "../api";
 import { strings } from "../preferences.svelte";
@@ -123,7 +123,7 @@ export class QueryImage {
     }
   }
 
-  /** Invert the background, as a digit on white paper needs it. */
+  /** Invert the background, for example of a photographed digit on white paper. */
   invert(): void {
     if (!this.background) return;
     padState.real = -1;

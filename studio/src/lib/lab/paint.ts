@@ -5,7 +5,7 @@ export const SIDE = 600;
 const REAL = "#8a929b";
 const GENERATED = "#c2297a";
 const GRID = "#7a5cc2";
-/** Where the discriminator's output is above 0.5 (real), and below (generated). */
+/** Colours for discriminator outputs above 0.5 (real) and below 0.5 (generated). */
 const FIELD = [[51, 117, 190], [228, 145, 40]] as const;
 const MAX_PUSH_LENGTH = 0.16;
 

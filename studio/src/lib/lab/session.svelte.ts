@@ -1,5 +1,5 @@
 // The page's side of a lab session: its latest frame, loss curves and clock. The next frame is
-// requested when the last one has arrived, so no queue builds up.
+// requested when the previous frame has arrived, so no queue builds up.
 import { slice, updateAddress } from "../address.svelte";
 import { waitForServer } from "../connection";
 
@@ -40,14 +40,14 @@ export type Player = "" | "discriminator" | "generator";
 export type ModelName = "gaussian" | "vae" | "gan";
 type Reply = { error: string } | { frame: LabFrame; real?: Real };
 
-/** Per frame: the most steps, the time to fill with steps, and the shortest duration in ms. */
+/** For each frame: maximum number of steps, time for steps in ms, and minimum duration in ms. */
 const SPEEDS: Record<string, { maxSteps: number; budget: number; minDuration: number }> = {
   slow: { maxSteps: 1, budget: 100, minDuration: 150 },
   normal: { maxSteps: 8, budget: 70, minDuration: 50 },
   fast: { maxSteps: 60, budget: 95, minDuration: 0 },
 };
 export const SPEED_NAMES = Object.keys(SPEEDS);
-/** With more points, every second one is dropped. */
+/** If a curve has more points, every second point is dropped. */
 const MAX_CURVE_POINTS = 300;
 /** Steps per request during a replay. */
 const REPLAY_STEPS = 50;

@@ -1,6 +1,6 @@
 // Text of the 2-D lab.
 
-/** The names of the models as they stand within a sentence. */
+/** Return a model's name as it is written within a sentence. */
 const inSentence = (name: string): string => name.replace(/^One /, "one ");
 
 export const en = {
@@ -20,13 +20,13 @@ export const en = {
   rate: (rate: string) => `${rate} steps/s`,
   press: "Press Play: all three models start from random weights.",
   watch: (worst: string, share: string, modes: number, counts: string[]) =>
-    `Most mass between the modes: ${inSentence(worst)}, ${share}. Modes found (of ${modes}): ${counts.map(inSentence).join(", ")}.`,
-  modesMean: "A mode counts as found if at least a quarter of its expected samples are within 3 σ of it.",
+    `Most probability mass between the modes: ${inSentence(worst)}, ${share}. Modes found (of ${modes}): ${counts.map(inSentence).join(", ")}.`,
+  modesMean: "A mode counts as found if the number of samples within 3 σ of it is at least a quarter of the expected number.",
   nllMeans: (best: string) =>
     `Negative log-likelihood of held-out points, in nats (lower is better${best && `; optimum ${best}`}).`,
-  watchCurve: "Watch the regions without data: one Gaussian puts mass there, the VAE leaves bridges, the GAN folds its grid around them.",
-  watchOne: "Here one Gaussian is the right model, and neither of the other two gets closer.",
-  nothing: "Draw something, and the three models start to learn it.",
+  watchCurve: "Watch the regions without data: the single Gaussian puts probability mass there, the VAE leaves bridges of mass across them, and the GAN's grid folds around them.",
+  watchOne: "The data are a single Gaussian, so neither of the other two models can fit them better than one Gaussian does.",
+  nothing: "Draw a distribution, and the three models start to learn it.",
   brush: "Canvas for drawing a distribution",
   invitation: "Draw where the data should be",
   brushHint: "Drag to paint where the data should be; hold Shift to erase.",
@@ -45,7 +45,7 @@ export const en = {
   field: "Decision field",
   mesh: "Grid",
   push: "Gradients",
-  codes: "encoded z",
+  codes: "encoded data",
   nearMode: (share: string) => `${share} within 3 σ`,
   modes: (found: number, of: number) => `${found} of ${of} modes`,
   near: (share: string) => `${share} near the data`,
@@ -59,8 +59,8 @@ export const en = {
   real: "real points",
   made: "generated points",
   takenReal: "classified as real by the discriminator",
-  takenMade: "classified as generated; clear: undecided",
-  meshMeaning: "a grid of the prior, mapped by the generator: darker is denser",
+  takenMade: "classified as generated; transparent: undecided",
+  meshMeaning: "a grid over the prior, mapped by the generator; darker cells are denser",
   pushMeaning: "direction in which the generator's loss moves a point",
   again: (steps: string) => `Repeating the ${steps} steps with the same seed …`,
 };
@@ -68,7 +68,7 @@ export const en = {
 export const zhTW: typeof en = {
   distribution: "目標分布",
   names: {
-    ring: "八點環", grid: "25 點格", moons: "雙月", spiral: "螺旋", smile: "笑臉", gaussian: "單一高斯分布", drawn: "自己畫",
+    ring: "環狀混合（8）", grid: "網格混合（25）", moons: "雙月", spiral: "螺旋", smile: "笑臉", gaussian: "單一高斯分布", drawn: "自己畫",
   },
   seed: "亂數種子",
   play: "播放",
@@ -82,10 +82,10 @@ export const zhTW: typeof en = {
   press: "按下播放：三個模型都從隨機權重開始。",
   watch: (worst, share, modes, counts) =>
     `機率質量落在峰與峰之間最多的是${worst}（${share}）。找到的峰數（共 ${modes} 個）：${counts.join("、")}。`,
-  modesMean: "若一個峰得到至少四分之一的應有樣本（3 σ 以內），就算找到。",
+  modesMean: "一個峰的 3 σ 以內若有至少四分之一的應有樣本數，就算找到。",
   nllMeans: (best) => `保留資料的負對數概似（nats），越低越好${best && `；最佳值 ${best}`}。`,
-  watchCurve: "觀察沒有資料的區域：單一高斯分布把機率放在那裡，VAE 會留下橋樑，GAN 則讓格網繞過去。",
-  watchOne: "這裡單一高斯分布就是正確的模型，另外兩個都不會更接近。",
+  watchCurve: "觀察沒有資料的區域：單一高斯分布會把機率質量放在那裡，VAE 會留下相連的機率質量，GAN 的格網則會繞過去。",
+  watchOne: "資料就是單一高斯分布，另外兩個模型不會比它更接近資料。",
   nothing: "畫出分布後，三個模型就會開始學習。",
   brush: "用來畫分布的畫布",
   invitation: "在這裡畫出資料的位置",
@@ -93,7 +93,7 @@ export const zhTW: typeof en = {
   blobs: "隨機團塊",
   clear: "清除",
   gaussian: "單一高斯分布",
-  gaussianAbout: "以梯度求最大概似",
+  gaussianAbout: "以梯度上升求最大概似",
   vae: "VAE",
   vaeAbout: "潛在空間 2 維",
   gan: "GAN",
@@ -105,7 +105,7 @@ export const zhTW: typeof en = {
   field: "判別場",
   mesh: "格網",
   push: "梯度",
-  codes: "編碼後的 z",
+  codes: "編碼後的資料",
   nearMode: (share) => `${share} 在 3 σ 內`,
   modes: (found, of) => `找到 ${found}/${of} 個峰`,
   near: (share) => `${share} 靠近資料`,
@@ -120,7 +120,7 @@ export const zhTW: typeof en = {
   made: "生成的點",
   takenReal: "鑑別器判為真實",
   takenMade: "鑑別器判為生成；透明處無法判斷",
-  meshMeaning: "先驗分布的格網經生成器映射：越深越密",
-  pushMeaning: "生成器的損失推動點的方向",
+  meshMeaning: "先驗分布上的格網，經生成器映射；顏色越深，密度越高",
+  pushMeaning: "生成器的損失推動樣本點的方向",
   again: (steps) => `以同一個亂數種子重做 ${steps} 步……`,
 };

@@ -23,8 +23,8 @@ export const en = {
   gif: "GIF",
   gifTitle: (name: string) => `Save the ${name} path as a GIF that plays forwards and backwards`,
   graph: (n: string, all: string) => `Through the data: the shortest path on a graph of ${n} of ${all} latents, each joined to its 10 nearest neighbours (more where needed to connect the graph).`,
-  noEncoder: "No encoder, so no path through the data. Steps are scored by how realistic their images are.",
-  sphericalHint: "Samples of a high-dimensional N(0, I) all have about the same norm. Spherical interpolation keeps it; linear interpolation cuts through the centre, where there are almost no samples.",
+  noEncoder: "This model has no encoder, so there is no path through the data. Steps are scored by how realistic their images are.",
+  sphericalHint: "Samples of a high-dimensional N(0, I) all have about the same norm. Spherical interpolation keeps this norm; linear interpolation passes near the centre, where there are almost no samples.",
   loading: "Computing the paths …",
 };
 
@@ -42,13 +42,13 @@ export const zhTW: typeof en = {
   typical: "全程符合資料分布",
   unrealistic: (steps) => `第 ${steps} 步不像真實影像`,
   realistic: "全程像真實影像",
-  profile: "沿路徑：至少同樣異常的保留影像比例",
+  profile: "沿著路徑：同樣異常或更異常的保留影像所占的比例",
   play: "播放",
   pause: "暫停",
   gif: "GIF",
   gifTitle: (name) => `把「${name}」路徑存成來回播放的 GIF`,
-  graph: (n, all) => `沿著資料：圖上的最短路徑，使用 ${all} 個潛在向量中的 ${n} 個，每個連到最近的 10 個（必要時連到更多，使圖連通）。`,
-  noEncoder: "沒有編碼器，因此沒有沿著資料的路徑；每一步依影像的逼真程度計分。",
-  sphericalHint: "高維 N(0, I) 的樣本範數都差不多。球面內插會保持範數；線性內插則會穿過幾乎沒有樣本的中心。",
+  graph: (n, all) => `沿著資料：圖上的最短路徑，使用 ${all} 個潛在向量中的 ${n} 個，每個潛在向量連到最近的 10 個（必要時連到更多，使圖連通）。`,
+  noEncoder: "這個模型沒有編碼器，因此沒有沿著資料的路徑；每一步依影像的逼真程度計分。",
+  sphericalHint: "高維 N(0, I) 的樣本範數都差不多。球面內插會保持範數；線性內插則會經過中心附近，而那裡幾乎沒有樣本。",
   loading: "正在計算路徑……",
 };

@@ -12,7 +12,7 @@ export const en = {
   and: ", ",
   variance: (share: string) => `The plane captures ${share} of the variance of the data.`,
   distances: (off: string, spread: string) =>
-    `Median distance of the images to the plane: ${off} (in units of z); to their mean: ${spread}.`,
+    `Median distance of the images in the latent space: ${off} from the plane, ${spread} from their mean.`,
 };
 
 export const zhTW: typeof en = {
@@ -24,8 +24,8 @@ export const zhTW: typeof en = {
   nearest: "最靠近游標的影像",
   meanOf: (name) => `${name} 的平均`,
   image: (number) => `影像 #${number}`,
-  caption: (names, share) => `通過${names}的平面：佔變異的 ${share}`,
+  caption: (names, share) => `通過${names}的平面：涵蓋變異的 ${share}`,
   and: "、",
   variance: (share) => `這個平面涵蓋資料變異的 ${share}。`,
-  distances: (off, spread) => `影像到平面的距離中位數：${off}（以 z 為單位）；到平均值：${spread}。`,
+  distances: (off, spread) => `影像到平面距離的中位數（潛在空間）：${off}；到平均點距離的中位數：${spread}。`,
 };

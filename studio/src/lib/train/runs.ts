@@ -8,9 +8,9 @@ export interface RunInfo {
   name: string;
   folder: string;
   preset: string;
-  /** for people, such as "conditional GAN" */
+  /** display name, such as "conditional GAN" */
   kind: string;
-  /** several players with opposing losses */
+  /** whether several players have opposing losses */
   adversarial: boolean;
   has_encoder: boolean;
   /** adversarial loss; null for an autoencoder */
@@ -24,7 +24,7 @@ export interface RunInfo {
   seconds_left: number | null;
   data: string;
   seed: number;
-  /** id of its model, if that is open in the studio */
+  /** id of the run's model, if the model is open in the studio */
   model: number | null;
   has_weights: boolean;
   /** steps with a snapshot */
@@ -90,9 +90,9 @@ export interface Diagnosis {
 export interface Preset {
   name: string;
   description: string;
-  /** for people, such as "conditional GAN" */
+  /** display name, such as "conditional GAN" */
   kind: string;
-  /** several players with opposing losses */
+  /** whether several players have opposing losses */
   adversarial: boolean;
   has_encoder: boolean;
   labels: boolean;

@@ -36,7 +36,7 @@ export class SnapshotHistory {
     return this.model.snapshots.length;
   }
 
-  /** Take over a later state of the model, and keep what was loaded unless it is another run. */
+  /** Adopt a later state of the model; keep the loaded snapshots unless the run is a different one. */
   update(model: Model): void {
     const sameRun = this.model.snapshots.every((step, i) => model.snapshots[i] === step);
     if (!sameRun) {

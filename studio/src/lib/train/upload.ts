@@ -11,7 +11,7 @@ export interface LocalFile {
 
 const SUFFIXES = /\.(png|jpe?g|bmp|gif|webp|tiff?|ppm|pgm|pbm|zip)$/i;
 const CONCURRENT_REQUESTS = 4;
-/** Most files that the server accepts one by one; a zip may contain more. */
+/** Maximum number of files that the server accepts one by one; a zip may contain more. */
 const MAX_FILES = 20_000;
 const MAX_NAME_LENGTH = 56;
 
@@ -50,7 +50,7 @@ async function listEntry(entry: FileSystemEntry): Promise<LocalFile[]> {
 export const listChosen = (files: FileList): LocalFile[] =>
   [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 
-/** Propose a free name for an upload, after its folder or zip. */
+/** Propose an unused name for an upload, derived from its folder or zip. */
 export function proposeName(files: LocalFile[], taken: string[]): string {
   const stem = files[0].path.split("/")[0].replace(/\.[A-Za-z]+$/, "").replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+|-+$/g, "");
   const base = (files.length > 1 && !files[0].path.includes("/") ? "" : stem).slice(0, MAX_NAME_LENGTH) || "pictures";

@@ -17,7 +17,7 @@ export interface Step {
   image: string;
   error: number;
   norm: number;
-  /** share of samples of the prior that are shorter; null without a trained prior */
+  /** share of latents drawn from the prior that have a smaller norm; null without a trained prior */
   norm_percentile: number | null;
   label: number | null;
   point: [number, number] | null;
@@ -38,7 +38,7 @@ export class Search implements ToolState {
   /** number of the displayed step */
   at = $state(0);
   verdict = $state.raw<Verdict | null>(null);
-  /** share of the held-out images that are inverted, for comparison; null before that starts */
+  /** share of the held-out images for comparison that are inverted so far; null before the first */
   baselineShare = $state<number | null>(null);
   running = $state(false);
   /** name of the plane that the positions of the steps refer to */

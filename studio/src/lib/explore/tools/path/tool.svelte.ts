@@ -120,7 +120,7 @@ export class Paths implements ToolState {
     return (path && this.line(path)[this.at]) ?? null;
   }
 
-  /** Compute the paths of a query; of queries that arrive meanwhile, only the newest. */
+  /** Compute the paths of a query. Of the queries that arrive during a computation, only the newest is used. */
   find(query: string): void {
     this.latest.run(() => this.request(query));
   }
@@ -186,7 +186,7 @@ export class Paths implements ToolState {
     return this.answer ? pixelsOf(this.answer, row * this.shownSteps + i) : null;
   }
 
-  /** The selected frame, as an answer of its own. */
+  /** A decode reply that contains only the selected frame. */
   get current(): DecodeReply | null {
     if (!this.answer || !this.paths.length) return null;
     const i = this.row * this.shownSteps + Math.min(this.at, this.shownSteps - 1);
