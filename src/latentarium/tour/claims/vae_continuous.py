@@ -1,4 +1,4 @@
-"""The VAE's latent space is continuous: its prior rarely draws from gaps."""
+"""The VAE's latent space is continuous: few latents from its prior are in gaps."""
 
 from latentarium import charts
 from latentarium.latent.gaps import distance_to_data, gap_share
