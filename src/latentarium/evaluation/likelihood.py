@@ -392,7 +392,7 @@ def effective_share(log_w: PerImageLatent) -> PerPoint:
 
 
 def _bound(log_w: PerImageLatent, k: int) -> PerPoint:
-    """Return the NLL from k draws, averaged over all complete sets of k draws."""
+    """Return the NLL from k latents, averaged over all complete sets of k latents."""
     sets = log_w.shape[1] // k
     parts = log_w[:, : sets * k].unflatten(1, (sets, k))
     return (math.log(k) - parts.logsumexp(2)).mean(1)

@@ -54,7 +54,7 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Compute improved precision and recall (Kynkäänniemi et al., 2019).
 
-    Balls reach to the k-th nearest other point of their own set and include their boundary (`<=`).
+    A ball reaches to the k-th nearest other point of its own set and includes its boundary (`<=`).
 
     Arguments:
         real: Features of real images.

@@ -1,4 +1,4 @@
-"""The VAE's latent space is continuous: its prior rarely draws from gaps."""
+"""The VAE's latent space is continuous: few latents from its prior are in gaps."""
 
 from typing import ClassVar
 
