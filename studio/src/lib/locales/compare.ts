@@ -9,7 +9,7 @@ export const en = {
   } as Record<string, string>,
   dims: "Models with different latent dimensions share the seed, not the vector.",
   dimensions: (d: number) => `${d} dimensions`,
-  noEncoder: "No encoder, so it can't encode the image. It decodes a position on its lattice of seeds:",
+  noEncoder: "No encoder, so it decodes a position on its lattice of seeds instead:",
   otherData: "Trained on other images, so it decodes a position on its lattice of seeds:",
   real: "Real image",
   reconstruction: "Reconstruction",
