@@ -1,8 +1,8 @@
 """Components that are chosen by name: families, trunks, priors, losses, presets, claims, ...
 
 Each kind of component has one table. `register` adds to it, and code that needs a component looks
-it up by name; nothing else in the package lists the names. The built-in components of a kind are
-registered when the modules that define them are imported, which the first look-up does.
+it up by name. The built-in components of a kind are registered when the modules that define them
+are imported, which the first look-up does.
 
 This module imports no torch, so that the command line can list settings quickly.
 """
@@ -91,7 +91,7 @@ def register(kind: Kind, name: str, *, settings: type | None = None) -> Callable
         known = _entries[kind].get(name)
         if known is not None and known.module != module:
             raise UserError(
-                f"The {kind} '{name}' is registered by {known.module} already: choose another "
+                f"The {kind} '{name}' is already registered by {known.module}: choose another "
                 "name.",
                 code="name-taken",
             )

@@ -332,7 +332,7 @@ def _median(rows: Sequence[Row], player: str, name: str) -> float | None:
 
 
 def _column(rows: Sequence[Row], player: str, name: str) -> list[float] | None:
-    """Return a player's value in each row; None if one of them lacks it."""
+    """Return a player's value in each row; None if any row lacks it."""
     values = [row.get(player, {}).get(name) for row in rows]
     known = [float(value) for value in values if value is not None]
     return known if len(known) == len(values) else None

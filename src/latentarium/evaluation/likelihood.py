@@ -339,7 +339,7 @@ def active_units(
         images: At least 2, in [-1, 1] or as uint8.
         labels: Their labels, for a model that takes labels; ignored otherwise.
         threshold: The smallest variance of an active unit.
-        seed: The seed of the interval.
+        seed: Seed of the bootstrap for the confidence interval.
         batch_size: Images encoded at a time. It limits memory and does not change the result.
 
     Raises:

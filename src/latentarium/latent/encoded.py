@@ -5,7 +5,8 @@
                 the latents
     gaussians   a Gaussian for each class
 
-A model that can't encode images without their label has a lattice of seeds in place of the plane.
+A model without an encoder, or whose encoder needs the label, has no plane: its map is a grid of
+random seeds, each of which gives one latent.
 
 References:
     Latent space cartography (Liu et al., 2019)

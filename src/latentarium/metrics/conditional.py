@@ -1,7 +1,7 @@
 """Whether a model generates the requested class, and whether it rejects images of other classes.
 
     adherence      share of samples that the classifier assigns to the requested class (GAN-test)
-    wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(=): how well the discriminator,
+    wrong label    AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(tie): how well the discriminator,
                    given class c, distinguishes real images of class c from those of class k
     histogram      which classes appear if no class is requested
     per class      density and coverage within each class, which adherence does not measure: a

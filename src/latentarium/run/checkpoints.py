@@ -83,8 +83,8 @@ def latest(folder: Path) -> Checkpoint | None:
             )
     if cards:
         raise UserError(
-            f"All checkpoints in {folder.parent} are damaged. Restore them from a copy, or train "
-            "into a new folder.",
+            f"All checkpoints in {folder.parent} are damaged. Restore them from a backup, or "
+            "train into a new folder.",
             code="damaged-checkpoints",
         )
     return None

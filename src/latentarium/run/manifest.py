@@ -174,7 +174,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{path} can't be read ({error}). Restore it from a copy, or train again.",
+            f"{path} can't be read ({error}). Restore it from a backup, or train again.",
             code="damaged-file",
         ) from None
 

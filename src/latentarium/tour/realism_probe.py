@@ -32,7 +32,7 @@ class RealismProbe:
         realistic: 1 if the decoded image is inside the manifold of real images (improved
             precision), else 0.
         confident: 1 if the classifier is confident about the decoded image, else 0.
-        seed: The seed of the intervals.
+        seed: Seed of the bootstrap for the confidence intervals.
     """
 
     z: LatentSet

@@ -22,7 +22,7 @@ SHOWN_BEYOND = 1.5
 
 @register("claim", "ae-gaps")
 class AutoencoderHasGaps(Claim):
-    """Realism drops with the distance to the data, and a single Gaussian covers the gaps."""
+    """Realism drops with the distance to the data, and a single Gaussian puts mass in gaps."""
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
     order: ClassVar[float] = 30
@@ -73,8 +73,8 @@ class AutoencoderHasGaps(Claim):
                 "Kynkäänniemi et al., 2019). Near: up to 0.6; far: above 1.25."
             ),
             explanation=(
-                "One Gaussian fitted to all latents also covers the gaps, so many of its samples "
-                "come from gaps. A mixture that follows the data avoids most gaps."
+                "One Gaussian fitted to all latents also puts mass in the gaps, so many of its "
+                "samples come from gaps. A mixture that follows the data avoids most gaps."
             ),
             figures=_near_and_far(tour),
         )  # fmt: skip

@@ -164,7 +164,7 @@ export const zhTW: typeof en = {
   measuring: "正在試跑幾步以測量時間……",
   connectionBroken: "連線中斷，請再試一次。",
   estimatedTime: (time) => `在這台電腦上約 ${time}`,
-  estimateSteps: (ms, steps, device) => `${steps} 步，每步 ${ms} 毫秒（${device}）；記錄與存檔另需幾個百分點的時間。`,
+  estimateSteps: (ms, steps, device) => `${steps} 步，每步 ${ms} 毫秒（${device}）；記錄與存檔會再增加百分之幾的時間。`,
   estimateSize: (parameters, memory, passes) => `參數：${parameters}。記憶體：${memory} MiB。訓練週期數（epoch）：${passes}。`,
   start: "開始訓練",
   startHint: "請先估計時間，才能開始訓練。",
