@@ -166,7 +166,7 @@ def test_a_gan_interpolates_latents_and_scores_the_images(page, served):
     else:
         assert said.startswith("unrealistic at step")
         assert (said.count("–") > 0) or re.split(r" at steps? ", said)[1].split(", ") == off
-    assert "Spherical interpolation keeps it" in page.locator("aside").inner_text()
+    assert "Spherical interpolation keeps this norm" in page.locator("aside").inner_text()
     page.get_by_role("radio", name="2", exact=True).click()
     wait_idle(page)
     assert not np.array_equal(frames(page, "spherical"), shown)

@@ -95,7 +95,7 @@ export const en = {
   real: "real",
   generated: "generated",
   halfMeans: "At 0.5, the discriminator is guessing.",
-  onlyDifferences: "The relativistic loss depends only on differences: a score of zero has no meaning, but the distance between the two histograms does.",
+  onlyDifferences: "The relativistic loss depends only on differences: only the distance between the histograms has a meaning.",
   pairHalfMeans: "At 0.5, it can't tell which of the two images is real: the game is at its equilibrium.",
   noHalf: "With the hinge loss, the values are not probabilities. Where the two histograms coincide, the discriminator is guessing.",
   noScores: "This log was written by an older version, which didn't record the discriminator's scores of individual images.",
@@ -107,9 +107,9 @@ export const en = {
   dualityGapUnit: "nats",
   dualityGapMeans: (game: boolean, updates: number) =>
     game
-      ? `The sum of what each player could still gain if it were trained alone while the other player is frozen (${updates} updates, several learning rates). It is 0 at a Nash equilibrium.`
+      ? `The sum of what each player could still gain if only that player were trained (${updates} updates, several learning rates). It is 0 at a Nash equilibrium.`
       : `How much the loss could still decrease (${updates} updates, several learning rates). It is 0 at the optimum.`,
-  dualityGapCost: "Takes about 5 s per snapshot. Other work of the studio has priority.",
+  dualityGapCost: "Takes about 5 s per snapshot. Other work has priority.",
   measureDualityGap: "Measure",
   measureRest: "Measure the rest",
   dualityGapProgress: (done: number, all: number) => `${done} of ${all} snapshots`,
