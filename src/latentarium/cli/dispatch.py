@@ -28,7 +28,7 @@ from latentarium.errors import StoppedError, UserError
 from latentarium.registry import import_file
 
 DESCRIPTION = (
-    "Train, measure, explore and ship autoencoders, VAEs, GANs and conditional GANs. Start with: "
+    "Train, evaluate and explore autoencoders, VAEs, GANs and conditional GANs. Start with: "
     "latentarium tour. Every command accepts --import FILE.py, which imports custom "
     "components (see docs/extending.md)."
 )
