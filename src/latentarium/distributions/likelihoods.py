@@ -74,8 +74,9 @@ def binarize(x: Images, noise: Noise) -> Images:
 class _BernoulliNLL(torch.autograd.Function):
     """softplus(l) - t l for logits l and targets t = (x + 1) / 2, summed over pixels.
 
-    This takes two thirds of the time of torch's binary_cross_entropy_with_logits: the logarithm of
-    a sigmoid of at least 1/2 is accurate enough, and three times as fast as log1p.
+    This takes two thirds of the time of torch's binary_cross_entropy_with_logits. For l >= 0
+    the sigmoid is at least 1/2, so its logarithm is accurate enough; it is three times as fast as
+    log1p.
     """
 
     @staticmethod

@@ -73,7 +73,7 @@ def describe_gaussian(
 
     Returns:
         n; rarer: the share of held-out images that are less unusual than the median sample;
-        off_data, confident, right_class: shares that are off the data, of which the classifier is
+        off_data, confident, right_class: shares that are unusual, of which the classifier is
         confident, and that it assigns to the class; held_out: the same of held-out images of the
         class.
     """
@@ -92,7 +92,7 @@ def describe_prior(latent_map: LatentMap, seed: int, n: int = NUM_SAMPLES) -> di
     """Describe samples from the prior for the page; conditional models get each class in turn.
 
     Returns:
-        n; seed; off_data, confident: shares that are off the data, and of which the classifier is
+        n; seed; off_data, confident: shares that are unusual, and of which the classifier is
         confident; held_out: both of held-out images; classes: the number of predicted classes;
         distance: of held-out latents from the prior, with the distance of two samples of the prior
         as reference. Unknown values are None.
