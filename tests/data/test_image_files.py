@@ -11,7 +11,9 @@ from PIL import Image
 
 from latentarium.data.check import check_data
 from latentarium.data.readers.folders import list_folder
-from latentarium.data.readers.image_files import natural_key, read_images
+from latentarium.data.readers.image_files import read_images
+from latentarium.data.readers.listing import natural_key
+from latentarium.data.readers.placement import place_images
 from latentarium.data.sources import load_data
 from support.data_files import (
     flat_png,
@@ -78,7 +80,7 @@ def test_images_are_in_natural_order_of_their_names(tmp_path):
     root = tmp_path / "p"
     for i in np.random.default_rng(1).permutation(12):  # the file system's order doesn't matter
         write_files(root, {f"{i}.png": flat_png(int(i))})
-    raw = read_images(list_folder(root), "p")
+    raw = read_images(place_images(list_folder(root), "p"), "p")
     assert np.asarray(raw.images["train"])[:, 0, 0, 0].tolist() == list(range(12))
 
 
@@ -119,7 +121,7 @@ def test_mixed_sizes_are_fitted_and_noted(tmp_path):
 def test_a_broken_file_is_skipped_and_named(tmp_path):
     root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(30)])
     (root / "bad.png").write_bytes(noise_png(0)[:40])
-    assert read_images(list_folder(root), "p").skipped == ("bad.png",)
+    assert read_images(place_images(list_folder(root), "p"), "p").skipped == ("bad.png",)
     data = load_data(root)
     assert total_images(data) == 30
     assert any("bad.png" in note for note in data.notes)
@@ -140,7 +142,8 @@ def test_a_file_broken_after_its_header_leaves_no_empty_image(tmp_path):
     files = noise_files(f"a/{i:03}.png" for i in range(60))
     expected = {np.asarray(Image.open(io.BytesIO(c))).tobytes() for c in files.values()}
     files["a/030.png"] = files["a/030.png"][:-40]
-    raw = read_images(list_folder(write_files(tmp_path / "p", files)), "p")
+    listing = list_folder(write_files(tmp_path / "p", files))
+    raw = read_images(place_images(listing, "p"), "p")
     images = raw.images["train"]
     assert isinstance(images, np.ndarray)
     assert len(images) == 59
@@ -166,7 +169,7 @@ def test_links_and_pipes_are_not_followed(tmp_path):
     os.symlink(outside, root / "folder")
     if hasattr(os, "mkfifo"):
         os.mkfifo(root / "pipe.png")  # reading it would never end
-    assert len(list_folder(root)) == 12
+    assert len(list_folder(root).images) == 12
 
 
 def test_sound_data_loads_without_warnings_and_arrays_without_notes(tmp_path):

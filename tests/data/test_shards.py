@@ -9,7 +9,7 @@ from PIL import Image
 
 import latentarium as la
 from latentarium import presets
-from latentarium.data.readers import shards
+from latentarium.data.readers.listing import MAX_FILE_BYTES
 from latentarium.data.readers.shards import list_shards
 from latentarium.data.sources import load_data
 from support.data_files import labels_of, noise_png, total_images, write_files
@@ -94,7 +94,7 @@ def test_links_devices_and_hidden_files_are_skipped(tmp_path):
         hidden = tarfile.TarInfo("._0.png")
         hidden.size = 3
         archive.addfile(hidden, io.BytesIO(b"abc"))
-    assert len(list_shards([path])) == 12
+    assert len(list_shards([path]).images) == 12
 
 
 def test_a_compressed_shard_is_refused(tmp_path):
@@ -121,7 +121,7 @@ def test_a_truncated_shard_is_refused(tmp_path):
 
 def test_a_file_above_the_size_limit_is_refused_and_named(tmp_path):
     info = tarfile.TarInfo("huge.png")
-    info.size = shards.MAX_FILE_BYTES + 1
+    info.size = MAX_FILE_BYTES + 1
     path = tmp_path / "a.tar"
     path.write_bytes(info.tobuf() + bytes(1024))
     with raises_code("file-too-large") as caught:

@@ -20,7 +20,7 @@ import torch
 
 from latentarium.config import DataCard, from_dict, to_dict
 from latentarium.data.dataset import Data, Split, fingerprint
-from latentarium.data.readers.image_files import ImageFile
+from latentarium.data.readers.listing import SourceFile
 from latentarium.data.storage import Storage
 from latentarium.files import atomic_folder, cache_folder
 
@@ -29,7 +29,7 @@ MIN_FREE_BYTES = 1 << 30
 """Disk space to leave free when an entry is saved."""
 
 
-def cache_key(files: Sequence[ImageFile], source: str, size: int) -> str:
+def cache_key(files: Sequence[SourceFile], source: str, size: int) -> str:
     """Return the name of an entry; it changes if a file is added, removed, renamed or changed."""
     digest = hashlib.sha256(f"{FORMAT} {source} {size}\n".encode())
     for file in files:

@@ -7,7 +7,7 @@ Sources are registered in three tables: `NAMED_SOURCES` by name, `PREFIXED_SOURC
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,8 +36,10 @@ from latentarium.data.readers.idx import (
     read_idx,
     read_idx_folder,
 )
-from latentarium.data.readers.image_files import ImageFile, read_images
+from latentarium.data.readers.image_files import read_images
+from latentarium.data.readers.listing import Listing
 from latentarium.data.readers.npz import read_npz
+from latentarium.data.readers.placement import place_images
 from latentarium.data.readers.shards import find_shards, list_shards
 from latentarium.data.readers.zips import list_zip
 from latentarium.data.stacked_mnist import stacked_mnist
@@ -114,12 +116,12 @@ def load_data(source: object = "mnist", labels: object = None, *, size: int = 0)
 
 
 def load_images(
-    files: Sequence[ImageFile], path: Path, size: int = 0, storage: Storage | None = None
+    listing: Listing, path: Path, size: int = 0, storage: Storage | None = None
 ) -> Data:
     """Load image files from the cache, or decode them and save the result in the cache.
 
     Arguments:
-        files: The image files, from `list_folder`, `list_zip` or `list_shards`.
+        listing: The files, from `list_folder`, `list_zip` or `list_shards`.
         path: The absolute path of the folder or archive; its last part names the data set.
         size: Height and width to fit all images to, in pixels; see `load_data`.
         storage: Allocates the arrays; None for the default storage.
@@ -132,10 +134,10 @@ def load_images(
             f"size is {size}; it must be at least {MIN_SIDE}, or 0 to keep the images' size.",
             code="invalid-size",
         )
-    key = cache.cache_key(files, str(path), size)
+    key = cache.cache_key(listing.images, str(path), size)
     data = cache.load(key, storage)
     if data is None:
-        raw = read_images(files, path.name, size, storage)
+        raw = read_images(place_images(listing, path.name), path.name, size, storage)
         data = to_data(raw, storage)
         if not raw.skipped:  # a skipped file may be readable next time
             cache.save(key, data)
@@ -175,23 +177,23 @@ def _load_shards(path: Path, labels: object, size: int) -> Data | None:
     shards = find_shards(path)
     if not shards:
         return None
-    if path.is_dir() and list_folder(path):
+    if path.is_dir() and list_folder(path).images:
         raise UserError(
             f"{path} has image files in addition to {shards[0].name}: keep only the images or "
             "only the shards in this folder.",
             code="mixed-formats",
         )
-    files = list_shards(shards)
+    listing = list_shards(shards)
     _require_no_labels(labels, str(path))
-    return load_images(files, path.resolve(), size)
+    return load_images(listing, path.resolve(), size)
 
 
 def _load_zip(path: Path, labels: object, size: int) -> Data | None:
     if not path.is_file() or path.suffix.lower() != ".zip":
         return None
-    files = list_zip(path)
+    listing = list_zip(path)
     _require_no_labels(labels, str(path))
-    return load_images(files, path.resolve(), size)
+    return load_images(listing, path.resolve(), size)
 
 
 def _load_static_mnist(path: Path, labels: object, size: int) -> Data | None:
@@ -211,11 +213,11 @@ def _load_idx_folder(path: Path, labels: object, size: int) -> Data | None:
 
 
 def _load_folder(path: Path, labels: object, size: int) -> Data | None:
-    files = list_folder(path) if path.is_dir() else []
-    if not files:
+    listing = list_folder(path) if path.is_dir() else Listing(images=())
+    if not listing.images:
         return None
     _require_no_labels(labels, str(path))
-    return load_images(files, path.resolve(), size)
+    return load_images(listing, path.resolve(), size)
 
 
 def _load_npz(path: Path, labels: object, size: int) -> Data | None:

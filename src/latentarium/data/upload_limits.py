@@ -36,12 +36,12 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
     """
     limits = limits or UploadLimits()
     if path.suffix.lower() == ".zip":
-        files = list_zip(path, limits.max_files, limits.max_bytes)
+        listing = list_zip(path, limits.max_files, limits.max_bytes)
     else:
-        files = list_folder(path)
+        listing = list_folder(path)
     sizes: set[tuple[int, int]] = set()
     count = 0
-    for file in files:
+    for file in listing.images:
         try:
             height, width = read_header(file.read()).size
         except UNREADABLE:

@@ -4,10 +4,10 @@ import os
 import stat
 from pathlib import Path
 
-from latentarium.data.readers.image_files import IMAGE_SUFFIXES, ImageFile
+from latentarium.data.readers.listing import IMAGE_SUFFIXES, Listing, SourceFile
 
 
-def list_folder(folder: Path) -> list[ImageFile]:
+def list_folder(folder: Path) -> Listing:
     """List all image files below a folder; skip hidden files, links, pipes and devices."""
     files = []
     for parent, subfolders, names in os.walk(folder):
@@ -22,11 +22,11 @@ def list_folder(folder: Path) -> list[ImageFile]:
             if not stat.S_ISREG(status.st_mode):
                 continue
             files.append(
-                ImageFile(
+                SourceFile(
                     name=path.relative_to(folder).as_posix(),
                     version=f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}",
                     size=status.st_size,
                     read=path.read_bytes,
                 )
             )
-    return sorted(files, key=lambda file: file.name)
+    return Listing(images=tuple(sorted(files, key=lambda file: file.name)))

@@ -1,29 +1,21 @@
-"""Image files with labels from folder names, whether in a folder, a .zip or a .tar.
+"""Decode the image files of a folder, a .zip or a .tar in parallel.
 
-    photos/a.png                 no labels
-    photos/cats/a.png            classes cats, ...
-    photos/train/cats/a.png      splits train, ..., with or without classes
-
-Outer folders that all files share are ignored. Files are read in natural order of their names (2
-before 10), independently of the file system. If no size is requested and all images have the same
-size, they keep it. Otherwise they are fitted to the requested size, or to 64 x 64.
+If no size is requested and all images have the same size, they keep it. Otherwise they are fitted
+to the requested size, or to 64 x 64.
 """
 
 import os
-import re
 import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 import numpy as np
 
-from latentarium.data.arrays import SPLIT_NAMES, RawData
+from latentarium.data.arrays import RawData
 from latentarium.data.image_decoding import (
     BYTES_PER_PIXEL,
     BrokenImageError,
@@ -32,23 +24,18 @@ from latentarium.data.image_decoding import (
     read_header,
     short_reason,
 )
+from latentarium.data.readers.listing import SourceFile
+from latentarium.data.readers.placement import PlacedImages
 from latentarium.data.storage import MemoryBudget, Storage
 from latentarium.errors import UserError
 from latentarium.progress import console_progress
 
 S = TypeVar("S")
 T = TypeVar("T")
-IMAGE_SUFFIXES = {
-    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
-}  # fmt: skip
 MIXED_SIZE = 64
 """Height and width that images of mixed sizes are fitted to."""
 MAX_BROKEN_SHARE = 0.05
 """Broken files up to this share of all files are skipped; a larger share is an error."""
-MAX_FILE_BYTES = 1 << 28
-"""Largest size of a file in a .zip or .tar, in bytes."""
-MAX_FILES = 5_000_000
-"""Largest number of files in a .zip or in shards."""
 MAX_DECODING_BYTES = 1 << 30
 """Memory that all threads together may use to read and decode files, in bytes."""
 MAX_PENDING = 4096
@@ -64,48 +51,27 @@ UNREADABLE = (
 """Exceptions raised by a file that is missing, damaged or not an image."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageFile:
-    """A file with the suffix of an image, in a folder or an archive."""
-
-    name: str
-    """Path within the source, with slashes."""
-    version: str
-    """A string that changes when the content does."""
-    size: int
-    """Upper bound of the number of bytes that `read` returns."""
-    read: Callable[[], bytes]
-    """Function that returns the content."""
-
-
 def read_images(
-    files: Sequence[ImageFile], source: str, size: int = 0, storage: Storage | None = None
+    placed: PlacedImages, source: str, size: int = 0, storage: Storage | None = None
 ) -> RawData:
     """Decode image files in parallel.
 
     Arguments:
-        files: The image files, from `list_folder`, `list_zip` or `list_shards`.
+        placed: The image files with their splits and classes, from `place_images`.
         source: The name for the data card.
         size: Height and width to fit all images to. 0 keeps the size of the images if all have the
             same size, and otherwise fits them to 64 x 64.
         storage: Allocates the arrays; None for the default storage.
 
     Raises:
-        UserError: There are no images, too many are broken, or only some have a class.
+        UserError: Too many images are broken, or no image belongs to the training split.
     """
-    if not files:
-        raise UserError(
-            f"{source} has no image files (suffixes {', '.join(sorted(IMAGE_SUFFIXES))}): give a "
-            "folder or an archive of images.",
-            code="no-images",
-        )
     storage = storage or Storage()
-    files = sorted(files, key=lambda file: natural_key(file.name))
-    places = _splits_and_classes(file.name for file in files)
-    _require_all_or_no_classes([label for _, label in places], source)
+    files = placed.files
+    numbers = {name: number for number, name in enumerate(placed.classes)}
     budget = MemoryBudget(MAX_DECODING_BYTES)
 
-    def read_one_header(file: ImageFile) -> ImageHeader:
+    def read_one_header(file: SourceFile) -> ImageHeader:
         with budget.reserve(file.size):
             return read_header(file.read())
 
@@ -117,14 +83,13 @@ def read_images(
     sizes = Counter(header.size for header in headers)
     target = fit_size(sizes, size)
     intact = [i for i in range(len(files)) if i not in broken]
-    counts = Counter(places[i][0] for i in intact)
+    counts = Counter(placed.splits[i] for i in intact)
     channels = 1 if grey else 3
     images = {split: storage.empty((n, channels, *target)) for split, n in counts.items()}
-    classes = sorted({label for _, label in places if label}, key=natural_key)
     labels: dict[str, list[int]] = {}
     filled: Counter[str] = Counter()
 
-    def decode_one(task: tuple[ImageFile, ImageHeader]) -> np.ndarray:
+    def decode_one(task: tuple[SourceFile, ImageHeader]) -> np.ndarray:
         file, header = task
         with budget.reserve(file.size + BYTES_PER_PIXEL * _area(header.size)):
             return decode_image(file.read(), grey, target)
@@ -135,11 +100,11 @@ def read_images(
         if isinstance(pixels, BrokenImageError):
             broken[i] = str(pixels)
             continue
-        split, label = places[i]
+        split = placed.splits[i]
         images[split][filled[split]] = pixels
         filled[split] += 1
-        if label:
-            labels.setdefault(split, []).append(classes.index(label))
+        if placed.labels:
+            labels.setdefault(split, []).append(numbers[placed.labels[i]])
     _require_few_broken(broken, files, source)
     if not filled["train"]:
         raise UserError(
@@ -152,9 +117,9 @@ def read_images(
     return RawData(
         source=source,
         images=dict(images),
-        labels={split: np.array(numbers) for split, numbers in labels.items()},
-        classes=tuple(classes),
-        notes=tuple(_notes(sizes, target, grey, broken, files)),
+        labels={split: np.array(part) for split, part in labels.items()},
+        classes=placed.classes,
+        notes=(*_notes(sizes, target, grey, broken, files), *placed.notes),
         skipped=tuple(files[i].name for i in sorted(broken)),
     )
 
@@ -182,43 +147,7 @@ def drop_equal_channels(
     return images
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key that puts img2 before img10."""
-    parts = re.split(r"(\d+)", name)
-    return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts if p]
-
-
-def _splits_and_classes(names: Iterable[str]) -> list[tuple[str, str | None]]:
-    """Return the split and the class of each file, from the names of its folders.
-
-    Outer folders that all files share are ignored. The first folder after them is the split if all
-    files have the name of a split there; otherwise it is the class.
-    """
-    folders = [PurePosixPath(name).parts[:-1] for name in names]
-    while True:
-        outer = {f[0] if f else "" for f in folders}
-        if all(name.lower() in SPLIT_NAMES for name in outer):
-            splits = [SPLIT_NAMES[f[0].lower()] for f in folders]
-            return [
-                (split, f[1] if len(f) > 1 else None)
-                for split, f in zip(splits, folders, strict=True)
-            ]
-        if len(outer) > 1 or "" in outer:
-            return [("train", f[0] if f else None) for f in folders]
-        folders = [f[1:] for f in folders]
-
-
-def _require_all_or_no_classes(labels: Sequence[str | None], source: str) -> None:
-    without = sum(label is None for label in labels)
-    if 0 < without < len(labels):
-        raise UserError(
-            f"{source} has {without:,} images outside its class folders: move them into a class "
-            "folder, or remove them.",
-            code="missing-labels",
-        )
-
-
-def _require_few_broken(broken: dict[int, str], files: Sequence[ImageFile], source: str) -> None:
+def _require_few_broken(broken: dict[int, str], files: Sequence[SourceFile], source: str) -> None:
     if len(broken) > MAX_BROKEN_SHARE * len(files):
         first = "; ".join(f"{files[i].name}: {why}" for i, why in list(broken.items())[:3])
         raise UserError(
@@ -264,7 +193,7 @@ def _notes(
     target: tuple[int, int],
     grey: bool,
     broken: dict[int, str],
-    files: Sequence[ImageFile],
+    files: Sequence[SourceFile],
 ) -> list[str]:
     notes = [f"{len(files) - len(broken):,} images, in {'grey' if grey else 'colour'}"]
     if set(sizes) != {target}:

@@ -20,11 +20,12 @@ from pathlib import Path, PurePosixPath
 
 from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.image_decoding import short_reason
-from latentarium.data.readers.image_files import (
+from latentarium.data.readers.listing import (
     IMAGE_SUFFIXES,
     MAX_FILE_BYTES,
     MAX_FILES,
-    ImageFile,
+    Listing,
+    SourceFile,
 )
 from latentarium.errors import UserError
 
@@ -41,7 +42,7 @@ def find_shards(path: Path) -> list[Path]:
     return sorted(p for p in path.iterdir() if p.suffix.lower() == ".tar" and p.is_file())
 
 
-def list_shards(shards: Sequence[Path]) -> list[ImageFile]:
+def list_shards(shards: Sequence[Path]) -> Listing:
     """List all images in shards, named like files in folders of splits and classes.
 
     Raises:
@@ -50,7 +51,7 @@ def list_shards(shards: Sequence[Path]) -> list[ImageFile]:
     splits = [_split_of(path) for path in shards]
     if any(split is None for split in splits):  # split names count only if all shards have one
         splits = [None] * len(shards)
-    files: list[ImageFile] = []
+    files: list[SourceFile] = []
     for path, split in zip(shards, splits, strict=True):
         files += _list_shard(path, split)
         if len(files) > MAX_FILES:
@@ -58,10 +59,10 @@ def list_shards(shards: Sequence[Path]) -> list[ImageFile]:
                 f"{path.parent} has more than {MAX_FILES:,} images: give fewer shards.",
                 code="too-many-files",
             )
-    return sorted(files, key=lambda file: file.name)
+    return Listing(images=tuple(sorted(files, key=lambda file: file.name)))
 
 
-def _list_shard(path: Path, split: str | None) -> list[ImageFile]:
+def _list_shard(path: Path, split: str | None) -> list[SourceFile]:
     status = path.stat()
     version = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
     labels: dict[str, str] = {}
@@ -108,7 +109,7 @@ def _list_shard(path: Path, split: str | None) -> list[ImageFile]:
         if labels:  # keys in different folders may have the same last part
             name = f"{path.stem}-{key.replace('/', '-')}.{kind}"
         files.append(
-            ImageFile(
+            SourceFile(
                 name="/".join([*([split] if split else []), *folders, name]),
                 version=f"{version} {member.offset_data} {member.size}",
                 size=member.size,

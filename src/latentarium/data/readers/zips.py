@@ -10,11 +10,12 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from latentarium.data.image_decoding import short_reason
-from latentarium.data.readers.image_files import (
+from latentarium.data.readers.listing import (
     IMAGE_SUFFIXES,
     MAX_FILE_BYTES,
     MAX_FILES,
-    ImageFile,
+    Listing,
+    SourceFile,
 )
 from latentarium.errors import UserError
 
@@ -60,9 +61,7 @@ class _DirectoryTooLargeError(Exception):
     """The central directory is larger than the allowed number of files needs."""
 
 
-def list_zip(
-    path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_ZIP_BYTES
-) -> list[ImageFile]:
+def list_zip(path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_ZIP_BYTES) -> Listing:
     """List all image files in a .zip; skip hidden files and links.
 
     Arguments:
@@ -93,10 +92,11 @@ def list_zip(
     if len(entries) > max_files or sum(entry.file_size for entry in entries) > max_bytes:
         raise too_large
     files = [_image_file(archive, entry, path) for entry in entries]
-    return sorted((file for file in files if file is not None), key=lambda file: file.name)
+    images = sorted((file for file in files if file is not None), key=lambda file: file.name)
+    return Listing(images=tuple(images))
 
 
-def _image_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> ImageFile | None:
+def _image_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> SourceFile | None:
     """Return an entry as an image file; None if it is not one."""
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     if ".." in parts or entry.filename.startswith("/"):
@@ -129,7 +129,7 @@ def _image_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) ->
             "unpack it and give the folder.",
             code="unknown-compression",
         )
-    return ImageFile(
+    return SourceFile(
         name="/".join(parts),
         version=f"{entry.file_size} {entry.CRC:08x}",
         size=entry.file_size,

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latentarium.data.readers.image_files import IMAGE_SUFFIXES
+from latentarium.data.readers.listing import IMAGE_SUFFIXES
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.errors import NotFoundError
