@@ -1,7 +1,7 @@
 """Measure the speed of training and use: `make speed`.
 
 The results go to benchmarks/results/speed.json and docs/benchmarks.md. Sides that are compared run
-alternately, each in a process of its own, so that changes of the machine's speed affect both.
+alternately, each in a separate process, so that changes of the machine's speed affect both.
 The numbers are medians with the smallest and the largest value.
 """
 

@@ -24,8 +24,8 @@ def render(results: Results) -> str:
         "# Benchmarks", "",
         f"Measured by `make speed` on {results['cpu']} ({results['machine']}) with torch "
         f"{results['versions']['torch']}. Each number is a median, with the smallest and the "
-        "largest value in brackets. The sides of a comparison run alternately, each in a process "
-        "of its own. The raw numbers are in `benchmarks/results/speed.json`.",
+        "largest value in brackets. The sides of a comparison run alternately, each in a separate "
+        "process. The raw numbers are in `benchmarks/results/speed.json`.",
     ]  # fmt: skip
     for name, section in SECTIONS.items():
         if name in results:

@@ -3,7 +3,7 @@ benchmarks/studio_load.py`, after `make tour`. Results in benchmarks/results/stu
 `pointer_under_load`, and `memory`, the server's memory after each round of all requests at once.
 
 One client follows a pointer and requests a decode 60 times a second. Others repeat one expensive
-request. The server is a process of its own, as people start it.
+request. The server runs in a separate process, as users start it.
 """
 
 import argparse

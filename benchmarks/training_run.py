@@ -1,4 +1,4 @@
-"""Train the same VAE once, in a process of its own: `training_run.py ours|bare|pythae IMAGES.npy`.
+"""Train the same VAE once, in a separate process: `training_run.py ours|bare|pythae IMAGES.npy`.
 
 The network is 784 - 512 - 16 - 512 - 784, fully connected, with a Bernoulli likelihood; Adam at
 1e-3, batches of 128, five passes over 50,000 images. The time runs from the first step to the

@@ -43,7 +43,7 @@ def test_a_failing_run_has_its_issue_and_no_other(name, tmp_path):
     issue = diagnosis.issues[0]
     assert issue.evidence
     assert "--" in str(issue.fix)
-    assert issue.sentence.endswith(".")
+    assert issue.description.endswith(".")
     content = json.loads(diagnosis.to_json())
     assert content["issues"][0]["issue"] == name
     assert name in content["checked"]
@@ -189,7 +189,7 @@ def test_issues_that_cannot_be_checked_are_listed_with_reasons():
         "discriminator has won": "few rows",
         "vanishing generator gradient": "few rows",
         "exploding penalty": "few rows",
-        "memorization": "sentence",  # the error of the metric
+        "memorization": "error",  # the error of the metric
     }
     assert not diagnosis.not_checked.keys() & set(diagnosis.checked)
 

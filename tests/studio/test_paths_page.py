@@ -34,7 +34,7 @@ def test_the_copied_code_reproduces_each_path(page, served):
     latent_map = served.registry[0].latent_map
     ends = latent_map.named_latent("i3"), latent_map.named_latent("0.5,-1.25")
     for name in ("linear", "spherical", "data"):
-        open_page(page, served, f"{AE}&p.way={name}")
+        open_page(page, served, f"{AE}&p.kind={name}")
         shown = frames(page, name)
         assert same(shown, decode(latent_map.model, latent_map.interpolator.path(*ends, 8, name)))
         assert same(shown, run(page, latent_map))
@@ -82,7 +82,7 @@ def test_frames_are_selected_and_played(page, served):
     wait_idle(page)
     assert pixels(page)[::4] == shown[4].tolist()
     assert "Step 5 of 8" in page.locator("figcaption").first.inner_text()
-    assert (address(page)["p.way"], address(page)["p.at"]) == ("spherical", "4")
+    assert (address(page)["p.kind"], address(page)["p.at"]) == ("spherical", "4")
     section.get_by_role("button", name="Play").click()
     section.get_by_role("button", name="Step 6 of 8", pressed=True).wait_for()
     section.get_by_role("button", name="Pause").click()
@@ -144,7 +144,7 @@ def test_a_path_is_saved_as_a_gif(page, served):
 def test_a_gan_interpolates_latents_and_scores_the_images(page, served):
     latent_map = served.registry[3].latent_map
     open_page(
-        page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.way=spherical"
+        page, served, "#model=3&tool=path&label=1&p.a=0,0&p.b=2.5,1&p.steps=8&p.kind=spherical"
     )
     shown = frames(page, "spherical")
     ends = latent_map.named_latent("0,0"), latent_map.named_latent("2.5,1")

@@ -62,7 +62,7 @@ def drawn(client, model, what, **wish):
     ("model", "wish", "label"),
     [(AE, {}, None), (GAN, {"truncation": 0.4}, None), (CGAN, {"label": "2"}, "2"),
      (CGAN, {"label": "0:0.75,2:0.25"}, "0:0.75,2:0.25"), (CGAN, {}, None),
-     (CGAN, {"way": "turn"}, [i % 3 for i in range(16)]), (VAE, {"way": "turn"}, None)],
+     (CGAN, {"method": "each-class"}, [i % 3 for i in range(16)]), (VAE, {"method": "each-class"}, None)],
 )  # fmt: skip
 def test_pixels_equal_those_of_sample(client, registry, model, wish, label):
     found = drawn(client, model, "pixels", n=16, seed=5, **wish).content
@@ -85,7 +85,7 @@ def test_blend_weights_are_normalized(registry):
 @pytest.mark.parametrize(
     ("model", "wish", "words"),
     [(CGAN, {"label": "0:0.6,1:0.4"}, ["--label", "0:0.6,1:0.4"]),
-     (VAE, {"label": "1", "way": "gaussian"}, ["--gaussian", "1"]), (GAN, {}, [])],
+     (VAE, {"label": "1", "method": "gaussian"}, ["--gaussian", "1"]), (GAN, {}, [])],
 )  # fmt: skip
 def test_files_equal_those_of_the_command_line(
     client, registry, tmp_path, kind, model, wish, words
@@ -106,12 +106,12 @@ def test_class_gaussian_is_fitted_to_the_latents_of_the_class(client, registry):
     made = sample_gaussian(
         latent_map.model, class_gaussian(latent_map.model, latent_map.data, "2"), 32, 0
     )
-    found = drawn(client, VAE, "pixels", n=32, way="gaussian", label="2").content
+    found = drawn(client, VAE, "pixels", n=32, method="gaussian", label="2").content
     assert found == to_uint8(made).permute(0, 2, 3, 1).numpy().tobytes()
     gaussian = class_gaussian(latent_map.model, latent_map.data, 2)
     own = encode(latent_map.model, latent_map.data.train)[latent_map.data.train.labels == 2]
     torch.testing.assert_close(gaussian.mean, own.double().mean(0))
-    said = drawn(client, VAE, "assessment", n=32, way="gaussian", label="2").json()
+    said = drawn(client, VAE, "assessment", n=32, method="gaussian", label="2").json()
     assert said["requested"] == [2] * 32
 
 
@@ -180,10 +180,10 @@ def test_copies_route_returns_numbers_of_images_on_the_map(client, registry):
 
 @pytest.mark.parametrize(
     ("model", "wish"),
-    [(GAN, {"label": "1"}), (GAN, {"label": "1", "way": "gaussian"}), (CGAN, {"label": "9"}),
+    [(GAN, {"label": "1"}), (GAN, {"label": "1", "method": "gaussian"}), (CGAN, {"label": "9"}),
      (CGAN, {"label": "0:x"}), (CGAN, {"label": "0:-1,1:2"}), (CGAN, {"label": "0:nan"}),
-     (VAE, {"way": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}), (GAN, {"truncation": "nan"}),
-     (GAN, {"seed": -1}), (GAN, {"seed": 2**70}), (GAN, {"way": "luck"})],
+     (VAE, {"method": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}), (GAN, {"truncation": "nan"}),
+     (GAN, {"seed": -1}), (GAN, {"seed": 2**70}), (GAN, {"method": "luck"})],
 )  # fmt: skip
 @pytest.mark.parametrize("what", ["pixels", "assessment", "grid.png"])
 def test_invalid_sample_requests_are_refused(client, model, wish, what):

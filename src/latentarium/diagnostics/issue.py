@@ -43,7 +43,7 @@ class Issue:
     step: int | None = None
 
     @property
-    def sentence(self) -> str:
+    def description(self) -> str:
         """Description of the issue, in English."""
         return ", and ".join(map(str, self.signs)) + "."
 
@@ -53,15 +53,15 @@ class Issue:
             f"{name} {format_number(value)}" for name, value in self.evidence.items()
         )
         title = self.name.capitalize() + (" (mild)" if self.severity == "mild" else "")
-        return [f"{title}: {self.sentence}", f"  Evidence: {numbers}.", f"  Fix: {self.fix}"]
+        return [f"{title}: {self.description}", f"  Evidence: {numbers}.", f"  Fix: {self.fix}"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: English text in `sentence` and `fix`, message codes in `signs` and
+        """Return JSON values: English text in `description` and `fix`, message codes in `signs` and
         `fix_code`."""
         return {
             "issue": self.name,
             "severity": self.severity,
-            "sentence": self.sentence,
+            "description": self.description,
             "signs": [sign.to_dict() for sign in self.signs],
             "evidence": dict(self.evidence),
             "fix": str(self.fix),

@@ -102,7 +102,7 @@ REASONS = {
     "few images": "the smaller of the training and validation splits has {images} images, but the "
     "check needs {least}.",
     "few held out": "{held_out} held-out images are too few for {train} training images.",
-    "sentence": "{sentence}",
+    "error": "{error}",
 }
 """Why something could not be checked."""
 
@@ -148,7 +148,7 @@ def reason_of(error: UserError) -> Message:
     """Return the message of an error that prevented a check."""
     if isinstance(error, InconclusiveError):
         return error.reason
-    return Message("sentence", {"sentence": str(error)})
+    return Message("error", {"error": str(error)})
 
 
 def join_words(words: Sequence[str]) -> str:

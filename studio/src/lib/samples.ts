@@ -7,7 +7,7 @@ export interface SampleRequest {
   seed: number;
   truncation: number;
   /** source of the latents: the prior, a class's Gaussian, or the prior with each class in turn */
-  way: "prior" | "gaussian" | "turn";
+  method: "prior" | "gaussian" | "each-class";
   /** a class name, a blend such as 3:0.6,8:0.4, or empty */
   label: string;
 }
@@ -67,8 +67,8 @@ export function samplesUrl(model: Model, resource: string, request: SampleReques
 }
 
 /** Name a file of samples after the model, the requested class, and the seed. */
-export function sampleFileName(model: Model, { label, way, seed, n }: SampleRequest, extension: string): string {
-  const condition = label ? [way === "gaussian" ? `gaussian-${label}` : label] : [];
+export function sampleFileName(model: Model, { label, method, seed, n }: SampleRequest, extension: string): string {
+  const condition = label ? [method === "gaussian" ? `gaussian-${label}` : label] : [];
   const parts = [model.name, ...condition, `seed${seed}`, `n${n}`];
   return `${parts.join("-").replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${extension}`;
 }

@@ -12,7 +12,7 @@ from latentarium.latent.nearest_training import CopyCheck
 from latentarium.studio.protocol import MAX_IMAGES
 from latentarium.studio.responses import binary, pixel_bytes, score_rows
 from latentarium.studio.samples.assess import assess_each, describe_prior
-from latentarium.studio.samples.draw import SampleRequest, Way, draw
+from latentarium.studio.samples.draw import Method, SampleRequest, draw
 from latentarium.studio.services import Services
 
 
@@ -22,7 +22,7 @@ class SampleQuery(BaseModel):
     n: int = Field(default=16, ge=1, le=MAX_IMAGES)
     seed: int = Field(default=0, ge=0, lt=2**32)
     truncation: float = Field(default=1.0, ge=0, le=10, allow_inf_nan=False)
-    way: Way = "prior"
+    method: Method = "prior"
     label: str = Field(default="", max_length=400)
 
 

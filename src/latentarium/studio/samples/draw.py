@@ -15,7 +15,7 @@ from latentarium.models.labels import class_index
 from latentarium.shapes import Images, Labels, Latents, SoftLabels, SoftLabelSet
 from latentarium.studio.priority_lock import priority_lock
 
-Way = Literal["prior", "gaussian", "turn"]
+Method = Literal["prior", "gaussian", "each-class"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,10 @@ class SampleRequest:
     n: int
     seed: int = 0
     truncation: float = 1.0
-    way: Way = "prior"
+    method: Method = "prior"
     """prior: draw from p(z), given the label if there is one; gaussian: draw from the Gaussian of
-    a class; turn: draw from p(z), given each class in turn if the model takes a label."""
+    a class; each-class: draw from p(z), given the classes one after the other if the model takes a
+    label."""
     label: str = ""
     """A class by number or name, or a blend of classes; "": no label."""
 
@@ -52,7 +53,7 @@ def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
     model = latent_map.model
     options = {"seed": request.seed, "truncation": request.truncation}
     with priority_lock(latent_map):
-        if request.way == "gaussian":
+        if request.method == "gaussian":
             latents = latent_map.latents if latent_map.can_encode else None
             gaussian = class_gaussian(model, latent_map.data, request.label, latents)
             z = draw_latents(gaussian, request.n, **options)
@@ -60,7 +61,7 @@ def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
             labels = torch.full((request.n,), number)
             return Samples(images=decode(model, z), z=z, labels=labels)
         label: object = request.label or None
-        if request.way == "turn":
+        if request.method == "each-class":
             in_turn = [i % model.num_classes for i in range(request.n)]
             label = in_turn if model.takes_label else None
         z, labels = model.latents(request.n, label, **options)

@@ -27,14 +27,14 @@ export class Generator {
   }
 
   /** How a class can be selected: by its label, or by its Gaussian in the latent space. */
-  get way(): "label" | "gaussian" | "none" {
+  get classChoice(): "label" | "gaussian" | "none" {
     if (this.model.takes_label) return "label";
     return this.model.has_map && this.model.classes.length ? "gaussian" : "none";
   }
 
   /** Number of the selected class; -1 for none. */
   get classNumber(): number {
-    return this.way === "none" ? -1 : this.model.classes.indexOf(generateState.label);
+    return this.classChoice === "none" ? -1 : this.model.classes.indexOf(generateState.label);
   }
 
   get seed(): number {
@@ -46,12 +46,12 @@ export class Generator {
   }
 
   get wish(): SampleRequest {
-    const gaussian = this.way === "gaussian" && this.classNumber >= 0;
+    const gaussian = this.classChoice === "gaussian" && this.classNumber >= 0;
     return {
       n: COUNTS.includes(generateState.n) ? generateState.n : 36,
       seed: this.seed,
       truncation: this.truncation,
-      way: gaussian ? "gaussian" : "prior",
+      method: gaussian ? "gaussian" : "prior",
       label: this.classNumber >= 0 ? classArgument(this.model, this.classNumber) : "",
     };
   }
@@ -106,10 +106,10 @@ export class Generator {
   }
 
   get python(): string {
-    const { n, seed, truncation, way, label } = this.wish;
+    const { n, seed, truncation, method, label } = this.wish;
     const load = `model = ${this.model.model_code}`;
     const settings = `seed=${seed}, truncation=${truncation}`;
-    if (way === "gaussian")
+    if (method === "gaussian")
       return [
         "import latentarium as la",
         "",
@@ -122,10 +122,10 @@ export class Generator {
   }
 
   get command(): string {
-    const { n, seed, truncation, way, label } = this.wish;
-    const option = label ? ` ${way === "gaussian" ? "--gaussian" : "--label"} ${shellQuote(label)}` : "";
+    const { n, seed, truncation, method, label } = this.wish;
+    const option = label ? ` ${method === "gaussian" ? "--gaussian" : "--label"} ${shellQuote(label)}` : "";
     const folder = shellQuote(this.model.folder);
-    const moved = way === "gaussian" && this.model.moved ? ` --data ${shellQuote(this.model.moved)}` : "";
+    const moved = method === "gaussian" && this.model.moved ? ` --data ${shellQuote(this.model.moved)}` : "";
     return `latentarium sample ${folder} -n ${n}${option}${moved} --seed ${seed} --truncation ${truncation} --out grid.png`;
   }
 }

@@ -24,7 +24,7 @@ export const evidenceName = (name: string): string => translateName("evidence", 
 
 /** Translate a message; null without a translation. */
 function translate(section: "signs" | "fixes" | "reasons", { code, values }: Message): string | null {
-  const template = code === "sentence" ? undefined : translation()?.[section][code];
+  const template = code === "error" ? undefined : translation()?.[section][code];
   return template?.replace(/\{(\w+)\}/g, (_, name: string) => formatValue(name, values[name])) ?? null;
 }
 
@@ -42,7 +42,7 @@ const withFallback = (text: string | null, english: string): LocalizedText =>
 
 export function describe(issue: Issue): LocalizedText {
   const signs = issue.signs.map((sign) => translate("signs", sign));
-  return withFallback(signs.every((sign) => sign !== null) ? `${signs.join("，而且")}。` : null, issue.sentence);
+  return withFallback(signs.every((sign) => sign !== null) ? `${signs.join("，而且")}。` : null, issue.description);
 }
 
 export const describeFix = (issue: Issue): LocalizedText => withFallback(translate("fixes", issue.fix_code), issue.fix);

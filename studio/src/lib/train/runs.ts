@@ -60,7 +60,7 @@ export interface Row {
   [player: string]: unknown;
 }
 
-/** A translatable sentence: its code and the values of its placeholders; an array contains class names. */
+/** A translatable message: its code and the values of its placeholders; an array contains class names. */
 export interface Message {
   code: string;
   values: Record<string, number | string | string[]>;
@@ -71,7 +71,7 @@ export interface Issue {
   severity: "mild" | "severe";
   signs: Message[];
   /** `signs` in English */
-  sentence: string;
+  description: string;
   evidence: Record<string, number>;
   fix_code: Message;
   /** `fix_code` in English */

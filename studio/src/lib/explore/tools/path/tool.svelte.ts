@@ -30,7 +30,7 @@ interface Reply {
 export const STEPS = [8, 12, 16, 24];
 
 /** The tool's slice of the address. An end is an image, as in i17, or a point of the map, as in 0.5,-1.25. */
-const state = slice("p.", { a: "", b: "", steps: 16, way: "linear", at: 0 });
+const state = slice("p.", { a: "", b: "", steps: 16, kind: "linear", at: 0 });
 
 export class Paths implements ToolState {
   reply = $state.raw<Reply | null>(null);
@@ -66,7 +66,7 @@ export class Paths implements ToolState {
 
   /** Index of the selected path in `paths`. */
   get row(): number {
-    return Math.max(0, this.paths.findIndex((path) => path.name === state.way));
+    return Math.max(0, this.paths.findIndex((path) => path.name === state.kind));
   }
 
   /** Number of the selected frame. */
@@ -108,7 +108,7 @@ export class Paths implements ToolState {
 
   /** Select a frame of a path. */
   select(name: string, at: number): void {
-    state.way = name;
+    state.kind = name;
     state.at = at;
     this.cursor = `${exploreState.x},${exploreState.y}`;
     updateAddress();
