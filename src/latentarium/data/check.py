@@ -23,7 +23,7 @@ class DataProblem(NamedTuple):
     """A property of the data that impairs the training or distorts scores.
 
     Arguments:
-        code: A stable identifier: nearly-black, duplicates, leak, constant-images, missing-class,
+        code: A stable identifier: doubtful-source (from the reader), nearly-black, duplicates, leak, constant-images, missing-class,
             small-class or unbalanced.
         message: A sentence that describes the problem.
     """
@@ -139,7 +139,8 @@ def check_data(source: object = "mnist", labels: object = None) -> DataReport:
         notes=data.notes,
         problems=(),
     )
-    return dataclasses.replace(report, problems=tuple(_problems(report)))
+    doubtful = [DataProblem("doubtful-source", problem) for problem in data.problems]
+    return dataclasses.replace(report, problems=(*doubtful, *_problems(report)))
 
 
 def _problems(report: DataReport) -> Iterator[DataProblem]:

@@ -25,6 +25,7 @@ from latentarium.data.binarized_mnist import (
 from latentarium.data.dataset import Data
 from latentarium.data.fashion_mnist import fashion_mnist
 from latentarium.data.mnist import load_mnist
+from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.hugging_face import read_hugging_face
 from latentarium.data.readers.idx import (
@@ -37,10 +38,10 @@ from latentarium.data.readers.idx import (
     read_idx_folder,
 )
 from latentarium.data.readers.image_files import read_images
-from latentarium.data.readers.listing import Listing
+from latentarium.data.readers.listing import Listing, require_regular
 from latentarium.data.readers.npz import read_npz
-from latentarium.data.readers.placement import place_images
-from latentarium.data.readers.shards import find_shards, list_shards
+from latentarium.data.readers.placement import no_images, place_images
+from latentarium.data.readers.shards import find_nested_shards, find_shards, list_shards
 from latentarium.data.readers.zips import list_zip
 from latentarium.data.stacked_mnist import stacked_mnist
 from latentarium.data.storage import Storage
@@ -134,10 +135,11 @@ def load_images(
             f"size is {size}; it must be at least {MIN_SIDE}, or 0 to keep the images' size.",
             code="invalid-size",
         )
-    key = cache.cache_key(listing.images, str(path), size)
+    name = printable(path.name)
+    key = cache.cache_key(listing, str(path), size)
     data = cache.load(key, storage)
     if data is None:
-        raw = read_images(place_images(listing, path.name), path.name, size, storage)
+        raw = read_images(place_images(listing, name), name, size, storage)
         data = to_data(raw, storage)
         if not raw.skipped:  # a skipped file may be readable next time
             cache.save(key, data)
@@ -157,17 +159,13 @@ def _load_path(text: str, labels: object, size: int) -> Data:
             f"{_accepted()}",
             code="unknown-source",
         )
+    require_regular(path)
     for path_format in PATH_FORMATS:
         data = path_format.load(path, labels, size)
         if data is not None:
             return data
     if path.is_dir():
-        names = sorted(p.name for p in path.iterdir())[:4] or ["no files"]
-        raise UserError(
-            f"{path} has no data that load_data can read (it has {', '.join(names)}). "
-            f"{_accepted()}",
-            code="no-images",
-        )
+        raise no_images(list_folder(path), str(path))
     raise UserError(
         f"{path} has a format that load_data can't read. {_accepted()}", code="unknown-format"
     )
@@ -213,7 +211,12 @@ def _load_idx_folder(path: Path, labels: object, size: int) -> Data | None:
 
 
 def _load_folder(path: Path, labels: object, size: int) -> Data | None:
-    listing = list_folder(path) if path.is_dir() else Listing(images=())
+    if not path.is_dir():
+        return None
+    listing = list_folder(path)
+    if not listing.images:
+        shards = find_nested_shards(path)
+        listing = list_shards(shards) if shards else listing
     if not listing.images:
         return None
     _require_no_labels(labels, str(path))
