@@ -172,7 +172,7 @@ class ConsoleProgress:
     def print(self, text: str) -> None:
         """Print a line; on a terminal, above the bars."""
         if self._bars is not None:
-            self._bars.console.print(text, highlight=False)
+            self._bars.console.print(text, highlight=False, markup=False)
         else:
             _write_line(text)
 
@@ -196,7 +196,7 @@ def console_progress() -> Iterator[ConsoleProgress]:
         yield ConsoleProgress()
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
         TimeElapsedColumn(),

@@ -23,8 +23,8 @@ class DataProblem(NamedTuple):
     """A property of the data that impairs the training or distorts scores.
 
     Arguments:
-        code: A stable identifier: doubtful-source (from the reader), nearly-black, duplicates, leak, constant-images, missing-class,
-            small-class or unbalanced.
+        code: A stable identifier: doubtful-source (found by the reader), nearly-black, duplicates,
+            leak, constant-images, missing-class, small-class or unbalanced.
         message: A sentence that describes the problem.
     """
 
