@@ -91,6 +91,10 @@ def studio(
 
 def data_check(
     source: Annotated[str, tyro.conf.Positional],
+    labels: str | None = None,
+    label_column: str = "",
+    image_size: int = 0,
+    keys: str = "",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
     untrusted: bool = False,
     pictures: Path | None = None,
@@ -100,6 +104,12 @@ def data_check(
     Args:
         source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file,
             and so on.
+        labels: A file of labels: .csv, .tsv, .json, .jsonl, .txt, .npy or IDX.
+        label_column: The column of a table that contains the labels.
+        image_size: Height and width, in pixels, to which the images are fitted; 0 keeps their
+            size.
+        keys: Names of the arrays of a .npz file, or of the columns of a table, such as
+            images=data,labels=t.
         as_json: Print JSON.
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.
@@ -107,12 +117,13 @@ def data_check(
     from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
     from latentarium.data.upload_limits import require_within_limits
-    from latentarium.files import write_atomic
+    from latentarium.files import require_regular, write_atomic
     from latentarium.image_files import thumbnails
 
     if untrusted:
+        require_regular(Path(source))
         require_within_limits(Path(source))
-    data = load_data(source)
+    data = load_data(source, labels, size=image_size, label_column=label_column, keys=keys)
     report = check_data(data)
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):

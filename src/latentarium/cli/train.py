@@ -49,7 +49,16 @@ class TrainOptions:
     run is resumed. With torchrun, use --folder, because torchrun has its own option --run."""
     data: str | None = None
     """Training data: mnist, ring, grid, hf:NAME, a folder of images, a .zip of such a folder, a
-    .npz file, an IDX file, or a folder of IDX files."""
+    .npy, .npz or .parquet file, an IDX file, or a folder of IDX files."""
+    labels: str | None = None
+    """A file of labels for the data: .csv, .tsv, .json, .jsonl, .txt, .npy or IDX."""
+    label_column: str | None = None
+    """The column of a table that contains the labels."""
+    image_size: int | None = None
+    """Height and width, in pixels, to which the images are fitted; 0 keeps their size."""
+    keys: str | None = None
+    """Names of the arrays of a .npz file, or of the columns of a table, such as
+    images=data,labels=t."""
     dry_run: bool = False
     """Only measure a few steps, and print the estimated cost of the training; write nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -74,9 +83,7 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
             prog=f"{PROG} train {name}",
             description=_summary(presets.all_presets()[name]),
         )
-    settings = options.train
-    if options.data is not None:
-        settings = dataclasses.replace(settings, data=options.data)
+    settings = _with_data_options(options)
     config = Config(name=name, model=options.model, optimizer=options.optimizer, train=settings)
     folder = options.run or Path("runs") / name
     if options.dry_run:
@@ -90,6 +97,20 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
         print_result(json.dumps(cost.to_dict()) if options.as_json else text)
         return
     _train(config, folder)
+
+
+def _with_data_options(options: TrainOptions) -> TrainConfig:
+    """Return the settings of the training with the options that describe the data."""
+    names = ("data", "labels", "label_column", "image_size", "keys")
+    given: dict[str, Any] = {name: getattr(options, name) for name in names}
+    if options.labels == "":
+        raise UserError(
+            "labels is empty (an empty shell variable?): give the path of a file of labels, or "
+            "leave it out.",
+            code="empty-labels",
+        )
+    given = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(options.train, **given)
 
 
 def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from latentarium.config import DataCard
-from latentarium.data.dataset import Data, Split, check_labels, fingerprint
+from latentarium.data.dataset import Data, Split, fingerprint
+from latentarium.data.label_arrays import to_labels
 from latentarium.data.storage import Storage
 from latentarium.errors import UserError
 
@@ -64,11 +65,13 @@ def to_data(raw: RawData, storage: Storage | None = None) -> Data:
         UserError: The images or labels have an invalid type, shape or value.
     """
     images = {name: to_pixels(part, _name_of(raw, name)) for name, part in raw.images.items()}
-    labels, classes = to_labels(raw, {name: len(part) for name, part in images.items()})
+    counts = {name: len(part) for name, part in images.items()}
+    labels = to_labels(raw.labels, counts, raw.classes, raw.source)
     splits = {}
     for name, pixels in images.items():
-        numbers = torch.from_numpy(labels[name]) if labels else None
-        splits[name] = Split(torch.from_numpy(pixels), numbers)
+        if name not in labels.left_out:
+            numbers = torch.from_numpy(labels.numbers[name]) if labels.numbers else None
+            splits[name] = Split(torch.from_numpy(pixels), numbers)
     held_out = [name for name in ("validation", "test") if name not in splits]
     shares = {2: (0.8, 0.1, 0.1), 1: (0.9, 0.1), 0: (1.0,)}[len(held_out)]
     parts = _divide(splits["train"], raw.source, shares, storage or Storage())
@@ -79,9 +82,9 @@ def to_data(raw: RawData, storage: Storage | None = None) -> Data:
         source=raw.source,
         fingerprint=fingerprint(train, validation, test),
         image_shape=(channels, height, width),
-        classes=classes,
+        classes=labels.classes,
     )
-    return Data(card, train, validation, test, raw.notes)
+    return Data(card, train, validation, test, (*raw.notes, *labels.notes))
 
 
 def to_pixels(values: object, where: str) -> np.ndarray:
@@ -126,65 +129,6 @@ def to_pixels(values: object, where: str) -> np.ndarray:
     return np.ascontiguousarray(_to_uint8(array, where))
 
 
-def to_labels(
-    raw: RawData, counts: dict[str, int]
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Convert labels to class numbers.
-
-    If the source names no classes, the sorted distinct labels (whole numbers or strings) of all
-    splits are the classes.
-
-    Arguments:
-        raw: Labels by split.
-        counts: Number of images by split.
-
-    Returns:
-        Class numbers, int64 of shape (N,), by split, and the names of the classes. Both are empty
-        if there are no labels.
-
-    Raises:
-        UserError: Only some splits have labels, the number of labels differs from the number of
-            images, or the labels are neither whole numbers nor strings.
-    """
-    given = {name: part for name, part in raw.labels.items() if part is not None}
-    if not given:
-        return {}, ()
-    arrays = {}
-    for name, count in counts.items():
-        where = _name_of(raw, name)
-        if name not in given:
-            raise UserError(
-                f"{where} has no labels, but other splits have labels: give labels for all splits "
-                "or for none.",
-                code="missing-labels",
-            )
-        arrays[name] = _label_array(given[name], count, where)
-    all_labels = np.concatenate(list(arrays.values()))
-    if raw.classes:
-        if all_labels.dtype.kind not in "iu":
-            raise UserError(
-                f"The labels of {raw.source} are names, although a list of class names is given: "
-                "give class numbers as labels, or leave the list out.",
-                code="wrong-type",
-            )
-        for name, part in arrays.items():
-            numbers = torch.from_numpy(part.astype(np.int64))
-            check_labels(numbers, raw.classes, _name_of(raw, name))
-        return {name: part.astype(np.int64) for name, part in arrays.items()}, raw.classes
-    if all_labels.dtype.kind in "iu" and all_labels.min() < 0:
-        raise UserError(
-            f"{raw.source} has the label {all_labels.min()}; labels must be at least 0. Number "
-            "the classes from 0, or leave the labels out.",
-            code="negative-label",
-        )
-    distinct = np.unique(all_labels)
-    numbered = {
-        name: np.searchsorted(distinct, part.astype(distinct.dtype)).astype(np.int64)
-        for name, part in arrays.items()
-    }
-    return numbered, tuple(str(value) for value in distinct)
-
-
 def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
@@ -209,29 +153,6 @@ def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
             code="out-of-range",
         )
     return (array * 255).round().astype(np.uint8)
-
-
-def _label_array(values: object, count: int, where: str) -> np.ndarray:
-    array = _to_array(values, f"labels of {where}")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise UserError(
-            f"The labels of {where} have shape {array.shape}; give one class number or name per "
-            "image.",
-            code="wrong-shape",
-        )
-    if len(array) != count:
-        raise UserError(
-            f"{where} has {len(array):,} labels for {count:,} images: give one label per image.",
-            code="label-count",
-        )
-    if array.dtype.kind not in "iuU":
-        raise UserError(
-            f"The labels of {where} have type {array.dtype}; give whole numbers or names.",
-            code="wrong-type",
-        )
-    return array
 
 
 def _to_array(values: object, where: str) -> np.ndarray:

@@ -56,8 +56,8 @@ class ImageHeader(NamedTuple):
     grey: bool
 
 
-def read_header(content: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """Read the header of an image file.
+def read_header(content: bytes | Image.Image, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """Read the header of an image file, or of an opened image.
 
     Raises:
         BrokenImageError: The content is not an image, or has more than `max_pixels` pixels.
@@ -77,7 +77,7 @@ def header_of(image: Image.Image) -> ImageHeader:
 
 
 def decode_image(
-    content: bytes,
+    content: bytes | Image.Image,
     grey: bool,
     size: tuple[int, int] | None = None,
     strip_pixels: int = STRIP_PIXELS,
@@ -85,7 +85,7 @@ def decode_image(
     """Decode an image file.
 
     Arguments:
-        content: The file's bytes.
+        content: The file's bytes, or an opened image, which is closed.
         grey: Whether to convert colours to grey.
         size: Height and width to fit the image to; None keeps the size of the image.
         strip_pixels: Number of pixels to convert at a time; does not affect the result.
@@ -125,11 +125,15 @@ def short_reason(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:80]
 
 
-def _open(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def _open(content: bytes | Image.Image, max_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # unusual metadata warns; a damaged file raises
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = (
+                content
+                if isinstance(content, Image.Image)
+                else Image.open(io.BytesIO(content), formats=FORMATS)
+            )
     except UnidentifiedImageError:
         raise BrokenImageError("not a known image format") from None
     except MALFORMED as error:

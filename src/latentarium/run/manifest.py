@@ -15,7 +15,7 @@ from latentarium.files import from_json, read_regular_file, sha256, to_json, wri
 from latentarium.machine import versions
 
 FORMAT = 1
-LOCATION_SETTINGS = ("train.device", "train.data")
+LOCATION_SETTINGS = ("train.device", "train.data", "train.labels")
 """Settings that may change when a run is resumed."""
 
 

@@ -10,7 +10,7 @@ import torch
 from latentarium.config import Config, TrainConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_training_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.game import Player
@@ -55,7 +55,7 @@ def train(
         StoppedError: A signal stopped the training. This error is a `KeyboardInterrupt`.
     """
     settings = config.train
-    data = load_data(settings.data, size=settings.image_size) if data is None else data
+    data = load_training_data(settings) if data is None else data
     reporter = reporter or Reporter()
     keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:

@@ -73,7 +73,7 @@ def read_images(
 
     def read_one_header(file: SourceFile) -> ImageHeader:
         with budget.reserve(file.size):
-            return read_header(file.read())
+            return read_header(file.content())
 
     results = list(_map_in_threads(read_one_header, files, f"{source}: reading headers"))
     broken = {i: str(r) for i, r in enumerate(results) if isinstance(r, BrokenImageError)}
@@ -92,7 +92,7 @@ def read_images(
     def decode_one(task: tuple[SourceFile, ImageHeader]) -> np.ndarray:
         file, header = task
         with budget.reserve(file.size + BYTES_PER_PIXEL * _area(header.size)):
-            return decode_image(file.read(), grey, target)
+            return decode_image(file.content(), grey, target)
 
     tasks = [(files[i], header) for i, header in zip(intact, headers, strict=True)]
     decoded = _map_in_threads(decode_one, tasks, f"{source}: decoding")

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from PIL import Image
+
 IMAGE_SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
 }  # fmt: skip
@@ -26,6 +28,8 @@ class SourceFile:
         split: The split that the source states for the file; None if only the folders state it.
         label: The class that the source states for the file; None if only the folders or a label
             file state it.
+        open_image: Function that returns a new copy of the image, if it is an object and not a
+            file. Its result is used in place of the content.
     """
 
     name: str
@@ -34,6 +38,11 @@ class SourceFile:
     read: Callable[[], bytes]
     split: str | None = None
     label: str | None = None
+    open_image: Callable[[], Image.Image] | None = None
+
+    def content(self) -> bytes | Image.Image:
+        """Return the image, or the bytes of its file."""
+        return self.read() if self.open_image is None else self.open_image()
 
 
 @dataclass(frozen=True, kw_only=True)
