@@ -350,11 +350,8 @@ def _categories(values: object) -> tuple[tuple[str, ...], np.ndarray | None] | N
             codes = getattr(owner, "codes", None)
             numbers = None if codes is None else np.asarray(codes, dtype=np.int64)
             return tuple(str(category) for category in categories), numbers
-    kind = str(getattr(values, "dtype", ""))
-    if kind.startswith(("Categorical", "Enum")) and hasattr(values, "cat"):
-        column: Any = values
-        return tuple(str(category) for category in column.cat.get_categories()), None
-    return None
+    categories = getattr(getattr(values, "dtype", None), "categories", None)  # polars.Enum
+    return None if categories is None else (tuple(str(c) for c in categories), None)
 
 
 def _category_numbers(array: np.ndarray, categories: Sequence[str]) -> np.ndarray:

@@ -27,6 +27,7 @@ from latentarium.data.parts import Part, image_file, is_array, read_parts, to_nu
 from latentarium.data.read_options import ReadOptions
 from latentarium.data.readers.hugging_face import dataset_parts, is_hugging_face, read_datasets
 from latentarium.data.readers.listing import IMAGE_SUFFIXES
+from latentarium.data.readers.parquet import ArrowTable, is_arrow_table
 from latentarium.data.tables import Frame, is_frame, table_parts
 from latentarium.errors import UserError
 
@@ -76,6 +77,8 @@ def _parts_of(source: Any, options: ReadOptions) -> tuple[Parts, list[str]]:  # 
     """Return the parts of an object by split, and notes."""
     if is_frame(source):
         return table_parts(Frame(source), options, "the table"), []
+    if is_arrow_table(source):
+        return table_parts(ArrowTable(source), options, "the table"), []
     if isinstance(source, Mapping):
         return _parts_of_dict(source, options)
     if isinstance(source, list | tuple):
@@ -89,7 +92,7 @@ def _part(source: Any, options: ReadOptions) -> Part:  # noqa: ANN401
         return source
     if is_torch_source(source):
         return torch_part(source, options, type(source).__name__)
-    if is_hugging_face(source) or is_frame(source) or isinstance(source, Mapping):
+    if is_hugging_face(source) or _is_table(source) or isinstance(source, Mapping):
         parts, notes = _single_parts(source, options)
         if set(parts) != {"train"}:
             raise UserError(
@@ -237,12 +240,16 @@ def _is_flat_pair(value: Sequence[Any]) -> bool:
 
 def _is_collection(value: Any) -> bool:  # noqa: ANN401
     """Return whether a value contains several images: arrays of images, lists, data sets."""
-    if is_torch_source(value) or is_hugging_face(value) or is_frame(value):
+    if is_torch_source(value) or is_hugging_face(value) or _is_table(value):
         return True
     shape = tuple(value.shape) if is_array(value) else ()
     if len(shape) == 3:  # one colour image, or several grey ones
         return not {shape[0], shape[2]} & {1, 2, 3, 4}
     return len(shape) == 4 or _are_images(value)
+
+
+def _is_table(value: object) -> bool:
+    return is_frame(value) or is_arrow_table(value)
 
 
 def _are_images(value: Any) -> bool:  # noqa: ANN401

@@ -186,5 +186,8 @@ class HubTable:
         """Return the rows with one column; reading a row decodes all of its columns."""
         if name not in self._views:
             has_columns = hasattr(self._rows, "select_columns")
-            self._views[name] = self._rows.select_columns([name]) if has_columns else self._rows
+            view = self._rows.select_columns([name]) if has_columns else self._rows
+            if type(self._rows.features[name]).__name__.startswith("Array"):
+                view = view.with_format("numpy")  # lists would lose the type of the pixels
+            self._views[name] = view
         return self._views[name]

@@ -128,6 +128,34 @@ class ParquetTable:
             return kept[1][row - self._starts[group]].as_py()
 
 
+class ArrowTable:
+    """A table of pyarrow in memory.
+
+    Arguments:
+        table: The table.
+    """
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401
+        self._table = table
+        self.names: Sequence[str] = list(table.column_names)
+        self.classes: Mapping[str, tuple[str, ...]] = declared_classes(table.schema.metadata or {})
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    def column(self, name: str) -> list[Any]:
+        return self._table.column(name).to_pylist()
+
+    def value(self, name: str, row: int) -> Any:  # noqa: ANN401
+        return self._table.column(name)[row].as_py()
+
+
+def is_arrow_table(source: object) -> bool:
+    """Return whether an object is a table of pyarrow."""
+    kind = type(source)
+    return kind.__name__ == "Table" and kind.__module__.partition(".")[0] == "pyarrow"
+
+
 def declared_classes(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
     """Return the class names by column that the package `datasets` stores in a schema."""
     try:
