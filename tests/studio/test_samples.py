@@ -184,7 +184,8 @@ def test_copies_route_returns_numbers_of_images_on_the_map(client, registry):
     [(GAN, {"label": "1"}), (GAN, {"label": "1", "method": "gaussian"}), (CGAN, {"label": "9"}),
      (CGAN, {"label": "0:x"}), (CGAN, {"label": "0:-1,1:2"}), (CGAN, {"label": "0:nan"}),
      (VAE, {"method": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}),
-     (GAN, {"truncation": "nan"}), (GAN, {"seed": -1}), (GAN, {"seed": 2**70}), (GAN, {"method": "luck"})],
+     (GAN, {"truncation": "nan"}), (GAN, {"seed": -1}), (GAN, {"seed": 2**70}),
+     (GAN, {"method": "luck"})],
 )  # fmt: skip
 @pytest.mark.parametrize("what", ["pixels", "assessment", "grid.png"])
 def test_invalid_sample_requests_are_refused(client, model, wish, what):
