@@ -35,6 +35,7 @@ class RawData:
         classes: Names of the classes. If empty, the sorted distinct labels are the classes.
         notes: Short descriptions of what the reader changed or left out.
         skipped: Names of files that could not be read.
+        problems: Sentences on what the reader finds doubtful.
     """
 
     source: str
@@ -43,6 +44,18 @@ class RawData:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def all_problems(self) -> tuple[str, ...]:
+        """Return the problems, with one on the files that could not be read."""
+        if not self.skipped:
+            return self.problems
+        count = len(self.skipped)
+        shown = ", ".join([*self.skipped[:3], *(["..."] if count > 3 else [])])
+        broken = (
+            f"{count:,} {'file is' if count == 1 else 'files are'} broken and left out: {shown}."
+        )
+        return (*self.problems, broken)
 
 
 def fixed_permutation(n: int) -> np.ndarray:
@@ -84,7 +97,8 @@ def to_data(raw: RawData, storage: Storage | None = None) -> Data:
         image_shape=(channels, height, width),
         classes=labels.classes,
     )
-    return Data(card, train, validation, test, (*raw.notes, *labels.notes))
+    notes = (*raw.notes, *labels.notes)
+    return Data(card, train, validation, test, notes, raw.all_problems())
 
 
 def to_pixels(values: object, where: str) -> np.ndarray:

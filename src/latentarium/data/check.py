@@ -27,8 +27,9 @@ class DataProblem(NamedTuple):
     """A property of the data that impairs the training or distorts scores.
 
     Arguments:
-        code: A stable identifier: nearly-black, narrow-range, duplicates, leak, constant-images,
-            missing-class, single-image, small-class, unbalanced or many-classes.
+        code: A stable identifier: doubtful-source (from the reader), nearly-black, narrow-range,
+            duplicates, leak, constant-images, missing-class, single-image, small-class,
+            unbalanced or many-classes.
         message: A sentence that describes the problem.
     """
 
@@ -150,7 +151,8 @@ def check_data(
         notes=data.notes,
         problems=(),
     )
-    return dataclasses.replace(report, problems=tuple(_problems(report)))
+    doubtful = [DataProblem("doubtful-source", problem) for problem in data.problems]
+    return dataclasses.replace(report, problems=(*doubtful, *_problems(report)))
 
 
 def _problems(report: DataReport) -> Iterator[DataProblem]:

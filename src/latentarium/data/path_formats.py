@@ -14,6 +14,7 @@ from latentarium.data.binarized_mnist import STATIC_COUNTS, read_static_mnist, s
 from latentarium.data.dataset import Data
 from latentarium.data.parts import Part, read_parts
 from latentarium.data.read_options import ReadOptions, require_no_keys, require_no_labels
+from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.hugging_face import is_saved_dataset, read_saved_dataset
 from latentarium.data.readers.idx import (
@@ -30,7 +31,7 @@ from latentarium.data.readers.npy import read_npy
 from latentarium.data.readers.npz import read_npz
 from latentarium.data.readers.parquet import find_parquet_files, read_parquet
 from latentarium.data.readers.placement import place_images
-from latentarium.data.readers.shards import find_shards, list_shards
+from latentarium.data.readers.shards import find_nested_shards, find_shards, list_shards
 from latentarium.data.readers.zips import list_zip
 from latentarium.data.storage import Storage
 from latentarium.errors import UserError
@@ -55,28 +56,16 @@ def load_images(
     """
     options = options or ReadOptions()
     require_no_keys(options, path.name)
-    label_file = label_file_of(options.labels, path)
-    if label_file is not None or options.label_column:
-        require_no_labels(options, path.name)  # until `place_images` takes them
-    name = f"{path}{_version_of_labels(label_file, options.label_column)}"
-    key = cache.cache_key((*listing.images, *listing.label_files), name, options.size)
+    label_file, name = label_file_of(options.labels, path), printable(path.name)
+    key = cache.cache_key(listing, str(path), options.size, label_file, options.label_column)
     data = cache.load(key, storage)
     if data is None:
-        placed = place_images(listing, path.name)
-        raw = read_images(placed, path.name, options.size, storage)
+        placed = place_images(listing, name, labels=label_file, label_column=options.label_column)
+        raw = read_images(placed, name, options.size, storage)
         data = to_data(raw, storage)
         if not raw.skipped:  # a skipped file may be readable next time
             cache.save(key, data)
     return data
-
-
-def _version_of_labels(label_file: Path | None, label_column: str) -> str:
-    """Return a text that changes when the labels do; "" without a file or column."""
-    parts = [f"label_column={label_column}"] if label_column else []
-    if label_file is not None:
-        status = label_file.stat()
-        parts.append(f"{label_file.resolve()} {status.st_size} {status.st_mtime_ns}")
-    return "".join(f"\n{part}" for part in parts)
 
 
 def _load_shards(path: Path, options: ReadOptions) -> Data | None:
@@ -89,7 +78,7 @@ def _load_shards(path: Path, options: ReadOptions) -> Data | None:
             "only the shards in this folder.",
             code="mixed-formats",
         )
-    return load_images(list_shards(shards), path.resolve(), options)
+    return load_images(list_shards(shards, options.label_column), path.resolve(), options)
 
 
 def _load_zip(path: Path, options: ReadOptions) -> Data | None:
@@ -115,10 +104,13 @@ def _load_idx_folder(path: Path, options: ReadOptions) -> Data | None:
 
 
 def _load_folder(path: Path, options: ReadOptions) -> Data | None:
-    listing = list_folder(path) if path.is_dir() else Listing(images=())
-    if not listing.images:
+    if not path.is_dir():
         return None
-    return load_images(listing, path.resolve(), options)
+    listing = list_folder(path)
+    if not listing.images:
+        shards = find_nested_shards(path)
+        listing = list_shards(shards, options.label_column) if shards else listing
+    return load_images(listing, path.resolve(), options) if listing.images else None
 
 
 def _load_arrays(path: Path, options: ReadOptions) -> Data | None:

@@ -21,7 +21,9 @@ from latentarium.data.mnist import load_mnist
 from latentarium.data.path_formats import PATH_FORMATS
 from latentarium.data.python_sources import read_python_source
 from latentarium.data.read_options import ReadOptions, parse_keys, require_no_labels
+from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.hugging_face import read_hugging_face
+from latentarium.data.readers.placement import no_images
 from latentarium.data.resize import fit_data
 from latentarium.data.stacked_mnist import stacked_mnist
 from latentarium.data.toy import grid, ring, toy_data
@@ -167,12 +169,7 @@ def _load_path(text: str, options: ReadOptions) -> Data:
         if data is not None:
             return data
     if path.is_dir():
-        names = sorted(p.name for p in path.iterdir())[:4] or ["no files"]
-        raise UserError(
-            f"{path} has no data that load_data can read (it has {', '.join(names)}). "
-            f"{_accepted()}",
-            code="no-images",
-        )
+        raise no_images(list_folder(path), str(path))
     raise UserError(
         f"{path} has a format that load_data can't read. {_accepted()}", code="unknown-format"
     )

@@ -121,6 +121,7 @@ def read_images(
         classes=placed.classes,
         notes=(*_notes(sizes, target, grey, broken, files), *placed.notes),
         skipped=tuple(files[i].name for i in sorted(broken)),
+        problems=placed.problems,
     )
 
 
