@@ -431,6 +431,8 @@ class DataCard:
     """Channels, height, width."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their numbers; empty if there are no labels."""
+    value_range: tuple[float, float] | None = None
+    """The values that became 0 and 255, if the images had more than 8 bits per value."""
 
 
 registry.register_settings("family", "autoencoder", AutoencoderConfig)
@@ -528,7 +530,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON ha
     if origin in (types.UnionType, typing.Union):  # a component: its name, or its settings
         if isinstance(value, str) and str in arguments:
             return value
-        return _convert(arguments[-1], value, where)
+        if value is None and types.NoneType in arguments:
+            return None
+        return _convert([a for a in arguments if a is not types.NoneType][-1], value, where)
     if origin is tuple:
         _require(isinstance(value, list | tuple), f"{where} is {value!r}; it must be a list.")
         length = len(arguments)

@@ -24,14 +24,19 @@ from latentarium.data.readers.listing import SourceFile
 from latentarium.data.storage import Storage
 from latentarium.files import atomic_folder, cache_folder
 
-FORMAT = 1
+FORMAT = 2
 MIN_FREE_BYTES = 1 << 30
 """Disk space to leave free when an entry is saved."""
 
 
-def cache_key(files: Sequence[SourceFile], source: str, size: int) -> str:
+def cache_key(
+    files: Sequence[SourceFile],
+    source: str,
+    size: int,
+    value_range: tuple[float, float] | None = None,
+) -> str:
     """Return the name of an entry; it changes if a file is added, removed, renamed or changed."""
-    digest = hashlib.sha256(f"{FORMAT} {source} {size}\n".encode())
+    digest = hashlib.sha256(f"{FORMAT} {source} {size} {value_range}\n".encode())
     for file in files:
         digest.update(f"{file.name}\0{file.version}\n".encode())
     return digest.hexdigest()

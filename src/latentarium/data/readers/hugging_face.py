@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from latentarium.data.arrays import SPLIT_NAMES, RawData
-from latentarium.data.image_decoding import header_of, to_pixels
-from latentarium.data.readers.image_files import drop_equal_channels, fit_size
+from latentarium.data.readers.image_files import read_images
+from latentarium.data.readers.listing import SourceFile
+from latentarium.data.readers.placement import PlacedImages
 from latentarium.errors import UserError
 
 
@@ -15,8 +14,7 @@ def read_hugging_face(name: str, size: int = 0) -> RawData:
 
     Arguments:
         name: The name on the hub, such as "ylecun/mnist".
-        size: Height and width to fit all images to. 0 keeps the size of the images if all have the
-            same size, and otherwise fits them to 64 x 64.
+        size: Height and width to fit all images to; see `read_images`.
 
     Raises:
         UserError: The package is not installed, the data set can't be downloaded, or it has no
@@ -38,7 +36,7 @@ def read_hugging_face(name: str, size: int = 0) -> RawData:
             f"hf:{name} can't be loaded ({reason}): check the name and the network.",
             code="download-failed",
         ) from None
-    opened, labels, classes = {}, {}, ()
+    files, splits, labels, classes = [], [], [], ()
     for split_name, rows in loaded.items():
         split = SPLIT_NAMES.get(split_name.lower())
         if split is None:
@@ -51,27 +49,25 @@ def read_hugging_face(name: str, size: int = 0) -> RawData:
                 "data set of images.",
                 code="no-images",
             )
-        opened[split] = [row[image_columns[0]] for row in rows]
         label_columns = [column for column, kind in kinds.items() if kind == "ClassLabel"]
         if label_columns:
             classes = tuple(rows.features[label_columns[0]].names)
-            labels[split] = np.array([row[label_columns[0]] for row in rows], dtype=np.int64)
-    if "train" not in opened:
+        for number, row in enumerate(rows):
+            files.append(_row_file(f"row {number} of {split_name}", row[image_columns[0]]))
+            splits.append(split)
+            if label_columns:
+                labels.append(classes[row[label_columns[0]]])
+    if "train" not in splits:
         raise UserError(
             f"hf:{name} has no split named train (its splits are {', '.join(loaded)}): give a "
             "data set with a train split.",
             code="no-train-split",
         )
-    headers = [header_of(image) for images in opened.values() for image in images]
-    grey = all(header.grey for header in headers)
-    target = fit_size({header.size for header in headers}, size)
-    pixels = {
-        split: np.stack([to_pixels(image, grey, target) for image in images])
-        for split, images in opened.items()
-    }
-    return RawData(
-        source=f"hf:{name}",
-        images=dict(drop_equal_channels(pixels)),
-        labels=labels,
-        classes=classes,
+    placed = PlacedImages(
+        files=tuple(files), splits=tuple(splits), labels=tuple(labels), classes=classes
     )
+    return read_images(placed, f"hf:{name}", size)
+
+
+def _row_file(name: str, image: Any) -> SourceFile:  # noqa: ANN401  a PIL image
+    return SourceFile(name=name, version="", size=0, read=lambda: image)
