@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -11,6 +12,7 @@ from torch import Tensor
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.shapes import Images
 
+ImageArray = TypeVar("ImageArray", Tensor, np.ndarray)
 RESAMPLING = Image.Resampling.LANCZOS
 ENLARGED_SIDE = 112
 """`grid_png` enlarges images by a whole factor to at most this width in pixels."""
@@ -20,17 +22,16 @@ def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 
     """Arrange images row by row on white, as a uint8 picture (H, W) or (H, W, 3).
 
     Arguments:
-        images: Images in [-1, 1]; values outside are clamped. If there are one or three channels,
-            all are shown, otherwise only the first channel.
+        images: Images in [-1, 1]; values outside are clamped. Of more than three channels, the
+            first three are shown as red, green and blue; of two, the first.
         columns: Images per row; None makes the grid as square as possible.
         gap: Number of pixels between images.
         scale: Whole factor by which images are enlarged, without smoothing.
     """
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    visible = images if channels in (1, 3) else images[:, :1]
-    pixels = to_uint8(visible).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = to_uint8(visible_channels(images)).permute(0, 2, 3, 1).cpu().numpy()
     pixels = pixels.repeat(scale, 1).repeat(scale, 2)
     row_step, column_step = height * scale + gap, width * scale + gap
     size = (rows * row_step - gap, columns * column_step - gap, pixels.shape[3])
@@ -39,6 +40,11 @@ def grid(images: Images, columns: int | None = None, gap: int = 2, scale: int = 
         top, left = i // columns * row_step, i % columns * column_step
         sheet[top : top + height * scale, left : left + width * scale] = picture
     return sheet[:, :, 0] if sheet.shape[2] == 1 else sheet
+
+
+def visible_channels(images: ImageArray) -> ImageArray:
+    """Return the channels of images (N, C, H, W) that pictures show: the first one or three."""
+    return images[:, : 3 if images.shape[1] >= 3 else 1]
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
@@ -58,7 +64,7 @@ def thumbnails(images: Tensor, count: int, side: int) -> list[bytes]:
     """
     count = min(count, len(images))
     chosen = to_uint8(to_float(images[[i * len(images) // count for i in range(count)]]))
-    pictures = chosen[:, :3].permute(0, 2, 3, 1).squeeze(-1).numpy()
+    pictures = visible_channels(chosen).permute(0, 2, 3, 1).squeeze(-1).numpy()
     return [
         png_bytes(np.asarray(ImageOps.fit(Image.fromarray(picture), (side, side), RESAMPLING)))
         for picture in pictures

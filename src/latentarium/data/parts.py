@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,20 +163,8 @@ def _number(array: LabelArray, classes: tuple[str, ...]) -> LabelArray | None:
 # ---------------------------------------------------------------------------------- files
 
 
-@dataclass(frozen=True)
-class _Opener:
-    """Returns copies of an image; the same object may be read by several threads."""
-
-    get: Callable[[], Any]
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self) -> Image.Image:
-        with self.lock:
-            value = self.get()
-            return value.copy() if isinstance(value, Image.Image) else array_image(value)
-
-
-_LOCK = threading.Lock()
+_READING = threading.Lock()
+"""Data sets in Python are read by one thread at a time."""
 
 
 def image_file(value: object, name: str, folder: Path | None = None) -> SourceFile:
@@ -214,8 +202,13 @@ def lazy_image(get: Callable[[], Any], name: str, size: int = 0) -> SourceFile:
 
     `get` is called by one thread at a time.
     """
-    opener = _Opener(get, _LOCK)
-    return SourceFile(name=name, version="", size=size, read=lambda: b"", open_image=opener)
+
+    def open_image() -> Image.Image:
+        with _READING:
+            value = get()
+        return value if isinstance(value, Image.Image) else array_image(value)
+
+    return SourceFile(name=name, version="", size=size, read=lambda: b"", open_image=open_image)
 
 
 def lazy_content(get: Callable[[], Any], name: str, folder: Path | None = None) -> SourceFile:

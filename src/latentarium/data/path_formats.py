@@ -57,12 +57,14 @@ def load_images(
     options = options or ReadOptions()
     require_no_keys(options, path.name)
     label_file, name = label_file_of(options.labels, path), printable(path.name)
-    key = cache.cache_key(listing, str(path), options.size, label_file, options.label_column)
+    key = cache.cache_key(
+        listing, str(path), options.size, label_file, options.label_column, options.value_range
+    )
     data = cache.load(key, storage)
     if data is None:
         placed = place_images(listing, name, labels=label_file, label_column=options.label_column)
         raw = read_images(placed, name, options.size, storage)
-        data = to_data(raw, storage)
+        data = to_data(raw, storage, options.value_range)
         if not raw.skipped:  # a skipped file may be readable next time
             cache.save(key, data)
     return data
@@ -93,14 +95,14 @@ def _load_static_mnist(path: Path, options: ReadOptions) -> Data | None:
     if path not in parts and not (path.is_dir() and any(part.is_file() for part in parts)):
         return None
     require_no_labels(options, str(path))
-    return to_data(read_static_mnist(folder))
+    return to_data(read_static_mnist(folder), value_range=options.value_range)
 
 
 def _load_idx_folder(path: Path, options: ReadOptions) -> Data | None:
     if not path.is_dir() or not is_idx_folder(path):
         return None
     require_no_labels(options, str(path))
-    return to_data(read_idx_folder(path))
+    return to_data(read_idx_folder(path), value_range=options.value_range)
 
 
 def _load_folder(path: Path, options: ReadOptions) -> Data | None:
@@ -117,16 +119,24 @@ def _load_arrays(path: Path, options: ReadOptions) -> Data | None:
     if path.is_dir() or path.suffix.lower() not in (".npy", ".npz"):
         return None
     read = read_npz if path.suffix.lower() == ".npz" else read_npy
-    return to_data(read(path, options))
+    return to_data(read(path, options), value_range=options.value_range)
 
 
 def _load_tables(path: Path, options: ReadOptions) -> Data | None:
     files = find_parquet_files(path)
-    return to_data(read_parquet(files, path, options)) if files else None
+    return (
+        to_data(read_parquet(files, path, options), value_range=options.value_range)
+        if files
+        else None
+    )
 
 
 def _load_saved_dataset(path: Path, options: ReadOptions) -> Data | None:
-    return to_data(read_saved_dataset(path, options)) if is_saved_dataset(path) else None
+    return (
+        to_data(read_saved_dataset(path, options), value_range=options.value_range)
+        if is_saved_dataset(path)
+        else None
+    )
 
 
 def _load_idx_file(path: Path, options: ReadOptions) -> Data | None:
@@ -136,7 +146,9 @@ def _load_idx_file(path: Path, options: ReadOptions) -> Data | None:
     label_file = find_label_file(path) if options.labels is None else None
     labels = None if label_file is None else read_idx(label_file)
     part = Part(images=read_idx(path), labels=labels)
-    return to_data(read_parts({"train": part}, path.name, options))
+    return to_data(
+        read_parts({"train": part}, path.name, options), value_range=options.value_range
+    )
 
 
 class PathFormat(NamedTuple):

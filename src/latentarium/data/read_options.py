@@ -39,6 +39,8 @@ class ReadOptions:
             images if all have the same size.
         keys: The name of an array or a column by what it contains: "images" or "labels", in a
             source with splits with the split, such as "test_images".
+        value_range: The values that become 0 and 255, if images have more than 8 bits per value;
+            None for those of the training images.
 
     Raises:
         UserError: `size` is out of range (code `invalid-size`), `labels` is an empty text
@@ -50,6 +52,7 @@ class ReadOptions:
     label_column: str = ""
     size: int = 0
     keys: Mapping[str, str] = field(default_factory=dict)
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int | np.integer) or isinstance(self.size, bool):

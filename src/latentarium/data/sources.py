@@ -38,6 +38,7 @@ def load_data(
     size: int = 0,
     label_column: str = "",
     keys: Mapping[str, str] | str = "",
+    value_range: tuple[float, float] | None = None,
 ) -> Data:
     """Load images and, if there are any, their labels, in three splits.
 
@@ -81,6 +82,9 @@ def load_data(
             default, the column that is named like labels.
         keys: The names of arrays or columns, if load_data doesn't know them: a dict such as
             `{"images": "data", "labels": "t"}`, or "images=data,labels=t".
+        value_range: The values that become 0 and 255, if the images have more than 8 bits per
+            value, such as `run.data.value_range`; None for the smallest and largest value of the
+            training images.
 
     Returns:
         A data set whose splits have uint8 images (N, C, H, W) and int64 class numbers (N,), and
@@ -95,22 +99,33 @@ def load_data(
             images (`label-count`, `unexpected-labels`).
     """
     options = ReadOptions(
-        labels=labels, size=size, label_column=label_column, keys=parse_keys(keys)
+        labels=labels,
+        size=size,
+        label_column=label_column,
+        keys=parse_keys(keys),
+        value_range=value_range,
     )
     if isinstance(source, Data):
         require_no_labels(options, "Data")
         return fit_data(source, size)
     if isinstance(source, str | os.PathLike):
         return fit_data(_load_named(os.fspath(source), options), size)
-    return fit_data(to_data(read_python_source(source, options)), size)
+    raw = read_python_source(source, options)
+    return fit_data(to_data(raw, value_range=value_range), size)
 
 
-def load_training_data(settings: TrainConfig, source: str | None = None) -> Data:
+def load_training_data(
+    settings: TrainConfig,
+    source: str | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Data:
     """Load the data of a training as its settings say.
 
     Arguments:
         settings: The settings of the training.
         source: Another source that is read in the same way; None for that of the settings.
+        value_range: The range of a run, to scale images of more than 8 bits like its training
+            images.
 
     Raises:
         UserError: As for `load_data`.
@@ -121,6 +136,7 @@ def load_training_data(settings: TrainConfig, source: str | None = None) -> Data
         size=settings.image_size,
         label_column=settings.label_column,
         keys=settings.keys,
+        value_range=value_range,
     )
 
 
@@ -150,7 +166,8 @@ def _load_named(text: str, options: ReadOptions) -> Data:
         return NAMED_SOURCES[text]()
     for prefix, read in PREFIXED_SOURCES.items():
         if text.startswith(prefix):
-            return to_data(read(text.removeprefix(prefix), options))
+            raw = read(text.removeprefix(prefix), options)
+            return to_data(raw, value_range=options.value_range)
     return _load_path(text, options)
 
 

@@ -183,7 +183,7 @@ class Run:
             UserError: The training data has changed since the training (code "other-data"), or
                 the other data has another shape or other classes (code "data-mismatch").
         """
-        data = load_training_data(self.config.train, source)
+        data = load_training_data(self.config.train, source, self.data.value_range)
         if source is None:
             self.require_data(data.card)
         require_same_kind(self.folder, self.data, data.card)

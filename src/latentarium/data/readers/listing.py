@@ -39,8 +39,8 @@ class SourceFile:
         label: The class that the source states for the file; None if only the folders or a label
             file state it.
         reference: Path by which label files refer to the file, if that is not its name.
-        open_image: Function that returns a new copy of the image, if it is an object and not a
-            file. Its result is used in place of the content.
+        open_image: Function that returns the image, if it is an object and not a file. Its result
+            is used in place of the content.
     """
 
     name: str
