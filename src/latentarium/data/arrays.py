@@ -81,8 +81,8 @@ def to_data(
     labels, classes = to_labels(raw, counts)
     pixels = to_pixels(native, rows, value_range, storage)
     splits = {}
-    for name, (part, index) in rows.items():
-        numbers = torch.from_numpy(labels[part][index]) if labels else None
+    for name, (part, positions) in rows.items():
+        numbers = torch.from_numpy(labels[part][positions]) if labels else None
         splits[name] = Split(torch.from_numpy(pixels.images[name]), numbers)
     train, validation, test = (splits[name] for name in ("train", "validation", "test"))
     channels, height, width = train.images.shape[1:]
