@@ -259,8 +259,8 @@ def test_damaged_files_are_decoded_or_broken(kind, changes, length):
         header = read_header(content)
         if header.size[0] * header.size[1] < 10**6:
             assert decode_image(content, grey=False, size=(8, 8)).shape == (3, 8, 8)
-    except BrokenImageError as error:
-        assert str(error)
+    except BrokenImageError:
+        pass  # the only exception
 
 
 def test_warnings_stay_ignored_until_the_last_thread_has_decoded():
@@ -269,7 +269,7 @@ def test_warnings_stay_ignored_until_the_last_thread_has_decoded():
             content = image_bytes(flat_image())
             list(pool.map(lambda _: decode_image(content, grey=True), range(50)))
         warnings.warn("ignored", stacklevel=1)
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="shown"):
         warnings.warn("shown again", stacklevel=1)
 
 

@@ -30,7 +30,7 @@ TURNED = (0x112, SHORT, 1, b"\6\0\0\0")
 
 @pytest.mark.parametrize(
     "odd",
-    [(0x128, FLOAT, 1, b"\0\0\x80?"), (0x10F, 99, 7, b"abcd"), 
+    [(0x128, FLOAT, 1, b"\0\0\x80?"), (0x10F, 99, 7, b"abcd"),
      (0x8769, LONG, 1, b"\xff\xff\xff\x7f"),
      (0x8825, ASCII, 1 << 30, b"\xff\xff\xff\xff"), (0x11A, 5, 1, b"\xff\xff\xff\xff")],
 )  # fmt: skip

@@ -144,7 +144,7 @@ def test_a_stored_range_scales_later_images_like_the_training_images(dtype):
 )  # fmt: skip
 def test_scaling_is_the_nearest_pixel_and_monotonic(values, low, extent):
     array = np.array(values)
-    pixels = scale(array, (low, low + extent))
+    pixels = scale(array, (float(low), float(low + extent)))
     clipped = array.clip(low, low + extent)
     if extent:
         exact = (clipped - low) / extent * 255

@@ -110,7 +110,7 @@ def test_data_is_returned_unchanged():
         (IMAGES.astype(np.float32), None, "out-of-range"),
         (IMAGES / 127.5 - 1, None, "out-of-range"),
         (np.full((12, 8, 8), np.nan), None, "not-finite"),
-        (IMAGES.astype(complex), None, "wrong-type"),
+        (IMAGES.astype(np.complex64), None, "wrong-type"),
         (IMAGES.reshape(40, -1), None, "wrong-shape"),
         (IMAGES[:, :7], None, "image-too-small"),
         (IMAGES[:0], None, "no-images"),

@@ -96,8 +96,8 @@ def to_data(
     rows = _divide({name: counts[name] for name in parts}, raw.source)
     pixels = to_pixels(native, rows, value_range, storage)
     splits = {}
-    for name, (part, index) in rows.items():
-        numbers = torch.from_numpy(labels.numbers[part][index]) if labels.numbers else None
+    for name, (part, positions) in rows.items():
+        numbers = torch.from_numpy(labels.numbers[part][positions]) if labels.numbers else None
         splits[name] = Split(torch.from_numpy(pixels.images[name]), numbers)
     train, validation, test = (splits[name] for name in ("train", "validation", "test"))
     channels, height, width = train.images.shape[1:]

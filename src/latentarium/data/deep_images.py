@@ -146,7 +146,7 @@ def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _grey(image: Image.Image) -> np.ndarray:
     """Return the values (H, W, 1) of a grey image."""
     dtype = deep_type(image)
-    if any(tile.codec_name == "libtiff" for tile in getattr(image, "tile", [])):
+    if any(tile.codec_name == "libtiff" for tile in _tiles(image)):
         # it has already brought the bytes into this machine's order, unlike what Pillow assumes
         _set_raw_mode(image, NATIVE_RAW_MODES)
     image.load()
@@ -173,7 +173,7 @@ def _sixteen_bit_colour(
     kind, order = raw_mode
     if _tag(image, PLANAR) == SEPARATE:
         raise ValueError("16-bit colours in separate planes")
-    if image.format == "PPM" and image.tile[0][0] != "ppm":
+    if image.format == "PPM" and _tiles(image)[0].codec_name != "ppm":
         raise ValueError("more than 8 bits per value as text")
     if kind == "LA":  # Pillow has no raw mode for the lower bytes: read all four as they are
         four = _load_as(image, "RGBA").astype(np.uint16)
@@ -200,9 +200,9 @@ def _sixteen_bit_colour(
 def _load_as(image: Image.Image, raw_mode: str) -> np.ndarray:
     """Decode an image with another raw mode of the same number of bytes per pixel."""
     if image.format == "PPM":
-        image.tile = [image.tile[0]._replace(codec_name="raw", args=raw_mode)]
+        _set_tiles(image, [_tiles(image)[0]._replace(codec_name="raw", args=raw_mode)])
     else:
-        _set_raw_mode(image, {_raw_name(tile): raw_mode for tile in image.tile})
+        _set_raw_mode(image, {_raw_name(tile): raw_mode for tile in _tiles(image)})
     image.load()
     return np.asarray(image)
 
@@ -210,11 +210,23 @@ def _load_as(image: Image.Image, raw_mode: str) -> np.ndarray:
 def _set_raw_mode(image: Image.Image, names: Mapping[str, str]) -> None:
     """Replace the raw modes of an opened image by name."""
     tiles = []
-    for tile in image.tile:
+    for tile in _tiles(image):
         name = names.get(_raw_name(tile), _raw_name(tile))
         args = (name, *tile.args[1:]) if isinstance(tile.args, tuple) else name
         tiles.append(tile._replace(args=args))
-    image.tile = tiles
+    _set_tiles(image, tiles)
+
+
+def _tiles(image: Image.Image) -> list[Any]:
+    """Return what Pillow will decode: codec, position and raw mode of each part of the file.
+
+    It is empty if the image is loaded, or was made in memory.
+    """
+    return list(getattr(image, "tile", []))
+
+
+def _set_tiles(image: Image.Image, tiles: list[Any]) -> None:
+    image.tile = tiles  # pyright: ignore[reportAttributeAccessIssue]  of an image file
 
 
 def _raw_name(tile: Any) -> str:  # noqa: ANN401  Pillow's type is private
@@ -238,7 +250,7 @@ def _divide(products: np.ndarray) -> np.ndarray:
 
 def _raw_mode(image: Image.Image) -> _RawMode | None:
     """Return the raw mode if Pillow would reduce 16 bits to 8; None otherwise."""
-    tiles = getattr(image, "tile", None)
+    tiles = _tiles(image)
     if not tiles:
         return None
     if tiles[0].codec_name in ("ppm", "ppm_plain") and image.mode == "RGB":

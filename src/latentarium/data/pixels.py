@@ -26,11 +26,11 @@ class Rows(NamedTuple):
 
     Arguments:
         part: The part of the source that contains them, such as "train".
-        index: Their positions in this part, in ascending order.
+        positions: Their positions in this part, in ascending order.
     """
 
     part: str
-    index: np.ndarray
+    positions: np.ndarray
 
 
 class Pixels(NamedTuple):
@@ -106,8 +106,8 @@ class _Converter:
         """Return the pixels of a split."""
         array, kind = self._images.parts[rows.part], self._kinds[rows.part]
         if array.dtype == np.uint8 and not self._alpha:
-            if len(rows.index) < len(array):
-                return self._storage.take(array, rows.index)
+            if len(rows.positions) < len(array):
+                return self._storage.take(array, rows.positions)
             return np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"])
         deep = self._images.deep.get(rows.part)
 
@@ -122,7 +122,7 @@ class _Converter:
             return (pixels * opacity + 255 * (1 - opacity)).round().astype(np.uint8)
 
         shape = (array.shape[1] - self._alpha, *array.shape[2:])
-        return self._storage.convert(array, rows.index, convert, shape)
+        return self._storage.convert(array, rows.positions, convert, shape)
 
     def measure(self, splits: Mapping[str, Rows]) -> ValueRange:
         """Return the range of the training images, or of all images if none of them is deep."""
@@ -183,9 +183,9 @@ class _Converter:
 
     def _deep_blocks(self, splits: Iterable[Rows]) -> Iterator[np.ndarray]:
         """Yield the deep images block by block, without transparency."""
-        for part, index in splits:
+        for part, positions in splits:
             array, deep = self._images.parts[part], self._images.deep.get(part)
-            chosen = index if deep is None else index[deep[index]]
+            chosen = positions if deep is None else positions[deep[positions]]
             for rows in self._storage.blocks(array, len(chosen)):
                 yield array[chosen[rows]][:, : array.shape[1] - self._alpha]
 

@@ -47,8 +47,8 @@ def find_kinds(
 ) -> dict[str, Kind]:
     """Return the kind of the values of each part.
 
-    Whole numbers other than uint8 are bytes if all of them are from 0 to 255, and numbers from 0 to
-    1 if they are only zeros and ones. If a range is given, they are deep, since a later part of
+    Whole numbers other than uint8 are bytes if all of them are from 0 to 255, and numbers from 0
+    to 1 if they are only zeros and ones. If a range is given, they are deep, since a later part of
     deep data may have only small values.
 
     Arguments:
@@ -129,11 +129,11 @@ def has_alpha(images: NativeImages, kinds: Mapping[str, Kind], storage: Storage)
             return False
         for rows in storage.blocks(array, len(array)):
             for is_alpha, block in ((True, array[rows, -1:]), (False, array[rows, :-1])):
-                extreme[is_alpha] += np.count_nonzero((block == 0) | (block == opaque))
+                extreme[is_alpha] += int(((block == 0) | (block == opaque)).sum())
             visible += np.count_nonzero(array[rows, -1:])
             total += array[rows, -1:].size
             colour_total += array[rows, :-1].size
-    return visible > 0 and extreme[True] > total / 2 and extreme[False] < colour_total
+    return bool(visible and extreme[True] > total / 2 and extreme[False] < colour_total)
 
 
 def _float_kind(limits: tuple[float, float], value_range: ValueRange | None, name: str) -> Kind:
