@@ -97,12 +97,15 @@ def read_manifest(path: Path) -> Manifest:
 def require_same_config(folder: Path, stored: Config, given: Config) -> None:
     """Check that the given settings are equal to those of the run in a folder.
 
+    The name of the preset may differ, since it does not affect the training and presets are
+    renamed.
+
     Raises:
         UserError: A setting differs (code "other-run").
     """
     old, new = flat(to_dict(stored)), flat(to_dict(given))
     for key in sorted(old.keys() | new.keys()):
-        if key not in LOCATION_SETTINGS and old.get(key) != new.get(key):
+        if key not in (*LOCATION_SETTINGS, "name") and old.get(key) != new.get(key):
             raise UserError(
                 f"{folder} contains another run: its {key} is {old.get(key)!r}, not "
                 f"{new.get(key)!r}. Give the same settings to resume it, or train into another "
