@@ -56,14 +56,13 @@ def test_an_old_run_resumes_bit_for_bit(preset, tmp_path):
 
 
 def test_a_run_of_the_former_preset_gan_images_resumes_as_cgan_images(tmp_path):
-    """The name of a preset may change; its settings decide whether the runs are the same."""
     config, data = shrink(presets.cgan_images(), "cgan_images"), tiny_data()
     whole = train(config, tmp_path / "whole", data)
     train_until(17, replace(config, name="gan_images"), tmp_path / "old", data)
     resumed = train(config, tmp_path / "old", data)
     for name, tensor in whole.load().state_dict().items():
         assert torch.equal(tensor, resumed.load().state_dict()[name]), name
-    assert Run(tmp_path / "old").config.name == "gan_images"
+    assert Run(tmp_path / "old").config.name == "cgan_images"
     with raises_code("other-run"):
         train(shrink(presets.gan_images(), "gan_images"), tmp_path / "old", data)
 

@@ -13,6 +13,7 @@ from latentarium.config import Config, DataCard, component_files, flat, from_dic
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, sha256, to_json, write_atomic
 from latentarium.machine import versions
+from latentarium.run.compat import upgrade_config
 
 FORMAT = 1
 LOCATION_SETTINGS = ("train.device", "train.data")
@@ -84,7 +85,7 @@ def read_manifest(path: Path) -> Manifest:
     imports = content.get("imports")
     imports = tuple(map(str, imports)) if isinstance(imports, list) else ()
     with naming_imports(imports):
-        config = from_dict(Config, content.get("config"), f"{path}: config")
+        config = from_dict(Config, upgrade_config(content.get("config")), f"{path}: config")
     return Manifest(
         id=str(content.get("id") or _hash(content)),
         config=config,
@@ -97,15 +98,12 @@ def read_manifest(path: Path) -> Manifest:
 def require_same_config(folder: Path, stored: Config, given: Config) -> None:
     """Check that the given settings are equal to those of the run in a folder.
 
-    The name of the preset may differ, since it does not affect the training and presets are
-    renamed.
-
     Raises:
         UserError: A setting differs (code "other-run").
     """
     old, new = flat(to_dict(stored)), flat(to_dict(given))
     for key in sorted(old.keys() | new.keys()):
-        if key not in (*LOCATION_SETTINGS, "name") and old.get(key) != new.get(key):
+        if key not in LOCATION_SETTINGS and old.get(key) != new.get(key):
             raise UserError(
                 f"{folder} contains another run: its {key} is {old.get(key)!r}, not "
                 f"{new.get(key)!r}. Give the same settings to resume it, or train into another "
