@@ -60,6 +60,9 @@ class NetConfig(TrunkConfig):
     """mlp: number of hidden layers; conv: number of convolutions in each stage."""
     hidden: int = 0
     """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
+    upsampling: Literal["transposed", "bilinear"] = "transposed"
+    """conv: how decoders double the size: by transposed convolutions, or by bilinear interpolation
+    followed by convolutions, which takes longer but leaves no checkerboard (Odena et al., 2016)."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: float = 0.0
@@ -73,6 +76,11 @@ class NetConfig(TrunkConfig):
             self.fourier == 0 or self.kind == "mlp",
             f"fourier is {self.fourier} and kind is 'conv': only kind 'mlp' has Fourier features. "
             "Set kind to 'mlp', or fourier to 0.",
+        )
+        _require(
+            self.upsampling == "transposed" or self.kind == "conv",
+            f"upsampling is '{self.upsampling}' and kind is 'mlp': only kind 'conv' has "
+            "upsampling. Set kind to 'conv', or upsampling to 'transposed'.",
         )
 
 
