@@ -1,11 +1,13 @@
 """Commands that show samples, the studio, and the contents of a data source."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from latentarium import presets
 from latentarium.cli.output import print_result
 from latentarium.errors import UserError
 
@@ -114,6 +116,7 @@ def data_check(
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.
     """
+    from latentarium.cli.suggestions import train_command
     from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
     from latentarium.data.upload_limits import require_within_limits
@@ -128,4 +131,12 @@ def data_check(
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
             write_atomic(pictures / f"{number}.png", content)
-    print_result(json.dumps(report.to_dict()) if as_json else "\n".join(report.lines()))
+    suggestions = presets.suggest(data)
+    if as_json:
+        content = [dataclasses.asdict(suggestion) for suggestion in suggestions]
+        print_result(json.dumps(report.to_dict() | {"presets": content}))
+        return
+    lines = report.lines()
+    lines.append(f"presets      {', '.join(suggestion.preset for suggestion in suggestions)}")
+    lines.append(f"train        {train_command(suggestions[0], ['--data', source])}")
+    print_result("\n".join(lines))
