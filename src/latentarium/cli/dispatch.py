@@ -16,7 +16,6 @@ from latentarium import __version__
 from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
 from latentarium.cli.output import (
     PROG,
-    fail,
     fail_with,
     format_warning,
     is_main_process,
@@ -48,10 +47,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:  # an unreadable folder, a failing disk
         if error.filename is None:
             raise
-        fail(
-            f"{error.filename} can't be used: {error.strerror}. Fix the problem, or give another "
-            "path.",
-            "file-error",
+        fail_with(
+            UserError(
+                f"{error.filename} can't be used: {error.strerror}. Fix the problem, or give "
+                "another path.",
+                code="file-error",
+            )
         )
     except KeyboardInterrupt as error:
         if is_main_process():

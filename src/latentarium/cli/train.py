@@ -11,7 +11,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latentarium import presets
-from latentarium.cli.output import PROG, fail_with, is_main_process, print_result
+from latentarium.cli.output import PROG, command, fail_with, is_main_process, print_result
 from latentarium.config import (
     AdversarialLossConfig,
     Config,
@@ -114,7 +114,7 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
     ended = end_early(run)
     print_result(
         f"{run}: the weights are those of step {ended.weights_step()}. To continue the training: "
-        f"{PROG} resume {run}"
+        f"{command('resume', run)}"
     )
 
 
@@ -130,7 +130,7 @@ def _train(config: Config, folder: Path) -> None:
         run = run_training(config, folder, reporter=ConsoleReporter(progress, str(folder)))
     steps = config.train.steps
     print_result(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
-    print_result(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
+    print_result(f"or: {command('sample', run.folder, '-n', 64, '--out', 'grid.png')}")
 
 
 def _summary(preset: object) -> str:
