@@ -3,20 +3,17 @@
 import json
 import math
 import os
-import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from latentarium.errors import UserError
 from latentarium.progress import JSON_VARIABLE
+from latentarium.terminal import printable
 
 PROG = "latentarium"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters but tabs and line breaks. In the name of a file they could move the cursor or
-change the terminal's title."""
 
 
 def print_result(text: str) -> None:
@@ -52,11 +49,6 @@ def print_error(error: UserError, *, as_json: bool = False) -> None:
         print_note(f"{PROG}: {error}")
 
 
-def printable(text: str) -> str:
-    """Return the text with escapes such as \\x1b in place of control characters."""
-    return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
-
-
 def command(*words: object) -> str:
     """Return a command line of latentarium, with its words quoted for the shell.
 
@@ -71,18 +63,12 @@ def command(*words: object) -> str:
 
 def format_warning(message: Warning | str, *_: object, **__: object) -> str:
     """Format a warning as one line, without the source line that caused it."""
-    return f"{PROG}: {message}\n"
+    return f"{PROG}: {printable(str(message))}\n"
 
 
 def is_main_process() -> bool:
     """Return whether this process prints: `torchrun` starts several, and only the first prints."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def fail_with(error: UserError) -> NoReturn:
-    """Print a user error and exit with code 2."""
-    print_error(error)
-    sys.exit(2)
 
 
 def _as_word(word: object) -> str:
