@@ -24,7 +24,7 @@ from latentarium.data.readers.listing import Listing
 from latentarium.data.storage import Storage
 from latentarium.files import atomic_folder, cache_folder
 
-FORMAT = 2
+FORMAT = 3
 MIN_FREE_BYTES = 1 << 30
 """Disk space to leave free when an entry is saved."""
 

@@ -13,10 +13,10 @@ from latentarium.data.readers.listing import (
     TABLE_NAMES,
     Listing,
     SourceFile,
-    require_regular,
 )
 from latentarium.data.readers.tables import TableError, parse_table
 from latentarium.errors import UserError
+from latentarium.files import require_regular
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,13 @@
 """What a folder or an archive contains, listed before any image is decoded."""
 
 import re
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+
+from PIL import Image
 
 from latentarium.data.readers.left_out import LeftOut
-from latentarium.errors import UserError
 
 IMAGE_SUFFIXES = {
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".bmp", ".dib", ".gif",
@@ -39,6 +39,8 @@ class SourceFile:
         label: The class that the source states for the file; None if only the folders or a label
             file state it.
         reference: Path by which label files refer to the file, if that is not its name.
+        open_image: Function that returns the image, if it is an object and not a file. Its result
+            is used in place of the content.
     """
 
     name: str
@@ -48,6 +50,11 @@ class SourceFile:
     split: str | None = None
     label: str | None = None
     reference: str = ""
+    open_image: Callable[[], Image.Image] | None = None
+
+    def content(self) -> bytes | Image.Image:
+        """Return the image, or the bytes of its file."""
+        return self.read() if self.open_image is None else self.open_image()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,28 +119,3 @@ def type_of(name: str) -> str:
     if len(suffix) > MAX_SUFFIX_LENGTH or not suffix.isalnum():
         return "files of other types"
     return f".{suffix.lower()} files"
-
-
-def require_regular(path: Path) -> None:
-    """Check that a path is a file or a folder: reading a device or a pipe may never end.
-
-    Raises:
-        UserError: The path is a device, a pipe or a socket (code `not-a-file`).
-        OSError: There is nothing at the path, or it is not accessible.
-    """
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise UserError(
-            f"{path} is {special_kind(mode)}, which can't be read as images: give a file or a "
-            "folder.",
-            code="not-a-file",
-        )
-
-
-def special_kind(mode: int) -> str:
-    """Return what a file that is neither regular nor a folder is, with an article."""
-    if stat.S_ISFIFO(mode):
-        return "a pipe"
-    if stat.S_ISSOCK(mode):
-        return "a socket"
-    return "a device"
