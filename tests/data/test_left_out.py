@@ -13,8 +13,8 @@ from latentarium.data.check import check_data
 from latentarium.data.readers import folders
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.left_out import LeftOut
-from latentarium.data.readers.listing import require_regular
 from latentarium.data.sources import load_data
+from latentarium.files import require_regular
 from support.data_files import (
     image_bytes,
     noise_files,
