@@ -14,7 +14,7 @@ ORDER = [
     "registry",
     "shapes",
     "config",
-    "memory files rng tables machine cached",
+    "memory files rng tables terminal machine cached",
     "progress",
     "stats",
     "distributions nn",

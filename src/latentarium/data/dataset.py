@@ -66,6 +66,7 @@ class Data:
         card: Name, fingerprint, image shape and class names.
         train, validation, test: The splits.
         notes: Short descriptions of what the reader changed or left out.
+        problems: Sentences on what the reader finds doubtful.
 
     Raises:
         UserError: The splits don't match the card.
@@ -76,6 +77,7 @@ class Data:
     validation: Split
     test: Split
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, split in self.splits().items():

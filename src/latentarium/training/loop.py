@@ -13,7 +13,7 @@ from latentarium.arguments import describe
 from latentarium.config import Config, TrainConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.game import Player
@@ -170,8 +170,9 @@ def with_data(config: Config, data: object) -> tuple[Config, Data]:
         data = None
     if isinstance(data, Data):
         return config, data
-    source = config.train.data if data is None else data
-    return config, load_data(source, size=config.train.image_size)
+    if data is None:
+        return config, load_training_data(config.train)
+    return config, load_data(data, size=config.train.image_size)
 
 
 def finish(folder: str | Path) -> Run:
