@@ -164,11 +164,11 @@ class _Converter:
             checked: The images to count that have values outside the range.
         """
         array = next(iter(self._images.parts.values()))
-        names = {"f": "floats", "i": "whole numbers", "u": "whole numbers"}
-        name = "16-bit values" if array.dtype == np.uint16 else names[array.dtype.kind]
+        dtype = array.dtype
+        name = "floats" if dtype.kind == "f" else f"{8 * dtype.itemsize}-bit values"
         low, high = (f"{value:,.7g}" if value % 1 else f"{value:,.0f}" for value in value_range)
         owner = "the training images" if measured else "the run's training images"
-        text = f"{name} scaled from {low} to {high}, the range of {owner}, to 0 to 255"
+        text = f"{name} from {low} to {high} (the range of {owner}) scaled to 0 to 255"
         outside = sum(
             int(((block < value_range[0]) | (block > value_range[1])).any((1, 2, 3)).sum())
             for block in self._deep_blocks(checked)
