@@ -115,7 +115,7 @@ def test_data_is_returned_unchanged():
         (IMAGES[:, :7], None, "image-too-small"),
         (IMAGES[:0], None, "no-images"),
         (IMAGES[:9], None, "too-few-images"),
-        ([IMAGES[0], IMAGES[1, :8]], None, "ragged-array"),
+        ([IMAGES[0], IMAGES[1, 0]], None, "ragged-array"),
         (IMAGES.astype(object), None, "object-array"),
         (IMAGES, LABELS[:39], "label-count"),
         (IMAGES, LABELS / 2, "wrong-type"),

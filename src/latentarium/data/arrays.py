@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from latentarium.config import DataCard
-from latentarium.data.dataset import Data, Split, check_labels, fingerprint
+from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.image_arrays import MIN_SIDE as MIN_SIDE
-from latentarium.data.image_arrays import to_array, to_images
+from latentarium.data.image_arrays import to_images
+from latentarium.data.label_arrays import to_labels
 from latentarium.data.pixels import Rows, to_pixels
 from latentarium.data.storage import Storage
 from latentarium.data.value_kinds import NativeImages, ValueRange
@@ -37,6 +38,7 @@ class RawData:
         classes: Names of the classes. If empty, the sorted distinct labels are the classes.
         notes: Short descriptions of what the reader changed or left out.
         skipped: Names of files that could not be read.
+        problems: Sentences on what the reader finds doubtful.
         deep: For image files, which images of each split have more than 8 bits per value; empty if
             none has, or if the images are arrays, whose type and values decide.
     """
@@ -48,6 +50,18 @@ class RawData:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     deep: Mapping[str, np.ndarray] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def all_problems(self) -> tuple[str, ...]:
+        """Return the problems, with one on the files that could not be read."""
+        if not self.skipped:
+            return self.problems
+        count = len(self.skipped)
+        shown = ", ".join([*self.skipped[:3], *(["..."] if count > 3 else [])])
+        broken = (
+            f"{count:,} {'file is' if count == 1 else 'files are'} broken and left out: {shown}."
+        )
+        return (*self.problems, broken)
 
 
 def fixed_permutation(n: int) -> np.ndarray:
@@ -76,13 +90,14 @@ def to_data(
     storage = storage or Storage()
     parts = {name: to_images(part, _name_of(raw, name)) for name, part in raw.images.items()}
     counts = {name: len(part) for name, part in parts.items()}
+    labels = to_labels(raw.labels, counts, raw.classes, raw.source)
+    parts = {name: part for name, part in parts.items() if name not in labels.left_out}
     native = NativeImages(source=raw.source, parts=parts, deep=raw.deep)
-    rows = _divide(counts, raw.source)
-    labels, classes = to_labels(raw, counts)
+    rows = _divide({name: counts[name] for name in parts}, raw.source)
     pixels = to_pixels(native, rows, value_range, storage)
     splits = {}
     for name, (part, positions) in rows.items():
-        numbers = torch.from_numpy(labels[part][positions]) if labels else None
+        numbers = torch.from_numpy(labels.numbers[part][positions]) if labels.numbers else None
         splits[name] = Split(torch.from_numpy(pixels.images[name]), numbers)
     train, validation, test = (splits[name] for name in ("train", "validation", "test"))
     channels, height, width = train.images.shape[1:]
@@ -90,92 +105,11 @@ def to_data(
         source=raw.source,
         fingerprint=fingerprint(train, validation, test),
         image_shape=(channels, height, width),
-        classes=classes,
+        classes=labels.classes,
         value_range=pixels.value_range,
     )
-    return Data(card, train, validation, test, (*raw.notes, *pixels.notes))
-
-
-def to_labels(
-    raw: RawData, counts: dict[str, int]
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Convert labels to class numbers.
-
-    If the source names no classes, the sorted distinct labels (whole numbers or strings) of all
-    splits are the classes.
-
-    Arguments:
-        raw: Labels by split.
-        counts: Number of images by split.
-
-    Returns:
-        Class numbers, int64 of shape (N,), by split, and the names of the classes. Both are empty
-        if there are no labels.
-
-    Raises:
-        UserError: Only some splits have labels, the number of labels differs from the number of
-            images, or the labels are neither whole numbers nor strings.
-    """
-    given = {name: part for name, part in raw.labels.items() if part is not None}
-    if not given:
-        return {}, ()
-    arrays = {}
-    for name, count in counts.items():
-        where = _name_of(raw, name)
-        if name not in given:
-            raise UserError(
-                f"{where} has no labels, but other splits have labels: give labels for all splits "
-                "or for none.",
-                code="missing-labels",
-            )
-        arrays[name] = _label_array(given[name], count, where)
-    all_labels = np.concatenate(list(arrays.values()))
-    if raw.classes:
-        if all_labels.dtype.kind not in "iu":
-            raise UserError(
-                f"The labels of {raw.source} are names, although a list of class names is given: "
-                "give class numbers as labels, or leave the list out.",
-                code="wrong-type",
-            )
-        for name, part in arrays.items():
-            numbers = torch.from_numpy(part.astype(np.int64))
-            check_labels(numbers, raw.classes, _name_of(raw, name))
-        return {name: part.astype(np.int64) for name, part in arrays.items()}, raw.classes
-    if all_labels.dtype.kind in "iu" and all_labels.min() < 0:
-        raise UserError(
-            f"{raw.source} has the label {all_labels.min()}; labels must be at least 0. Number "
-            "the classes from 0, or leave the labels out.",
-            code="negative-label",
-        )
-    distinct = np.unique(all_labels)
-    numbered = {
-        name: np.searchsorted(distinct, part.astype(distinct.dtype)).astype(np.int64)
-        for name, part in arrays.items()
-    }
-    return numbered, tuple(str(value) for value in distinct)
-
-
-def _label_array(values: object, count: int, where: str) -> np.ndarray:
-    array = to_array(values, f"labels of {where}")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise UserError(
-            f"The labels of {where} have shape {array.shape}; give one class number or name per "
-            "image.",
-            code="wrong-shape",
-        )
-    if len(array) != count:
-        raise UserError(
-            f"{where} has {len(array):,} labels for {count:,} images: give one label per image.",
-            code="label-count",
-        )
-    if array.dtype.kind not in "iuU":
-        raise UserError(
-            f"The labels of {where} have type {array.dtype}; give whole numbers or names.",
-            code="wrong-type",
-        )
-    return array
+    notes = (*raw.notes, *pixels.notes, *labels.notes)
+    return Data(card, train, validation, test, notes, raw.all_problems())
 
 
 def _divide(counts: dict[str, int], source: str) -> dict[str, Rows]:

@@ -80,7 +80,7 @@ def read_images(
 
     def read_one_header(file: SourceFile) -> ImageHeader:
         with budget.reserve(file.size):
-            return read_header(file.read())
+            return read_header(file.content())
 
     results = list(_map_in_threads(read_one_header, files, f"{source}: reading headers"))
     broken = {i: str(r) for i, r in enumerate(results) if isinstance(r, BrokenImageError)}
@@ -99,7 +99,7 @@ def read_images(
     def decode_one(task: tuple[SourceFile, ImageHeader]) -> DecodedImage:
         file, header = task
         with budget.reserve(file.size + header.decoding_bytes):
-            return decode_image(file.read(), grey, target)
+            return decode_image(file.content(), grey, target)
 
     tasks = [(files[i], header) for i, header in headers.items()]
     decoded = _map_in_threads(decode_one, tasks, f"{source}: decoding")
@@ -141,6 +141,7 @@ def read_images(
         classes=placed.classes,
         notes=(*notes, *placed.notes),
         skipped=tuple(files[i].name for i in sorted(broken)),
+        problems=placed.problems,
         deep=deep if dtype != np.uint8 else {},
     )
 
