@@ -106,9 +106,9 @@ class _Converter:
         """Return the pixels of a split."""
         array, kind = self._images.parts[rows.part], self._kinds[rows.part]
         if array.dtype == np.uint8 and not self._alpha:
-            if len(rows.positions) < len(array):
-                return self._storage.take(array, rows.positions)
-            return np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+            if len(rows.positions) == len(array) and array.flags.carray:
+                return array
+            return self._storage.take(array, rows.positions)
         deep = self._images.deep.get(rows.part)
 
         def convert(block: np.ndarray, index: np.ndarray) -> np.ndarray:
