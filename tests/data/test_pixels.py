@@ -273,3 +273,9 @@ def test_float_files_are_scaled_and_a_mixture_with_whole_numbers_is_refused(tmp_
     write_files(tmp_path / "p", {"z.png": deep_png(BYTES[0])})
     with raises_code("mixed-depth"):
         load_data(tmp_path / "p")
+
+
+@pytest.mark.parametrize("value_range", [(5.0, 1.0), (0.0, np.inf), (np.nan, 1.0)])
+def test_a_range_must_be_a_smallest_and_a_largest_value(value_range):
+    with raises_code("invalid-range"):
+        load_data(BYTES.astype(np.uint16) * 9, value_range=value_range)

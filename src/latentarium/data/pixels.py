@@ -70,8 +70,11 @@ def to_pixels(
     converter = _Converter(images, kinds, has_alpha(images, kinds, storage), storage)
     notes, applied = converter.notes(), None
     if Kind.DEEP in kinds.values():
-        applied = value_range or converter.measure(splits)
-        checked = [rows for name, rows in splits.items() if value_range or name != "train"]
+        applied = converter.measure(splits) if value_range is None else value_range
+        applied = (float(applied[0]), float(applied[1]))
+        checked = [
+            rows for name, rows in splits.items() if value_range is not None or name != "train"
+        ]
         notes.append(converter.describe_range(applied, value_range is None, checked))
     pixels = {name: converter.convert(rows, applied) for name, rows in splits.items()}
     return Pixels(pixels, applied, tuple(notes))
