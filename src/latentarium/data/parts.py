@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from latentarium.data.arrays import RawData
-from latentarium.data.label_arrays import LabelArray, label_array
+from latentarium.data.label_values import LabelArray, label_array
 from latentarium.data.read_options import ReadOptions
 from latentarium.data.readers.image_files import read_images
 from latentarium.data.readers.label_rows import labels_by_split
@@ -190,6 +190,8 @@ def image_file(value: object, name: str, folder: Path | None = None) -> SourceFi
         return SourceFile(name=name, version="", size=len(content), read=lambda: content)
     if isinstance(value, Image.Image) or is_array(value):
         return lazy_image(lambda: value, name, size=_memory(value))
+    if value is None or isinstance(value, float):  # None, or NaN in a table
+        raise UserError("it has no image", code="no-images")
     raise UserError(
         f"{name} is of type {type(value).__name__}; give a path, a Pillow image, an array, or the "
         "bytes of an image file.",

@@ -14,14 +14,8 @@ import torch
 from PIL import Image
 
 from latentarium.data.arrays import SPLIT_NAMES, RawData
-from latentarium.data.items import (
-    class_names,
-    is_torch_source,
-    iterable_part,
-    sequence_part,
-    torch_part,
-)
-from latentarium.data.label_arrays import is_label_like
+from latentarium.data.items import iterable_part, sequence_part
+from latentarium.data.label_values import is_label_like
 from latentarium.data.named_arrays import SPLITS_OF_PARTS, select_arrays
 from latentarium.data.parts import Part, image_file, is_array, read_parts, to_numpy
 from latentarium.data.read_options import ReadOptions
@@ -29,6 +23,7 @@ from latentarium.data.readers.hugging_face import dataset_parts, is_hugging_face
 from latentarium.data.readers.listing import IMAGE_SUFFIXES
 from latentarium.data.readers.parquet import ArrowTable, is_arrow_table
 from latentarium.data.tables import Frame, is_frame, table_parts
+from latentarium.data.torch_sources import class_names, is_torch_source, torch_part
 from latentarium.errors import UserError
 
 NAME = "arrays"

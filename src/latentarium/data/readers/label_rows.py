@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from latentarium.data.arrays import SPLIT_NAMES
-from latentarium.data.label_arrays import is_label_like
+from latentarium.data.label_values import is_label_like
 from latentarium.data.read_options import LABEL_COLUMNS, ReadOptions
 from latentarium.data.readers.idx import is_idx_file, read_idx
 from latentarium.errors import UserError
