@@ -22,6 +22,9 @@ from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, format_quantity
 from latentarium.training import Reporter, train
 
+MAX_SEEDS = 1000
+"""The largest number of training runs of a preset; each takes minutes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
@@ -128,11 +131,13 @@ def run_bench(
 
     Raises:
         UserError: There is no such bench (code "unknown-component") or budget (code
-            "unknown-budget"), `seeds` is below 1 (code "invalid-count"), or a training fails.
+            "unknown-budget"), `seeds` is out of range (code "invalid-count"), or a training fails.
     """
     bench: Bench = component("bench", name)()
-    if seeds < 1:
-        raise UserError(f"seeds is {seeds}; it must be at least 1.", code="invalid-count")
+    if not 1 <= seeds <= MAX_SEEDS:
+        raise UserError(
+            f"seeds is {seeds}; it must be between 1 and {MAX_SEEDS}.", code="invalid-count"
+        )
     started = time.monotonic()
     rows: list[Summary] = []
     source, data = "", None

@@ -374,15 +374,22 @@ class Run:
         write_atomic(self.folder / "README.md", text.encode())
 
 
-def load(folder: str | Path) -> LatentModel:
+def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
     """Load a trained model: `load("runs/cgan").sample(64, label=7, seed=0)`.
 
     The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
+    Arguments:
+        folder: The folder of a run, or a `Run`.
+
+    Returns:
+        The model on the CPU, in evaluation mode.
+
     Raises:
         UserError: As for `Run` and `Run.load`.
     """
-    return Run(folder).load()
+    run = folder if isinstance(folder, Run) else Run(Path(folder))
+    return run.load()
 
 
 def _resolve(folder: str | Path) -> Path:
