@@ -269,11 +269,11 @@ def _stack(
     shape, dtype = kind
     whole = (len(positions), *shape)
     images = storage.empty(whole) if dtype == np.uint8 else np.empty(whole, dtype)
-    for row, position in zip(images, positions, strict=True):
+    for row, position in enumerate(positions):
         image = image_at(position)
         if not isinstance(image, np.ndarray) or (image.shape, image.dtype) != kind:
             return None
-        row[...] = image
+        images[row] = image
     return images
 
 

@@ -257,7 +257,7 @@ def _are_images(value: Any) -> bool:  # noqa: ANN401
         return Path(first).suffix.lower() in IMAGE_SUFFIXES or Path(first).is_file()
     if isinstance(first, bytes | Path | Image.Image):
         return True
-    return is_array(first) and np.ndim(first) in (2, 3)
+    return is_array(first) and to_numpy(first).ndim in (2, 3)
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401

@@ -98,26 +98,28 @@ def table_parts(
     classes = table.classes.get(label_column or "", ())
     parts = {}
     for name, rows in rows_by_split.items():
-        part = _images(table, image_column, rows, where, folder)
-        kept = None if labels is None else labels.take(part.labels)
-        parts[name] = replace(part, labels=kept, classes=classes, notes=(*notes, *part.notes))
+        part, kept = _images(table, image_column, rows, where, folder)
+        own = None if labels is None else labels.take(kept)
+        parts[name] = replace(part, labels=own, classes=classes, notes=(*notes, *part.notes))
     return parts
 
 
 def _images(
     table: Table, column: str, rows: Sequence[int], where: str, folder: Path | None
-) -> Part:
-    """Return the images of some rows; their labels are the numbers of the rows that are read."""
+) -> tuple[Part, Sequence[int]]:
+    """Return the images of some rows, and the rows that could be read."""
     first = _first_value(table, column)
     if is_array(first) or isinstance(first, list | tuple):
-        return sequence_part(
+        part = sequence_part(
             len(rows),
             lambda i: (_nested_array(table.value(column, rows[i])), rows[i]),
             ReadOptions(),
             where,
         )
+        kept: Any = part.labels
+        return part, kept
     files = tuple(_file(table, column, row, first, where, folder) for row in rows)
-    return Part(images=files, labels=rows)
+    return Part(images=files), rows
 
 
 def _first_value(table: Table, column: str) -> Any:  # noqa: ANN401

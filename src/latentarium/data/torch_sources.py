@@ -33,7 +33,8 @@ def torch_part(source: Any, options: ReadOptions, where: str) -> Part:  # noqa: 
         if labels is None or is_label_like(labels):
             return Part(images=source.tensors[0], labels=labels)
     if isinstance(source, torch.utils.data.IterableDataset) or not hasattr(source, "__len__"):
-        return iterable_part(source, options, where, class_names(source))
+        items: Any = source
+        return iterable_part(items, options, where, class_names(source))
     return sequence_part(
         len(source), source.__getitem__, options, where, classes=class_names(source)
     )
