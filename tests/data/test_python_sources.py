@@ -136,8 +136,11 @@ def test_keys_name_the_arrays_of_a_dict():
     ):
         with raises_code(code):
             load_data(source, keys=keys)
-    with raises_code("unexpected-keys"):
-        load_data("mnist", keys="images=a")
+    for other in ("mnist", IMAGES, (IMAGES, LABELS), pictures()):
+        with raises_code("unexpected-keys"):
+            load_data(other, keys="images=a")
+        with raises_code("unexpected-labels"):
+            load_data(other, label_column="a")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,9 @@ def test_keys_name_the_arrays_of_a_dict():
         ([], "no-images"),
         ([COLOUR[0], COLOUR[1]], "too-few-images"),
         ([3] * 12, "wrong-shape"),
+        ([IMAGES[0] / 1.0, *(image[:8] / 1.0 for image in IMAGES)], "out-of-range"),
+        ([None] * 12, "object-array"),
+        ([None, *IMAGES], "wrong-type"),
         (range(12), "wrong-type"),
         (7, "unknown-source"),
         (True, "unknown-source"),

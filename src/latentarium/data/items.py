@@ -40,6 +40,7 @@ class _Items:
         unused: How many items have a part that is not used, by its description.
         kept_bytes: Memory that the images take.
         limits: The smallest and largest value of images of whole numbers.
+        has_columns: Whether the items are dicts.
     """
 
     images: list[Any] = field(default_factory=list)
@@ -48,6 +49,7 @@ class _Items:
     unused: Counter[str] = field(default_factory=Counter)
     kept_bytes: int = 0
     limits: tuple[int, int] = (0, 0)
+    has_columns: bool = False
 
 
 def sequence_part(
@@ -122,7 +124,9 @@ def _add(
     position = len(found.images)
     image, label, unused = None, None, ()
     try:
-        image, label, unused = _split(get(), options)
+        item = get()
+        found.has_columns |= isinstance(item, Mapping)
+        image, label, unused = _split(item, options)
         if isinstance(image, Image.Image):
             image.load()  # an open file would be kept open
     except UNREADABLE as error:
@@ -236,6 +240,12 @@ def _part(
                     "(H, W), (H, W, C) or (C, H, W).",
                     code="ragged-array",
                 )
+            if isinstance(image, np.ndarray) and image.dtype.kind == "f":  # others are uint8
+                raise UserError(
+                    f"{where} has floats from {image.min():g} to {image.max():g}, not in [0, 1]: "
+                    "divide them by the largest value that a pixel can have.",
+                    code="out-of-range",
+                )
         is_bytes = found.limits[0] >= 0 and found.limits[1] <= 255
 
         def open_at(position: int) -> Any:  # noqa: ANN401
@@ -249,7 +259,13 @@ def _part(
             else image_file(found.images[i], f"{where}: item {i}")
             for i in intact
         )
-    return Part(images=images, labels=labels, classes=classes, notes=tuple(notes))
+    return Part(
+        images=images,
+        labels=labels,
+        classes=classes,
+        notes=tuple(notes),
+        has_columns=found.has_columns,
+    )
 
 
 def _stack(

@@ -229,7 +229,16 @@ def _to_array(values: object, where: str) -> np.ndarray:
         array[:] = values
         return array
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        if array.ndim == 0 and array.dtype == object:
+            raise UserError(
+                f"The labels of {where} are of type {type(values).__name__}; give an array or a "
+                "list with one label per image.",
+                code="wrong-type",
+            )
+        return array
+    except UserError:
+        raise
     except (ValueError, TypeError):
         raise UserError(
             f"The labels of {where} differ in shape: give one class number or name per image.",

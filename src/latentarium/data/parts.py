@@ -13,7 +13,7 @@ from PIL import Image
 
 from latentarium.data.arrays import RawData
 from latentarium.data.label_values import LabelArray, label_array
-from latentarium.data.read_options import ReadOptions
+from latentarium.data.read_options import ReadOptions, require_no_labels
 from latentarium.data.readers.image_files import read_images
 from latentarium.data.readers.label_rows import labels_by_split
 from latentarium.data.readers.listing import SourceFile
@@ -33,12 +33,14 @@ class Part:
         labels: The labels, as `label_array` accepts them; None if there are none.
         classes: The names of the classes that the source declares; empty if it declares none.
         notes: What was left out.
+        has_columns: Whether the images and labels come from named columns.
     """
 
     images: object
     labels: object = None
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    has_columns: bool = False
 
     def files(self) -> tuple[SourceFile, ...] | None:
         """Return the files, or None if the images are an array."""
@@ -70,6 +72,9 @@ def read_parts(
             "give training images.",
             code="no-train-split",
         )
+    is_path = isinstance(options.labels, str | os.PathLike)
+    if options.label_column and not is_path and not any(p.has_columns for p in parts.values()):
+        require_no_labels(replace(options, labels=None), source)
     parts, more = _with_given_labels(parts, source, options)
     notes = [*notes, *(note for part in parts.values() for note in part.notes), *more]
     classes, parts, more = _declared_classes(parts, source)

@@ -18,7 +18,7 @@ from latentarium.data.items import iterable_part, sequence_part
 from latentarium.data.label_values import is_label_like
 from latentarium.data.named_arrays import SPLITS_OF_PARTS, select_arrays
 from latentarium.data.parts import Part, image_file, is_array, read_parts, to_numpy
-from latentarium.data.read_options import ReadOptions
+from latentarium.data.read_options import ReadOptions, require_no_keys
 from latentarium.data.readers.hugging_face import dataset_parts, is_hugging_face, read_datasets
 from latentarium.data.readers.listing import IMAGE_SUFFIXES
 from latentarium.data.readers.parquet import ArrowTable, is_arrow_table
@@ -46,6 +46,8 @@ def read_python_source(source: object, options: ReadOptions) -> RawData:
     if is_hugging_face(source):
         return read_datasets(source, "datasets", options)
     parts, notes = _parts_of(source, options)
+    if not isinstance(source, Mapping) and not any(part.has_columns for part in parts.values()):
+        require_no_keys(options, f"A source of type {type(source).__name__}")
     return read_parts(parts, NAME, options, notes)
 
 
@@ -208,7 +210,7 @@ def _parts_of_sequence(source: Sequence[Any], options: ReadOptions) -> tuple[Par
     for split, x, y in zip(splits, images, labels, strict=True):
         part = _part(x, options)
         parts[split] = part if y is None else replace(part, labels=y)
-    notes = [f"{len(images)} parts, read as {' and '.join(splits)}"] if len(images) > 1 else []
+    notes = [f"{len(images)} parts, read as {', '.join(splits)}"] if len(images) > 1 else []
     return parts, notes
 
 
@@ -269,7 +271,7 @@ def _kind(value: Any) -> str:  # noqa: ANN401
 
 def _part_of_list(source: Sequence[Any], options: ReadOptions) -> Part:
     """Read a list of images of one kind, or of items such as (image, label) pairs."""
-    first = source[0] if len(source) else None
+    first = next((value for value in source if value is not None), None)
     if isinstance(first, str | Path | bytes):
         return Part(images=_files(source))
     if isinstance(first, list | tuple) and not _is_nested_numbers(first):

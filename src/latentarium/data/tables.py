@@ -100,7 +100,9 @@ def table_parts(
     for name, rows in rows_by_split.items():
         part, kept = _images(table, image_column, rows, where, folder)
         own = None if labels is None else labels.take(kept)
-        parts[name] = replace(part, labels=own, classes=classes, notes=(*notes, *part.notes))
+        parts[name] = replace(
+            part, labels=own, classes=classes, notes=(*notes, *part.notes), has_columns=True
+        )
     return parts
 
 

@@ -59,6 +59,12 @@ def labels_by_split(
         and all(is_label_like(part) for part in labels)
     ):
         return dict(zip(splits, labels, strict=True))
+    if len(splits) == 1:
+        raise UserError(
+            f"The labels are a dict with the keys {', '.join(map(str, list(labels)[:3]))}, which "
+            f"are no splits of {where}: give an array or a list with one label per image.",
+            code="unexpected-labels",
+        )
     raise UserError(
         f"{where} has the splits {', '.join(splits)}: give labels={{'train': ..., 'test': ...}} "
         "with the labels of each.",
