@@ -239,7 +239,8 @@ def test_streams_of_rows_are_read_to_their_end(hub):
         def __iter__(self):
             rows = pets()
             for i in range(len(rows)):
-                row: dict = rows[i]
+                row = rows[i]
+                assert isinstance(row, dict)
                 yield {"image": row["picture"], "label": row["animal"]}
 
     IterableDataset.__module__ = "datasets.stand_in"

@@ -15,7 +15,7 @@ from latentarium.data.arrays import RawData
 from latentarium.data.label_values import LabelArray, label_array
 from latentarium.data.read_options import ReadOptions, require_no_labels
 from latentarium.data.readers.image_files import read_images
-from latentarium.data.readers.label_rows import labels_by_split
+from latentarium.data.readers.label_rows import labels_by_split, read_label_file
 from latentarium.data.readers.listing import SourceFile
 from latentarium.data.readers.placement import PlacedImages
 from latentarium.errors import UserError
@@ -110,8 +110,15 @@ def _with_given_labels(
     parts: dict[str, Part], source: str, options: ReadOptions
 ) -> tuple[dict[str, Part], list[str]]:
     """Add the labels that the caller gives, and leave out splits without labels."""
-    given = labels_by_split(options, list(parts), source)
-    if given is not None:
+    notes: list[str] = []
+    labels = options.labels
+    if isinstance(labels, str | os.PathLike):
+        files = parts["train"].files() if len(parts) == 1 else None
+        path = Path(labels).expanduser()
+        labels, note = read_label_file(path, options.label_column, files)
+        notes.append(note)
+    if labels is not None:
+        given = labels_by_split(labels, list(parts), source)
         if any(part.labels is not None for part in parts.values()):
             raise UserError(
                 f"{source} already has labels: leave the argument `labels` out.",
@@ -121,9 +128,9 @@ def _with_given_labels(
             name: replace(part, labels=given.get(name), classes=()) for name, part in parts.items()
         }
     if parts["train"].labels is None:
-        return parts, []
+        return parts, notes
     left_out = [name for name, part in parts.items() if part.labels is None]
-    notes = [f"the {name} split is left out: it has no labels" for name in left_out]
+    notes += [f"the {name} split is left out: it has no labels" for name in left_out]
     return {name: part for name, part in parts.items() if name not in left_out}, notes
 
 
