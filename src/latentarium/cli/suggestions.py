@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from latentarium import presets
 from latentarium.cli.output import PROG
-from latentarium.config import Config
+from latentarium.config import Config, TrainConfig
 from latentarium.errors import UserError
 from latentarium.presets import Suggestion
 from latentarium.presets.fit import DataSummary, find_misfit
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from latentarium.data.dataset import Data
 
 DATA_OPTIONS = ("--data", "--train.data")
-SIZE_OPTIONS = ("--train.image-size", "--train.image_size")
+SIZE_OPTIONS = ("--image-size", "--image_size", "--train.image-size", "--train.image_size")
+LABEL_OPTIONS = ("--labels", "--train.labels")
+COLUMN_OPTIONS = (
+    "--label-column", "--label_column", "--train.label-column", "--train.label_column",
+)  # fmt: skip
+KEY_OPTIONS = ("--keys", "--train.keys")
 FLAGS = ("--dry-run", "--json")
 """Options of `train` without a value."""
 OF_THE_PRESET = ("--model.", "--optimizer.")
@@ -67,13 +72,19 @@ def move_preset_first(arguments: Sequence[str]) -> list[str]:
 
 def missing_preset(arguments: Sequence[str]) -> UserError:
     """Return the error for `train` with settings but without a preset: the presets that fit."""
-    from latentarium.data.sources import load_data
+    from latentarium.data.sources import load_training_data
 
     options = parse_options(arguments)
-    source = last_value(options, DATA_OPTIONS, "mnist")
     size = last_value(options, SIZE_OPTIONS, "0")
     image_size = int(size) if size.isdecimal() else 0
-    summary = DataSummary.of(load_data(source, size=image_size))
+    settings = TrainConfig(
+        data=last_value(options, DATA_OPTIONS, "mnist"),
+        labels=last_value(options, LABEL_OPTIONS, ""),
+        label_column=last_value(options, COLUMN_OPTIONS, ""),
+        keys=last_value(options, KEY_OPTIONS, ""),
+        image_size=image_size,
+    )
+    summary = DataSummary.of(load_training_data(settings))
     lines = [f"No preset is given. For {summary}, choose one of these, the best one first:"]
     for suggestion in _suggest(summary, image_size):
         description = presets.all_presets()[suggestion.preset].__doc__ or ""

@@ -16,7 +16,7 @@ from latentarium.machine import versions
 from latentarium.run.compat import upgrade_config
 
 FORMAT = 1
-LOCATION_SETTINGS = ("train.device", "train.data")
+LOCATION_SETTINGS = ("train.device", "train.data", "train.labels")
 """Settings that may change when a run is resumed."""
 
 
