@@ -134,14 +134,14 @@ def test_large_images_are_fitted_unless_a_size_is_given(capsys, tmp_path):
     assert code == "preset-mismatch"
     (command,) = commands_in(message)
     assert run_there(command, tmp_path / "r").data.image_shape == (1, 64, 64)
-    size = ["--train.image-size", "136", "--train.batch-size", "8"]
+    size = ["--image-size", "136", "--train.batch-size", "8"]
     run_command("train", "ae_debug", "--data", folder, "--run", tmp_path / "s", *size, *QUICK)
     message, code = error_and_code(
         capsys, "train", "cgan_mnist", "--data", write_pictures(tmp_path / "u", classes=0), *size
     )
     assert code == "labels-missing"
     (command,) = commands_in(message)
-    assert command[command.index("--train.image-size") + 1] == "136"
+    assert command[command.index("--image-size") + 1] == "136"
 
 
 def test_presets_for_images_need_data(capsys, tmp_path):

@@ -115,7 +115,7 @@ def test_settings_of_a_request_become_options(trainings):
     ]  # fmt: skip
     request = training_request(steps=5, image_size=32, batch_size=8)
     assert trainings.train_arguments(request)[6:] == [
-        "--train.steps", "5", "--train.image-size", "32", "--train.batch-size", "8"
+        "--train.steps", "5", "--train.batch-size", "8", "--image-size", "32"
     ]  # fmt: skip
 
 

@@ -341,9 +341,9 @@ def test_fitting_preset_and_image_size_are_chosen_for_uploaded_pictures(
     assert vae.get_attribute("aria-checked") == "true"
     size = page.get_by_test_id("image-size")
     assert size.get_attribute("placeholder") == "64"
-    assert "--train.image-size 64 --train.batch-size 16" in code.inner_text()
+    assert "--image-size 64 --train.batch-size 16" in code.inner_text()
     size.fill("16")
-    assert "--train.image-size 16 " in code.inner_text()
+    assert "--image-size 16 " in code.inner_text()
     fitting.get_by_role("button", name="gan_images").click()
     gan = page.get_by_role("radio", name=re.compile(r"\bgan_images"))
     assert gan.get_attribute("aria-checked") == "true"

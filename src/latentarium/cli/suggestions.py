@@ -22,6 +22,7 @@ LABEL_OPTIONS = ("--labels", "--train.labels")
 COLUMN_OPTIONS = (
     "--label-column", "--label_column", "--train.label-column", "--train.label_column",
 )  # fmt: skip
+BATCH_OPTIONS = ("--train.batch-size", "--train.batch_size")
 KEY_OPTIONS = ("--keys", "--train.keys")
 FLAGS = ("--dry-run", "--json")
 """Options of `train` without a value."""
@@ -126,10 +127,11 @@ def train_command(suggestion: Suggestion, arguments: Sequence[str]) -> str:
         suggestion: The preset and its settings.
         arguments: Arguments of `train`, of which the options of the data and of the run are kept.
     """
-    changed = suggestion.options[::2]
+    replaced = SIZE_OPTIONS if suggestion.image_size else ()
+    replaced += BATCH_OPTIONS if suggestion.batch_size else ()
     kept: list[str] = []
     for name, values in parse_options(arguments):
-        if name and not name.startswith(OF_THE_PRESET) and name.replace("_", "-") not in changed:
+        if name and not name.startswith(OF_THE_PRESET) and name not in replaced:
             kept += [name, *values]
     return shlex.join([PROG, "train", suggestion.preset, *kept, *suggestion.options])
 
