@@ -110,8 +110,7 @@ def require_fit(config: Config, data: "Data", arguments: Sequence[str]) -> None:
     if misfit is None:
         return
     suggestions = _suggest(summary, config.train.image_size)
-    same = [suggestion for suggestion in suggestions if suggestion.preset == config.name]
-    best = [*same, *suggestions][0]
+    best = _closest(config, suggestions)
     names = ", ".join(suggestion.preset for suggestion in suggestions)
     raise UserError(
         f"{misfit.reason}. These presets fit: {names}. To train {best.preset}, use: "
@@ -142,6 +141,19 @@ def _suggest(data: DataSummary, image_size: int) -> tuple[Suggestion, ...]:
     if image_size == 0:
         return suggestions
     return tuple(replace(suggestion, image_size=0) for suggestion in suggestions)
+
+
+def _closest(config: Config, suggestions: Sequence[Suggestion]) -> Suggestion:
+    """Return the suggestion that is most like a configuration that does not fit."""
+    kind = config.model.kind
+    for suggestion in suggestions:
+        if suggestion.preset == config.name:
+            return suggestion
+    for wanted in (kind, kind.removeprefix("conditional ")):
+        for suggestion in suggestions:
+            if suggestion.config.model.kind == wanted:
+                return suggestion
+    return suggestions[0]
 
 
 def names_source(arguments: Sequence[str]) -> bool:
