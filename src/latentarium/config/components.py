@@ -28,9 +28,9 @@ class NetConfig(TrunkConfig):
     """mlp: number of hidden layers; conv: number of convolutions in each stage."""
     hidden: int = 0
     """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
-    upsampling: Literal["transposed", "nearest"] = "transposed"
-    """conv: how decoders double height and width: by transposed convolutions, or by repeating
-    pixels before a convolution, which leaves no checkerboard (Odena et al., 2016)."""
+    upsampling: Literal["transposed", "bilinear"] = "transposed"
+    """conv: how decoders double height and width: by transposed convolutions, or by bilinear
+    interpolation before a convolution, which leaves no checkerboard (Odena et al., 2016)."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: float = 0.0
