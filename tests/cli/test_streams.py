@@ -19,6 +19,7 @@ from latentarium.errors import UserError
 from latentarium.evaluation.evaluate import evaluate
 from latentarium.progress import ConsoleProgress, console_progress
 from latentarium.run import Run
+from latentarium.training import estimate
 from support.command_line import run_command
 from support.streams import EXIT_CODES, full, memory, pipe_without_reader, run_with
 from support.tiny import tiny_arrays
@@ -30,14 +31,31 @@ CANNOT_PRINT = 2
 
 @pytest.fixture(scope="module", autouse=True)
 def quick(tmp_path_factory):
-    """Shorten the trainings that are part of measurements."""
+    """Measure a run once, and with short trainings."""
+    reports = {}
+
+    def evaluate_once(*args, **kwargs):
+        if not reports:
+            reports[0] = evaluate(*args, **kwargs, gan_train_steps=10, response_steps=2)
+        return reports[0]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTARIUM_CACHE", str(tmp_path_factory.mktemp("cache")))
-        short = partial(evaluate, gan_train_steps=10, response_steps=2)
-        patch.setattr("latentarium.evaluation.runs.evaluate", short)
+        patch.setattr("latentarium.evaluation.runs.evaluate", evaluate_once)
+        patch.setattr("latentarium.training.estimate", partial(estimate, min_seconds=1e-9))
         patch.setattr("latentarium.evaluation.runs.RESPONSE_STEPS", 2)
         patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 20)
         yield
+
+
+@pytest.fixture(scope="module")
+def expected(folder):
+    """How each call of the walk ends if nothing is wrong with its streams."""
+    return {
+        tuple(call): run_with(*call, encoding="utf-8")
+        for calls in walk(folder).values()
+        for call in calls
+    }
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +76,7 @@ def walk(folder: Path) -> dict[str, list[list[object]]]:
     again = ["--data", data, "--run", run, "--train.snapshots", 2]
     return {
         "": [["--help"], ["--version"], [], ["évaluate"], ["data"]],
-        "tour": [["tour", "--help"], ["tour", "--out", data], ["tour", "--seed", "é"]],
+        "tour": [["tour", "--help"], ["tour", "--seed", "é"], ["tour", "é"]],
         "train": [
             ["train"], ["train", "猫"], ["train", "--help"], ["train", "vae_debug", "--help"],
             ["train", "vae_debug", *again], ["train", "vae_debug", "--run", folder],
@@ -133,17 +151,22 @@ def check_json(ended):
         assert json.loads(ended.err.splitlines()[-1]).keys() == {"error", "code"}
 
 
-def test_every_command_ends_with_a_documented_code_on_a_full_disk(folder, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    for calls in walk(folder).values():
-        for call in calls:
-            expected = run_with(*call, encoding="utf-8")
-            lost = run_with(*call, out=full(), err=memory())
-            prints = expected.out != b""
-            assert lost.code == (CANNOT_PRINT if prints else expected.code), call
-            assert b"Traceback" not in lost.err, call
-            assert (b"latentarium: " in lost.err or b'"code"' in lost.err) or not prints, call
-            assert run_with(*call, out=memory(), err=full()).code == expected.code, call
+def test_a_result_that_can_not_be_printed_is_an_error(expected):
+    for call, normal in expected.items():
+        lost = run_with(*call, out=full(), err=memory())
+        assert lost.code == (CANNOT_PRINT if normal.out else normal.code), call
+        assert b"Traceback" not in lost.err, call
+        if normal.out:
+            assert lost.err.splitlines()[-1].startswith((b"latentarium: The result", b'{"err')), (
+                call
+            )
+
+
+def test_messages_that_can_not_be_printed_change_nothing(expected):
+    for call, normal in expected.items():
+        ended = run_with(*call, out=memory(), err=full())
+        assert ended.code == normal.code, call
+        assert bool(ended.out) == bool(normal.out), call
 
 
 def test_characters_that_an_encoding_lacks_are_replaced_legibly():
@@ -153,6 +176,11 @@ def test_characters_that_an_encoding_lacks_are_replaced_legibly():
         with tolerant_streams():
             sys.stdout.write("Fréchet 3 ± 1, 64 × 64, 猫, ﬁ, \udcff\n")
     assert out.buffer.getvalue() == b"Frechet 3 +/- 1, 64 x 64, ?, fi, ?\n"  # pyright: ignore
+
+
+def test_messages_escape_characters_so_that_they_name_files_exactly(tmp_path):
+    ended = run_with("finish", tmp_path / "é猫\udcff", encoding="ascii")
+    assert rb"\xe9\u732b\xff" in ended.err
 
 
 def test_bytes_of_names_that_are_not_utf_8_are_shown_as_replacement_characters():
