@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     "errors",
+    "arguments unchecked",
     "registry",
     "shapes",
     "config",
@@ -56,7 +57,7 @@ STUDIO_ORDER = [
     "serve",
 ]
 """The same inside latentarium.studio."""
-QUICK = "cli presets config registry progress errors files"
+QUICK = "cli presets config registry progress errors arguments files"
 """Modules that must not import torch, so that `--help` is quick."""
 
 

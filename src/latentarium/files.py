@@ -288,6 +288,43 @@ def read_regular_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def require_regular(path: Path) -> None:
+    """Check that a path is a file or a folder that can be read.
+
+    Raises:
+        UserError: There is nothing at the path (code `file-not-found`), it is a device, a pipe or
+            a socket, where reading may never end (`not-a-file`), or it may not be read
+            (`unreadable-file`).
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null character
+        raise UserError(
+            f"There is no file or folder {str(path)!r}: check the path.", code="file-not-found"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be read ({error.strerror}): make it readable, or give another path.",
+            code="unreadable-file",
+        ) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kinds = {
+            stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a block device",
+            stat.S_IFCHR: "a character device",
+        }  # fmt: skip
+        raise UserError(
+            f"{path} is {kinds.get(stat.S_IFMT(mode), 'not a file')}, which is never read: give a "
+            "file or a folder.",
+            code="not-a-file",
+        )
+    needed = os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)
+    if not os.access(path, needed):
+        raise UserError(
+            f"You may not read {path}: change its permissions, or give another path.",
+            code="unreadable-file",
+        )
+
+
 def numbered_files(folder: Path, suffix: str) -> dict[int, Path]:
     """Return the files of a folder that are named by a number of at least nine digits, in order.
 

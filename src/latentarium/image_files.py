@@ -8,6 +8,7 @@ import stat
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +19,7 @@ from latentarium.errors import UserError
 from latentarium.files import atomic_file
 from latentarium.shapes import Images
 
+ImageArray = TypeVar("ImageArray", Tensor, np.ndarray)
 RESAMPLING = Image.Resampling.LANCZOS
 ENLARGED_SIDE = 112
 """`grid_png` enlarges images by a whole factor to at most this width in pixels."""
@@ -33,17 +35,16 @@ def grid(images: Images, columns: int | None = None, gap: int = GAP, scale: int 
     """Arrange images row by row on white, as a uint8 picture (H, W) or (H, W, 3).
 
     Arguments:
-        images: Images in [-1, 1]; values outside are clamped. If there are one or three channels,
-            all are shown, otherwise only the first channel.
+        images: Images in [-1, 1]; values outside are clamped. Of more than three channels, the
+            first three are shown as red, green and blue; of two, the first.
         columns: Images per row; None makes the grid as square as possible.
         gap: Number of pixels between images.
         scale: Whole factor by which images are enlarged, without smoothing.
     """
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    visible = images if channels in (1, 3) else images[:, :1]
-    pixels = to_uint8(visible).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = to_uint8(visible_channels(images)).permute(0, 2, 3, 1).cpu().numpy()
     row_step, column_step = height * scale + gap, width * scale + gap
     size = (rows * row_step - gap, columns * column_step - gap, pixels.shape[3])
     sheet = np.full(size, 255, np.uint8)
@@ -52,6 +53,11 @@ def grid(images: Images, columns: int | None = None, gap: int = GAP, scale: int 
         enlarged = picture.repeat(scale, 0).repeat(scale, 1)
         sheet[top : top + height * scale, left : left + width * scale] = enlarged
     return sheet[:, :, 0] if sheet.shape[2] == 1 else sheet
+
+
+def visible_channels(images: ImageArray) -> ImageArray:
+    """Return the channels of images (N, C, H, W) that pictures show: the first one or three."""
+    return images[:, : 3 if images.shape[1] >= 3 else 1]
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
@@ -71,7 +77,7 @@ def thumbnails(images: Tensor, count: int, side: int) -> list[bytes]:
     """
     count = min(count, len(images))
     chosen = to_uint8(to_float(images[[i * len(images) // count for i in range(count)]]))
-    pictures = chosen[:, :3].permute(0, 2, 3, 1).squeeze(-1).numpy()
+    pictures = visible_channels(chosen).permute(0, 2, 3, 1).squeeze(-1).numpy()
     return [
         png_bytes(np.asarray(ImageOps.fit(Image.fromarray(picture), (side, side), RESAMPLING)))
         for picture in pictures

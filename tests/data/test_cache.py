@@ -10,8 +10,9 @@ from PIL import Image
 
 from latentarium.data import cache
 from latentarium.data.dataset import fingerprint
+from latentarium.data.path_formats import load_images
 from latentarium.data.readers.folders import list_folder
-from latentarium.data.sources import load_data, load_images
+from latentarium.data.sources import load_data
 from latentarium.data.storage import Storage
 from support.data_files import (
     flat_png,

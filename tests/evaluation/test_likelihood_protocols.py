@@ -9,14 +9,10 @@ from latentarium.config import AutoencoderConfig, DataCard, NetConfig
 from latentarium.data import binarized_mnist
 from latentarium.data.dataset import Data, Split
 from latentarium.distributions import DiagonalGaussian, Likelihood
+from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.annealed import annealed_nll
-from latentarium.evaluation.likelihood import (
-    active_units,
-    describe_protocol,
-    elbo,
-    importance_nll,
-    likelihood_protocol,
-)
+from latentarium.evaluation.likelihood import elbo, importance_nll
+from latentarium.evaluation.likelihood_protocols import describe_protocol, likelihood_protocol
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build
 from support.errors import raises_code

@@ -8,7 +8,8 @@ from latentarium.config import DataCard
 from latentarium.data.dataset import Split
 from latentarium.data.subsets import scattered
 from latentarium.data.toy import ring
-from latentarium.evaluation.likelihood import active_units, elbo, importance_nll
+from latentarium.evaluation.active_units import active_units
+from latentarium.evaluation.likelihood import elbo, importance_nll
 from latentarium.latent.gaps import classifier_entropy, distance_to_data, gap_share
 from latentarium.metrics.conditional import wrong_label_auc
 from latentarium.metrics.coverage import mixture_quality, mode_coverage

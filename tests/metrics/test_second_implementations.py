@@ -14,8 +14,8 @@ from latentarium import presets
 from latentarium.config import DataCard, OptimizerConfig
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.evaluation import gan_train as module
+from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.duality_gap import estimate_duality_gap
-from latentarium.evaluation.likelihood import active_units
 from latentarium.latent.gaps import distance_to_data, gap_share
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.models.build import build

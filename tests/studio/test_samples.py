@@ -62,7 +62,8 @@ def drawn(client, model, what, **wish):
     ("model", "wish", "label"),
     [(AE, {}, None), (GAN, {"truncation": 0.4}, None), (CGAN, {"label": "2"}, "2"),
      (CGAN, {"label": "0:0.75,2:0.25"}, "0:0.75,2:0.25"), (CGAN, {}, None),
-     (CGAN, {"method": "each-class"}, [i % 3 for i in range(16)]), (VAE, {"method": "each-class"}, None)],
+     (CGAN, {"method": "each-class"}, [i % 3 for i in range(16)]),
+     (VAE, {"method": "each-class"}, None)],
 )  # fmt: skip
 def test_pixels_equal_those_of_sample(client, registry, model, wish, label):
     found = drawn(client, model, "pixels", n=16, seed=5, **wish).content
@@ -182,8 +183,9 @@ def test_copies_route_returns_numbers_of_images_on_the_map(client, registry):
     ("model", "wish"),
     [(GAN, {"label": "1"}), (GAN, {"label": "1", "method": "gaussian"}), (CGAN, {"label": "9"}),
      (CGAN, {"label": "0:x"}), (CGAN, {"label": "0:-1,1:2"}), (CGAN, {"label": "0:nan"}),
-     (VAE, {"method": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}), (GAN, {"truncation": "nan"}),
-     (GAN, {"seed": -1}), (GAN, {"seed": 2**70}), (GAN, {"method": "luck"})],
+     (VAE, {"method": "gaussian"}), (GAN, {"n": 0}), (GAN, {"n": 999}),
+     (GAN, {"truncation": "nan"}), (GAN, {"seed": -1}), (GAN, {"seed": 2**70}),
+     (GAN, {"method": "luck"})],
 )  # fmt: skip
 @pytest.mark.parametrize("what", ["pixels", "assessment", "grid.png"])
 def test_invalid_sample_requests_are_refused(client, model, wish, what):

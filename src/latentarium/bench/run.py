@@ -12,7 +12,7 @@ from latentarium import charts, presets
 from latentarium.bench.bench import Bench, Column, Summary
 from latentarium.bench.published import SOURCES
 from latentarium.data.dataset import Data
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.machine import describe_machine, versions
@@ -150,7 +150,7 @@ def run_bench(
             settings = dataclasses.replace(config.train, seed=seed, steps=steps, device=device)
             config = dataclasses.replace(config, train=settings)
             if data is None or source != settings.data:
-                source, data = settings.data, load_data(settings.data)
+                source, data = settings.data, load_training_data(settings)
             folder = out / preset / f"steps{steps}-seed{seed}"
             title = f"{preset}, seed {seed}"
             run = train(config, folder, data, reporter=reporter(title))

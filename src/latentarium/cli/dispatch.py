@@ -15,7 +15,7 @@ from latentarium.cli.arguments import parse_arguments, with_json_target
 from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
 from latentarium.cli.output import PROG, print_result
 from latentarium.cli.show import data_check, sample, studio
-from latentarium.cli.train import finish, preset_list, resume, train, train_preset
+from latentarium.cli.train import finish, resume, run_train, train
 from latentarium.errors import UserError, did_you_mean
 from latentarium.registry import import_file
 
@@ -52,10 +52,7 @@ def dispatch(arguments: list[str]) -> None:
         print_result(f"{PROG} {__version__}")
         return
     if arguments[:1] == ["train"]:  # the settings depend on the preset
-        if len(arguments) > 1 and not arguments[1].startswith("-"):
-            train_preset(arguments[1], arguments[2:])
-        else:
-            print_result(preset_list())
+        run_train(arguments[1:])
         return
     if arguments[:2] == ["data", "check"]:
         arguments = ["data check", *arguments[2:]]

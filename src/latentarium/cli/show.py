@@ -1,11 +1,13 @@
 """Commands that show samples, the studio, and the contents of a data source."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from latentarium import presets
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
 from latentarium.errors import UserError
@@ -134,6 +136,10 @@ def studio(
 
 def data_check(
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
+    labels: str | None = None,
+    label_column: str = "",
+    image_size: int = 0,
+    keys: str = "",
     as_json: JsonFlag = False,
     untrusted: bool = False,
     pictures: Path | None = None,
@@ -143,24 +149,41 @@ def data_check(
     Args:
         source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file,
             and so on.
+        labels: A file of labels: .csv, .tsv, .json, .jsonl, .txt, .npy or IDX.
+        label_column: The column of a table that contains the labels.
+        image_size: Height and width, in pixels, to which the images are fitted; 0 keeps their
+            size.
+        keys: Names of the arrays of a .npz file, or of the columns of a table, such as
+            images=data,labels=t.
         as_json: Print JSON.
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.
     """
+    from latentarium.cli.suggestions import train_command
     from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
     from latentarium.data.upload_limits import require_within_limits
-    from latentarium.files import write_atomic
+    from latentarium.files import require_regular, write_atomic
     from latentarium.image_files import thumbnails
 
     if untrusted:
+        require_regular(Path(source))
         require_within_limits(Path(source))
-    data = load_data(source)
+    data = load_data(source, labels, size=image_size, label_column=label_column, keys=keys)
     report = check_data(data)
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
             write_atomic(pictures / f"{number}.png", content)
+    suggestions = presets.suggest(data)
     if as_json:
-        print_json(report.to_dict())
-    else:
-        print_result("\n".join(report.lines()))
+        content = [dataclasses.asdict(suggestion) for suggestion in suggestions]
+        print_json(report.to_dict() | {"presets": content})
+        return
+    options = ["--data", source]
+    for name, value in (("--labels", labels), ("--label-column", label_column), ("--keys", keys)):
+        options += [name, value] if value else []
+    options += ["--image-size", str(image_size)] if image_size else []
+    lines = report.lines()
+    lines.append(f"presets      {', '.join(suggestion.preset for suggestion in suggestions)}")
+    lines.append(f"train        {train_command(suggestions[0], options)}")
+    print_result("\n".join(lines))

@@ -56,8 +56,8 @@ class Issue:
         return [f"{title}: {self.description}", f"  Evidence: {numbers}.", f"  Fix: {self.fix}"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: English text in `description` and `fix`, message codes in `signs` and
-        `fix_code`."""
+        """Return JSON values: English text in `description` and `fix`, message codes in `signs`
+        and `fix_code`."""
         return {
             "issue": self.name,
             "severity": self.severity,

@@ -22,8 +22,8 @@ from latentarium.diagnostics.log_rules import (
 )
 from latentarium.diagnostics.messages import Evidence, InconclusiveError, Message
 from latentarium.errors import UserError
+from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.duality_gap import held_out_losses
-from latentarium.evaluation.likelihood import active_units
 from latentarium.metrics.memorization import measure_memorization
 from latentarium.models.base import LatentModel
 from latentarium.stats.intervals import normal_quantile

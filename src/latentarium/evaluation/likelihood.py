@@ -9,7 +9,7 @@ In expectation the NLL at k falls with k, from -ELBO at k = 1 towards -log p(x).
 is therefore an upper bound, and tight only if the weights are nearly equal (`effective_share`).
 The intervals account for the choice of images only.
 
-The meaning of the number depends on the pixels: see `likelihood_protocol`.
+The meaning of the number depends on the pixels: see `likelihood_protocols`.
 
 References:
     Importance weighted autoencoders (Burda et al., 2016), https://arxiv.org/abs/1509.00519
@@ -23,24 +23,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.config import setting
-from latentarium.data.binarized_mnist import DYNAMIC, STATIC, is_binary, is_published
-from latentarium.data.dataset import Data
-from latentarium.distributions import Bernoulli, DiagonalGaussian, Gaussian
+from latentarium.distributions import DiagonalGaussian
 from latentarium.evaluation.joint_density import (
     MAX_WEIGHTS,
     ImageGroup,
     bits_per_dimension,
-    evaluation_mode,
     image_groups,
     require_finite,
     require_likelihood,
 )
 from latentarium.models.base import LatentModel
+from latentarium.models.modes import evaluation_mode
 from latentarium.shapes import (
     Images,
     LabelSet,
-    LatentVector,
     PerImageLatent,
     PerPoint,
     PerSample,
@@ -49,75 +45,8 @@ from latentarium.shapes import (
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Interval
 
-ACTIVE_UNIT_RESAMPLES = 200
 REPORTED_SAMPLES = (1, 100, 1000, 5000)
 """Numbers of importance samples at which the bound is reported."""
-GREY, BINARY, DENSITY, OTHER = "grey-bce", "binary", "gaussian-density", "other"
-GIVEN_LABEL = "-given-label"
-PROTOCOLS = {
-    DYNAMIC: "Dynamically binarized MNIST: comparable with published numbers of that protocol.",
-    STATIC: "Larochelle's fixed binarization of MNIST: comparable with numbers of that protocol.",
-    BINARY: "A likelihood of binary images, but not by a published protocol.",
-    GREY: "Not a likelihood: a cross-entropy between grey values, not comparable with any NLL.",
-    DENSITY: "A density, not a probability, of pixels in [-1, 1], with a fixed standard "
-    "deviation: comparable only at the same standard deviation, and not with likelihoods of "
-    "binary images.",
-    OTHER: "A likelihood defined outside the package: comparable only with the same likelihood.",
-}
-"""Descriptions by the beginning of a protocol's name."""
-
-
-def likelihood_protocol(
-    model: LatentModel, images: Images | Pixels, data: Data | None = None
-) -> str:
-    """Return a name for the likelihood of these images. Likelihoods can be compared only if they
-    have the same name.
-
-        mnist-dynamic     a model trained on "mnist-dynamic" with `binarize`, and images that are
-                          bit for bit from its validation or test split
-        mnist-static      the same with "mnist-static" (any training)
-        binary            Bernoulli likelihood of other binary images
-        grey-bce          binary cross-entropy of grey images, which is not a likelihood
-        gaussian-density-stdS   Gaussian likelihood with standard deviation S, a density
-        other-NAME        a custom likelihood
-
-    A model that takes labels gives p(x | y), and the name ends in "-given-label".
-    `describe_protocol` explains each name in a sentence.
-
-    Arguments:
-        model: A model with a likelihood.
-        images: The images that are measured.
-        data: The data that the images are from. If None, the images are compared with
-            "mnist-dynamic" only, because the files of "mnist-static" don't ship with the package.
-
-    Raises:
-        UserError: The model has no likelihood (code "no-likelihood").
-    """
-    require_likelihood(model)
-    likelihood, source = model.likelihood, model.data.source
-    if isinstance(likelihood, Gaussian):
-        name = f"{DENSITY}-std{likelihood.std}"
-    elif not isinstance(likelihood, Bernoulli):
-        name = f"{OTHER}-{likelihood.name}" if likelihood else OTHER
-    elif not is_binary(images):
-        name = GREY
-    else:
-        trained = setting(model.config, "binarize", False) or source != DYNAMIC
-        published = trained and is_published(model.data, images, data)
-        name = source if published else BINARY
-    return name + (GIVEN_LABEL if model.takes_label else "")
-
-
-def describe_protocol(name: str) -> str:
-    """Return a sentence that explains a name from `likelihood_protocol`."""
-    description = next(text for start, text in PROTOCOLS.items() if name.startswith(start))
-    given = (
-        " Here it is the likelihood of images given their labels, p(x | y), which is not "
-        "comparable with p(x)."
-        if name.endswith(GIVEN_LABEL)
-        else ""
-    )
-    return description + given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,88 +227,6 @@ def importance_nll(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ActiveUnits:
-    """The latent dimensions that carry information about the image.
-
-    Arguments:
-        count: The number of units whose variance is above the threshold.
-        interval: Its 95 % bootstrap interval over the images. Both ends are usually equal, because
-            most units are clearly active or clearly inactive.
-        variances: The variance over images of the posterior mean, for each unit.
-        rate: The mean KL divergence of the posterior from the prior, in nats.
-        rates: The rate of each unit; None if posterior or prior is not a diagonal Gaussian.
-        threshold: The argument of `active_units`.
-        n: Number of images.
-    """
-
-    count: int
-    interval: Interval
-    variances: LatentVector
-    rate: float
-    rates: LatentVector | None
-    threshold: float
-    n: int
-
-
-def active_units(
-    model: LatentModel,
-    images: Images | Pixels,
-    labels: LabelSet | None = None,
-    *,
-    threshold: float = 0.01,
-    seed: int = 0,
-    batch_size: int = 2000,
-) -> ActiveUnits:
-    """Count the units of z whose posterior mean varies over the images by more than a threshold
-    (Burda et al., 2016). The other units have collapsed onto the prior.
-
-    Arguments:
-        model: A model with a likelihood.
-        images: At least 2, in [-1, 1] or as uint8.
-        labels: Their labels, for a model that takes labels; ignored otherwise.
-        threshold: The smallest variance of an active unit.
-        seed: Seed of the bootstrap for the confidence interval.
-        batch_size: Images encoded at a time. It limits memory and does not change the result.
-
-    Raises:
-        UserError: The model has no likelihood, or images or labels don't fit it.
-    """
-    require_likelihood(model)
-    means, unit_rates, other_rates = [], [], []
-    with evaluation_mode(model):
-        for group in image_groups(model, images, labels, 1, batch_size):
-            posterior, prior = group.posterior, group.prior
-            mean = posterior.mean
-            means.append(mean.double().cpu())
-            if isinstance(posterior, DiagonalGaussian) and isinstance(prior, DiagonalGaussian):
-                kl = _units_as_samples(posterior).kl(_units_as_samples(prior))
-                unit_rates.append(kl.double().cpu().reshape(mean.shape))
-            else:
-                draws = torch.cat(list(group.draws(10, seed, batch_size)), 1)
-                other_rates.append(group.log_ratio(draws).mean(1).cpu())
-    means = require_finite(torch.cat(means))
-
-    def count(sample: Tensor) -> Tensor:
-        return (sample.var(0) > threshold).double().sum()
-
-    rates = None
-    if unit_rates:
-        rates = require_finite(torch.cat(unit_rates)).mean(0)
-        rate = float(rates.sum())
-    else:
-        rate = float(require_finite(torch.cat(other_rates)).mean())
-    return ActiveUnits(
-        count=int(count(means)),
-        interval=bootstrap(means, count, resamples=ACTIVE_UNIT_RESAMPLES, seed=seed),
-        variances=means.var(0),
-        rate=rate,
-        rates=rates,
-        threshold=threshold,
-        n=len(images),
-    )
-
-
 def effective_share(log_w: PerImageLatent) -> PerPoint:
     """Return the effective sample size of importance weights, divided by the number of weights
     (Kong, 1992).
@@ -404,8 +251,3 @@ def _exact_rate(group: ImageGroup) -> PerSample | None:
         group.prior, DiagonalGaussian
     )
     return group.posterior.kl(group.prior).double().cpu() if gaussian else None
-
-
-def _units_as_samples(gaussian: DiagonalGaussian) -> DiagonalGaussian:
-    """Turn each dimension of each sample into a separate sample."""
-    return DiagonalGaussian(gaussian.mean.reshape(-1, 1), gaussian.log_variance.reshape(-1, 1))

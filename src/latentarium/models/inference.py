@@ -10,6 +10,7 @@ from latentarium.image_files import grid
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, LabelSet, LatentSet, SoftLabelSet
+from latentarium.unchecked import unchecked_inputs
 
 FIXED_SEED = 0
 """Seed of the latents of `fixed_samples`."""
@@ -56,7 +57,7 @@ def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:
         UserError: The model has no encoder (code "no-encoder").
     """
     parts = []
-    with torch.no_grad():
+    with torch.no_grad(), unchecked_inputs():
         for start in range(0, len(split.images), BATCH_SIZE):
             x, y = _batch(model, split, start)
             noise = Noise("encode", seed, start, device=x.device)
@@ -82,7 +83,7 @@ def decode_parts(
     for start in range(0, len(z), BATCH_SIZE):
         rows = slice(start, start + BATCH_SIZE)
         label = y[rows].to(model.device) if y is not None and model.takes_label else None
-        with torch.no_grad():
+        with torch.no_grad(), unchecked_inputs():
             images = model.decode(z[rows].float().to(model.device), label)
         yield images.clamp(-1, 1).cpu()
 
@@ -94,7 +95,7 @@ def reconstruct(model: LatentModel, split: Split) -> Images:
         UserError: The model has no encoder (code "no-encoder").
     """
     parts = []
-    with torch.no_grad():
+    with torch.no_grad(), unchecked_inputs():
         for start in range(0, len(split.images), BATCH_SIZE):
             x, y = _batch(model, split, start)
             parts.append(model.reconstruct(x, y).clamp(-1, 1).cpu())

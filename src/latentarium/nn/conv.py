@@ -1,7 +1,9 @@
 """The convolutional trunk.
 
 The encoder halves height and width, at least once, until the larger of them is at most 8 pixels or
-the smaller is 1 pixel. The decoder goes through the same sizes in reverse.
+the smaller is 1 pixel. The decoder goes through the same sizes in reverse. Every height and width
+of at least 2 pixels is possible, odd ones included: halving rounds down, and the decoder knows the
+size before.
 """
 
 import math
@@ -69,7 +71,12 @@ class ConvEncoder(EncoderTrunk):
 
 
 class ConvDecoder(DecoderTrunk):
-    """A dense layer, then transposed convolutions, with the arguments of `Trunk.decoder`."""
+    """A dense layer, then upsampling and convolutions, with the arguments of `Trunk.decoder`.
+
+    References:
+        Deconvolution and checkerboard artifacts (Odena et al., 2016),
+        https://doi.org/10.23915/distill.00003
+    """
 
     def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
         super().__init__()
@@ -89,8 +96,12 @@ class ConvDecoder(DecoderTrunk):
             for _ in range(config.depth - 1):
                 layers += _convolution(nn.Conv2d(wide, wide, 3, 1, 1), wide, config)
             finer = sizes[stage + 1]
-            odd = (finer[0] % 2, finer[1] % 2)  # restores the row or column that halving dropped
-            up = nn.ConvTranspose2d(wide, after, 4, 2, 1, output_padding=odd)
+            if config.upsampling == "bilinear":
+                layers.append(nn.Upsample(finer, mode="bilinear"))
+                up = nn.Conv2d(wide, after, 3, 1, 1)
+            else:
+                odd = (finer[0] % 2, finer[1] % 2)  # restores what halving dropped
+                up = nn.ConvTranspose2d(wide, after, 4, 2, 1, output_padding=odd)
             layers += [up] if last else _convolution(up, after, config)
             wide = after
         self.convolutions: nn.Sequential = nn.Sequential(*layers)
@@ -103,7 +114,7 @@ class ConvDecoder(DecoderTrunk):
 
 @register("trunk", "conv", settings=NetConfig)
 class ConvTrunk(Trunk):
-    """Strided convolutions."""
+    """Strided convolutions, and transposed ones or bilinear interpolation in reverse."""
 
     @staticmethod
     def encoder(config: TrunkConfig, image_shape: ImageShape, extra: int = 0) -> ConvEncoder:

@@ -7,7 +7,8 @@ from latentarium.bench import published
 from latentarium.bench.bench import Bench, Column, MeasuringProgress
 from latentarium.bench.published import Published
 from latentarium.data.dataset import Data
-from latentarium.evaluation.likelihood import importance_nll, likelihood_protocol
+from latentarium.evaluation.likelihood import importance_nll
+from latentarium.evaluation.likelihood_protocols import likelihood_protocol
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement

@@ -6,14 +6,10 @@ from typing import ClassVar
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.data.subsets import first
+from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.context import EvaluationContext
-from latentarium.evaluation.likelihood import (
-    active_units,
-    describe_protocol,
-    elbo,
-    importance_nll,
-    likelihood_protocol,
-)
+from latentarium.evaluation.likelihood import elbo, importance_nll
+from latentarium.evaluation.likelihood_protocols import describe_protocol, likelihood_protocol
 from latentarium.evaluation.section import Section
 from latentarium.models.base import LatentModel
 from latentarium.registry import register

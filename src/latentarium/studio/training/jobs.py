@@ -56,6 +56,10 @@ class TrainingRequest:
     steps: int | None
     """None: the number of steps of the preset."""
     seed: int
+    image_size: int | None = None
+    """Height and width to which images are fitted; None: as `load_data` chooses."""
+    batch_size: int | None = None
+    """None: the batch size of the preset."""
 
 
 class TrainingJobs:
@@ -371,10 +375,14 @@ class TrainingJobs:
                 f"There is no data set named {request.data[:80]!r}: choose one from the list.",
                 code="unknown-data",
             )
-        steps = [] if request.steps is None else ["--train.steps", str(request.steps)]
-        return [
-            "train", request.preset, "--data", data, "--train.seed", str(request.seed), *steps,
-        ]  # fmt: skip
+        settings = {
+            "seed": request.seed, "steps": request.steps, "image-size": request.image_size,
+            "batch-size": request.batch_size,
+        }  # fmt: skip
+        arguments = ["train", request.preset, "--data", data]
+        for name, value in settings.items():
+            arguments += [] if value is None else [f"--train.{name}", str(value)]
+        return arguments
 
 
 def process_name(folder: Path) -> str:

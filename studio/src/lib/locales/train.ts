@@ -27,7 +27,7 @@ export const en = {
   on: "Training data",
   onOwn: "Upload",
   sources: {
-    mnist: "MNIST", "mnist-dynamic": "Binarized MNIST", "stacked-mnist": "Stacked MNIST", ring: "Ring of Gaussians", grid: "Grid of Gaussians",
+    mnist: "MNIST", "mnist-dynamic": "Binarized MNIST", "stacked-mnist": "Stacked MNIST", ring: "Ring of Gaussians", grid: "Grid of Gaussians", "": "Your own pictures",
   } as Record<string, string>,
   dimensions: (n: number) => `${n} latent dimensions`,
   stepCount: (steps: string) => `${steps} steps`,
@@ -46,6 +46,9 @@ export const en = {
   start: "Start training",
   startHint: "Estimate the time first; then training can start.",
   needsLabels: "This model needs labels: put the pictures of each class in a separate folder.",
+  fitting: "Presets that fit these pictures:",
+  imageSize: "Image size",
+  imageSizeHint: "Height and width, in pixels, to which the pictures are scaled and cropped. Empty: the value shown.",
   // own images
   drop: "Drop a folder or a zip of pictures here",
   dropHint: "Sub-folders become classes. At most 256 MiB and 20,000 files. The files stay on this machine.",
@@ -151,7 +154,7 @@ export const zhTW: typeof en = {
   on: "訓練資料",
   onOwn: "上傳",
   sources: {
-    mnist: "MNIST", "mnist-dynamic": "二值化 MNIST", "stacked-mnist": "堆疊 MNIST", ring: "環狀混合", grid: "網格混合",
+    mnist: "MNIST", "mnist-dynamic": "二值化 MNIST", "stacked-mnist": "堆疊 MNIST", ring: "環狀混合", grid: "網格混合", "": "自己的圖片",
   },
   dimensions: (n) => `潛在維度 ${n}`,
   stepCount: (steps) => `${steps} 步`,
@@ -169,6 +172,9 @@ export const zhTW: typeof en = {
   start: "開始訓練",
   startHint: "請先估計時間，才能開始訓練。",
   needsLabels: "這個模型需要標籤：請把圖片依類別放在不同資料夾。",
+  fitting: "適合這些圖片的預設組態：",
+  imageSize: "影像大小",
+  imageSizeHint: "圖片縮放並裁切後的高度與寬度（像素）。留空則使用顯示的數值。",
   drop: "把圖片資料夾或 zip 拖放到這裡",
   dropHint: "子資料夾即類別。最多 256 MiB、20,000 個檔案。檔案不會離開這台電腦。",
   chooseFolder: "選擇資料夾",

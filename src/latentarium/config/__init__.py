@@ -1,0 +1,48 @@
+"""Configuration: frozen dataclasses that convert to JSON and back, validated on construction.
+
+This package does not import torch, so that `--help` is quick. The text below each field gives its
+meaning and unit. An invalid value raises a `UserError` that names the field, the value and the
+allowed range.
+"""
+
+from latentarium.config.components import (
+    ADVERSARIAL_LOSSES,
+    AdversarialLossConfig,
+    NetConfig,
+    PriorConfig,
+    TrunkConfig,
+    name_of,
+)
+from latentarium.config.models import (
+    AutoencoderConfig,
+    GANConfig,
+    ModelConfig,
+    component_files,
+)
+from latentarium.config.run import Config, DataCard, setting
+from latentarium.config.serialization import component_from_dict, flat, from_dict, to_dict
+from latentarium.config.training import OptimizerConfig, TrainConfig
+from latentarium.config.validation import require_seed
+
+__all__ = [
+    "ADVERSARIAL_LOSSES",
+    "AdversarialLossConfig",
+    "AutoencoderConfig",
+    "Config",
+    "DataCard",
+    "GANConfig",
+    "ModelConfig",
+    "NetConfig",
+    "OptimizerConfig",
+    "PriorConfig",
+    "TrainConfig",
+    "TrunkConfig",
+    "component_files",
+    "component_from_dict",
+    "flat",
+    "from_dict",
+    "name_of",
+    "require_seed",
+    "setting",
+    "to_dict",
+]

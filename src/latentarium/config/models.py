@@ -1,0 +1,256 @@
+"""Settings of the model families."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
+
+from latentarium import registry
+from latentarium.config.components import (
+    AdversarialLossConfig,
+    NetConfig,
+    PriorConfig,
+    TrunkConfig,
+    labelled_prior,
+    name_of,
+    require_known,
+)
+from latentarium.config.training import OptimizerConfig
+from latentarium.config.validation import require, require_at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Base class of the settings of model families.
+
+    The properties state what models of the family can do. The rest of the package checks these
+    properties, never the family. A family overrides each property whose default is wrong for it.
+    """
+
+    family: str
+    """Registered name of the family."""
+    latent_dim: int
+    """Number of dimensions of the latent space."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of model in words, for instance "conditional GAN"."""
+        return self.family
+
+    @property
+    def takes_label(self) -> bool:
+        """Whether `sample` accepts a class. Training then needs a label for each image."""
+        return False
+
+    @property
+    def decodes_label(self) -> bool:
+        """Whether the networks take the label; False if only the prior depends on it."""
+        return False
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether images can be encoded."""
+        return False
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether the ELBO can be computed, which needs p(x | z) and a posterior density."""
+        return False
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether a discriminator scores how real an image looks."""
+        return False
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether several players with opposing losses train the model."""
+        return False
+
+    @property
+    def loss_name(self) -> str:
+        """Name of the players' losses, which is part of the protocol of the duality gap."""
+        return self.family.replace("_", "-")
+
+    @property
+    def equilibrium(self) -> dict[str, float]:
+        """Each player's adversarial loss, in nats, if the discriminator can't tell real from
+        generated images; empty if the model is not adversarial."""
+        return {}
+
+    @property
+    def response_optimizer(self) -> OptimizerConfig:
+        """Optimizer that trains the best responses for the duality gap."""
+        return OptimizerConfig(learning_rate=1e-3)
+
+    @property
+    def trunks(self) -> dict[str, TrunkConfig]:
+        """The settings of the trunks, by the names of their fields."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, TrunkConfig)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(ModelConfig):
+    """An autoencoder or a VAE. They differ only in the posterior that `encode` returns."""
+
+    family: Literal["autoencoder"] = "autoencoder"
+    latent_dim: int = 16
+    """Number of dimensions of the latent space."""
+    posterior: Literal["point", "gaussian"] = "gaussian"
+    """point: an autoencoder; gaussian: a VAE, whose encoder gives a mean and a variance."""
+    prior: str | PriorConfig = "standard_normal"
+    """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class."""
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    """bernoulli: pixels in [0, 1] as probabilities; gaussian: real-valued pixels with a fixed
+    standard deviation."""
+    likelihood_std: float = 0.1
+    """Standard deviation of the Gaussian likelihood, in units of x in [-1, 1]."""
+    beta: float = 1.0
+    """Weight of the KL term (Higgins et al., 2017); 1 gives the ELBO."""
+    noise_std: float = 0.0
+    """Standard deviation of Gaussian noise added to the encoder's input during training; a value
+    above 0 gives a denoising autoencoder (Vincent et al., 2008)."""
+    binarize: bool = False
+    """Whether to binarize each training image at random whenever it is used, with its grey values
+    as probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood 'bernoulli'."""
+    conditional: bool = False
+    """Whether encoder and decoder take the label (conditional VAE; Sohn et al., 2015)."""
+    encoder: TrunkConfig = field(default_factory=NetConfig)
+    decoder: TrunkConfig = field(default_factory=NetConfig)
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "latent_dim")
+        require_at_least(self, 0, "beta", "noise_std")
+        require(
+            self.likelihood_std > 0,
+            f"likelihood_std is {self.likelihood_std}; it must be more than 0.",
+        )
+        require_known("prior", self.prior)
+        require(
+            self.posterior == "gaussian" or name_of(self.prior) == "standard_normal",
+            f"prior is '{name_of(self.prior)}' and posterior is 'point': a point has no KL "
+            "divergence from a prior. Set posterior to 'gaussian', or prior to 'standard_normal'.",
+        )
+        require(
+            not self.binarize or self.likelihood == "bernoulli",
+            "binarize is True and likelihood is 'gaussian': set likelihood to 'bernoulli', or "
+            "binarize to False.",
+        )
+
+    @property
+    def kind(self) -> str:
+        name = "VAE" if self.posterior == "gaussian" else "autoencoder"
+        return f"conditional {name}" if self.takes_label else name
+
+    @property
+    def takes_label(self) -> bool:
+        return self.conditional or labelled_prior(self.prior)
+
+    @property
+    def decodes_label(self) -> bool:
+        return self.conditional
+
+    @property
+    def has_encoder(self) -> bool:
+        return True
+
+    @property
+    def has_likelihood(self) -> bool:
+        return self.posterior == "gaussian"
+
+    @property
+    def loss_name(self) -> str:
+        return f"{self.likelihood}-{self.posterior}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANConfig(ModelConfig):
+    """A GAN: a generator and a discriminator. With `conditional`, both take the label."""
+
+    family: Literal["gan"] = "gan"
+    latent_dim: int = 64
+    """Number of dimensions of z, which is drawn from N(0, I)."""
+    loss: str | AdversarialLossConfig = "relativistic"
+    """relativistic: pairs of a real and a generated image (Jolicoeur-Martineau, 2018; Huang et
+    al., 2025); non_saturating: Goodfellow et al., 2014; hinge: Lim and Ye, 2017."""
+    r1: float = 1.0
+    """Weight gamma of the penalty gamma/2 |grad D|^2 on real images, in each step."""
+    r2: float = 1.0
+    """Weight gamma of the penalty gamma/2 |grad D|^2 on generated images, in each step."""
+    conditional: bool = False
+    """Whether the generator (embedding) and the discriminator (projection) take the label."""
+    wrong_label_weight: float = 0.0
+    """Weight of the matching-aware term: the discriminator learns to refuse real images under a
+    wrong label (Reed et al., 2016). Needs `conditional`."""
+    bounded: bool = True
+    """True: a tanh keeps generated images in [-1, 1], the range of pixels. False: the output is
+    unbounded, for points in the plane, because a tanh saturates near its bounds."""
+    generator: TrunkConfig = field(default_factory=NetConfig)
+    discriminator: TrunkConfig = field(default_factory=NetConfig)
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "latent_dim")
+        require_at_least(self, 0, "r1", "r2", "wrong_label_weight")
+        require_known("adversarial_loss", self.loss)
+        require(
+            self.conditional or self.wrong_label_weight == 0,
+            f"wrong_label_weight is {self.wrong_label_weight} and conditional is False: set "
+            "conditional to True, or the weight to 0.",
+        )
+        norm = getattr(self.discriminator, "norm", "none")
+        require(
+            norm == "none" or (self.r1 == 0 and self.r2 == 0),
+            f"discriminator.norm is '{norm}', but with a gradient penalty each logit must depend "
+            "on one image only: set discriminator.norm to 'none', or r1 and r2 to 0.",
+        )
+
+    @property
+    def kind(self) -> str:
+        return "conditional GAN" if self.conditional else "GAN"
+
+    @property
+    def takes_label(self) -> bool:
+        return self.conditional
+
+    @property
+    def decodes_label(self) -> bool:
+        return self.conditional
+
+    @property
+    def has_discriminator(self) -> bool:
+        return True
+
+    @property
+    def adversarial(self) -> bool:
+        return True
+
+    @property
+    def loss_name(self) -> str:
+        suffix = "-wrong-label" if self.wrong_label_weight > 0 else ""
+        return name_of(self.loss) + suffix
+
+    @property
+    def equilibrium(self) -> dict[str, float]:
+        return dict(registry.component("adversarial_loss", name_of(self.loss)).equilibrium)
+
+    @property
+    def response_optimizer(self) -> OptimizerConfig:
+        return OptimizerConfig(learning_rate=1e-3, beta1=0.0, beta2=0.99)
+
+
+def component_files(config: ModelConfig) -> tuple[str, ...]:
+    """Return the paths of the files outside the package that define components of a model."""
+    files = [registry.source_file("family", config.family)]
+    files += [registry.source_file("trunk", trunk.kind) for trunk in config.trunks.values()]
+    choices: tuple[tuple[Literal["prior", "adversarial_loss"], str], ...] = (
+        ("prior", "prior"), ("adversarial_loss", "loss"),
+    )  # fmt: skip
+    for kind, field_name in choices:
+        choice = getattr(config, field_name, None)
+        if isinstance(choice, str | PriorConfig | AdversarialLossConfig):
+            files.append(registry.source_file(kind, name_of(choice)))
+    return tuple(dict.fromkeys(file for file in files if file is not None))
+
+
+registry.register_settings("family", "autoencoder", AutoencoderConfig)
+registry.register_settings("family", "gan", GANConfig)
