@@ -66,7 +66,11 @@ def run_with(
             cli.main([str(argument) for argument in arguments])
         except SystemExit as stop:
             code = int(stop.code or 0)
-    return Ended(code, _content(out), _content(err))
+    ended = Ended(code, _content(out), _content(err))
+    for stream in (out, err):
+        if stream is not None and not isinstance(stream, io.StringIO):
+            stream.close()
+    return ended
 
 
 def _content(stream: TextIO | None) -> bytes:
