@@ -10,7 +10,11 @@ import torch
 from torch import Tensor
 
 from latentarium.distributions import DiagonalGaussian
-from latentarium.evaluation.joint_density import image_groups, require_finite, require_likelihood
+from latentarium.evaluation.joint_density import (
+    image_groups,
+    require_finite,
+    require_likelihood,
+)
 from latentarium.models.base import LatentModel
 from latentarium.models.modes import evaluation_mode
 from latentarium.shapes import Images, LabelSet, LatentVector, Pixels

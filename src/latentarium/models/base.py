@@ -1,5 +1,6 @@
 """The base class of all models, which decode latents into images."""
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -9,6 +10,7 @@ from latentarium.arguments import Integer, Number, as_count
 from latentarium.config import DataCard, ModelConfig
 from latentarium.distributions import Distribution, Likelihood, Prior
 from latentarium.errors import UserError
+from latentarium.memory import require_memory
 from latentarium.models.checked import CheckedModel, a_kind
 from latentarium.models.game import Player
 from latentarium.models.inputs import to_model
@@ -267,7 +269,9 @@ class LatentModel(CheckedModel, ABC):
                 "invalid-seed" and "invalid-truncation"); or the images don't fit in memory (code
                 "too-large").
         """
-        size = as_count("batch_size", batch_size)
+        size, count = as_count("batch_size", batch_size), as_count("n", n)
+        numbers = math.prod(self.image_shape) + 2 * self.latent_dim + self.num_classes
+        require_memory(4 * count * numbers, f"{count:,} samples", "sample fewer at a time")
         z, labels = self.latents(n, label, seed, truncation=truncation)
         return compute_in_batches(self, self.decode, z, labels, size)
 

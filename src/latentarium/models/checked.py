@@ -54,7 +54,7 @@ class CheckedModel(nn.Module):
         self.image_format: ImageFormat = ImageFormat(
             shape=data.image_shape,
             bound=math.inf if points else 1.0,
-            value_range=getattr(data, "value_range", None),
+            value_range=data.value_range,
         )
         """The images that the model takes."""
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from latentarium.arguments import describe
 from latentarium.data.dataset import to_float
+from latentarium.data.pixels import scale
 from latentarium.errors import UserError
 from latentarium.shapes import ImageInput, LatentInput
 
@@ -89,9 +90,7 @@ class ImageFormat:
                 "[-1, 1].",
                 code="wrong-type",
             )
-        low, high = self.value_range
-        share = (x.double() - low) / max(high - low, torch.finfo(torch.float64).tiny)
-        return (255 * share.clamp(0, 1)).round().to(torch.uint8)
+        return torch.from_numpy(scale(x.cpu().numpy(), self.value_range))
 
     def _check_values(self, x: Tensor, stacklevel: int) -> None:
         limits = extremes(x)

@@ -1,6 +1,5 @@
 """Draw latents from a model's prior, and run a model on many inputs in batches."""
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,8 @@ def draw_latents(
     """
     n, seed = as_count("n", n), as_seed(seed)
     factor = as_factor("truncation", truncation, code="invalid-truncation")
-    numbers = math.prod(model.image_shape) + 2 * model.latent_dim + model.num_classes
-    require_memory(4 * n * numbers, f"{n:,} samples", "sample fewer at a time")
+    numbers = 2 * model.latent_dim + model.num_classes
+    require_memory(4 * n * numbers, f"{n:,} latents", "sample fewer at a time")
     labels = model.read_labels(label, n)
     if labels is None and model.takes_label:
         labels = random_labels(n, model.num_classes, seed)
