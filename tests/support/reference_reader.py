@@ -2,7 +2,7 @@
 
 It is written from docs/data.md only, shares no code with the package, and reads one file after
 another with Pillow and the standard library. What the documentation leaves open is not read here:
-`ReferenceError` says that `load_data` may refuse the source.
+`RefusedError` says that `load_data` may refuse the source.
 """
 
 import csv
@@ -23,6 +23,8 @@ SPLITS = {"train": "train", "test": "test", "val": "validation", "valid": "valid
           "validation": "validation"}  # fmt: skip
 IMAGES = (".png", ".bmp", ".ppm")
 TABLES = ("labels.csv", "metadata.csv", "metadata.jsonl", "dataset.json")
+Contents = Counter[tuple[str, tuple[int, ...], bytes, str | None]]
+"""A multiset of images: their split, shape, pixels and class."""
 
 
 class RefusedError(Exception):
@@ -36,10 +38,10 @@ class Source:
     images: list[tuple[str, np.ndarray, str | None]] = field(default_factory=list)
     """The split of each image ("" if the source has none), its pixels (H, W, C), its class."""
 
-    def contents(self) -> Counter[tuple[str, tuple[int, ...], bytes, str | None]]:
+    def contents(self) -> Contents:
         """Return the images as a multiset, in as few channels as they need."""
         grey = all((pixels == pixels[:, :, :1]).all() for _, pixels, _ in self.images)
-        contents = Counter()
+        contents: Contents = Counter()
         for split, pixels, label in self.images:
             shown = (
                 pixels[:, :, :1] if grey else np.repeat(pixels, 4 - pixels.shape[2], 2)[..., :3]
@@ -102,10 +104,8 @@ def read_files(files: Mapping[str, bytes]) -> Source:
         if has_splits:
             first, rest = name.split("/", 1)
             split = SPLITS[first]
-        if rows:
-            label = rows.get(name)
-        else:
-            label = rest.split("/")[0] if "/" in rest else None
+        in_folder = rest.split("/")[0] if "/" in rest else None
+        label = rows.get(name) if rows else in_folder
         source.images.append((split, pixels_of(files[name]), plain(label)))
     if has_splits and not any(split == "train" for split, _, _ in source.images):
         raise RefusedError("no training images")
