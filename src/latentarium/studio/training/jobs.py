@@ -388,7 +388,7 @@ class TrainingJobs:
 def process_name(folder: Path) -> str:
     """Return the name of a run's processes, which doesn't depend on how the path is written."""
     path = folder.resolve()
-    return f"{path.name[:64]}-{sha256(str(path).encode()).hexdigest()[:12]}"
+    return f"{path.name[:64]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
 def _is_shipped(folder: Path) -> bool:
