@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from typing import NoReturn
 
@@ -15,6 +16,11 @@ def print_result(text: str) -> None:
     """Print a result to stdout and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def command_hint(*words: object) -> str:
+    """Return a command to suggest, quoted so that it can be pasted into a shell."""
+    return shlex.join([PROG, *map(str, words)])
 
 
 def format_warning(message: Warning | str, *_: object, **__: object) -> str:

@@ -11,7 +11,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latentarium import presets
-from latentarium.cli.output import PROG, fail_with, is_main_process, print_result
+from latentarium.cli.output import PROG, command_hint, fail_with, is_main_process, print_result
 from latentarium.config import (
     AdversarialLossConfig,
     Config,
@@ -50,6 +50,11 @@ class TrainOptions:
     data: str | None = None
     """Training data: mnist, ring, grid, hf:NAME, a folder of images, a .zip of such a folder, a
     .npz file, an IDX file, or a folder of IDX files."""
+    init_from: str | None = None
+    """Start from the weights of this run, or of shipped:NAME, instead of random ones
+    (fine-tuning)."""
+    init_partial: bool = False
+    """With --init-from: load the tensors that fit, instead of requiring that all fit."""
     dry_run: bool = False
     """Only measure a few steps, and print the estimated cost of the training; write nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -89,18 +94,26 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
         text = "\n".join([*cost.lines(), "No files were written."])
         print_result(json.dumps(cost.to_dict()) if options.as_json else text)
         return
-    _train(config, folder)
+    _train(config, folder, init_from=options.init_from, init_partial=options.init_partial)
 
 
-def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:
-    """Resume a training with the settings of its folder.
+def resume(
+    run: Annotated[Path, tyro.conf.Positional],
+    steps: Annotated[int | None, tyro.conf.arg(name="train.steps")] = None,
+) -> None:
+    """Resume a training with the settings of its folder, or extend it.
 
     Args:
         run: The folder of the run.
+        steps: A new number of steps, more than the run has. From here on, the learning rate
+            follows the schedule of this number of steps.
     """
     from latentarium.run import Run
 
-    _train(Run(run).config, run)
+    config = Run(run).config
+    if steps is not None:
+        config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=steps))
+    _train(config, run)
 
 
 def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
@@ -113,24 +126,30 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
     ended = end_early(run)
     print_result(
-        f"{run}: the weights are those of step {ended.weights_step()}. To continue the training: "
-        f"{PROG} resume {run}"
+        f"{run}: the weights are those of step {ended.saved_step()}. To continue the training: "
+        f"{command_hint('resume', run)}"
     )
 
 
-def _train(config: Config, folder: Path) -> None:
+def _train(
+    config: Config, folder: Path, *, init_from: str | None = None, init_partial: bool = False
+) -> None:
     from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.training import train as run_training
 
     if not is_main_process():
-        run_training(config, folder)
+        run_training(config, folder, init_from=init_from, init_partial=init_partial)
         return
     with console_progress() as progress:
-        run = run_training(config, folder, reporter=ConsoleReporter(progress, str(folder)))
+        run = run_training(
+            config, folder, init_from=init_from, init_partial=init_partial,
+            reporter=ConsoleReporter(progress, str(folder)),
+        )  # fmt: skip
     steps = config.train.steps
     print_result(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
-    print_result(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
+    sample = command_hint("sample", run.folder, "-n", 64, "--out", "grid.png")
+    print_result(f"or: {sample}")
 
 
 def _summary(preset: object) -> str:
