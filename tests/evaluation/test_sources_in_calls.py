@@ -91,7 +91,7 @@ def test_evaluate_takes_runs_and_sources(run, source):
         la.evaluate(Path("nothing/here"), source)
     for options, code in (({"n": 2.0}, "invalid-count"), ({"seed": "1"}, "invalid-seed")):
         with raises_code(code):
-            la.evaluate(run, source, **options)
+            la.evaluate(run, source, **options)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.usefixtures("one")

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentarium.arguments import Integer, Number, as_count, as_integer
+from latentarium.arguments import Integer, Number, as_count, as_integer, as_seed
 from latentarium.cached import cached
 from latentarium.data.dataset import Data, to_float, to_uint8
+from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.latent import gaussian_samples
 from latentarium.latent.calibration import Calibration, ImageClassifier
@@ -65,7 +66,7 @@ class LatentMap:
 
     Arguments:
         model: A model in evaluation mode.
-        data: The data that the model was trained on.
+        data: The data that the model was trained on: `Data`, or any source that `load_data` takes.
         seed: Seed of the latents that are drawn from posteriors, and of the lattice.
         max_points: Number of training images on the map, chosen as a stratified subset. With 0,
             the map contains all training images, followed by all validation images.
@@ -77,7 +78,7 @@ class LatentMap:
     def __init__(
         self,
         model: LatentModel,
-        data: Data,
+        data: object,
         seed: int = 0,
         *,
         max_points: int = 0,
@@ -85,13 +86,18 @@ class LatentMap:
         classifier: ImageClassifier | None = None,
     ) -> None:
         self.model = model
-        self.data = data
-        self.seed = seed
+        self.data: Data = load_data(data)
+        self.seed: int = as_seed(seed)
         self.lock: threading.RLock = threading.RLock()
         """Held while the model computes; re-entrant."""
         self._lock = self.lock
         self.encoded: EncodedData = EncodedData(
-            model, data, seed, max_points=max_points, align_to=align_to, lock=self.lock
+            model,
+            self.data,
+            self.seed,
+            max_points=max_points,
+            align_to=align_to,
+            lock=self.lock,
         )
         self.decoder: ScoredDecoder = ScoredDecoder(self.encoded, classifier, self.lock)
         self.interpolator: Interpolator = Interpolator(self.encoded)
@@ -101,7 +107,7 @@ class LatentMap:
     def from_run(
         cls,
         run: str | Path | Run,
-        data: str | Data | None = None,
+        data: str | Path | Data | None = None,
         *,
         step: int | None = None,
         seed: int = 0,
@@ -121,7 +127,8 @@ class LatentMap:
                 or the data differ from those that the run was trained on.
         """
         run = run if isinstance(run, Run) else Run(run)
-        loaded = data if isinstance(data, Data) else run.load_data(data)
+        loaded = run.load_data(str(data)) if isinstance(data, str | Path) else data
+        loaded = run.load_data() if loaded is None else loaded
         if step is None:
             return cls(run.load(), loaded, seed)
         from latentarium.latent.snapshots import Snapshots  # which imports this module

@@ -1,5 +1,7 @@
 """The model card of a run: what the model is, what it was trained on, and how to use it."""
 
+import json
+
 from latentarium.machine import versions
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
@@ -17,7 +19,9 @@ def model_card(run: Run, model: LatentModel, step: int) -> str:
     kind = config.model.kind
     channels, height, width = data.image_shape
     num_parameters = sum(p.numel() for p in model.parameters())
-    label = f', label="{data.classes[0]}"' if model.takes_label else ""
+    label = (
+        f", label={json.dumps(data.classes[0], ensure_ascii=False)}" if model.takes_label else ""
+    )
     classes = f"{len(data.classes)} classes" if data.classes else "no labels"
     planned = config.train.steps
     early = "" if step == planned else f" (ended early, of {planned:,})"
