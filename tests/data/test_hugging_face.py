@@ -268,8 +268,13 @@ def test_a_folder_of_save_to_disk_is_read_or_its_package_is_named(hub, tmp_path,
     with raises_code("damaged-file"):
         load_data(tmp_path)
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with raises_code("missing-package"):
+    with raises_code("missing-package") as caught:
         load_data(tmp_path)
+    assert "save_to_disk" in str(caught.value)
+    (tmp_path / "dict" / "train").mkdir(parents=True)
+    (tmp_path / "dict" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    with raises_code("missing-package"):
+        load_data(tmp_path / "dict")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def read_saved_dataset(path: Path, options: ReadOptions) -> RawData:
     Raises:
         UserError: As for `read_hugging_face`.
     """
-    datasets = _package(str(path))
+    datasets = _package(f"{path}, which save_to_disk of the package datasets wrote,")
     try:
         loaded = datasets.load_from_disk(str(path))
     except Exception as error:  # the package raises many types of exceptions
@@ -87,7 +87,7 @@ def _package(source: str) -> Any:  # noqa: ANN401  a module without types
         import datasets  # pyright: ignore[reportMissingImports]  an extra
     except ImportError:
         raise UserError(
-            f"{source} needs the package datasets, which is not installed: run "
+            f"{source} can only be read with the package datasets, which is not installed: run "
             "pip install 'latentarium[hf]'.",
             code="missing-package",
         ) from None
