@@ -201,8 +201,7 @@ def test_a_broken_file_is_a_problem_that_names_it(tmp_path):
     [
         ({}, ["empty"]),
         ({f"{i}.heic": b"x" for i in range(3)}, ["3 .heic files (0.heic", "JPEG"]),
-        ({"dataset_info.json": b"{}", "state.json": b"{}", "data-0.arrow": b"x"}, ["hf:NAME"]),
-        ({"train/data-0.arrow": b"x", "dataset_dict.json": b"{}"}, ["load_from_disk"]),
+        ({"data-0.arrow": b"x"}, ["hf:NAME", "load_from_disk"]),
         ({"a.npz": b"x"}, ["1 .npz file (a.npz)", "instead of the folder"]),
         ({"a.zip": b"x", "b.zip": b"x"}, ["2 .zip files"]),
         ({"a.tar.gz": b"x"}, [".gz file", "decompress"]),
