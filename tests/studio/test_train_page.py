@@ -365,6 +365,27 @@ def test_fitting_preset_and_image_size_are_chosen_for_uploaded_pictures(
     page.get_by_test_id("upload").get_by_role("button").click()
 
 
+def test_broken_files_of_an_upload_are_named_in_both_languages(page, served, tmp_path):
+    images = tiny_data().train.images.numpy()
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for i in range(30):
+        (folder / f"{i}.png").write_bytes(png_bytes(images[i, 0]))
+    (folder / "bad.png").write_text("text")
+    rows = "file,label\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(30))
+    (folder / "labels.csv").write_text(rows)
+    open_page(page, served, "#tab=train")
+    drop(page, folder)
+    upload = page.get_by_test_id("upload")
+    upload.wait_for(timeout=120_000)
+    for _ in range(2):
+        assert re.search(r"⚠.*bad\.png", upload.inner_text())
+        assert "labels.csv" in page.get_by_test_id("notes").inner_text()
+        page.get_by_test_id("language").click()
+    upload.get_by_role("button").click()
+    upload.wait_for(state="detached")
+
+
 def test_too_many_files_are_refused_before_upload(page, served, runs):
     open_page(page, served, "#tab=train")
     page.get_by_test_id("folder").evaluate(

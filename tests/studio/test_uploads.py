@@ -141,7 +141,22 @@ def test_unsafe_paths_are_refused(path):
         relative_path(path)
 
 
-@pytest.mark.parametrize("path", ["a.py", "a.pkl", "a", "a.npz"])
+def test_a_broken_file_in_a_zip_file_and_files_left_out_are_named(client):
+    files = {f"square/{i}.png": picture(i) for i in range(60)}
+    files |= {"square/bad.png": b"text", "square/a.heic": b"x"}
+    report = send(client, "z", {"all.zip": zip_bytes(files)})["result"]
+    assert any("square/bad.png" in problem for problem in report["problems"])
+    assert any("a.heic" in note for note in report["notes"])
+
+
+def test_a_table_of_labels_is_uploaded_with_its_pictures(client):
+    rows = "file,label\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(12))
+    files = {f"{i}.png": picture(i) for i in range(12)} | {"labels.csv": rows.encode()}
+    report = send(client, "pets", files)["result"]
+    assert list(report["class_counts"]["train"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.pkl", "a", "a.npz", "other.csv"])
 def test_other_file_types_are_refused(path):
     with raises_code("file-type"):
         relative_path(path)
@@ -151,6 +166,7 @@ def test_unusual_but_safe_paths_are_accepted():
     assert str(relative_path("a b/貓 (1).JPG")) == "a b/貓 (1).JPG"
     assert str(relative_path("a/./b.png")) == "a/b.png"
     assert str(relative_path("cons/com.1.png")) == "cons/com.1.png"
+    assert str(relative_path("train/Metadata.jsonl")) == "train/Metadata.jsonl"
 
 
 def test_interrupted_file_is_deleted(folder):
