@@ -3,7 +3,7 @@
 import re
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters, which move the cursor or start escape sequences; not tabs and line breaks."""
+"""Characters that move the cursor or start escape sequences, without tabs and line breaks."""
 
 
 def printable(text: str) -> str:

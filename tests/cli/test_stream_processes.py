@@ -84,7 +84,7 @@ def test_plain_locales_and_names_that_are_not_utf_8(run, tmp_path, encoding):
     source = os.fsencode(tmp_path) + b"/d\xff \xe7\x8c\xab"
     os.mkdir(source)
     for number in range(12):
-        picture = f"L sample {shlex.quote(str(run))} -n 1 --out x.png"
+        picture = f"L sample {shlex.quote(str(run))} -n 1 --scale 1 --out x.png"
         if number == 0:
             assert shell(picture, tmp_path, **environment).returncode == 0
         os.link(tmp_path / "x.png", source + b"/%d\xfe.png" % number)

@@ -17,8 +17,9 @@ from latentarium.cli.output import command
 from latentarium.cli.streams import TolerantWriter, tolerant_streams
 from latentarium.errors import UserError
 from latentarium.evaluation.evaluate import evaluate
-from latentarium.progress import ConsoleProgress, console_progress
+from latentarium.progress import JSON_VARIABLE, ConsoleProgress, console_progress
 from latentarium.run import Run
+from latentarium.training import estimate
 from support.command_line import run_command
 from support.streams import EXIT_CODES, full, memory, pipe_without_reader, run_with
 from support.tiny import tiny_arrays
@@ -30,11 +31,18 @@ CANNOT_PRINT = 2
 
 @pytest.fixture(scope="module", autouse=True)
 def quick(tmp_path_factory):
-    """Shorten the trainings that are part of measurements."""
+    """Measure a run once, and with short trainings."""
+    reports = {}
+
+    def evaluate_once(*args, **kwargs):
+        if not reports:
+            reports[0] = evaluate(*args, **kwargs, gan_train_steps=10, response_steps=2)
+        return reports[0]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTARIUM_CACHE", str(tmp_path_factory.mktemp("cache")))
-        short = partial(evaluate, gan_train_steps=10, response_steps=2)
-        patch.setattr("latentarium.evaluation.runs.evaluate", short)
+        patch.setattr("latentarium.evaluation.runs.evaluate", evaluate_once)
+        patch.setattr("latentarium.training.estimate", partial(estimate, min_seconds=1e-9))
         patch.setattr("latentarium.evaluation.runs.RESPONSE_STEPS", 2)
         patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 20)
         yield
@@ -58,7 +66,7 @@ def walk(folder: Path) -> dict[str, list[list[object]]]:
     again = ["--data", data, "--run", run, "--train.snapshots", 2]
     return {
         "": [["--help"], ["--version"], [], ["évaluate"], ["data"]],
-        "tour": [["tour", "--help"], ["tour", "--out", data], ["tour", "--seed", "é"]],
+        "tour": [["tour", "--help"], ["tour", "--seed", "é"], ["tour", "é"]],
         "train": [
             ["train"], ["train", "猫"], ["train", "--help"], ["train", "vae_debug", "--help"],
             ["train", "vae_debug", *again], ["train", "vae_debug", "--run", folder],
@@ -106,22 +114,27 @@ def walk(folder: Path) -> dict[str, list[list[object]]]:
     }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def walked(folder):
+    """How each call of the walk ends with the encoding of a Chinese Windows."""
+    return {
+        tuple(call): run_with(*call, encoding="cp950")
+        for calls in walk(folder).values()
+        for call in calls
+    }
+
+
 def test_every_command_is_walked(folder):
     assert walk(folder).keys() == {"", *dispatch.COMMANDS}
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp950", "latin-1"])
-def test_every_command_prints_in_every_encoding(folder, encoding, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    for calls in walk(folder).values():
-        for call in calls:
-            ended = run_with(*call, encoding=encoding)
-            assert ended.code in EXIT_CODES, call
-            assert ended.out or ended.err, call
-            text = ended.out.decode(encoding) + ended.err.decode(encoding)
-            assert "Traceback" not in text, call
-            if "--json" in call[-1:]:
-                check_json(ended)
+def test_every_command_prints_in_every_encoding(walked):
+    for call, ended in walked.items():
+        assert ended.code in EXIT_CODES, call
+        assert ended.out or ended.err, call
+        assert "Traceback" not in ended.out.decode("cp950") + ended.err.decode("cp950"), call
+        if "--json" in call[-1:]:
+            check_json(ended)
 
 
 def check_json(ended):
@@ -133,17 +146,21 @@ def check_json(ended):
         assert json.loads(ended.err.splitlines()[-1]).keys() == {"error", "code"}
 
 
-def test_every_command_ends_with_a_documented_code_on_a_full_disk(folder, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    for calls in walk(folder).values():
-        for call in calls:
-            expected = run_with(*call, encoding="utf-8")
-            lost = run_with(*call, out=full(), err=memory())
-            prints = expected.out != b""
-            assert lost.code == (CANNOT_PRINT if prints else expected.code), call
-            assert b"Traceback" not in lost.err, call
-            assert (b"latentarium: " in lost.err or b'"code"' in lost.err) or not prints, call
-            assert run_with(*call, out=memory(), err=full()).code == expected.code, call
+def test_a_result_that_can_not_be_printed_is_an_error(walked):
+    for call, normal in walked.items():
+        lost = run_with(*call, out=full(), err=memory("ascii"))
+        assert lost.code == (CANNOT_PRINT if normal.out else normal.code), call
+        assert b"Traceback" not in lost.err, call
+        if normal.out:
+            last = lost.err.splitlines()[-1]
+            assert last.startswith((b"latentarium: The result", b'{"error": "The result')), call
+
+
+def test_messages_that_can_not_be_printed_change_nothing(walked):
+    for call, normal in walked.items():
+        ended = run_with(*call, out=memory("ascii"), err=full())
+        assert ended.code == normal.code, call
+        assert bool(ended.out) == bool(normal.out), call
 
 
 def test_characters_that_an_encoding_lacks_are_replaced_legibly():
@@ -153,6 +170,11 @@ def test_characters_that_an_encoding_lacks_are_replaced_legibly():
         with tolerant_streams():
             sys.stdout.write("Fréchet 3 ± 1, 64 × 64, 猫, ﬁ, \udcff\n")
     assert out.buffer.getvalue() == b"Frechet 3 +/- 1, 64 x 64, ?, fi, ?\n"  # pyright: ignore
+
+
+def test_messages_escape_characters_so_that_they_name_files_exactly(tmp_path):
+    ended = run_with("finish", tmp_path / "é猫\udcff", encoding="ascii")
+    assert rb"\xe9\u732b\xff" in ended.err
 
 
 def test_bytes_of_names_that_are_not_utf_8_are_shown_as_replacement_characters():
@@ -289,7 +311,7 @@ class InterruptedModule:
         (["sample", Path("a\nb")], r"latentarium sample $'a\x0ab'"),
         (["sample", Path("r\udcff'\\")], r"latentarium sample $'r\xff\'\\'"),
         (["sample", Path("-x")], "latentarium sample ./-x"),
-        (["sample", Path("猫"), "-n", 64], "latentarium sample 猫 -n 64"),
+        (["sample", Path("猫"), "-n", 64], "latentarium sample '猫' -n 64"),
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="cmd.exe quotes in another way")
@@ -341,18 +363,24 @@ def test_help_and_errors_in_terminals_of_every_width(monkeypatch, columns, term)
         (["sample"], ["RUN"]),
         (["sample", "r", "--scal", "2"], ["--scal", "--scale"]),
         (["evaluate", "r", "--extractor", "x"], ["--extractor", "classifier", "random"]),
-        (["sampel", "r"], ["sampel", "sample"]),
         (["finish", "r", "s"], ["s"]),
         (["--tyro-print-completion", "csh"], ["csh"]),
     ],
 )
-def test_wrong_arguments_give_one_message_that_names_them(arguments, named):
-    ended = run_with(*arguments, "--json", encoding="ascii")
+def test_wrong_arguments_give_one_message_that_names_them(arguments, named, monkeypatch):
+    monkeypatch.setenv(JSON_VARIABLE, "60")
+    ended = run_with(*arguments, encoding="ascii")
     assert ended.code == 2
     error = json.loads(ended.err)
     for word in named:
         assert word in error["error"], error
     assert error["code"] == "invalid-arguments"
+
+
+def test_a_similar_command_is_suggested():
+    error = json.loads(run_with("sampel", "r", "--json", encoding="ascii").err)
+    assert error["code"] == "unknown-command"
+    assert "'sample'" in error["error"]
 
 
 def test_a_setting_that_refuses_its_value_keeps_its_code():

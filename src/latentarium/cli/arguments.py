@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -14,8 +15,8 @@ from latentarium.errors import UserError
 
 T = TypeVar("T")
 CODE = "invalid-arguments"
-WIDTH = "10000"
-"""Columns in which tyro wraps no line of an error."""
+MIN_WIDTH, WIDTH = 40, 10_000
+"""Columns below which tyro may not end, and in which it wraps no line of an error."""
 REWORDED = {
     r"^Unrecognized options: ": "Unknown arguments: ",
     r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": (
@@ -46,8 +47,9 @@ def parse_arguments(parse: Callable[[], T], prog: str) -> T:
         SystemExit: tyro has printed the help (code 0).
     """
     printed = io.StringIO()
+    width = max(MIN_WIDTH, shutil.get_terminal_size().columns)
     try:
-        with redirect_stderr(printed):
+        with redirect_stderr(printed), _terminal_width(width):
             parsed = parse()
     except SystemExit as stop:
         if stop.code != 2:
@@ -63,7 +65,7 @@ def parse_arguments(parse: Callable[[], T], prog: str) -> T:
     box = io.StringIO()
     # a stream without an encoding, and no terminal: tyro uses no colours and draws no frame
     streams = redirect_stdout(io.StringIO()), redirect_stderr(box)
-    with streams[0], streams[1], _wide_terminal(), contextlib.suppress(SystemExit):
+    with streams[0], streams[1], _terminal_width(WIDTH), contextlib.suppress(SystemExit):
         parse()
     raise UserError(error_message(box.getvalue(), prog), code=CODE)
 
@@ -122,10 +124,10 @@ def _user_error(stop: BaseException | None) -> UserError | None:
 
 
 @contextmanager
-def _wide_terminal() -> Iterator[None]:
-    """Make Python report a wide terminal until the block ends."""
+def _terminal_width(columns: int) -> Iterator[None]:
+    """Make Python report a terminal of this width until the block ends."""
     previous = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = WIDTH
+    os.environ["COLUMNS"] = str(columns)
     try:
         yield
     finally:

@@ -15,14 +15,16 @@ import os
 import select
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
-REPLACE = "latentarium.replace"
-"""Name of the error handler for characters that can't be encoded."""
-PLAIN = {"±": "+/-", "×": "x", "–": "-", "—": "-", "−": "-", "’": "'", "≤": "<=", "≥": ">="}
-"""Replacements for characters of reports that Unicode does not decompose into ASCII."""
+SPELL, ESCAPE = "latentarium.spell", "latentarium.escape"
+"""Names of the error handlers for characters that can't be encoded: reports on stdout are spelled
+with similar characters; messages on stderr name files and arguments exactly."""
+SIMILAR = {"±": "+/-", "×": "x", "–": "-", "—": "-", "−": "-", "’": "'", "≤": "<=", "≥": ">="}
+"""What is similar to characters of reports that Unicode does not decompose into ASCII."""
 
 
 class TolerantWriter(io.RawIOBase):
@@ -89,13 +91,14 @@ def tolerant_streams(*, permanent: bool = False) -> Iterator[TolerantWriter | No
         A context manager that gives the writer of stdout, which knows whether output was lost;
         None if stdout takes text only, as in a notebook, and stays as it is.
     """
-    codecs.register_error(REPLACE, _replace)
+    codecs.register_error(SPELL, partial(_replace, _similar))
+    codecs.register_error(ESCAPE, partial(_replace, _escaped))
     closed = _open_closed_descriptors() if permanent else ()
     previous = sys.stdin, sys.stdout, sys.stderr
     if sys.stdin is None:
         sys.stdin = io.StringIO()
-    sys.stdout, writer = _tolerant(None if 1 in closed else cast(Any, sys.stdout))
-    sys.stderr, _ = _tolerant(None if 2 in closed else cast(Any, sys.stderr))
+    sys.stdout, writer = _tolerant(None if 1 in closed else cast(Any, sys.stdout), SPELL)
+    sys.stderr, _ = _tolerant(None if 2 in closed else cast(Any, sys.stderr), ESCAPE)
     try:
         yield writer
     finally:
@@ -106,7 +109,9 @@ def tolerant_streams(*, permanent: bool = False) -> Iterator[TolerantWriter | No
             sys.stdin, sys.stdout, sys.stderr = previous
 
 
-def _tolerant(stream: io.TextIOBase | None) -> tuple[io.TextIOBase, TolerantWriter | None]:
+def _tolerant(
+    stream: io.TextIOBase | None, errors: str
+) -> tuple[io.TextIOBase, TolerantWriter | None]:
     """Return a tolerant stream with the encoding of a stream, and its writer."""
     encoding, line_buffered, target = "utf-8", True, None
     if stream is not None:
@@ -123,7 +128,7 @@ def _tolerant(stream: io.TextIOBase | None) -> tuple[io.TextIOBase, TolerantWrit
     text = io.TextIOWrapper(
         writer,  # pyright: ignore[reportArgumentType]  it writes all that it is given
         encoding,
-        REPLACE,
+        errors,
         line_buffering=line_buffered,
     )
     return text, writer
@@ -145,18 +150,23 @@ def _open_closed_descriptors() -> tuple[int, ...]:
     return tuple(closed)
 
 
-def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Replace what can't be encoded: "é" by "e", "±" by "+/-", other characters by "?"."""
+def _replace(replacement: Callable[[str], str], error: UnicodeError) -> tuple[str | bytes, int]:
+    """Handle an error of an encoding; bytes of file names become U+FFFD where it exists."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    if error.encoding.lower().replace("_", "-").startswith("utf-8"):  # bytes of a file name
+    if error.encoding.lower().replace("_", "-").startswith("utf-8"):
         return "\ufffd".encode() * len(text), error.end
-    return "".join(map(_plain, text)), error.end
+    return "".join(map(replacement, text)), error.end
 
 
-def _plain(char: str) -> str:
-    if char in PLAIN:
-        return PLAIN[char]
-    decomposed = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
-    return decomposed or "?"
+def _similar(char: str) -> str:
+    """Return "e" for "é", "+/-" for "±", and "?" for what has no similar characters."""
+    plain = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    return SIMILAR.get(char) or plain or "?"
+
+
+def _escaped(char: str) -> str:
+    """Return "\\xe9" for "é", and "\\xff" for this byte of a file name."""
+    byte = char.encode("utf-8", "surrogateescape") if "\udc80" <= char <= "\udcff" else b""
+    return f"\\x{byte[0]:02x}" if byte else char.encode("ascii", "backslashreplace").decode()

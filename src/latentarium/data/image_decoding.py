@@ -36,7 +36,7 @@ from latentarium.data.orientation import (
 Picture = bytes | Image.Image
 """The content of an image file, or an image in memory."""
 BACKGROUND = (255, 255, 255)
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 """Formats that are decoded, independently of the suffix of the file. Other formats are refused,
 since Pillow runs an external program to decode some of them, for instance PostScript."""
 MAX_PIXELS = 1 << 27

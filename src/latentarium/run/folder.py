@@ -371,7 +371,7 @@ class Run:
 
     def save_card(self, text: str) -> None:
         """Write the model card."""
-        write_atomic(self.folder / "README.md", text.encode())
+        write_atomic(self.folder / "README.md", text.encode("utf-8", "replace"))
 
 
 def load(folder: str | os.PathLike[str] | Run) -> LatentModel:

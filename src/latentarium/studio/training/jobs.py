@@ -376,19 +376,19 @@ class TrainingJobs:
                 code="unknown-data",
             )
         settings = {
-            "seed": request.seed, "steps": request.steps, "image-size": request.image_size,
-            "batch-size": request.batch_size,
+            "--train.seed": request.seed, "--train.steps": request.steps,
+            "--train.batch-size": request.batch_size, "--image-size": request.image_size,
         }  # fmt: skip
         arguments = ["train", request.preset, "--data", data]
-        for name, value in settings.items():
-            arguments += [] if value is None else [f"--train.{name}", str(value)]
+        for option, value in settings.items():
+            arguments += [] if value is None else [option, str(value)]
         return arguments
 
 
 def process_name(folder: Path) -> str:
     """Return the name of a run's processes, which doesn't depend on how the path is written."""
     path = folder.resolve()
-    return f"{path.name[:64]}-{sha256(str(path).encode()).hexdigest()[:12]}"
+    return f"{path.name[:64]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
 def _is_shipped(folder: Path) -> bool:
