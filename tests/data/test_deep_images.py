@@ -179,22 +179,18 @@ def test_a_ppm_of_more_than_8_bits_keeps_its_values(maximum, channels):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("channels", [1, 3])
-def test_deep_images_are_turned_upright_like_others(orientation, channels):
+@pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
+def test_deep_images_are_turned_upright_like_others(orientation, channels, before):
     small = RNG.integers(0, 256, (9, 13, channels), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = orientation
     eight = image_bytes(Image.fromarray(small.squeeze()), "PNG", exif=exif)
     deep = png_bytes(small.astype(np.uint16) << 8)
-    end = deep.index(b"IDAT") - 4
+    place = deep.index(before) - 4
     data = exif.tobytes().removeprefix(b"Exif\0\0")
     chunk = b"eXIf" + data
-    deep = (
-        deep[:end]
-        + struct.pack(">I", len(data))
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-        + deep[end:]
-    )
+    chunk = struct.pack(">I", len(data)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    deep = deep[:place] + chunk + deep[place:]
     grey = channels == 1
     assert read_header(deep).size == read_header(eight).size
     assert np.array_equal(decoded(deep, grey) >> 8, decoded(eight, grey))

@@ -125,6 +125,17 @@ def test_deeper_values_are_scaled_by_the_range_of_the_training_images(dtype, low
     assert any(f"{high:,}" in note for note in data.notes if high == 4095) or high != 4095
 
 
+def test_mapped_storage_gives_the_same_data(tmp_path):
+    values = BYTES.astype(np.uint16) * 9
+    raw = RawData(source="x", images={"train": values}, labels={})
+    mapped = to_data(raw, Storage(max_in_memory=0, block_size=700, convert_size=500))
+    assert mapped.card == convert(values).card
+    readable = np.array(BYTES)
+    readable.flags.writeable = False  # like a file that is mapped for reading
+    data = convert(readable, test=readable, validation=readable)
+    assert np.array_equal(data.test.images[:, 0], BYTES)
+
+
 def test_held_out_values_outside_the_range_are_clamped_and_counted():
     train = BYTES.astype(np.uint16) + 1000
     test = train[:10].copy()

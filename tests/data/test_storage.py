@@ -73,3 +73,24 @@ def test_insufficient_disk_space_is_an_error_and_not_a_crash():
             MAPPED.empty((100, 50))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32, np.float64])
+def test_arrays_of_any_type_are_copied_and_converted_in_blocks(dtype):
+    values = RNG.integers(0, 256, (30, 2, 9, 7)).astype(dtype)
+    index = np.sort(RNG.permutation(30)[:20])
+    small = Storage(max_in_memory=0, block_size=400, convert_size=1200)
+    for storage in (small, IN_MEMORY):
+        taken = storage.take(values, index)
+        assert taken.dtype == dtype
+        assert np.array_equal(taken, values[index])
+        converted = storage.convert(
+            values, index, lambda block, rows: (block[:, :1] + rows[:, None, None, None]) % 256,
+            (1, 9, 7),
+        )  # fmt: skip
+        assert converted.dtype == np.uint8
+        assert np.array_equal(converted, (values[index, :1] + index[:, None, None, None]) % 256)
+    assert isinstance(small.empty((3, 4), dtype), np.memmap)
+    sizes = [rows.stop - rows.start for rows in small.blocks(values, 30)]
+    assert sum(sizes) == 30
+    assert max(sizes) * values[0].nbytes <= max(400, values[0].nbytes)

@@ -4,8 +4,11 @@ Only the orientation is read. Pillow parses all tags and raises many types of ex
 them is malformed, even when the orientation itself is intact.
 """
 
+import io
 import re
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +19,8 @@ WHOLE_NUMBER_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 """Format characters of the EXIF types that can state an orientation."""
 EXIF_PREFIX = b"Exif\0\0"
 XMP_PATTERN = re.compile(rb"tiff:Orientation(?:=\"|=\'|>)([1-8])")
+EXIF_KEYS = ("exif", "Raw profile type exif")
+"""Where Pillow keeps EXIF data."""
 LATE_METADATA = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 """Marks of metadata in a .png, which may follow the pixels; Pillow then finds it only after it has
 decoded them."""
@@ -38,14 +43,18 @@ def find_orientation(image: Image.Image, content: bytes | None) -> int:
     """
     if image.format == "TIFF":
         return UPRIGHT
-    if content is not None and image.format == "PNG" and not _has_metadata(image):
+    info = image.info
+    if content is not None and image.format == "PNG" and not any(key in info for key in EXIF_KEYS):
         if not any(mark in content for mark in LATE_METADATA):
             return UPRIGHT
-        image.load()
-    exif = image.info.get("exif")
+        # another copy, since loading this one would reduce 16 bits to 8
+        copy = Image.open(io.BytesIO(content), formats=("PNG",))
+        copy.load()
+        info = copy.info
+    exif = info.get("exif")
     if not isinstance(exif, bytes):
-        exif = _from_hexadecimal(image.info.get("Raw profile type exif"))
-    return exif_orientation(exif) or _xmp_orientation(image) or UPRIGHT
+        exif = _from_hexadecimal(info.get("Raw profile type exif"))
+    return exif_orientation(exif) or _xmp_orientation(info) or UPRIGHT
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
@@ -85,8 +94,8 @@ def exif_orientation(exif: bytes | None) -> int | None:
     return None
 
 
-def _xmp_orientation(image: Image.Image) -> int | None:
-    xmp = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp")
+def _xmp_orientation(info: Mapping[str | tuple[int, int], Any]) -> int | None:
+    xmp = info.get("XML:com.adobe.xmp") or info.get("xmp")
     if isinstance(xmp, str):
         xmp = xmp.encode(errors="replace")
     match = XMP_PATTERN.search(xmp) if isinstance(xmp, bytes) else None
@@ -99,7 +108,3 @@ def _from_hexadecimal(profile: object) -> bytes | None:
         return bytes.fromhex("".join(str(profile).split("\n")[3:])) if profile else None
     except ValueError:
         return None
-
-
-def _has_metadata(image: Image.Image) -> bool:
-    return any(key in image.info for key in ("exif", "Raw profile type exif"))
