@@ -5,22 +5,26 @@ All trunks are convolutional, so the same settings fit every image size. Their s
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from latentarium.config import AutoencoderConfig, Config, NetConfig, OptimizerConfig, TrainConfig
 from latentarium.presets.mnist import CONDITIONAL, gan_mnist
 from latentarium.presets.variants import vary
 
-_TRUNK = NetConfig(width=24, depth=1, hidden=256)
+_ENCODER = NetConfig(width=16, depth=1, hidden=256)
+_DECODER = replace(_ENCODER, upsampling="bilinear")
 
 
 def ae_images() -> Config:
     """Autoencoder for images of 16 to 128 pixels a side, given by --data."""
     return Config(
         name="ae_images",
-        model=AutoencoderConfig(latent_dim=64, posterior="point", encoder=_TRUNK, decoder=_TRUNK),
-        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=100),
+        model=AutoencoderConfig(
+            latent_dim=64, posterior="point", encoder=_ENCODER, decoder=_DECODER
+        ),
+        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=4000,
+            steps=3000,
             batch_size=64,
             ema_halflife=20_000,
             checkpoint_every=1000,
@@ -32,7 +36,7 @@ def ae_images() -> Config:
 
 def vae_images() -> Config:
     """VAE for images of 16 to 128 pixels a side, given by --data."""
-    return vary(ae_images(), "vae_images", model={"posterior": "gaussian"})
+    return vary(ae_images(), "vae_images", model={"posterior": "gaussian", "beta": 4.0})
 
 
 def cvae_images() -> Config:
@@ -47,7 +51,7 @@ def gan_images() -> Config:
         "gan_images",
         model={"r1": 1.0, "r2": 1.0},
         optimizer={"learning_rate": 2e-3},
-        train={"steps": 4000},
+        train={"steps": 2500},
     )
 
 
