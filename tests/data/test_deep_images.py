@@ -146,8 +146,20 @@ def test_white_is_zero_is_inverted():
     assert np.array_equal(decoded(content, grey=True), WHITE - values)
 
 
-def test_separate_planes_of_16_bits_are_refused_by_name():
-    content = tiff_bytes(noise(3).transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+@pytest.mark.parametrize(
+    ("dtype", "channels", "refused"),
+    [("u2", 3, True), ("u2", 4, True), ("u1", 2, True), ("u1", 3, False)],
+)
+def test_separate_planes_are_read_or_refused_by_name(dtype, channels, refused):
+    values = (noise(channels) >> 8).astype(dtype)
+    content = tiff_bytes(
+        values.transpose(2, 0, 1), planarconfig="separate", compression="zlib",
+        photometric="minisblack" if channels == 2 else "rgb",
+        extrasamples=None if channels == 3 else ["unassalpha"],
+    )  # fmt: skip
+    if not refused:
+        assert np.array_equal(decoded(content), values)
+        return
     with pytest.raises(BrokenImageError, match="planes"):
         decode_image(content, grey=False)
 

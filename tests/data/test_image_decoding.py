@@ -223,6 +223,39 @@ def test_the_reason_names_what_the_file_is_instead(content, reason):
         read_header(content)
 
 
+MODES = {
+    "1": "PNG TIFF BMP", "L": "PNG TIFF BMP GIF JPEG WEBP PPM", "LA": "PNG TIFF",
+    "P": "PNG GIF TIFF BMP", "RGB": "PNG TIFF BMP JPEG WEBP PPM", "RGBA": "PNG TIFF WEBP",
+    "CMYK": "TIFF JPEG", "YCbCr": "JPEG",
+}  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_every_mode_in_every_format_equals_its_definition(data):
+    """The reference composites what Pillow converts to RGBA, with NumPy."""
+    mode = data.draw(st.sampled_from(list(MODES)))
+    kind = data.draw(st.sampled_from(MODES[mode].split()))
+    height, width = data.draw(st.tuples(st.integers(1, 20), st.integers(1, 20)))
+    noise = np.random.default_rng(data.draw(st.integers(0, 99))).integers(
+        0, 256, (height, width, 4), np.uint8
+    )
+    image = Image.fromarray(noise).convert("RGB" if mode in ("CMYK", "YCbCr") else mode)
+    image = image.convert(mode)
+    options = {}
+    if mode == "P" and kind in ("PNG", "GIF") and data.draw(st.booleans()):
+        options["transparency"] = data.draw(st.integers(0, 255))
+    content = image_bytes(image, kind, **options)
+    reference = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).astype(float)
+    opacity = reference[..., 3:] / 255
+    expected = reference[..., :3] * opacity + 255 * (1 - opacity)
+    pixels = decode_image(content, grey=False).transpose(1, 2, 0)
+    assert abs(pixels - expected).max() <= 1
+    assert read_header(content).size == (height, width)
+    grey = decode_image(content, grey=True)[0]
+    assert abs(grey - expected @ (0.299, 0.587, 0.114)).max() <= 2
+
+
 class Unreadable(Image.Image):
     """An image that raises when it is loaded."""
 

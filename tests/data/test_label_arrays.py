@@ -131,6 +131,8 @@ def test_one_hot_rows_are_converted_and_stated(dtype):
         ({"train": NUMBERS, "dev": NUMBERS}, "unexpected-labels"),
         ("", "empty-labels"),
         (3, "wrong-shape"),
+        (set(range(40)), "wrong-type"),
+        ({0: 1, 1: 0}, "unexpected-labels"),
     ],
 )
 def test_unusable_labels_are_refused(labels, code):

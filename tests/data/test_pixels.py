@@ -70,11 +70,36 @@ def test_other_types_are_refused(dtype):
 
 
 @pytest.mark.parametrize("value", [1e300, -1e300, 2.0])
-def test_floats_outside_0_to_1_are_refused(value):
+def test_a_single_float_outside_0_to_1_is_refused(value):
     images = BYTES / 255
     images[3, 2, 1] = value
     with raises_code("out-of-range"):
         convert(images)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fix"),
+    [(-1, 1, "(x + 1) / 2"), (0, 255, "divide"), (-3, 9, "rescale"), (-0.02, 1.01, "clip")],
+)
+def test_floats_outside_0_to_1_are_refused_with_the_fix(low, high, fix):
+    with raises_code("out-of-range") as caught:
+        convert(BYTES / 255 * (high - low) + low)
+    assert fix in str(caught.value)
+
+
+def test_masked_and_sparse_arrays_are_refused():
+    with raises_code("masked-array"):
+        convert(np.ma.masked_greater(BYTES, 200))
+    assert convert(np.ma.masked_greater(BYTES, 255)).card == convert(BYTES).card
+    with raises_code("wrong-type"):
+        convert(torch.zeros(12, 9, 9).to_sparse())
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">i4", ">f4"])
+def test_the_byte_order_does_not_matter(dtype):
+    values = BYTES / 255 if dtype == ">f4" else BYTES.astype(int) * 9
+    swapped = convert(values.astype(dtype))
+    assert swapped.card == convert(values.astype(np.dtype(dtype).newbyteorder("="))).card
 
 
 def test_splits_of_different_depths_are_refused():
@@ -224,7 +249,7 @@ def test_12_bit_files_are_scaled_by_their_range(tmp_path):
     data = load_data(write_files(tmp_path / "p", files))
     assert data.card.value_range == (0, 4095)
     assert data.train.images[0].flatten().sort().values[[0, -1]].tolist() == [0, 255]
-    assert any("16-bit values scaled from 0 to 4,095" in note for note in data.notes)
+    assert any("16-bit values from 0 to 4,095" in note for note in data.notes)
     again = load_data(tmp_path / "p")  # from the cache
     assert (again.card, again.notes) == (data.card, data.notes)
 
@@ -273,3 +298,27 @@ def test_float_files_are_scaled_and_a_mixture_with_whole_numbers_is_refused(tmp_
     write_files(tmp_path / "p", {"z.png": deep_png(BYTES[0])})
     with raises_code("mixed-depth"):
         load_data(tmp_path / "p")
+
+
+@pytest.mark.parametrize("value_range", [(5.0, 1.0), (0.0, np.inf), (np.nan, 1.0)])
+def test_a_range_must_be_a_smallest_and_a_largest_value(value_range):
+    with raises_code("invalid-range"):
+        load_data(BYTES.astype(np.uint16) * 9, value_range=value_range)
+
+
+def test_grey_deep_images_among_coloured_ones_become_colour(tmp_path):
+    colour = RNG.integers(0, 256, (10, 9, 11, 3), dtype=np.uint8)
+    files = {f"a{i}.png": image_bytes(Image.fromarray(c)) for i, c in enumerate(colour)}
+    files |= {f"b{i}.png": deep_png(BYTES[i].astype(np.uint16) * 257) for i in range(10)}
+    for size in (0, 16):
+        data = load_data(write_files(tmp_path / "p", files), size=size)
+        assert data.card.image_shape == (3, *((size, size) if size else (9, 11)))
+        assert data.card.value_range is not None
+    grey = [image for image in all_images(data) if (image == image[:1]).all()]
+    assert len(grey) == 10
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2)])
+def test_deep_images_of_extreme_shapes_are_fitted(tmp_path, shape):
+    files = {f"{i}.png": deep_png(RNG.integers(0, 5000, shape)) for i in range(12)}
+    assert load_data(write_files(tmp_path / "p", files), size=8).card.image_shape == (1, 8, 8)

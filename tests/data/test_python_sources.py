@@ -136,8 +136,11 @@ def test_keys_name_the_arrays_of_a_dict():
     ):
         with raises_code(code):
             load_data(source, keys=keys)
-    with raises_code("unexpected-keys"):
-        load_data("mnist", keys="images=a")
+    for other in ("mnist", IMAGES, (IMAGES, LABELS), pictures()):
+        with raises_code("unexpected-keys"):
+            load_data(other, keys="images=a")
+        with raises_code("unexpected-labels"):
+            load_data(other, label_column="a")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,9 @@ def test_keys_name_the_arrays_of_a_dict():
         ([], "no-images"),
         ([COLOUR[0], COLOUR[1]], "too-few-images"),
         ([3] * 12, "wrong-shape"),
+        ([IMAGES[0] / 1.0, *(image[:8] / 1.0 for image in IMAGES)], "out-of-range"),
+        ([None] * 12, "object-array"),
+        ([None, *IMAGES], "wrong-type"),
         (range(12), "wrong-type"),
         (7, "unknown-source"),
         (True, "unknown-source"),
@@ -206,6 +212,23 @@ def test_lists_of_paths_bytes_and_pillow_images_are_read_like_files(tmp_path, mo
     monkeypatch.chdir("/")
     with raises_code("file-not-found"):
         load_data(list(files))
+
+
+def test_a_table_that_names_the_files_of_a_list_is_matched_by_name(tmp_path):
+    write_files(tmp_path, {f"{i}.png": image_bytes(p) for i, p in enumerate(pictures())})
+    rows = [f"{i}.png,{'cat' if LABELS[i] else 'dog'}" for i in reversed(range(40))]
+    (tmp_path / "y.csv").write_text("\n".join(["filename,label", *rows]))
+    paths = [tmp_path / f"{i}.png" for i in range(40)]
+    named = np.where(LABELS > 0, "cat", "dog")
+    data = load_data(paths, tmp_path / "y.csv")
+    assert data.card == load_data(paths, named).card
+    assert any("y.csv" in note for note in data.notes)
+    (tmp_path / "rows.csv").write_text("\n".join(["label", *map(str, LABELS)]))
+    by_row = load_data(paths, tmp_path / "rows.csv")
+    assert by_row.card.fingerprint == EXPECTED.fingerprint
+    (tmp_path / "y.csv").write_text("\n".join(["filename,label", *rows[1:]]))
+    with raises_code("missing-labels"):
+        load_data(paths, tmp_path / "y.csv")
 
 
 def test_pillow_images_of_any_mode_keep_their_meaning():

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from latentarium.config import NetConfig
 from latentarium.nn import Fourier, build_decoder, build_encoder, stage_sizes
-from latentarium.nn.conv import ConvDecoder
+from latentarium.nn.conv import ConvDecoder, ResizeConv2d
 from latentarium.rng import Noise
 from support.errors import raises_code
 
@@ -50,6 +51,18 @@ def test_bilinear_upsampling_leaves_no_checkerboard():
         image = decoder.convolutions(torch.ones(1, *decoder.coarsest))[0, :, 14:18, 14:18].detach()
         patterns[upsampling] = float((image - image[:, :1, :1]).abs().max())
     assert patterns["bilinear"] < 1e-5 < 1e-2 < patterns["transposed"]
+
+
+@pytest.mark.parametrize("size", [(4, 6), (9, 12), (7, 5), (2, 3)])
+def test_resize_convolution_equals_its_definition(size):
+    torch.manual_seed(0)
+    height, width = size
+    layer = ResizeConv2d(3, 2, (height % 2, width % 2))
+    x = torch.randn(2, 3, height // 2, width // 2)
+    larger = functional.interpolate(x, scale_factor=2, mode="bilinear")
+    larger = functional.pad(larger, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")
+    expected = functional.conv2d(larger, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected)
 
 
 def test_only_convolutional_trunks_have_upsampling():

@@ -67,7 +67,7 @@ def test_own_images_of_a_built_in_name_are_judged_by_their_shape():
 def test_large_images_are_to_be_fitted_to_64_pixels():
     (best, *_) = presets.suggest(summary(shape=(3, 480, 640)))
     assert best.image_size == best.config.train.image_size == 64
-    assert best.options == ["--train.image-size", "64"]
+    assert best.options == ["--image-size", "64"]
     assert all(s.image_size == 0 for s in presets.suggest(summary(shape=(3, 128, 16))))
 
 

@@ -22,6 +22,7 @@ LABEL_OPTIONS = ("--labels", "--train.labels")
 COLUMN_OPTIONS = (
     "--label-column", "--label_column", "--train.label-column", "--train.label_column",
 )  # fmt: skip
+BATCH_OPTIONS = ("--train.batch-size", "--train.batch_size")
 KEY_OPTIONS = ("--keys", "--train.keys")
 FLAGS = ("--dry-run", "--json")
 """Options of `train` without a value."""
@@ -109,8 +110,7 @@ def require_fit(config: Config, data: "Data", arguments: Sequence[str]) -> None:
     if misfit is None:
         return
     suggestions = _suggest(summary, config.train.image_size)
-    same = [suggestion for suggestion in suggestions if suggestion.preset == config.name]
-    best = [*same, *suggestions][0]
+    best = _closest(config, suggestions)
     names = ", ".join(suggestion.preset for suggestion in suggestions)
     raise UserError(
         f"{misfit.reason}. These presets fit: {names}. To train {best.preset}, use: "
@@ -126,10 +126,11 @@ def train_command(suggestion: Suggestion, arguments: Sequence[str]) -> str:
         suggestion: The preset and its settings.
         arguments: Arguments of `train`, of which the options of the data and of the run are kept.
     """
-    changed = suggestion.options[::2]
+    replaced = SIZE_OPTIONS if suggestion.image_size else ()
+    replaced += BATCH_OPTIONS if suggestion.batch_size else ()
     kept: list[str] = []
     for name, values in parse_options(arguments):
-        if name and not name.startswith(OF_THE_PRESET) and name.replace("_", "-") not in changed:
+        if name and not name.startswith(OF_THE_PRESET) and name not in replaced:
             kept += [name, *values]
     return shlex.join([PROG, "train", suggestion.preset, *kept, *suggestion.options])
 
@@ -140,6 +141,19 @@ def _suggest(data: DataSummary, image_size: int) -> tuple[Suggestion, ...]:
     if image_size == 0:
         return suggestions
     return tuple(replace(suggestion, image_size=0) for suggestion in suggestions)
+
+
+def _closest(config: Config, suggestions: Sequence[Suggestion]) -> Suggestion:
+    """Return the suggestion that is most like a configuration that does not fit."""
+    kind = config.model.kind
+    for suggestion in suggestions:
+        if suggestion.preset == config.name:
+            return suggestion
+    for wanted in (kind, kind.removeprefix("conditional ")):
+        for suggestion in suggestions:
+            if suggestion.config.model.kind == wanted:
+                return suggestion
+    return suggestions[0]
 
 
 def names_source(arguments: Sequence[str]) -> bool:

@@ -30,7 +30,7 @@ class NetConfig(TrunkConfig):
     """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
     upsampling: Literal["transposed", "bilinear"] = "transposed"
     """conv: how decoders double height and width: by transposed convolutions, or by bilinear
-    interpolation before a convolution, which is slower but leaves no checkerboard."""
+    interpolation before a convolution, which leaves no checkerboard (Odena et al., 2016)."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: float = 0.0

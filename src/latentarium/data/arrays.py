@@ -92,7 +92,8 @@ def to_data(
     counts = {name: len(part) for name, part in parts.items()}
     labels = to_labels(raw.labels, counts, raw.classes, raw.source)
     parts = {name: part for name, part in parts.items() if name not in labels.left_out}
-    native = NativeImages(source=raw.source, parts=parts, deep=raw.deep)
+    deep = {name: mask for name, mask in raw.deep.items() if name in parts}
+    native = NativeImages(source=raw.source, parts=parts, deep=deep)
     rows = _divide({name: counts[name] for name in parts}, raw.source)
     pixels = to_pixels(native, rows, value_range, storage)
     splits = {}

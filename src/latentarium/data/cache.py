@@ -3,9 +3,9 @@
 A cache entry is a folder with a card and a .npy file for each array. The name of the folder is a
 hash of everything that determines its content: the path of the source, the names, sizes and times
 of the images and of the tables of labels (checksums instead of times in a .zip), the options, and
-the version of the cache format. A new entry is written under a temporary name and then renamed, so no reader sees
-an incomplete entry. Large entries are memory-mapped; small entries are read and verified against
-their fingerprint.
+the version of the cache format. A new entry is written under a temporary name and then renamed, so
+no reader sees an incomplete entry. Large entries are memory-mapped; small entries are read and
+verified against their fingerprint.
 """
 
 import errno

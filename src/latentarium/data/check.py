@@ -27,9 +27,9 @@ class DataProblem(NamedTuple):
     """A property of the data that impairs the training or distorts scores.
 
     Arguments:
-        code: A stable identifier: doubtful-source (from the reader), nearly-black, narrow-range,
-            duplicates, leak, constant-images, missing-class, single-image, small-class,
-            unbalanced or many-classes.
+        code: A stable identifier: doubtful-source (found by the reader), nearly-black,
+            narrow-range, duplicates, leak, constant-images, missing-class, single-image,
+            small-class, unbalanced or many-classes.
         message: A sentence that describes the problem.
     """
 

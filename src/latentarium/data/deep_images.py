@@ -77,6 +77,16 @@ def is_deep_grey(image: Image.Image) -> bool:
     return raw_mode is None or raw_mode.kind == "LA"
 
 
+def refuse_misread(image: Image.Image) -> None:
+    """Refuse an opened image that Pillow would decode to wrong values without an error.
+
+    Raises:
+        ValueError: The image is a TIFF with grey and transparency in separate planes.
+    """
+    if image.mode in ("LA", "La", "PA") and _tag(image, PLANAR) == SEPARATE:
+        raise ValueError("grey and transparency in separate planes")
+
+
 def is_reduced(image: Image.Image) -> bool:
     """Return whether Pillow would reduce an opened image from 16 bits per value to 8."""
     return _raw_mode(image) is not None

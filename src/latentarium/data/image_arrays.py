@@ -17,14 +17,26 @@ def to_array(values: object, where: str) -> np.ndarray:
         where: Their name in error messages.
 
     Raises:
-        UserError: The elements differ in shape (code `ragged-array`), or they are Python objects
-            (code `object-array`).
+        UserError: The elements differ in shape (code `ragged-array`), some are masked
+            (`masked-array`), or they are Python objects (`object-array`) or tensors that NumPy has
+            no type for (`wrong-type`).
     """
+    if np.ma.is_masked(values):
+        raise UserError(
+            f"{where} has masked values: replace them with its method `filled`.",
+            code="masked-array",
+        )
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = values.float() if values.dtype == torch.bfloat16 else values
     try:
         array = np.asarray(values)
+    except (TypeError, RuntimeError) as error:
+        raise UserError(
+            f"{where} can't be converted to an array ({' '.join(str(error).split())[:80]}): give "
+            "a dense array or tensor of numbers.",
+            code="wrong-type",
+        ) from None
     except ValueError:
         raise UserError(
             f"The elements of {where} differ in shape: give all of them the same shape.",

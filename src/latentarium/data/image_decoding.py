@@ -23,6 +23,7 @@ from latentarium.data.deep_images import (
     is_deep_grey,
     is_reduced,
     read_native,
+    refuse_misread,
     to_grey,
 )
 from latentarium.data.orientation import (
@@ -35,7 +36,7 @@ from latentarium.data.orientation import (
 Picture = bytes | Image.Image
 """The content of an image file, or an image in memory."""
 BACKGROUND = (255, 255, 255)
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 """Formats that are decoded, independently of the suffix of the file. Other formats are refused,
 since Pillow runs an external program to decode some of them, for instance PostScript."""
 MAX_PIXELS = 1 << 27
@@ -149,6 +150,7 @@ def decode_image(
         orientation = find_orientation(image, _content_of(picture))
         if deep_type(image) is not None:
             return _decode_deep(image, picture, orientation, grey, size)
+        refuse_misread(image)
         image.load()
         opaque = _to_opaque(turn_upright(image, orientation), "L" if grey else "RGB", strip_pixels)
         if size is not None and opaque.size != (size[1], size[0]):
@@ -310,6 +312,8 @@ def _lab_to_rgb() -> ImageCms.ImageCmsTransform:
 def _has_grey_palette(image: Image.Image) -> bool:
     if image.mode != "P" or image.palette is None:
         return False
+    if image.palette.rawmode:  # of a .bmp or .tiff: Pillow converts it together with the pixels
+        image.load()
     colours = np.frombuffer(bytes(image.palette.tobytes()), np.uint8)
     colours = colours[: len(colours) // 3 * 3].reshape(-1, 3)
     return image.palette.mode == "RGB" and bool((colours == colours[:, :1]).all())

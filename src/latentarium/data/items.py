@@ -5,15 +5,13 @@ as far as the memory allows; the others are read again when their images are con
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
-from latentarium.data.label_arrays import is_label_like
 from latentarium.data.parts import (
     Part,
     image_file,
@@ -41,6 +39,8 @@ class _Items:
         broken: Reasons by the positions of items that can't be read.
         unused: How many items have a part that is not used, by its description.
         kept_bytes: Memory that the images take.
+        limits: The smallest and largest value of images of whole numbers.
+        has_columns: Whether the items are dicts.
     """
 
     images: list[Any] = field(default_factory=list)
@@ -48,6 +48,8 @@ class _Items:
     broken: dict[int, str] = field(default_factory=dict)
     unused: Counter[str] = field(default_factory=Counter)
     kept_bytes: int = 0
+    limits: tuple[int, int] = (0, 0)
+    has_columns: bool = False
 
 
 def sequence_part(
@@ -111,19 +113,6 @@ def iterable_part(
     return _part(found, found.images.__getitem__, where, tuple(classes), storage)
 
 
-def batch_items(batches: Iterable[Any]) -> Iterator[object]:
-    """Return the items of batches, such as those of a `DataLoader`."""
-    for batch in batches:
-        if isinstance(batch, Mapping):
-            lengths = [len(part) for part in batch.values() if hasattr(part, "__len__")]
-            for i in range(min(lengths, default=0)):
-                yield {key: part[i] for key, part in batch.items()}
-        elif isinstance(batch, list | tuple) and batch and is_array(batch[0]):
-            yield from zip(*batch, strict=True)
-        else:
-            yield from batch
-
-
 def _add(
     found: _Items,
     get: Callable[[], object],
@@ -135,7 +124,9 @@ def _add(
     position = len(found.images)
     image, label, unused = None, None, ()
     try:
-        image, label, unused = _split(get(), options)
+        item = get()
+        found.has_columns |= isinstance(item, Mapping)
+        image, label, unused = _split(item, options)
         if isinstance(image, Image.Image):
             image.load()  # an open file would be kept open
     except UNREADABLE as error:
@@ -149,6 +140,9 @@ def _add(
                 "dicts with the keys image and label; name other keys in the argument `keys`.",
                 code="wrong-type",
             )
+    if isinstance(image, np.ndarray) and image.dtype.kind in "iu" and image.size:
+        low, high = found.limits
+        found.limits = min(low, int(image.min())), max(high, int(image.max()))
     found.unused.update(unused)
     found.labels.append(label)
     size = _memory(image)
@@ -246,13 +240,32 @@ def _part(
                     "(H, W), (H, W, C) or (C, H, W).",
                     code="ragged-array",
                 )
+            if isinstance(image, np.ndarray) and image.dtype.kind == "f":  # others are uint8
+                raise UserError(
+                    f"{where} has floats from {image.min():g} to {image.max():g}, not in [0, 1]: "
+                    "divide them by the largest value that a pixel can have.",
+                    code="out-of-range",
+                )
+        is_bytes = found.limits[0] >= 0 and found.limits[1] <= 255
+
+        def open_at(position: int) -> Any:  # noqa: ANN401
+            image = image_at(position)
+            whole = isinstance(image, np.ndarray) and image.dtype.kind in "iu"
+            return image.astype(np.uint8) if whole and is_bytes else image
+
         images = tuple(
-            image_file(found.images[i], f"{where}: item {i}")
-            if found.images[i] is not None
-            else lazy_image(lambda i=i: image_at(i), f"{where}: item {i}")
+            lazy_image(lambda i=i: open_at(i), f"{where}: item {i}")
+            if found.images[i] is None or isinstance(found.images[i], np.ndarray)
+            else image_file(found.images[i], f"{where}: item {i}")
             for i in intact
         )
-    return Part(images=images, labels=labels, classes=classes, notes=tuple(notes))
+    return Part(
+        images=images,
+        labels=labels,
+        classes=classes,
+        notes=tuple(notes),
+        has_columns=found.has_columns,
+    )
 
 
 def _stack(
@@ -272,11 +285,11 @@ def _stack(
     shape, dtype = kind
     whole = (len(positions), *shape)
     images = storage.empty(whole) if dtype == np.uint8 else np.empty(whole, dtype)
-    for row, position in zip(images, positions, strict=True):
+    for row, position in enumerate(positions):
         image = image_at(position)
         if not isinstance(image, np.ndarray) or (image.shape, image.dtype) != kind:
             return None
-        row[...] = image
+        images[row] = image
     return images
 
 
@@ -295,62 +308,3 @@ def _memory(image: Any) -> int:  # noqa: ANN401
     if isinstance(image, np.ndarray):
         return image.nbytes
     return len(image) if isinstance(image, bytes) else 0
-
-
-# --------------------------------------------------------------------------------- torch
-
-
-def is_torch_source(source: object) -> bool:
-    """Return whether an object is a `Dataset` or a `DataLoader` of torch."""
-    kinds = (torch.utils.data.Dataset, torch.utils.data.DataLoader)
-    return isinstance(source, kinds)
-
-
-def torch_part(source: Any, options: ReadOptions, where: str) -> Part:  # noqa: ANN401
-    """Read a `Dataset` or a `DataLoader` of torch.
-
-    A loader that only shuffles or batches its data set is replaced by the data set, so that the
-    order, and with it the division into splits, is always the same.
-    """
-    if isinstance(source, torch.utils.data.DataLoader):
-        if _only_batches(source):
-            return torch_part(source.dataset, options, where)
-        classes = class_names(source.dataset)
-        return iterable_part(batch_items(source), options, where, classes)
-    if isinstance(source, torch.utils.data.TensorDataset) and len(source.tensors) in (1, 2):
-        labels = source.tensors[1] if len(source.tensors) == 2 else None
-        if labels is None or is_label_like(labels):
-            return Part(images=source.tensors[0], labels=labels)
-    if isinstance(source, torch.utils.data.IterableDataset) or not hasattr(source, "__len__"):
-        return iterable_part(source, options, where, class_names(source))
-    return sequence_part(
-        len(source), source.__getitem__, options, where, classes=class_names(source)
-    )
-
-
-def _only_batches(loader: Any) -> bool:  # noqa: ANN401
-    """Return whether a loader returns all items of its data set, as `default_collate` does."""
-    sampler = loader.sampler
-    in_order = type(sampler) is torch.utils.data.SequentialSampler
-    shuffled = type(sampler) is torch.utils.data.RandomSampler
-    if shuffled:
-        shuffled = not sampler.replacement and sampler.num_samples == len(loader.dataset)
-    collates = loader.collate_fn in (
-        torch.utils.data.default_collate,
-        torch.utils.data.default_convert,
-    )
-    batches = type(loader.batch_sampler) in (torch.utils.data.BatchSampler, type(None))
-    return (in_order or shuffled) and collates and batches
-
-
-def class_names(source: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """Return the `classes` of a data set like torchvision's, or of the one that it wraps."""
-    for _ in range(10):
-        names = getattr(source, "classes", None)
-        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
-            return tuple(names)
-        wrapped = getattr(source, "datasets", None)
-        source = getattr(source, "dataset", None) if wrapped is None else wrapped[0]
-        if source is None:
-            break
-    return ()

@@ -9,7 +9,7 @@ from latentarium.errors import UserError
 
 CLASS_KEYS = {"classes", "class_names", "classnames", "label_names", "target_names"}
 """Keys of the names of the classes."""
-SPLITS_OF_PARTS = {
+SPLITS_OF_PARTS: dict[int, tuple[str, ...]] = {
     1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test"),
 }  # fmt: skip
 """The splits that unnamed parts are, by their number."""

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from latentarium.data.arrays import RawData
-from latentarium.data.label_arrays import LabelArray, label_array
-from latentarium.data.read_options import ReadOptions
+from latentarium.data.label_values import LabelArray, label_array
+from latentarium.data.read_options import ReadOptions, require_no_labels
 from latentarium.data.readers.image_files import read_images
-from latentarium.data.readers.label_rows import labels_by_split
+from latentarium.data.readers.label_rows import labels_by_split, read_label_file
 from latentarium.data.readers.listing import SourceFile
 from latentarium.data.readers.placement import PlacedImages
 from latentarium.errors import UserError
@@ -33,12 +33,14 @@ class Part:
         labels: The labels, as `label_array` accepts them; None if there are none.
         classes: The names of the classes that the source declares; empty if it declares none.
         notes: What was left out.
+        has_columns: Whether the images and labels come from named columns.
     """
 
     images: object
     labels: object = None
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    has_columns: bool = False
 
     def files(self) -> tuple[SourceFile, ...] | None:
         """Return the files, or None if the images are an array."""
@@ -70,6 +72,9 @@ def read_parts(
             "give training images.",
             code="no-train-split",
         )
+    is_path = isinstance(options.labels, str | os.PathLike)
+    if options.label_column and not is_path and not any(p.has_columns for p in parts.values()):
+        require_no_labels(replace(options, labels=None), source)
     parts, more = _with_given_labels(parts, source, options)
     notes = [*notes, *(note for part in parts.values() for note in part.notes), *more]
     classes, parts, more = _declared_classes(parts, source)
@@ -105,8 +110,15 @@ def _with_given_labels(
     parts: dict[str, Part], source: str, options: ReadOptions
 ) -> tuple[dict[str, Part], list[str]]:
     """Add the labels that the caller gives, and leave out splits without labels."""
-    given = labels_by_split(options, list(parts), source)
-    if given is not None:
+    notes: list[str] = []
+    labels = options.labels
+    if isinstance(labels, str | os.PathLike):
+        files = parts["train"].files() if len(parts) == 1 else None
+        path = Path(labels).expanduser()
+        labels, note = read_label_file(path, options.label_column, files)
+        notes.append(note)
+    if labels is not None:
+        given = labels_by_split(labels, list(parts), source)
         if any(part.labels is not None for part in parts.values()):
             raise UserError(
                 f"{source} already has labels: leave the argument `labels` out.",
@@ -116,9 +128,9 @@ def _with_given_labels(
             name: replace(part, labels=given.get(name), classes=()) for name, part in parts.items()
         }
     if parts["train"].labels is None:
-        return parts, []
+        return parts, notes
     left_out = [name for name, part in parts.items() if part.labels is None]
-    notes = [f"the {name} split is left out: it has no labels" for name in left_out]
+    notes += [f"the {name} split is left out: it has no labels" for name in left_out]
     return {name: part for name, part in parts.items() if name not in left_out}, notes
 
 
@@ -190,6 +202,8 @@ def image_file(value: object, name: str, folder: Path | None = None) -> SourceFi
         return SourceFile(name=name, version="", size=len(content), read=lambda: content)
     if isinstance(value, Image.Image) or is_array(value):
         return lazy_image(lambda: value, name, size=_memory(value))
+    if value is None or isinstance(value, float):  # None, or NaN in a table
+        raise UserError("it has no image", code="no-images")
     raise UserError(
         f"{name} is of type {type(value).__name__}; give a path, a Pillow image, an array, or the "
         "bytes of an image file.",

@@ -70,8 +70,11 @@ def to_pixels(
     converter = _Converter(images, kinds, has_alpha(images, kinds, storage), storage)
     notes, applied = converter.notes(), None
     if Kind.DEEP in kinds.values():
-        applied = value_range or converter.measure(splits)
-        checked = [rows for name, rows in splits.items() if value_range or name != "train"]
+        applied = converter.measure(splits) if value_range is None else value_range
+        applied = (float(applied[0]), float(applied[1]))
+        checked = [
+            rows for name, rows in splits.items() if value_range is not None or name != "train"
+        ]
         notes.append(converter.describe_range(applied, value_range is None, checked))
     pixels = {name: converter.convert(rows, applied) for name, rows in splits.items()}
     return Pixels(pixels, applied, tuple(notes))
@@ -106,9 +109,9 @@ class _Converter:
         """Return the pixels of a split."""
         array, kind = self._images.parts[rows.part], self._kinds[rows.part]
         if array.dtype == np.uint8 and not self._alpha:
-            if len(rows.positions) < len(array):
-                return self._storage.take(array, rows.positions)
-            return np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+            if len(rows.positions) == len(array) and array.flags.carray:
+                return array
+            return self._storage.take(array, rows.positions)
         deep = self._images.deep.get(rows.part)
 
         def convert(block: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -164,11 +167,11 @@ class _Converter:
             checked: The images to count that have values outside the range.
         """
         array = next(iter(self._images.parts.values()))
-        names = {"f": "floats", "i": "whole numbers", "u": "whole numbers"}
-        name = "16-bit values" if array.dtype == np.uint16 else names[array.dtype.kind]
+        dtype = array.dtype
+        name = "floats" if dtype.kind == "f" else f"{8 * dtype.itemsize}-bit values"
         low, high = (f"{value:,.7g}" if value % 1 else f"{value:,.0f}" for value in value_range)
         owner = "the training images" if measured else "the run's training images"
-        text = f"{name} scaled from {low} to {high}, the range of {owner}, to 0 to 255"
+        text = f"{name} from {low} to {high} (the range of {owner}) scaled to 0 to 255"
         outside = sum(
             int(((block < value_range[0]) | (block > value_range[1])).any((1, 2, 3)).sum())
             for block in self._deep_blocks(checked)

@@ -14,21 +14,16 @@ import torch
 from PIL import Image
 
 from latentarium.data.arrays import SPLIT_NAMES, RawData
-from latentarium.data.items import (
-    class_names,
-    is_torch_source,
-    iterable_part,
-    sequence_part,
-    torch_part,
-)
-from latentarium.data.label_arrays import is_label_like
+from latentarium.data.items import iterable_part, sequence_part
+from latentarium.data.label_values import is_label_like
 from latentarium.data.named_arrays import SPLITS_OF_PARTS, select_arrays
 from latentarium.data.parts import Part, image_file, is_array, read_parts, to_numpy
-from latentarium.data.read_options import ReadOptions
+from latentarium.data.read_options import ReadOptions, require_no_keys
 from latentarium.data.readers.hugging_face import dataset_parts, is_hugging_face, read_datasets
 from latentarium.data.readers.listing import IMAGE_SUFFIXES
 from latentarium.data.readers.parquet import ArrowTable, is_arrow_table
 from latentarium.data.tables import Frame, is_frame, table_parts
+from latentarium.data.torch_sources import class_names, is_torch_source, torch_part
 from latentarium.errors import UserError
 
 NAME = "arrays"
@@ -51,6 +46,8 @@ def read_python_source(source: object, options: ReadOptions) -> RawData:
     if is_hugging_face(source):
         return read_datasets(source, "datasets", options)
     parts, notes = _parts_of(source, options)
+    if not isinstance(source, Mapping) and not any(part.has_columns for part in parts.values()):
+        require_no_keys(options, f"A source of type {type(source).__name__}")
     return read_parts(parts, NAME, options, notes)
 
 
@@ -213,7 +210,7 @@ def _parts_of_sequence(source: Sequence[Any], options: ReadOptions) -> tuple[Par
     for split, x, y in zip(splits, images, labels, strict=True):
         part = _part(x, options)
         parts[split] = part if y is None else replace(part, labels=y)
-    notes = [f"{len(images)} parts, read as {' and '.join(splits)}"] if len(images) > 1 else []
+    notes = [f"{len(images)} parts, read as {', '.join(splits)}"] if len(images) > 1 else []
     return parts, notes
 
 
@@ -262,7 +259,7 @@ def _are_images(value: Any) -> bool:  # noqa: ANN401
         return Path(first).suffix.lower() in IMAGE_SUFFIXES or Path(first).is_file()
     if isinstance(first, bytes | Path | Image.Image):
         return True
-    return is_array(first) and np.ndim(first) in (2, 3)
+    return is_array(first) and to_numpy(first).ndim in (2, 3)
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401
@@ -274,7 +271,7 @@ def _kind(value: Any) -> str:  # noqa: ANN401
 
 def _part_of_list(source: Sequence[Any], options: ReadOptions) -> Part:
     """Read a list of images of one kind, or of items such as (image, label) pairs."""
-    first = source[0] if len(source) else None
+    first = next((value for value in source if value is not None), None)
     if isinstance(first, str | Path | bytes):
         return Part(images=_files(source))
     if isinstance(first, list | tuple) and not _is_nested_numbers(first):

@@ -1,5 +1,6 @@
 """Options of `load_data` that every reader takes."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,9 +44,9 @@ class ReadOptions:
             None for those of the training images.
 
     Raises:
-        UserError: `size` is out of range (code `invalid-size`), `labels` is an empty text
-            (`empty-labels`), `label_column` is not a name (`invalid-column`), or a key does not
-            state what it contains (`invalid-keys`).
+        UserError: `size` is out of range (code `invalid-size`), `value_range` is not a range
+            (`invalid-range`), `labels` is an empty text (`empty-labels`), `label_column` is not a
+            name (`invalid-column`), or a key does not state what it contains (`invalid-keys`).
     """
 
     labels: object = None
@@ -59,6 +60,8 @@ class ReadOptions:
             raise UserError(
                 f"size is {self.size!r}; it must be a whole number of pixels.", code="invalid-size"
             )
+        if self.value_range is not None:
+            _require_range(self.value_range)
         if self.size and not MIN_SIDE <= self.size <= MAX_SIDE:
             raise UserError(
                 f"size is {self.size}; it must be from {MIN_SIDE} to {MAX_SIDE}, or 0 to keep the "
@@ -83,6 +86,20 @@ class ReadOptions:
                     "images=data,labels=t, or train_images=data for a split.",
                     code="invalid-keys",
                 )
+
+
+def _require_range(value_range: object) -> None:
+    try:
+        low, high = map(float, value_range)  # pyright: ignore[reportArgumentType]
+        valid = math.isfinite(low) and math.isfinite(high) and low <= high
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise UserError(
+            f"value_range is {value_range!r}; it must be a smallest and a largest value, such as "
+            "(0, 4095).",
+            code="invalid-range",
+        )
 
 
 def parse_keys(keys: Mapping[str, str] | str) -> dict[str, str]:

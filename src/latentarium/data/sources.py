@@ -23,6 +23,7 @@ from latentarium.data.python_sources import read_python_source
 from latentarium.data.read_options import ReadOptions, parse_keys, require_no_labels
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.hugging_face import read_hugging_face
+from latentarium.data.readers.listing import IMAGE_SUFFIXES, TABLE_SUFFIXES
 from latentarium.data.readers.placement import no_images
 from latentarium.data.resize import fit_data
 from latentarium.data.stacked_mnist import stacked_mnist
@@ -187,6 +188,16 @@ def _load_path(text: str, options: ReadOptions) -> Data:
             return data
     if path.is_dir():
         raise no_images(list_folder(path), str(path))
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(
+            f"{path} is a single image: give the folder of the images.", code="unknown-format"
+        )
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        raise UserError(
+            f"{path} is a table: give the folder of the images, and this file as the labels "
+            "(--labels, in Python labels=).",
+            code="unknown-format",
+        )
     raise UserError(
         f"{path} has a format that load_data can't read. {_accepted()}", code="unknown-format"
     )

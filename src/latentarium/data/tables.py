@@ -5,6 +5,7 @@ A column of images contains Pillow images, arrays, paths, the bytes of image fil
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from latentarium.data.arrays import SPLIT_NAMES
-from latentarium.data.label_arrays import label_array
-from latentarium.data.parts import Part, image_file, is_array, lazy_content, lazy_image
+from latentarium.data.items import sequence_part
+from latentarium.data.label_values import label_array
+from latentarium.data.parts import Part, image_file, is_array, lazy_content, lazy_image, to_numpy
 from latentarium.data.read_options import IMAGE_COLUMNS, LABEL_COLUMNS, ReadOptions
 from latentarium.data.readers.label_rows import find_label_column
 from latentarium.data.readers.listing import IMAGE_SUFFIXES, SourceFile
@@ -21,6 +23,8 @@ from latentarium.errors import UserError
 
 SPLIT_COLUMNS = {"split", "subset", "partition"}
 """Names of columns of splits, in lower case."""
+MAX_SEARCHED = 100
+"""Number of rows in which a value that is not missing is searched for."""
 MAX_LISTED = 8
 """Largest number of columns that a message names."""
 
@@ -91,23 +95,56 @@ def table_parts(
             name: [row for row, state in enumerate(states) if state == name]
             for name in dict.fromkeys(states)
         }
-    return {
-        name: Part(
-            images=tuple(_file(table, image_column, row, where, folder) for row in rows),
-            labels=None if labels is None else labels.take(rows),
-            classes=table.classes.get(label_column or "", ()),
-            notes=tuple(notes),
+    classes = table.classes.get(label_column or "", ())
+    parts = {}
+    for name, rows in rows_by_split.items():
+        part, kept = _images(table, image_column, rows, where, folder)
+        own = None if labels is None else labels.take(kept)
+        parts[name] = replace(
+            part, labels=own, classes=classes, notes=(*notes, *part.notes), has_columns=True
         )
-        for name, rows in rows_by_split.items()
-    }
+    return parts
 
 
-def _file(table: Table, column: str, row: int, where: str, folder: Path | None) -> SourceFile:
+def _images(
+    table: Table, column: str, rows: Sequence[int], where: str, folder: Path | None
+) -> tuple[Part, Sequence[int]]:
+    """Return the images of some rows, and the rows that could be read."""
+    first = _first_value(table, column)
+    if is_array(first) or isinstance(first, list | tuple):
+        part = sequence_part(
+            len(rows),
+            lambda i: (_nested_array(table.value(column, rows[i])), rows[i]),
+            ReadOptions(),
+            where,
+        )
+        kept: Any = part.labels
+        return part, kept
+    files = tuple(_file(table, column, row, first, where, folder) for row in rows)
+    return Part(images=files), rows
+
+
+def _first_value(table: Table, column: str) -> Any:  # noqa: ANN401
+    """Return the first value of a column that is not missing."""
+    values = (table.value(column, row) for row in range(min(len(table), MAX_SEARCHED)))
+    return next((v for v in values if v is not None and not isinstance(v, float)), None)
+
+
+def _nested_array(value: Any) -> np.ndarray:  # noqa: ANN401
+    """Return an array of numbers, which some libraries return as an array of arrays."""
+    array = to_numpy(value)
+    return np.array(array.tolist()) if array.dtype == object else array
+
+
+def _file(
+    table: Table, column: str, row: int, first: object, where: str, folder: Path | None
+) -> SourceFile:
     name = f"{where}: row {row}"
-    first = table.value(column, 0)
-    if isinstance(first, str | Path):  # named by its path
-        return image_file(table.value(column, row) or "", name, folder)
-    if isinstance(first, Image.Image) or is_array(first):
+    if isinstance(first, str | Path):
+        path = table.value(column, row)
+        if isinstance(path, str | Path):  # named by its path
+            return image_file(path, name, folder)
+    if isinstance(first, Image.Image):
         return lazy_image(lambda: table.value(column, row), name)
     return lazy_content(lambda: table.value(column, row), name, folder)
 
@@ -138,18 +175,17 @@ def _image_column(table: Table, options: ReadOptions, where: str) -> tuple[str, 
 
 def _has_images(table: Table, name: str) -> bool:
     """Return whether the first known value of a column is an image."""
-    for row in range(min(len(table), 100)):
-        value = table.value(name, row)
-        if value is None or isinstance(value, float):  # NaN
-            continue
-        if isinstance(value, Mapping):
-            return "bytes" in value or "path" in value
-        if isinstance(value, str):
-            return Path(value).suffix.lower() in IMAGE_SUFFIXES
-        if isinstance(value, Path | Image.Image | bytes | bytearray):
-            return True
-        return is_array(value) and np.ndim(value) in (2, 3)
-    return False
+    value = _first_value(table, name)
+    if isinstance(value, Mapping):
+        return "bytes" in value or "path" in value
+    if isinstance(value, str):
+        return Path(value).suffix.lower() in IMAGE_SUFFIXES
+    if isinstance(value, Path | Image.Image | bytes | bytearray):
+        return True
+    try:
+        return (is_array(value) or isinstance(value, list)) and _nested_array(value).ndim in (2, 3)
+    except ValueError:  # lists of unequal length
+        return False
 
 
 def _label_column(table: Table, options: ReadOptions, where: str, image_column: str) -> str | None:

@@ -21,6 +21,8 @@ class UploadLimits:
     """Largest total size of the unpacked files of a .zip, in bytes."""
     max_pixels: int = 1 << 26
     """Largest number of pixels of an image."""
+    max_table_bytes: int = 1 << 24
+    """Largest size of a table of labels, in bytes."""
     max_decoded_bytes: int = 1 << 31
     """Largest total size of the decoded images with three channels, in bytes."""
 
@@ -40,6 +42,13 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
         listing = list_zip(path, limits.max_files, limits.max_bytes)
     else:
         listing = list_folder(path)
+    for table in listing.label_files:
+        if table.size > limits.max_table_bytes:
+            raise UserError(
+                f"{table.name} has more than {limits.max_table_bytes >> 20} MiB: keep only the "
+                "file names and the labels.",
+                code="file-too-large",
+            )
     sizes: Counter[tuple[int, int]] = Counter()
     value_bytes = 1
     for file in listing.images:

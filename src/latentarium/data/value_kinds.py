@@ -11,6 +11,8 @@ from latentarium.errors import UserError
 
 ValueRange = tuple[float, float]
 """The values that become 0 and 255."""
+OVERSHOOT = 0.1
+"""Floats that exceed [0, 1] by at most this much probably come from interpolation."""
 ACCEPTED = "give uint8 from 0 to 255, other whole numbers, truth values, or floats from 0 to 1"
 
 
@@ -147,7 +149,9 @@ def _float_kind(limits: tuple[float, float], value_range: ValueRange | None, nam
     if low >= 0 and high <= 1:
         return Kind.UNIT
     fix = "divide them by the largest value that a pixel can have"
-    if low >= -1 and high <= 1:
+    if low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
+        fix = "clip them with x.clip(0, 1)"
+    elif low >= -1 and high <= 1:
         fix = "map [-1, 1] to [0, 1] with (x + 1) / 2"
     elif low < 0:
         fix = "rescale them to [0, 1]"

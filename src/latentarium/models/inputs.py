@@ -212,7 +212,8 @@ def to_tensor(values: object, what: str) -> Tensor:
 def extremes(x: Tensor) -> tuple[float, float] | None:
     """Return the smallest and the largest value; None if there are none, or if they can't be read
     because the function is being compiled, exported or vectorized."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or x.numel() == 0:
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if torch.compiler.is_compiling() or tracing or x.numel() == 0:
         return None
     try:
         low, high = x.detach().float().aminmax()

@@ -64,7 +64,7 @@ class Suggestion:
     @property
     def options(self) -> list[str]:
         """The options of `latentarium train` that give these settings."""
-        options = ["--train.image-size", str(self.image_size)] if self.image_size else []
+        options = ["--image-size", str(self.image_size)] if self.image_size else []
         if self.batch_size:
             options += ["--train.batch-size", str(self.batch_size)]
         return options

@@ -78,6 +78,7 @@ def train(
             snapshots = snapshot_steps(settings.steps, settings.snapshots)
             started = time.monotonic() - state.seconds
             if distributed.is_main:
+                reporter.describe_data(data)
                 reporter.start(config, state.step)
                 progress.update(state.step, state.seconds)
                 if state.step == 0 and 0 in snapshots:

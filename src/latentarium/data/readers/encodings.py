@@ -32,10 +32,18 @@ HANGUL = set(
     "이다는을의에가고하를은한지도사로기나서그자어대인해리아시정보수일전부있제과것라들면상만게장구"
     "소원주여비트조동스성마안선오용공화경연미관신모무방문우세계물당유국개위거생분내음력말했할적진"
     "회요중양된최반강학속실치타양노란색빨강파초록검정흰고양이강아지개새말소돼지닭토끼곰사과바나나"
-    "배포도딸기꽃나무집차사람남자여자숫자글강산불물정상불량훈련시험검증데이터그림사진"
+    "배포도딸기꽃나무집차사람남자여자숫자글강산불물정상불량훈련시험검증데이터그림사진폴더"
 )
-LATIN_CODES = (("cp437", "cp437"), ("cp1252", "Windows-1252"), ("cp850", "cp850"))
-CYRILLIC_CODES = (("cp866", "cp866"), ("cp1251", "Windows-1251"), ("koi8_r", "KOI8-R"))
+ALPHABETS = {
+    "CYRILLIC": {"cp866": "cp866", "cp1251": "Windows-1251", "koi8_r": "KOI8-R"},
+    "LATIN": {
+        "cp437": "cp437", "cp1252": "Windows-1252", "cp850": "cp850", "cp1250": "Windows-1250",
+        "cp852": "cp852",
+    },
+    "GREEK": {"cp1253": "Windows-1253", "cp737": "cp737"},
+    "THAI": {"cp874": "Windows-874"},
+}  # fmt: skip
+"""Encodings of one byte per character, with their names, by the alphabet."""
 MIN_SCORE = 0.6
 """Smallest mean score of the characters that decides for an encoding."""
 
@@ -101,7 +109,8 @@ def _fits_neighbours(text: str, i: int) -> float:
     for other in (before, after):
         if other.isalpha() and _alphabet(other) != _alphabet(char):
             return 0.5 if char >= "\u3000" else 0.2
-    return 0.3 if char.isupper() and before.islower() else 1.0
+    is_mixed = (char.isupper() and before.islower()) or (char.islower() and after.isupper())
+    return 0.3 if is_mixed else 1.0
 
 
 def _alphabet(char: str) -> str:
@@ -154,8 +163,10 @@ def _score_big5(char: str) -> float:
 def _score_alphabet(alphabet: str) -> Callable[[str], float]:
     def score(char: str) -> float:
         name = unicodedata.name(char, "")
-        is_letter = char.isalpha() and name.startswith(alphabet)
-        return (0.95 if re.match(r".* LETTER \w+( WITH|$)", name) else 0.8) if is_letter else 0.1
+        if not name.startswith(alphabet):
+            return 0.1
+        is_common = re.match(r".* LETTER (\w+( WITH|$)|SHARP S$)", name)
+        return 0.85 if is_common else 0.7
 
     return score
 
@@ -167,7 +178,10 @@ ENCODINGS = [
     _Encoding("cp932", "Shift JIS", _score_japanese(0.9)),
     _Encoding("euc_jp", "EUC-JP", _score_japanese(0.7)),
     _Encoding("cp949", "EUC-KR", _by_lead_byte("euc_kr", range(0xB0, 0xC9), HANGUL, 0.6)),
-    *(_Encoding(codec, name, _score_alphabet("CYRILLIC")) for codec, name in CYRILLIC_CODES),
-    *(_Encoding(codec, name, _score_alphabet("LATIN")) for codec, name in LATIN_CODES),
+    *(
+        _Encoding(codec, name, _score_alphabet(alphabet))
+        for alphabet, codes in ALPHABETS.items()
+        for codec, name in codes.items()
+    ),
 ]
 """Encodings that are tried; of equal scores, the first counts."""

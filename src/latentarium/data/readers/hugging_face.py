@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from latentarium.data.arrays import SPLIT_NAMES, RawData
 from latentarium.data.items import iterable_part, sequence_part
 from latentarium.data.parts import Part, read_parts
@@ -180,14 +182,15 @@ class HubTable:
         return list(view[name]) if hasattr(view, "column_names") else [row[name] for row in view]
 
     def value(self, name: str, row: int) -> Any:  # noqa: ANN401
-        return self._view(name)[row][name]
+        value = self._view(name)[row][name]
+        kind = self._rows.features[name]
+        if type(kind).__name__.startswith("Array"):  # lists lose the type of the pixels
+            return np.array(value, dtype=kind.dtype)
+        return value
 
     def _view(self, name: str) -> Any:  # noqa: ANN401
         """Return the rows with one column; reading a row decodes all of its columns."""
         if name not in self._views:
             has_columns = hasattr(self._rows, "select_columns")
-            view = self._rows.select_columns([name]) if has_columns else self._rows
-            if type(self._rows.features[name]).__name__.startswith("Array"):
-                view = view.with_format("numpy")  # lists would lose the type of the pixels
-            self._views[name] = view
+            self._views[name] = self._rows.select_columns([name]) if has_columns else self._rows
         return self._views[name]

@@ -250,13 +250,13 @@ def _size_notes(sizes: Counter[tuple[int, int]], target: tuple[int, int]) -> lis
     fitted = {size: count for size, count in sizes.items() if size != target}
     if not fitted:
         return []
-    height, width = target
-    count, total = sum(fitted.values()), sizes.total()
-    smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
+    smallest, largest = min(fitted, key=_area), max(fitted, key=_area)
+    extent = f"{smallest[0]} x {smallest[1]}"
+    if smallest != largest:
+        extent = f"sizes from {extent} to {largest[0]} x {largest[1]}"
     return [
-        f"{count:,} of {total:,} images fitted to {height} x {width} (scaled with antialiasing, "
-        f"cropped at the centre); their sizes are from {smallest[0]} x {smallest[1]} to "
-        f"{largest[0]} x {largest[1]}"
+        f"{sum(fitted.values()):,} of {sizes.total():,} images fitted to {target[0]} x "
+        f"{target[1]} from {extent} (scaled with antialiasing, cropped at the centre)"
     ]
 
 

@@ -35,7 +35,7 @@ class ImageIndex:
         folders = [path.rpartition("/")[0] for path in self._paths.values()]
         common = posixpath.commonpath(folders) if folders and all(folders) else ""
         self._below = len(common) + 1 if common else 0
-        self.count = len(self._paths)
+        self.count: int = len(self._paths)
         """Number of images below the folder of the table."""
 
     def covers(self, i: int) -> bool:

@@ -1,4 +1,7 @@
-"""Read labels in the order of the images: one value, line or row for each image."""
+"""Read labels in the order of the images: one value, line or row for each image.
+
+A table that names the files of a list is matched by these names.
+"""
 
 import csv
 import io
@@ -12,9 +15,13 @@ from typing import Any
 import numpy as np
 
 from latentarium.data.arrays import SPLIT_NAMES
-from latentarium.data.label_arrays import is_label_like
-from latentarium.data.read_options import LABEL_COLUMNS, ReadOptions
+from latentarium.data.label_values import is_label_like
+from latentarium.data.read_options import LABEL_COLUMNS
 from latentarium.data.readers.idx import is_idx_file, read_idx
+from latentarium.data.readers.image_index import ImageIndex
+from latentarium.data.readers.label_tables import labels_from_table
+from latentarium.data.readers.listing import MAX_TABLE_BYTES, TABLE_SUFFIXES, SourceFile
+from latentarium.data.readers.tables import TableError, parse_table
 from latentarium.errors import UserError
 from latentarium.files import require_regular
 
@@ -25,29 +32,20 @@ MALFORMED = (OSError, EOFError, ValueError, TypeError, KeyError, csv.Error, Recu
 """Exceptions that the readers raise for malformed files."""
 
 
-def labels_by_split(
-    options: ReadOptions, splits: Sequence[str], where: str
-) -> dict[str, object] | None:
+def labels_by_split(labels: object, splits: Sequence[str], where: str) -> dict[str, object]:
     """Return the labels that a caller gives for a source, by split.
 
     Arguments:
-        options: The options with the labels, or with the path of a file of labels.
+        labels: The labels, or a dict or sequence of those of each split.
         splits: The splits of the source, in order.
         where: The name of the source in error messages.
 
-    Returns:
-        None if no labels are given.
-
     Raises:
-        UserError: The labels are not given by split (code `unexpected-labels`), or their file
-            can't be read.
+        UserError: The labels are not given by split (code `unexpected-labels`).
     """
-    labels = options.labels
-    if labels is None:
-        return None
-    if isinstance(labels, str | os.PathLike):
-        labels = read_label_rows(Path(labels).expanduser(), options.label_column)
+    keys: list[object] = []
     if isinstance(labels, Mapping):
+        keys = list(labels)
         named = {SPLIT_NAMES.get(str(name).lower(), str(name)): y for name, y in labels.items()}
         if set(named) <= set(splits):
             return named
@@ -59,11 +57,60 @@ def labels_by_split(
         and all(is_label_like(part) for part in labels)
     ):
         return dict(zip(splits, labels, strict=True))
+    if len(splits) == 1:
+        raise UserError(
+            f"The labels are a dict with the keys {', '.join(map(str, keys[:3]))}, which "
+            f"are no splits of {where}: give an array or a list with one label per image.",
+            code="unexpected-labels",
+        )
     raise UserError(
         f"{where} has the splits {', '.join(splits)}: give labels={{'train': ..., 'test': ...}} "
         "with the labels of each.",
         code="unexpected-labels",
     )
+
+
+def read_label_file(
+    path: Path, label_column: str, files: Sequence[SourceFile] | None
+) -> tuple[object, str]:
+    """Read a file of labels for a list of image files, or for images without names.
+
+    Arguments:
+        path: A table that names the files, or a file with one label for each image in their order.
+        label_column: The column of labels in a table; "" to find it by its name.
+        files: The image files; None if the images have no names.
+
+    Returns:
+        The labels in the order of the images, and a note on how they were read.
+
+    Raises:
+        UserError: As for `read_label_rows`; or the table is not usable.
+    """
+    named = _labels_by_name(path, label_column, files) if files else None
+    if named is not None:
+        return named, f"labels: from {path.name}, by the names of the files"
+    rows = read_label_rows(path, label_column)
+    return rows, f"labels: from {path.name}, one for each image in their order"
+
+
+def _labels_by_name(
+    path: Path, label_column: str, files: Sequence[SourceFile]
+) -> list[str | None] | None:
+    """Return the labels in a table that names files; None if it names none of them."""
+    require_regular(path)
+    if path.suffix.lower() not in TABLE_SUFFIXES or path.stat().st_size > MAX_TABLE_BYTES:
+        return None
+    try:
+        table = parse_table(path.read_bytes(), path.name)
+    except TableError:
+        return None  # it may still contain one label in each row
+    try:
+        found = labels_from_table(table, ImageIndex(files, ""), label_column)
+    except TableError as error:
+        if error.code == "no-matching-rows":
+            return None
+        raise UserError(f"{path} {error}", code=error.code) from None
+    return [found.labels.get(i) for i in range(len(files))]
 
 
 def label_file_of(labels: object, source: Path) -> Path | None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from latentarium.data.readers.file_names import printable, unique_names
@@ -27,6 +27,8 @@ class ImageLabels:
         source: The names of the tables that are used.
         labels: The label of each image by the image's number; empty if no table is used.
         splits: The split of each image by the image's number, if a table states it.
+        is_named: Whether the user names the table.
+        has_shards: Whether the folders of the images are shards and not classes.
         notes: Short descriptions of what is used, and of what is not.
         problems: Sentences on tables that are not used.
     """
@@ -34,6 +36,8 @@ class ImageLabels:
     source: str = ""
     labels: dict[int, str] = field(default_factory=dict)
     splits: dict[int, str] = field(default_factory=dict)
+    is_named: bool = False
+    has_shards: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -61,15 +65,16 @@ def find_labels(
     notes: list[str] = []
     problems: list[str] = []
     unknown_column: TableError | None = None
+    has_shards = False
     for folder, tables in sorted(by_folder.items()):
         for table in sorted(tables, key=_priority):
             if any(folder_of(other.name) == folder for other, _ in used):
                 notes.append(f"{table.name} is not used, since {used[-1][0].name} has labels")
                 continue
             try:
-                found = labels_from_table(
-                    parse_table(_read(table), table.name), ImageIndex(files, folder), column
-                )
+                parsed = parse_table(_read(table), table.name)
+                has_shards |= parsed.has_shards
+                found = labels_from_table(parsed, ImageIndex(files, folder), column)
             except TableError as error:
                 if error.code == "unknown-column" and column:
                     unknown_column = error
@@ -85,7 +90,7 @@ def find_labels(
             f"label_column is {printable(column)}, but no labels are found. {reason}",
             code="unknown-column" if unknown_column or not problems else "unusable-labels",
         )
-    return _merge(used, files, notes, problems)
+    return replace(_merge(used, files, notes, problems), has_shards=has_shards)
 
 
 def _from_path(
@@ -123,7 +128,7 @@ def _from_path(
         for file in listing.label_files
         if file is not inside
     ]
-    return _merge([(table, found)], files, notes, [])
+    return replace(_merge([(table, found)], files, notes, []), is_named=True)
 
 
 def _is_at(path: Path, file: SourceFile) -> bool:
@@ -144,8 +149,8 @@ def _merge(
         for i, label in found.labels.items():
             if labels.setdefault(i, label) != label:
                 raise UserError(
-                    f"{files[i].name} has the label {printable(label)} in {table.name}, and another "
-                    "label in another table: remove one of the tables.",
+                    f"{files[i].name} has the label {printable(label)} in {table.name}, and "
+                    "another label in another table: remove one of the tables.",
                     code="conflicting-labels",
                 )
         splits |= found.splits

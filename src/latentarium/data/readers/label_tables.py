@@ -81,7 +81,8 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
     unused = [printable(table.header[i]) for i in others if i != at and not _is_index(table, i)]
     if at is not None and unused:
         listed = examples_text(unused, len(unused))
-        notes.append(f"{len(unused):,} columns are not used ({listed})")
+        kind = "column" if len(unused) == 1 else "columns"
+        notes.append(f"{len(unused):,} {kind} not used ({listed})")
     return TableLabels(labels=labels, count=index.count, splits=splits, notes=tuple(notes))
 
 
@@ -249,18 +250,16 @@ def _row_notes(
     table: Table, images: list[int | None], names: int, labels: dict[int, str]
 ) -> list[str]:
     notes = []
-    for meaning, reason in (
-        (None, "rows name no image"),
-        (AMBIGUOUS, "rows name several images, and are not used"),
-    ):
+    for meaning, reason in ((None, "without an image"), (AMBIGUOUS, "that fit several images")):
         rows = [row for row, i in zip(table.rows, images, strict=True) if i == meaning]
         if rows:
             listed = [printable(_text(row[names])) for row in rows[:3]]
-            notes.append(f"{len(rows):,} {reason} ({examples_text(listed, len(rows))})")
+            kind = "row" if len(rows) == 1 else "rows"
+            notes.append(f"{len(rows):,} {kind} {reason} ({examples_text(listed, len(rows))})")
     counts = Counter(i for i in images if i is not None and i >= 0)
     repeated = sum(count - 1 for count in counts.values())
     if repeated:
-        notes.append(f"{repeated:,} rows repeat an image")
+        notes.append(f"{repeated:,} repeated {'row' if repeated == 1 else 'rows'}")
     return notes
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 from latentarium.data.readers.left_out import LeftOut
 
 IMAGE_SUFFIXES = {
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".bmp", ".gif", ".webp",
-    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm",
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".bmp", ".dib", ".gif",
+    ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm",
 }  # fmt: skip
 TABLE_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
 TABLE_NAMES = ("metadata", "labels", "label", "dataset")

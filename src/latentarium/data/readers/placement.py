@@ -77,8 +77,11 @@ def place_images(
     for folder, count in layout.left_out.items():
         left_out.add("images outside the splits", folder, count)
     found = find_labels(listing, files, labels, label_column)
-    kept, names = _choose_labels(files, layout, found, source, left_out)
-    problems = [*listing.problems, *layout.problems, *found.problems]
+    if found.has_shards:
+        layout = replace(layout, labels=[None] * len(files), notes=[], problems=[])
+    found, problems = _choose_table(files, layout, found)
+    kept, names, more = _choose_labels(files, layout, found, source, left_out)
+    problems = [*listing.problems, *layout.problems, *found.problems, *problems, *more]
     splits = [found.splits.get(i) or layout.splits[i] for i in kept]
     kept, splits, names, more = _drop_unlabelled_splits(kept, splits, names, files, left_out)
     problems += more
@@ -143,20 +146,43 @@ def _layout(files: Sequence[SourceFile]) -> FolderLayout:
     return layout
 
 
+def _choose_table(
+    files: Sequence[SourceFile], layout: FolderLayout, found: ImageLabels
+) -> tuple[ImageLabels, list[str]]:
+    """Decide between the labels of a table and those of the folders, and return problems.
+
+    The table is used if it covers all images or if the folders do not.
+    """
+    used = [i for i, split in enumerate(layout.splits) if split]
+    folders = {layout.labels[i] for i in used}
+    if not found.labels or folders == {None}:
+        return found, []
+    covered = sum(i in found.labels for i in used)
+    if covered < len(used) and None not in folders and not found.is_named:
+        problem = (
+            f"{found.source} has labels for only {covered:,} of {len(used):,} images, so the "
+            "classes are those of the folders."
+        )
+        return ImageLabels(problems=found.problems), [problem]
+    if any(files[i].label is not None for i in used):
+        note = "the labels in the shards are not used"
+    else:
+        names = sorted((name for name in folders if name is not None), key=natural_key)
+        note = f"the folders {examples_text(names, len(names))} are not used as classes"
+    return replace(found, notes=(*found.notes, note)), []
+
+
 def _choose_labels(
     files: Sequence[SourceFile],
     layout: FolderLayout,
     found: ImageLabels,
     source: str,
     left_out: LeftOut,
-) -> tuple[list[int], list[str | None]]:
-    """Return the images to use, and the label of each.
-
-    The labels are those of the table if it covers all images, or if the folders state none.
-    """
+) -> tuple[list[int], list[str | None], list[str]]:
+    """Return the images to use, the label of each, and problems."""
     kept = [i for i, split in enumerate(layout.splits) if split]
     if not found.labels:
-        return kept, [layout.labels[i] for i in kept]
+        return kept, [layout.labels[i] for i in kept], []
     missing = [i for i in kept if i not in found.labels]
     # a split whose images are all missing is dropped later, like one without class folders
     by_split = Counter(found.splits.get(i) or layout.splits[i] for i in kept)
@@ -176,8 +202,14 @@ def _choose_labels(
     for i in partly:
         left_out.add(f"images without a row in {found.source}", files[i].name)
     dropped = set(partly)
+    problems = []
+    if dropped:
+        problems.append(
+            f"{len(dropped):,} of {len(kept):,} images have no label in {found.source}, so they "
+            f"are left out, such as {files[partly[0]].name}."
+        )
     kept = [i for i in kept if i not in dropped]
-    return kept, [found.labels.get(i) for i in kept]
+    return kept, [found.labels.get(i) for i in kept], problems
 
 
 def _drop_unlabelled_splits(
@@ -215,8 +247,8 @@ def _drop_unlabelled_splits(
         i = splits.index(split)
         left_out.add(f"unlabelled {split} images", files[kept[i]].name, count)
         problems.append(
-            f"The {count:,} images of the {split} split have no labels, unlike the training images, "
-            "so they are left out."
+            f"The {count:,} images of the {split} split have no labels, unlike the training "
+            "images, so they are left out."
         )
     rest = [(i, s, n) for i, s, n in zip(kept, splits, names, strict=True) if s not in dropped]
     without = [files[i].name for i, _, name in rest if name is None]

@@ -12,7 +12,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from latentarium.data.readers.encodings import decode_texts
@@ -48,12 +48,14 @@ class Table:
         header: The names of the columns; in a .csv, the first row, which may also be data.
         rows: The values of each row, without the header.
         has_header: Whether the header is certainly not data.
+        has_shards: Whether the folders of the images are shards, as in StyleGAN's archives.
         notes: Short descriptions of what was changed.
     """
 
     header: tuple[str, ...]
     rows: list[Sequence[object]]
     has_header: bool
+    has_shards: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -133,7 +135,7 @@ def _from_json(values: object, notes: tuple[str, ...]) -> Table:
         labels = values["labels"]
         pairs = list(labels.items()) if isinstance(labels, dict) else labels or []
         if isinstance(pairs, list):
-            return _from_records(pairs, notes)
+            return replace(_from_records(pairs, notes), has_shards=True)
     columns = list(values.values())
     if 1 < len(columns) <= MAX_COLUMNS:
         rows: list[Sequence[object]] = []

@@ -114,7 +114,8 @@ def _list_entries(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path
     """List the images and the tables of labels among the entries, and count all others."""
     names, encoding = _decoded_names(entries)
     for name in names:
-        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+        is_outside = ".." in PurePosixPath(name).parts or name.startswith("/")
+        if is_outside and not name.endswith("/"):  # folders are not used
             raise UserError(
                 f"{path} contains the path {printable(name)!r}, which is outside the archive: "
                 "don't trust this file.",

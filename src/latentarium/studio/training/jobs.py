@@ -376,12 +376,12 @@ class TrainingJobs:
                 code="unknown-data",
             )
         settings = {
-            "seed": request.seed, "steps": request.steps, "image-size": request.image_size,
-            "batch-size": request.batch_size,
+            "--train.seed": request.seed, "--train.steps": request.steps,
+            "--train.batch-size": request.batch_size, "--image-size": request.image_size,
         }  # fmt: skip
         arguments = ["train", request.preset, "--data", data]
-        for name, value in settings.items():
-            arguments += [] if value is None else [f"--train.{name}", str(value)]
+        for option, value in settings.items():
+            arguments += [] if value is None else [option, str(value)]
         return arguments
 
 

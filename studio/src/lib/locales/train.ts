@@ -61,11 +61,12 @@ export const en = {
   tooMany: (n: number, most: number) =>
     `There are ${n.toLocaleString("en")} files, but at most ${most.toLocaleString("en")} can be uploaded one by one. Drop a single zip that contains all of them.`,
   leftOut: (n: number) =>
-    n === 1 ? "One file is not a picture and was skipped." : `${n.toLocaleString("en")} files are not pictures and were skipped.`,
+    n === 1 ? "One file is neither a picture nor a table of labels, and was skipped." : `${n.toLocaleString("en")} files are neither pictures nor tables of labels, and were skipped.`,
   nothing: "No pictures found. Drop a folder of pictures, or a zip of such a folder.",
   found: (images: string, classes: number, size: string) =>
     `${images} images, ${classes ? `${classes} classes` : "no labels"}, ${size}`,
   noProblems: "No problems found.",
+  notes: (n: number) => (n === 1 ? "1 note on how the pictures were read" : `${n} notes on how the pictures were read`),
   // a run
   pause: "Pause",
   resume: "Resume",
@@ -185,10 +186,11 @@ export const zhTW: typeof en = {
   remove: "移除",
   tooMany: (n, most) =>
     `共有 ${n.toLocaleString("en")} 個檔案，逐一上傳最多 ${most.toLocaleString("en")} 個：請改拖入一個包含全部檔案的 zip。`,
-  leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片，已略過。`,
+  leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片也不是標籤表，已略過。`,
   nothing: "沒有找到圖片：請拖放圖片資料夾，或這種資料夾的 zip。",
   found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"}，${size}`,
   noProblems: "沒有發現問題。",
+  notes: (n) => `關於圖片讀取的 ${n} 則說明`,
   pause: "暫停",
   resume: "繼續",
   stop: "停止並保留",
