@@ -11,11 +11,16 @@ import pytest
 import torch
 
 from latentarium.data.dataset import Data
+from support.settings import settings_classes
 from support.tiny import tiny_arrays, tiny_data
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # for child processes
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # works because torch initializes CUDA lazily
+
+for kind in settings_classes():
+    # settings check their own values, with a message that beartype's would replace
+    kind.__init__ = getattr(kind.__init__, "__wrapped__", kind.__init__)
 
 pytest_plugins = ["support.browser"]
 

@@ -25,6 +25,8 @@ from filelock import FileLock, Timeout
 
 from latentarium.errors import UserError
 
+MAX_DEPTH = 64
+"""Largest depth of nested values in a JSON file."""
 LOCK_TIMEOUT = 0.3
 """Seconds to wait for a lock. A process that only tests whether the file is locked takes the lock
 briefly; this time is long enough to wait until such a test ends."""
@@ -268,7 +270,22 @@ def from_json(content: bytes) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(decoded, dict):
         raise ValueError("it is not a JSON object")
+    if _depth(decoded) > MAX_DEPTH:  # later code recurses into the values
+        raise ValueError("it is nested too deeply")
     return decoded
+
+
+def _depth(decoded: object) -> int:
+    """Return the number of levels of lists and objects, up to `MAX_DEPTH` + 1."""
+    level, depth = [decoded], 0
+    while depth <= MAX_DEPTH:
+        nested = [value for value in level if isinstance(value, dict | list)]
+        if not nested:
+            break
+        parts = [value.values() if isinstance(value, dict) else value for value in nested]
+        level = [item for part in parts for item in part]
+        depth += 1
+    return depth
 
 
 def _finite(text: str) -> float:

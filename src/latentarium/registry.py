@@ -142,6 +142,12 @@ def settings_type(kind: Kind, name: str) -> type | None:
     return entries[name].settings
 
 
+def declared_settings(kind: Kind, name: str) -> type | None:
+    """Return the settings dataclass of a component, without importing components; None if it has
+    none or is not known yet."""
+    return _settings[kind].get(name)
+
+
 def registered(kind: Kind) -> dict[str, Entry]:
     """Return all components of a kind by name, the built-in ones first."""
     if kind not in _discovered:

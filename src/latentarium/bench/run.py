@@ -14,7 +14,7 @@ from latentarium.bench.published import SOURCES
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
-from latentarium.files import write_atomic
+from latentarium.files import from_json, read_regular_file, write_atomic
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.registry import component
@@ -36,6 +36,7 @@ class BenchReport:
     data: str
     """The source and fingerprint of the data."""
     seconds: float
+    """The duration, including the training of earlier sessions of an interrupted bench."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of bench.json."""
@@ -140,6 +141,7 @@ def run_bench(
         )
     started = time.monotonic()
     rows: list[Summary] = []
+    earlier_seconds = 0.0
     source, data = "", None
     for preset in bench.presets:
         steps = bench.training_steps(preset, budget)
@@ -153,8 +155,11 @@ def run_bench(
                 source, data = settings.data, load_training_data(settings)
             folder = out / preset / f"steps{steps}-seed{seed}"
             title = f"{preset}, seed {seed}"
+            training_started = time.monotonic()
             run = train(config, folder, data, reporter=reporter(title))
-            seconds[seed] = float(run.log()[-1]["seconds"])
+            seconds[seed] = run.training_seconds()
+            session = time.monotonic() - training_started
+            earlier_seconds += max(0.0, seconds[seed] - session)
             measurements[seed] = _measure_run(bench, run, data, seed, title, display)
         rows.append(Summary(name=preset, steps=steps, seeds=measurements, seconds=seconds))
     assert data is not None  # a bench has at least one preset
@@ -163,7 +168,7 @@ def run_bench(
         bench=bench,
         rows=tuple(rows),
         data=f"{data.card.source} {data.card.fingerprint[:12]}",
-        seconds=time.monotonic() - started,
+        seconds=earlier_seconds + time.monotonic() - started,
     )
     content = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
     write_atomic(out / "bench.json", content.encode())
@@ -219,10 +224,10 @@ def _measure_run(
     path = run.folder.with_suffix(".json")
     if path.exists():
         try:
-            stored = json.loads(path.read_text())
+            stored = from_json(read_regular_file(path))
             if stored["protocol"] == bench.protocol and stored["weights"] == run.weights_hash():
                 return {k: Measurement.from_dict(v) for k, v in stored["measurements"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             display.print(f"{path} is damaged; measuring again.")
     tasks: list[ProgressTask] = []
 

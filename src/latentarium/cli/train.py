@@ -101,6 +101,11 @@ class TrainOptions:
     keys: str | None = None
     """Names of the arrays of a .npz file, or of the columns of a table, such as
     images=data,labels=t."""
+    init_from: str | None = None
+    """Start from the weights of this run, or of shipped:NAME, instead of random ones
+    (fine-tuning)."""
+    init_partial: bool = False
+    """With --init-from: load the tensors that fit, instead of requiring that all fit."""
     dry_run: bool = False
     """Only measure a few steps, and print the estimated cost of the training; write nothing."""
     as_json: JsonFlag = False
@@ -151,7 +156,7 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
         else:
             print_result("\n".join([*cost.lines(), "No files were written."]))
         return
-    _train(config, folder, data)
+    _train(config, folder, data, init_from=options.init_from, init_partial=options.init_partial)
 
 
 def _with_data_options(options: TrainOptions) -> TrainConfig:
@@ -168,15 +173,22 @@ def _with_data_options(options: TrainOptions) -> TrainConfig:
     return dataclasses.replace(options.train, **given)
 
 
-def resume(run: RunFolder) -> None:
-    """Resume a training with the settings of its folder.
+def resume(
+    run: RunFolder, steps: Annotated[int | None, tyro.conf.arg(name="train.steps")] = None
+) -> None:
+    """Resume a training with the settings of its folder, or extend it.
 
     Args:
         run: The folder of the run.
+        steps: A new number of steps, more than the run has. From here on, the learning rate
+            follows the schedule of this number of steps.
     """
     from latentarium.run import Run
 
-    _train(Run(run).config, run)
+    config = Run(run).config
+    if steps is not None:
+        config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=steps))
+    _train(config, run)
 
 
 def finish(run: RunFolder) -> None:
@@ -189,7 +201,7 @@ def finish(run: RunFolder) -> None:
 
     ended = end_early(run)
     print_note(
-        f"{run}: the weights are those of step {ended.weights_step()}. To continue the training: "
+        f"{run}: the weights are those of step {ended.saved_step()}. To continue the training: "
         f"{command('resume', run)}"
     )
 
@@ -206,16 +218,26 @@ def _fitting_data(config: Config, folder: Path, arguments: Sequence[str]) -> "Da
     return data
 
 
-def _train(config: Config, folder: Path, data: "Data | None" = None) -> None:
+def _train(
+    config: Config,
+    folder: Path,
+    data: "Data | None" = None,
+    *,
+    init_from: str | None = None,
+    init_partial: bool = False,
+) -> None:
     from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.training import train as run_training
 
     if not is_main_process():
-        run_training(config, folder, data)
+        run_training(config, folder, data, init_from=init_from, init_partial=init_partial)
         return
     with console_progress() as progress:
-        run = run_training(config, folder, data, reporter=ConsoleReporter(progress, str(folder)))
+        run = run_training(
+            config, folder, data, init_from=init_from, init_partial=init_partial,
+            reporter=ConsoleReporter(progress, str(folder)),
+        )  # fmt: skip
     steps = config.train.steps
     print_note(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
     print_note(f"or: {command('sample', run.folder, '-n', 64, '--out', 'grid.png')}")

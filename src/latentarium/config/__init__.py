@@ -12,7 +12,9 @@ from latentarium.config.components import (
     PriorConfig,
     TrunkConfig,
     name_of,
+    resolve,
 )
+from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.models import (
     AutoencoderConfig,
     GANConfig,
@@ -20,12 +22,19 @@ from latentarium.config.models import (
     component_files,
 )
 from latentarium.config.run import Config, DataCard, setting
-from latentarium.config.serialization import component_from_dict, flat, from_dict, to_dict
+from latentarium.config.serialization import (
+    component_from_dict,
+    flat,
+    from_dict,
+    read_fields,
+    to_dict,
+)
 from latentarium.config.training import OptimizerConfig, TrainConfig
-from latentarium.config.validation import require_seed
+from latentarium.config.validation import Settings, require, require_seed
 
 __all__ = [
     "ADVERSARIAL_LOSSES",
+    "NOT_EMPTY",
     "AdversarialLossConfig",
     "AutoencoderConfig",
     "Config",
@@ -35,6 +44,8 @@ __all__ = [
     "NetConfig",
     "OptimizerConfig",
     "PriorConfig",
+    "Range",
+    "Settings",
     "TrainConfig",
     "TrunkConfig",
     "component_files",
@@ -42,7 +53,10 @@ __all__ = [
     "flat",
     "from_dict",
     "name_of",
+    "read_fields",
+    "require",
     "require_seed",
+    "resolve",
     "setting",
     "to_dict",
 ]

@@ -1,17 +1,22 @@
 """Settings of components that are chosen by name: trunks, priors and adversarial losses."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from latentarium import registry
-from latentarium.config.validation import require, require_at_least
+from latentarium.config.limits import NOT_EMPTY, Range
+from latentarium.config.validation import Settings, require, shown
+
+MAX_WIDTH, MAX_DEPTH = 100_000, 1000
+"""Limits that are far above any use, so that a mistyped or damaged value is refused at once."""
+Name = Annotated[str, NOT_EMPTY]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrunkConfig:
+class TrunkConfig(Settings):
     """Base class of the settings of trunks: the networks between images and features."""
 
-    kind: str
+    kind: Name
     """Registered name of the trunk."""
 
 
@@ -21,25 +26,23 @@ class NetConfig(TrunkConfig):
 
     kind: Literal["mlp", "conv"] = "conv"
     """mlp: fully connected layers on the flattened image; conv: strided convolutions."""
-    width: int = 32
+    width: Annotated[int, Range(1, MAX_WIDTH)] = 32
     """mlp: units of a hidden layer; conv: channels of the finest stage, which are doubled at each
     coarser stage."""
-    depth: int = 2
+    depth: Annotated[int, Range(1, MAX_DEPTH)] = 2
     """mlp: number of hidden layers; conv: number of convolutions in each stage."""
-    hidden: int = 0
+    hidden: Annotated[int, Range(0, MAX_WIDTH)] = 0
     """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
     upsampling: Literal["transposed", "bilinear"] = "transposed"
     """conv: how decoders double height and width: by transposed convolutions, or by bilinear
     interpolation before a convolution, which leaves no checkerboard (Odena et al., 2016)."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
-    fourier: float = 0.0
+    fourier: Annotated[float, Range(low=0)] = 0.0
     """mlp: standard deviation of the frequencies of random Fourier features that are appended to
     the input, in cycles per unit of input (Tancik et al., 2020); 0: none."""
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "width", "depth")
-        require_at_least(self, 0, "hidden", "fourier")
+    def check(self) -> None:
         require(
             self.fourier == 0 or self.kind == "mlp",
             f"fourier is {self.fourier} and kind is 'conv': only kind 'mlp' has Fourier features. "
@@ -53,18 +56,18 @@ class NetConfig(TrunkConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriorConfig:
+class PriorConfig(Settings):
     """Base class of the settings of priors; a prior without settings has no such class."""
 
-    kind: str
+    kind: Name
     """Registered name of the prior."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialLossConfig:
+class AdversarialLossConfig(Settings):
     """Base class of the settings of adversarial losses; a loss without settings has none."""
 
-    kind: str
+    kind: Name
     """Registered name of the loss."""
 
 
@@ -88,16 +91,55 @@ def labelled_prior(prior: str | PriorConfig) -> bool:
 
 
 def require_known(
-    kind: Literal["prior", "adversarial_loss"], choice: str | PriorConfig | AdversarialLossConfig
+    kind: registry.Kind, choice: str | PriorConfig | AdversarialLossConfig, where: str
 ) -> None:
-    """Check that a component is registered.
+    """Check that a component is registered, and that its settings have the registered class.
 
     Raises:
-        UserError: It is not (code "unknown-component").
+        UserError: It is not registered (code "unknown-component"), or its settings belong to
+            another component (code "invalid-setting").
     """
     name = name_of(choice)
     if name not in (_LABELLED_PRIORS if kind == "prior" else ADVERSARIAL_LOSSES):
         registry.component(kind, name)
+    if not isinstance(choice, str):
+        require_settings_of(kind, name, choice, where)
+
+
+def require_settings_of(kind: registry.Kind, name: str, settings: object, where: str) -> None:
+    """Check that settings have the class with which a component is registered.
+
+    Raises:
+        UserError: They belong to another component (code "invalid-setting").
+    """
+    known = registry.declared_settings(kind, name)
+    require(
+        known is None or isinstance(settings, known),
+        f"{where} is {shown(settings)}; the settings of the {kind.replace('_', ' ')} '{name}' "
+        f"must be a {known.__name__ if known else ''}.",
+    )
+
+
+def resolve(
+    kind: registry.Kind, choice: str | PriorConfig | AdversarialLossConfig
+) -> tuple[Any, Any]:
+    """Return the class of a component and its settings.
+
+    Arguments:
+        kind: The kind of the component.
+        choice: Its name, which stands for its default settings, or its settings.
+
+    Returns:
+        The registered class, and the settings; None for a component without settings.
+
+    Raises:
+        UserError: No such component is registered (code "unknown-component").
+    """
+    component = registry.component(kind, name_of(choice))
+    if not isinstance(choice, str):
+        return component, choice
+    settings = registry.settings_type(kind, choice)
+    return component, None if settings is None else settings()
 
 
 registry.register_settings("trunk", "mlp", NetConfig)

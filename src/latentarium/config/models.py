@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from latentarium import registry
 from latentarium.config.components import (
@@ -13,23 +13,32 @@ from latentarium.config.components import (
     labelled_prior,
     name_of,
     require_known,
+    require_settings_of,
 )
+from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.training import OptimizerConfig
-from latentarium.config.validation import require, require_at_least
+from latentarium.config.validation import Settings, require
+
+LatentDim = Annotated[int, Range(1, 1_000_000)]
+Weight = Annotated[float, Range(low=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(Settings):
     """Base class of the settings of model families.
 
     The properties state what models of the family can do. The rest of the package checks these
     properties, never the family. A family overrides each property whose default is wrong for it.
     """
 
-    family: str
+    family: Annotated[str, NOT_EMPTY]
     """Registered name of the family."""
-    latent_dim: int
+    latent_dim: LatentDim
     """Number of dimensions of the latent space."""
+
+    def check(self) -> None:
+        for name, trunk in self.trunks.items():
+            require_settings_of("trunk", trunk.kind, trunk, name)
 
     @property
     def kind(self) -> str:
@@ -94,7 +103,7 @@ class AutoencoderConfig(ModelConfig):
     """An autoencoder or a VAE. They differ only in the posterior that `encode` returns."""
 
     family: Literal["autoencoder"] = "autoencoder"
-    latent_dim: int = 16
+    latent_dim: LatentDim = 16
     """Number of dimensions of the latent space."""
     posterior: Literal["point", "gaussian"] = "gaussian"
     """point: an autoencoder; gaussian: a VAE, whose encoder gives a mean and a variance."""
@@ -103,11 +112,11 @@ class AutoencoderConfig(ModelConfig):
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     """bernoulli: pixels in [0, 1] as probabilities; gaussian: real-valued pixels with a fixed
     standard deviation."""
-    likelihood_std: float = 0.1
+    likelihood_std: Annotated[float, Range(above=0)] = 0.1
     """Standard deviation of the Gaussian likelihood, in units of x in [-1, 1]."""
-    beta: float = 1.0
+    beta: Weight = 1.0
     """Weight of the KL term (Higgins et al., 2017); 1 gives the ELBO."""
-    noise_std: float = 0.0
+    noise_std: Weight = 0.0
     """Standard deviation of Gaussian noise added to the encoder's input during training; a value
     above 0 gives a denoising autoencoder (Vincent et al., 2008)."""
     binarize: bool = False
@@ -118,14 +127,9 @@ class AutoencoderConfig(ModelConfig):
     encoder: TrunkConfig = field(default_factory=NetConfig)
     decoder: TrunkConfig = field(default_factory=NetConfig)
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "latent_dim")
-        require_at_least(self, 0, "beta", "noise_std")
-        require(
-            self.likelihood_std > 0,
-            f"likelihood_std is {self.likelihood_std}; it must be more than 0.",
-        )
-        require_known("prior", self.prior)
+    def check(self) -> None:
+        super().check()
+        require_known("prior", self.prior, "prior")
         require(
             self.posterior == "gaussian" or name_of(self.prior) == "standard_normal",
             f"prior is '{name_of(self.prior)}' and posterior is 'point': a point has no KL "
@@ -168,18 +172,18 @@ class GANConfig(ModelConfig):
     """A GAN: a generator and a discriminator. With `conditional`, both take the label."""
 
     family: Literal["gan"] = "gan"
-    latent_dim: int = 64
+    latent_dim: LatentDim = 64
     """Number of dimensions of z, which is drawn from N(0, I)."""
     loss: str | AdversarialLossConfig = "relativistic"
     """relativistic: pairs of a real and a generated image (Jolicoeur-Martineau, 2018; Huang et
     al., 2025); non_saturating: Goodfellow et al., 2014; hinge: Lim and Ye, 2017."""
-    r1: float = 1.0
+    r1: Weight = 1.0
     """Weight gamma of the penalty gamma/2 |grad D|^2 on real images, in each step."""
-    r2: float = 1.0
+    r2: Weight = 1.0
     """Weight gamma of the penalty gamma/2 |grad D|^2 on generated images, in each step."""
     conditional: bool = False
     """Whether the generator (embedding) and the discriminator (projection) take the label."""
-    wrong_label_weight: float = 0.0
+    wrong_label_weight: Weight = 0.0
     """Weight of the matching-aware term: the discriminator learns to refuse real images under a
     wrong label (Reed et al., 2016). Needs `conditional`."""
     bounded: bool = True
@@ -188,10 +192,9 @@ class GANConfig(ModelConfig):
     generator: TrunkConfig = field(default_factory=NetConfig)
     discriminator: TrunkConfig = field(default_factory=NetConfig)
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "latent_dim")
-        require_at_least(self, 0, "r1", "r2", "wrong_label_weight")
-        require_known("adversarial_loss", self.loss)
+    def check(self) -> None:
+        super().check()
+        require_known("adversarial_loss", self.loss, "loss")
         require(
             self.conditional or self.wrong_label_weight == 0,
             f"wrong_label_weight is {self.wrong_label_weight} and conditional is False: set "

@@ -1,14 +1,19 @@
 """The configuration of a run, and the facts about its data."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from latentarium.config.components import require_settings_of
+from latentarium.config.limits import Range
 from latentarium.config.models import ModelConfig
 from latentarium.config.training import OptimizerConfig, TrainConfig
+from latentarium.config.validation import Settings
+
+Side = Annotated[int, Range(1, 100_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Settings):
     """Everything that defines a run. The same Config and data give the same weights."""
 
     name: str = ""
@@ -17,15 +22,18 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
+    def check(self) -> None:
+        require_settings_of("family", self.model.family, self.model, "model")
+
 
 @dataclass(frozen=True, kw_only=True)
-class DataCard:
+class DataCard(Settings):
     """Facts about the training data that a model needs when the data is not available."""
 
     source: str
     fingerprint: str
     """SHA-256 of pixels and labels."""
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[Side, Side, Side]
     """Channels, height, width."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their numbers; empty if there are no labels."""

@@ -1,19 +1,20 @@
 """Convert configurations to plain JSON values and back."""
 
 import dataclasses
-import sys
-import types
 import typing
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any, TypeVar
 
 from latentarium import registry
 from latentarium.config.components import AdversarialLossConfig, PriorConfig, TrunkConfig
 from latentarium.config.models import ModelConfig
-from latentarium.config.validation import require
+from latentarium.config.validation import convert, field_hints, require, shown
 from latentarium.errors import UserError, did_you_mean
 
 T = TypeVar("T")
+CUSTOM_CLASS_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""Exceptions that the constructor of a custom settings class raises for values that it refuses."""
 
 
 @dataclass(frozen=True)
@@ -50,52 +51,74 @@ def from_dict(kind: type[T], values: object, where: str = "config") -> T:
             (code "invalid-setting"), or it names a component that is not registered (code
             "unknown-component").
     """
-    require(isinstance(values, dict), f"{where} is {values!r}; it must be an object with keys.")
-    settings = typing.cast(dict[str, Any], values)
-    hints = {
-        name: hint
-        for name, hint in typing.get_type_hints(kind).items()
-        if typing.get_origin(hint) is not ClassVar
-    }
-    for key in settings:
-        require(key in hints, f"{where} has no key '{key}'.{did_you_mean(key, hints)}")
-    converted = {k: _convert(hints[k], v, f"{where}.{k}") for k, v in settings.items()}
+    converted = read_fields(kind, values, where)
     try:
         return kind(**converted)
-    except TypeError as error:  # a key without a default is missing
-        raise UserError(f"{where} is incomplete: {error}.", code="invalid-setting") from None
+    except UserError as error:
+        raise UserError(f"{where}: {error}", code=error.code) from None
+    except CUSTOM_CLASS_ERRORS as error:
+        raise UserError(
+            f"{where} is refused by {kind.__name__} ({type(error).__name__}: {error}): correct "
+            "its values.",
+            code="invalid-setting",
+        ) from None
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON has no one type
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        known = ", ".join(repr(a) for a in arguments)
-        require(value in arguments, f"{where} is {value!r}; it must be one of {known}.")
-        return value
-    if origin in (types.UnionType, typing.Union):  # a component: its name, or its settings
-        if isinstance(value, str) and str in arguments:
-            return value
-        if value is None and types.NoneType in arguments:
-            return None
-        return _convert([a for a in arguments if a is not types.NoneType][-1], value, where)
-    if origin is tuple:
-        require(isinstance(value, list | tuple), f"{where} is {value!r}; it must be a list.")
-        length = len(arguments)
+def read_fields(
+    kind: type,
+    values: object,
+    where: str,
+    *,
+    hints: Mapping[str, object] | None = None,
+    ignore_unknown: bool = False,
+) -> dict[str, Any]:
+    """Convert JSON values to the types of a dataclass's fields.
+
+    Arguments:
+        kind: The dataclass.
+        values: The JSON values.
+        where: Name of the values in error messages.
+        hints: Other types for some of the fields.
+        ignore_unknown: Whether to leave out keys that are no fields, instead of refusing them.
+
+    Raises:
+        UserError: As for `from_dict`.
+    """
+    require(isinstance(values, dict), f"{where} is {shown(values)}; it must be an object.")
+    given = typing.cast(dict[str, Any], values)
+    known = {**field_hints(kind), **(hints or {})}
+    for key in () if ignore_unknown else given:
+        require(key in known, f"{where} has no key {shown(key)}.{did_you_mean(key, known)}")
+    fields = [f for f in dataclasses.fields(kind) if f.init]
+    for field in fields:
+        has_default = field.default is not MISSING or field.default_factory is not MISSING
         require(
-            arguments[-1] is ... or len(value) == length,
-            f"{where} has {len(value)} values; it must have {length}.",
+            field.name in given or has_default,
+            f"{where} has no key '{field.name}', which it must have.",
         )
-        return tuple(_convert(arguments[0], v, where) for v in value)
+    convert_class = _convert_leniently if ignore_unknown else _convert_class
+    return {
+        f.name: convert(known[f.name], given[f.name], f"{where}.{f.name}", convert_class)
+        for f in fields
+        if f.name in given
+    }
+
+
+def _convert_class(hint: type, value: object, where: str) -> object:
+    """Convert a JSON value whose field has this class as its annotation."""
     if hint in _CHOICES:
         return _component_settings(_CHOICES[hint], value, where)
     if dataclasses.is_dataclass(hint):
-        return from_dict(typing.cast(type, hint), value, where)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if hint is float and whole and abs(value) <= sys.float_info.max:
-        return float(value)
-    fits = isinstance(value, hint) and not (hint is not bool and isinstance(value, bool))
-    require(fits, f"{where} is {value!r}; it must be a {hint.__name__}.")
+        return from_dict(hint, value, where)
+    require(isinstance(value, hint), f"{where} is {shown(value)}; it must be a {hint.__name__}.")
     return value
+
+
+def _convert_leniently(hint: type, value: object, where: str) -> object:
+    """Do the same without refusing keys that are no fields."""
+    if dataclasses.is_dataclass(hint):
+        return hint(**read_fields(hint, value, where, ignore_unknown=True))
+    return _convert_class(hint, value, where)
 
 
 def component_from_dict(kind: type[T], values: object, where: str = "settings") -> T:
@@ -116,7 +139,7 @@ def _component_settings(choice: _Choice, value: Any, where: str) -> Any:  # noqa
     name = value.get(choice.key) if isinstance(value, dict) else None
     require(
         isinstance(name, str),
-        f"{where}.{choice.key} is {name!r}; it must be the name of a {choice.kind}.",
+        f"{where}.{choice.key} is {shown(name)}; it must be the name of a {choice.kind}.",
     )
     settings = registry.settings_type(choice.kind, typing.cast(str, name))
     require(

@@ -14,6 +14,7 @@ from latentarium.diagnostics.model_rules import MODEL_RULES, ModelRule
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
+from latentarium.run.jsonl import MALFORMED
 
 
 def issues_of(config: ModelConfig) -> tuple[IssueName, ...]:
@@ -93,7 +94,7 @@ def examine(
 
     Raises:
         UserError: The run has no weights yet, or was trained on other images (code
-            "data-mismatch").
+            "data-mismatch"), or its log is damaged (code "damaged-file").
     """
     require_seed(seed)
     if data.card.fingerprint != run.data.fingerprint:
@@ -103,7 +104,15 @@ def examine(
             "training images with --data.",
             code="data-mismatch",
         )
-    return diagnose(run.config, run.load(), data, run.log(), n=n, seed=seed, progress=progress)
+    rows = run.log()
+    try:
+        examine_log(run.config, rows)
+    except MALFORMED as error:
+        raise UserError(
+            f"{run.log_path} is damaged ({error!r}): restore it from a backup, or delete it.",
+            code="damaged-file",
+        ) from None
+    return diagnose(run.config, run.load(), data, rows, n=n, seed=seed, progress=progress)
 
 
 def diagnose(

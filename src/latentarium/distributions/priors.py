@@ -13,11 +13,11 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from latentarium.config import PriorConfig, name_of
+from latentarium.config import PriorConfig, resolve
 from latentarium.distributions.base import Distribution
 from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.errors import UserError
-from latentarium.registry import component, register, settings_type
+from latentarium.registry import register
 from latentarium.shapes import Labels, SoftLabels
 from latentarium.unchecked import unchecked_inputs
 
@@ -87,12 +87,7 @@ def build_prior(choice: str | PriorConfig, context: PriorContext) -> Prior:
     Raises:
         UserError: No such prior is registered (code "unknown-component").
     """
-    name = name_of(choice)
-    settings: Any = choice
-    if isinstance(choice, str):
-        kind = settings_type("prior", name)
-        settings = None if kind is None else kind()
-    prior: type[Prior] = component("prior", name)
+    prior, settings = resolve("prior", choice)
     return prior.build(context, settings)
 
 

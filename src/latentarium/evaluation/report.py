@@ -1,5 +1,6 @@
 """Results of an evaluation as data: reports, their tables, and comparisons of several reports."""
 
+import dataclasses
 import math
 import os
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latentarium.arguments import describe
+from latentarium.config import read_fields, require
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
@@ -75,14 +77,17 @@ class Report:
                 f"formats {' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
                 code="unsupported-format",
             )
-        fields = ("model", "data", "fingerprint", "seed", "tables", "left_out", "seconds")
+        hints = {"measurements": dict[str, Any]}
         try:
-            measurements = {k: Measurement.from_dict(v) for k, v in values["measurements"].items()}
-            return cls(measurements=measurements, **{name: values[name] for name in fields})
-        except (KeyError, AttributeError, TypeError) as error:
+            fields = read_fields(cls, values, "metrics.json", hints=hints, ignore_unknown=True)
+            missing = [f.name for f in dataclasses.fields(cls) if f.name not in fields]
+            require(not missing, f"metrics.json lacks {', '.join(missing)}.")
+        except UserError as error:
             raise UserError(
-                f"metrics.json is damaged ({error}): evaluate the run again.", code="damaged-file"
+                f"metrics.json is damaged: {error} Evaluate the run again.", code="damaged-file"
             ) from None
+        measurements = fields.pop("measurements").items()
+        return cls(measurements={k: Measurement.from_dict(v) for k, v in measurements}, **fields)
 
     def rows(self) -> list[list[str]]:
         """Return the cells of a table with the columns `COLUMNS`, one row per measurement."""

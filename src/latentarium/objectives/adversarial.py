@@ -17,13 +17,13 @@ References:
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
-from latentarium.config import AdversarialLossConfig, name_of
-from latentarium.registry import component, register, settings_type
+from latentarium.config import AdversarialLossConfig, resolve
+from latentarium.registry import register
 from latentarium.shapes import Images, Logits, PerSample
 
 LN2 = math.log(2)
@@ -93,12 +93,7 @@ def build_adversarial_loss(choice: str | AdversarialLossConfig) -> AdversarialLo
     Raises:
         UserError: No such loss is registered (code "unknown-component").
     """
-    name = name_of(choice)
-    settings: Any = choice
-    if isinstance(choice, str):
-        kind = settings_type("adversarial_loss", name)
-        settings = None if kind is None else kind()
-    loss = component("adversarial_loss", name)
+    loss, settings = resolve("adversarial_loss", choice)
     return loss() if settings is None else loss(settings=settings)
 
 

@@ -5,5 +5,6 @@ Only this package contains the names of these files.
 
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.folder import Run, load
+from latentarium.run.manifest import Extension, InitialWeights
 
-__all__ = ["Checkpoint", "Run", "load"]
+__all__ = ["Checkpoint", "Extension", "InitialWeights", "Run", "load"]

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.files import (
-    from_json,
     is_temporary,
     numbered_files,
     read_regular_file,
@@ -24,6 +23,7 @@ from latentarium.files import (
     write_atomic,
 )
 from latentarium.run.compat import upgrade_checkpoint_tensors
+from latentarium.run.records import parse_checkpoint_card
 
 NUM_KEPT = 2
 
@@ -36,7 +36,8 @@ class Checkpoint:
         step: Number of finished steps.
         seconds: Training time so far.
         tensors: All tensors of the training state by name: `model.*`, `ema.*` and
-            `optimizer.PLAYER.*`.
+            `optimizer.PLAYER.*`, and `log.PLAYER.*` for the losses since the last row of the
+            log.
     """
 
     step: int
@@ -75,7 +76,7 @@ def latest(folder: Path) -> Checkpoint | None:
     for path in reversed(cards.values()):
         try:
             return _read(path)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             warnings.warn(
                 f"The checkpoint {path.with_suffix('.safetensors')} is damaged ({error}). Trying "
                 "the previous one.",
@@ -96,11 +97,11 @@ def steps(folder: Path) -> list[int]:
 
 
 def _read(card_path: Path) -> Checkpoint:
-    card = from_json(read_regular_file(card_path))
+    card = parse_checkpoint_card(read_regular_file(card_path))
     content = read_regular_file(card_path.with_suffix(".safetensors"))
-    if sha256(content) != card["sha256"]:
+    if sha256(content) != card.sha256:
         raise ValueError("its checksum is wrong")
-    if card["step"] != int(card_path.stem):
+    if card.step != int(card_path.stem):
         raise ValueError("its step differs from that in its file name")
     tensors = upgrade_checkpoint_tensors(tensors_from_bytes(content))
-    return Checkpoint(card["step"], card["seconds"], tensors)
+    return Checkpoint(card.step, card.seconds, tensors)

@@ -1,6 +1,7 @@
 """The run folder: its layout, and the class that reads and writes it.
 
-    config.json            run id, settings, data card, versions, imported files
+    config.json            run id, settings, data card, versions, imported files, initial weights,
+                           extensions
     weights.safetensors    the EMA weights, which are the trained model
     checkpoints/           the last two checkpoints, with all that is needed to resume the training
     log.jsonl              one row per logged step, append-only
@@ -17,49 +18,42 @@ The times of files are not used: a copied, moved or unpacked run behaves like th
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from torch import Tensor
 
 from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
 from latentarium.files import (
-    file_lock,
-    from_json,
-    is_locked,
-    is_temporary,
-    lock_owner,
-    numbered_files,
-    read_regular_file,
     sha256,
-    to_json,
     write_atomic,
-    write_failure,
 )
-from latentarium.image_files import png_bytes
 from latentarium.models.base import LatentModel
-from latentarium.models.build import build
-from latentarium.run import checkpoints
-from latentarium.run.checkpoints import Checkpoint
-from latentarium.run.compat import OLD_DUALITY_GAP_FILE, upgrade_duality_gap
-from latentarium.run.jsonl import append_row, read_row
+from latentarium.models.build import build, model_shapes
+from latentarium.run.claim import locked, require_claimable
 from latentarium.run.manifest import (
+    Extension,
+    InitialWeights,
+    extend_manifest,
     naming_imports,
-    read_json,
     read_manifest,
     require_same_config,
     require_same_data,
+    require_same_initial_weights,
     require_same_kind,
     write_manifest,
 )
+from latentarium.run.run_files import RunFiles
 from latentarium.run.weights import (
     equals_unversioned,
+    is_intact,
     load_weights,
+    read_weights,
+    require_shapes,
     weights_step,
     weights_to_bytes,
 )
@@ -67,7 +61,7 @@ from latentarium.run.weights import (
 SHIPPED_PREFIX = "shipped:"
 
 
-class Run:
+class Run(RunFiles):
     """A folder that contains one training run.
 
     Arguments:
@@ -80,52 +74,83 @@ class Run:
         config: The configuration.
         data: The card of the training data.
         imports: Names of the Python files that define its custom components.
+        initial_weights: The weights of another run from which the training started; None for
+            random ones.
+        extensions: The changes of the number of steps, in order.
 
     Raises:
         UserError: As for `read_manifest`: for instance, there is no run (code "not-a-run").
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder: Path = _resolve(folder)
+        super().__init__(_resolve(folder))
         manifest = read_manifest(self.folder / "config.json")
         self.id: str = manifest.id
         self.imports: tuple[str, ...] = manifest.imports
         self.config: Config = manifest.config
         self.data: DataCard = manifest.data
+        self.initial_weights: InitialWeights | None = manifest.initial_weights
+        self.extensions: tuple[Extension, ...] = manifest.extensions
         self._config_hash = manifest.config_hash
-
-    @staticmethod
-    def is_at(folder: Path) -> bool:
-        """Return whether a folder contains a run."""
-        return os.path.isfile(folder / "config.json")  # False if permission is denied
-
-    @staticmethod
-    def log_path_at(folder: Path) -> Path:
-        """Return the path of the log of a run in this folder, which may not exist yet."""
-        return folder / "log.jsonl"
 
     @classmethod
     def start(cls, folder: str | Path, config: Config, data: DataCard) -> "Run":
         """Create a run folder, or open it if it contains a run with this configuration and data.
 
         Raises:
+            UserError: As for `claim`.
+        """
+        with cls.claim(folder, config, data) as run:
+            return run
+
+    @classmethod
+    @contextmanager
+    def claim(
+        cls,
+        folder: str | Path,
+        config: Config,
+        data: DataCard,
+        initial_weights: InitialWeights | None = None,
+    ) -> Iterator["Run"]:
+        """Create a run folder or open the run that it contains, and lock it for a training.
+
+        Of several processes and threads that claim a new folder at the same time, one gets it.
+
+        Arguments:
+            folder: The folder.
+            config: The configuration. More steps than those of the run in the folder are allowed.
+            data: The card of the training data.
+            initial_weights: The weights of another run from which the training starts; None for
+                random ones, or for those of the run in the folder.
+
+        Raises:
             UserError: The folder contains another run (code "other-run") or other files (code
-                "folder-not-empty").
+                "folder-not-empty"), the run has more steps already (code "fewer-steps"), or
+                another training uses the folder (code "run-locked").
         """
         folder = Path(folder)
-        path = folder / "config.json"
-        if path.exists():
+        require_claimable(folder)
+        with locked(folder):
+            require_claimable(folder)  # again, since another process may have used it meanwhile
+            path = folder / "config.json"
+            if not path.exists():
+                write_manifest(path, config, data, initial_weights)
             run = cls(folder)
-            require_same_config(run.folder, run.config, config)
+            require_same_config(folder, run.config, config)
             run.require_data(data)
-            return run
-        if folder.is_dir() and not all(is_temporary(p) for p in folder.iterdir()):
-            raise UserError(
-                f"{folder} contains other files. Choose a new or empty folder.",
-                code="folder-not-empty",
-            )
-        write_manifest(path, config, data)
-        return cls(folder)
+            require_same_initial_weights(folder, run.initial_weights, initial_weights)
+            yield run
+
+    def extend(self, steps: int, at_step: int) -> None:
+        """Change the number of steps of the run, and record the change in config.json.
+
+        Arguments:
+            steps: The new number of steps.
+            at_step: The step from which the training continues.
+        """
+        extend_manifest(self.folder / "config.json", steps, at_step)
+        changed = Run(self.folder)
+        self.config, self.extensions = changed.config, changed.extensions
 
     def is_current(self) -> bool:
         """Return whether the folder still contains this run, and no other has replaced it."""
@@ -133,42 +158,6 @@ class Run:
             return Run(self.folder).id == self.id
         except UserError:
             return False
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Lock the folder against other processes until the block ends.
-
-        Raises:
-            UserError: Another process is training the run (code "run-locked"), or the folder
-                can't be written.
-        """
-        with ExitStack() as stack:
-            try:
-                acquired = stack.enter_context(file_lock(self._lock_path))
-            except OSError as error:
-                raise write_failure(self._lock_path, error) from None
-            if not acquired:
-                raise UserError(
-                    f"Another process is training {self.folder}. Wait for it, stop it, or choose "
-                    "another folder.",
-                    code="run-locked",
-                )
-            for pattern in (".weights.*", ".progress.*", "samples/.*", "snapshots/.*"):
-                for leftover in filter(is_temporary, self.folder.glob(pattern)):
-                    leftover.unlink()
-            yield
-
-    def is_locked(self) -> bool:
-        """Return whether a process is training the run."""
-        return is_locked(self._lock_path)
-
-    def lock_owner(self) -> int | None:
-        """Return the id of the process that is training the run, if it is on this machine."""
-        return lock_owner(self._lock_path)
-
-    @property
-    def _lock_path(self) -> Path:
-        return self.folder / ".lock"
 
     # ------------------------------------------------------------------------------ data
 
@@ -197,55 +186,45 @@ class Run:
         """
         require_same_data(self.folder, self.data, card)
 
-    # ------------------------------------------------------------------------------ checkpoints
-
-    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Save a checkpoint, then delete the oldest ones."""
-        checkpoints.add(self.folder / "checkpoints", checkpoint)
-
-    def latest_checkpoint(self) -> Checkpoint | None:
-        """Return the newest intact checkpoint; damaged ones are skipped with a warning.
-
-        Raises:
-            UserError: There are checkpoints, but all of them are damaged (code
-                "damaged-checkpoints").
-        """
-        return checkpoints.latest(self.folder / "checkpoints")
-
-    def checkpoints(self) -> list[int]:
-        """Return the steps of all checkpoints, in order."""
-        return checkpoints.steps(self.folder / "checkpoints")
-
-    def checkpoint_path(self, step: int) -> Path:
-        """Return the path of the tensors of a checkpoint."""
-        return self.folder / "checkpoints" / f"{step:09d}.safetensors"
-
     # ------------------------------------------------------------------------------ weights
 
-    def save_weights(self, model: LatentModel, *, step: int) -> None:
-        """Save the weights of the trained model.
+    def save_weights(self, model: LatentModel, *, step: int) -> bool:
+        """Save the weights of the trained model, but keep intact weights of a later step.
 
         Arguments:
             model: The EMA model.
             step: The training step of its weights.
+
+        Returns:
+            Whether the file has these weights; False if it has later ones.
         """
         path = self.folder / "weights.safetensors"
+        saved = self.saved_step()
+        if saved is not None and saved > step and is_intact(path, config_hash=self._config_hash):
+            return False
         if not equals_unversioned(path, model):
             self._write_weights(path, model, step)
+        return True
+
+    def saved_step(self) -> int | None:
+        """Return the training step of the saved weights of the trained model; None if there are
+        none."""
+        path = self.folder / "weights.safetensors"
+        if not path.is_file():
+            return None
+        step = weights_step(path)
+        if step is None:  # written by an earlier version: assume the step of the newest checkpoint
+            return max(self.checkpoints(), default=self.config.train.steps)
+        return step
 
     def weights_step(self) -> int | None:
         """Return the training step of the saved weights of the trained model.
 
         None if there are no weights, or if training has continued since they were saved.
         """
-        path = self.folder / "weights.safetensors"
-        if not path.is_file():
-            return None
-        newest = max(self.checkpoints(), default=None)
-        step = weights_step(path)
-        if step is None:  # written by an earlier version: assume the step of the newest checkpoint
-            return self.config.train.steps if newest is None else newest
-        return step if newest is None or newest <= step else None
+        step = self.saved_step()
+        newest = max(self.checkpoints(), default=0)
+        return step if step is not None and newest <= step else None
 
     def weights_hash(self) -> str:
         """Return the SHA-256 of weights.safetensors, which identifies the model in reports.
@@ -260,10 +239,6 @@ class Run:
         path = self.folder / "snapshots" / f"{step:09d}.safetensors"
         self._write_weights(path, model, step)
 
-    def snapshots(self) -> list[int]:
-        """Return the steps of all snapshots, in order."""
-        return list(numbered_files(self.folder / "snapshots", ".safetensors"))
-
     def load(self, snapshot: int | None = None) -> LatentModel:
         """Return the trained model on the CPU, in evaluation mode.
 
@@ -277,9 +252,18 @@ class Run:
         """
         path = self._weights_path(snapshot)
         with naming_imports(self.imports):
+            require_shapes(path, model_shapes(self.config.model, self.data))
             model = build(self.config.model, self.data, self.config.train.seed)
         load_weights(path, model, config_hash=self._config_hash)
         return model.eval()
+
+    def weights_of(self, snapshot: int | None = None) -> dict[str, Tensor]:
+        """Return the tensors of the trained model, or of a snapshot, by name.
+
+        Raises:
+            UserError: There are no such weights, or they are damaged, as for `load`.
+        """
+        return read_weights(self._weights_path(snapshot), config_hash=self._config_hash)
 
     def _weights_path(self, snapshot: int | None = None) -> Path:
         name = "weights" if snapshot is None else f"snapshots/{snapshot:09d}"
@@ -300,78 +284,6 @@ class Run:
 
     def _write_weights(self, path: Path, model: LatentModel, step: int) -> None:
         write_atomic(path, weights_to_bytes(model, step=step, config_hash=self._config_hash))
-
-    # ------------------------------------------------------------------------------ log, results
-
-    @property
-    def log_path(self) -> Path:
-        """The path of the log, for readers that follow the file while it grows."""
-        return self.log_path_at(self.folder)
-
-    def append_log(self, row: dict[str, Any]) -> None:
-        """Append a row to the log."""
-        append_row(self.log_path, row)
-
-    def log(self) -> list[dict[str, Any]]:
-        """Return the rows of the log by step; of a step that was repeated, only the last row."""
-        path = self.log_path
-        lines = read_regular_file(path).splitlines() if path.exists() else []
-        rows = {row["step"]: row for row in map(read_row, lines) if row is not None}
-        return [rows[step] for step in sorted(rows)]
-
-    def save_progress(self, step: int, seconds: float) -> None:
-        """Write step and elapsed time to progress.json for live monitoring."""
-        content = to_json({"step": step, "seconds": round(seconds, 3)})
-        write_atomic(self.folder / "progress.json", content, fsync=False)
-
-    def progress(self) -> tuple[int, float] | None:
-        """Return the step and elapsed seconds, about one second old; None if they are unknown."""
-        try:
-            content = from_json(read_regular_file(self.folder / "progress.json"))
-            return int(content["step"]), float(content["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def save_samples(self, step: int, picture: np.ndarray) -> None:
-        """Save the sample grid of a step."""
-        write_atomic(self.folder / "samples" / f"{step:09d}.png", png_bytes(picture))
-
-    def samples(self) -> dict[int, Path]:
-        """Return the paths of all sample grids by step."""
-        return numbered_files(self.folder / "samples", ".png")
-
-    @property
-    def metrics_path(self) -> Path:
-        """The path of metrics.json."""
-        return self.folder / "metrics.json"
-
-    def save_metrics(self, metrics: dict[str, Any]) -> None:
-        """Write metrics.json."""
-        write_atomic(self.metrics_path, to_json(metrics))
-
-    def metrics(self) -> dict[str, Any] | None:
-        """Return the content of metrics.json; None if the run was not evaluated."""
-        return read_json(self.metrics_path) if self.metrics_path.exists() else None
-
-    @property
-    def duality_gap_path(self) -> Path:
-        """The path of duality_gap.json."""
-        return self.folder / "duality_gap.json"
-
-    def save_duality_gap(self, content: dict[str, Any]) -> None:
-        """Write duality_gap.json."""
-        write_atomic(self.duality_gap_path, to_json(content))
-
-    def duality_gap(self) -> dict[str, Any] | None:
-        """Return the content of duality_gap.json; None if the duality gap was not measured."""
-        for path in (self.duality_gap_path, self.folder / OLD_DUALITY_GAP_FILE):
-            if path.exists():
-                return upgrade_duality_gap(read_json(path))
-        return None
-
-    def save_card(self, text: str) -> None:
-        """Write the model card."""
-        write_atomic(self.folder / "README.md", text.encode("utf-8", "replace"))
 
 
 def load(folder: str | os.PathLike[str] | Run) -> LatentModel:

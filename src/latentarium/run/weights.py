@@ -11,11 +11,13 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from latentarium.errors import UserError
-from latentarium.files import sha256
+from latentarium.files import from_json, read_regular_file, sha256
 
 METADATA_KEY = "latentarium"
 MAX_HEADER_BYTES = 100_000_000
 """Largest header that the safetensors format allows."""
+MAX_NAMED = 3
+"""Number of tensors that an error message names."""
 
 
 def weights_to_bytes(model: nn.Module, *, step: int, config_hash: str) -> bytes:
@@ -42,12 +44,24 @@ def weights_from_bytes(content: bytes, *, config_hash: str) -> dict[str, Tensor]
         ValueError: The checksum is wrong, or the weights belong to another configuration.
     """
     tensors = tensors_from_bytes(content)
-    metadata = _metadata(content)
+    metadata = _metadata(_header(content))
     if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
         raise ValueError("its checksum is wrong")
     if metadata.get("config", config_hash) != config_hash:
         raise ValueError("its weights were trained with another configuration")
     return tensors
+
+
+def read_weights(path: Path, *, config_hash: str) -> dict[str, Tensor]:
+    """Return the tensors of a weights file by name.
+
+    Raises:
+        UserError: The file is damaged, or can't be read (code "damaged-weights").
+    """
+    try:
+        return weights_from_bytes(read_regular_file(path), config_hash=config_hash)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise _damaged(path, error) from None
 
 
 def load_weights(path: Path, model: nn.Module, *, config_hash: str) -> None:
@@ -58,13 +72,50 @@ def load_weights(path: Path, model: nn.Module, *, config_hash: str) -> None:
             "damaged-weights").
     """
     try:
-        model.load_state_dict(weights_from_bytes(path.read_bytes(), config_hash=config_hash))
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged or does not fit config.json "
-            f"({' '.join(str(error).split())[:200]}). Run the same train command again.",
-            code="damaged-weights",
-        ) from None
+        model.load_state_dict(read_weights(path, config_hash=config_hash))
+    except RuntimeError as error:
+        raise _damaged(path, error) from None
+
+
+def require_shapes(path: Path, shapes: dict[str, tuple[int, ...]] | None) -> None:
+    """Check that a weights file contains the tensors of a model; only its header is read.
+
+    A model is built only after this check, so that damaged settings can't exhaust the memory.
+
+    Arguments:
+        path: The weights file.
+        shapes: The shapes of the model's tensors; None if they are unknown.
+
+    Raises:
+        UserError: The file is damaged, or has other tensors (code "damaged-weights").
+    """
+    try:
+        stored = _shapes(_read_header(path))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from None
+    if shapes is not None and (differences := shape_differences(stored, shapes)):
+        raise _damaged(path, ", ".join(differences))
+
+
+def shape_differences(
+    stored: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]
+) -> list[str]:
+    """Describe the differences between the tensors of a file and those of a model.
+
+    Returns:
+        A description of each of the first differences, and the number of the others.
+    """
+    differences = []
+    for name in sorted(stored.keys() | shapes.keys()):
+        if name not in stored:
+            differences.append(f"it lacks {name}")
+        elif name not in shapes:
+            differences.append(f"{name} is not part of the model")
+        elif stored[name] != shapes[name]:
+            there, here = (" x ".join(map(str, s[name])) or "1" for s in (stored, shapes))
+            differences.append(f"{name} is {there}, not {here}")
+    others = len(differences) - MAX_NAMED
+    return [*differences[:MAX_NAMED], *([f"and {others} more"] if others > 0 else [])]
 
 
 def weights_step(path: Path) -> int | None:
@@ -74,12 +125,18 @@ def weights_step(path: Path) -> int | None:
     header is read.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            header = file.read(min(int.from_bytes(start, "little"), MAX_HEADER_BYTES))
-        return int(_metadata(start + header)["step"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return int(_metadata(_read_header(path))["step"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return None
+
+
+def is_intact(path: Path, *, config_hash: str) -> bool:
+    """Return whether a weights file can be read and belongs to a configuration."""
+    try:
+        read_weights(path, config_hash=config_hash)
+    except UserError:
+        return False
+    return True
 
 
 def equals_unversioned(path: Path, model: nn.Module) -> bool:
@@ -88,22 +145,52 @@ def equals_unversioned(path: Path, model: nn.Module) -> bool:
     Such a file is not replaced, so that its hash stays the one that metrics.json refers to.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path)
         tensors = tensors_from_bytes(content)
-    except (OSError, SafetensorError):
+        metadata = _metadata(_header(content))
+    except (OSError, ValueError, SafetensorError):
         return False
-    return "step" not in _metadata(content) and _digest(tensors) == _digest(_tensors_of(model))
+    return "step" not in metadata and _digest(tensors) == _digest(_tensors_of(model))
+
+
+def _damaged(path: Path, reason: object) -> UserError:
+    return UserError(
+        f"{path} is damaged or does not fit config.json "
+        f"({' '.join(str(reason).split())[:200]}). Run the same train command again.",
+        code="damaged-weights",
+    )
 
 
 def _tensors_of(model: nn.Module) -> dict[str, Tensor]:
     return {k: t.cpu().contiguous() for k, t in model.state_dict().items()}
 
 
-def _metadata(content: bytes) -> dict[str, Any]:
+def _read_header(path: Path) -> dict[str, Any]:
+    """Read the header of a weights file.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: The header is damaged.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+        return _header(start + file.read(min(int.from_bytes(start, "little"), MAX_HEADER_BYTES)))
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    return from_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
+
+
+def _shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {k: tuple(map(int, v["shape"])) for k, v in header.items() if k != "__metadata__"}
+
+
+def _metadata(header: dict[str, Any]) -> dict[str, Any]:
     """Return those of the values sha256, step and config that the file has."""
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
-    return json.loads(metadata[METADATA_KEY]) if METADATA_KEY in metadata else metadata
+    metadata = header.get("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata is damaged")
+    return from_json(metadata[METADATA_KEY].encode()) if METADATA_KEY in metadata else metadata
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

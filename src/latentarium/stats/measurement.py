@@ -10,10 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from latentarium.config import read_fields
 from latentarium.errors import UserError
 
 Real = float | int
 Interval = tuple[Real, Real]
+_End = float | None
 
 COMPARED_FIELDS = ("unit", "protocol", "n", "split", "extractor")
 """Fields in which two measurements must agree to be comparable. The seed may differ, since it does
@@ -66,7 +68,7 @@ class Measurement:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Measurement":
+    def from_dict(cls, values: object) -> "Measurement":
         """Create a measurement from the result of `to_dict`; null becomes nan. Names from earlier
         versions are translated: the key "floor", and extractors called "judge-...".
 
@@ -74,22 +76,22 @@ class Measurement:
             UserError: A key is unknown or missing, or a numeric field does not contain a number
                 ("damaged-measurement").
         """
-        fields = _translate_old_names(values)
         try:
-            fields["value"] = math.nan if fields["value"] is None else fields["value"]
-            if fields["interval"] is not None:
-                fields["interval"] = tuple(
-                    math.nan if v is None else v for v in fields["interval"]
-                )
-            numbers = [fields["value"], *(fields["interval"] or ()), fields["reference"]]
-            if not all(v is None or isinstance(v, int | float) for v in numbers):
-                raise TypeError("a value is not a number")
-            return cls(**fields)
-        except (KeyError, TypeError) as error:
+            fields = read_fields(
+                cls,
+                _translate_old_names(values),
+                "measurement",
+                hints={"value": float | None, "interval": tuple[_End, _End] | None},
+            )
+        except (UserError, TypeError, ValueError) as error:
             raise UserError(
-                f"A measurement is incomplete or damaged ({error}); evaluate the run again.",
+                f"A measurement is incomplete or damaged: {error} Evaluate the run again.",
                 code="damaged-measurement",
             ) from None
+        fields["value"] = math.nan if fields["value"] is None else fields["value"]
+        if fields.get("interval") is not None:
+            fields["interval"] = tuple(math.nan if v is None else v for v in fields["interval"])
+        return cls(**fields)
 
 
 def mismatch(a: Measurement, b: Measurement) -> str:
@@ -129,7 +131,7 @@ def format_measurement(measurement: Measurement) -> str:
     return text
 
 
-def _translate_old_names(values: dict[str, Any]) -> dict[str, Any]:
+def _translate_old_names(values: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return a copy in which the names of versions up to 0.1 are replaced by the current names."""
     fields = dict(values)
     if "floor" in fields and "reference" not in fields:

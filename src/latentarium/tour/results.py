@@ -140,6 +140,7 @@ class TourReport:
     claims: tuple[ClaimResult, ...]
     systems: tuple[SystemSummary, ...]
     seconds: float
+    """The duration, including the training of earlier sessions of an interrupted tour."""
     seed: int
     quick: bool
     versions: dict[str, str]

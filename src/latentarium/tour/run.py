@@ -49,7 +49,9 @@ def run_tour(
     started = time.monotonic()
     claims = all_claims()
     data = load_data(DATA)
-    runs, part_seconds = _train_systems(out, claims, data, seed, quick, display, reporter)
+    runs, part_seconds, earlier_seconds = _train_systems(
+        out, claims, data, seed, quick, display, reporter
+    )
     context = TourContext(
         data=shuffle_test_split(_shorten(data) if quick else data),
         classifier=load_classifier(),
@@ -65,7 +67,7 @@ def run_tour(
     report = TourReport(
         claims=results,
         systems=tuple(_summarize(context, name) for name in SYSTEMS),
-        seconds=time.monotonic() - started,
+        seconds=earlier_seconds + time.monotonic() - started,
         seed=seed,
         quick=quick,
         versions=versions(),
@@ -90,14 +92,19 @@ def _train_systems(
     quick: bool,
     display: ConsoleProgress,
     reporter: Callable[[str], Reporter],
-) -> tuple[dict[str, Run], dict[str, float]]:
-    """Train the four systems and the other systems that the claims need; return the runs and their
-    durations."""
+) -> tuple[dict[str, Run], dict[str, float], float]:
+    """Train the four systems and the other systems that the claims need.
+
+    Returns:
+        The runs, their durations, and the part of the durations that is from earlier sessions of
+        an interrupted tour.
+    """
     needed = [name for claim in claims.values() for name in claim.systems]
     known = [name for name in TRAINED if name in SYSTEMS or name in needed]
     names = dict.fromkeys([*known, *needed])
     runs: dict[str, Run] = {}
     seconds: dict[str, float] = {}
+    earlier_seconds = 0.0
     for number, name in enumerate(names, 1):
         started = time.monotonic()
         preset = TRAINED.get(name, name)
@@ -106,8 +113,10 @@ def _train_systems(
         folder = out / name if name in SYSTEMS else out / "more" / name
         own = data if config.train.data == DATA else None
         runs[name] = train(config, folder, own, reporter=reporter(name))
-        seconds[name] = time.monotonic() - started
-    return runs, seconds
+        session = time.monotonic() - started
+        seconds[name] = max(session, runs[name].training_seconds())  # all sessions
+        earlier_seconds += seconds[name] - session
+    return runs, seconds, earlier_seconds
 
 
 def _measure(
@@ -144,7 +153,7 @@ def _shorten(data: Data) -> Data:
 
 
 def _summarize(tour: TourContext, name: str) -> SystemSummary:
-    system, model, log = SYSTEMS[name], tour.model(name), tour.runs[name].log()
+    system, model = SYSTEMS[name], tour.model(name)
     return SystemSummary(
         id=name,
         name=system.name,
@@ -152,7 +161,7 @@ def _summarize(tour: TourContext, name: str) -> SystemSummary:
         numbers=(
             replace(tour.frechet_distances[name], name="Fréchet distance"),
             Measurement(name="Parameters", value=sum(p.numel() for p in model.parameters())),
-            Measurement(name="Training", value=log[-1]["seconds"], unit="s"),
+            Measurement(name="Training", value=tour.runs[name].training_seconds(), unit="s"),
             Measurement(name="Latent dimensions", value=model.latent_dim),
         ),
         samples=Figure(

@@ -60,12 +60,13 @@ class Distributed:
             gradient.copy_(mean.view_as(gradient))
 
     def mean(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """Return the mean of each scalar over all processes."""
+        """Return the mean of each tensor over all processes."""
         if self.size == 1 or not values:
             return list(values)
-        stacked = torch.stack([v.detach().float().to(self.device) for v in values])
-        dist.all_reduce(stacked)
-        return list((stacked / self.size).unbind())
+        flat = torch.cat([v.detach().float().to(self.device).flatten() for v in values])
+        dist.all_reduce(flat)
+        parts = (flat / self.size).split([v.numel() for v in values])
+        return [part.view(v.shape) for part, v in zip(parts, values, strict=True)]
 
     def any_rank(self, flag: bool, step: int) -> bool:
         """Return whether the flag is true in any process; all processes get the same answer.
@@ -111,6 +112,9 @@ def join_processes(device: torch.device) -> Iterator[Distributed]:
     Arguments:
         device: The device to train on. On a machine with several GPUs, each process uses a
             different GPU.
+
+    Raises:
+        UserError: Another process has ended before this one (code "other-process-ended").
     """
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -124,5 +128,18 @@ def join_processes(device: torch.device) -> Iterator[Distributed]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Distributed(device, dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if not _lost_connection(error):
+            raise
+        raise UserError(
+            "Another process of this training has ended. Its message says why.",
+            code="other-process-ended",
+        ) from None
     finally:
         dist.destroy_process_group()
+
+
+def _lost_connection(error: RuntimeError) -> bool:
+    """Return whether an error means that another process is gone."""
+    text = str(error).lower()
+    return isinstance(error, dist.DistError) or "gloo" in text or "closed by peer" in text

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,10 +11,14 @@ from torch import Tensor
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.errors import NonFiniteError, UserError
+from latentarium.models.game import Player
 from latentarium.run import Run
 from latentarium.training.distributed import Distributed
 from latentarium.training.game import Move
 
+TOTAL = "total"
+PREFIX = "log."
+"""Prefix of the tensors of losses in a checkpoint."""
 StoredLoss = Tensor | float
 """A float for a loss on the CPU, where thousands of scalar tensors would fragment the memory. A
 tensor for a loss on a GPU, where conversion to a float would wait for the device."""
@@ -68,8 +72,54 @@ class LossLogger:
                     + " and train into a new folder",
                 )
 
+    def to_tensors(self, distributed: Distributed) -> dict[str, Tensor]:
+        """Return the losses since the last row, with which `restore` continues to collect.
+
+        Arguments:
+            distributed: The processes over which losses are averaged; each must call this method.
+        """
+        tensors: dict[str, Tensor] = {}
+        for player, totals in self._totals.items():
+            for name, values in {TOTAL: totals, **self._terms[player]}.items():
+                tensors[f"{PREFIX}{player}.{name}"] = _stack(values)
+        return dict(zip(tensors, distributed.mean(list(tensors.values())), strict=True))
+
+    def restore(
+        self,
+        tensors: Mapping[str, Tensor],
+        players: Iterable[Player],
+        step: int,
+        device: torch.device,
+    ) -> None:
+        """Continue with the losses that `to_tensors` returned.
+
+        Arguments:
+            tensors: The tensors of a checkpoint. Those of earlier versions have no losses, and the
+                next row is then the mean since the checkpoint.
+            players: The players.
+            step: Number of rounds so far.
+            device: The device of the training.
+        """
+        for player in players:
+            prefix = f"{PREFIX}{player.name}."
+            stored = {
+                k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)
+            }
+            if TOTAL not in stored:
+                continue
+            lists = {name: _unstack(tensor, device) for name, tensor in stored.items()}
+            self._totals[player.name] = lists.pop(TOTAL)
+            self._terms[player.name] = lists
+            self._steps = list(range(step - len(self._totals[player.name]), step))
+
     def flush(
-        self, distributed: Distributed, *, step: int, images: int, learning_rate: float
+        self,
+        distributed: Distributed,
+        *,
+        step: int,
+        images: int,
+        learning_rate: float,
+        keep: bool = False,
     ) -> dict[str, Any]:
         """Return the log row of a step, and start to collect the losses of the next row.
 
@@ -78,6 +128,8 @@ class LossLogger:
             step: Number of rounds so far.
             images: Number of images that each player has seen so far.
             learning_rate: The learning rate of the last round.
+            keep: Whether to keep the losses for the next row. If a training is extended, the row
+                of its former last step then does not shorten the next one.
 
         Returns:
             step, images, learning_rate, and for each player a dict of its mean loss (`total`), its
@@ -88,7 +140,7 @@ class LossLogger:
         """
         names, means = [], []
         for player, totals in self._totals.items():
-            names.append((player, "total"))
+            names.append((player, TOTAL))
             means.append(_stack(totals).mean())
             for name, terms in self._terms[player].items():
                 names.append((player, name))
@@ -108,12 +160,18 @@ class LossLogger:
                     f"The {player}'s loss is not finite in another process, before step {step}",
                     "lower the learning rate and train into a new folder",
                 )
-        self._steps, self._totals, self._terms, self._measurements = [], {}, {}, {}
+        self._measurements = {}
+        if not keep:
+            self._steps, self._totals, self._terms = [], {}, {}
         return row
 
 
 def _store(value: Tensor) -> StoredLoss:
     return value.item() if value.device.type == "cpu" else value.detach()
+
+
+def _unstack(tensor: Tensor, device: torch.device) -> list[StoredLoss]:
+    return tensor.tolist() if device.type == "cpu" else list(tensor.to(device).unbind())
 
 
 def _stack(values: list[StoredLoss]) -> Tensor:

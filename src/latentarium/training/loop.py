@@ -2,29 +2,33 @@
 
 import os
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from latentarium.arguments import describe
-from latentarium.config import Config, TrainConfig
+from latentarium.config import Config, DataCard, TrainConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.memory import keep_freed_memory
+from latentarium.models.build import model_shapes, require_memory
 from latentarium.models.game import Player
 from latentarium.models.inference import fixed_grid
-from latentarium.run import Run
+from latentarium.run import InitialWeights, Run
 from latentarium.training.device import pick_device, with_precision
 from latentarium.training.distributed import Distributed, join_processes
 from latentarium.training.game import play_round
 from latentarium.training.held_out import HeldOutBatch
+from latentarium.training.initial_weights import load_initial_weights, require_given
 from latentarium.training.logging import LossLogger, ProgressFile, Reporter
 from latentarium.training.model_card import model_card
+from latentarium.training.rehearsal import rehearse
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.signals import catch_stop_signals
 from latentarium.training.state import State
@@ -37,6 +41,8 @@ def train(
     folder: str | Path,
     data: object = None,
     *,
+    init_from: str | Path | None = None,
+    init_partial: bool = False,
     reporter: Reporter | None = None,
 ) -> Run:
     """Train a model and save the run in a folder, or resume the run that the folder contains.
@@ -46,16 +52,27 @@ def train(
     checkpoint. Under `torchrun` all processes train together: each one computes on its shard of
     each batch, and the main process writes the files.
 
+    More steps than those of the run in the folder extend it. With a constant learning rate, the
+    weights are then bit-identical to those of a run that had all the steps from the start. A
+    cosine schedule spans all steps, so an extended run follows the schedule of the new number of
+    steps from there on, and its weights differ.
+
     Arguments:
         config: The configuration, for instance `presets.cgan_mnist()`.
         folder: The run folder.
         data: The training data: `Data`, or any source that `load_data` takes. A name or a path is
             stored in the run's configuration, as `--data` does. None loads `config.train.data`.
+        init_from: A run whose weights the training starts from (fine-tuning), or shipped:NAME;
+            None for random weights. A run that is resumed goes on from its own weights.
+        init_partial: Whether to load only the tensors of that run that have the names and shapes
+            of this one's, instead of requiring that all fit.
         reporter: Receives the progress; None reports nothing.
 
     Raises:
-        UserError: The folder contains another run, the data does not fit the model, a loss is not
-            finite (code "not-finite"), or a file can't be written.
+        UserError: The folder contains another run, the data does not fit the model, the initial
+            weights do not fit (code "initial-weights-mismatch"), a loss is not finite (code
+            "not-finite"), or a file can't be written. A folder is claimed only after the settings
+            were tried on a batch.
         StoppedError: A signal stopped the training. This error is a `KeyboardInterrupt`.
     """
     config, data = with_data(config, data)
@@ -63,18 +80,31 @@ def train(
     reporter = reporter or Reporter()
     keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
-        # before the folder is created: invalid settings must not create a run
+        # before the folder is claimed: settings that can't work must not create a run
         state, players, batches = prepare(config, data, distributed)
-        run = distributed.broadcast_from_main(lambda: Run.start(folder, config, data.card))
-        lock = run.lock() if distributed.is_main else nullcontext()
-        with lock, catch_stop_signals() as stop_request, naming_last_checkpoint(run):
+        initial = load_initial_weights(init_from, state, distributed, partial=init_partial)
+        if not Run.is_at(Path(folder)):
+            rehearse(state, players, batches)
+        with (
+            claim(folder, config, data.card, initial, distributed) as run,
+            catch_stop_signals() as stop_request,
+            naming_last_checkpoint(run),
+        ):
+            losses = LossLogger()
             checkpoint = distributed.broadcast_from_main(run.latest_checkpoint)
             if checkpoint is not None:
                 state.restore(checkpoint)
+                losses.restore(checkpoint.tensors, state.players, state.step, distributed.device)
+            elif run.initial_weights is not None:
+                require_given(run, initial)
+                if distributed.is_main:  # resuming must not need the other run
+                    run.save_checkpoint(state.checkpoint())
+            if distributed.is_main and settings.steps > run.config.train.steps:
+                run.extend(settings.steps, state.step)
             held_out = HeldOutBatch(
                 data.validation, settings.batch_size, settings.seed, distributed.device
             )
-            losses, progress = LossLogger(), ProgressFile(run)
+            progress = ProgressFile(run)
             snapshots = snapshot_steps(settings.steps, settings.snapshots)
             started = time.monotonic() - state.seconds
             if distributed.is_main:
@@ -122,6 +152,7 @@ def train(
                         step=state.step,
                         images=state.step * settings.batch_size,
                         learning_rate=rate,
+                        keep=state.step % settings.log_every != 0,
                     )
                     if distributed.is_main:
                         if histograms := held_out.logit_histograms(state.model):
@@ -140,11 +171,13 @@ def train(
 
                 stop = distributed.any_rank(bool(stop_request), state.step)
                 checkpoint_due = done or stop or state.step % settings.checkpoint_every == 0
-                if checkpoint_due and distributed.is_main:
-                    losses.require_finite()
-                    state.require_finite()
-                    run.save_checkpoint(state.checkpoint())
-                    progress.update(state.step, state.seconds, force=True)
+                if checkpoint_due:
+                    pending = losses.to_tensors(distributed)
+                    if distributed.is_main:
+                        losses.require_finite()
+                        state.require_finite()
+                        run.save_checkpoint(state.checkpoint(pending))
+                        progress.update(state.step, state.seconds, force=True)
                 if stop and not done:
                     raise StoppedError(stop_request.signal or 15)
 
@@ -179,11 +212,11 @@ def with_data(config: Config, data: object) -> tuple[Config, Data]:
 def finish(folder: str | Path) -> Run:
     """End an interrupted run early: save the EMA weights of its newest checkpoint as its model.
 
-    The same `train` call can still resume the run.
+    Intact weights of a later step are kept. The same `train` call can still resume the run.
 
     Raises:
-        UserError: Another process is training the run (code "run-locked"), or it has no
-            checkpoint yet (code "no-checkpoint").
+        UserError: Another training uses the folder (code "run-locked"), or it has no checkpoint
+            yet (code "no-checkpoint").
     """
     run = Run(folder)
     with run.lock():
@@ -194,8 +227,28 @@ def finish(folder: str | Path) -> Run:
             )
         state = State(run.config, run.data, torch.device("cpu"))
         state.restore(checkpoint)
-        save_for_use(run, state)
+        if not save_for_use(run, state):
+            warnings.warn(
+                f"{folder} keeps its weights of step {run.saved_step():,}, because the newest "
+                f"intact checkpoint is of step {state.step:,}.",
+                stacklevel=2,
+            )
     return run
+
+
+@contextmanager
+def claim(
+    folder: str | Path,
+    config: Config,
+    data: DataCard,
+    initial_weights: InitialWeights | None,
+    distributed: Distributed,
+) -> Iterator[Run]:
+    """Claim the run folder in the main process, and give its run to all processes."""
+    with ExitStack() as stack:
+        yield distributed.broadcast_from_main(
+            lambda: stack.enter_context(Run.claim(folder, config, data, initial_weights))
+        )
 
 
 def prepare(
@@ -207,6 +260,8 @@ def prepare(
         UserError: The settings are invalid for this data, or for several processes.
     """
     settings, device = config.train, distributed.device
+    if device.type == "cpu":  # the model, its EMA and two moments of each parameter
+        require_memory(model_shapes(config.model, data.card), copies=4)
     state = State(config, data.card, device)
     uses_batch_norm = any(isinstance(m, BATCH_NORMS) for m in state.model.modules())
     if distributed.size > 1 and uses_batch_norm:
@@ -229,11 +284,17 @@ def is_log_step(step: int, settings: TrainConfig) -> bool:
     return step % settings.log_every == 0 or step == settings.steps
 
 
-def save_for_use(run: Run, state: State) -> None:
-    """Save the EMA weights as the model of the run, and write the model card."""
+def save_for_use(run: Run, state: State) -> bool:
+    """Save the EMA weights as the model of the run, and write the model card.
+
+    Returns:
+        False if nothing was written, because the run has intact weights of a later step.
+    """
     model = state.ema_model()
-    run.save_weights(model, step=state.step)
-    run.save_card(model_card(run, model, state.step))
+    saved = run.save_weights(model, step=state.step)
+    if saved:
+        run.save_card(model_card(run, model, state.step))
+    return saved
 
 
 @contextmanager

@@ -21,6 +21,10 @@ def model_card(run: Run, model: LatentModel, step: int) -> str:
     classes = f"{len(data.classes)} classes" if data.classes else "no labels"
     planned = config.train.steps
     early = "" if step == planned else f" (ended early, of {planned:,})"
+    initial = run.initial_weights
+    start = f", from the weights of {initial.name} (run {initial.run})" if initial else ""
+    for extension in run.extensions:
+        early += f", extended from {extension.from_steps:,} at step {extension.at_step:,}"
     settings = f"batch size {config.train.batch_size}, seed {config.train.seed}"
     made_with = ", ".join(f"{name} {value}" for name, value in versions().items())
     return f"""# {config.name or kind}
@@ -31,7 +35,7 @@ def model_card(run: Run, model: LatentModel, step: int) -> str:
 | Samples of a chosen class | {"yes" if model.takes_label else "no"} |
 | Data | {data.source}, {channels} x {height} x {width} pixels, {classes} |
 | Data fingerprint (SHA-256) | {data.fingerprint} |
-| Training | {step:,} steps{early}, {settings} |
+| Training | {step:,} steps{early}{start}, {settings} |
 | Versions | {made_with} |
 
 ```python

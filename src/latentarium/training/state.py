@@ -1,6 +1,7 @@
 """The training state: everything that is needed to resume a training."""
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -81,18 +82,23 @@ class State:
             self.ema.load_state_dict(self.model.state_dict())
         return self.ema
 
-    def checkpoint(self) -> Checkpoint:
-        """Return the whole state as a checkpoint, with all tensors on the CPU."""
+    def checkpoint(self, losses: Mapping[str, Tensor] | None = None) -> Checkpoint:
+        """Return the whole state as a checkpoint, with all tensors on the CPU.
+
+        Arguments:
+            losses: The losses since the last row of the log; None for none.
+        """
         tensors = {f"model.{k}": t for k, t in self.model.state_dict().items()}
         tensors |= {f"ema.{k}": t for k, t in self.ema_model().state_dict().items()}
         for name, optimizer in self.optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{name}.{index}.{k}": t for k, t in slots.items()}
+        tensors |= losses or {}
         on_cpu = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
         return Checkpoint(self.step, self.seconds, on_cpu)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Set the whole state to that of a checkpoint.
+        """Set the whole state to that of a checkpoint, except for the losses of the log.
 
         Raises:
             UserError: A tensor is missing, unexpected or of another shape (code
@@ -107,13 +113,24 @@ class State:
         for name, optimizer in self.optimizers.items():
             slots: dict[int, dict[str, Tensor]] = {}
             for key, tensor in _with_prefix(f"optimizer.{name}.", tensors).items():
-                index, slot = key.split(".")
-                slots.setdefault(int(index), {})[slot] = tensor
+                index, _, slot = key.partition(".")
+                slots.setdefault(int(index) if index.isdecimal() else -1, {})[slot] = tensor
             groups = optimizer.state_dict()["param_groups"]
-            if sorted(slots) != groups[0]["params"]:
+            parameters = optimizer.param_groups[0]["params"]
+            if (slots or checkpoint.step > 0) and not _fit(slots, parameters):
                 raise _mismatch(f"the optimizer of the {name} has different parameters")
             optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
+
+
+def _fit(slots: dict[int, dict[str, Tensor]], parameters: list[Tensor]) -> bool:
+    """Return whether the slots of Adam have the shapes of the parameters."""
+    return sorted(slots) == list(range(len(parameters))) and all(
+        slots[i].keys() == {"step", "exp_avg", "exp_avg_sq"}
+        and slots[i]["step"].numel() == 1
+        and slots[i]["exp_avg"].shape == slots[i]["exp_avg_sq"].shape == parameter.shape
+        for i, parameter in enumerate(parameters)
+    )
 
 
 def _mismatch(reason: object) -> UserError:

@@ -141,8 +141,9 @@ class Uploads:
         Raises:
             NotFoundError: The upload was not started (code "unknown-upload").
             UserError: The path is invalid (code "invalid-path"), the file is neither a picture nor
-                a zip file nor a table of labels (code "file-type"), was sent before (code "duplicate-file") or exceeds a
-                limit (codes "too-many-files", "upload-too-large", "disk-full").
+                a zip file nor a table of labels (code "file-type"), was sent before (code
+                "duplicate-file") or exceeds a limit (codes "too-many-files", "upload-too-large",
+                "disk-full").
         """
         upload = self._started(name)
         target = upload.folder / relative_path(path)

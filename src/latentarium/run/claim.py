@@ -1,0 +1,58 @@
+"""Claim a folder for a run: it must be new or contain a run, and only one training may use it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from latentarium.errors import UserError
+from latentarium.files import file_lock, is_temporary, write_failure
+
+LOCK_FILE = ".lock"
+CLAIM_FILES = (LOCK_FILE, ".lock.pid")
+"""Files of the lock, which may exist in a folder without a run."""
+LEFTOVERS = (".config.*", ".weights.*", ".progress.*", "samples/.*", "snapshots/.*")
+"""Patterns of files that a killed process may have left."""
+
+
+def require_claimable(folder: Path) -> None:
+    """Check that a folder does not exist, is empty or contains a run.
+
+    Raises:
+        UserError: It contains other files (code "folder-not-empty"), or is no folder (code
+            "cannot-write").
+    """
+    try:
+        names = list(folder.iterdir()) if folder.exists() else []
+    except OSError as error:
+        raise write_failure(folder, error) from None
+    foreign = [p for p in names if p.name not in CLAIM_FILES and not is_temporary(p)]
+    if foreign and not (folder / "config.json").exists():
+        raise UserError(
+            f"{folder} contains other files. Choose a new or empty folder.",
+            code="folder-not-empty",
+        )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a folder against other trainings, in this process or in others, until the block ends.
+
+    Raises:
+        UserError: Another training uses the folder (code "run-locked"), or the folder can't be
+            created or written.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            acquired = stack.enter_context(file_lock(folder / LOCK_FILE))
+        except OSError as error:
+            raise write_failure(folder / LOCK_FILE, error) from None
+        if not acquired:
+            raise UserError(
+                f"Another training uses {folder}. Wait for it, stop it, or choose another folder.",
+                code="run-locked",
+            )
+        for pattern in LEFTOVERS:
+            for leftover in filter(is_temporary, folder.glob(pattern)):
+                leftover.unlink(missing_ok=True)
+        yield

@@ -1,0 +1,67 @@
+"""Try settings on one batch before a folder is claimed for them."""
+
+from collections.abc import Sequence
+
+import torch
+
+from latentarium.data.batches import Batches
+from latentarium.errors import UserError
+from latentarium.models.game import Player
+from latentarium.rng import Noise
+from latentarium.training.game import freeze_others
+from latentarium.training.state import State
+
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+"""Parts of the messages of torch when memory is exhausted."""
+BATCH_NORM_ERROR = "more than 1 value per channel"
+"""Part of torch's message when batch normalization gets a single value."""
+
+
+def rehearse(state: State, players: Sequence[Player], batches: Batches) -> None:
+    """Compute each player's loss and its gradient on one batch, and change nothing.
+
+    Arguments:
+        state: The initial state.
+        players: Its players, at the training precision.
+        batches: The training data.
+
+    Raises:
+        UserError: The batch has too few images for batch normalization (code
+            "batch-too-small"), or the memory is exhausted (code "out-of-memory").
+    """
+    model, settings = state.model, state.config.train
+    batch = batches.draw(0)
+    saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    devices = [batches.device] if batches.device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices):  # custom components may use torch's random state
+            for player in players:
+                noise = Noise("rehearsal", settings.seed, device=batches.device)
+                with freeze_others(player, model):
+                    player.loss(batch, noise).total.backward()
+    except ValueError as error:
+        if BATCH_NORM_ERROR not in str(error):
+            raise
+        raise UserError(
+            f"batch_size is {settings.batch_size} and norm is 'batch', which needs the statistics "
+            "of several images. Give a batch_size of at least 2, or set norm to 'none'.",
+            code="batch-too-small",
+        ) from None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+            raise
+        raise UserError(
+            f"A batch of {settings.batch_size:,} images needs more memory than there is "
+            f"({str(error)[:100].strip()}). Give a smaller batch_size, or a smaller model.",
+            code="out-of-memory",
+        ) from None
+    finally:
+        for buffer, value in saved:
+            buffer.copy_(value)
+        for parameter in model.parameters():
+            parameter.grad = None
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error of torch means that the memory is exhausted."""
+    return any(text in str(error) for text in OUT_OF_MEMORY)
