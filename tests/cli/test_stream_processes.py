@@ -120,7 +120,10 @@ def test_ctrl_c_during_the_imports(run, tmp_path, library):
             assert time.monotonic() < deadline
             time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    error = child.communicate(timeout=60)[1]
+    try:
+        error = child.communicate(timeout=60)[1]
+    finally:
+        child.kill()
     assert child.returncode == 130
     assert b"Traceback" not in error
     assert len(error.split(b"\n")) <= 3, error

@@ -4,12 +4,11 @@ Commands are imported when they run, since their imports take seconds, in which 
 """
 
 import errno
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
 
-from latentarium.cli.interrupts import Interrupts, recorded_interrupts
+from latentarium.cli.interrupts import EXIT_CODE, STOPPED, Interrupts, recorded_interrupts
 from latentarium.cli.streams import TolerantWriter, tolerant_streams
 from latentarium.errors import StoppedError, UserError
 
@@ -37,13 +36,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = _run(arguments, interrupts)
         if stdout is not None:
             sys.stdout.flush()
-            code = code or _lost_result(stdout, arguments)
-    if code:
+            code = code or _lost_result(stdout, arguments) or code
+    if code is not None:
         sys.exit(code)
 
 
-def _run(arguments: list[str], interrupts: Interrupts) -> int:
-    """Run a command, print its error, and return its exit code."""
+def _run(arguments: list[str], interrupts: Interrupts) -> int | None:
+    """Run a command, and print its error.
+
+    Returns:
+        The exit code; None if the command has returned, and 0 if it has printed its help.
+    """
     default_format = warnings.formatwarning
     try:
         from latentarium.cli.dispatch import dispatch
@@ -54,7 +57,7 @@ def _run(arguments: list[str], interrupts: Interrupts) -> int:
     except KeyboardInterrupt as error:
         return _interrupted(error)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+        return int(stop.code or 0)
     except Exception as error:
         if interrupts.received:  # a library has turned Ctrl-C into an error of its own
             return _interrupted(KeyboardInterrupt())
@@ -64,14 +67,14 @@ def _run(arguments: list[str], interrupts: Interrupts) -> int:
         return _fail(explained, arguments)
     finally:
         warnings.formatwarning = default_format
-    return 0
+    return None
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:
     from latentarium.cli.output import print_note
 
-    print_note("\nStopped. To resume, repeat the command.")
-    return 128 + (error.signal_number if isinstance(error, StoppedError) else signal.SIGINT)
+    print_note(f"\n{STOPPED}")
+    return 128 + error.signal_number if isinstance(error, StoppedError) else EXIT_CODE
 
 
 def _explain(error: Exception) -> UserError | None:

@@ -1,5 +1,6 @@
 """Ctrl-C during a command."""
 
+import os
 import signal
 import sys
 import threading
@@ -8,31 +9,53 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+STOPPED = "Stopped. To resume, repeat the command."
+EXIT_CODE = 128 + signal.SIGINT
+
 
 class Interrupts:
-    """Whether Ctrl-C was pressed during a command."""
+    """Whether Ctrl-C was pressed during a command.
 
-    def __init__(self) -> None:
+    Arguments:
+        permanent: The process runs only this command.
+    """
+
+    def __init__(self, permanent: bool = False) -> None:
         self.received = False
+        self._permanent = permanent
 
     def record(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal: raise `KeyboardInterrupt`."""
+        """Handle the signal: raise `KeyboardInterrupt`, or end the process during an import."""
         self.received = True
+        if self._permanent and _is_import(frame):  # libraries catch exceptions in their imports
+            if os.environ.get("RANK", "0") == "0":
+                sys.stderr.write(f"\n{STOPPED}\n")
+                sys.stderr.flush()
+            os._exit(EXIT_CODE)
         raise KeyboardInterrupt
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    """Return whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
 def recorded_interrupts(*, permanent: bool = False) -> Iterator[Interrupts]:
     """Record Ctrl-C until the block ends.
 
-    A library that is imported, or a destructor, may turn the `KeyboardInterrupt` into another
-    error, or print and ignore it; so it is recorded, and not printed.
+    A library may turn the `KeyboardInterrupt` into another error, and Python prints and ignores it
+    in destructors; so it is recorded, and not printed there.
 
     Arguments:
         permanent: The process runs only this command: after the block, Ctrl-C ends it at once,
             since Python's shutdown would print a traceback.
     """
-    interrupts = Interrupts()
+    interrupts = Interrupts(permanent)
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler

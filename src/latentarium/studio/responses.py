@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
@@ -21,6 +21,14 @@ JsonLines = Generator[dict[str, Any], None, None]
 """JSON objects that are sent one per line."""
 Iterate = Callable[[Iterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]]
 PlaneName = Annotated[str, Query(max_length=MAX_NAME)]
+
+
+class TextSafeJSONResponse(JSONResponse):
+    """A JSON response in which "?" replaces what UTF-8 lacks: bytes of the names of files."""
+
+    def render(self, content: object) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 class StreamedResponse(StreamingResponse):

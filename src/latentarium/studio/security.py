@@ -95,7 +95,8 @@ def error_response(
     message: str, status: int, code: str, headers: dict[str, str] | None = None
 ) -> Response:
     """Return an error as plain text, with its code in a header."""
-    return PlainTextResponse(message, status, {**(headers or {}), CODE_HEADER: code})
+    content = message.encode("utf-8", "replace")  # a message may name a file
+    return PlainTextResponse(content, status, {**(headers or {}), CODE_HEADER: code})
 
 
 class LimitsMiddleware:

@@ -29,7 +29,7 @@ from latentarium.studio.protocol import (
 )
 from latentarium.studio.query.decode import answer_request, row_sizes
 from latentarium.studio.registry import ModelRegistry
-from latentarium.studio.responses import error_code
+from latentarium.studio.responses import TextSafeJSONResponse, error_code
 from latentarium.studio.routes import all_routers
 from latentarium.studio.security import (
     LOOPBACK,
@@ -93,7 +93,12 @@ def make_app(
     # scikit-learn limits BLAS during each neighbour search and restores the old value afterwards.
     # If two searches run at the same time, OpenBLAS may hang, so the limit is permanent.
     threadpool_limits(1, user_api="blas")
-    app = FastAPI(title="latentarium studio", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="latentarium studio",
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=TextSafeJSONResponse,
+    )
     limits = upload_limits or UploadLimits()
     commands = TimedCommands(command)
     uploads = Uploads(runs / "uploads", limits, commands)
