@@ -4,11 +4,13 @@ import errno
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from latentarium import files
 from latentarium.files import (
+    atomic_file,
     file_lock,
     from_json,
     is_locked,
@@ -66,6 +68,72 @@ def test_a_kill_during_a_write_leaves_the_old_content_and_a_recognizable_file(
     assert len(others) == 1
     assert is_temporary(others[0])
     assert not is_temporary(path)
+
+
+def test_an_interrupted_block_leaves_the_old_content_only(tmp_path):
+    path = tmp_path / "x.bin"
+    write_atomic(path, b"old")
+
+    def write_a_part(error):
+        with atomic_file(path) as file:
+            file.write(b"part")
+            raise error
+
+    for error in (KeyboardInterrupt, ValueError):
+        with pytest.raises(error):
+            write_a_part(error)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x.bin"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "folder", "folder/.."])
+def test_a_folder_is_not_written_to(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with raises_code("cannot-write"):
+        write_atomic(Path(name), b"x")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path):
+    for name in ("x" * 255, "猫" * 85, "\n'\"é"):
+        write_atomic(tmp_path / name, b"x")
+        assert (tmp_path / name).read_bytes() == b"x"
+    with raises_code("cannot-write"):
+        write_atomic(tmp_path / ("x" * 256), b"x")
+
+
+def test_the_file_that_a_link_points_to_is_replaced(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to("target")
+    for content in (b"one", b"two"):  # the first one creates it
+        write_atomic(link, content)
+        assert target.read_bytes() == content
+        assert link.is_symlink()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs devices")
+def test_devices_and_pipes_are_written_to_and_not_replaced(tmp_path):
+    write_atomic(Path(os.devnull), b"x")
+    assert Path(os.devnull).is_char_device()
+    with raises_code("cannot-write"):
+        write_atomic(Path("/dev/full"), b"x")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        received = pool.submit(pipe.read_bytes)
+        write_atomic(pipe, b"content")
+        assert received.result() == b"content"
+    assert pipe.is_fifo()
+
+
+def test_threads_that_write_one_file_do_not_disturb_each_other(tmp_path):
+    path = tmp_path / "x"
+    contents = [bytes([number]) * 10_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: write_atomic(path, content, fsync=False), contents * 20))
+    assert path.read_bytes() in contents
+    assert os.listdir(tmp_path) == ["x"]
 
 
 def test_content_is_flushed_before_the_rename_and_the_folder_after(tmp_path, monkeypatch):

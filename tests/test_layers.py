@@ -10,10 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     "errors",
+    "arguments unchecked",
     "registry",
     "shapes",
     "config",
-    "memory files rng tables machine cached",
+    "memory files rng tables terminal machine cached",
     "progress",
     "stats",
     "distributions nn",
@@ -56,7 +57,7 @@ STUDIO_ORDER = [
     "serve",
 ]
 """The same inside latentarium.studio."""
-QUICK = "cli presets config registry progress errors files"
+QUICK = "cli presets config registry progress errors arguments files"
 """Modules that must not import torch, so that `--help` is quick."""
 
 

@@ -7,17 +7,19 @@ the new content, never a part of it.
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import math
 import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from filelock import FileLock, Timeout
 
@@ -26,6 +28,8 @@ from latentarium.errors import UserError
 LOCK_TIMEOUT = 0.3
 """Seconds to wait for a lock. A process that only tests whether the file is locked takes the lock
 briefly; this time is long enough to wait until such a test ends."""
+_numbers = itertools.count()
+"""Numbers of the temporary files of this process, whose threads may write the same file."""
 
 
 def write_atomic(path: Path, content: bytes, *, fsync: bool = True) -> None:
@@ -42,21 +46,67 @@ def write_atomic(path: Path, content: bytes, *, fsync: bool = True) -> None:
     Raises:
         UserError: The disk is full or the folder is not writable. The old content is intact.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with atomic_file(path, fsync=fsync) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path, *, fsync: bool = True) -> Iterator[BinaryIO]:
+    """Open a file to write; it replaces the file of that name when the block ends without error.
+
+    Missing parent folders are created. A link keeps its place: the file that it points to is
+    replaced. What is not a file, such as /dev/stdout or a pipe, is written to directly.
+
+    Arguments:
+        path: The file to create or replace.
+        fsync: As for `write_atomic`.
+
+    Returns:
+        A context manager that gives the file.
+
+    Raises:
+        UserError: A write in the block, or a step before or after it, has failed (code
+            "cannot-write"). The old content is intact.
+    """
+    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_stream(path):
+            with path.open("wb") as file:
+                yield cast(BinaryIO, file)
+            return
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # short, since the name of a file may have 255 bytes
+        name = f".{target.name[:40]}.{os.getpid()}-{next(_numbers)}.tmp"
+        temporary = target.with_name(name)
         with temporary.open("wb") as file:
-            file.write(content)
+            yield cast(BinaryIO, file)
             file.flush()
             if fsync:
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
         if fsync:
-            _fsync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the folder may not exist or not be writable
-            temporary.unlink(missing_ok=True)
-        raise write_failure(path, error) from None
+            _fsync_folder(target.parent)
+    except (Exception, KeyboardInterrupt) as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):  # the folder may not exist or not be writable
+                temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise write_failure(path, error) from None
+        raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path leads to a device, a pipe, or an open file of a process."""
+    if path.as_posix().startswith(("/dev/std", "/dev/fd/", "/proc/")):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def is_temporary(path: Path) -> bool:
@@ -77,6 +127,7 @@ def write_failure(path: Path, error: OSError) -> UserError:
         errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
         errno.ENOENT: "the folder can't be created; choose another folder",
         errno.EISDIR: "it is a folder; choose another name",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter name",
     }.get(error.errno or 0, f"{error.strerror or error}; solve this problem")
     return UserError(
         f"Can't write {path}: {reason} and run the same command again. Everything saved before "
@@ -139,7 +190,7 @@ def file_lock(path: Path) -> Iterator[bool]:
         yield False
         return
     with lock:
-        pid_file.write_text(f"{os.getpid()} {platform.node()}")
+        pid_file.write_text(f"{os.getpid()} {platform.node()}", "utf-8", "replace")
         try:
             yield True
         finally:
@@ -176,7 +227,8 @@ def lock_owner(path: Path) -> int | None:
     None if the file is not locked, or a process on another machine has locked it.
     """
     try:
-        pid, _, node = read_regular_file(path.with_suffix(".pid")).decode().partition(" ")
+        content = read_regular_file(path.with_suffix(".pid"))
+        pid, _, node = content.decode("utf-8", "replace").partition(" ")
         return int(pid) if node == platform.node() else None
     except (OSError, ValueError):
         return None
@@ -234,6 +286,43 @@ def read_regular_file(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "It is not a regular file", str(path))
     return path.read_bytes()
+
+
+def require_regular(path: Path) -> None:
+    """Check that a path is a file or a folder that can be read.
+
+    Raises:
+        UserError: There is nothing at the path (code `file-not-found`), it is a device, a pipe or
+            a socket, where reading may never end (`not-a-file`), or it may not be read
+            (`unreadable-file`).
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null character
+        raise UserError(
+            f"There is no file or folder {str(path)!r}: check the path.", code="file-not-found"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be read ({error.strerror}): make it readable, or give another path.",
+            code="unreadable-file",
+        ) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kinds = {
+            stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a block device",
+            stat.S_IFCHR: "a character device",
+        }  # fmt: skip
+        raise UserError(
+            f"{path} is {kinds.get(stat.S_IFMT(mode), 'not a file')}, which is never read: give a "
+            "file or a folder.",
+            code="not-a-file",
+        )
+    needed = os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)
+    if not os.access(path, needed):
+        raise UserError(
+            f"You may not read {path}: change its permissions, or give another path.",
+            code="unreadable-file",
+        )
 
 
 def numbered_files(folder: Path, suffix: str) -> dict[int, Path]:

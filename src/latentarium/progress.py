@@ -32,6 +32,7 @@ from rich.progress import (
 )
 
 from latentarium.errors import UserError
+from latentarium.terminal import printable
 
 JSON_VARIABLE = "LATENTARIUM_PROGRESS_JSON"
 """Environment variable that requests JSON lines; its value is the interval in seconds."""
@@ -116,7 +117,7 @@ class ProgressTask:
         self._bars, self._interval, self._as_json, self._clock = bars, interval, as_json, clock
         self._started = self._last_line = clock()
         if bars is not None:
-            self._bar = bars.add_task(title, total=total, completed=start, note="")
+            self._bar = bars.add_task(printable(title), total=total, completed=start, note="")
 
     def update(self, done: int, label: str = "") -> None:
         """Report that `done` steps are finished; `label` names the current part."""
@@ -172,7 +173,8 @@ class ConsoleProgress:
     def print(self, text: str) -> None:
         """Print a line; on a terminal, above the bars."""
         if self._bars is not None:
-            self._bars.console.print(text, highlight=False)
+            # a path may contain what looks like markup
+            self._bars.console.print(printable(text), markup=False, emoji=False, highlight=False)
         else:
             _write_line(text)
 
@@ -196,13 +198,13 @@ def console_progress() -> Iterator[ConsoleProgress]:
         yield ConsoleProgress()
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console, expand=True) as bars:
         yield ConsoleProgress(bars)
@@ -232,5 +234,5 @@ def _parse_interval(text: str) -> float:
 
 
 def _write_line(text: str) -> None:
-    sys.stderr.write(text.rstrip() + "\n")
+    sys.stderr.write(printable(text.rstrip()) + "\n")
     sys.stderr.flush()

@@ -5,15 +5,39 @@ the same numbers as an uninterrupted run.
 """
 
 import hashlib
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from latentarium.arguments import to_index
+
+BLOCK_ROWS = 256
+"""Rows of a block of samples. Changing it changes the samples of a seed."""
+
 
 def derive_seed(*parts: object) -> int:
-    """Hash a sequence of values, such as a seed, a step and a name, to a 63-bit seed."""
-    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    """Hash a sequence of values, such as a seed, a step and a name, to a 63-bit seed.
+
+    Equal integers give equal seeds, whether they are Python's or NumPy's.
+    """
+    digest = hashlib.blake2b(repr(tuple(map(_plain, parts))).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def _plain(part: object) -> object:
+    number = to_index(part)
+    return part if number is None else number
+
+
+def blocks(n: int) -> Iterator[tuple[int, int]]:
+    """Yield the number of each block of `BLOCK_ROWS` rows, and how many of its rows are needed.
+
+    Samples are drawn in whole blocks, each from its own noise, and the rows that are not needed
+    are dropped. Row k is then the same number, bit for bit, for every n.
+    """
+    for block in range(-(-n // BLOCK_ROWS)):
+        yield block, min(BLOCK_ROWS, n - block * BLOCK_ROWS)
 
 
 class Noise:

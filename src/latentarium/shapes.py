@@ -7,6 +7,8 @@ Within one function call, a letter always stands for the same size. Images are f
 `Pixels` are the stored uint8 values.
 """
 
+from typing import Any
+
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
@@ -18,11 +20,16 @@ Pixels = UInt8[Tensor, "N C H W"]
 ImageSet = Float[Tensor, "N C H W"] | Pixels
 """Images in [-1, 1], or as they are stored."""
 OtherImageSet = Float[Tensor, "M C H W"] | UInt8[Tensor, "M C H W"]
+ImageInput = Any
+"""Images as callers give them: tensors or arrays, uint8 or floats in [-1, 1]; see
+`models.inputs`. The type is `Any`, so that a model family can declare `Images`."""
 
 # ----------------------------------------------------------------------------------- latents
 Latents = Float[Tensor, "B Z"]
 LatentSet = Float[Tensor, "N Z"]
 OtherLatentSet = Float[Tensor, "M Z"]
+LatentInput = Any
+"""Latents as callers give them: tensors or arrays (N, Z); see `models.inputs`."""
 LatentsPerImage = Float[Tensor, "B S Z"]
 """S latents for each of B images."""
 PerImageLatent = Float[Tensor, "B S"]
@@ -39,6 +46,8 @@ OtherLabelSet = Int[Tensor, " M"]
 SoftLabels = Float[Tensor, "B K"]
 """One weight per class: one-hot for a single class, several weights for a blend of classes."""
 SoftLabelSet = Float[Tensor, "N K"]
+LabelInput = Any
+"""Labels as callers give them: class numbers, names, or weights; see `models.labels`."""
 PerClass = Float[Tensor, "B K"]
 ClassMeans = Float[Tensor, "K Z"]
 ClassCovariances = Float[Tensor, "K Z Z"]

@@ -10,8 +10,9 @@ from PIL import Image
 
 from latentarium.data import cache
 from latentarium.data.dataset import fingerprint
+from latentarium.data.path_formats import load_images
 from latentarium.data.readers.folders import list_folder
-from latentarium.data.sources import load_data, load_images
+from latentarium.data.sources import load_data
 from latentarium.data.storage import Storage
 from support.data_files import (
     flat_png,
@@ -48,7 +49,7 @@ def test_the_second_load_decodes_nothing(root):
     files = replace(listing, images=tuple(replace(f, read=fail) for f in listing.images))
     second = load_images(files, root)
     assert second.card == first.card
-    assert second.notes == first.notes
+    assert (second.notes, second.problems) == (first.notes, first.problems)
     for name, split in first.splits().items():
         cached = second.splits()[name]
         assert torch.equal(split.images, cached.images)
@@ -151,3 +152,30 @@ def test_a_nearly_full_disk_gets_no_entry(root, entries):
     assert not (entries / "other").exists()
     assert cache.load("other") is None
     assert len(list(entries.iterdir())) == 1
+
+
+def test_notes_and_problems_are_cached_and_follow_the_files(root):
+    (root / "a.heic").write_bytes(b"x")
+    (root / "empty").mkdir()
+    first, second = load_data(root), load_data(root)
+    assert first.problems
+    assert any(".heic" in note for note in first.notes)
+    assert (second.notes, second.problems) == (first.notes, first.problems)
+    (root / "a.heic").unlink()
+    assert not any(".heic" in note for note in load_data(root).notes)
+    (root / "empty").rmdir()
+    assert load_data(root).problems == ()
+
+
+def test_every_option_and_the_table_named_by_the_user_are_part_of_the_key(root, tmp_path):
+    table = tmp_path / "labels.csv"
+    listing, source = list_folder(root), str(root)
+    keys = {cache.cache_key(listing, source, 0, table)}
+    table.write_text("file,label")
+    keys |= {
+        cache.cache_key(listing, source, *options)
+        for options in ((0,), (8,), (0, "label"), (0, "class"), (0, table), (0, tmp_path))
+    }
+    keys.add(cache.cache_key(replace(listing, problems=("x",)), source, 0))
+    assert len(keys) == 8
+    assert cache.cache_key(listing, source, 0) in keys

@@ -85,6 +85,30 @@ def test_nearly_black_images_are_reported(tmp_path):
     assert "nearly-black" in codes(report)
 
 
+def test_images_of_little_contrast_are_reported(tmp_path):
+    assert codes(check_data(write_npz(tmp_path, images=noise(30) // 10 + 100))) == ["narrow-range"]
+
+
+def test_single_images_and_labels_that_are_no_classes_are_reported(tmp_path):
+    labels = np.zeros(200, dtype=int)
+    labels[7] = 1
+    report = check_data(write_npz(tmp_path, images=noise(200), labels=labels))
+    assert "single-image" in codes(report)
+    assert "many-classes" not in codes(report)
+    report = check_data(write_npz(tmp_path, images=noise(200), labels=np.arange(200)))
+    assert "many-classes" in codes(report)
+
+
+def test_options_are_those_of_load_data(tmp_path):
+    path = write_npz(tmp_path, a=noise(200), b=np.arange(200) % 2)
+    report = check_data(path, size=16, keys="images=a")
+    assert report.image_shape == (3, 16, 16)
+    assert report.class_counts == {}
+    np.save(tmp_path / "y.npy", np.arange(200) % 4)
+    report = check_data(path, tmp_path / "y.npy", keys="images=a")
+    assert len(report.class_counts["train"]) == 4
+
+
 def test_long_lists_of_classes_are_shortened(tmp_path):
     report = check_data(write_npz(tmp_path, images=noise(300), labels=np.arange(300) % 30))
     (line,) = (line for line in report.lines() if line.startswith("classes"))

@@ -2,16 +2,20 @@
 
 import io
 import os
+import struct
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from latentarium.data.check import check_data
 from latentarium.data.readers.folders import list_folder
-from latentarium.data.readers.image_files import read_images
+from latentarium.data.readers.image_files import fit_size, read_images
 from latentarium.data.readers.listing import natural_key
 from latentarium.data.readers.placement import place_images
 from latentarium.data.sources import load_data
@@ -106,16 +110,62 @@ def test_grey_stored_as_rgb_has_one_channel(tmp_path):
     assert rgb.card.fingerprint == grey.card.fingerprint
 
 
-def test_mixed_sizes_are_fitted_and_noted(tmp_path):
+def test_images_get_the_size_of_most_of_them(tmp_path):
     root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(11)])
     assert len(load_data(root).notes) == 1
     noise_folder(root, ["z.png"], shape=(90, 70))
     data = load_data(root)
-    assert data.card.image_shape == (1, 64, 64)
-    assert any("64 x 64" in note for note in data.notes)
+    assert data.card.image_shape == (1, 10, 12)
+    assert any("1 of 12 images fitted to 10 x 12" in note for note in data.notes)
     assert load_data(root, size=16).card.image_shape == (1, 16, 16)
     with raises_code("invalid-size"):
         load_data(root, size=4)
+
+
+def test_mixed_sizes_without_a_majority_are_fitted_to_64_x_64(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(10)])
+    noise_folder(root, [f"z{i}.png" for i in range(10)], shape=(90, 70))
+    data = load_data(root)
+    assert data.card.image_shape == (1, 64, 64)
+    assert any("20 of 20 images fitted to 64 x 64" in note for note in data.notes)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from([(8, 8), (9, 30), (40, 10)]), min_size=1, max_size=12))
+def test_the_majority_decides_the_size(sizes):
+    expected = next((s for s in sizes if 2 * sizes.count(s) > len(sizes)), (64, 64))
+    assert fit_size(Counter(sizes), 0) == expected
+    assert fit_size(Counter(sizes), 32) == (32, 32)
+
+
+def test_images_that_are_too_small_need_a_size(tmp_path):
+    root = noise_folder(tmp_path / "p", [f"{i}.png" for i in range(12)], shape=(7, 9))
+    with raises_code("image-too-small") as caught:
+        load_data(root)
+    assert "7 x 9" in str(caught.value)
+    assert load_data(root, size=16).card.image_shape == (1, 16, 16)
+
+
+def test_files_of_several_pages_are_counted_and_named(tmp_path):
+    files = noise_files(f"{i}.png" for i in range(12))
+    for i in range(3):
+        pages = [Image.fromarray(np.full((10, 12), 40 * page, np.uint8)) for page in range(1, 6)]
+        files[f"p{i}.tif"] = image_bytes(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    root = write_files(tmp_path / "p", files)
+    raw = read_images(place_images(list_folder(root), "p"), "p")
+    assert np.asarray(raw.images["train"])[-3:].max() == 40
+    assert any("first page or frame of 3 files" in note and "p0.tif" in note for note in raw.notes)
+
+
+def test_a_file_with_malformed_exif_is_turned_upright(tmp_path):
+    directory = struct.pack("<HHI4s", 0x112, 3, 1, b"\6\0\0\0")
+    directory += struct.pack("<HHI4s", 0x128, 11, 1, b"\0\0\x80?") + bytes(4)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + directory
+    files = noise_files((f"{i}.png" for i in range(30)), (12, 12))
+    files["turned.jpg"] = image_bytes(Image.new("RGB", (12, 12)), "JPEG", exif=exif)
+    data = load_data(write_files(tmp_path / "p", files))
+    assert total_images(data) == 31
+    assert len(data.notes) == 1
 
 
 def test_a_broken_file_is_skipped_and_named(tmp_path):

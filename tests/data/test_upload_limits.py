@@ -31,6 +31,13 @@ def test_each_limit_is_enforced(limits, code, tmp_path):
         require_within_limits(zip_of(tmp_path / "z.zip", *[(9, 9)] * 12), limits)
 
 
+def test_tables_of_labels_are_limited(tmp_path):
+    path = write_zip(tmp_path / "z.zip", {"labels.csv": b"file,label\n"})
+    require_within_limits(path)
+    with raises_code("file-too-large"):
+        require_within_limits(path, UploadLimits(max_table_bytes=5))
+
+
 def test_images_of_mixed_sizes_count_at_the_size_they_are_fitted_to(tmp_path):
     path = zip_of(tmp_path / "z.zip", (9000, 100), *[(9, 9)] * 11)
     require_within_limits(path, UploadLimits(max_decoded_bytes=12 * 3 * 64 * 64))

@@ -147,3 +147,39 @@ def test_a_flipped_byte_breaks_one_image(tmp_path):
     data = load_data(path)
     assert total_images(data) == 29
     assert any("07.png" in note for note in data.notes)
+
+
+def test_of_entries_with_one_name_the_last_is_used(tmp_path):
+    path = write_zip(tmp_path / "z.zip", noise_files(f"{i}.png" for i in range(12)))
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("0.png", noise_png(99))
+    data = load_data(path)
+    assert total_images(data) == 12
+    assert any("replaced" in note and "0.png" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("name", ["/", ".", "./", "a//b.txt", "a/./b.txt"])
+def test_odd_names_are_no_obstacle(tmp_path, name):
+    files = noise_files(f"{i}.png" for i in range(12)) | {name: b""}
+    assert total_images(load_data(write_zip(tmp_path / "z.zip", files))) == 12
+
+
+def test_an_entry_without_a_name_is_counted(tmp_path):
+    path = write_zip(tmp_path / "z.zip", noise_files(f"{i}.png" for i in range(12)))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("\0x"), b"")
+    assert total_images(load_data(path)) == 12
+
+
+def test_a_broken_table_in_a_zip_is_named(tmp_path):
+    files = noise_files(f"{i}.png" for i in range(12))
+    rows = "file,label\n" + "".join(f"{i}.png,{i % 2}\n" for i in range(12))
+    path = write_zip(tmp_path / "z.zip", files | {"labels.csv": rows.encode()})
+    with zipfile.ZipFile(path) as archive:
+        offset = archive.getinfo("labels.csv").header_offset
+    content = bytearray(path.read_bytes())
+    content[offset + 30 + len("labels.csv") + 5] ^= 0xFF
+    path.write_bytes(content)
+    data = load_data(path)
+    assert data.card.classes == ()
+    assert any("labels.csv" in problem for problem in data.problems)

@@ -162,9 +162,10 @@ def test_mode_and_gradients_of_the_model_are_unchanged(models):
     ("images", "code"),
     [
         (torch.zeros(1, 1, 12, 11), "shape-mismatch"),
-        (torch.zeros(12, 10), "shape-mismatch"),
+        (torch.zeros(12, 11), "shape-mismatch"),
+        (torch.zeros(2, 1, 1, 12, 10), "shape-mismatch"),
         (torch.zeros(0, 1, 12, 10), "shape-mismatch"),
-        (torch.full((1, 1, 12, 10), torch.nan), "out-of-range"),
+        (torch.full((1, 1, 12, 10), torch.nan), "not-finite"),
         (torch.full((1, 1, 12, 10), 255.0), "out-of-range"),
     ],
 )

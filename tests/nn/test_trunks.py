@@ -4,10 +4,13 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from latentarium.config import NetConfig
 from latentarium.nn import Fourier, build_decoder, build_encoder, stage_sizes
+from latentarium.nn.conv import ConvDecoder, ResizeConv2d
 from latentarium.rng import Noise
+from support.errors import raises_code
 
 SHAPES = [(1, 8, 8), (3, 9, 13), (1, 28, 28), (4, 29, 31), (3, 32, 48), (3, 64, 64)]
 
@@ -24,6 +27,47 @@ def test_shapes_and_scale(shape, kind, norm):
     assert images.shape == (6, *shape)
     assert 0.05 < float(images.detach().std()) < 20
     assert 0.05 < float(features.detach().std()) < 20
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])
+def test_decoders_reach_every_size(upsampling):
+    config = NetConfig(width=2, depth=1, hidden=4, upsampling=upsampling)
+    sides = [*range(2, 34), 47, 63, 64, 65, 100, 127, 128]
+    for height, width in [*zip(sides, sides, strict=True), *zip(sides, sides[::-1], strict=True)]:
+        images = build_decoder(config, 3, (2, height, width))(torch.ones(1, 3))
+        assert images.shape == (1, 2, height, width)
+        build_encoder(config, (2, height, width))(images)
+
+
+def test_bilinear_upsampling_leaves_no_checkerboard():
+    """Away from the border, equal features give equal pixels; transposed convolutions give a
+    pattern of period 2."""
+    patterns = {}
+    for upsampling in ("transposed", "bilinear"):
+        torch.manual_seed(0)
+        config = NetConfig(width=4, depth=2, upsampling=upsampling)
+        decoder = build_decoder(config, 3, (3, 32, 32))
+        assert isinstance(decoder, ConvDecoder)
+        image = decoder.convolutions(torch.ones(1, *decoder.coarsest))[0, :, 14:18, 14:18].detach()
+        patterns[upsampling] = float((image - image[:, :1, :1]).abs().max())
+    assert patterns["bilinear"] < 1e-5 < 1e-2 < patterns["transposed"]
+
+
+@pytest.mark.parametrize("size", [(4, 6), (9, 12), (7, 5), (2, 3)])
+def test_resize_convolution_equals_its_definition(size):
+    torch.manual_seed(0)
+    height, width = size
+    layer = ResizeConv2d(3, 2, (height % 2, width % 2))
+    x = torch.randn(2, 3, height // 2, width // 2)
+    larger = functional.interpolate(x, scale_factor=2, mode="bilinear")
+    larger = functional.pad(larger, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")
+    expected = functional.conv2d(larger, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_only_convolutional_trunks_have_upsampling():
+    with raises_code("invalid-setting"):
+        NetConfig(kind="mlp", upsampling="bilinear")
 
 
 def test_stages_halve_until_eight():

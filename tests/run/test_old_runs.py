@@ -1,14 +1,17 @@
 """Runs of earlier versions load, resume bit for bit, and are read with the present names."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from latentarium import presets
+from latentarium.presets.variants import shrink
 from latentarium.run import Run
 from latentarium.training import finish, train
+from support.errors import raises_code
 from support.old_runs import downgrade
 from support.stopping import train_until
 from support.tiny import tiny_data
@@ -50,6 +53,18 @@ def test_an_old_run_resumes_bit_for_bit(preset, tmp_path):
         assert torch.equal(tensor, right[key]), key
     assert resumed.weights_step() == 40
     assert all("own_delta" in row[list(row)[3]] for row in resumed.log())
+
+
+def test_a_run_of_the_former_preset_gan_images_resumes_as_cgan_images(tmp_path):
+    config, data = shrink(presets.cgan_images(), "cgan_images"), tiny_data()
+    whole = train(config, tmp_path / "whole", data)
+    train_until(17, replace(config, name="gan_images"), tmp_path / "old", data)
+    resumed = train(config, tmp_path / "old", data)
+    for name, tensor in whole.load().state_dict().items():
+        assert torch.equal(tensor, resumed.load().state_dict()[name]), name
+    assert Run(tmp_path / "old").config.name == "cgan_images"
+    with raises_code("other-run"):
+        train(shrink(presets.gan_images(), "gan_images"), tmp_path / "old", data)
 
 
 def test_training_a_finished_old_run_again_keeps_its_weights_file(tmp_path):

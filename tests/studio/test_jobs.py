@@ -109,6 +109,16 @@ def test_unreadable_run_is_listed_with_the_reason(trainings):
     assert "config.json" in info["failure"]
 
 
+def test_settings_of_a_request_become_options(trainings):
+    assert trainings.train_arguments(training_request()) == [
+        "train", "vae_debug", "--data", "mnist", "--train.seed", "0"
+    ]  # fmt: skip
+    request = training_request(steps=5, image_size=32, batch_size=8)
+    assert trainings.train_arguments(request)[6:] == [
+        "--train.steps", "5", "--train.batch-size", "8", "--image-size", "32"
+    ]  # fmt: skip
+
+
 def test_invalid_training_requests_are_refused(trainings):
     for name in ("", "..", "a b", "-a", "a/b", "ä", "a" * 65, "a\n"):
         with raises_code("invalid-name"):

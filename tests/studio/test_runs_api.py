@@ -89,7 +89,8 @@ def test_training_that_fails_at_start_reports_reason_and_can_be_removed(client):
     [{"steps": 0}, {"steps": 10**9}, {"steps": "nan"}, {"seed": -1}, {"seed": 2**32},
      {"preset": "x" * 65}, {"preset": "nothing"}, {"data": "/etc/passwd"}, {"data": None},
      {"data": "upload:../../x"}, {"data": "hf:some/set"}, {"name": "../up"}, {"name": ""},
-     {"name": "a" * 99}, {"name": None}],
+     {"name": "a" * 99}, {"name": None}, {"image_size": 7}, {"image_size": 513},
+     {"batch_size": 0}],
 )  # fmt: skip
 def test_invalid_training_request_is_refused(client, folder, changed):
     answer = client.post("/api/runs", json={**REQUEST, **changed})
@@ -129,6 +130,8 @@ def test_choices_describe_every_preset(client):
     assert [preset["name"] for preset in choices["presets"]] == list(presets.all_presets())
     assert all(preset["description"] and preset["kind"] for preset in choices["presets"])
     assert "mnist" in choices["data"]
+    own = [preset["name"] for preset in choices["presets"] if preset["data"] == ""]
+    assert own == ["ae_images", "vae_images", "cvae_images", "gan_images", "cgan_images"]
 
 
 def test_event_stream_sends_changes_and_keeps_the_connection_open(folder):

@@ -320,6 +320,51 @@ def test_dropped_folder_is_uploaded_checked_and_removed(page, served, runs, tmp_
     assert not (runs / "uploads" / "pets").exists()
 
 
+def test_fitting_preset_and_image_size_are_chosen_for_uploaded_pictures(
+    page, served, runs, tmp_path
+):
+    images = tiny_data(shape=(3, 140, 130)).train.images.numpy()
+    for i in range(24):
+        path = tmp_path / "photos" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png_bytes(images[i].transpose(1, 2, 0)))
+    open_page(page, served, "#tab=train")
+    code = page.get_by_test_id("code-command")
+    assert page.get_by_test_id("image-size").count() == 0  # MNIST has one size
+    page.get_by_role("radio", name="cgan_mnist").click()
+    drop(page, tmp_path / "photos")
+    fitting = page.get_by_test_id("fitting")
+    fitting.wait_for(timeout=120_000)
+    assert fitting.locator("code").all_inner_texts() == ["vae_images", "gan_images", "ae_images"]
+    # pictures without labels, larger than 128 pixels, fewer than the batch size
+    vae = page.get_by_role("radio", name="vae_images")
+    assert vae.get_attribute("aria-checked") == "true"
+    size = page.get_by_test_id("image-size")
+    assert size.get_attribute("placeholder") == "64"
+    assert "--image-size 64 --train.batch-size 16" in code.inner_text()
+    size.fill("16")
+    assert "--image-size 16 " in code.inner_text()
+    fitting.get_by_role("button", name="gan_images").click()
+    gan = page.get_by_role("radio", name=re.compile(r"\bgan_images"))
+    assert gan.get_attribute("aria-checked") == "true"
+    page.get_by_role("radio", name="vae_debug").click()
+    page.get_by_test_id("run-steps").fill("1")
+    page.get_by_test_id("estimate").click()
+    page.get_by_test_id("estimated-time").wait_for(timeout=120_000)
+    page.get_by_test_id("start-run").click()
+    wait_for_state(page, "done")
+    assert Run(runs / "vae_debug").data.image_shape == (3, 16, 16)
+    page.get_by_role("button", name=re.compile("New run")).click()
+    label = page.get_by_test_id("image-size").locator("xpath=..")
+    page.get_by_role("radio", name=re.compile("photos$")).click()
+    english = label.inner_text()
+    page.get_by_test_id("language").click()
+    assert re.search("[\u4e00-\u9fff]", label.inner_text() + fitting.inner_text())
+    assert label.inner_text() != english
+    page.get_by_test_id("language").click()
+    page.get_by_test_id("upload").get_by_role("button").click()
+
+
 def test_too_many_files_are_refused_before_upload(page, served, runs):
     open_page(page, served, "#tab=train")
     page.get_by_test_id("folder").evaluate(

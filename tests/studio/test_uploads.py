@@ -93,6 +93,7 @@ def test_folder_is_checked_listed_and_removed(client, folder):
     assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
     assert report["image_shape"] == [3, 9, 9]
     assert any("cats, dogs" in problem for problem in report["problems"])  # too few images
+    assert report["presets"][0] == {"preset": "vae_images", "image_size": 0, "batch_size": 8}
     assert client.get("/api/uploads").json() == [report]
     assert "upload:pets" in client.get("/api/choices").json()["data"]
     with Image.open(io.BytesIO(client.get("/api/uploads/pets/pictures/9").content)) as image:

@@ -3,9 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import jaxtyping
 import pytest
 
 from latentarium.errors import UserError
+
+
+@contextmanager
+def untyped() -> Iterator[None]:
+    """Turn off the checks of annotations, for calls that a type checker would refuse."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from latentarium import charts, presets
 from latentarium.bench.bench import Bench, Column, Summary
 from latentarium.bench.published import SOURCES
 from latentarium.data.dataset import Data
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
 from latentarium.files import write_atomic
 from latentarium.machine import describe_machine, versions
@@ -21,6 +21,9 @@ from latentarium.registry import component
 from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, format_quantity
 from latentarium.training import Reporter, train
+
+MAX_SEEDS = 1000
+"""The largest number of training runs of a preset; each takes minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +131,13 @@ def run_bench(
 
     Raises:
         UserError: There is no such bench (code "unknown-component") or budget (code
-            "unknown-budget"), `seeds` is below 1 (code "invalid-count"), or a training fails.
+            "unknown-budget"), `seeds` is out of range (code "invalid-count"), or a training fails.
     """
     bench: Bench = component("bench", name)()
-    if seeds < 1:
-        raise UserError(f"seeds is {seeds}; it must be at least 1.", code="invalid-count")
+    if not 1 <= seeds <= MAX_SEEDS:
+        raise UserError(
+            f"seeds is {seeds}; it must be between 1 and {MAX_SEEDS}.", code="invalid-count"
+        )
     started = time.monotonic()
     rows: list[Summary] = []
     source, data = "", None
@@ -145,7 +150,7 @@ def run_bench(
             settings = dataclasses.replace(config.train, seed=seed, steps=steps, device=device)
             config = dataclasses.replace(config, train=settings)
             if data is None or source != settings.data:
-                source, data = settings.data, load_data(settings.data)
+                source, data = settings.data, load_training_data(settings)
             folder = out / preset / f"steps{steps}-seed{seed}"
             title = f"{preset}, seed {seed}"
             run = train(config, folder, data, reporter=reporter(title))

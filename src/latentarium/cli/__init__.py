@@ -1,5 +1,5 @@
 """The command line."""
 
-from latentarium.cli.dispatch import main
+from latentarium.cli.entry import main
 
 __all__ = ["main"]

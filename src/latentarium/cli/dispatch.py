@@ -1,30 +1,22 @@
-"""The entry point of the command line: parse the arguments, call a command, print the result.
+"""Choose the command that the arguments name, parse its settings, and call it.
 
 torch takes seconds to import, so each command imports what it needs when it runs, and `--help`
-answers quickly. A user error is printed as one message, with exit code 2.
+answers quickly.
 """
 
-import signal
-import sys
-import warnings
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tyro
 
 from latentarium import __version__
+from latentarium.cli.arguments import parse_arguments, with_json_target
 from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
-from latentarium.cli.output import (
-    PROG,
-    fail,
-    fail_with,
-    format_warning,
-    is_main_process,
-    print_result,
-)
+from latentarium.cli.output import PROG, print_result
 from latentarium.cli.show import data_check, sample, studio
-from latentarium.cli.train import finish, preset_list, resume, train, train_preset
-from latentarium.errors import StoppedError, UserError
+from latentarium.cli.train import finish, resume, run_train, train
+from latentarium.errors import UserError, did_you_mean
 from latentarium.registry import import_file
 
 DESCRIPTION = (
@@ -32,33 +24,65 @@ DESCRIPTION = (
     "latentarium tour. Every command accepts --import FILE.py, which imports custom "
     "components (see docs/extending.md)."
 )
+COMMANDS: dict[str, Callable[..., None]] = {
+    "tour": tour,
+    "train": train,
+    "resume": resume,
+    "finish": finish,
+    "sample": sample,
+    "evaluate": evaluate,
+    "compare": compare,
+    "bench": bench,
+    "doctor": doctor,
+    "duality-gap": duality_gap,
+    "studio": studio,
+    "data check": data_check,
+}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command. Exits with 2 on a user error, 130 on Ctrl-C, 143 on SIGTERM."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    default_format, warnings.formatwarning = warnings.formatwarning, format_warning
-    try:
-        _dispatch(_import_files(arguments))
-    except UserError as error:
-        fail_with(error)
-    except BrokenPipeError:  # the reader of the pipe, such as `head`, has ended
-        sys.stderr.close()
-        sys.exit(141)
-    except OSError as error:  # an unreadable folder, a failing disk
-        if error.filename is None:
-            raise
-        fail(
-            f"{error.filename} can't be used: {error.strerror}. Fix the problem, or give another "
-            "path.",
-            "file-error",
+def dispatch(arguments: list[str]) -> None:
+    """Run the command of these arguments.
+
+    Raises:
+        UserError: The arguments are wrong, or the command can't be executed.
+        SystemExit: Help was printed (code 0).
+    """
+    arguments = _import_files(arguments)
+    if arguments[:1] == ["--version"]:
+        print_result(f"{PROG} {__version__}")
+        return
+    if arguments[:1] == ["train"]:  # the settings depend on the preset
+        run_train(arguments[1:])
+        return
+    if arguments[:2] == ["data", "check"]:
+        arguments = ["data check", *arguments[2:]]
+    name = arguments[0] if arguments else "--help"
+    if name not in COMMANDS and not name.startswith("-"):
+        raise UserError(
+            f"There is no command '{name}'.{did_you_mean(name, COMMANDS)} {PROG} --help describes "
+            "all commands.",
+            code="unknown-command",
         )
-    except KeyboardInterrupt as error:
-        if is_main_process():
-            sys.stderr.write("\nStopped. To resume, repeat the command.\n")
-        sys.exit(128 + (error.signal_number if isinstance(error, StoppedError) else signal.SIGINT))
-    finally:
-        warnings.formatwarning = default_format
+    if name in ("evaluate", "compare", "doctor"):
+        arguments = with_json_target(arguments)
+    commands: dict[str, Any] = {name: _deferred(call) for name, call in COMMANDS.items()}
+    call = parse_arguments(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            commands, prog=PROG, description=DESCRIPTION, args=arguments or ["--help"]
+        ),
+        f"{PROG} {name}" if name in COMMANDS else PROG,
+    )
+    call()
+
+
+def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """Return a function with the same parameters that returns the call instead of making it."""
+
+    @functools.wraps(command)
+    def defer(*args: object, **kwargs: object) -> Callable[[], None]:
+        return functools.partial(command, *args, **kwargs)
+
+    return defer
 
 
 def _import_files(arguments: list[str]) -> list[str]:
@@ -77,34 +101,3 @@ def _import_files(arguments: list[str]) -> list[str]:
             )
         import_file(path)
     return rest
-
-
-def _dispatch(arguments: list[str]) -> None:
-    if arguments[:1] == ["--version"]:
-        print_result(f"{PROG} {__version__}")
-        return
-    if arguments[:1] == ["train"]:  # the settings depend on the preset
-        if len(arguments) > 1 and not arguments[1].startswith("-"):
-            train_preset(arguments[1], arguments[2:])
-        else:
-            print_result(preset_list())
-        return
-    if arguments[:2] == ["data", "check"]:
-        arguments = ["data check", *arguments[2:]]
-    commands: dict[str, Any] = {
-        "tour": tour,
-        "train": train,
-        "resume": resume,
-        "finish": finish,
-        "sample": sample,
-        "evaluate": evaluate,
-        "compare": compare,
-        "bench": bench,
-        "doctor": doctor,
-        "duality-gap": duality_gap,
-        "studio": studio,
-        "data check": data_check,
-    }
-    tyro.extras.subcommand_cli_from_dict(
-        commands, prog=PROG, description=DESCRIPTION, args=arguments or ["--help"]
-    )

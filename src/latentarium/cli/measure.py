@@ -4,17 +4,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from latentarium.cli.output import print_result
+from latentarium.cli.options import STDOUT, JsonFlag, JsonTarget, RunFolder
+from latentarium.cli.output import print_json, print_note, print_result
 
 if TYPE_CHECKING:
     from latentarium.evaluation.report import Report
 
 
-def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
+def tour(
+    out: Path = Path("tour"), seed: int = 0, quick: bool = False, as_json: JsonFlag = False
+) -> None:
     """Train an autoencoder, a VAE, a GAN and a conditional GAN on MNIST, and test claims about
     them.
 
@@ -26,6 +29,7 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
         seed: Seed of all randomness.
         quick: Train tiny models in a minute, to check that everything works. The verdicts are
             then meaningless.
+        as_json: Print the content of report.json in place of the verdicts.
     """
     from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
@@ -36,9 +40,12 @@ def tour(out: Path = Path("tour"), seed: int = 0, quick: bool = False) -> None:
             out, seed=seed, quick=quick, display=progress,
             reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
-    for claim in report.claims:
-        print_result(f"{claim.verdict:<6} {claim.id:<20} {claim.headline()}")
-    print_result(f"Open {out / 'report.html'} in a browser.")
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        lines = [f"{c.verdict:<6} {c.id:<20} {c.headline()}" for c in report.claims]
+        print_result("\n".join(lines))
+    print_note(f"Open {out / 'report.html'} in a browser.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,32 +70,37 @@ class EvaluateOptions:
 
 
 def evaluate(
-    run: Annotated[Path, tyro.conf.Positional],
+    run: RunFolder,
     options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
-    as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+    as_json: JsonTarget = None,
 ) -> None:
     """Measure a trained run, print a table, and write metrics.json to its folder.
 
     Args:
         run: The folder of the run.
         options: Options of the evaluation.
-        as_json: Another file to write the content of metrics.json to.
+        as_json: Print the content of metrics.json in place of the table; or, with FILE, write it
+            to another file.
     """
     from latentarium.evaluation.report import COLUMNS
-    from latentarium.files import write_atomic
+    from latentarium.files import read_json, write_atomic
     from latentarium.tables import render_table
 
     report = _evaluate(run, options)
-    print_result(render_table(COLUMNS, report.rows()))
-    print_result("\n".join(["", *report.notes(), f"Written to {run / 'metrics.json'}."]))
-    if as_json is not None:
-        write_atomic(as_json, (run / "metrics.json").read_bytes())
+    path = run / "metrics.json"
+    if as_json == STDOUT:
+        print_json(read_json(path, f"{path} is missing."))
+    else:
+        if as_json is not None:
+            write_atomic(as_json, path.read_bytes())
+        print_result("\n".join([render_table(COLUMNS, report.rows()), "", *report.notes()]))
+    print_note(f"Written to {path}.")
 
 
 def compare(
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")],
     options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
-    as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+    as_json: JsonTarget = None,
 ) -> None:
     """Show the measurements of several runs side by side.
 
@@ -98,7 +110,7 @@ def compare(
     Args:
         runs: The folders of at least two runs.
         options: Options for the runs that are evaluated.
-        as_json: A file to write the measurements to, as JSON.
+        as_json: Print the measurements as JSON; or, with FILE, write them to a file.
     """
     from latentarium.evaluation.report import Report
     from latentarium.evaluation.report import compare as compare_reports
@@ -116,12 +128,15 @@ def compare(
             report = _evaluate(folder, options)
         reports[_label(folder, runs)] = report
     comparison = compare_reports(reports)
+    content = {name: report.to_dict() for name, report in reports.items()}
+    if as_json == STDOUT:
+        print_json(content)
+        return
+    if as_json is not None:
+        write_atomic(as_json, (json.dumps(content, indent=2) + "\n").encode())
     print_result(render_table(comparison.columns, comparison.rows))
     print_result("\n" + render_table(comparison.protocol_columns, comparison.protocol_rows))
     print_result("\n".join(["", *comparison.notes]))
-    if as_json is not None:
-        content = {name: report.to_dict() for name, report in reports.items()}
-        write_atomic(as_json, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _label(folder: Path, folders: Sequence[Path]) -> str:
@@ -148,11 +163,12 @@ def _evaluate(folder: Path, options: EvaluateOptions) -> "Report":
 
 
 def bench(
-    name: Annotated[str, tyro.conf.Positional] = "",
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = "",
     seeds: int = 5,
     budget: str | None = None,
     out: Path | None = None,
     device: str = "auto",
+    as_json: JsonFlag = False,
 ) -> None:
     """Run a published protocol over several seeds, and print the results next to the published
     results.
@@ -165,6 +181,7 @@ def bench(
         budget: small (the default: the presets' numbers of steps), full, or a number of steps.
         out: The folder to write to; by default, bench/NAME.
         device: auto (a GPU if there is one, else the CPU), or the name of a torch device.
+        as_json: Print the content of bench.json in place of the table.
     """
     from latentarium.bench.run import run_bench
     from latentarium.diagnostics.live import ConsoleReporter
@@ -174,6 +191,14 @@ def bench(
 
     if not name:
         benches = {key: entry.component() for key, entry in registered("bench").items()}
+        if as_json:
+            print_json(
+                [
+                    {"name": key, "title": b.title, "budgets": list(b.budgets)}
+                    for key, b in benches.items()
+                ]
+            )
+            return
         rows = [[key, b.title, ", ".join(b.budgets)] for key, b in benches.items()]
         print_result(render_table(["bench", "what it measures", "budgets"], rows))
         return
@@ -183,17 +208,19 @@ def bench(
             name, folder, seeds=seeds, budget=budget, device=device, display=progress,
             reporter=lambda title: ConsoleReporter(progress, title),
         )  # fmt: skip
-    print_result(render_table(*report.table()))
-    print_result("\n".join(["", *report.notes()]))
-    print_result(f"Written to {folder / 'bench.json'} and {folder / 'bench.svg'}.")
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_result("\n".join([render_table(*report.table()), "", *report.notes()]))
+    print_note(f"Written to {folder / 'bench.json'} and {folder / 'bench.svg'}.")
 
 
 def doctor(
-    run: Annotated[Path, tyro.conf.Positional],
+    run: RunFolder,
     data: str | None = None,
     n: int = 2000,
     seed: int = 0,
-    as_json: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+    as_json: JsonTarget = None,
 ) -> None:
     """Diagnose a trained run: what is wrong, the evidence, and what usually fixes it.
 
@@ -202,9 +229,9 @@ def doctor(
         data: The new source of the run's training data, if the data have moved.
         n: Number of samples to examine.
         seed: Seed of all randomness.
-        as_json: A file to write the diagnosis to, as JSON.
+        as_json: Print the diagnosis as JSON; or, with FILE, write it to a file.
     """
-    from latentarium.data.sources import load_data
+    from latentarium.data.sources import load_training_data
     from latentarium.diagnostics.examine import examine, model_rules_of
     from latentarium.files import write_atomic
     from latentarium.progress import console_progress
@@ -212,17 +239,24 @@ def doctor(
 
     opened = Run(run)
     settings = opened.config.train
-    images = load_data(data or settings.data, size=settings.image_size)
+    images = load_training_data(settings, data)
     with console_progress() as progress:
         task = progress.task(str(run), len(model_rules_of(opened.config.model)))
         diagnosis = examine(opened, images, n=n, seed=seed, progress=task.update)
         task.end()
-    print_result("\n".join(diagnosis.lines()))
+    if as_json == STDOUT:
+        print_json(diagnosis.to_dict())
+        return
     if as_json is not None:
         write_atomic(as_json, diagnosis.to_json())
+    print_result("\n".join(diagnosis.lines()))
 
 
-def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = None) -> None:
+def duality_gap(
+    run: RunFolder,
+    data: str | None = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Measure how far a run was from the equilibrium of its game, at each snapshot.
 
     Writes duality_gap.json to the folder of the run. To resume, repeat the command.
@@ -230,6 +264,7 @@ def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = N
     Args:
         run: The folder of the run, which needs snapshots (--train.snapshots).
         data: The new source of the run's training data, if the data have moved.
+        as_json: Print the content of duality_gap.json in place of the table.
     """
     from latentarium.evaluation import measure_duality_gap
     from latentarium.progress import console_progress
@@ -237,7 +272,14 @@ def duality_gap(run: Annotated[Path, tyro.conf.Positional], data: str | None = N
 
     with console_progress() as progress:
         content = measure_duality_gap(run, data=data, display=progress)
-    for step, gap in content["snapshots"].items():
-        low, high = gap["interval"]
-        print_result(f"step {step:>7}  {gap['total']:8.4f}  ({low:.4f} to {high:.4f})")
-    print_result(f"Written to {Run(run).duality_gap_path}.")
+    if as_json:
+        print_json(content)
+    else:
+        lines = [_gap_line(step, gap) for step, gap in content["snapshots"].items()]
+        print_result("\n".join(lines))
+    print_note(f"Written to {Run(run).duality_gap_path}.")
+
+
+def _gap_line(step: str, gap: dict[str, Any]) -> str:
+    low, high = gap["interval"]
+    return f"step {step:>7}  {gap['total']:8.4f}  ({low:.4f} to {high:.4f})"

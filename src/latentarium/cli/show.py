@@ -1,17 +1,30 @@
 """Commands that show samples, the studio, and the contents of a data source."""
 
-import json
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from latentarium.cli.output import print_result
+from latentarium import presets
+from latentarium.cli.options import JsonFlag, RunFolder
+from latentarium.cli.output import print_json, print_note, print_result
 from latentarium.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentarium.progress import ProgressTask
+
+SILENT_SAMPLES = 10_000
+"""Up to this many samples, which take seconds, no progress is reported."""
+MAX_LATENTS = 1 << 28
+"""Largest number of latent values to draw at a time: 1 GiB."""
 
 
 def sample(
-    run: Annotated[Path, tyro.conf.Positional],
+    run: RunFolder,
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64,
     label: str | None = None,
     gaussian: str | None = None,
@@ -36,15 +49,20 @@ def sample(
         truncation: Factor on the latents' deviation from the mean of the prior; values below 1
             give more typical and less varied images.
         out: The file to write: a .png with a grid of the images, or a .npz with the images as
-            uint8 (N, C, H, W).
+            uint8 (N, C, H, W), which may be larger than the memory.
         scale: Factor by which the grid is enlarged; by default, only small images are enlarged.
     """
+    import torch
+
     from latentarium.files import write_atomic
-    from latentarium.image_files import grid_npz, grid_png
-    from latentarium.latent.class_samples import class_gaussian, sample_gaussian
+    from latentarium.image_files import grid_png, grid_scale, write_npz
+    from latentarium.latent.class_samples import class_gaussian, draw_latents
+    from latentarium.models.inference import decode_parts
+    from latentarium.progress import console_progress
     from latentarium.run import Run
 
-    if out.suffix not in (".png", ".npz"):
+    suffix = out.suffix.lower()
+    if suffix not in (".png", ".npz"):
         raise UserError(f"out is {out}; it must end in .png or .npz.", code="unknown-format")
     if scale is not None and scale < 1:
         raise UserError(f"scale is {scale}; it must be at least 1.", code="invalid-scale")
@@ -52,14 +70,41 @@ def sample(
         raise UserError(
             "Both label and gaussian are given; give only one of them.", code="conflicting-options"
         )
-    model = Run(run).load()
+    opened = Run(run)
+    model = opened.load()
+    if suffix == ".png":
+        grid_scale(max(1, n), model.image_shape, scale)  # before time is spent on the samples
+    if n > MAX_LATENTS // model.latent_dim:
+        raise UserError(
+            f"n is {n:,}; it must be at most {MAX_LATENTS // model.latent_dim:,} for this model. "
+            "Write several files with different seeds.",
+            code="invalid-count",
+        )
     if gaussian is None:
-        images = model.sample(n, label=label, seed=seed, truncation=truncation)
+        z, y = model.latents(n, label, seed, truncation=truncation)
     else:
-        fitted = class_gaussian(model, Run(run).load_data(data), gaussian)
-        images = sample_gaussian(model, fitted, n, seed, truncation=truncation)
-    write_atomic(out, grid_npz(images) if out.suffix == ".npz" else grid_png(images, scale))
-    print_result(f"{out}: {n} images from {run}, seed {seed}.")
+        fitted = class_gaussian(model, opened.load_data(data), gaussian)
+        z, y = draw_latents(fitted, n, seed, truncation=truncation), None
+    with console_progress() as progress:
+        task = progress.task(str(out), n) if n > SILENT_SAMPLES else None
+        images = _reported(decode_parts(model, z, y), task)
+        if suffix == ".npz":
+            write_npz(out, images, n)
+        else:
+            write_atomic(out, grid_png(torch.cat(list(images)), scale))
+    print_note(f"{out}: {n} images from {run}, seed {seed}.")
+
+
+def _reported(parts: Iterator["Tensor"], task: "ProgressTask | None") -> Iterator["Tensor"]:
+    """Yield parts of a set of images, and report how many were yielded."""
+    done = 0
+    for part in parts:
+        yield part
+        done += len(part)
+        if task is not None:
+            task.update(done)
+    if task is not None:
+        task.end()
 
 
 def studio(
@@ -90,8 +135,12 @@ def studio(
 
 
 def data_check(
-    source: Annotated[str, tyro.conf.Positional],
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
+    labels: str | None = None,
+    label_column: str = "",
+    image_size: int = 0,
+    keys: str = "",
+    as_json: JsonFlag = False,
     untrusted: bool = False,
     pictures: Path | None = None,
 ) -> None:
@@ -100,21 +149,41 @@ def data_check(
     Args:
         source: As for training: mnist, a folder of images, a .zip of such a folder, a .npz file,
             and so on.
+        labels: A file of labels: .csv, .tsv, .json, .jsonl, .txt, .npy or IDX.
+        label_column: The column of a table that contains the labels.
+        image_size: Height and width, in pixels, to which the images are fitted; 0 keeps their
+            size.
+        keys: Names of the arrays of a .npz file, or of the columns of a table, such as
+            images=data,labels=t.
         as_json: Print JSON.
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.
     """
+    from latentarium.cli.suggestions import train_command
     from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
     from latentarium.data.upload_limits import require_within_limits
-    from latentarium.files import write_atomic
+    from latentarium.files import require_regular, write_atomic
     from latentarium.image_files import thumbnails
 
     if untrusted:
+        require_regular(Path(source))
         require_within_limits(Path(source))
-    data = load_data(source)
+    data = load_data(source, labels, size=image_size, label_column=label_column, keys=keys)
     report = check_data(data)
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
             write_atomic(pictures / f"{number}.png", content)
-    print_result(json.dumps(report.to_dict()) if as_json else "\n".join(report.lines()))
+    suggestions = presets.suggest(data)
+    if as_json:
+        content = [dataclasses.asdict(suggestion) for suggestion in suggestions]
+        print_json(report.to_dict() | {"presets": content})
+        return
+    options = ["--data", source]
+    for name, value in (("--labels", labels), ("--label-column", label_column), ("--keys", keys)):
+        options += [name, value] if value else []
+    options += ["--image-size", str(image_size)] if image_size else []
+    lines = report.lines()
+    lines.append(f"presets      {', '.join(suggestion.preset for suggestion in suggestions)}")
+    lines.append(f"train        {train_command(suggestions[0], options)}")
+    print_result("\n".join(lines))

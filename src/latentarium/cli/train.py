@@ -5,13 +5,29 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latentarium import presets
-from latentarium.cli.output import PROG, fail_with, is_main_process, print_result
+from latentarium.cli.arguments import parse_arguments
+from latentarium.cli.options import JsonFlag, RunFolder
+from latentarium.cli.output import (
+    PROG,
+    command,
+    is_main_process,
+    print_json,
+    print_note,
+    print_result,
+)
+from latentarium.cli.suggestions import (
+    missing_preset,
+    move_preset_first,
+    names_data,
+    names_source,
+    require_fit,
+)
 from latentarium.config import (
     AdversarialLossConfig,
     Config,
@@ -23,7 +39,11 @@ from latentarium.config import (
     name_of,
 )
 from latentarium.errors import UserError
+from latentarium.presets.fit import OWN_IMAGE_PRESETS
 from latentarium.registry import Kind, settings_type
+
+if TYPE_CHECKING:
+    from latentarium.data.dataset import Data
 
 
 def train() -> None:
@@ -31,12 +51,34 @@ def train() -> None:
     print_result(preset_list())
 
 
+def run_train(arguments: Sequence[str]) -> None:
+    """Run `latentarium train`; without a preset, list the presets, or those that fit the data.
+
+    Raises:
+        UserError: Settings are given without a preset (code "preset-missing"): the message names
+            the presets that fit the data.
+    """
+    preset, *options = move_preset_first(arguments) or [""]
+    if not preset or preset in ("-h", "--help"):
+        print_result(preset_list())
+    elif preset.startswith("-"):
+        raise missing_preset(arguments)
+    elif names_data(preset):
+        raise missing_preset(["--data", preset, *options])
+    else:
+        train_preset(preset, options)
+
+
 def preset_list() -> str:
     """Return the usage of `train` with all presets."""
     lines = ["Usage: latentarium train PRESET [--run DIR] [--data SOURCE] [SETTINGS]", ""]
     for name, preset in presets.all_presets().items():
-        lines.append(f"  {name:<16} {_summary(preset)}")
-    lines += ["", "latentarium train PRESET --help lists the settings of a preset."]
+        lines.append(f"  {name:<17} {_summary(preset)}")
+    lines += [
+        "",
+        "latentarium train PRESET --help lists the settings of a preset.",
+        "latentarium train --data SOURCE lists the presets that fit the data.",
+    ]
     return "\n".join(lines)
 
 
@@ -49,10 +91,19 @@ class TrainOptions:
     run is resumed. With torchrun, use --folder, because torchrun has its own option --run."""
     data: str | None = None
     """Training data: mnist, ring, grid, hf:NAME, a folder of images, a .zip of such a folder, a
-    .npz file, an IDX file, or a folder of IDX files."""
+    .npy, .npz or .parquet file, an IDX file, or a folder of IDX files."""
+    labels: str | None = None
+    """A file of labels for the data: .csv, .tsv, .json, .jsonl, .txt, .npy or IDX."""
+    label_column: str | None = None
+    """The column of a table that contains the labels."""
+    image_size: int | None = None
+    """Height and width, in pixels, to which the images are fitted; 0 keeps their size."""
+    keys: str | None = None
+    """Names of the arrays of a .npz file, or of the columns of a table, such as
+    images=data,labels=t."""
     dry_run: bool = False
     """Only measure a few steps, and print the estimated cost of the training; write nothing."""
-    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    as_json: JsonFlag = False
     """With --dry-run: print JSON."""
     model: tyro.conf.AvoidSubcommands[ModelConfig]
     optimizer: OptimizerConfig
@@ -63,36 +114,61 @@ def train_preset(name: str, arguments: Sequence[str]) -> None:
     """Train a preset with settings from the command line."""
     preset = presets.get(name)
     with _components():
-        options = tyro.cli(
-            TrainOptions,
-            default=TrainOptions(
-                model=_with_named_trunks(preset.model, arguments),
-                optimizer=preset.optimizer,
-                train=preset.train,
-            ),
-            args=arguments,
-            prog=f"{PROG} train {name}",
-            description=_summary(presets.all_presets()[name]),
+        defaults = TrainOptions(
+            model=_with_named_trunks(preset.model, arguments),
+            optimizer=preset.optimizer,
+            train=preset.train,
         )
-    settings = options.train
-    if options.data is not None:
-        settings = dataclasses.replace(settings, data=options.data)
+        options = parse_arguments(
+            lambda: tyro.cli(
+                TrainOptions,
+                default=defaults,
+                args=arguments,
+                prog=f"{PROG} train {name}",
+                description=_summary(presets.all_presets()[name]),
+            ),
+            f"{PROG} train {name}",
+        )
+    settings = _with_data_options(options)
     config = Config(name=name, model=options.model, optimizer=options.optimizer, train=settings)
     folder = options.run or Path("runs") / name
+    if name in OWN_IMAGE_PRESETS and not names_source(arguments):
+        raise UserError(
+            f"{name} trains on your own images: add --data with a folder of images, a .zip, or "
+            "another source.",
+            code="data-missing",
+        )
+    data = _fitting_data(config, folder, arguments)
     if options.dry_run:
         from latentarium.progress import console_progress
         from latentarium.training import estimate
 
         with console_progress() as progress:
             task = progress.task("Measuring a few steps", 100)
-            cost = estimate(config, progress=lambda share: task.update(round(100 * share)))
-        text = "\n".join([*cost.lines(), "No files were written."])
-        print_result(json.dumps(cost.to_dict()) if options.as_json else text)
+            cost = estimate(config, data, progress=lambda share: task.update(round(100 * share)))
+        if options.as_json:
+            print_json(cost.to_dict())
+        else:
+            print_result("\n".join([*cost.lines(), "No files were written."]))
         return
-    _train(config, folder)
+    _train(config, folder, data)
 
 
-def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:
+def _with_data_options(options: TrainOptions) -> TrainConfig:
+    """Return the settings of the training with the options that describe the data."""
+    names = ("data", "labels", "label_column", "image_size", "keys")
+    given: dict[str, Any] = {name: getattr(options, name) for name in names}
+    if options.labels == "":
+        raise UserError(
+            "labels is empty (an empty shell variable?): give the path of a file of labels, or "
+            "leave it out.",
+            code="empty-labels",
+        )
+    given = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(options.train, **given)
+
+
+def resume(run: RunFolder) -> None:
     """Resume a training with the settings of its folder.
 
     Args:
@@ -103,7 +179,7 @@ def resume(run: Annotated[Path, tyro.conf.Positional]) -> None:
     _train(Run(run).config, run)
 
 
-def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
+def finish(run: RunFolder) -> None:
     """End a training early: its newest checkpoint becomes the final model.
 
     Args:
@@ -112,25 +188,37 @@ def finish(run: Annotated[Path, tyro.conf.Positional]) -> None:
     from latentarium.training import finish as end_early
 
     ended = end_early(run)
-    print_result(
+    print_note(
         f"{run}: the weights are those of step {ended.weights_step()}. To continue the training: "
-        f"{PROG} resume {run}"
+        f"{command('resume', run)}"
     )
 
 
-def _train(config: Config, folder: Path) -> None:
+def _fitting_data(config: Config, folder: Path, arguments: Sequence[str]) -> "Data | None":
+    """Load the data of a new run, which the configuration must fit; None if the run exists."""
+    from latentarium.data.sources import load_training_data
+    from latentarium.run import Run
+
+    if Run.is_at(folder):  # which may have been trained before presets were checked
+        return None
+    data = load_training_data(config.train)
+    require_fit(config, data, arguments)
+    return data
+
+
+def _train(config: Config, folder: Path, data: "Data | None" = None) -> None:
     from latentarium.diagnostics.live import ConsoleReporter
     from latentarium.progress import console_progress
     from latentarium.training import train as run_training
 
     if not is_main_process():
-        run_training(config, folder)
+        run_training(config, folder, data)
         return
     with console_progress() as progress:
-        run = run_training(config, folder, reporter=ConsoleReporter(progress, str(folder)))
+        run = run_training(config, folder, data, reporter=ConsoleReporter(progress, str(folder)))
     steps = config.train.steps
-    print_result(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
-    print_result(f"or: {PROG} sample {run.folder} -n 64 --out grid.png")
+    print_note(f"{run.folder}: step {steps} of {steps}. See {run.folder}/samples,")
+    print_note(f"or: {command('sample', run.folder, '-n', 64, '--out', 'grid.png')}")
 
 
 def _summary(preset: object) -> str:
@@ -166,10 +254,7 @@ def _components() -> ConstructorRegistry:
         kind, base = kinds[info.type]
 
         def parse(arguments: list[str]) -> object:
-            try:
-                return _parse_component(kind, base, arguments[0])
-            except UserError as error:  # tyro would print the error without its code
-                fail_with(error)
+            return _parse_component(kind, base, arguments[0])
 
         return PrimitiveConstructorSpec(
             nargs=1,

@@ -28,6 +28,9 @@ class NetConfig(TrunkConfig):
     """mlp: number of hidden layers; conv: number of convolutions in each stage."""
     hidden: int = 0
     """conv: units of a dense layer between the coarsest stage and the latent; 0: no such layer."""
+    upsampling: Literal["transposed", "bilinear"] = "transposed"
+    """conv: how decoders double height and width: by transposed convolutions, or by bilinear
+    interpolation before a convolution, which leaves no checkerboard (Odena et al., 2016)."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: float = 0.0
@@ -41,6 +44,11 @@ class NetConfig(TrunkConfig):
             self.fourier == 0 or self.kind == "mlp",
             f"fourier is {self.fourier} and kind is 'conv': only kind 'mlp' has Fourier features. "
             "Set kind to 'mlp', or fourier to 0.",
+        )
+        require(
+            self.upsampling == "transposed" or self.kind == "conv",
+            f"upsampling is '{self.upsampling}' and kind is 'mlp', which has no upsampling. Set "
+            "kind to 'conv', or upsampling to 'transposed'.",
         )
 
 

@@ -29,6 +29,8 @@ class DataCard:
     """Channels, height, width."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their numbers; empty if there are no labels."""
+    value_range: tuple[float, float] | None = None
+    """The values that became 0 and 255, if the images had more than 8 bits per value."""
 
 
 def setting(config: object, name: str, default: Any = None) -> Any:  # noqa: ANN401

@@ -75,7 +75,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  JSON ha
     if origin in (types.UnionType, typing.Union):  # a component: its name, or its settings
         if isinstance(value, str) and str in arguments:
             return value
-        return _convert(arguments[-1], value, where)
+        if value is None and types.NoneType in arguments:
+            return None
+        return _convert([a for a in arguments if a is not types.NoneType][-1], value, where)
     if origin is tuple:
         require(isinstance(value, list | tuple), f"{where} is {value!r}; it must be a list.")
         length = len(arguments)

@@ -40,6 +40,12 @@ class TrainConfig:
 
     data: str = "mnist"
     """Source of the training data, as `load_data` takes it."""
+    labels: str = ""
+    """Path of a file of labels for data without labels of its own; "": none."""
+    label_column: str = ""
+    """Column of a table that contains the labels; "": the column that is named like labels."""
+    keys: str = ""
+    """Names of arrays or columns, such as images=data,labels=t; "": those that are named so."""
     image_size: int = 0
     """Height and width, in pixels, to which images are fitted; 0: the size of the images, or 64 if
     their sizes differ."""

@@ -1,14 +1,20 @@
 """Convert arrays and tensors of images and labels into a data set with three splits."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from latentarium.config import DataCard
-from latentarium.data.dataset import Data, Split, check_labels, fingerprint
+from latentarium.data.dataset import Data, Split, fingerprint
+from latentarium.data.image_arrays import MIN_SIDE as MIN_SIDE
+from latentarium.data.image_arrays import to_images
+from latentarium.data.label_arrays import to_labels
+from latentarium.data.pixels import Rows, to_pixels
 from latentarium.data.storage import Storage
+from latentarium.data.value_kinds import NativeImages, ValueRange
 from latentarium.errors import UserError
 
 SPLIT_NAMES = {
@@ -16,8 +22,6 @@ SPLIT_NAMES = {
     "validation": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 """Splits by the names that folders, files and data sets of the hub use for them."""
-MIN_SIDE = 8
-"""Smallest height and width of an image in pixels."""
 MIN_IMAGES = 10
 """Smallest number of images that can be divided into three splits."""
 SPLIT_SEED = 1998
@@ -34,6 +38,9 @@ class RawData:
         classes: Names of the classes. If empty, the sorted distinct labels are the classes.
         notes: Short descriptions of what the reader changed or left out.
         skipped: Names of files that could not be read.
+        problems: Sentences on what the reader finds doubtful.
+        deep: For image files, which images of each split have more than 8 bits per value; empty if
+            none has, or if the images are arrays, whose type and values decide.
     """
 
     source: str
@@ -42,6 +49,19 @@ class RawData:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    deep: Mapping[str, np.ndarray] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def all_problems(self) -> tuple[str, ...]:
+        """Return the problems, with one on the files that could not be read."""
+        if not self.skipped:
+            return self.problems
+        count = len(self.skipped)
+        shown = ", ".join([*self.skipped[:3], *(["..."] if count > 3 else [])])
+        broken = (
+            f"{count:,} {'file is' if count == 1 else 'files are'} broken and left out: {shown}."
+        )
+        return (*self.problems, broken)
 
 
 def fixed_permutation(n: int) -> np.ndarray:
@@ -50,7 +70,9 @@ def fixed_permutation(n: int) -> np.ndarray:
     return np.random.RandomState(SPLIT_SEED).permutation(n)
 
 
-def to_data(raw: RawData, storage: Storage | None = None) -> Data:
+def to_data(
+    raw: RawData, storage: Storage | None = None, value_range: ValueRange | None = None
+) -> Data:
     """Convert the arrays of a reader to a data set with three splits and a data card.
 
     Each missing validation or test split is made from a tenth of the training images, which a
@@ -59,218 +81,60 @@ def to_data(raw: RawData, storage: Storage | None = None) -> Data:
     Arguments:
         raw: Images and labels by split.
         storage: Allocates the arrays of the splits; None for the default storage.
+        value_range: The range of a run, to scale images of more than 8 bits like its training
+            images; None for the range of these training images.
 
     Raises:
         UserError: The images or labels have an invalid type, shape or value.
     """
-    images = {name: to_pixels(part, _name_of(raw, name)) for name, part in raw.images.items()}
-    labels, classes = to_labels(raw, {name: len(part) for name, part in images.items()})
+    storage = storage or Storage()
+    parts = {name: to_images(part, _name_of(raw, name)) for name, part in raw.images.items()}
+    counts = {name: len(part) for name, part in parts.items()}
+    labels = to_labels(raw.labels, counts, raw.classes, raw.source)
+    parts = {name: part for name, part in parts.items() if name not in labels.left_out}
+    deep = {name: mask for name, mask in raw.deep.items() if name in parts}
+    native = NativeImages(source=raw.source, parts=parts, deep=deep)
+    rows = _divide({name: counts[name] for name in parts}, raw.source)
+    pixels = to_pixels(native, rows, value_range, storage)
     splits = {}
-    for name, pixels in images.items():
-        numbers = torch.from_numpy(labels[name]) if labels else None
-        splits[name] = Split(torch.from_numpy(pixels), numbers)
-    held_out = [name for name in ("validation", "test") if name not in splits]
-    shares = {2: (0.8, 0.1, 0.1), 1: (0.9, 0.1), 0: (1.0,)}[len(held_out)]
-    parts = _divide(splits["train"], raw.source, shares, storage or Storage())
-    splits |= dict(zip(["train", *held_out], parts, strict=True))
+    for name, (part, positions) in rows.items():
+        numbers = torch.from_numpy(labels.numbers[part][positions]) if labels.numbers else None
+        splits[name] = Split(torch.from_numpy(pixels.images[name]), numbers)
     train, validation, test = (splits[name] for name in ("train", "validation", "test"))
     channels, height, width = train.images.shape[1:]
     card = DataCard(
         source=raw.source,
         fingerprint=fingerprint(train, validation, test),
         image_shape=(channels, height, width),
-        classes=classes,
+        classes=labels.classes,
+        value_range=pixels.value_range,
     )
-    return Data(card, train, validation, test, raw.notes)
+    notes = (*raw.notes, *pixels.notes, *labels.notes)
+    return Data(card, train, validation, test, notes, raw.all_problems())
 
 
-def to_pixels(values: object, where: str) -> np.ndarray:
-    """Convert images to uint8 (N, C, H, W).
+def _divide(counts: dict[str, int], source: str) -> dict[str, Rows]:
+    """Return the images of each split.
 
-    Height and width are at least 8, so an axis shorter than 8 is the channel axis. If neither the
-    second nor the last axis is shorter than 8, the second axis is the channel axis.
-
-    Arguments:
-        values: Images of shape (N, H, W), (N, H, W, C) or (N, C, H, W): uint8 from 0 to 255, or
-            floats x in [0, 1], which are converted to round(255 x).
-        where: The name of the images in error messages.
-
-    Raises:
-        UserError: The type, shape or range is not supported, there are no images, or a side has
-            fewer than 8 pixels.
+    Missing splits are divided from the training images by the fixed permutation. The images of
+    each split keep their order.
     """
-    array = _to_array(values, where)
-    if array.ndim == 3:
-        array = array[:, None]
-    elif array.ndim == 4 and array.shape[3] < MIN_SIDE <= array.shape[1]:
-        array = array.transpose(0, 3, 1, 2)
-    elif array.ndim != 4:
-        raise UserError(
-            f"{where} has shape {array.shape}; reshape it to (N, H, W), (N, H, W, C) or "
-            "(N, C, H, W).",
-            code="wrong-shape",
-        )
-    if 0 in array.shape:
-        raise UserError(
-            f"{where} has shape {array.shape}, which contains no images: give at least "
-            f"{MIN_IMAGES} images.",
-            code="no-images",
-        )
-    height, width = array.shape[2:]
-    if min(height, width) < MIN_SIDE:
-        raise UserError(
-            f"{where} has images of {height} x {width} pixels; enlarge them to at least "
-            f"{MIN_SIDE} x {MIN_SIDE}.",
-            code="image-too-small",
-        )
-    return np.ascontiguousarray(_to_uint8(array, where))
-
-
-def to_labels(
-    raw: RawData, counts: dict[str, int]
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Convert labels to class numbers.
-
-    If the source names no classes, the sorted distinct labels (whole numbers or strings) of all
-    splits are the classes.
-
-    Arguments:
-        raw: Labels by split.
-        counts: Number of images by split.
-
-    Returns:
-        Class numbers, int64 of shape (N,), by split, and the names of the classes. Both are empty
-        if there are no labels.
-
-    Raises:
-        UserError: Only some splits have labels, the number of labels differs from the number of
-            images, or the labels are neither whole numbers nor strings.
-    """
-    given = {name: part for name, part in raw.labels.items() if part is not None}
-    if not given:
-        return {}, ()
-    arrays = {}
-    for name, count in counts.items():
-        where = _name_of(raw, name)
-        if name not in given:
-            raise UserError(
-                f"{where} has no labels, but other splits have labels: give labels for all splits "
-                "or for none.",
-                code="missing-labels",
-            )
-        arrays[name] = _label_array(given[name], count, where)
-    all_labels = np.concatenate(list(arrays.values()))
-    if raw.classes:
-        if all_labels.dtype.kind not in "iu":
-            raise UserError(
-                f"The labels of {raw.source} are names, although a list of class names is given: "
-                "give class numbers as labels, or leave the list out.",
-                code="wrong-type",
-            )
-        for name, part in arrays.items():
-            numbers = torch.from_numpy(part.astype(np.int64))
-            check_labels(numbers, raw.classes, _name_of(raw, name))
-        return {name: part.astype(np.int64) for name, part in arrays.items()}, raw.classes
-    if all_labels.dtype.kind in "iu" and all_labels.min() < 0:
-        raise UserError(
-            f"{raw.source} has the label {all_labels.min()}; labels must be at least 0. Number "
-            "the classes from 0, or leave the labels out.",
-            code="negative-label",
-        )
-    distinct = np.unique(all_labels)
-    numbered = {
-        name: np.searchsorted(distinct, part.astype(distinct.dtype)).astype(np.int64)
-        for name, part in arrays.items()
-    }
-    return numbered, tuple(str(value) for value in distinct)
-
-
-def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind != "f":
-        raise UserError(
-            f"{where} has type {array.dtype}; give uint8 from 0 to 255 or floats from 0 to 1.",
-            code="wrong-type",
-        )
-    if not np.isfinite(array).all():
-        raise UserError(
-            f"{where} has values that are not finite: replace or remove them.", code="not-finite"
-        )
-    low, high = float(array.min()), float(array.max())
-    if low < 0 or high > 1:
-        fix = "divide them by the largest value that a pixel can have"
-        if low >= -1 and high <= 1:
-            fix = "map [-1, 1] to [0, 1] with (x + 1) / 2"
-        elif low < 0:
-            fix = "rescale them to [0, 1]"
-        raise UserError(
-            f"{where} has floats from {low:g} to {high:g}, not in [0, 1]: {fix}.",
-            code="out-of-range",
-        )
-    return (array * 255).round().astype(np.uint8)
-
-
-def _label_array(values: object, count: int, where: str) -> np.ndarray:
-    array = _to_array(values, f"labels of {where}")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise UserError(
-            f"The labels of {where} have shape {array.shape}; give one class number or name per "
-            "image.",
-            code="wrong-shape",
-        )
-    if len(array) != count:
-        raise UserError(
-            f"{where} has {len(array):,} labels for {count:,} images: give one label per image.",
-            code="label-count",
-        )
-    if array.dtype.kind not in "iuU":
-        raise UserError(
-            f"The labels of {where} have type {array.dtype}; give whole numbers or names.",
-            code="wrong-type",
-        )
-    return array
-
-
-def _to_array(values: object, where: str) -> np.ndarray:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.dtype == torch.bfloat16 else values
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise UserError(
-            f"The elements of {where} differ in shape: give all of them the same shape.",
-            code="ragged-array",
-        ) from None
-    if array.dtype.hasobject:
-        raise UserError(
-            f"{where} is an array of Python objects: give an array of numbers.",
-            code="object-array",
-        )
-    return array
-
-
-def _divide(split: Split, source: str, shares: tuple[float, ...], storage: Storage) -> list[Split]:
-    """Divide a split by the fixed permutation; the images of each part keep their order."""
-    count = len(split)
+    count = counts["train"]
     if count < MIN_IMAGES:
         raise UserError(
             f"{source} has {count} images, too few for three splits (train, validation and test): "
             f"give at least {MIN_IMAGES} images.",
             code="too-few-images",
         )
-    sizes = [max(1, math.floor(share * count)) for share in shares[1:]]
-    order, parts, start = fixed_permutation(count), [], 0
-    for size in (count - sum(sizes), *sizes):
-        index = np.sort(order[start : start + size])
-        labels = None if split.labels is None else split.labels[torch.from_numpy(index)]
-        images = torch.from_numpy(storage.take(split.images.numpy(), index))
-        parts.append(Split(images, labels))
+    held_out = [name for name in ("validation", "test") if name not in counts]
+    shares = {2: (0.1, 0.1), 1: (0.1,), 0: ()}[len(held_out)]
+    sizes = [max(1, math.floor(share * count)) for share in shares]
+    order, start = fixed_permutation(count), 0
+    rows = {name: Rows(name, np.arange(n)) for name, n in counts.items()}
+    for name, size in zip(["train", *held_out], [count - sum(sizes), *sizes], strict=True):
+        rows[name] = Rows("train", np.sort(order[start : start + size]))
         start += size
-    return parts
+    return rows
 
 
 def _name_of(raw: RawData, split: str) -> str:

@@ -2,10 +2,10 @@
 
 A cache entry is a folder with a card and a .npy file for each array. The name of the folder is a
 hash of everything that determines its content: the path of the source, the names, sizes and times
-of the files (checksums instead of times in a .zip), the requested image size, and the version of
-the cache format. A new entry is written under a temporary name and then renamed, so no reader sees
-an incomplete entry. Large entries are memory-mapped; small entries are read and verified against
-their fingerprint.
+of the images and of the tables of labels (checksums instead of times in a .zip), the options, and
+the version of the cache format. A new entry is written under a temporary name and then renamed, so
+no reader sees an incomplete entry. Large entries are memory-mapped; small entries are read and
+verified against their fingerprint.
 """
 
 import errno
@@ -13,28 +13,55 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from latentarium.config import DataCard, from_dict, to_dict
 from latentarium.data.dataset import Data, Split, fingerprint
-from latentarium.data.readers.listing import SourceFile
+from latentarium.data.readers.listing import Listing
 from latentarium.data.storage import Storage
 from latentarium.files import atomic_folder, cache_folder
 
-FORMAT = 1
+FORMAT = 3
 MIN_FREE_BYTES = 1 << 30
 """Disk space to leave free when an entry is saved."""
 
 
-def cache_key(files: Sequence[SourceFile], source: str, size: int) -> str:
-    """Return the name of an entry; it changes if a file is added, removed, renamed or changed."""
-    digest = hashlib.sha256(f"{FORMAT} {source} {size}\n".encode())
-    for file in files:
-        digest.update(f"{file.name}\0{file.version}\n".encode())
+def cache_key(listing: Listing, source: str, *options: object) -> str:
+    """Return the name of an entry.
+
+    It changes if a file is added, removed, renamed or changed, images and tables of labels alike,
+    and if what is noted on the other files changes.
+
+    Arguments:
+        listing: The files of the source.
+        source: The path of the source.
+        options: All options that determine the content, such as the size; each has a `repr` that
+            is the same for the same value. A path is represented by its content's version.
+    """
+    values = [file_version(option) if isinstance(option, Path) else option for option in options]
+    digest = hashlib.sha256()
+
+    def add(*parts: object) -> None:
+        digest.update("\0".join(map(str, parts)).encode("utf-8", "surrogatepass") + b"\n")
+
+    add(FORMAT, source, repr(values))
+    for file in (*listing.images, *listing.label_files):
+        add(file.name, file.version, file.split, file.label)
+    add(listing.left_out.describe(), listing.other_tables, listing.empty_folders)
+    add(listing.notes, listing.problems)
     return digest.hexdigest()
+
+
+def file_version(path: Path) -> str:
+    """Return a string that changes when the file at a path does, or another file is there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path} missing"
+    return f"{path.absolute()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def load(key: str, storage: Storage | None = None) -> Data | None:
@@ -63,7 +90,9 @@ def load(key: str, storage: Storage | None = None) -> Data | None:
         # verifying mapped arrays would read the whole files
         if not mapped and fingerprint(train, validation, test) != card.fingerprint:
             return None
-        return Data(card, train, validation, test, tuple(content["notes"]))
+        return Data(
+            card, train, validation, test, tuple(content["notes"]), tuple(content["problems"])
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -88,7 +117,12 @@ def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
                     if part is not None:
                         np.save(temporary / f"{name}{suffix}.npy", part.numpy())
                         names.append(f"{name}{suffix}")
-            content = {"arrays": names, "card": to_dict(data.card), "notes": list(data.notes)}
+            content = {
+                "arrays": names,
+                "card": to_dict(data.card),
+                "notes": list(data.notes),
+                "problems": list(data.problems),
+            }
             (temporary / "card.json").write_text(json.dumps(content))
     except OSError as error:
         warnings.warn(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,10 @@ MIN_PER_CLASS = 20
 """A class with fewer training images is reported as a problem."""
 MAX_IMBALANCE = 10
 """Largest ratio between the sizes of two classes that is not reported as a problem."""
+MIN_RANGE = 32
+"""Pixel values that span less than this, of 255, are reported as a problem."""
+MAX_CLASS_SHARE = 0.25
+"""More classes than this share of the images are reported as a problem."""
 MAX_LISTED = 20
 """Largest number of classes that `DataReport.lines` lists."""
 
@@ -23,8 +27,9 @@ class DataProblem(NamedTuple):
     """A property of the data that impairs the training or distorts scores.
 
     Arguments:
-        code: A stable identifier: nearly-black, duplicates, leak, constant-images, missing-class,
-            small-class or unbalanced.
+        code: A stable identifier: doubtful-source (found by the reader), nearly-black,
+            narrow-range, duplicates, leak, constant-images, missing-class, single-image,
+            small-class, unbalanced or many-classes.
         message: A sentence that describes the problem.
     """
 
@@ -101,16 +106,23 @@ class DataReport:
         return lines + (problems or ["problems     none"])
 
 
-def check_data(source: object = "mnist", labels: object = None) -> DataReport:
+def check_data(
+    source: object = "mnist",
+    labels: object = None,
+    *,
+    size: int = 0,
+    label_column: str = "",
+    keys: Mapping[str, str] | str = "",
+) -> DataReport:
     """Load a source and report its contents and its problems.
 
     Arguments:
-        source, labels: As for `load_data`.
+        source, labels, size, label_column, keys: As for `load_data`.
 
     Raises:
         UserError: The source can't be loaded.
     """
-    data = load_data(source, labels)
+    data = load_data(source, labels, size=size, label_column=label_column, keys=keys)
     splits = data.splits()
     digests = {name: _digests(split) for name, split in splits.items()}
     in_train = set(digests["train"])
@@ -139,7 +151,8 @@ def check_data(source: object = "mnist", labels: object = None) -> DataReport:
         notes=data.notes,
         problems=(),
     )
-    return dataclasses.replace(report, problems=tuple(_problems(report)))
+    doubtful = [DataProblem("doubtful-source", problem) for problem in data.problems]
+    return dataclasses.replace(report, problems=(*doubtful, *_problems(report)))
 
 
 def _problems(report: DataReport) -> Iterator[DataProblem]:
@@ -148,6 +161,12 @@ def _problems(report: DataReport) -> Iterator[DataProblem]:
             "nearly-black",
             f"The largest pixel value is {report.range[1]:g} of 255, so all images are nearly "
             "black: multiply them by 255.",
+        )
+    elif report.dtype == "uint8" and 0 < report.range[1] - report.range[0] < MIN_RANGE:
+        yield DataProblem(
+            "narrow-range",
+            f"All pixel values are from {report.range[0]:g} to {report.range[1]:g} of 255, so the "
+            "images have little contrast: check that they are read as intended, or rescale them.",
         )
     if report.duplicates:
         yield DataProblem(
@@ -174,6 +193,18 @@ def _problems(report: DataReport) -> Iterator[DataProblem]:
                 "missing-class", f"The {name} split has no image of {_list_classes(missing)}."
             )
     train = report.class_counts.get("train", {})
+    totals = {name: sum(c[name] for c in report.class_counts.values()) for name in train}
+    single = [name for name, count in totals.items() if count == 1]
+    if single:
+        yield DataProblem(
+            "single-image", f"There is only one image of {_list_classes(single)} in all splits."
+        )
+    if len(train) > MAX_CLASS_SHARE * sum(totals.values()):
+        yield DataProblem(
+            "many-classes",
+            f"There are {len(train):,} classes for {sum(totals.values()):,} images: check that "
+            "the labels are classes, and not for instance names or numbers of the images.",
+        )
     small = [label for label, count in train.items() if 0 < count < MIN_PER_CLASS]
     if small:
         yield DataProblem(

@@ -53,6 +53,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        labels = "no labels" if self.labels is None else "labels"
+        return f"Split({len(self):,} images, {_type_and_shape(self.images)}, {labels})"
+
 
 @dataclass(frozen=True)
 class Data:
@@ -62,6 +66,7 @@ class Data:
         card: Name, fingerprint, image shape and class names.
         train, validation, test: The splits.
         notes: Short descriptions of what the reader changed or left out.
+        problems: Sentences on what the reader finds doubtful.
 
     Raises:
         UserError: The splits don't match the card.
@@ -72,6 +77,7 @@ class Data:
     validation: Split
     test: Split
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, split in self.splits().items():
@@ -84,6 +90,13 @@ class Data:
                     code="shape-mismatch",
                 )
             check_labels(split.labels, self.card.classes, f"The {name} split")
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name}={len(split):,}" for name, split in self.splits().items())
+        classes = f", classes={len(self.card.classes):,}" if self.card.classes else ""
+        return (
+            f"Data({self.card.source!r}: image_shape={self.card.image_shape}{classes}, {counts})"
+        )
 
     def splits(self) -> dict[str, Split]:
         """Return the splits by name: train, validation, test."""

@@ -1,5 +1,6 @@
 """Limits for untrusted uploads, checked before any image is decoded."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class UploadLimits:
     """Largest total size of the unpacked files of a .zip, in bytes."""
     max_pixels: int = 1 << 26
     """Largest number of pixels of an image."""
+    max_table_bytes: int = 1 << 24
+    """Largest size of a table of labels, in bytes."""
     max_decoded_bytes: int = 1 << 31
     """Largest total size of the decoded images with three channels, in bytes."""
 
@@ -39,25 +42,33 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
         listing = list_zip(path, limits.max_files, limits.max_bytes)
     else:
         listing = list_folder(path)
-    sizes: set[tuple[int, int]] = set()
-    count = 0
+    for table in listing.label_files:
+        if table.size > limits.max_table_bytes:
+            raise UserError(
+                f"{table.name} has more than {limits.max_table_bytes >> 20} MiB: keep only the "
+                "file names and the labels.",
+                code="file-too-large",
+            )
+    sizes: Counter[tuple[int, int]] = Counter()
+    value_bytes = 1
     for file in listing.images:
         try:
-            height, width = read_header(file.read()).size
+            header = read_header(file.read())
         except UNREADABLE:
             continue  # loading skips or refuses this file
+        height, width = header.size
         if height * width > limits.max_pixels:
             raise UserError(
                 f"{file.name} has {width} x {height} pixels; at most "
                 f"{limits.max_pixels:,} are allowed. Make the image smaller, or leave it out.",
                 code="image-too-large",
             )
-        sizes.add((height, width))
-        count += 1
+        sizes[height, width] += 1
+        value_bytes = max(value_bytes, header.dtype.itemsize)
     height, width = fit_size(sizes, 0) if sizes else (0, 0)
-    if 3 * count * height * width > limits.max_decoded_bytes:
+    if 3 * value_bytes * sizes.total() * height * width > limits.max_decoded_bytes:
         raise UserError(
-            f"{count:,} images of {width} x {height} pixels need more than "
+            f"{sizes.total():,} images of {width} x {height} pixels need more than "
             f"{limits.max_decoded_bytes >> 30} GiB of memory: use smaller or fewer images.",
             code="data-too-large",
         )

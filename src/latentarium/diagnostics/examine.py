@@ -57,9 +57,9 @@ class Diagnosis:
         lines += [f"Not checked: {name} ({reason})" for name, reason in self.not_checked.items()]
         return lines
 
-    def to_json(self) -> bytes:
+    def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON; `reasons` contains the message codes of `not_checked`."""
-        content: dict[str, Any] = {
+        return {
             "issues": [issue.to_dict() for issue in self.issues],
             "checked": list(self.checked),
             "not_checked": {name: str(reason) for name, reason in self.not_checked.items()},
@@ -67,7 +67,10 @@ class Diagnosis:
             "n": self.n,
             "seed": self.seed,
         }
-        return json.dumps(content, indent=2).encode() + b"\n"
+
+    def to_json(self) -> bytes:
+        """Return the diagnosis as the content of a JSON file."""
+        return json.dumps(self.to_dict(), indent=2).encode() + b"\n"
 
 
 def examine(

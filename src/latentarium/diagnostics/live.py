@@ -3,6 +3,7 @@
 from typing import Any
 
 from latentarium.config import Config
+from latentarium.data.dataset import Data
 from latentarium.diagnostics.log_rules import examine_log
 from latentarium.progress import ConsoleProgress
 from latentarium.training.logging import Reporter, player_losses
@@ -19,6 +20,14 @@ class ConsoleReporter(Reporter):
 
     def __init__(self, display: ConsoleProgress, title: str) -> None:
         self._display, self._title = display, title
+
+    def describe_data(self, data: Data) -> None:
+        lines = [
+            *(f"data: {note}" for note in data.notes),
+            *(f"data, problem: {problem}" for problem in data.problems),
+        ]
+        if lines:
+            self._display.print("\n".join(lines))
 
     def start(self, config: Config, step: int) -> None:
         if step:

@@ -19,6 +19,7 @@ from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.errors import UserError
 from latentarium.registry import component, register, settings_type
 from latentarium.shapes import Labels, SoftLabels
+from latentarium.unchecked import unchecked_inputs
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Prior(nn.Module, ABC):
         """
 
     def __call__(self, y: Labels | SoftLabels | None, n: int) -> Distribution:
-        return cast(Distribution, super().__call__(y, n))
+        with unchecked_inputs():  # a prior may encode pseudo-inputs outside [-1, 1]
+            return cast(Distribution, super().__call__(y, n))
 
 
 def build_prior(choice: str | PriorConfig, context: PriorContext) -> Prior:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from latentarium.distributions import DiagonalGaussian
 from latentarium.evaluation.joint_density import (
-    evaluation_mode,
     image_groups,
     require_finite,
     require_likelihood,
 )
 from latentarium.models.base import LatentModel
+from latentarium.models.modes import evaluation_mode
 from latentarium.shapes import Images, LabelSet, LatentVector, Pixels
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Interval

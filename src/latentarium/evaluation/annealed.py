@@ -29,13 +29,13 @@ from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
 from latentarium.evaluation.joint_density import (
     ImageGroup,
-    evaluation_mode,
     image_groups,
     require_finite,
     require_likelihood,
 )
 from latentarium.evaluation.likelihood import effective_share
 from latentarium.models.base import LatentModel
+from latentarium.models.modes import evaluation_mode
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, LatentsPerImage, PerImageLatent, PerPoint, Pixels
 from latentarium.stats.intervals import bootstrap

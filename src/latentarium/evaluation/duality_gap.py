@@ -39,6 +39,7 @@ from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.shapes import PerSample
 from latentarium.training.game import freeze_others, play_move
+from latentarium.unchecked import unchecked_inputs
 
 RATE_FACTORS = (1.0, 0.1, 0.01)
 
@@ -178,7 +179,7 @@ def held_out_losses(
     """
     losses: list[Tensor] = []
     # no torch.no_grad: a gradient penalty needs the gradient with respect to the image
-    with freeze_others(player, model):
+    with freeze_others(player, model), unchecked_inputs():
         for index in indices:
             noise = Noise("held-out", seed, index, device=batches.device)
             losses.append(player.loss(batches.draw(index), noise).total.detach())

@@ -5,14 +5,16 @@ with the test split, never with the training images. Each result is a `Measureme
 its protocol. Intermediate results that several sections need are computed once.
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import Literal
 
+from latentarium.arguments import Integer, as_count, as_seed
 from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.lookup import classifier_for
-from latentarium.config import require_seed
 from latentarium.data.dataset import Data
+from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
 from latentarium.evaluation.report import Report
@@ -20,6 +22,7 @@ from latentarium.evaluation.section import Section, known_mixture
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
 from latentarium.models.base import LatentModel
 from latentarium.registry import registered
+from latentarium.run import Run, load
 from latentarium.stats.measurement import Measurement
 
 MIN_IMAGES = 100
@@ -46,13 +49,13 @@ def sections_for(
 
 
 def evaluate(
-    model: LatentModel,
-    data: Data,
+    model: LatentModel | Run | str | os.PathLike[str],
+    data: object,
     *,
     classifier: Classifier | Literal["auto"] | None = "auto",
     extractor: Extractor | None = None,
-    n: int = 10_000,
-    seed: int = 0,
+    n: Integer = 10_000,
+    seed: Integer = 0,
     nll_samples: int = 500,
     gan_train_steps: int = 600,
     response_steps: int = 60,
@@ -61,8 +64,9 @@ def evaluate(
     """Measure every quantity that applies to the model.
 
     Arguments:
-        model: A trained model, as `load` returns it.
-        data: Real images like those that the model was trained on; the test split is used.
+        model: A trained model, as `load` returns it; or its run, or the folder of its run.
+        data: Real images like those that the model was trained on: `Data`, or any source that
+            `load_data` takes, such as "mnist". The test split is used.
         classifier: A classifier of such images; "auto": `classifier_for(data)` if there are
             labels; None: leave out the sections that need a classifier.
         extractor: Maps images to features; None: the classifier, or random convolutions if there
@@ -80,14 +84,16 @@ def evaluate(
             Fréchet distance of fewer images than features, is named in the report's `left_out`.
             If nothing can be measured, the error of the first section is raised.
     """
-    require_seed(seed)
+    seed, size = as_seed(seed), as_count("n", n)
+    model = model if isinstance(model, LatentModel) else load(model)
+    data = load_data(data)
     if data.card.image_shape != model.image_shape:
         raise UserError(
             f"The images have shape {data.card.image_shape}, but the model generates images of "
             f"shape {model.image_shape}: give data like those that the model was trained on.",
             code="shape-mismatch",
         )
-    n = min(n, len(data.test))
+    n = min(size, len(data.test))
     if n < MIN_IMAGES:
         raise UserError(
             f"{n} images are too few for an evaluation: give at least {MIN_IMAGES} test images, "

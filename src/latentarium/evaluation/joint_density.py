@@ -7,7 +7,6 @@ are summed over pixels in the model's precision, and converted to float64 after 
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +18,7 @@ from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, LabelSet, LatentsPerImage, PerImageLatent, Pixels
+from latentarium.unchecked import unchecked_inputs
 
 DRAWS_PER_SEED = 50
 """Latents in a block; the noise of a block is a function of the seed, the image and the block."""
@@ -84,7 +84,8 @@ class ImageGroup:
         draws = z.shape[1]
         x = self.x.repeat_interleave(draws, 0)
         y = None if self.y is None else self.y.repeat_interleave(draws, 0)
-        distortion = self.model.distortion(x, z.flatten(0, 1), y)
+        with unchecked_inputs():  # z may overflow, which is measured as a density of 0
+            distortion = self.model.distortion(x, z.flatten(0, 1), y)
         return -distortion.double().unflatten(0, z.shape[:2])
 
     def log_ratio(self, z: LatentsPerImage) -> PerImageLatent:
@@ -151,19 +152,9 @@ def image_groups(
         y = None
         if all_labels is not None:
             y = all_labels[first : first + size].to(parameter.device)
-        yield ImageGroup(model, first, x, y, model.encode(x, y), model.prior(y, len(x)))
-
-
-@contextmanager
-def evaluation_mode(model: LatentModel) -> Iterator[None]:
-    """Switch the model to evaluation mode without gradients, and restore its mode on exit."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)
+        with unchecked_inputs():
+            posterior, prior = model.encode(x, y), model.prior(y, len(x))
+        yield ImageGroup(model, first, x, y, posterior, prior)
 
 
 def require_likelihood(model: LatentModel) -> None:

@@ -28,12 +28,12 @@ from latentarium.evaluation.joint_density import (
     MAX_WEIGHTS,
     ImageGroup,
     bits_per_dimension,
-    evaluation_mode,
     image_groups,
     require_finite,
     require_likelihood,
 )
 from latentarium.models.base import LatentModel
+from latentarium.models.modes import evaluation_mode
 from latentarium.shapes import (
     Images,
     LabelSet,

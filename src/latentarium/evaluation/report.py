@@ -1,11 +1,16 @@
 """Results of an evaluation as data: reports, their tables, and comparisons of several reports."""
 
 import math
-from collections.abc import Mapping
+import os
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from latentarium.arguments import describe
 from latentarium.errors import UserError
+from latentarium.run import Run
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
 FORMAT = 3
@@ -106,17 +111,25 @@ class Comparison:
     notes: list[str]
 
 
-def compare(reports: Mapping[str, Report]) -> Comparison:
+Measured = Report | Run | str | os.PathLike[str]
+"""A report, or a run that was evaluated."""
+
+
+def compare(
+    reports: Mapping[str, Measured] | Iterable[Run | str | os.PathLike[str]],
+) -> Comparison:
     """Compare models. If a model lacks a measurement, its cell is empty.
 
     Arguments:
-        reports: At least 2 reports by the names of the models.
+        reports: At least 2 reports, evaluated runs, or folders of such runs, by the names of the
+            models; or a list of runs or folders.
 
     Raises:
-        UserError: There are fewer than 2 reports (code "too-few-runs"), they were measured with
-            different data (code "unlike-data"), or a number was measured in different ways (code
-            "unlike-protocols").
+        UserError: A run was not evaluated (code "not-evaluated"), there are fewer than 2 reports
+            (code "too-few-runs"), they were measured with different data (code "unlike-data"), or
+            a number was measured in different ways (code "unlike-protocols").
     """
+    reports = read_reports(reports)
     if len(reports) < 2:
         raise UserError(
             f"There are {len(reports)} runs to compare: give at least 2.", code="too-few-runs"
@@ -162,6 +175,56 @@ def compare(reports: Mapping[str, Report]) -> Comparison:
             *dict.fromkeys(note for report in reports.values() for note in report.notes()),
         ],
     )
+
+
+def read_reports(
+    reports: Mapping[str, Measured] | Iterable[Run | str | os.PathLike[str]],
+) -> dict[str, Report]:
+    """Return reports by name; see `compare`.
+
+    Raises:
+        UserError: A run has no measurements of its current weights (code "not-evaluated"), or the
+            argument is no collection of reports or runs (code "wrong-type").
+    """
+    if isinstance(reports, Mapping):
+        return {str(name): _as_report(measured) for name, measured in reports.items()}
+    if isinstance(reports, str | os.PathLike | Run | Report) or not isinstance(reports, Iterable):
+        raise UserError(
+            f"reports is {describe(reports)}; it must be a dictionary of reports, or a list of "
+            "runs.",
+            code="wrong-type",
+        )
+    measured = list(reports)
+    paths = [run.folder if isinstance(run, Run) else _path(run) for run in measured]
+    names = [path.name for path in paths]
+    return {
+        name if name and names.count(name) == 1 else str(path): _as_report(run)
+        for name, path, run in zip(names, paths, measured, strict=True)
+    }
+
+
+def _as_report(measured: object) -> Report:
+    if isinstance(measured, Report):
+        return measured
+    run = measured if isinstance(measured, Run) else Run(_path(measured))
+    metrics = run.metrics()
+    if metrics is None or metrics.get("weights") != run.weights_hash():
+        raise UserError(
+            f"{run.folder} has no measurements of its current weights: run latentarium evaluate "
+            f"{shlex.quote(str(run.folder))} first.",
+            code="not-evaluated",
+        )
+    return Report.from_dict(metrics)
+
+
+def _path(folder: object) -> Path:
+    if not isinstance(folder, str | os.PathLike):
+        raise UserError(
+            f"{describe(folder)} is neither a run nor a folder; a report needs a name: give a "
+            "dictionary.",
+            code="wrong-type",
+        )
+    return Path(folder)
 
 
 def _require_same_data(name: str, report: Report, other_name: str, other: Report) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentarium.errors import UserError
-from latentarium.image_files import gif_bytes, grid
+from latentarium.image_files import gif_bytes, grid, visible_channels
 from latentarium.latent.snapshots import Snapshots
 from latentarium.models.inference import fixed_samples
 from latentarium.shapes import Images, LabelSet, Points
@@ -41,7 +41,7 @@ def path_gif(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> 
             long.
     """
     scale = max(1, side // max(pixels.shape[2:]))
-    large = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
+    large = visible_channels(pixels).repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
     frames = list(np.ascontiguousarray(large if large.shape[3] == 3 else large[..., 0]))
     times = [milliseconds] * len(frames)
     times[0] = times[-1] = 4 * milliseconds

@@ -83,7 +83,7 @@ def prior_latents(
 
     Models with the same prior and the same latent dimension get the same latents.
     """
-    labels = [i % model.num_classes for i in range(n)] if model.takes_label else None
+    labels = torch.arange(n) % model.num_classes if model.takes_label else None
     z, resolved = model.latents(n, labels, seed=seed)
     return z.cpu(), resolved
 

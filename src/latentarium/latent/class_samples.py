@@ -1,15 +1,20 @@
 """Sample one class from a model that was not trained with labels: draw from the Gaussian of the
 class's latents, and decode."""
 
-import torch
+from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
+from latentarium.arguments import Integer, Number, as_count, as_factor, as_seed
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.latent.gaussians import SHRINKAGE, FittedGaussian, single_gaussian
+from latentarium.memory import require_memory
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode, encode
 from latentarium.models.labels import class_index
-from latentarium.rng import Noise
+from latentarium.rng import BLOCK_ROWS, Noise, blocks
 from latentarium.shapes import Images, Latents, LatentSet
 
 
@@ -42,27 +47,61 @@ def class_gaussian(
 
 
 def draw_latents(
-    gaussian: FittedGaussian, n: int, seed: int = 0, *, truncation: float = 1.0
+    gaussian: FittedGaussian, n: Integer, seed: Integer = 0, *, truncation: Number = 1.0
 ) -> Latents:
-    """Draw n latents; the truncation scales their deviation from the mean."""
-    return gaussian.sample(n, gaussian_noise(seed), truncation)
+    """Draw n latents; latent k depends on the Gaussian, the seed and k only.
+
+    Arguments:
+        gaussian: The Gaussian.
+        n: Number of latents.
+        seed: All Gaussians get the same noise from a seed.
+        truncation: Factor on the latents' deviation from the mean.
+
+    Raises:
+        UserError: n, seed or truncation is invalid, as for `LatentModel.sample`.
+    """
+    return draw_in_blocks(gaussian.transform, n, len(gaussian.mean), seed, truncation)
 
 
-def gaussian_noise(seed: int) -> torch.Generator:
-    """Return the random number generator of a seed.
+def draw_in_blocks(
+    transform: Callable[[Tensor, float], Tensor],
+    n: Integer,
+    size: int,
+    seed: Integer,
+    truncation: Number,
+) -> Tensor:
+    """Draw from a Gaussian in whole blocks, so that row k depends on the seed and k only.
 
     All Gaussians get the same noise, so samples change smoothly while a Gaussian is moved.
+
+    Arguments:
+        transform: Maps standard normal rows and the truncation to rows of the Gaussian.
+        n: Number of rows.
+        size: Numbers in a row.
+        seed: Seed of the noise.
+        truncation: Factor on the rows' deviation from the mean.
+
+    Raises:
+        UserError: n, seed or truncation is invalid, as for `LatentModel.sample`.
     """
-    return Noise("class", seed).generator
+    n, seed = as_count("n", n), as_seed(seed)
+    factor = as_factor("truncation", truncation, code="invalid-truncation")
+    require_memory(8 * n * size, f"{n:,} latents", "draw fewer at a time")
+    parts = []
+    for block, rows in blocks(n):
+        generator = Noise("class", seed, block).generator
+        eps = torch.randn(BLOCK_ROWS, size, generator=generator, dtype=torch.float64)
+        parts.append(transform(eps, factor)[:rows])
+    return torch.cat(parts)
 
 
 def sample_gaussian(
     model: LatentModel,
     gaussian: FittedGaussian,
-    n: int,
-    seed: int = 0,
+    n: Integer,
+    seed: Integer = 0,
     *,
-    truncation: float = 1.0,
+    truncation: Number = 1.0,
 ) -> Images:
     """Decode n latents of a Gaussian into images in [-1, 1].
 

@@ -22,6 +22,7 @@ from latentarium.latent.gaps import decoder_stretch, percentile_among
 from latentarium.latent.planes import MAX_COORDINATE, Plane
 from latentarium.latent.scored_decoder import ScoredDecoder
 from latentarium.shapes import LatentSet, PerPoint
+from latentarium.unchecked import unchecked_inputs
 
 GAP_MEASURES = ("rarity", "distance", "round_trip", "stretch", "doubt")
 STRIDES = (16, 8, 4, 2)
@@ -174,7 +175,8 @@ class GapLayers:
 
     def _stretch(self, z: LatentSet) -> PerPoint:
         model = self._encoded.model
-        return decoder_stretch(model.decode, z.to(model.device)).cpu()
+        with unchecked_inputs():
+            return decoder_stretch(model.decode, z.to(model.device)).cpu()
 
 
 def coarse_to_fine(cells: int) -> np.ndarray:

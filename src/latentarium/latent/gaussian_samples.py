@@ -8,8 +8,9 @@
 All Gaussians get the same noise from a seed, so samples change smoothly while a Gaussian is moved.
 """
 
+from latentarium.arguments import Integer, Number
 from latentarium.errors import UserError
-from latentarium.latent.class_samples import draw_latents, gaussian_noise
+from latentarium.latent.class_samples import draw_in_blocks, draw_latents
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.gaussians import SHRINKAGE, Ellipse, single_gaussian
 from latentarium.latent.planes import Plane
@@ -22,10 +23,10 @@ NUM_SAMPLES = 400
 def class_latents(
     encoded: EncodedData,
     label: str | int,
-    n: int = NUM_SAMPLES,
-    seed: int = 0,
+    n: Integer = NUM_SAMPLES,
+    seed: Integer = 0,
     *,
-    truncation: float = 1.0,
+    truncation: Number = 1.0,
 ) -> LatentSet:
     """Draw latents from the Gaussian of a class, given by number or name.
 
@@ -45,7 +46,7 @@ def class_latents(
 
 
 def single_gaussian_latents(
-    encoded: EncodedData, n: int = NUM_SAMPLES, seed: int = 0, *, truncation: float = 1.0
+    encoded: EncodedData, n: Integer = NUM_SAMPLES, seed: Integer = 0, *, truncation: Number = 1.0
 ) -> LatentSet:
     """Draw latents from one Gaussian, fitted by maximum likelihood to all training latents."""
     encoded.require_encoder()
@@ -56,19 +57,19 @@ def single_gaussian_latents(
 def ellipse_latents(
     encoded: EncodedData,
     ellipse: Ellipse,
-    n: int = NUM_SAMPLES,
-    seed: int = 0,
+    n: Integer = NUM_SAMPLES,
+    seed: Integer = 0,
     *,
-    truncation: float = 1.0,
+    truncation: Number = 1.0,
     plane: Plane | None = None,
 ) -> LatentSet:
     """Draw latents from the Gaussian of an ellipse on a plane; all of them are on the plane."""
     encoded.require_encoder()
-    points = ellipse.sample(n, gaussian_noise(seed), truncation)
+    points = draw_in_blocks(ellipse.transform, n, 2, seed, truncation)
     return encoded.unproject(points, plane)
 
 
-def unit_noise(seed: int, n: int = NUM_SAMPLES) -> Points:
+def unit_noise(seed: Integer, n: Integer = NUM_SAMPLES) -> Points:
     """Return the standard normal points that `ellipse_latents` scales, rotates and moves."""
     unit = Ellipse(centre=(0.0, 0.0), major=1.0, minor=1.0, angle=0.0, sigmas=1.0)
-    return unit.sample(n, gaussian_noise(seed))
+    return draw_in_blocks(unit.transform, n, 2, seed, 1.0)

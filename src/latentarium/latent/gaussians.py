@@ -59,7 +59,12 @@ class Ellipse:
 
     def sample(self, n: int, generator: torch.Generator, truncation: float = 1.0) -> Points:
         """Draw n points from the Gaussian; the truncation scales their deviation from the mean."""
-        eps = torch.randn(n, 2, generator=generator, dtype=torch.float64)
+        return self.transform(
+            torch.randn(n, 2, generator=generator, dtype=torch.float64), truncation
+        )
+
+    def transform(self, eps: Points, truncation: float = 1.0) -> Points:
+        """Map standard normal points to points of the Gaussian."""
         std = torch.tensor([self.major, self.minor], dtype=torch.float64) / self.sigmas
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         rotation = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.float64)
@@ -78,7 +83,13 @@ class FittedGaussian:
 
     def sample(self, n: int, generator: torch.Generator, truncation: float = 1.0) -> Latents:
         """Draw n latents; the truncation scales their deviation from the mean."""
-        eps = torch.randn(n, len(self.mean), generator=generator, dtype=torch.float64)
+        shape = (n, len(self.mean))
+        return self.transform(
+            torch.randn(shape, generator=generator, dtype=torch.float64), truncation
+        )
+
+    def transform(self, eps: LatentSet, truncation: float = 1.0) -> Latents:
+        """Map standard normal latents, float64, to latents of the Gaussian."""
         deviation = eps @ torch.linalg.cholesky(self.covariance).T
         return (self.mean + truncation * deviation).float()
 

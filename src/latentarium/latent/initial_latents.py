@@ -7,6 +7,7 @@ from latentarium.distributions import Distribution
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, LabelSet, LatentSet, PerSample
+from latentarium.unchecked import unchecked_inputs
 
 NUM_DRAWS = 256
 """Latents drawn from the prior, as candidates for the initial latents of an image."""
@@ -16,6 +17,7 @@ are most similar to the image are tried."""
 
 
 @torch.no_grad()
+@unchecked_inputs()
 def initial_latents(
     model: LatentModel, x: Images, choices: Tensor | None, seed: int, restarts: int
 ) -> tuple[LatentSet, LabelSet | None]:

@@ -23,13 +23,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict, Unpack
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from latentarium.data.dataset import to_float
+from latentarium.arguments import as_factor, as_integer, as_seed
 from latentarium.errors import UserError
 from latentarium.latent.initial_latents import (
     encode_or_none,
@@ -38,9 +37,17 @@ from latentarium.latent.initial_latents import (
     rows_per_image,
 )
 from latentarium.models.base import LatentModel
-from latentarium.models.labels import resolve_labels
-from latentarium.rng import Noise
-from latentarium.shapes import Images, LabelSet, Latents, LatentSet, PerPoint, PerSample
+from latentarium.shapes import (
+    ImageInput,
+    Images,
+    LabelInput,
+    LabelSet,
+    Latents,
+    LatentSet,
+    PerPoint,
+    PerSample,
+)
+from latentarium.unchecked import unchecked_inputs
 
 MAX_ROWS = 256
 """Maximum number of latents that `invert` optimizes in one batch, over all images and restarts."""
@@ -86,27 +93,29 @@ class InversionOptions(TypedDict, total=False):
 
 def invert(
     model: LatentModel,
-    images: Tensor | np.ndarray,
-    label: object = None,
+    images: ImageInput,
+    label: LabelInput = None,
     **options: Unpack[InversionOptions],
 ) -> Inversion:
     """Find latents that decode to the given images, batch by batch.
 
     Arguments:
         model: Any model.
-        images: (N, C, H, W), float in [-1, 1] or uint8.
+        images: (N, C, H, W), float in [-1, 1] or uint8; see `LatentModel`.
         label: For a model that takes labels: one class for all images, or a sequence with the
-            class of each image. None: all classes are tried, and the best is kept.
+            class of each image; see `LatentModel.sample`. None: all classes are tried, and the
+            best is kept.
         options: See `InversionOptions`.
 
     Raises:
-        UserError: The images have a wrong shape (code "shape-mismatch") or values outside [-1, 1]
-            (code "out-of-range"), the model can't take the label, or the options are invalid (code
-            "invalid-options").
+        UserError: The images don't fit the model, as for `LatentModel.encode`, or there are none
+            (code "shape-mismatch"); the model can't take the label; or the options are invalid
+            (codes "invalid-options" and "invalid-seed").
     """
     x = _checked_images(model, images)
     choices = _class_choices(model, label, len(x))
-    rows = rows_per_image(choices, options.get("restarts", RESTARTS))
+    restarts = as_integer("restarts", options.get("restarts", RESTARTS), 1, code="invalid-options")
+    rows = rows_per_image(choices, restarts)
     size = max(1, MAX_ROWS // max(1, rows))
     parts = []
     for start in range(0, len(x), size):
@@ -127,8 +136,8 @@ def invert(
 
 def invert_iter(
     model: LatentModel,
-    images: Tensor | np.ndarray,
-    label: object = None,
+    images: ImageInput,
+    label: LabelInput = None,
     *,
     seed: int = 0,
     restarts: int = RESTARTS,
@@ -143,14 +152,19 @@ def invert_iter(
     Raises:
         UserError: See `invert`.
     """
-    x = _checked_images(model, images).to(model.device)
+    x = _checked_images(model, images)
     choices = _class_choices(model, label, len(x))
-    if restarts < 1 or steps < 1 or not (0 <= pull < torch.inf and 0 < rate < torch.inf):
-        raise UserError(
-            f"The options are restarts={restarts}, steps={steps}, pull={pull}, rate={rate}: give "
-            "at least 1 restart and 1 step, a pull of at least 0 and a rate above 0.",
-            code="invalid-options",
-        )
+    seed = as_seed(seed)
+    restarts, steps = (
+        as_integer(name, value, 1, code="invalid-options")
+        for name, value in (("restarts", restarts), ("steps", steps))
+    )
+    pull, rate = (
+        as_factor(name, value, code="invalid-options")
+        for name, value in (("pull", pull), ("rate", rate))
+    )
+    if rate == 0:
+        raise UserError("rate is 0; it must be more than 0.", code="invalid-options")
     was_training = model.training
     model.eval()
     try:
@@ -222,7 +236,7 @@ def _evaluate(
     """Decode all latents, store the gradients of their losses in `eps.grad`, and return the best
     latent of each image. The latents of one image are adjacent rows."""
     restarts = len(eps) // len(x)
-    with torch.enable_grad():
+    with torch.enable_grad(), unchecked_inputs():
         z = model.prior(y, len(eps)).unwhiten(eps)
         images = model.decode(z, y)
         loss = pixel_mse(images, x.repeat_interleave(restarts, 0)) + pull * eps.square().mean(1)
@@ -234,12 +248,12 @@ def _evaluate(
     return _Candidate(loss, eps, z, images.clamp(-1, 1), labels)
 
 
-def _class_choices(model: LatentModel, label: object, n: int) -> Tensor | None:
+def _class_choices(model: LatentModel, label: LabelInput, n: int) -> Tensor | None:
     """Return the classes (N, K or 1) that each image may have; None for a model that takes no
     label."""
     if label is None and model.takes_label:
         return torch.arange(model.num_classes).expand(n, -1)
-    labels = resolve_labels(label, n, model.classes, model.takes_label, Noise("unused"))
+    labels = model.read_labels(label, n)
     if labels is not None and labels.is_floating_point():
         raise UserError(
             "The label is a blend of classes, and inversion needs one class per image: give class "
@@ -249,18 +263,9 @@ def _class_choices(model: LatentModel, label: object, n: int) -> Tensor | None:
     return None if labels is None else labels[:, None]
 
 
-def _checked_images(model: LatentModel, images: Tensor | np.ndarray) -> Tensor:
+def _checked_images(model: LatentModel, images: ImageInput) -> Images:
     """Return the images as floats in [-1, 1]."""
-    x = to_float(torch.as_tensor(images)).float()
-    if x.ndim != 4 or tuple(x.shape[1:]) != model.image_shape or len(x) == 0:
-        c, h, w = model.image_shape
-        raise UserError(
-            f"The images have shape {tuple(x.shape)}; this model needs (N, {c}, {h}, {w}).",
-            code="shape-mismatch",
-        )
-    if not bool((x.abs() <= 1).all()):  # false for nan too
-        raise UserError(
-            "Some pixels are not finite or outside [-1, 1]: scale them to [-1, 1], or give uint8.",
-            code="out-of-range",
-        )
+    x = model.read_images(images, stacklevel=4)
+    if len(x) == 0:
+        raise UserError("There are no images: give at least one.", code="shape-mismatch")
     return x

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentarium.arguments import Integer, Number, as_count, as_integer
 from latentarium.cached import cached
 from latentarium.data.dataset import Data, to_float, to_uint8
+from latentarium.errors import UserError
 from latentarium.latent import gaussian_samples
 from latentarium.latent.calibration import Calibration, ImageClassifier
 from latentarium.latent.encoded import K_NEAREST, EncodedData
@@ -25,10 +27,24 @@ from latentarium.latent.named_latents import named_latent, named_plane
 from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.planes import Plane
 from latentarium.latent.scored_decoder import ScoredDecoder
-from latentarium.latent.scores import ScoredImages, as_floats
+from latentarium.latent.scores import ScoredImages
 from latentarium.models.base import LatentModel
+from latentarium.models.inputs import as_latents, to_model, to_tensor
 from latentarium.run import Run
-from latentarium.shapes import Images, LatentPath, LatentSet, LatentVector, Points, SoftLabelSet
+from latentarium.shapes import (
+    ImageInput,
+    Images,
+    LabelInput,
+    LatentInput,
+    LatentPath,
+    LatentSet,
+    LatentVector,
+    Points,
+    SoftLabelSet,
+)
+
+FLOAT = torch.empty(0)
+"""Has the type and the device of a map's latents and images."""
 
 
 class LatentMap:
@@ -39,9 +55,10 @@ class LatentMap:
     methods that need the latents of images raise UserError (code "no-encoder"). Everything is
     computed when it is first needed. Threads may share a map.
 
-    Images are accepted as uint8 or as floats in [-1, 1], tensors or arrays (N, C, H, W); decoded
-    images are floats in [-1, 1]. `plane` arguments take a `Plane`, or the name of a plane through
-    three images or class means, such as "i17_c3_i40"; None is the map's own plane.
+    Images, latents and labels are accepted in the forms that `LatentModel` lists: images as uint8
+    or as floats in [-1, 1], tensors or arrays (N, C, H, W); decoded images are floats in [-1, 1].
+    `plane` arguments take a `Plane`, or the name of a plane through three images or class means,
+    such as "i17_c3_i40"; None is the map's own plane.
 
         >>> latent_map = la.LatentMap.from_run("runs/vae")
         >>> latent_map.decode_at(0.5, -1.0)
@@ -150,9 +167,9 @@ class LatentMap:
         """Return the class Gaussians on the plane, at one and at two standard deviations."""
         return self.encoded.ellipses(self._plane(plane))
 
-    def neighbours(self, z: LatentSet, k: int = K_NEAREST) -> Neighbours:
+    def neighbours(self, z: LatentInput, k: Integer = K_NEAREST) -> Neighbours:
         """Return the k nearest training images of each latent, by number."""
-        return self.encoded.neighbours(z, k)
+        return self.encoded.neighbours(self._latents(z), as_count("k", k))
 
     def named_plane(self, name: str) -> Plane:
         """Return the plane through three images or class means, such as "i17_c3_i40"; "" is the
@@ -163,12 +180,18 @@ class LatentMap:
         """Return the latent of an image ("i17"), a class mean ("c3") or a point ("0.5,-1.25")."""
         return named_latent(self.encoded, name, self._plane(plane))
 
+    def _latents(self, z: LatentInput) -> LatentSet:
+        return as_latents(z, self.model.latent_dim, FLOAT)
+
+    def _images(self, images: ImageInput) -> Images:
+        return to_model(self.model.image_format.read(images, stacklevel=4), FLOAT)
+
     def _plane(self, plane: Plane | str | None) -> Plane | None:
         return self.named_plane(plane) if isinstance(plane, str) else plane
 
     # --------------------------------------------------------------------------- decode and encode
 
-    def decode(self, z: Tensor | np.ndarray, label: object = None) -> Images:
+    def decode(self, z: LatentInput, label: LabelInput = None) -> Images:
         """Decode latents (N, Z).
 
         Arguments:
@@ -177,17 +200,18 @@ class LatentMap:
                 sequence with the label of each latent; see `LatentModel.sample`.
 
         Raises:
-            UserError: A label is missing (code "label-missing"), or given to a model that takes
-                none (code "label-not-taken").
+            UserError: The latents don't fit the model, as for `LatentModel.decode`; or a label is
+                missing (code "label-missing"), or given to a model whose decoder takes none (code
+                "label-not-taken").
         """
-        z = torch.as_tensor(z)
+        z = self._latents(z)
         return self.decoder.decode(z, self.decoder.class_weights(label, len(z)))
 
     def decode_at(
         self,
         x: float,
         y: float,
-        label: object = None,
+        label: LabelInput = None,
         *,
         plane: Plane | str | None = None,
         seeds: bool = False,
@@ -204,34 +228,49 @@ class LatentMap:
         z = self.encoded.lattice(point) if seeds else self.unproject(point, plane)
         return to_float(to_uint8(self.decode(z, label)))
 
-    def unproject(self, points: Tensor, plane: Plane | str | None = None) -> LatentSet:
+    def unproject(
+        self, points: Tensor | np.ndarray, plane: Plane | str | None = None
+    ) -> LatentSet:
         """Return the latents of points (N, 2) of a plane.
 
         If the model can't encode images, the points are on the lattice.
         """
-        return self.encoded.unproject(points, self._plane(plane))
+        return self.encoded.unproject(to_tensor(points, "points").double(), self._plane(plane))
 
-    def encode(self, images: Tensor | np.ndarray) -> LatentSet:
-        """Return the posterior means of images."""
-        return self.decoder.encode(as_floats(images))
+    def encode(self, images: ImageInput) -> LatentSet:
+        """Return the posterior means of images.
 
-    def reconstruct(self, images: Tensor | np.ndarray) -> Images:
-        """Encode and decode images."""
-        return self.decode(self.encode(images))
-
-    def locate(self, image: Tensor | np.ndarray, *, plane: Plane | str | None = None) -> Location:
-        """Encode one image (1, C, H, W), and describe where it is on the map."""
+        Raises:
+            UserError: The images don't fit the model, as for `LatentModel.encode`, or the model
+                can't encode images without labels (code "no-encoder").
+        """
         self.encoded.require_encoder()
-        where = self._plane(plane) or self.plane
-        with self.lock:
-            return locate(
-                self.encoded, lambda z, x: self.decode_scored(z, real=x), as_floats(image), where
+        return self.decoder.encode(self._images(images))
+
+    def reconstruct(self, images: ImageInput) -> Images:
+        """Encode and decode images; errors are those of `encode`."""
+        self.encoded.require_encoder()
+        return self.decode(self.decoder.encode(self._images(images)))
+
+    def locate(self, image: ImageInput, *, plane: Plane | str | None = None) -> Location:
+        """Encode one image, and describe where it is on the map.
+
+        Raises:
+            UserError: As for `encode`; or there is not exactly one image (code "shape-mismatch").
+        """
+        self.encoded.require_encoder()
+        where, x = self._plane(plane) or self.plane, self._images(image)
+        if len(x) != 1:
+            raise UserError(
+                f"There are {len(x)} images; locate one at a time.", code="shape-mismatch"
             )
+        with self.lock:
+            return locate(self.encoded, lambda z, real: self.decode_scored(z, real=real), x, where)
 
     def invert(
         self,
-        images: Tensor | np.ndarray,
-        label: object = None,
+        images: ImageInput,
+        label: LabelInput = None,
         **options: Unpack[InversionOptions],
     ) -> Inversion:
         """Search by gradient descent for latents that decode to images; see
@@ -242,7 +281,12 @@ class LatentMap:
     # ------------------------------------------------------------------ sampling and interpolation
 
     def class_latents(
-        self, label: str | int, n: int = NUM_SAMPLES, seed: int = 0, *, truncation: float = 1.0
+        self,
+        label: str | int,
+        n: Integer = NUM_SAMPLES,
+        seed: Integer = 0,
+        *,
+        truncation: Number = 1.0,
     ) -> LatentSet:
         """Draw latents from the Gaussian of a class, given by number or name.
 
@@ -252,13 +296,13 @@ class LatentMap:
         return gaussian_samples.class_latents(self.encoded, label, n, seed, truncation=truncation)
 
     def sample_class(
-        self, label: str | int, n: int = 16, seed: int = 0, *, truncation: float = 1.0
+        self, label: str | int, n: Integer = 16, seed: Integer = 0, *, truncation: Number = 1.0
     ) -> Images:
         """Decode latents drawn from the Gaussian of a class; see `class_latents`."""
         return self.decode(self.class_latents(label, n, seed, truncation=truncation))
 
     def gaussian_latents(
-        self, n: int = NUM_SAMPLES, seed: int = 0, *, truncation: float = 1.0
+        self, n: Integer = NUM_SAMPLES, seed: Integer = 0, *, truncation: Number = 1.0
     ) -> LatentSet:
         """Draw latents from one Gaussian, fitted to all training latents by maximum likelihood."""
         return gaussian_samples.single_gaussian_latents(
@@ -271,10 +315,10 @@ class LatentMap:
         major: float,
         minor: float,
         angle: float = 0.0,
-        n: int = NUM_SAMPLES,
-        seed: int = 0,
+        n: Integer = NUM_SAMPLES,
+        seed: Integer = 0,
         *,
-        truncation: float = 1.0,
+        truncation: Number = 1.0,
         plane: Plane | str | None = None,
     ) -> LatentSet:
         """Draw latents from a Gaussian on a plane, given by its ellipse at one standard deviation:
@@ -286,9 +330,9 @@ class LatentMap:
 
     def interpolate(
         self,
-        a: LatentVector | str,
-        b: LatentVector | str,
-        steps: int = 16,
+        a: LatentInput,
+        b: LatentInput,
+        steps: Integer = 16,
         method: str = "linear",
         *,
         plane: Plane | str | None = None,
@@ -296,7 +340,7 @@ class LatentMap:
         """Return the latents on a path from a to b, both included.
 
         Arguments:
-            a, b: Latents, or names that `named_latent` accepts.
+            a, b: Latents (Z,), or names that `named_latent` accepts.
             steps: Number of latents.
             method: "linear"; "spherical", which keeps the norm that is typical of N(0, I); or
                 "data", along a graph of the nearest latents.
@@ -306,9 +350,11 @@ class LatentMap:
             UserError: See `Interpolator.path` and `named_latent`.
         """
         first, second = (
-            self.named_latent(end, plane) if isinstance(end, str) else end for end in (a, b)
+            self.named_latent(end, plane) if isinstance(end, str) else self._latents(end)[0]
+            for end in (a, b)
         )
-        return self.interpolator.path(first, second, steps, method)
+        count = as_integer("steps", steps, 2, code="too-few-steps")
+        return self.interpolator.path(first, second, count, method)
 
     # -------------------------------------------------------------------------------------- scores
 

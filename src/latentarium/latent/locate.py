@@ -15,6 +15,7 @@ from latentarium.latent.neighbours import Neighbours
 from latentarium.latent.planes import Plane
 from latentarium.latent.scores import ScoredImages
 from latentarium.shapes import ClassWeights, Images, LatentSet, Pixels
+from latentarium.unchecked import unchecked_inputs
 
 NUM_NEIGHBOURS = 8
 
@@ -57,7 +58,7 @@ def locate(
         x: One image (1, C, H, W), in [-1, 1].
         plane: The plane of the map.
     """
-    with torch.no_grad():
+    with torch.no_grad(), unchecked_inputs():
         posterior = encoded.model.encode(x.to(encoded.model.device))
     z = posterior.mean.cpu()
     decoded = decode_scored(z, x)

@@ -20,8 +20,7 @@ from latentarium.latent.scores import (
 )
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
-from latentarium.models.labels import resolve_labels
-from latentarium.rng import Noise
+from latentarium.models.labels import as_labels
 from latentarium.shapes import Images, LatentSet, Pixels, SoftLabelSet
 
 CHUNK_SIZE = 64
@@ -133,8 +132,7 @@ class ScoredDecoder:
         self.check_label(label)
         if label is None:
             return None
-        labels = resolve_labels(label, n, self.model.classes, True, Noise("unused"))
-        assert labels is not None, "a label was given"
+        labels = as_labels(label, n, self.model.classes)
         soft = labels.is_floating_point()
         return labels if soft else one_hot(labels, self.model.num_classes).float()
 

@@ -14,6 +14,7 @@ from latentarium.latent.gaps import classifier_entropy
 from latentarium.latent.initial_latents import pixel_mse
 from latentarium.models.base import LatentModel
 from latentarium.shapes import Images, LatentSet, Pixels
+from latentarium.unchecked import unchecked_inputs
 
 _load_once = cache(load_classifier)
 
@@ -43,14 +44,9 @@ def shipped_classifier(data: Data) -> Classifier | None:
     return classifier if known else None
 
 
-def as_floats(images: torch.Tensor | np.ndarray) -> Images:
-    """Convert images, uint8 or floats in [-1, 1], to a float tensor in [-1, 1]."""
-    return to_float(torch.as_tensor(images)).float()
-
-
 def posterior_means(model: LatentModel, images: Images) -> LatentSet:
     """Return the mean of each image's posterior, on the CPU."""
-    with torch.no_grad():
+    with torch.no_grad(), unchecked_inputs():
         parts = images.split(MAX_HELD_OUT // 4)
         return torch.cat([model.encode(part.to(model.device)).mean.cpu() for part in parts])
 

@@ -12,6 +12,8 @@ References:
     al., 2015)
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -31,6 +33,7 @@ from latentarium.distributions import (
 from latentarium.distributions.likelihoods import binarize
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
+from latentarium.models.inputs import ImageFormat
 from latentarium.nn import DecoderTrunk, EncoderTrunk, build_decoder, build_encoder
 from latentarium.registry import register
 from latentarium.rng import Noise
@@ -38,6 +41,8 @@ from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
 
 LOG_VARIANCE_BOUND = 12.0
 """The posterior's log-variance stays within this distance of 0."""
+NOISE_BOUND = 10.0
+"""Standard deviations of noise that may be added to an image."""
 
 
 @register("family", "autoencoder", settings=AutoencoderConfig)
@@ -48,6 +53,9 @@ class Autoencoder(LatentModel):
 
     def __init__(self, config: AutoencoderConfig, data: DataCard) -> None:
         super().__init__(config, data)
+        # a denoising autoencoder encodes noisy images
+        bound = self.image_format.bound + NOISE_BOUND * config.noise_std
+        self.image_format: ImageFormat = replace(self.image_format, bound=bound)
         label_size = self.num_classes if config.conditional else 0
         self.encoder: EncoderTrunk = build_encoder(config.encoder, self.image_shape, label_size)
         outputs = config.latent_dim * (2 if config.posterior == "gaussian" else 1)

@@ -4,23 +4,49 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from latentarium.arguments import Integer, Number, as_count
 from latentarium.config import DataCard, ModelConfig
 from latentarium.distributions import Distribution, Likelihood, Prior
 from latentarium.errors import UserError
+from latentarium.memory import require_memory
+from latentarium.models.checked import CheckedModel, a_kind
 from latentarium.models.game import Player
-from latentarium.models.labels import resolve_labels
-from latentarium.rng import Noise
-from latentarium.shapes import Images, Labels, Latents, Logits, PerSample, SoftLabels
+from latentarium.models.inputs import to_model
+from latentarium.models.sampling import compute_in_batches, draw_latents
+from latentarium.shapes import (
+    ImageInput,
+    Images,
+    LabelInput,
+    Labels,
+    LatentInput,
+    Latents,
+    Logits,
+    PerSample,
+    SoftLabels,
+)
+
+BATCH_SIZE = 500
+"""Images that `sample` and `reconstruct` compute at a time, by default."""
 
 
-class LatentModel(nn.Module, ABC):
+class LatentModel(CheckedModel, ABC):
     """A model that decodes latents into images, under a prior on the latents.
 
     A family implements `players`, `decode` and, if its configuration declares the capability,
     `encode`, `distortion` and `discriminate`. The rest of the package checks the capabilities of a
     model, never its family.
+
+    Images are uint8 from 0 to 255 or floats in [-1, 1], as tensors or NumPy arrays of shape
+    (N, C, H, W) or (N, H, W, C); grey images may also be (N, H, W), and a single image is a batch
+    of one. Latents are tensors or arrays (N, Z). They are moved to the model's device and
+    converted to its type; what does not fit raises a `UserError`. Labels are given in any form
+    that `sample` lists. The methods that a family implements receive tensors that were checked and
+    converted.
+
+    `encode`, `decode`, `distortion`, `discriminate` and calling the model are ordinary autograd
+    functions; `sample`, `latents` and `reconstruct` return tensors without gradient.
 
     Arguments:
         config: The settings of the family.
@@ -35,11 +61,7 @@ class LatentModel(nn.Module, ABC):
     """p(x | z); None if the model has none."""
 
     def __init__(self, config: ModelConfig, data: DataCard) -> None:
-        super().__init__()
-        self.config = config
-        self.data = data
-        self.image_shape: tuple[int, int, int] = data.image_shape
-        self.classes: tuple[str, ...] = data.classes
+        super().__init__(config, data)
         self.num_classes: int = len(data.classes)
         if config.takes_label and not data.classes:
             raise UserError(
@@ -47,6 +69,13 @@ class LatentModel(nn.Module, ABC):
                 "choose a preset that needs no labels.",
                 code="labels-missing",
             )
+
+    def __repr__(self) -> str:
+        parts = [f"image_shape={self.image_shape}", f"latent_dim={self.latent_dim}"]
+        if self.takes_label:
+            parts.append(f"classes={self.num_classes}")
+        parts.append(f"parameters={sum(p.numel() for p in self.parameters()):,}")
+        return f"{type(self).__name__}({self.kind}: {', '.join(parts)})"
 
     # ------------------------------------------------------------------------- capabilities
 
@@ -102,34 +131,40 @@ class LatentModel(nn.Module, ABC):
         """Return the players of the game, in the order in which they move in each round."""
 
     @abstractmethod
-    def decode(self, z: Latents, y: Labels | SoftLabels | None = None) -> Images:
-        """Return the images of latents.
+    def decode(self, z: LatentInput, y: LabelInput = None) -> Images:
+        """Return the images (N, C, H, W) of latents, mostly in [-1, 1].
 
         Arguments:
-            z: Latents.
-            y: A class for each latent, or weights over the classes to blend them; None for a model
-                that takes no label.
+            z: Latents (N, Z).
+            y: A class for each latent, or weights over the classes (N, K) to blend them; None for
+                a model that takes no label.
 
         Raises:
-            UserError: A label is missing (code "label-missing"), or a label is given to a model
-                that takes none (code "label-not-taken").
+            UserError: The latents don't fit the model (codes "shape-mismatch", "wrong-type" and
+                "not-finite"), a label is missing (code "label-missing") or given to a model that
+                takes none (code "label-not-taken"), or it is wrong, as for `sample`.
         """
 
-    def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
-        """Return the posterior q(z | x).
+    def encode(self, x: ImageInput, y: LabelInput = None) -> Distribution:
+        """Return the posterior q(z | x), with one distribution for each image.
+
+        Its `mean` has the shape (N, Z).
 
         Arguments:
-            x: Images in [-1, 1].
+            x: Images.
             y: As for `decode`.
 
         Raises:
-            UserError: The model has no encoder (code "no-encoder"), or the label is missing or not
-                taken, as for `decode`.
+            UserError: The model has no encoder (code "no-encoder"); the images don't fit the model
+                (codes "shape-mismatch", "wrong-type", "out-of-range" and "not-finite"); or the
+                label is missing, not taken or wrong, as for `decode`.
         """
         raise self._no_encoder("encode")
 
-    def distortion(self, x: Images, z: Latents, y: Labels | SoftLabels | None = None) -> PerSample:
+    def distortion(self, x: ImageInput, z: LatentInput, y: LabelInput = None) -> PerSample:
         """Return -log p(x | z), in nats, for each pair of an image and a latent.
+
+        Arguments and errors are those of `encode` and `decode`.
 
         Raises:
             UserError: The model has no likelihood (code "no-likelihood").
@@ -138,11 +173,14 @@ class LatentModel(nn.Module, ABC):
             f"{self._a_kind()} has no likelihood p(x | z): use a VAE.", code="no-likelihood"
         )
 
-    def discriminate(self, x: Images, y: Labels | SoftLabels | None = None) -> Logits:
+    def discriminate(self, x: ImageInput, y: LabelInput = None) -> Logits:
         """Return a logit for each image: the larger, the more real it looks and fits its label.
 
+        Arguments are those of `encode`.
+
         Raises:
-            UserError: The model has no discriminator (code "no-discriminator").
+            UserError: The model has no discriminator (code "no-discriminator"); or as for
+                `encode`.
         """
         raise UserError(
             f"{self._a_kind()} has no discriminator: use a GAN.", code="no-discriminator"
@@ -150,76 +188,101 @@ class LatentModel(nn.Module, ABC):
 
     # -------------------------------------------------------------------------------- for use
 
-    def reconstruct(self, x: Images, y: Labels | SoftLabels | None = None) -> Images:
-        """Encode images and decode the mean of each posterior.
+    def forward(self, x: ImageInput | LatentInput, y: LabelInput = None) -> Images:
+        """Return the reconstructions of images; without an encoder, the images of latents.
+
+        Calling a model is differentiable: `model(x)` is `decode(encode(x, y).mean, y)`, or
+        `decode(x, y)` if the model has no encoder.
+
+        Arguments:
+            x: Images; latents if the model has no encoder.
+            y: As for `decode`.
 
         Raises:
-            UserError: As for `encode`.
+            UserError: As for `encode` and `decode`.
+        """
+        if not self.has_encoder:
+            return self.decode(x, y)
+        return self.decode(self.encode(x, y).mean, y)
+
+    def reconstruct(
+        self, x: ImageInput, y: LabelInput = None, *, batch_size: Integer = BATCH_SIZE
+    ) -> Images:
+        """Encode images and decode the mean of each posterior, in evaluation mode.
+
+        Arguments:
+            x: Images.
+            y: As for `decode`.
+            batch_size: Number of images to compute at a time; does not affect the images.
+
+        Returns:
+            Images (N, C, H, W) in [-1, 1], without gradient, on the CPU.
+
+        Raises:
+            UserError: As for `encode`, or batch_size is not an integer of at least 1.
         """
         if not self.has_encoder:
             raise self._no_encoder("reconstruct")
-        return self.decode(self.encode(x, y).mean, y)
+        size = as_count("batch_size", batch_size)
+        x, like = self.image_format.read(x, stacklevel=3), self._like()
+        labels = self.read_labels(y, len(x))
+
+        def reconstruct(x: Tensor, y: Tensor | None) -> Images:
+            return self.decode(self.encode(to_model(x, like), y).mean, y)
+
+        return compute_in_batches(self, reconstruct, x, labels, size)
 
     def sample(
         self,
-        n: int,
-        label: object = None,
-        seed: int = 0,
+        n: Integer,
+        label: LabelInput = None,
+        seed: Integer = 0,
         *,
-        truncation: float = 1.0,
-        batch_size: int = 500,
+        truncation: Number = 1.0,
+        batch_size: Integer = BATCH_SIZE,
     ) -> Images:
-        """Sample n images. The same seed gives the same images.
+        """Sample n images, in evaluation mode. The same seed gives the same images.
+
+        Image k depends on the seed and k, and on its label, only: `sample(5, seed=0)[:1]` is
+        `sample(1, seed=0)`, up to rounding.
 
         Arguments:
             n: Number of images.
-            label: For a model that takes one: a class (its number or name), one per image, a
-                blend such as "3:0.6,8:0.4", or weights over the classes (n, K). None draws
-                classes uniformly.
-            seed: Seed of the latents, and of the labels if none are given.
+            label: For a model that takes one: a class (its name or number); one per image; class
+                numbers (n,) as a tensor or array; a blend such as "3:0.6,8:0.4"; or weights over
+                the classes (n, K), which are normalized. None draws classes uniformly. If the name
+                of any class is an integer, integers and text such as "3" are names of classes;
+                integers in tensors and arrays are always class numbers, from 0.
+            seed: Seed of the latents, and of the labels if none are given, from 0 to 2^32 - 1.
             truncation: Factor on the latents' deviation from the prior's mean; a factor below 1
                 makes the images more similar to each other.
             batch_size: Number of images to decode at a time; does not affect the images.
 
         Returns:
-            Images in [-1, 1], on the CPU.
+            Images (n, C, H, W) in [-1, 1], without gradient, on the CPU.
 
         Raises:
-            UserError: The label is unknown, has the wrong count, or is given to a model that
-                takes none; or n or truncation is out of range.
+            UserError: The label is unknown (code "unknown-class"), has the wrong type or count
+                (code "label-shape"), has invalid weights (code "invalid-blend"), or is given to a
+                model that takes none (code "label-not-taken"); n or batch_size is not an integer
+                of at least 1 (code "invalid-count"); the seed or the truncation is invalid (codes
+                "invalid-seed" and "invalid-truncation"); or the images don't fit in memory (code
+                "too-large").
         """
+        size, count = as_count("batch_size", batch_size), as_count("n", n)
+        numbers = math.prod(self.image_shape) + 2 * self.latent_dim + self.num_classes
+        require_memory(4 * count * numbers, f"{count:,} samples", "sample fewer at a time")
         z, labels = self.latents(n, label, seed, truncation=truncation)
-        images = []
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
-            for start in range(0, n, batch_size):
-                part = slice(start, start + batch_size)
-                y = None if labels is None else labels[part].to(self.device)
-                images.append(self.decode(z[part], y).clamp(-1, 1).cpu())
-        self.train(was_training)
-        return torch.cat(images)
+        return compute_in_batches(self, self.decode, z, labels, size)
 
     def latents(
-        self, n: int, label: object = None, seed: int = 0, *, truncation: float = 1.0
+        self, n: Integer, label: LabelInput = None, seed: Integer = 0, *, truncation: Number = 1.0
     ) -> tuple[Latents, Labels | SoftLabels | None]:
-        """Return the latents that `sample` decodes, and their labels (on the CPU).
+        """Return the latents (n, Z) that `sample` decodes, and their labels (on the CPU).
 
         Arguments and errors are those of `sample`.
         """
-        if n < 1:
-            raise UserError(f"n is {n}; it must be at least 1.", code="invalid-count")
-        if not 0 <= truncation < math.inf:
-            raise UserError(
-                f"truncation is {truncation}; it must be finite and at least 0.",
-                code="invalid-truncation",
-            )
-        noise = Noise("sample", seed, device=self.device)
-        labels = resolve_labels(label, n, self.classes, self.takes_label, noise)
-        with torch.no_grad():
-            prior = self.prior(None if labels is None else labels.to(self.device), n)
-            z = prior.sample(noise, truncation)
-        return z, None if labels is None else labels.cpu()
+        return draw_latents(self, n, label, seed, truncation)
 
     def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
         """Return labels as weights over classes; None if the networks take no label."""
@@ -239,11 +302,10 @@ class LatentModel(nn.Module, ABC):
             )
         if y.dtype.is_floating_point:
             return y
-        return nn.functional.one_hot(y.long(), self.num_classes).float()
+        return nn.functional.one_hot(y.long(), self.num_classes).to(self._like().dtype)
 
     def _a_kind(self) -> str:
-        article = "An" if self.kind[0] in "aeiou" else "A"
-        return f"{article} {self.kind}"
+        return a_kind(self.kind)
 
     def _no_encoder(self, what: str) -> UserError:
         return UserError(

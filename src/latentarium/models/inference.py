@@ -1,5 +1,7 @@
 """Run a model on whole splits in batches, and generate samples from a fixed set of latents."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -8,6 +10,7 @@ from latentarium.image_files import grid
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, LabelSet, LatentSet, SoftLabelSet
+from latentarium.unchecked import unchecked_inputs
 
 FIXED_SEED = 0
 """Seed of the latents of `fixed_samples`."""
@@ -54,7 +57,7 @@ def encode(model: LatentModel, split: Split, seed: int = 0) -> LatentSet:
         UserError: The model has no encoder (code "no-encoder").
     """
     parts = []
-    with torch.no_grad():
+    with torch.no_grad(), unchecked_inputs():
         for start in range(0, len(split.images), BATCH_SIZE):
             x, y = _batch(model, split, start)
             noise = Noise("encode", seed, start, device=x.device)
@@ -70,14 +73,19 @@ def decode(model: LatentModel, z: LatentSet, y: LabelSet | SoftLabelSet | None =
         z: Latents (N, Z).
         y: Labels; ignored if the model takes no label.
     """
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(z), BATCH_SIZE):
-            rows = slice(start, start + BATCH_SIZE)
-            label = y[rows].to(model.device) if y is not None and model.takes_label else None
+    return torch.cat(list(decode_parts(model, z, y)))
+
+
+def decode_parts(
+    model: LatentModel, z: LatentSet, y: LabelSet | SoftLabelSet | None = None
+) -> Iterator[Images]:
+    """Yield the images that `decode` returns, batch by batch."""
+    for start in range(0, len(z), BATCH_SIZE):
+        rows = slice(start, start + BATCH_SIZE)
+        label = y[rows].to(model.device) if y is not None and model.takes_label else None
+        with torch.no_grad(), unchecked_inputs():
             images = model.decode(z[rows].float().to(model.device), label)
-            parts.append(images.clamp(-1, 1).cpu())
-    return torch.cat(parts)
+        yield images.clamp(-1, 1).cpu()
 
 
 def reconstruct(model: LatentModel, split: Split) -> Images:
@@ -87,7 +95,7 @@ def reconstruct(model: LatentModel, split: Split) -> Images:
         UserError: The model has no encoder (code "no-encoder").
     """
     parts = []
-    with torch.no_grad():
+    with torch.no_grad(), unchecked_inputs():
         for start in range(0, len(split.images), BATCH_SIZE):
             x, y = _batch(model, split, start)
             parts.append(model.reconstruct(x, y).clamp(-1, 1).cpu())

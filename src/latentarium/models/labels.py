@@ -1,76 +1,74 @@
-"""Convert labels that users give to tensors that models take."""
+"""Convert labels that callers give to tensors that models take.
 
+Integers and text name a class by one rule, in Python, on the command line and in URLs: if the name
+of any class is an integer, integers (and text such as "3") are names of classes; otherwise they
+are class numbers, from 0. Integers in tensors and arrays are always class numbers, as in the
+labels of a data set.
+"""
+
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from latentarium.arguments import describe, is_bool, to_index
 from latentarium.errors import UserError, did_you_mean
-from latentarium.rng import Noise
-from latentarium.shapes import Labels, SoftLabels
+from latentarium.models.inputs import to_tensor
+from latentarium.rng import BLOCK_ROWS, Noise, blocks
+from latentarium.shapes import LabelInput, Labels, SoftLabels
 
 NAMED_CLASSES = 12
 """Largest number of class names in an error message."""
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+BLEND_PART = re.compile(r"(.+?):([^:,]*)(?:,(?=.)|\Z)", re.DOTALL)
+SUM_ROUNDING = 1e-5
+"""Weights whose sum differs less from 1 are not normalized again."""
 
 
-def resolve_labels(
-    label: object, n: int, classes: Sequence[str], takes_label: bool, noise: Noise
-) -> Labels | SoftLabels | None:
+def as_labels(label: LabelInput, n: int, classes: Sequence[str]) -> Labels | SoftLabels:
     """Return one label per image.
 
     Arguments:
-        label: None, a class number or name, one of these per image, a blend such as
-            "3:0.6,8:0.4", or weights (n, K).
+        label: A class (its name or number); one of these per image; class numbers (n,) as a tensor
+            or array; a blend such as "3:0.6,8:0.4"; or weights (n, K), at least 0, which are
+            normalized to a sum of 1.
         n: Number of images.
         classes: Names of the classes in the order of their numbers.
-        takes_label: Whether the model takes a label.
-        noise: The random numbers for uniformly drawn classes if no label is given.
 
     Raises:
-        UserError: A label is given to a model that takes none (code "label-not-taken"), a class is
-            unknown (code "unknown-class"), or the labels have a wrong shape (code "label-shape").
+        UserError: A class is unknown (code "unknown-class"), the labels have a wrong type or shape
+            (code "label-shape"), or weights are negative, not finite or all 0 (code
+            "invalid-blend").
     """
-    if not takes_label:
-        if label is not None:
-            raise UserError(
-                "This model takes no label: leave the label out, or use a conditional model such "
-                "as the preset cgan_mnist.",
-                code="label-not-taken",
-            )
-        return None
-    if label is None:
-        return noise.integers(len(classes), n)
-    if isinstance(label, str) and ":" in label and label not in classes:
-        return blend(label, classes).expand(n, -1)
-    if isinstance(label, int | str | np.integer):
+    if isinstance(label, str):
+        if ":" in label and label not in classes:
+            return blend(label, classes).expand(n, -1)
         return torch.full((n,), class_index(label, classes))
-    values = _as_array(label, classes)
-    if values.ndim == 2 and values.dtype.kind == "f":
-        if values.shape != (n, len(classes)):
-            raise UserError(
-                f"Soft labels have shape {values.shape}; the shape must be ({n}, "
-                f"{len(classes)}), one weight per class for each image.",
-                code="label-shape",
-            )
-        if not np.isfinite(values).all():
-            raise UserError(
-                "Some weights of the soft labels are not finite: give finite weights.",
-                code="invalid-blend",
-            )
-        return torch.as_tensor(values, dtype=torch.float32)
-    if values.ndim != 1 or values.dtype.kind not in "iu":
-        raise UserError(
-            f"The label is {label!r}; it must be a class number or name, one of these per image, "
-            f"or an array of weights (n, {len(classes)}).",
-            code="label-shape",
-        )
-    if len(values) != n:
-        raise UserError(
-            f"There are {len(values)} labels for {n} images: give one label for each image.",
-            code="label-shape",
-        )
-    return torch.tensor([class_index(int(v), classes) for v in values])
+    if not isinstance(label, Tensor | np.ndarray) and to_index(label) is not None:
+        return torch.full((n,), class_index(label, classes))
+    try:
+        values = to_tensor(_numbers_of(label, classes), "labels")
+    except UserError as error:
+        if error.code != "wrong-type":
+            raise
+        raise _wrong_label(label, classes) from None
+    if values.is_floating_point() and values.ndim == 2:
+        return _weights(values, n, len(classes))
+    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+        raise _wrong_label(label, classes)
+    return _class_numbers(values, n, classes)
+
+
+def random_labels(n: int, num_classes: int, seed: int) -> Labels:
+    """Draw classes uniformly; the class of image k depends on the seed and k only."""
+    drawn = [
+        Noise("sample labels", seed, block).integers(num_classes, BLOCK_ROWS)[:rows]
+        for block, rows in blocks(n)
+    ]
+    return torch.cat(drawn)
 
 
 def blend(text: str, classes: Sequence[str]) -> Tensor:
@@ -80,17 +78,18 @@ def blend(text: str, classes: Sequence[str]) -> Tensor:
         UserError: The text is not a blend, or its weights are negative, not finite or all 0 (code
             "invalid-blend"), or a class is unknown (code "unknown-class").
     """
-    weights = torch.zeros(len(classes))
-    for part in text.split(","):
-        name, _, share = part.rpartition(":")
+    weights, position = torch.zeros(len(classes)), 0
+    while position < len(text):
+        match = BLEND_PART.match(text, position)
         try:
-            weight = float(share)
+            name, weight = (match[1], float(match[2])) if match else ("", float(""))
         except ValueError:
             raise UserError(
-                f"'{part}' is not a class with a weight: write a blend as 3:0.6,8:0.4.",
+                f"'{text[position:]}' is not a class with a weight: write a blend as 3:0.6,8:0.4.",
                 code="invalid-blend",
             ) from None
-        weights[class_index(name.strip(), classes)] += weight
+        weights[class_index(name if name in classes else name.strip(), classes)] += weight
+        position = match.end() if match else len(text)
     if not (bool(weights.isfinite().all()) and float(weights.min()) >= 0 and weights.sum() > 0):
         raise UserError(
             f"The weights of '{text}' are invalid: each must be finite and at least 0, and one "
@@ -100,38 +99,129 @@ def blend(text: str, classes: Sequence[str]) -> Tensor:
     return weights / weights.sum()
 
 
-def class_index(label: int | str | np.integer, classes: Sequence[str]) -> int:
-    """Return the number of a class that is given by its number or its name.
+def class_index(label: object, classes: Sequence[str]) -> int:
+    """Return the number of a class that is given by its name or its number.
+
+    If the name of any class is an integer, integers, and text that is an integer, are names.
 
     Raises:
-        UserError: There is no such class (code "unknown-class").
+        UserError: There is no such class, or an integer fits several names (code "unknown-class").
     """
-    if isinstance(label, str):
-        if label in classes:
-            return classes.index(label)
-        try:
-            label = int(label)
-        except ValueError:
-            raise UserError(
-                f"There is no class '{label}'.{did_you_mean(label, classes)}",
-                code="unknown-class",
-            ) from None
-    if not 0 <= label < len(classes):
-        names = ", ".join(classes[:NAMED_CLASSES])
-        more = ", ..." if len(classes) > NAMED_CLASSES else ""
+    if isinstance(label, str) and label in classes:
+        return classes.index(label)
+    number = to_index(label)
+    if isinstance(label, str) and INTEGER.fullmatch(label.strip()):
+        number = int(label)
+    if number is None:
+        word = label if isinstance(label, str) else describe(label)
         raise UserError(
-            f"There is no class {label}: classes are numbered from 0 to {len(classes) - 1} "
-            f"({names}{more}).",
+            f"There is no class '{word}'.{did_you_mean(word, classes)}", code="unknown-class"
+        )
+    integers = _integer_names(tuple(classes))
+    named = integers.get(number, [])
+    if len(named) > 1:
+        named = [k for k in named if classes[k] == str(number)] or named
+    if len(named) == 1:
+        return named[0]
+    names = ", ".join(classes[:NAMED_CLASSES]) + (", ..." if len(classes) > NAMED_CLASSES else "")
+    if named:
+        raise UserError(
+            f"{number} fits several classes ({', '.join(classes[k] for k in named)}): give the "
+            "name as text.",
             code="unknown-class",
         )
-    return int(label)
+    if integers:
+        raise UserError(
+            f"There is no class {number}: some classes are named by integers, so integers are "
+            f"names here. The classes are {names}.",
+            code="unknown-class",
+        )
+    return _in_range(number, len(classes), names)
 
 
-def _as_array(label: object, classes: Sequence[str]) -> np.ndarray:
-    values = label.detach().cpu() if isinstance(label, torch.Tensor) else label
-    if isinstance(values, list | tuple) and all(isinstance(v, int | str) for v in values):
-        values = [class_index(v, classes) for v in values]
-    try:
-        return np.asarray(values)
-    except ValueError:  # rows of unequal length
-        return np.empty(0, dtype=object)
+def _in_range(number: int, num_classes: int, names: str) -> int:
+    if not 0 <= number < num_classes:
+        raise UserError(
+            f"There is no class {number}: classes are numbered from 0 to {num_classes - 1} "
+            f"({names}).",
+            code="unknown-class",
+        )
+    return number
+
+
+@lru_cache(maxsize=64)
+def _integer_names(classes: tuple[str, ...]) -> dict[int, list[int]]:
+    """Return the numbers of the classes whose names are integers, by that integer."""
+    found: dict[int, list[int]] = {}
+    for number, name in enumerate(classes):
+        if INTEGER.fullmatch(name):
+            found.setdefault(int(name), []).append(number)
+    return found
+
+
+def _numbers_of(labels: object, classes: Sequence[str]) -> object:
+    """Return the class numbers of a sequence of classes; other objects unchanged."""
+    if not isinstance(labels, Tensor) and hasattr(labels, "__array__"):  # such as a pandas series
+        labels = np.asarray(labels)
+        if labels.dtype.kind not in "OUT":
+            return labels
+        labels = labels.tolist()
+    if isinstance(labels, str):  # an array without axes
+        return np.full(1, class_index(labels, classes))[0]
+    if not isinstance(labels, list | tuple | range):
+        return labels
+    if any(map(is_bool, labels)):  # an array would make them integers
+        return None
+    if not labels or not all(isinstance(v, str) or to_index(v) is not None for v in labels):
+        return labels
+    keys = [v if isinstance(v, str) else to_index(v) for v in labels]
+    known = {key: class_index(key, classes) for key in set(keys)}
+    return np.array([known[key] for key in keys])
+
+
+def _class_numbers(values: Tensor, n: int, classes: Sequence[str]) -> Labels:
+    """Return class numbers as int64, one per image."""
+    numbers = values.long().expand(n) if values.ndim == 0 else values.long()
+    if numbers.ndim != 1:
+        raise _wrong_label(values, classes)
+    if len(numbers) != n:
+        raise UserError(
+            f"There are {len(numbers)} labels for {n} images: give one label for each image.",
+            code="label-shape",
+        )
+    if len(numbers) and not torch.compiler.is_compiling():
+        names = ", ".join(classes[:NAMED_CLASSES])
+        for number in (int(numbers.min()), int(numbers.max())):
+            _in_range(number, len(classes), names)
+    return numbers
+
+
+def _weights(values: Tensor, n: int, num_classes: int) -> SoftLabels:
+    """Return weights over classes, normalized to a sum of 1."""
+    if tuple(values.shape) != (n, num_classes):
+        raise UserError(
+            f"The class weights have shape {tuple(values.shape)}; the shape must be ({n}, "
+            f"{num_classes}), one weight per class for each image.",
+            code="label-shape",
+        )
+    weights = values.float()
+    if torch.compiler.is_compiling():
+        return weights
+    sums = weights.sum(1, keepdim=True)
+    usable = sums.isfinite() & (sums > 0) & (weights >= 0).all(1, keepdim=True)
+    if not bool(usable.all()):
+        raise UserError(
+            "Some class weights are negative or not finite, or all weights of an image are 0: "
+            "give finite weights of at least 0, and one above 0 for each image.",
+            code="invalid-blend",
+        )
+    return weights if bool(((sums - 1).abs() <= SUM_ROUNDING).all()) else weights / sums
+
+
+def _wrong_label(label: object, classes: Sequence[str]) -> UserError:
+    given = "a bool" if is_bool(label) else describe(label)
+    return UserError(
+        f"The label is {given}; it must be a class number or name, one of these per image, or an "
+        f"array of weights (n, {len(classes)}).",
+        code="label-shape",
+    )

@@ -1,14 +1,17 @@
 """The convolutional trunk.
 
 The encoder halves height and width, at least once, until the larger of them is at most 8 pixels or
-the smaller is 1 pixel. The decoder goes through the same sizes in reverse.
+the smaller is 1 pixel. The decoder goes through the same sizes in reverse. Every height and width
+of at least 2 pixels is possible, odd ones included: halving rounds down, and the decoder knows the
+size before.
 """
 
 import math
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from latentarium.config import NetConfig, TrunkConfig
 from latentarium.errors import UserError
@@ -68,8 +71,48 @@ class ConvEncoder(EncoderTrunk):
         return self.dense(features)
 
 
+class ResizeConv2d(nn.Conv2d):
+    """Double height and width by bilinear interpolation, then convolve with a 3 x 3 kernel.
+
+    Equal features give equal pixels, whereas a transposed convolution treats pixels differently by
+    the parity of their position, which shows as a checkerboard. Both operations together are a
+    transposed convolution whose 6 x 6 kernel is the 3 x 3 kernel convolved with that of the
+    interpolation, which needs no enlarged copy of the features. Pixels at the border are repeated
+    beyond it.
+
+    References:
+        Deconvolution and checkerboard artifacts (Odena et al., 2016),
+        https://doi.org/10.23915/distill.00003
+
+    Arguments:
+        before, after: Number of channels of the input and of the output.
+        odd: 1 if the output's height (width) is one pixel larger than twice the input's.
+    """
+
+    def __init__(self, before: int, after: int, odd: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(before, after, 3)
+        self.odd: tuple[int, int] = odd
+
+    def forward(self, input: Tensor) -> Tensor:
+        kernel = self.weight.transpose(0, 1).flip(2, 3)
+        kernel = _interpolate(_interpolate(kernel).transpose(2, 3)).transpose(2, 3)
+        height, width = (
+            2 * size + odd for size, odd in zip(input.shape[2:], self.odd, strict=True)
+        )
+        border = (1, 1 + self.odd[1], 1, 1 + self.odd[0])
+        input = functional.pad(input, border, mode="replicate")
+        output = functional.conv_transpose2d(input, kernel, self.bias, stride=2, padding=4)
+        return output[:, :, :height, :width]
+
+
+def _interpolate(kernel: Tensor) -> Tensor:
+    """Convolve the rows of a kernel with that of linear interpolation, (1, 3, 3, 1) / 4."""
+    shifted = [functional.pad(kernel, (shift, 3 - shift)) for shift in range(4)]
+    return 0.25 * (shifted[0] + shifted[3]) + 0.75 * (shifted[1] + shifted[2])
+
+
 class ConvDecoder(DecoderTrunk):
-    """A dense layer, then transposed convolutions, with the arguments of `Trunk.decoder`."""
+    """A dense layer, then upsampling and convolutions, with the arguments of `Trunk.decoder`."""
 
     def __init__(self, config: NetConfig, num_inputs: int, image_shape: ImageShape) -> None:
         super().__init__()
@@ -90,7 +133,11 @@ class ConvDecoder(DecoderTrunk):
                 layers += _convolution(nn.Conv2d(wide, wide, 3, 1, 1), wide, config)
             finer = sizes[stage + 1]
             odd = (finer[0] % 2, finer[1] % 2)  # restores the row or column that halving dropped
-            up = nn.ConvTranspose2d(wide, after, 4, 2, 1, output_padding=odd)
+            up = (
+                ResizeConv2d(wide, after, odd)
+                if config.upsampling == "bilinear"
+                else nn.ConvTranspose2d(wide, after, 4, 2, 1, output_padding=odd)
+            )
             layers += [up] if last else _convolution(up, after, config)
             wide = after
         self.convolutions: nn.Sequential = nn.Sequential(*layers)
@@ -103,7 +150,7 @@ class ConvDecoder(DecoderTrunk):
 
 @register("trunk", "conv", settings=NetConfig)
 class ConvTrunk(Trunk):
-    """Strided convolutions."""
+    """Strided convolutions, and transposed or resize convolutions in reverse."""
 
     @staticmethod
     def encoder(config: TrunkConfig, image_shape: ImageShape, extra: int = 0) -> ConvEncoder:

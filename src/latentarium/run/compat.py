@@ -11,6 +11,18 @@ OLD_LOG_KEYS = {
 }
 OLD_EMA_PREFIX, EMA_PREFIX = "average.", "ema."
 OLD_DUALITY_GAP_FILE = "gap.json"
+OLD_CONDITIONAL_PRESETS = {"gan_images": "cgan_images"}
+"""Presets that were conditional under a name that an unconditional preset has now."""
+
+
+def upgrade_config(config: object) -> object:
+    """Return the settings in config.json with the current name of their preset."""
+    if not isinstance(config, dict):
+        return config
+    model, name = config.get("model"), config.get("name")
+    if isinstance(model, dict) and model.get("conditional") is True and isinstance(name, str):
+        return config | {"name": OLD_CONDITIONAL_PRESETS.get(name, name)}
+    return config
 
 
 def upgrade_log_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
 from latentarium.files import (
     file_lock,
@@ -183,7 +183,7 @@ class Run:
             UserError: The training data has changed since the training (code "other-data"), or
                 the other data has another shape or other classes (code "data-mismatch").
         """
-        data = load_data(source or self.config.train.data, size=self.config.train.image_size)
+        data = load_training_data(self.config.train, source, self.data.value_range)
         if source is None:
             self.require_data(data.card)
         require_same_kind(self.folder, self.data, data.card)
@@ -371,18 +371,25 @@ class Run:
 
     def save_card(self, text: str) -> None:
         """Write the model card."""
-        write_atomic(self.folder / "README.md", text.encode())
+        write_atomic(self.folder / "README.md", text.encode("utf-8", "replace"))
 
 
-def load(folder: str | Path) -> LatentModel:
+def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
     """Load a trained model: `load("runs/cgan").sample(64, label=7, seed=0)`.
 
     The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
+    Arguments:
+        folder: The folder of a run, or a `Run`.
+
+    Returns:
+        The model on the CPU, in evaluation mode.
+
     Raises:
         UserError: As for `Run` and `Run.load`.
     """
-    return Run(folder).load()
+    run = folder if isinstance(folder, Run) else Run(Path(folder))
+    return run.load()
 
 
 def _resolve(folder: str | Path) -> Path:

@@ -13,9 +13,10 @@ from latentarium.config import Config, DataCard, component_files, flat, from_dic
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, sha256, to_json, write_atomic
 from latentarium.machine import versions
+from latentarium.run.compat import upgrade_config
 
 FORMAT = 1
-LOCATION_SETTINGS = ("train.device", "train.data")
+LOCATION_SETTINGS = ("train.device", "train.data", "train.labels")
 """Settings that may change when a run is resumed."""
 
 
@@ -84,7 +85,7 @@ def read_manifest(path: Path) -> Manifest:
     imports = content.get("imports")
     imports = tuple(map(str, imports)) if isinstance(imports, list) else ()
     with naming_imports(imports):
-        config = from_dict(Config, content.get("config"), f"{path}: config")
+        config = from_dict(Config, upgrade_config(content.get("config")), f"{path}: config")
     return Manifest(
         id=str(content.get("id") or _hash(content)),
         config=config,

@@ -9,6 +9,7 @@ lines on standard error; see `latentarium.progress`. A failure is reported as
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -141,7 +142,7 @@ class ChildProcesses:
         try:
             with self._output_path(name).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-                lines = file.read().decode(errors="replace").split("\n")
+                lines = file.read().decode("utf-8", "replace").split("\n")
         except OSError:
             return []
         return [line.strip() for line in lines if line.strip()]
@@ -215,7 +216,7 @@ def run_child(
                 if time.monotonic() > deadline:
                     raise UserError(
                         f"The command took more than {timeout:.0f} s: run `latentarium "
-                        f"{' '.join(arguments)}` in a terminal.",
+                        f"{shlex.join(arguments)}` in a terminal.",
                         code="timeout",
                     )
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -227,7 +228,7 @@ def run_child(
                 child.wait()
         if child.returncode:
             raise _child_error(_nonblank_lines(stderr), child.returncode)
-        return stdout.read_text(errors="replace")
+        return stdout.read_text("utf-8", errors="replace")
 
 
 def parse_failure(line: str) -> UserError | None:
@@ -272,7 +273,8 @@ def lower_priority(pid: int) -> None:
 
 
 def _environment(interval: float) -> dict[str, str]:
-    return {**os.environ, JSON_VARIABLE: str(interval)}
+    """Return the environment of a command: it reports progress as JSON, and prints UTF-8."""
+    return {**os.environ, JSON_VARIABLE: str(interval), "PYTHONIOENCODING": "utf-8"}
 
 
 def _last_progress(lines: Sequence[str]) -> ProgressLine | None:
@@ -280,7 +282,9 @@ def _last_progress(lines: Sequence[str]) -> ProgressLine | None:
 
 
 def _nonblank_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return [
+        line for line in path.read_text("utf-8", errors="replace").splitlines() if line.strip()
+    ]
 
 
 def _child_error(lines: Sequence[str], code: int) -> UserError:

@@ -145,4 +145,4 @@ def format_reply(request: DecodeRequest, pixels: np.ndarray, scores: np.ndarray)
 
 def format_error(number: int, message: str) -> bytes:
     """Return the reply to a request that failed."""
-    return REPLY.pack(number, 0, 0, 0, 0, 0, 0) + message.encode()
+    return REPLY.pack(number, 0, 0, 0, 0, 0, 0) + message.encode("utf-8", "replace")

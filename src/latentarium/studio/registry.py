@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import torch
 
 from latentarium.data.dataset import Data
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_training_data, loading_code
 from latentarium.errors import UserError
 from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.gaps import decoder_stretch
@@ -78,9 +78,7 @@ class LoadedModel:
         """Return Python code that loads the images it was trained on."""
         if self.run is None:
             return f"la.load_data({json.dumps(self.latent_map.data.card.source)})"
-        settings = self.run.config.train
-        size = f", size={settings.image_size}" if settings.image_size else ""
-        return f"la.load_data({json.dumps(self.data_path or settings.data)}{size})"
+        return loading_code(self.run.config.train, self.data_path)
 
     def path(self) -> tuple[str, ...]:
         """Return the parts of its path, the name last."""
@@ -134,7 +132,7 @@ class ModelRegistry:
         self._models = list(models)
         self.data = data
         self._max_cached_snapshots = max_cached_snapshots
-        self._data_sets: WeakValueDictionary[tuple[str, int], Data] = WeakValueDictionary()
+        self._data_sets: WeakValueDictionary[tuple[str | int, ...], Data] = WeakValueDictionary()
         """Data sets by source and size, as long as a model needs them."""
         self._snapshots: OrderedDict[tuple[Snapshots, int], LatentMap] = OrderedDict()
         self._lock, self._load_lock = threading.RLock(), threading.Lock()
@@ -227,11 +225,12 @@ class ModelRegistry:
                 "other-data").
         """
         settings = run.config.train
-        source = (self.data or settings.data, settings.image_size)
+        path = settings.data if self.data is None else self.data
+        source = (path, settings.labels, settings.label_column, settings.keys, settings.image_size)
         with self._load_lock:
             images = self._data_sets.get(source)
             if images is None or images.card.fingerprint != run.data.fingerprint:
-                images = load_data(source[0], size=source[1])  # the files may have changed
+                images = load_training_data(settings, self.data)  # the files may have changed
                 self._data_sets[source] = images
         if images.card.fingerprint != run.data.fingerprint:
             raise UserError(

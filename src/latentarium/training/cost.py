@@ -13,7 +13,7 @@ import torch
 
 from latentarium.config import Config
 from latentarium.data.dataset import Data
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_training_data
 from latentarium.memory import keep_freed_memory
 from latentarium.progress import format_duration
 from latentarium.training.device import pick_device
@@ -97,7 +97,7 @@ def estimate(
         UserError: The settings or the data are invalid, as for `train`.
     """
     settings = config.train
-    data = load_data(settings.data, size=settings.image_size) if data is None else data
+    data = load_training_data(settings) if data is None else data
     keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
         state, players, batches = prepare(config, data, distributed)

@@ -16,6 +16,7 @@ from latentarium.data.batches import Batch, Batches
 from latentarium.models.game import Loss, Player
 from latentarium.rng import Noise
 from latentarium.training.distributed import Distributed
+from latentarium.unchecked import unchecked_inputs
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def play_move(
     """
     for parameter in optimizer.param_groups[0]["params"]:
         parameter.grad = None  # optimizer.zero_grad takes ten times as long
-    with freeze_others(player, model):
+    with freeze_others(player, model), unchecked_inputs():
         loss = player.loss(batch, noise)
         loss.total.backward()
     if all_reduce_gradients is not None:
@@ -140,7 +141,8 @@ def held_out_loss(player: Player, model: nn.Module, batch: Batch, noise: Noise) 
     was_training = model.training
     model.eval()
     try:
-        with freeze_others(player, model):  # instead of no_grad: gradient penalties need d/dx
+        # no torch.no_grad, because gradient penalties need d/dx
+        with freeze_others(player, model), unchecked_inputs():
             loss = player.loss(batch, noise)
     finally:
         model.train(was_training)

@@ -11,6 +11,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.training.game import held_out_loss
+from latentarium.unchecked import unchecked_inputs
 
 DIVERSITY_SAMPLES = 64
 """Number of samples for the diversity, whose relative error is then about 1 / 8 or less."""
@@ -72,7 +73,7 @@ class HeldOutBatch:
         noise, was_training = Noise("scores", self._seed, device=model.device), model.training
         model.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), unchecked_inputs():
                 labels = self._batch.y if model.takes_label else None
                 z = noise.normal(len(self._batch.x), model.latent_dim)
                 real = model.discriminate(self._batch.x, labels).float().cpu()

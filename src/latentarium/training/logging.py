@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentarium.config import Config
+from latentarium.data.dataset import Data
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.run import Run
 from latentarium.training.distributed import Distributed
@@ -153,6 +154,9 @@ class ProgressFile:
 
 class Reporter:
     """Receives the progress of a training; the methods of this base class do nothing."""
+
+    def describe_data(self, data: Data) -> None:
+        """Report what is noted on the training data, before the training starts."""
 
     def start(self, config: Config, step: int) -> None:
         """Report that the training starts, or resumes at this step."""

@@ -1,16 +1,19 @@
 """The training loop, which all model families share."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from latentarium.arguments import describe
 from latentarium.config import Config, TrainConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data, Split
-from latentarium.data.sources import load_data
+from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.memory import keep_freed_memory
 from latentarium.models.game import Player
@@ -32,7 +35,7 @@ BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
 def train(
     config: Config,
     folder: str | Path,
-    data: Data | None = None,
+    data: object = None,
     *,
     reporter: Reporter | None = None,
 ) -> Run:
@@ -46,7 +49,8 @@ def train(
     Arguments:
         config: The configuration, for instance `presets.cgan_mnist()`.
         folder: The run folder.
-        data: The training data; None loads `config.train.data`.
+        data: The training data: `Data`, or any source that `load_data` takes. A name or a path is
+            stored in the run's configuration, as `--data` does. None loads `config.train.data`.
         reporter: Receives the progress; None reports nothing.
 
     Raises:
@@ -54,8 +58,8 @@ def train(
             finite (code "not-finite"), or a file can't be written.
         StoppedError: A signal stopped the training. This error is a `KeyboardInterrupt`.
     """
+    config, data = with_data(config, data)
     settings = config.train
-    data = load_data(settings.data, size=settings.image_size) if data is None else data
     reporter = reporter or Reporter()
     keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
@@ -74,6 +78,7 @@ def train(
             snapshots = snapshot_steps(settings.steps, settings.snapshots)
             started = time.monotonic() - state.seconds
             if distributed.is_main:
+                reporter.describe_data(data)
                 reporter.start(config, state.step)
                 progress.update(state.step, state.seconds)
                 if state.step == 0 and 0 in snapshots:
@@ -147,6 +152,28 @@ def train(
                 save_for_use(run, state)
                 reporter.end(state.seconds)
     return run
+
+
+def with_data(config: Config, data: object) -> tuple[Config, Data]:
+    """Return a configuration that names its data, and the data; see `train`.
+
+    Raises:
+        UserError: The configuration is none (code "wrong-type"), or as for `load_data`.
+    """
+    if not isinstance(config, Config):
+        raise UserError(
+            f"config is {describe(config)}; it must be a Config, such as "
+            "latentarium.presets.get('vae_mnist').",
+            code="wrong-type",
+        )
+    if isinstance(data, str | os.PathLike):
+        config = replace(config, train=replace(config.train, data=os.fspath(data)))
+        data = None
+    if isinstance(data, Data):
+        return config, data
+    if data is None:
+        return config, load_training_data(config.train)
+    return config, load_data(data, size=config.train.image_size)
 
 
 def finish(folder: str | Path) -> Run:

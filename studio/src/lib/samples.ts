@@ -96,9 +96,19 @@ export const summarizePrior = async (model: Model, seed: number): Promise<PriorS
 export const nearestTraining = async (model: Model, request: SampleRequest): Promise<NearestTraining> =>
   (await get(samplesUrl(model, "copies", request))).json();
 
-/** A class in the format of the command line and of blends: a number if the name contains a separator. */
-export const classArgument = (model: Model, index: number): string =>
-  /^[^,:]+$/.test(model.classes[index]) ? model.classes[index] : String(index);
+/** A class as the command line, Python and requests name it. */
+export const classArgument = (model: Model, index: number): string => model.classes[index];
+
+/** The number of a class, given by its name or its number, as on the command line; -1 if there is none.
+ * If the name of any class is an integer, integers are names. */
+export function classNumber(classes: string[], text: string): number {
+  const integer = (word: string): number => (/^[+-]?\d+$/.test(word) ? Number(word) : NaN);
+  if (classes.includes(text)) return classes.indexOf(text);
+  const wanted = integer(text.trim());
+  const names = classes.map(integer);
+  if (names.some((name) => !Number.isNaN(name))) return names.indexOf(wanted);
+  return wanted in classes ? wanted : -1;
+}
 
 /** Side of a displayed image: the largest whole multiple of its own pixels up to `limit`. */
 export function integerSide(shape: [number, number, number], limit: number): number {

@@ -5,6 +5,7 @@ big-endian uint32, and the values in big-endian row-major order.
 """
 
 import gzip
+import io
 import math
 import re
 import struct
@@ -15,10 +16,13 @@ import numpy as np
 
 from latentarium.data.arrays import RawData
 from latentarium.errors import UserError
+from latentarium.files import require_regular
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """NumPy types by IDX type code."""
 GZIP_MAGIC = b"\x1f\x8b"
+CHUNK_BYTES = 1 << 20
+"""Number of bytes to unpack at a time."""
 SPLIT_PREFIXES = {"train": "train", "test": "t10k"}
 """The beginning of MNIST's file names for each split."""
 
@@ -26,12 +30,25 @@ SPLIT_PREFIXES = {"train": "train", "test": "t10k"}
 def read_bytes(path: Path) -> bytes:
     """Read a file and decompress it if it is compressed with gzip.
 
+    A small gzip file may unpack to any size, so at most one byte more than an IDX header states
+    is unpacked.
+
     Raises:
         UserError: The file is missing or can't be read, or its gzip data is damaged.
     """
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+        with _open(path) as file:
+            content = file.read(4)
+            if not isinstance(file, gzip.GzipFile):
+                return content + file.read()
+            if not is_idx(content):
+                return content  # refused by its start
+            content += file.read(4 * content[3])
+            parts, missing = [content], _stated_size(content) - len(content) + 1
+            while missing > 0 and (part := file.read(min(missing, CHUNK_BYTES))):
+                parts.append(part)
+                missing -= len(part)
+            return b"".join(parts)
     except FileNotFoundError:
         raise UserError(
             f"There is no file {path}: check the path.", code="file-not-found"
@@ -52,6 +69,24 @@ def read_bytes(path: Path) -> bytes:
 def is_idx(content: bytes) -> bool:
     """Return whether decompressed content starts like an IDX file."""
     return len(content) >= 4 and content[:2] == b"\0\0" and content[2] in DTYPES
+
+
+def is_idx_file(path: Path) -> bool:
+    """Return whether a file starts like an IDX file, plain or gzip; only its start is read."""
+    try:
+        with _open(path) as file:
+            return is_idx(file.read(4))
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def _stated_size(content: bytes) -> int:
+    """Return the size in bytes that the header of an IDX file states."""
+    axes = content[3]
+    if len(content) < 4 + 4 * axes:
+        return len(content)
+    shape = struct.unpack(f">{axes}I", content[4 : 4 + 4 * axes])
+    return 4 + 4 * axes + math.prod(shape) * np.dtype(DTYPES[content[2]]).itemsize
 
 
 def parse_idx(content: bytes, path: Path) -> np.ndarray:
@@ -96,7 +131,14 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         UserError: The file is missing, damaged, or not IDX.
     """
+    require_regular(path)
     return parse_idx(read_bytes(path), path)
+
+
+def _open(path: Path) -> io.BufferedIOBase:
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+    return gzip.open(path, "rb") if packed else path.open("rb")
 
 
 def is_idx_folder(folder: Path) -> bool:

@@ -1,26 +1,29 @@
 """Decode the image files of a folder, a .zip or a .tar in parallel.
 
-If no size is requested and all images have the same size, they keep it. Otherwise they are fitted
-to the requested size, or to 64 x 64.
+If no size is requested, images are fitted to the size of more than half of them, or else to 64 x
+64.
 """
 
 import os
+import struct
 import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 
 from latentarium.data.arrays import RawData
+from latentarium.data.image_arrays import MIN_SIDE
 from latentarium.data.image_decoding import (
-    BYTES_PER_PIXEL,
     BrokenImageError,
+    DecodedImage,
     ImageHeader,
     decode_image,
+    ignore_warnings,
     read_header,
     short_reason,
 )
@@ -46,7 +49,7 @@ MAX_NOTED = 20
 """Largest number of skipped files that the notes name."""
 UNREADABLE = (
     BrokenImageError, OSError, EOFError, ValueError, OverflowError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
+    RuntimeError, MemoryError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """Exceptions raised by a file that is missing, damaged or not an image."""
 
@@ -59,12 +62,16 @@ def read_images(
     Arguments:
         placed: The image files with their splits and classes, from `place_images`.
         source: The name for the data card.
-        size: Height and width to fit all images to. 0 keeps the size of the images if all have the
-            same size, and otherwise fits them to 64 x 64.
+        size: Height and width to fit all images to. 0 for the size of more than half of the
+            images, or 64 x 64 if there is none.
         storage: Allocates the arrays; None for the default storage.
 
+    Returns:
+        Images of 8 bits, or, if some have more bits, of a type that contains the values of all.
+
     Raises:
-        UserError: Too many images are broken, or no image belongs to the training split.
+        UserError: Too many images are broken, no image belongs to the training split, or some
+            images have floats and others whole numbers of more than 8 bits.
     """
     storage = storage or Storage()
     files = placed.files
@@ -73,68 +80,108 @@ def read_images(
 
     def read_one_header(file: SourceFile) -> ImageHeader:
         with budget.reserve(file.size):
-            return read_header(file.read())
+            return read_header(file.content())
 
     results = list(_map_in_threads(read_one_header, files, f"{source}: reading headers"))
     broken = {i: str(r) for i, r in enumerate(results) if isinstance(r, BrokenImageError)}
-    headers = [result for result in results if not isinstance(result, BrokenImageError)]
+    headers = {i: r for i, r in enumerate(results) if not isinstance(r, BrokenImageError)}
     _require_few_broken(broken, files, source)
-    grey = all(header.grey for header in headers)
-    sizes = Counter(header.size for header in headers)
-    target = fit_size(sizes, size)
-    intact = [i for i in range(len(files)) if i not in broken]
-    counts = Counter(placed.splits[i] for i in intact)
-    channels = 1 if grey else 3
-    images = {split: storage.empty((n, channels, *target)) for split, n in counts.items()}
-    labels: dict[str, list[int]] = {}
-    filled: Counter[str] = Counter()
+    grey = all(header.grey for header in headers.values())
+    target = fit_size(Counter(header.size for header in headers.values()), size)
+    _require_target(target, source)
+    dtype = common_type({files[i].name: header for i, header in headers.items()}, source)
+    counts = Counter(placed.splits[i] for i in headers)
+    shape = (1 if grey else 3, *target)
+    images = {split: storage.empty((n, *shape), dtype) for split, n in counts.items()}
+    kept: dict[str, list[int]] = {split: [] for split in counts}
+    missing: list[int] = []
 
-    def decode_one(task: tuple[SourceFile, ImageHeader]) -> np.ndarray:
+    def decode_one(task: tuple[SourceFile, ImageHeader]) -> DecodedImage:
         file, header = task
-        with budget.reserve(file.size + BYTES_PER_PIXEL * _area(header.size)):
-            return decode_image(file.read(), grey, target)
+        with budget.reserve(file.size + header.decoding_bytes):
+            return decode_image(file.content(), grey, target)
 
-    tasks = [(files[i], header) for i, header in zip(intact, headers, strict=True)]
+    tasks = [(files[i], header) for i, header in headers.items()]
     decoded = _map_in_threads(decode_one, tasks, f"{source}: decoding")
-    for i, pixels in zip(intact, decoded, strict=True):
-        if isinstance(pixels, BrokenImageError):
-            broken[i] = str(pixels)
+    for i, result in zip(headers, decoded, strict=True):
+        if isinstance(result, BrokenImageError):
+            broken[i] = str(result)
             continue
         split = placed.splits[i]
-        images[split][filled[split]] = pixels
-        filled[split] += 1
-        if placed.labels:
-            labels.setdefault(split, []).append(numbers[placed.labels[i]])
+        images[split][len(kept[split])] = result.pixels
+        kept[split].append(i)
+        if result.missing:
+            missing.append(i)
     _require_few_broken(broken, files, source)
-    if not filled["train"]:
+    if not kept.get("train"):
         raise UserError(
             f"{source} has folders for {' and '.join(images)}, but no folder named train: add "
             "a folder of training images with this name.",
             code="no-train-split",
         )
-    images = drop_equal_channels({s: images[s][:n] for s, n in filled.items()}, storage)
-    grey = images["train"].shape[1] == 1
+    kept = {split: positions for split, positions in kept.items() if positions}
+    images = drop_equal_channels({s: images[s][: len(part)] for s, part in kept.items()}, storage)
+    headers = {i: header for i, header in headers.items() if i not in broken}
+    deep = {split: np.array([headers[i].deep for i in part]) for split, part in kept.items()}
+    notes = [
+        f"{len(headers):,} images, in {'grey' if images['train'].shape[1] == 1 else 'colour'}",
+        *_size_notes(Counter(header.size for header in headers.values()), target),
+        *_page_notes([files[i].name for i, header in headers.items() if header.more_pages]),
+        *_missing_notes([files[i].name for i in missing]),
+        *_broken_notes(broken, files),
+    ]
     return RawData(
         source=source,
         images=dict(images),
-        labels={split: np.array(part) for split, part in labels.items()},
+        labels={
+            split: np.array([numbers[placed.labels[i]] for i in part])
+            for split, part in kept.items()
+            if placed.labels
+        },
         classes=placed.classes,
-        notes=(*_notes(sizes, target, grey, broken, files), *placed.notes),
+        notes=(*notes, *placed.notes),
         skipped=tuple(files[i].name for i in sorted(broken)),
+        problems=placed.problems,
+        deep=deep if dtype != np.uint8 else {},
     )
 
 
-def fit_size(sizes: Collection[tuple[int, int]], size: int) -> tuple[int, int]:
+def fit_size(sizes: Counter[tuple[int, int]], size: int) -> tuple[int, int]:
     """Return the height and width to which all images are fitted.
 
     Arguments:
-        sizes: Heights and widths of the images.
-        size: The requested height and width. 0 for the size of the images if all have the same
-            size, and otherwise 64 x 64.
+        sizes: Number of images by height and width.
+        size: The requested height and width. 0 for the size of more than half of the images, or
+            64 x 64 if there is none.
     """
     if size:
         return size, size
-    return next(iter(sizes)) if len(set(sizes)) == 1 else (MIXED_SIZE, MIXED_SIZE)
+    most_common, count = sizes.most_common(1)[0]
+    return most_common if count > sizes.total() / 2 else (MIXED_SIZE, MIXED_SIZE)
+
+
+def common_type(headers: Mapping[str, ImageHeader], source: str) -> np.dtype:
+    """Return a type that contains the values of all images.
+
+    Arguments:
+        headers: The headers by the names of the images.
+        source: The name of the source for error messages.
+
+    Raises:
+        UserError: Some images have floats and others whole numbers of more than 8 bits, which one
+            range can't scale.
+    """
+    deep = {name: header.dtype for name, header in headers.items() if header.deep}
+    floats = [name for name, dtype in deep.items() if dtype.kind == "f"]
+    if 0 < len(floats) < len(deep):
+        whole = next(name for name, dtype in deep.items() if dtype.kind != "f")
+        raise UserError(
+            f"{source} has {len(floats):,} images of floats (such as {floats[0]}) and "
+            f"{len(deep) - len(floats):,} of whole numbers of more than 8 bits (such as {whole}): "
+            "convert them to one type.",
+            code="mixed-depth",
+        )
+    return np.result_type(np.uint8, *set(deep.values()))
 
 
 def drop_equal_channels(
@@ -175,7 +222,8 @@ def _map_in_threads(
             return BrokenImageError(short_reason(error))
 
     started, task, done = time.monotonic(), None, 0
-    with console_progress() as progress, ThreadPoolExecutor(os.cpu_count()) as pool:
+    threads = ThreadPoolExecutor(os.cpu_count())
+    with ignore_warnings(), console_progress() as progress, threads as pool:
         for first in range(0, len(items), MAX_PENDING):
             for result in pool.map(work_or_error, items[first : first + MAX_PENDING]):
                 yield result
@@ -188,21 +236,50 @@ def _map_in_threads(
             task.end()
 
 
-def _notes(
-    sizes: Counter[tuple[int, int]],
-    target: tuple[int, int],
-    grey: bool,
-    broken: dict[int, str],
-    files: Sequence[SourceFile],
-) -> list[str]:
-    notes = [f"{len(files) - len(broken):,} images, in {'grey' if grey else 'colour'}"]
-    if set(sizes) != {target}:
-        smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
-        notes.append(
-            f"sizes from {smallest[0]} x {smallest[1]} to {largest[0]} x {largest[1]}, fitted to "
-            f"{target[0]} x {target[1]} (scaled with antialiasing, cropped at the centre)"
+def _require_target(target: tuple[int, int], source: str) -> None:
+    if min(target) < MIN_SIDE:
+        raise UserError(
+            f"{source} has images of {target[0]} x {target[1]} pixels; at least {MIN_SIDE} x "
+            f"{MIN_SIDE} are needed. Enlarge them, or give an image size (--image-size 32, in "
+            "Python size=32).",
+            code="image-too-small",
         )
-    notes += [f"skipped {files[i].name}: {why}" for i, why in sorted(broken.items())[:MAX_NOTED]]
+
+
+def _size_notes(sizes: Counter[tuple[int, int]], target: tuple[int, int]) -> list[str]:
+    fitted = {size: count for size, count in sizes.items() if size != target}
+    if not fitted:
+        return []
+    smallest, largest = min(fitted, key=_area), max(fitted, key=_area)
+    extent = f"{smallest[0]} x {smallest[1]}"
+    if smallest != largest:
+        extent = f"sizes from {extent} to {largest[0]} x {largest[1]}"
+    return [
+        f"{sum(fitted.values()):,} of {sizes.total():,} images fitted to {target[0]} x "
+        f"{target[1]} from {extent} (scaled with antialiasing, cropped at the centre)"
+    ]
+
+
+def _page_notes(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"only the first page or frame of {len(names):,} files with several was read (such as "
+        f"{names[0]})"
+    ]
+
+
+def _missing_notes(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"{len(names):,} images have pixels without a value (such as {names[0]}); they were set "
+        "to the smallest value of their image, infinite ones to the largest"
+    ]
+
+
+def _broken_notes(broken: Mapping[int, str], files: Sequence[SourceFile]) -> list[str]:
+    notes = [f"skipped {files[i].name}: {why}" for i, why in sorted(broken.items())[:MAX_NOTED]]
     if len(broken) > MAX_NOTED:
         notes.append(f"and {len(broken) - MAX_NOTED:,} more skipped")
     return notes

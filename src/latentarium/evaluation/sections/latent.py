@@ -18,6 +18,7 @@ from latentarium.rng import Noise
 from latentarium.shapes import LatentSet
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Measurement
+from latentarium.unchecked import unchecked_inputs
 
 MAX_HELD_OUT_LATENTS = 10_000
 """Held-out latents from whose distances to the data the threshold of a gap is computed."""
@@ -88,7 +89,8 @@ def _round_trip(context: EvaluationContext) -> Measurement:
     model = context.model
 
     def encode(x: Tensor) -> Tensor:
-        return model.encode(x).mean.cpu()
+        with unchecked_inputs():  # decoded images may be outside [-1, 1]
+            return model.encode(x).mean.cpu()
 
     def decode(z: Tensor) -> Tensor:
         return model.decode(z.to(model.device))

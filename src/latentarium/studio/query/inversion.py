@@ -21,7 +21,7 @@ BASELINE_SECONDS = 0.2
 
 
 def invert_query(
-    latent_map: LatentMap, image: Pixels, label: int | None, seed: int, plane: Plane | None
+    latent_map: LatentMap, image: Pixels, label: int | str | None, seed: int, plane: Plane | None
 ) -> Iterator[dict[str, Any]]:
     """Invert an image (1, C, H, W), and yield JSON values.
 

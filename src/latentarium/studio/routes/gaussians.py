@@ -10,6 +10,7 @@ from latentarium.latent.gaussians import Ellipse
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.named_latents import MAX_NAME
 from latentarium.latent.planes import MAX_COORDINATE
+from latentarium.models.labels import class_index
 from latentarium.shapes import LatentSet
 from latentarium.studio.responses import binary
 from latentarium.studio.samples.assess import describe_gaussian
@@ -25,7 +26,8 @@ class GaussianQuery(BaseModel):
 
     of: Literal["class", "all", "own"]
     """The Gaussian of a class, of all images, or of an ellipse drawn by the user."""
-    label: int = Field(0, ge=0, le=1_000_000)
+    label: str = Field("", max_length=400)
+    """The class, by name or number; "": the first class."""
     seed: int = Field(0, ge=0, lt=2**32)
     temperature: float = Field(1.0, ge=0, le=3, allow_inf_nan=False)
     plane: Annotated[str, Field(max_length=MAX_NAME)] = ""
@@ -36,12 +38,19 @@ class GaussianQuery(BaseModel):
     angle: Coordinate = 0.0
     """`x`, `y`, `major`, `minor` and `angle` describe the ellipse at one standard deviation."""
 
+    def class_number(self, latent_map: LatentMap) -> int | None:
+        """Return the number of the class; None if the Gaussian is not that of a class."""
+        if self.of != "class":
+            return None
+        classes = latent_map.data.card.classes
+        return class_index(self.label or classes[0], classes) if classes else 0
+
     def latents(self, latent_map: LatentMap) -> LatentSet:
         """Draw the latents."""
         if self.of == "class":
-            return latent_map.class_latents(
-                self.label, seed=self.seed, truncation=self.temperature
-            )
+            classes = latent_map.data.card.classes
+            label = self.label or (classes[0] if classes else 0)
+            return latent_map.class_latents(label, seed=self.seed, truncation=self.temperature)
         if self.of == "all":
             return latent_map.gaussian_latents(seed=self.seed, truncation=self.temperature)
         ellipse = Ellipse(
@@ -83,7 +92,7 @@ def router(services: Services) -> APIRouter:
     def assess(index: int, query: Annotated[GaussianQuery, Query()]) -> dict[str, Any]:
         """Assess the decoded samples."""
         latent_map = registry.encoded_map(index)
-        label = query.label if query.of == "class" else None
-        return describe_gaussian(latent_map, query.latents(latent_map), label)
+        latents = query.latents(latent_map)
+        return describe_gaussian(latent_map, latents, query.class_number(latent_map))
 
     return routes

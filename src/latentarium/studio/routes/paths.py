@@ -3,11 +3,9 @@
 import re
 from typing import Annotated, Any
 
-import torch
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from latentarium.errors import UserError
 from latentarium.latent.animation import path_gif
@@ -27,8 +25,9 @@ class PathQuery(BaseModel):
     b: Name
     steps: int = Field(16, ge=2, le=MAX_STEPS)
     plane: Name = ""
-    label: int = Field(0, ge=0, le=1_000_000)
-    """The class of the decoded images, for a model whose decoder sees labels."""
+    label: str = Field("", max_length=400)
+    """The class of the decoded images, by name or number, for a model whose decoder sees labels;
+    "": the first class."""
 
     def latents(self, latent_map: LatentMap) -> tuple[Tensor, Tensor]:
         """Return the latents of both ends."""
@@ -37,16 +36,10 @@ class PathQuery(BaseModel):
 
     def class_weights(self, latent_map: LatentMap) -> SoftLabelSet | None:
         """Return the class weights of each step; None if the decoder sees no labels."""
-        if not latent_map.model.decodes_label:
+        model = latent_map.model
+        if not model.decodes_label:
             return None
-        if self.label >= latent_map.model.num_classes:
-            raise UserError(
-                f"label is {self.label}; it must be below {latent_map.model.num_classes}.",
-                code="unknown-class",
-            )
-        return one_hot(
-            torch.tensor([self.label] * self.steps), latent_map.model.num_classes
-        ).float()
+        return latent_map.decoder.class_weights(self.label or model.classes[0], self.steps)
 
 
 def router(services: Services) -> APIRouter:

@@ -30,8 +30,8 @@ MAX_SEARCHES = 2
 class SearchBody(QueryImage):
     """An image whose latent is wanted."""
 
-    label: Annotated[int, Field(ge=0, le=1 << 16)] | None = None
-    """Its class; None: the class with the smallest error."""
+    label: int | Annotated[str, Field(max_length=400)] | None = None
+    """Its class, by name or number; None: the class with the smallest error."""
     seed: Annotated[int, Field(ge=0, le=(1 << 31) - 1)] = 0
 
 

@@ -8,12 +8,17 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from latentarium import presets
+from latentarium.data.arrays import MIN_SIDE
 from latentarium.errors import UserError
+from latentarium.presets.fit import OWN_IMAGE_PRESETS
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.services import Services
 from latentarium.studio.training.jobs import BUILT_IN_DATA, TrainingRequest
 from latentarium.studio.training.status import describe_model
 from latentarium.studio.training.uploads import UPLOAD_PREFIX
+
+MAX_SIDE = 512
+"""Largest height and width, in pixels, to which the page lets images be fitted."""
 
 
 class TrainingBody(BaseModel):
@@ -24,12 +29,12 @@ class TrainingBody(BaseModel):
     name: str = Field(max_length=64)
     steps: int | None = Field(default=None, ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**32)
+    image_size: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+    batch_size: int | None = Field(default=None, ge=1, le=4096)
 
     def to_request(self) -> TrainingRequest:
         """Return the request."""
-        return TrainingRequest(
-            preset=self.preset, data=self.data, name=self.name, steps=self.steps, seed=self.seed
-        )
+        return TrainingRequest(**self.model_dump())
 
 
 def router(services: Services) -> APIRouter:
@@ -107,5 +112,5 @@ def describe_preset(name: str) -> dict[str, Any]:
         "labels": config.model.takes_label,
         "latent_dim": config.model.latent_dim,
         "steps": config.train.steps,
-        "data": config.train.data,
+        "data": "" if name in OWN_IMAGE_PRESETS else config.train.data,
     }

@@ -62,7 +62,7 @@ def draw(latent_map: LatentMap, request: SampleRequest) -> Samples:
             return Samples(images=decode(model, z), z=z, labels=labels)
         label: object = request.label or None
         if request.method == "each-class":
-            in_turn = [i % model.num_classes for i in range(request.n)]
+            in_turn = torch.arange(request.n) % max(1, model.num_classes)
             label = in_turn if model.takes_label else None
         z, labels = model.latents(request.n, label, **options)
         images = model.sample(request.n, label, **options)

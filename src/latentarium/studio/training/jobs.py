@@ -56,6 +56,10 @@ class TrainingRequest:
     steps: int | None
     """None: the number of steps of the preset."""
     seed: int
+    image_size: int | None = None
+    """Height and width to which images are fitted; None: as `load_data` chooses."""
+    batch_size: int | None = None
+    """None: the batch size of the preset."""
 
 
 class TrainingJobs:
@@ -371,16 +375,20 @@ class TrainingJobs:
                 f"There is no data set named {request.data[:80]!r}: choose one from the list.",
                 code="unknown-data",
             )
-        steps = [] if request.steps is None else ["--train.steps", str(request.steps)]
-        return [
-            "train", request.preset, "--data", data, "--train.seed", str(request.seed), *steps,
-        ]  # fmt: skip
+        settings = {
+            "--train.seed": request.seed, "--train.steps": request.steps,
+            "--train.batch-size": request.batch_size, "--image-size": request.image_size,
+        }  # fmt: skip
+        arguments = ["train", request.preset, "--data", data]
+        for option, value in settings.items():
+            arguments += [] if value is None else [option, str(value)]
+        return arguments
 
 
 def process_name(folder: Path) -> str:
     """Return the name of a run's processes, which doesn't depend on how the path is written."""
     path = folder.resolve()
-    return f"{path.name[:64]}-{sha256(str(path).encode()).hexdigest()[:12]}"
+    return f"{path.name[:64]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
 def _is_shipped(folder: Path) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latentarium.data.readers.listing import IMAGE_SUFFIXES
+from latentarium.data.readers.listing import IMAGE_SUFFIXES, is_label_file
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.errors import NotFoundError
@@ -141,7 +141,7 @@ class Uploads:
         Raises:
             NotFoundError: The upload was not started (code "unknown-upload").
             UserError: The path is invalid (code "invalid-path"), the file is neither a picture nor
-                a zip file (code "file-type"), was sent before (code "duplicate-file") or exceeds a
+                a zip file nor a table of labels (code "file-type"), was sent before (code "duplicate-file") or exceeds a
                 limit (codes "too-many-files", "upload-too-large", "disk-full").
         """
         upload = self._started(name)
@@ -389,7 +389,8 @@ def relative_path(path: str) -> Path:
 
     Raises:
         UserError: The path leads outside the folder, is hidden, too deep or too long (code
-            "invalid-path"), or the file is neither a picture nor a zip file (code "file-type").
+            "invalid-path"), or the file is neither a picture nor a zip file nor a table of labels
+            (code "file-type").
     """
     parts = PurePosixPath(path).parts
     valid = all(
@@ -403,9 +404,11 @@ def relative_path(path: str) -> Path:
             f"The path {path[:80]!r} is not accepted: rename the file or its folder.",
             code="invalid-path",
         )
-    if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES | {".zip"}:
+    is_used = PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES | {".zip"}
+    if not is_used and not is_label_file(parts[-1]):
         raise UserError(
-            f"{parts[-1][:80]!r} is neither a picture nor a zip file: leave it out.",
+            f"{parts[-1][:80]!r} is neither a picture, nor a zip file, nor a table of labels such "
+            "as labels.csv: leave it out.",
             code="file-type",
         )
     return Path(*parts)

@@ -43,7 +43,8 @@ export function cursorCode(here: Comparison): string {
 /** The samples from N(0, I). */
 export function samplesCode(models: Model[]): string {
   const sample = (model: Model): string => {
-    const labels = model.takes_label ? `label=[i % ${model.classes.length} for i in range(16)], ` : "";
+    const inTurn = Array.from({ length: 16 }, (_, i) => model.classes[i % model.classes.length]);
+    const labels = model.takes_label ? `label=${JSON.stringify(inTurn)}, ` : "";
     return `images[${folderOf(model)}] = ${model.model_code}.sample(16, ${labels}seed=${seedOf()})`;
   };
   return ["import latentarium as la", "", "images = {}", ...models.map(sample)].join("\n");

@@ -1,6 +1,6 @@
 // Points on a line or in a triangle, and the class weights that they represent (barycentric coordinates).
 import type { Model } from "../api";
-import { classArgument } from "../samples";
+import { classArgument, classNumber } from "../samples";
 
 /** Number of images of a blend, each with its own z. */
 export const BLENDS = 6;
@@ -53,12 +53,9 @@ export const labelOf = (model: Model, parts: Part[]): string =>
 
 /** Parse a blend; an invalid one becomes a blend of two classes, which among digits look similar. */
 export function parseBlend(model: Model, text: string): Part[] {
-  const parts = text.split(",").map((part): Part => {
-    const colon = part.lastIndexOf(":");
-    const name = part.slice(0, colon);
-    const index = model.classes.includes(name) ? model.classes.indexOf(name) : Number(name || "x");
-    return { index, weight: Number(part.slice(colon + 1)) };
-  });
+  const parts = [...text.matchAll(/(.+?):([^:,]*)(?:,|$)/gs)].map(
+    ([, name, weight]): Part => ({ index: classNumber(model.classes, name), weight: Number(weight) }),
+  );
   const sum = parts.reduce((total, { weight }) => total + weight, 0);
   const valid = parts.every(({ index, weight }) => index in model.classes && weight >= 0) && sum > 0;
   const distinct = new Set(parts.map(({ index }) => index)).size === parts.length;

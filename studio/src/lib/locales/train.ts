@@ -27,7 +27,7 @@ export const en = {
   on: "Training data",
   onOwn: "Upload",
   sources: {
-    mnist: "MNIST", "mnist-dynamic": "Binarized MNIST", "stacked-mnist": "Stacked MNIST", ring: "Ring of Gaussians", grid: "Grid of Gaussians",
+    mnist: "MNIST", "mnist-dynamic": "Binarized MNIST", "stacked-mnist": "Stacked MNIST", ring: "Ring of Gaussians", grid: "Grid of Gaussians", "": "Your own pictures",
   } as Record<string, string>,
   dimensions: (n: number) => `${n} latent dimensions`,
   stepCount: (steps: string) => `${steps} steps`,
@@ -46,6 +46,9 @@ export const en = {
   start: "Start training",
   startHint: "Estimate the time first; then training can start.",
   needsLabels: "This model needs labels: put the pictures of each class in a separate folder.",
+  fitting: "Presets that fit these pictures:",
+  imageSize: "Image size",
+  imageSizeHint: "Height and width, in pixels, to which the pictures are scaled and cropped. Empty: the value shown.",
   // own images
   drop: "Drop a folder or a zip of pictures here",
   dropHint: "Sub-folders become classes. At most 256 MiB and 20,000 files. The files stay on this machine.",
@@ -58,11 +61,12 @@ export const en = {
   tooMany: (n: number, most: number) =>
     `There are ${n.toLocaleString("en")} files, but at most ${most.toLocaleString("en")} can be uploaded one by one. Drop a single zip that contains all of them.`,
   leftOut: (n: number) =>
-    n === 1 ? "One file is not a picture and was skipped." : `${n.toLocaleString("en")} files are not pictures and were skipped.`,
+    n === 1 ? "One file is neither a picture nor a table of labels, and was skipped." : `${n.toLocaleString("en")} files are neither pictures nor tables of labels, and were skipped.`,
   nothing: "No pictures found. Drop a folder of pictures, or a zip of such a folder.",
   found: (images: string, classes: number, size: string) =>
     `${images} images, ${classes ? `${classes} classes` : "no labels"}, ${size}`,
   noProblems: "No problems found.",
+  notes: (n: number) => (n === 1 ? "1 note on how the pictures were read" : `${n} notes on how the pictures were read`),
   // a run
   pause: "Pause",
   resume: "Resume",
@@ -151,7 +155,7 @@ export const zhTW: typeof en = {
   on: "訓練資料",
   onOwn: "上傳",
   sources: {
-    mnist: "MNIST", "mnist-dynamic": "二值化 MNIST", "stacked-mnist": "堆疊 MNIST", ring: "環狀混合", grid: "網格混合",
+    mnist: "MNIST", "mnist-dynamic": "二值化 MNIST", "stacked-mnist": "堆疊 MNIST", ring: "環狀混合", grid: "網格混合", "": "自己的圖片",
   },
   dimensions: (n) => `潛在維度 ${n}`,
   stepCount: (steps) => `${steps} 步`,
@@ -169,6 +173,9 @@ export const zhTW: typeof en = {
   start: "開始訓練",
   startHint: "請先估計時間，才能開始訓練。",
   needsLabels: "這個模型需要標籤：請把圖片依類別放在不同資料夾。",
+  fitting: "適合這些圖片的預設組態：",
+  imageSize: "影像大小",
+  imageSizeHint: "圖片縮放並裁切後的高度與寬度（像素）。留空則使用顯示的數值。",
   drop: "把圖片資料夾或 zip 拖放到這裡",
   dropHint: "子資料夾即類別。最多 256 MiB、20,000 個檔案。檔案不會離開這台電腦。",
   chooseFolder: "選擇資料夾",
@@ -179,10 +186,11 @@ export const zhTW: typeof en = {
   remove: "移除",
   tooMany: (n, most) =>
     `共有 ${n.toLocaleString("en")} 個檔案，逐一上傳最多 ${most.toLocaleString("en")} 個：請改拖入一個包含全部檔案的 zip。`,
-  leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片，已略過。`,
+  leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片也不是標籤表，已略過。`,
   nothing: "沒有找到圖片：請拖放圖片資料夾，或這種資料夾的 zip。",
   found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"}，${size}`,
   noProblems: "沒有發現問題。",
+  notes: (n) => `關於圖片讀取的 ${n} 則說明`,
   pause: "暫停",
   resume: "繼續",
   stop: "停止並保留",

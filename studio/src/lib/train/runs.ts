@@ -98,6 +98,7 @@ export interface Preset {
   labels: boolean;
   latent_dim: number;
   steps: number;
+  /** its data set; empty: images of the user */
   data: string;
 }
 
@@ -113,6 +114,10 @@ export interface RunRequest {
   name: string;
   steps: number | null;
   seed: number;
+  /** height and width to which images are fitted, in pixels; null: the size of the images */
+  image_size: number | null;
+  /** null: that of the preset */
+  batch_size: number | null;
 }
 
 export interface Estimate {
@@ -151,6 +156,13 @@ export interface DualityGap {
   failure: string;
 }
 
+/** A preset that fits the data, and the settings that it needs for them; 0: unchanged. */
+export interface Suggestion {
+  preset: string;
+  image_size: number;
+  batch_size: number;
+}
+
 export interface Upload {
   name: string;
   counts: Record<string, number>;
@@ -161,6 +173,8 @@ export interface Upload {
   duplicates: number;
   /** number of example images */
   pictures: number;
+  /** presets that fit, the most suitable first; missing in the reports of older versions */
+  presets?: Suggestion[];
 }
 
 const runUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}`;

@@ -203,7 +203,7 @@ export class Scrub {
   private get sampleArguments(): string {
     const { model } = this;
     const classes = Math.min(model.classes.length, 10);
-    if (model.takes_label) return `${8 * classes}, label=[*range(${classes})] * 8, `;
+    if (model.takes_label) return `${8 * classes}, label=[*model.classes[:${classes}]] * 8, `;
     return model.has_map ? "32, " : "64, ";
   }
 }

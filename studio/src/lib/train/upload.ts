@@ -9,15 +9,20 @@ export interface LocalFile {
   file: File;
 }
 
-const SUFFIXES = /\.(png|jpe?g|bmp|gif|webp|tiff?|ppm|pgm|pbm|zip)$/i;
+const SUFFIXES = /\.(a?png|jpe?g?|jf?if?|bmp|dib|gif|webp|tiff?|p[pgbnf]m|zip)$/i;
+/** Tables of labels that the server reads. */
+const TABLES = /(^|\/)(metadata|labels?|dataset)\.(csv|tsv|jsonl|ndjson|json)$/i;
 const CONCURRENT_REQUESTS = 4;
 /** Maximum number of files that the server accepts one by one; a zip may contain more. */
 const MAX_FILES = 20_000;
 const MAX_NAME_LENGTH = 56;
 
-/** Keep images and zips, without hidden files. */
+/** Keep images, zips and tables of labels, without hidden files; nothing if there are only tables. */
 export function selectImages(files: LocalFile[]): LocalFile[] {
-  return files.filter(({ path }) => SUFFIXES.test(path) && !path.split("/").some((part) => part.startsWith(".")));
+  const kept = files.filter(
+    ({ path }) => (SUFFIXES.test(path) || TABLES.test(path)) && !path.split("/").some((part) => part.startsWith(".")),
+  );
+  return kept.some(({ path }) => SUFFIXES.test(path)) ? kept : [];
 }
 
 /** List all dropped files, including those in dropped folders. */

@@ -61,7 +61,7 @@ export class Search implements ToolState {
     this.left.begin();
     const { model, planeName } = this.here;
     this.planeName = planeName;
-    const label = model.takes_label && searchState.label >= 0 ? searchState.label : null;
+    const label = model.takes_label && searchState.label >= 0 ? model.classes[searchState.label] : null;
     const content = { pixels: encodeBase64(pixels), label, seed: searchState.seed };
     try {
       const reply = await post(`/api/models/${model.id}/invert?plane=${planeName}`, content, { signal: abort.signal });

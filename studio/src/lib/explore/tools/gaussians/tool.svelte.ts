@@ -171,7 +171,7 @@ export class Gaussians implements ToolState {
   /** The settings as parameters of a request. */
   get query(): string {
     const parameters: Record<string, string> = { of: this.kind, seed: String(state.seed), temperature: formatFloat32(state.t) };
-    if (this.label !== null) parameters.label = String(this.label);
+    if (this.label !== null) parameters.label = this.classes[this.label];
     if (this.ellipse) {
       for (const [key, value] of Object.entries(this.ellipse)) parameters[key] = formatFloat32(value);
       parameters.plane = this.here.planeName;
@@ -194,7 +194,7 @@ export class Gaussians implements ToolState {
     const settings = `seed=${state.seed}, truncation=${pythonFloat(state.t)}`;
     const images = `images = latent_map.decode(z[:${GRID_IMAGES}])`;
     if (!this.ellipse) {
-      const call = this.label === null ? `gaussian_latents(${settings})` : `class_latents(${this.label}, ${settings})`;
+      const call = this.label === null ? `gaussian_latents(${settings})` : `class_latents(${JSON.stringify(this.classes[this.label])}, ${settings})`;
       return this.here.python([`z = latent_map.${call}`, images]);
     }
     const { x, y, major, minor, angle } = this.ellipse;

@@ -146,7 +146,7 @@ export class Paths implements ToolState {
   /** The settings as parameters of a request. */
   get query(): string {
     const parameters: Record<string, string> = { ...this.ends, steps: String(this.steps), plane: this.here.planeName };
-    if (this.here.model.decodes_label) parameters.label = String(exploreState.label);
+    if (this.here.model.decodes_label) parameters.label = this.here.model.classes[exploreState.label] ?? "";
     return new URLSearchParams(parameters).toString();
   }
 

@@ -1,0 +1,108 @@
+"""Find the images that the rows of a table name."""
+
+import posixpath
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
+
+from latentarium.data.readers.listing import IMAGE_SUFFIXES, SourceFile
+
+AMBIGUOUS = -1
+"""Several images fit a name."""
+
+
+class ImageIndex:
+    """Images by the names that a table may use for them.
+
+    A name is the path relative to the table's folder, or a part of the path: the end of the
+    image's path, or a longer path that ends like the image's, such as an absolute path. The suffix
+    may be missing. One of these forms applies to all rows of a table.
+
+    Arguments:
+        files: The images.
+        base: The folder of the table; "" for the folder of the source.
+    """
+
+    def __init__(self, files: Sequence[SourceFile], base: str) -> None:
+        paths = [file.reference or file.name for file in files]
+        while base and not any(path.startswith(base + "/") for path in paths):
+            base = base.rpartition("/")[0]  # tables may have a folder of their own
+        start = base + "/" if base else ""
+        self._paths = {
+            i: path.removeprefix(start) for i, path in enumerate(paths) if path.startswith(start)
+        }
+        folders = [path.rpartition("/")[0] for path in self._paths.values()]
+        common = posixpath.commonpath(folders) if folders and all(folders) else ""
+        self._below = len(common) + 1 if common else 0
+        self.count: int = len(self._paths)
+        """Number of images below the folder of the table."""
+
+    def covers(self, i: int) -> bool:
+        """Return whether an image is below the folder of the table."""
+        return i in self._paths
+
+    def match(self, names: Sequence[str]) -> list[int | None]:
+        """Return the number of the image that each name means.
+
+        Returns:
+            For each name, the image's number, `AMBIGUOUS`, or None if there is no such image.
+        """
+        clean = [_clean(name) for name in names]
+        best: list[int | None] = [None] * len(names)
+        most = 0
+        for form in (str, _without_suffix, lambda path: _without_suffix(path).casefold()):
+            for find in (self._find_whole(form), self._find_end(form)):
+                found = [find(form(name)) for name in clean]
+                count = sum(i is not None and i != AMBIGUOUS for i in found)
+                if count > most or (not most and any(i is not None for i in found)):
+                    best, most = found, max(count, most)
+                if most == len(names):
+                    return best
+        return best
+
+    def _find_whole(self, form: Callable[[str], str]) -> Callable[[str], int | None]:
+        return _unique((form(path), i) for i, path in self._paths.items()).get
+
+    def _find_end(self, form: Callable[[str], str]) -> Callable[[str], int | None]:
+        """Match if the end of the name is the image's path, or the other way round."""
+        whole = _unique((form(path[self._below :]), i) for i, path in self._paths.items())
+        ends = _unique(
+            (end, i) for i, path in self._paths.items() for end in _ends(form(path[self._below :]))
+        )
+
+        def find(name: str) -> int | None:
+            if name in ends:
+                return ends[name]
+            return next((whole[end] for end in _ends(name) if end in whole), None)
+
+        return find
+
+
+def _unique(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, i in pairs:
+        found[name] = i if found.get(name, i) == i else AMBIGUOUS
+    return found
+
+
+def _ends(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def _clean(name: str) -> str:
+    """Return a path with slashes, without dots at its start and without a drive."""
+    path = unicodedata.normalize("NFC", name).replace("\\", "/").strip()
+    return re.sub(r"^([A-Za-z]:)?(/|\.{1,2}/)*", "", path)
+
+
+def _without_suffix(path: str) -> str:
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in IMAGE_SUFFIXES else path
+
+
+def folder_of(name: str) -> str:
+    """Return the folder of a file in a source; "" for the folder of the source."""
+    parent = str(PurePosixPath(name).parent)
+    return "" if parent == "." else parent

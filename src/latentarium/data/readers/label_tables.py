@@ -1,0 +1,290 @@
+"""Read the labels of images from a table."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from latentarium.data.arrays import SPLIT_NAMES
+from latentarium.data.readers.file_names import printable
+from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
+from latentarium.data.readers.left_out import examples_text
+from latentarium.data.readers.tables import LABEL_COLUMNS, Table, TableError, to_label
+
+NAME_COLUMNS = {
+    "filename", "file", "filepath", "fname", "image", "imagename", "imagefile", "imagefilename",
+    "imagepath", "imageid", "img", "imgname", "imgpath", "imgid", "picture", "photo", "path",
+    "name", "id", "key",
+}  # fmt: skip
+"""Names of columns that contain file names, in lower case without spaces, "-" and "_"."""
+SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
+INDEX_COLUMNS = {"", "index", "unnamed:0"}
+BINARY = {"0", "1", "0.0", "1.0", "-1", "True", "False"}
+MAX_DISTINCT_SHARE = 0.5
+"""Largest number of classes per image of a column that is not known to contain labels."""
+MAX_SEARCHED_COLUMNS, MAX_SEARCHED_ROWS = 20, 1000
+"""Number of columns and rows that are searched for file names."""
+MIN_CHECKED = 20
+"""Number of images from which on that number is checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLabels:
+    """The labels that a table states.
+
+    Arguments:
+        labels: The label of each image by the image's number.
+        splits: The split of each image by the image's number; empty if the table states none.
+        count: Number of images that the table may refer to: those below its folder.
+        notes: Short descriptions of what is used, and of what is not.
+    """
+
+    labels: dict[int, str]
+    count: int
+    splits: dict[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> TableLabels:
+    """Find the columns of file names and of labels, and return the label of each image.
+
+    Arguments:
+        table: The parsed table.
+        index: The images.
+        column: The name of the column of labels, or its number from 1 in a table without column
+            names; "" to find it.
+
+    Raises:
+        TableError: No row names an image, no column contains labels, or images have several
+            labels.
+    """
+    if not table.rows and table.has_header:
+        return TableLabels(labels={}, count=index.count, notes=("has no labels",))
+    table, names, images = _find_images(table, index)
+    others = [i for i, name in enumerate(table.header) if i != names]
+    splits_at = next((i for i in others if _plain(table.header[i]) in SPLIT_COLUMNS), None)
+    splits = _splits(table, images, splits_at)
+    if splits:
+        others.remove(splits_at or 0)
+    matched = [(i, row) for i, row in zip(images, table.rows, strict=True) if i is not None]
+    used = [(i, row) for i, row in matched if i != AMBIGUOUS]
+    at, values = _find_labels(table, others, [row for _, row in used], column)
+    labels: dict[int, str] = {}
+    for (i, _), label in zip(used, values, strict=True):
+        if label is not None and labels.setdefault(i, label) != label:
+            raise TableError(
+                f"has the labels {printable(labels[i])} and {printable(label)} for one image, but "
+                "a model takes one class: give one row for each image.",
+                "multi-label",
+            )
+    notes = [*table.notes, *_row_notes(table, images, names, labels)]
+    unused = [printable(table.header[i]) for i in others if i != at and not _is_index(table, i)]
+    if at is not None and unused:
+        listed = examples_text(unused, len(unused))
+        kind = "column" if len(unused) == 1 else "columns"
+        notes.append(f"{len(unused):,} {kind} not used ({listed})")
+    return TableLabels(labels=labels, count=index.count, splits=splits, notes=tuple(notes))
+
+
+def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int | None]]:
+    """Return the table, whose rows are all data, the column of file names, and each row's image.
+
+    Raises:
+        TableError: No row names an image.
+    """
+    names = _name_column(table, index)
+    known = names is not None and _plain(table.header[names]) in NAME_COLUMNS
+    if not table.has_header and not known:  # the first row may be data
+        numbered = Table(
+            header=tuple(str(i + 1) for i in range(len(table.header))),
+            rows=[table.header, *table.rows],
+            has_header=True,
+            notes=table.notes,
+        )
+        first_row = Table(header=numbered.header, rows=[table.header], has_header=True)
+        if _name_column(first_row, index) is not None:
+            table, names = numbered, _name_column(numbered, index)
+    if names is None:
+        listed = [_text(value) for row in table.rows[:1] for value in row[:3]]
+        raise TableError(
+            f"names none of the images (its first row is {printable(', '.join(listed))[:60]!r}): "
+            "give paths relative to its folder.",
+            "no-matching-rows",
+        )
+    return table, names, index.match([_text(row[names]) for row in table.rows])
+
+
+def _name_column(table: Table, index: ImageIndex) -> int | None:
+    """Return the column that names the most images; None if none does."""
+    columns = range(len(table.header))
+    known = [i for i in columns if _plain(table.header[i]) in NAME_COLUMNS]
+    labels = {_plain(name) for name in LABEL_COLUMNS}
+    others = [i for i in columns if i not in known and _plain(table.header[i]) not in labels]
+    rows = table.rows[:MAX_SEARCHED_ROWS]
+    for candidates in (known, others[:MAX_SEARCHED_COLUMNS]):
+        counts = {
+            i: len(set(index.match([_text(row[i]) for row in rows])) - {None}) for i in candidates
+        }
+        best = max(counts, key=lambda i: counts[i], default=None)
+        if best is not None and counts[best]:
+            return best
+    return None
+
+
+def _find_labels(
+    table: Table, others: list[int], rows: Sequence[Sequence[object]], column: str
+) -> tuple[int | None, list[str | None]]:
+    """Return the column of labels, None for one-hot columns, and the label of each row."""
+    if column:
+        at = next((i for i in others if table.header[i] == column), None)
+        if at is None:
+            at = next((i for i in others if _plain(table.header[i]) == _plain(column)), None)
+        if at is None:
+            listed = ", ".join(printable(table.header[i]) for i in others[:20])
+            raise TableError(
+                f"has no column named {printable(column)}: choose one of {listed or 'none'}.",
+                "unknown-column",
+            )
+        return at, _column(rows, at)
+    candidates = []
+    for name in LABEL_COLUMNS:
+        candidates += [i for i in others if _plain(table.header[i]) == _plain(name)]
+    candidates = [i for i in dict.fromkeys(candidates) if any(_filled(row[i]) for row in rows)]
+    if candidates:
+        at = _one_of(table, candidates, rows)
+        return at, _require_classes(_column(rows, at), table.header[at])
+    rest = [i for i in others if not _is_index(table, i) and any(_filled(row[i]) for row in rows)]
+    one_hot = _one_hot(table, rest, rows)
+    if one_hot is not None:
+        return None, one_hot
+    if len(rest) == 1:
+        return rest[0], _require_classes(_column(rows, rest[0]), table.header[rest[0]])
+    if not rest:
+        return None, [None] * len(rows)
+    listed = ", ".join(printable(table.header[i]) for i in rest[:10])
+    raise TableError(
+        f"has no column named label (its columns are {listed}): name the column of labels with "
+        "--label-column.",
+        "unknown-column",
+    )
+
+
+def _one_of(table: Table, candidates: list[int], rows: Sequence[Sequence[object]]) -> int:
+    """Return the column to use of several columns of labels.
+
+    If they divide the images in the same way, it is the first that has names instead of numbers.
+    """
+    columns = {i: [_text(row[i]) for row in rows] for i in candidates}
+    first = columns[candidates[0]]
+    for i, values in columns.items():
+        pairs = set(zip(first, values, strict=True))
+        if not len(pairs) == len(set(first)) == len(set(values)):
+            raise TableError(
+                f"has the columns {table.header[candidates[0]]} and {table.header[i]}, which "
+                "divide the images differently: choose one of them with --label-column.",
+                "ambiguous-column",
+            )
+    named = [i for i, values in columns.items() if not all(map(_is_number, values))]
+    return (named or candidates)[0]
+
+
+def _one_hot(
+    table: Table, columns: list[int], rows: Sequence[Sequence[object]]
+) -> list[str | None] | None:
+    """Return the label of each row in a table with a column for each class; None if it is not."""
+    if len(columns) < 2 or any(_text(row[i]) not in BINARY for row in rows for i in columns):
+        return None
+    labels: list[str | None] = []
+    for row in rows:
+        ones = [i for i in columns if _text(row[i]) in ("1", "1.0", "True")]
+        if len(ones) != 1:
+            raise TableError(
+                f"has a column for each class, but {len(ones)} classes for an image: choose one "
+                "of the columns with --label-column.",
+                "multi-label",
+            )
+        labels.append(table.header[ones[0]])
+    return labels
+
+
+def _column(rows: Sequence[Sequence[object]], at: int) -> list[str | None]:
+    """Return the labels in a column; whole numbers have no fraction.
+
+    Raises:
+        TableError: The column has several labels for an image, or numbers with fractions.
+    """
+    values = [row[at] for row in rows]
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    if texts and any("." in text for text in texts) and all(map(_is_number, texts)):
+        numbers = {text: float(text) for text in texts}
+        return [to_label(numbers.get(v, v) if isinstance(v, str) else v) for v in values]
+    return [to_label(value) for value in values]
+
+
+def _require_classes(labels: list[str | None], name: str) -> list[str | None]:
+    distinct = {label for label in labels if label is not None}
+    if len(labels) >= MIN_CHECKED and len(distinct) > MAX_DISTINCT_SHARE * len(labels):
+        raise TableError(
+            f"has {len(distinct):,} different values in the column {printable(name)} for "
+            f"{len(labels):,} images, so these are hardly classes: name the column of labels with "
+            "--label-column.",
+            "not-classes",
+        )
+    return labels
+
+
+def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int, str]:
+    """Return the split of each image if a column states one for all of them."""
+    if at is None:
+        return {}
+    words = [_text(row[at]).lower() for row in table.rows]
+    found = {
+        i: SPLIT_NAMES.get(word, "")
+        for i, word in zip(images, words, strict=True)
+        if i is not None and i >= 0
+    }
+    return found if all(found.values()) and "train" in found.values() else {}
+
+
+def _row_notes(
+    table: Table, images: list[int | None], names: int, labels: dict[int, str]
+) -> list[str]:
+    notes = []
+    for meaning, reason in ((None, "without an image"), (AMBIGUOUS, "that fit several images")):
+        rows = [row for row, i in zip(table.rows, images, strict=True) if i == meaning]
+        if rows:
+            listed = [printable(_text(row[names])) for row in rows[:3]]
+            kind = "row" if len(rows) == 1 else "rows"
+            notes.append(f"{len(rows):,} {kind} {reason} ({examples_text(listed, len(rows))})")
+    counts = Counter(i for i in images if i is not None and i >= 0)
+    repeated = sum(count - 1 for count in counts.values())
+    if repeated:
+        notes.append(f"{repeated:,} repeated {'row' if repeated == 1 else 'rows'}")
+    return notes
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value).strip()
+
+
+def _filled(value: object) -> bool:
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return not missing and value not in ("", [])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _is_index(table: Table, i: int) -> bool:
+    """Return whether a column numbers the rows."""
+    return _plain(table.header[i]) in INDEX_COLUMNS
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in str(name).lower().strip() if c not in " -_")

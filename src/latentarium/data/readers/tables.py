@@ -1,0 +1,212 @@
+"""Parse tables of labels: CSV, TSV, JSON Lines, and JSON in several forms.
+
+file_name,label                                          .csv, .tsv, .txt
+{"file_name": "1.png", "label": "cat"}                   .jsonl, a line for each image
+[{"file_name": "1.png", "label": "cat"}, ...]            .json
+{"labels": [["00000/1.png", 3], ...]}                    .json of StyleGAN
+{"1.png": "cat", ...}                                    .json
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from latentarium.data.readers.encodings import decode_texts
+
+LABEL_COLUMNS = (
+    "label", "labels", "class", "class_name", "classname", "cls", "class_label", "label_name",
+    "category", "category_name", "target", "y", "class_id", "label_id", "category_id",
+)  # fmt: skip
+"""Names of columns and JSON keys that contain labels, in order of priority."""
+DELIMITERS = ",\t;|"
+MAX_COLUMNS = 10_000
+BYTE_ORDER_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xff\xfe", b"\xfe\xff")
+
+
+class TableError(ValueError):
+    """A table has no usable labels.
+
+    Arguments:
+        message: Why, as the end of a sentence whose subject is the table, with what to do.
+        code: A stable identifier in kebab-case.
+    """
+
+    def __init__(self, message: str, code: str = "unusable-labels") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A parsed table.
+
+    Arguments:
+        header: The names of the columns; in a .csv, the first row, which may also be data.
+        rows: The values of each row, without the header.
+        has_header: Whether the header is certainly not data.
+        has_shards: Whether the folders of the images are shards, as in StyleGAN's archives.
+        notes: Short descriptions of what was changed.
+    """
+
+    header: tuple[str, ...]
+    rows: list[Sequence[object]]
+    has_header: bool
+    has_shards: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def parse_table(content: bytes, name: str) -> Table:
+    """Parse a table by the suffix of its name.
+
+    Raises:
+        TableError: The table is malformed.
+    """
+    suffix = PurePosixPath(name.lower()).suffix
+    if content[:4] == b"PAR1" or suffix == ".parquet" or content[:2] in (b"PK", b"\x1f\x8b"):
+        raise TableError("is not a text file: save it as .csv, .tsv or .jsonl.", "unknown-format")
+    text, notes = _decode(content)
+    try:
+        if suffix in (".jsonl", ".ndjson"):
+            values = [json.loads(line) for line in text.splitlines() if line.strip()]
+            return _from_records(values, notes)
+        if suffix == ".json":
+            return _from_json(json.loads(text), notes)
+        return _from_csv(text, notes)
+    except (ValueError, RecursionError, csv.Error) as error:
+        if isinstance(error, TableError):
+            raise
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise TableError(f"is malformed ({reason[:100]}): correct it.", "damaged-file") from None
+
+
+def _decode(content: bytes) -> tuple[str, tuple[str, ...]]:
+    for mark in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            try:
+                return content.decode("utf-32" if len(mark) == 4 else "utf-16"), ()
+            except UnicodeDecodeError:
+                raise TableError("is not text: save it as UTF-8.", "damaged-file") from None
+    try:
+        return content.decode("utf-8-sig"), ()
+    except UnicodeDecodeError:
+        if b"\0" in content[:1000]:
+            raise TableError("is not text: save it as UTF-8.", "damaged-file") from None
+    lines, encoding = decode_texts(content.splitlines())
+    return "\n".join(lines), (f"is not UTF-8; read as {encoding}",)
+
+
+def _from_csv(text: str, notes: tuple[str, ...]) -> Table:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    counts = {delimiter: first.count(delimiter) for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda d: counts[d])
+    if counts[delimiter]:
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True
+        )
+        rows = [[cell.strip() for cell in row] for row in reader if any(map(str.strip, row))]
+    else:  # a list such as "img/1.png 3"
+        rows = [line.rsplit(maxsplit=1) for line in text.splitlines() if line.strip()]
+    if not rows:
+        raise TableError("is empty.")
+    width = len(rows[0])
+    if width > MAX_COLUMNS:
+        raise TableError(f"has {width:,} columns: keep those of the file names and the labels.")
+    for number, row in enumerate(rows, start=1):
+        if len(row) > width and any(row[width:]):
+            raise TableError(
+                f"has {len(row)} values in row {number}, but {width} columns: put values that "
+                "contain the delimiter in quotes.",
+                "damaged-file",
+            )
+    padded = [row[:width] + [""] * (width - len(row)) for row in rows]
+    return Table(header=tuple(padded[0]), rows=list(padded[1:]), has_header=False, notes=notes)
+
+
+def _from_json(values: object, notes: tuple[str, ...]) -> Table:
+    if isinstance(values, list):
+        return _from_records(values, notes)
+    if not isinstance(values, dict):
+        raise TableError("is neither a JSON object nor a list.")
+    if "labels" in values and len(values) <= 2:  # StyleGAN
+        labels = values["labels"]
+        pairs = list(labels.items()) if isinstance(labels, dict) else labels or []
+        if isinstance(pairs, list):
+            return replace(_from_records(pairs, notes), has_shards=True)
+    columns = list(values.values())
+    if 1 < len(columns) <= MAX_COLUMNS:
+        rows: list[Sequence[object]] = []
+        if all(isinstance(c, list) and len(c) == len(columns[0]) for c in columns):
+            rows = list(zip(*columns, strict=True))  # {"file_name": [...], "label": [...]}
+        elif all(isinstance(c, dict) and list(c) == list(columns[0]) for c in columns):
+            rows = [tuple(c[key] for c in columns) for key in columns[0]]  # pandas' to_json
+        if rows:
+            return Table(header=tuple(values), rows=rows, has_header=True, notes=notes)
+    if columns and not any(isinstance(value, list | dict) for value in columns):
+        return _from_records([list(item) for item in values.items()], notes)
+    raise TableError(
+        f"has the keys {', '.join(map(str, list(values)[:5]))}, a form that is not known: give "
+        'objects such as {"file_name": "1.png", "label": "cat"}.',
+        "unknown-format",
+    )
+
+
+def _from_records(values: Sequence[object], notes: tuple[str, ...]) -> Table:
+    """Convert a list of objects, or of pairs of a file name and a label."""
+    if values and all(isinstance(value, dict) for value in values):
+        records: list[Mapping[str, object]] = [v for v in values if isinstance(v, dict)]
+        header = dict.fromkeys(str(key) for record in records for key in record)
+        if len(header) > MAX_COLUMNS:
+            raise TableError(f"has {len(header):,} different keys: give the same keys each time.")
+        rows = [tuple(record.get(key) for key in header) for record in records]
+        return Table(header=tuple(header), rows=list(rows), has_header=True, notes=notes)
+    if all(isinstance(v, list | tuple) and len(v) == 2 for v in values):
+        pairs = [v for v in values if isinstance(v, list | tuple)]
+        return Table(
+            header=("file_name", "label"),
+            rows=[tuple(pair) for pair in pairs],
+            has_header=True,
+            notes=notes,
+        )
+    raise TableError(
+        "is not a list of objects with the same keys or of pairs: give objects such as "
+        '{"file_name": "1.png", "label": "cat"}.',
+        "unknown-format",
+    )
+
+
+def to_label(value: object) -> str | None:
+    """Return the label that a value states; None if it states none.
+
+    Raises:
+        TableError: The value states several labels or a number with a fraction.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list | tuple):
+        if len(value) == 1:
+            return to_label(value[0])
+        if not value:
+            return None
+        ones = [i for i, x in enumerate(value) if isinstance(x, int | float) and x == 1]
+        if len(ones) == 1 and all(isinstance(x, int | float) and x in (0, 1) for x in value):
+            return str(ones[0])  # a one-hot vector
+        raise TableError(
+            "has several labels or a vector for an image, but a model takes one class: give one "
+            "label for each image.",
+            "multi-label",
+        )
+    if isinstance(value, float) and not value.is_integer():
+        raise TableError(
+            f"has the label {value:g}, a number with a fraction, but labels are classes: divide "
+            "the values into classes, or choose another column.",
+            "not-classes",
+        )
+    if isinstance(value, int | float):
+        return str(value) if isinstance(value, bool) else str(int(value))
+    raise TableError("has labels that are neither names nor numbers: change them.")

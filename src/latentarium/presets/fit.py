@@ -1,0 +1,161 @@
+"""Decide whether a configuration fits a data set, before a run is created.
+
+The command line, Python and the studio share this rule. It has two parts. What no model can do,
+such as learn from labels that don't exist, `train` refuses too. What only gives poor results, such
+as fully connected layers on large images, is refused for the built-in presets only, and only if
+the trunks and the image size are the preset's own: other values are a deliberate choice.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from latentarium.config import Config, setting
+from latentarium.presets import debug, images, mnist, plane, small, stacked_mnist
+
+if TYPE_CHECKING:
+    from latentarium.data.dataset import Data
+
+MAX_SIDE = 128
+"""Largest height and width, in pixels, for which the presets are made."""
+MAX_DENSE_VALUES = 4096
+"""Largest number of values of an image for which fully connected presets are made."""
+IMAGE_PRESETS = {
+    preset.__name__: preset
+    for module in (mnist, images, stacked_mnist, small, debug)
+    for preset in module.PRESETS
+}
+OWN_IMAGE_PRESETS = {preset.__name__: preset for preset in images.PRESETS}
+"""Presets for the images of the user, which have no data of their own."""
+POINT_PRESETS = {preset.__name__: preset for preset in plane.PRESETS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """The properties of a data set that decide which presets fit it.
+
+    Arguments:
+        source: The name of the data set.
+        image_shape: Channels, height, width.
+        num_classes: Number of classes; 0 if there are no labels.
+        num_train: Number of training images.
+    """
+
+    source: str
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    num_train: int
+
+    @staticmethod
+    def of(data: "Data") -> "DataSummary":
+        """Return the summary of a data set."""
+        return DataSummary(
+            source=data.card.source,
+            image_shape=data.card.image_shape,
+            num_classes=len(data.card.classes),
+            num_train=len(data.train),
+        )
+
+    @property
+    def is_points(self) -> bool:
+        """Whether the "images" are points, which have a single pixel."""
+        return self.image_shape[1:] == (1, 1)
+
+    def __str__(self) -> str:
+        channels, height, width = self.image_shape
+        classes = {0: "no labels", 1: "1 class"}.get(
+            self.num_classes, f"{self.num_classes:,} classes"
+        )
+        return (
+            f"{self.source} ({self.num_train:,} training images of {channels} x {height} x "
+            f"{width}, {classes})"
+        )
+
+
+class Misfit(NamedTuple):
+    """Why a configuration does not fit a data set.
+
+    Arguments:
+        code: A stable identifier; where `train` refuses the same mistake, its code.
+        reason: A clause that names the configuration, the data and the conflict.
+    """
+
+    code: str
+    reason: str
+
+
+def find_misfit(config: Config, data: DataSummary) -> Misfit | None:
+    """Return why a configuration does not fit a data set; None if it fits."""
+    return _kind_misfit(config, data) or _label_misfit(config, data) or _size_misfit(config, data)
+
+
+def _kind_misfit(config: Config, data: DataSummary) -> Misfit | None:
+    name, model = _name(config), config.model
+    if data.is_points:
+        if any(trunk.kind == "conv" for trunk in model.trunks.values()):
+            return Misfit(
+                "image-too-small",
+                f"{name} has convolutional layers, which need images of at least 2 x 2 pixels, "
+                f"but {data.source} has points in the plane",
+            )
+        if config.name in IMAGE_PRESETS:
+            return Misfit(
+                "preset-mismatch",
+                f"{name} is made for images, but {data.source} has points in the plane",
+            )
+    elif config.name in POINT_PRESETS:
+        _, height, width = data.image_shape
+        return Misfit(
+            "preset-mismatch",
+            f"{name} is made for points in the plane, but {data.source} has images of {height} x "
+            f"{width} pixels",
+        )
+    return None
+
+
+def _label_misfit(config: Config, data: DataSummary) -> Misfit | None:
+    name, model = _name(config), config.model
+    if model.takes_label and data.num_classes == 0:
+        return Misfit("labels-missing", f"{name} needs labels, but {data.source} has none")
+    if setting(model, "wrong_label_weight", 0) > 0 and data.num_classes == 1:
+        return Misfit(
+            "too-few-classes",
+            f"{name} learns to refuse wrong labels, but {data.source} has only one class",
+        )
+    return None
+
+
+def _size_misfit(config: Config, data: DataSummary) -> Misfit | None:
+    name, settings = _name(config), config.train
+    channels, height, width = data.image_shape
+    shape = f"{channels} x {height} x {width}"
+    if config.name in IMAGE_PRESETS:
+        trunks = config.model.trunks
+        is_unchanged = trunks == IMAGE_PRESETS[config.name]().model.trunks
+        if (
+            is_unchanged
+            and any(trunk.kind == "mlp" for trunk in trunks.values())
+            and channels * height * width > MAX_DENSE_VALUES
+        ):
+            return Misfit(
+                "preset-mismatch",
+                f"{name} has fully connected layers, which suit images of at most "
+                f"{MAX_DENSE_VALUES:,} values, but the images of {data.source} are {shape} "
+                "(channels, height, width)",
+            )
+        if settings.image_size == 0 and max(height, width) > MAX_SIDE:
+            return Misfit(
+                "preset-mismatch",
+                f"{name} is made for images of at most {MAX_SIDE} x {MAX_SIDE} pixels, but those "
+                f"of {data.source} are {height} x {width}",
+            )
+    if data.num_train < settings.batch_size:
+        return Misfit(
+            "batch-too-large",
+            f"batch_size is {settings.batch_size}, but {data.source} has only {data.num_train} "
+            "training images",
+        )
+    return None
+
+
+def _name(config: Config) -> str:
+    return config.name or "The configuration"

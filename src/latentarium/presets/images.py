@@ -1,0 +1,65 @@
+"""Presets for the images of the user: colour or grey, of 16 to 128 pixels a side.
+
+All trunks are convolutional, so the same settings fit every image size. Their scores are those of
+3,786 emoji of 64 x 64 pixels in ten unbalanced categories, in splits of 3,030, 378 and 378 images.
+"""
+
+from collections.abc import Callable
+
+from latentarium.config import AutoencoderConfig, Config, NetConfig, OptimizerConfig, TrainConfig
+from latentarium.presets.mnist import CONDITIONAL, gan_mnist
+from latentarium.presets.variants import vary
+
+_TRUNK = NetConfig(width=24, depth=1, hidden=256)
+
+
+def ae_images() -> Config:
+    """Autoencoder for images of 16 to 128 pixels a side, given by --data."""
+    return Config(
+        name="ae_images",
+        model=AutoencoderConfig(latent_dim=64, posterior="point", encoder=_TRUNK, decoder=_TRUNK),
+        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=100),
+        train=TrainConfig(
+            steps=4000,
+            batch_size=64,
+            ema_halflife=20_000,
+            checkpoint_every=1000,
+            sample_every=500,
+            snapshots=14,
+        ),
+    )
+
+
+def vae_images() -> Config:
+    """VAE for images of 16 to 128 pixels a side, given by --data."""
+    return vary(ae_images(), "vae_images", model={"posterior": "gaussian"})
+
+
+def cvae_images() -> Config:
+    """Conditional VAE for labelled images of 16 to 128 pixels a side, given by --data."""
+    return vary(vae_images(), "cvae_images", model={"conditional": True})
+
+
+def gan_images() -> Config:
+    """GAN for images of 16 to 128 pixels a side, given by --data."""
+    return vary(
+        gan_mnist(),
+        "gan_images",
+        model={"r1": 1.0, "r2": 1.0},
+        optimizer={"learning_rate": 2e-3},
+        train={"steps": 4000},
+    )
+
+
+def cgan_images() -> Config:
+    """Conditional GAN for labelled images of 16 to 128 pixels a side, given by --data."""
+    return vary(gan_images(), "cgan_images", model=CONDITIONAL)
+
+
+PRESETS: tuple[Callable[[], Config], ...] = (
+    ae_images,
+    vae_images,
+    cvae_images,
+    gan_images,
+    cgan_images,
+)

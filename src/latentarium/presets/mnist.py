@@ -1,0 +1,121 @@
+"""Presets for MNIST and other grey images of 28 x 28 pixels."""
+
+from collections.abc import Callable
+from typing import Any
+
+from latentarium.config import (
+    AutoencoderConfig,
+    Config,
+    GANConfig,
+    NetConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+from latentarium.presets.variants import vary
+
+_MLP = NetConfig(kind="mlp", width=512, depth=2)
+_DEEP_MLP = NetConfig(kind="mlp", width=512, depth=3)
+CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
+"""Settings that turn a GAN into a conditional GAN that learns to refuse wrong labels."""
+
+
+def ae_mnist() -> Config:
+    """Autoencoder with 16 latent dimensions: its test error is 0.29 times that of PCA with 16
+    components; about 1 minute."""
+    return Config(
+        name="ae_mnist",
+        model=AutoencoderConfig(posterior="point", encoder=_MLP, decoder=_MLP),
+        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
+        train=TrainConfig(
+            steps=9000,
+            ema_halflife=20_000,
+            checkpoint_every=2000,
+            sample_every=2000,
+            snapshots=14,
+        ),
+    )
+
+
+def dae_mnist() -> Config:
+    """Denoising autoencoder: noise is added to the encoder's input; about 1 minute."""
+    return vary(ae_mnist(), "dae_mnist", model={"noise_std": 0.5})
+
+
+def vae_mnist() -> Config:
+    """VAE with a standard normal prior and 16 latent dimensions; about 40 s."""
+    return vary(ae_mnist(), "vae_mnist", model={"posterior": "gaussian"}, train={"steps": 6000})
+
+
+def vae_dynamic_mnist() -> Config:
+    """VAE on dynamically binarized MNIST with 40 latent dimensions: test NLL 88.4 nats with 5,000
+    importance samples, test ELBO -93.5 nats; about 4 minutes on one core."""
+    return vary(
+        vae_mnist(),
+        "vae_dynamic_mnist",
+        model={"latent_dim": 40, "binarize": True},
+        train={"data": "mnist-dynamic", "steps": 20_000},
+    )
+
+
+def vae_class_mnist() -> Config:
+    """VAE whose prior has a Gaussian for each digit: 95 % of samples are classified as the
+    requested digit; about 65 s."""
+    return vary(
+        vae_mnist(),
+        "vae_class_mnist",
+        model={
+            "prior": "class_gaussian",
+            "beta": 3.0,
+            "encoder": _DEEP_MLP,
+            "decoder": _DEEP_MLP,
+        },
+        train={"steps": 8000},
+    )
+
+
+def cvae_mnist() -> Config:
+    """Conditional VAE: encoder and decoder take the label; about 40 s."""
+    return vary(vae_mnist(), "cvae_mnist", model={"conditional": True})
+
+
+def gan_mnist() -> Config:
+    """Relativistic GAN with R1 and R2 penalties (Huang et al., 2025): each digit is 8 to 13 % of
+    the samples; about 65 s."""
+    return Config(
+        name="gan_mnist",
+        model=GANConfig(
+            generator=NetConfig(width=16, depth=1, hidden=256),
+            discriminator=NetConfig(width=16, depth=1, hidden=128),
+            r1=0.3,
+            r2=0.3,
+        ),
+        optimizer=OptimizerConfig(
+            learning_rate=4e-3, beta1=0.0, beta2=0.99, warmup_steps=50, final_fraction=0.1
+        ),
+        train=TrainConfig(
+            steps=2800,
+            batch_size=64,
+            ema_halflife=20_000,
+            checkpoint_every=1000,
+            sample_every=500,
+            snapshots=14,
+        ),
+    )
+
+
+def cgan_mnist() -> Config:
+    """Conditional GAN whose discriminator also learns to refuse real images under a wrong label:
+    99.8 % of samples are classified as the requested digit; about 65 s."""
+    return vary(gan_mnist(), "cgan_mnist", model=CONDITIONAL)
+
+
+PRESETS: tuple[Callable[[], Config], ...] = (
+    ae_mnist,
+    dae_mnist,
+    vae_mnist,
+    vae_dynamic_mnist,
+    vae_class_mnist,
+    cvae_mnist,
+    gan_mnist,
+    cgan_mnist,
+)

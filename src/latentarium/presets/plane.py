@@ -1,0 +1,88 @@
+"""Presets for points in the plane, from mixtures of Gaussians."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from latentarium.config import (
+    AutoencoderConfig,
+    Config,
+    GANConfig,
+    NetConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+from latentarium.presets.variants import vary
+
+
+def gan_grid() -> Config:
+    """GAN on the grid of 25 Gaussians, seeds 0 to 4: 25 modes (24 with one seed), 83 to 95 % of
+    samples within 3 sigma; about 55 s."""
+    small = NetConfig(kind="mlp", width=64, depth=4)
+    return Config(
+        name="gan_grid",
+        model=GANConfig(
+            latent_dim=2,
+            r1=0.003,
+            r2=0.003,
+            bounded=False,
+            generator=small,
+            discriminator=replace(small, fourier=1.0),
+        ),
+        optimizer=OptimizerConfig(learning_rate=8e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
+        train=TrainConfig(
+            data="grid",
+            steps=9000,
+            batch_size=512,
+            ema_halflife=40_000,
+            checkpoint_every=3000,
+            sample_every=0,
+            log_every=100,
+        ),
+    )
+
+
+def gan_ring() -> Config:
+    """GAN on the ring of 8 Gaussians, seeds 0 to 4: 8 modes, 86 to 93 % of samples within
+    3 sigma; about 21 s."""
+    return vary(
+        gan_grid(),
+        "gan_ring",
+        model={"r1": 0.015, "r2": 0.015},
+        train={"data": "ring", "steps": 3500, "ema_halflife": 80_000},
+    )
+
+
+def vae_grid() -> Config:
+    """VAE on the grid of 25 Gaussians, seeds 0 to 4: 15 to 21 modes, 3 to 7 % of samples
+    within 3 sigma; about 5 s."""
+    small = NetConfig(kind="mlp", width=128, depth=3)
+    return Config(
+        name="vae_grid",
+        model=AutoencoderConfig(
+            latent_dim=2, likelihood="gaussian", likelihood_std=0.02, encoder=small, decoder=small
+        ),
+        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
+        train=TrainConfig(
+            data="grid",
+            steps=2000,
+            batch_size=256,
+            ema_halflife=20_000,
+            checkpoint_every=2000,
+            sample_every=0,
+            log_every=100,
+        ),
+    )
+
+
+def vae_ring() -> Config:
+    """VAE on the ring of 8 Gaussians, seeds 0 to 4: 7 or 8 modes, 4 to 20 % of samples
+    within 3 sigma; about 5 s."""
+    return vary(vae_grid(), "vae_ring", train={"data": "ring"})
+
+
+PRESETS: tuple[Callable[[], Config], ...] = (
+    gan_grid,
+    gan_ring,
+    vae_grid,
+    vae_ring,
+)
