@@ -1,40 +1,18 @@
-"""Settings of every test process, and the fixtures of tiny data.
+"""Settings of every test process.
 
 One thread, so that parallel test processes don't slow each other down. No GPU, because
-bit-identical results are promised for a CPU only.
+bit-identical results are promised for a CPU only. No flushes to the disk, which cost more time
+than the writes. Types and shapes of the package's calls are checked.
 """
 
 import os
 
-import numpy as np
-import pytest
-import torch
+from support import type_checks
 
-from latentarium.data.dataset import Data
-from support.settings import settings_classes
-from support.tiny import tiny_arrays, tiny_data
+# for this process, which doesn't import torch before, and for child processes
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"  # for child processes
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # works because torch initializes CUDA lazily
-
-for kind in settings_classes():
-    # settings check their own values, with a message that beartype's would replace
-    kind.__init__ = getattr(kind.__init__, "__wrapped__", kind.__init__)
-
-pytest_plugins = ["support.browser"]
-
-
-@pytest.fixture
-def data() -> Data:
-    """The tiny images with labels."""
-    return tiny_data()
-
-
-@pytest.fixture
-def npz(tmp_path):
-    """The tiny images with labels, as a file."""
-    images, labels = tiny_arrays()
-    path = tmp_path / "tiny.npz"
-    np.savez(path, images=images[:, 0], labels=labels)
-    return path
+os.fsync = lambda fd: None
+type_checks.install("latentarium")
+pytest_plugins = ["support.fixtures"]

@@ -32,6 +32,7 @@ def test_page_has_only_the_measured_parts(speed_page):
     assert speed_page.render(results).count("##") == 0
 
 
+@pytest.mark.slow
 def test_both_sides_train_equally_well(tmp_path):
     out = tmp_path / "speed.json"
     page = (ROOT / "docs" / "benchmarks.md").read_text()
@@ -67,7 +68,12 @@ def test_training_steps_are_those_of_training(monkeypatch, tmp_path):
         assert torch.equal(value, trained[name]), name
 
 
-def test_quick_run_does_not_overwrite_committed_results():
-    done = subprocess.run([*SPEED, "fits", "--quick"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "--out" in done.stderr
+def test_quick_run_does_not_overwrite_committed_results(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import speed  # pyright: ignore[reportMissingImports]
+
+    monkeypatch.setattr(sys, "argv", ["speed.py", "fits", "--quick"])
+    with pytest.raises(SystemExit) as stop:
+        speed.main()
+    assert stop.value.code == 2
+    assert "--out" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from latentarium import registry
 from latentarium.run import Run
 from support.command_line import error_and_code, error_code, output_of, run_command
 from support.own_components import component_file, unregister
+from support.short_evaluation import shorten_evaluation
 from support.tiny import tiny_arrays
 
 
@@ -62,6 +63,7 @@ def test_import_works_before_and_after_the_command(own_prior, npz, tmp_path):
 
 def test_sample_and_evaluate_accept_the_import(own_prior, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path / "cache"))
+    shorten_evaluation(monkeypatch)
     images, labels = tiny_arrays(1000)
     npz = tmp_path / "thousand.npz"
     np.savez(npz, images=images[:, 0], labels=labels)

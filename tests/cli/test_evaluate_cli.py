@@ -1,15 +1,14 @@
 """The commands evaluate, compare and bench."""
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 
-from latentarium.evaluation.evaluate import evaluate
 from latentarium.evaluation.report import COLUMNS
 from latentarium.registry import registered
 from support.command_line import error_and_code, error_code, output_of, run_command
+from support.short_evaluation import shorten_evaluation
 from support.tiny import tiny_arrays
 
 pytestmark = pytest.mark.usefixtures("short_training")
@@ -21,9 +20,7 @@ CLASSIFIER = "classifier-tiny.npz"
 def short_training():
     """Shorten the trainings that are part of measurements: worse numbers, but as many."""
     with pytest.MonkeyPatch.context() as patch:
-        short = partial(evaluate, gan_train_steps=40, response_steps=10)
-        patch.setattr("latentarium.evaluation.runs.evaluate", short)
-        patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 100)
+        shorten_evaluation(patch)
         yield
 
 

@@ -6,9 +6,13 @@ import pytest
 
 from latentarium.run import Run
 from support.command_line import output_of, resumed_step, run_command
+from support.short_evaluation import shorten_evaluation
 
 
-def test_the_duality_gap_is_measured_once_per_snapshot_and_protocol(npz, tmp_path, capsys):
+def test_the_duality_gap_is_measured_once_per_snapshot_and_protocol(
+    npz, tmp_path, capsys, monkeypatch
+):
+    shorten_evaluation(monkeypatch)
     folder = tmp_path / "r"
     run_command("train", "gan_debug", "--data", npz, "--run", folder)
     output = output_of(capsys, "duality-gap", folder)

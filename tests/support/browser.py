@@ -1,4 +1,4 @@
-"""Helpers for tests that open the studio in a browser: a pytest plugin, see `conftest.py`."""
+"""Helpers for tests that open the studio in a browser."""
 
 import importlib.util
 import os
@@ -10,12 +10,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-import latentarium as la
-from latentarium import presets
-from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
-from latentarium.studio.server import STATIC, make_app
-from support.tiny import tiny_arrays
+from latentarium.studio.server import make_app
 
 CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
 NEEDED = os.environ.get("LATENTARIUM_BROWSER") == "needed"
@@ -112,63 +107,6 @@ class StudioServer:
     def stop(self) -> None:
         self.server.should_exit = self.server.force_exit = True
         self.thread.join()
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory):
-    """A studio with four tiny models. A test that opens more models needs a `StudioServer` of its
-    own."""
-    assert (STATIC / "index.html").is_file(), "the page isn't built; run pip install --editable ."
-    images, labels = tiny_arrays(400)
-    data = la.load_data(images, labels)
-    models = []
-    for name, kind in (("ae_debug", "autoencoder"), ("vae_debug", "VAE"),
-                       ("gan_debug", "GAN"), ("cgan_debug", "conditional GAN")):  # fmt: skip
-        run = la.train(presets.get(name), tmp_path_factory.mktemp(name) / "r", data)
-        folder = str(run.folder)
-        latent_map = LatentMap(run.load(), data)
-        models.append(
-            LoadedModel(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
-        )
-    registry = ModelRegistry(models)
-    prepare(registry).join()
-    studio = StudioServer(registry)
-    yield studio
-    studio.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, served):
-    """A page that fails the test on errors in its console and on requests to other servers."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, reduced_motion="reduce", locale="en-GB"
-    )
-    page = tracked_page(context)
-    problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request",
-        lambda r: (
-            None
-            if r.url.startswith((served.address, "data:", "blob:"))
-            else problems.append(r.url)
-        ),
-    )
-    page.problems = problems
-    yield page
-    context.close()
-    assert problems == []
 
 
 def tracked_page(context):

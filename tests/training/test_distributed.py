@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 FAMILIES = ("ae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 
 
-def config(preset: str, steps: int = 40) -> Config:
+def config(preset: str, steps: int = 20) -> Config:
     given = presets.get(preset)
     return replace(given, train=replace(given.train, steps=steps))
 
@@ -55,10 +55,10 @@ def _run_rank(rank, size, address, port, work, arguments):
     work(rank, *arguments)
 
 
-def train_all(rank: int, folder: Path, steps: int = 40) -> None:
+def train_all(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo")  # once for all families
     for preset in FAMILIES:
-        train(config(preset, steps), folder / preset, tiny_data())
+        train(config(preset), folder / preset, tiny_data())
     dist.destroy_process_group()
 
 
@@ -104,25 +104,25 @@ def assert_close(ours, theirs) -> None:
 def test_only_the_main_process_writes(shared):
     for preset in FAMILIES:
         rows = (shared / preset / "log.jsonl").read_text().splitlines()
-        assert [json.loads(row)["step"] for row in rows] == [10, 20, 30, 40]
+        assert [json.loads(row)["step"] for row in rows] == [10, 20]
 
 
-def train_one(rank: int, folder: Path, steps: int) -> None:
-    train(config("gan_debug", steps), folder, tiny_data())
+def train_one(rank: int, folder: Path) -> None:
+    train(config("gan_debug"), folder, tiny_data())
 
 
-def stop_in_step_23(rank: int, folder: Path) -> None:
+def stop_in_step_13(rank: int, folder: Path) -> None:
     """Send a signal to the second process only; both must stop."""
-    with signal_in_step(23) if rank == 1 else nullcontext(), pytest.raises(StoppedError):
+    with signal_in_step(13) if rank == 1 else nullcontext(), pytest.raises(StoppedError):
         train(config("gan_debug"), folder, tiny_data())
 
 
 def test_a_run_can_resume_with_another_number_of_processes(single, tmp_path):
-    run_processes(2, stop_in_step_23, tmp_path / "r")
+    run_processes(2, stop_in_step_13, tmp_path / "r")
     saved = Run(tmp_path / "r").latest_checkpoint()
     assert saved is not None
-    assert saved.step == 23
-    run_processes(4, train_one, tmp_path / "r", 40)
+    assert saved.step == 13
+    run_processes(4, train_one, tmp_path / "r")
     ours = load_file(tmp_path / "r" / "weights.safetensors")
     assert_close(ours, load_file(single / "gan_debug" / "weights.safetensors"))
     train(config("gan_debug"), tmp_path / "r", tiny_data())  # with one process

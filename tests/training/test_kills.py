@@ -5,6 +5,7 @@ itself at a chosen point. The test then repeats the call and compares with an un
 """
 
 import errno
+import functools
 import json
 import os
 import signal
@@ -149,13 +150,18 @@ def killed(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Callable[[str], Run]:
+    """Return the uninterrupted run of a configuration, which is trained once."""
+    folder = tmp_path_factory.mktemp("whole")
+    return functools.cache(lambda name: loop.train(CONFIGS[name], folder / name, tiny_data()))
+
+
 @pytest.mark.parametrize("name", CONFIGS)
-def test_resuming_after_a_kill_is_bit_identical(name, killed, tmp_path):
-    data = tiny_data()
+def test_resuming_after_a_kill_is_bit_identical(name, killed, whole):
     assert not (killed / name / "weights.safetensors").exists()
-    resumed = loop.train(CONFIGS[name], killed / name, data)
-    whole = loop.train(CONFIGS[name], tmp_path / "whole", data)
-    assert_bit_identical(whole, resumed)
+    resumed = loop.train(CONFIGS[name], killed / name, tiny_data())
+    assert_bit_identical(whole(name), resumed)
 
 
 def assert_bit_identical(whole: Run, resumed: Run) -> None:
@@ -180,7 +186,7 @@ def timeless_rows(run: Run) -> list[dict]:
 
 
 @pytest.mark.parametrize("write", [1, 2, 5, 9, 12, 21, 24])
-def test_resuming_after_a_full_disk_is_bit_identical(write, monkeypatch, tmp_path):
+def test_resuming_after_a_full_disk_is_bit_identical(write, whole, monkeypatch, tmp_path):
     """Each file is flushed twice: its content and its folder."""
     calls = 0
 
@@ -196,18 +202,17 @@ def test_resuming_after_a_full_disk_is_bit_identical(write, monkeypatch, tmp_pat
         with raises_code("cannot-write"):
             loop.train(config, tmp_path / "r", data)
     resumed = loop.train(config, tmp_path / "r", data)
-    assert_bit_identical(loop.train(config, tmp_path / "whole", data), resumed)
+    assert_bit_identical(whole("cgan"), resumed)
     assert not list(resumed.folder.rglob("*.tmp"))
 
 
-def test_another_seed_is_not_bit_identical(tmp_path):
+def test_another_seed_is_not_bit_identical(whole, tmp_path):
     """The comparison can fail."""
     config = CONFIGS["gan"]
     other = replace(config, train=replace(config.train, seed=1))
-    first = loop.train(config, tmp_path / "first", tiny_data())
     second = loop.train(other, tmp_path / "second", tiny_data())
     with pytest.raises(AssertionError, match="differs"):
-        assert_bit_identical(first, second)
+        assert_bit_identical(whole("gan"), second)
 
 
 def main(folder: Path) -> None:
