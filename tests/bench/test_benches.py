@@ -36,7 +36,7 @@ class PerfectModel(ModelStub):
         super().__init__(presets.gan_debug().model, card)
         self._draw = draw
 
-    def sample(self, n, label=None, seed=0, **_):
+    def sample(self, n, label=None, seed=0, **_):  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._draw(n, seed)
 
 

@@ -242,9 +242,10 @@ def check_arrays(
     if container == "npz":
         with TemporaryDirectory() as folder:
             path = Path(folder) / "a.npz"
-            np.savez(
-                path, **({"images": images} | ({"labels": given_labels} if has_labels else {}))
-            )
+            if given_labels is None:
+                np.savez(path, images=images)
+            else:
+                np.savez(path, images=images, labels=given_labels)
             data = la.load_data(path)
     elif container == "tuple" and has_labels:
         data = la.load_data((images, given_labels))

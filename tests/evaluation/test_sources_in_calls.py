@@ -89,9 +89,10 @@ def test_evaluate_takes_runs_and_sources(run, source):
         la.evaluate(run, "mnits")
     with raises_code("not-a-run"):
         la.evaluate(Path("nothing/here"), source)
-    for options, code in (({"n": 2.0}, "invalid-count"), ({"seed": "1"}, "invalid-seed")):
-        with raises_code(code):
-            la.evaluate(run, source, **options)  # pyright: ignore[reportArgumentType]
+    with raises_code("invalid-count"):
+        la.evaluate(run, source, n=2.0)  # pyright: ignore[reportArgumentType]
+    with raises_code("invalid-seed"):
+        la.evaluate(run, source, seed="1")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.usefixtures("one")

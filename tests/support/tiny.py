@@ -39,5 +39,5 @@ class ModelStub(LatentModel):
     def encode(self, x, y=None):
         raise AssertionError("encode is not expected to be called")
 
-    def reconstruct(self, x, y=None):
+    def reconstruct(self, x, y=None, *, batch_size=1):
         raise AssertionError("reconstruct is not expected to be called")

@@ -10,6 +10,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import jaxtyping
@@ -55,13 +56,39 @@ def _check_calls(function: Callable) -> Callable:
         nonlocal checked, has_shapes
         if checked is None:  # generating the checks takes a millisecond, so wait for a call
             has_shapes = any(map(_has_shape, function.__annotations__.values()))
-            checked = _add_checks(function)
+            checked = _add_checks(_resolvable(function))
         if not has_shapes:
             return checked(*arguments, **options)
         with _axes():
             return checked(*arguments, **options)
 
     return call
+
+
+def _resolvable(function: Callable) -> Callable:
+    """Return the function without annotations that only type checkers can resolve."""
+    hints = {
+        name: hint
+        for name, hint in function.__annotations__.items()
+        if not isinstance(hint, str) or _resolves(hint, function)
+    }
+    if len(hints) == len(function.__annotations__) or not isinstance(function, FunctionType):
+        return function
+    copy = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        function.__closure__,
+    )  # fmt: skip
+    copy.__kwdefaults__, copy.__annotations__ = function.__kwdefaults__, hints
+    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    return copy
+
+
+def _resolves(hint: str, function: Callable) -> bool:
+    try:
+        eval(hint, dict(inspect.getmodule(function).__dict__))
+    except (NameError, AttributeError):
+        return False
+    return True
 
 
 def _has_shape(annotation: object) -> bool:

@@ -23,7 +23,7 @@ import operator
 import os
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -136,7 +136,8 @@ def convert(
     if hint is str:
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
         require(isinstance(text, str), f"{name} is {shown(value)}; it must be a string.")
-        return str.__str__(text)  # a subclass, such as an enumeration, may print otherwise
+        # a subclass, such as an enumeration, may print otherwise
+        return str.__str__(typing.cast(str, text))
     if hint is types.NoneType or hint is None:
         require(value is None, f"{name} is {shown(value)}; it must be left out.")
         return None
@@ -233,20 +234,21 @@ def _sequence(
     kind: type, arguments: tuple[Any, ...], value: object, name: str, convert_class: Convert
 ) -> object:
     require(isinstance(value, list | tuple), f"{name} is {shown(value)}; it must be a list.")
+    values = typing.cast(Sequence[object], value)
     if kind is list or arguments[-1] is ...:
-        hints = [arguments[0]] * len(value)
+        hints = [arguments[0]] * len(values)
     else:
         hints = list(arguments)
         require(
-            len(value) == len(hints),
-            f"{name} has {len(value)} values; it must have {len(hints)}.",
+            len(values) == len(hints),
+            f"{name} has {len(values)} values; it must have {len(hints)}.",
         )
-    pairs = enumerate(zip(hints, value, strict=True))
+    pairs = enumerate(zip(hints, values, strict=True))
     items = [convert(hint, item, f"{name}[{i}]", convert_class) for i, (hint, item) in pairs]
-    return value if type(value) is kind and _same(items, value) else kind(items)
+    return value if type(value) is kind and _same(items, values) else kind(items)
 
 
-def _same(items: list[Any], value: list[Any] | tuple[Any, ...]) -> bool:
+def _same(items: Sequence[object], value: Sequence[object]) -> bool:
     return all(new is old for new, old in zip(items, value, strict=True))
 
 
