@@ -242,9 +242,7 @@ def check_arrays(
     if container == "npz":
         with TemporaryDirectory() as folder:
             path = Path(folder) / "a.npz"
-            np.savez(
-                path, **({"images": images} | ({"labels": given_labels} if has_labels else {}))
-            )
+            np.savez(path, **named)
             data = la.load_data(path)
     elif container == "tuple" and has_labels:
         data = la.load_data((images, given_labels))
