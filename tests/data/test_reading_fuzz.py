@@ -242,10 +242,7 @@ def check_arrays(
     if container == "npz":
         with TemporaryDirectory() as folder:
             path = Path(folder) / "a.npz"
-            if given_labels is None:
-                np.savez(path, images=images)
-            else:
-                np.savez(path, images=images, labels=given_labels)
+            np.savez(path, **named)
             data = la.load_data(path)
     elif container == "tuple" and has_labels:
         data = la.load_data((images, given_labels))
