@@ -246,7 +246,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+@settings(max_examples=30, deadline=None, database=None, derandomize=True)
 @given(data=st.data())
 def test_any_json_value_is_accepted_or_refused_with_a_message(data):
     """And what is accepted is stored in the type of its annotation."""

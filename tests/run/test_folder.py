@@ -166,7 +166,7 @@ def test_only_the_device_may_change_when_a_run_is_resumed(tmp_path):
     assert Run.start(run.folder, elsewhere, tiny_data().card).config == config
     for other in (
         replace(config, name="x"),
-        replace(config, train=replace(config.train, steps=41)),
+        replace(config, train=replace(config.train, batch_size=8)),
         replace(config, optimizer=replace(config.optimizer, beta1=0.5)),
         replace(config, model=replace(config.model, latent_dim=9)),
         presets.ae_debug(),

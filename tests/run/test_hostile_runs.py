@@ -104,7 +104,8 @@ def compare(folder: Path) -> None:
 
 def show_gap(folder: Path) -> None:
     for gap in (Run(folder).duality_gap() or GAP)["snapshots"].values():
-        assert f"{gap['total']:.3f} {gap['interval'][0]:.3f} {gap['interval'][1]:.3f}"
+        low, high = gap.get("interval") or (0.0, 0.0)
+        assert f"{gap['total']:.3f} {low:.3f} {high:.3f}"
 
 
 def show_progress(folder: Path) -> None:
@@ -121,8 +122,8 @@ def resume(folder: Path) -> None:
     ("name", "use", "examples"),
     [
         ("config.json", load, 40),
-        ("metrics.json", compare, 150),
-        ("duality_gap.json", show_gap, 100),
+        ("metrics.json", compare, 80),
+        ("duality_gap.json", show_gap, 60),
         ("progress.json", show_progress, 50),
         ("checkpoints/000000040.json", resume, 50),
     ],

@@ -123,7 +123,8 @@ def measure_duality_gap(
         wanted = [snapshots[round(i * last / (MAX_SNAPSHOTS - 1))] for i in range(MAX_SNAPSHOTS)]
     previous = run.duality_gap() or {}
     known = previous.get("snapshots", {}) if previous.get("protocol") == protocol else {}
-    gaps = {str(step): known[str(step)] for step in wanted if str(step) in known}
+    complete = {step for step, gap in known.items() if gap.get("interval") is not None}
+    gaps = {str(step): known[str(step)] for step in wanted if str(step) in complete}
 
     def content() -> dict[str, Any]:
         ordered = {str(step): gaps[str(step)] for step in wanted if str(step) in gaps}

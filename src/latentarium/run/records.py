@@ -58,7 +58,7 @@ class SnapshotGap:
     """The duality gap at a snapshot."""
 
     total: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None = None
     gains: tuple[PlayerGain, ...] = ()
     response_steps: int = 0
     seconds: Seconds = 0.0
