@@ -51,7 +51,9 @@ def _check_calls(function: Callable) -> Callable:
     def call(*arguments: Any, **options: Any) -> Any:
         nonlocal checked, has_shapes
         if checked is None:  # generating the checks takes a millisecond, so wait for a call
-            has_shapes = any(map(_has_shape, function.__annotations__.values()))
+            hints = {k: _resolve(v, function) for k, v in function.__annotations__.items()}
+            has_shapes = any(map(_has_shape, hints.values()))
+            function.__annotations__ = hints
             checked = _add_checks(function)
         if not has_shapes:
             return checked(*arguments, **options)
@@ -61,10 +63,21 @@ def _check_calls(function: Callable) -> Callable:
     return call
 
 
+def _resolve(annotation: object, function: Callable) -> object:
+    """Replace the names in an annotation; return `Any` if it has names that only type checkers
+    import."""
+
+    def stub() -> None: ...
+
+    stub.__annotations__ = {"value": annotation}
+    try:
+        return typing.get_type_hints(stub, function.__globals__, include_extras=True)["value"]
+    except NameError:
+        return Any
+
+
 def _has_shape(annotation: object) -> bool:
-    """Return whether a type contains a tensor with named axes; a string may."""
-    if isinstance(annotation, str):
-        return True
+    """Return whether a type contains a tensor with named axes."""
     if inspect.isclass(annotation) and issubclass(annotation, jaxtyping.AbstractArray):
         return True
     return any(map(_has_shape, typing.get_args(annotation)))
