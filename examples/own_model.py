@@ -266,7 +266,7 @@ def mmd(a: Tensor, b: Tensor) -> Tensor:
 
 # ------------------------------------------------------------------------------------ presets
 
-TRAIN = TrainConfig(steps=100, batch_size=64, checkpoint_every=100, sample_every=0, snapshots=3)
+TRAIN = TrainConfig(steps=60, batch_size=64, checkpoint_every=60, sample_every=0, snapshots=3)
 
 
 @la.register("preset", "own_wae")
@@ -309,7 +309,7 @@ def main(folder: Path) -> None:
     for preset in (own_wae, own_vae, own_gan):
         run = la.train(preset(), folder / preset.__name__, data)
         model = la.load(run.folder)
-        report = la.evaluate(model, few, classifier=None, n=400, nll_samples=20)
+        report = la.evaluate(model, few, classifier=None, n=400, nll_samples=20, response_steps=10)
         frechet = report["frechet"]
         print(f"{run.config.name}: {len(report.measurements)} measurements, among them")
         print(f"  {frechet.name} {frechet.value:.1f} (real images: {frechet.reference:.1f})")

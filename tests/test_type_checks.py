@@ -35,6 +35,11 @@ def first(values: list[int]) -> Iterator[int]:
 
 
 @check
+def of_pair(pair: "Pair", other: "Missing | None" = None) -> "str":  # noqa: F821  # pyright: ignore
+    return pair.name
+
+
+@check
 async def later(value: int) -> int:
     return value
 
@@ -65,6 +70,13 @@ def test_types_of_arguments_and_results_are_checked():
     assert list(first([1])) == [1]
     with pytest.raises(TypeError):
         list(first("1"))  # pyright: ignore[reportArgumentType]
+
+
+def test_annotations_in_quotes_are_checked_unless_their_names_are_missing():
+    pair = Pair(torch.zeros(2, 3), torch.zeros(2, 3), "left")
+    assert of_pair(pair) == of_pair(pair, 1) == "left"
+    with pytest.raises(TypeError, match="pair"):
+        of_pair("left")  # pyright: ignore[reportArgumentType]
 
 
 def test_axes_have_one_size_in_a_call_and_another_in_the_next():

@@ -1,10 +1,12 @@
 """The commands duality-gap, resume and finish."""
 
 import json
+from functools import partial
 
 import pytest
 
 from latentarium.run import Run
+from latentarium.training import estimate
 from support.command_line import output_of, resumed_step, run_command
 from support.short_evaluation import shorten_evaluation
 
@@ -47,7 +49,8 @@ def test_finish_and_resume_need_only_the_folder(npz, tmp_path, capsys):
     assert (folder / "weights.safetensors").read_bytes() == weights
 
 
-def test_a_dry_run_prints_the_cost_as_json(npz, tmp_path, capsys):
+def test_a_dry_run_prints_the_cost_as_json(npz, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("latentarium.training.estimate", partial(estimate, min_seconds=0.1))
     folder = tmp_path / "r"
     command = ["train", "vae_debug", "--data", npz, "--run", folder, "--dry-run", "--json"]
     assert json.loads(output_of(capsys, *command))["steps"] == 40

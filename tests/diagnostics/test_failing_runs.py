@@ -146,8 +146,8 @@ def test_memorization_is_found_in_a_model_that_replays_its_training_images_only(
 def test_a_vae_trained_long_on_few_images_memorizes_and_overfits(tmp_path):
     """The images have nothing in common, and the networks are large enough for each of them."""
     everything = noise_images(1200)
-    data = replace(everything, train=first(everything.train, 64))
-    settings = config("vae_debug", 2000, latent_dim=8, encoder=MLP, decoder=MLP)
+    data = replace(everything, train=first(everything.train, 32))
+    settings = config("vae_debug", 600, 5e-3, latent_dim=8, encoder=MLP, decoder=MLP)
     run = train_run(tmp_path / "r", settings, data)
     diagnosis = diagnose(run.config, run.load(), data, run.log(), n=400)
     issues = {issue.name: issue for issue in diagnosis.issues}

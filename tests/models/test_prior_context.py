@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 import latentarium as la
-from conftest import tiny_data
 from latentarium import presets, registry
 from latentarium.config import AutoencoderConfig
 from latentarium.distributions import DiagonalGaussian
 from latentarium.models.build import build
+from support.tiny import tiny_data
 
 
 class PseudoInputs(la.Prior):

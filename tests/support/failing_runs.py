@@ -59,10 +59,10 @@ def noise_images(n: int) -> Data:
 
 
 FAILING: dict[str, tuple[Config, int]] = {
-    "posterior collapse": (config("vae_debug", 200, beta=50.0), 200),
+    "posterior collapse": (config("vae_debug", 100, beta=50.0), 200),
     "mode collapse": (config("gan_debug", 400, r1=0.001, r2=0.001), 600),
     "overfit": (
-        config("ae_debug", 600, latent_dim=16, encoder=MLP, decoder=MLP),
+        config("ae_debug", 300, latent_dim=16, encoder=MLP, decoder=MLP),
         40,
     ),
     "discriminator has won": (
@@ -85,11 +85,11 @@ def data_for(issue: str) -> Data:
 
 
 HEALTHY = {
-    "ae": config("ae_debug", 200),
-    "vae": config("vae_debug", 300),
-    "vae_class": config("vae_class_debug", 300),
+    "ae": config("ae_debug", 100),
+    "vae": config("vae_debug", 150),
+    "vae_class": config("vae_class_debug", 150),
     "gan": config("gan_debug", 600),
-    "cgan": config("cgan_debug", 300),
+    "cgan": config("cgan_debug", 200),
 }
 
 

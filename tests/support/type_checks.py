@@ -10,7 +10,6 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import jaxtyping
@@ -36,9 +35,6 @@ def check(decorated: Any = None, *, typechecker: object = None) -> Any:
     if decorated is None:
         return check
     if inspect.isclass(decorated):
-        # settings check their own values, with a message that another check would replace
-        if any(base.__name__ == "Settings" for base in decorated.__mro__):
-            return decorated
         if dataclasses.is_dataclass(decorated) and "__init__" in vars(decorated):
             decorated.__init__ = _check_calls(decorated.__init__)
         return decorated
@@ -55,8 +51,10 @@ def _check_calls(function: Callable) -> Callable:
     def call(*arguments: Any, **options: Any) -> Any:
         nonlocal checked, has_shapes
         if checked is None:  # generating the checks takes a millisecond, so wait for a call
-            has_shapes = any(map(_has_shape, function.__annotations__.values()))
-            checked = _add_checks(_resolvable(function))
+            hints = {k: _resolve(v, function) for k, v in function.__annotations__.items()}
+            has_shapes = any(map(_has_shape, hints.values()))
+            function.__annotations__ = hints
+            checked = _add_checks(function)
         if not has_shapes:
             return checked(*arguments, **options)
         with _axes():
@@ -65,36 +63,21 @@ def _check_calls(function: Callable) -> Callable:
     return call
 
 
-def _resolvable(function: Callable) -> Callable:
-    """Return the function without annotations that only type checkers can resolve."""
-    hints = {
-        name: hint
-        for name, hint in function.__annotations__.items()
-        if not isinstance(hint, str) or _resolves(hint, function)
-    }
-    if len(hints) == len(function.__annotations__) or not isinstance(function, FunctionType):
-        return function
-    copy = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__,
-        function.__closure__,
-    )  # fmt: skip
-    copy.__kwdefaults__, copy.__annotations__ = function.__kwdefaults__, hints
-    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
-    return copy
+def _resolve(annotation: object, function: Callable) -> object:
+    """Replace the names in an annotation; return `Any` if it has names that only type checkers
+    import."""
 
+    def stub() -> None: ...
 
-def _resolves(hint: str, function: Callable) -> bool:
+    stub.__annotations__ = {"value": annotation}
     try:
-        eval(hint, dict(inspect.getmodule(function).__dict__))
-    except (NameError, AttributeError):
-        return False
-    return True
+        return typing.get_type_hints(stub, function.__globals__, include_extras=True)["value"]
+    except NameError:
+        return Any
 
 
 def _has_shape(annotation: object) -> bool:
-    """Return whether a type contains a tensor with named axes; a string may."""
-    if isinstance(annotation, str):
-        return True
+    """Return whether a type contains a tensor with named axes."""
     if inspect.isclass(annotation) and issubclass(annotation, jaxtyping.AbstractArray):
         return True
     return any(map(_has_shape, typing.get_args(annotation)))

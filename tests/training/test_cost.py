@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_the_estimate_predicts_the_training(tmp_path):
     )  # steps only, without waiting for the disk
     config = dataclasses.replace(config, train=settings)
     data = tiny_data()
-    cost = estimate(config, data)
+    cost = estimate(config, data, min_seconds=0.5)
     model = build(config.model, data.card)
     assert sum(cost.parameters.values()) == sum(p.numel() for p in model.parameters())
     assert cost.passes == pytest.approx(300 * settings.batch_size * 2 / len(data.train))
@@ -31,6 +32,7 @@ def test_the_estimate_predicts_the_training(tmp_path):
 
 def test_the_command_reports_and_writes_nothing(capsys, npz, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("latentarium.training.estimate", partial(estimate, min_seconds=0.1))
     folder = tmp_path / "r"
     command = ["train", "vae_debug", "--data", str(npz), "--run", str(folder), "--dry-run"]
     cli.main(command)

@@ -135,8 +135,7 @@ def _configure(preset: str, seed: int, quick: bool) -> Config:
     config = presets.get(preset)
     settings = replace(config.train, seed=seed)
     if quick:
-        steps = max(20, config.train.steps // 100)
-        settings = replace(settings, steps=steps, log_every=10, snapshots=3)
+        settings = replace(settings, steps=20, log_every=10, snapshots=3)
     return replace(config, train=settings)
 
 
