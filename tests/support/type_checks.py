@@ -35,6 +35,9 @@ def check(decorated: Any = None, *, typechecker: object = None) -> Any:
     if decorated is None:
         return check
     if inspect.isclass(decorated):
+        # settings check their own values, with a message that another check would replace
+        if any(base.__name__ == "Settings" for base in decorated.__mro__):
+            return decorated
         if dataclasses.is_dataclass(decorated) and "__init__" in vars(decorated):
             decorated.__init__ = _check_calls(decorated.__init__)
         return decorated
