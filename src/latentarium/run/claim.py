@@ -29,7 +29,7 @@ def require_claimable(folder: Path) -> None:
     """
     try:
         names = list(folder.iterdir()) if folder.exists() else []
-    except OSError as error:
+    except NotADirectoryError as error:
         raise write_failure(folder, error) from None
     foreign = [p for p in names if p.name not in CLAIM_FILES and not is_temporary(p)]
     if foreign and not (folder / "config.json").exists():
