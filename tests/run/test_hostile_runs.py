@@ -246,12 +246,12 @@ def test_older_weights_never_replace_newer_ones(tmp_path, run_folder, capsys):
     capsys.readouterr()
     with pytest.warns(UserWarning, match="step 40"):
         run_command("finish", run_folder)
-    assert "step 40" in capsys.readouterr().out
+    assert "step 40" in "".join(capsys.readouterr())
     (run_folder / "weights.safetensors").write_bytes(weights[:-1])  # damaged: of no use
     finish(run_folder)
     assert run.saved_step() == 30
     run_command("finish", run_folder)
-    assert "step 30" in capsys.readouterr().out
+    assert "step 30" in "".join(capsys.readouterr())
     assert train(run.config, run_folder, tiny_data()).weights_step() == 40
     assert (run_folder / "weights.safetensors").read_bytes() == weights
 
@@ -285,8 +285,8 @@ def test_a_pipe_instead_of_a_file_is_refused_at_once(run_folder):
         content = path.read_bytes()
         path.unlink()
         os.mkfifo(path)
-        with in_time(), contextlib.suppress(UserError):
-            load(run_folder)
+        with in_time(), raises_code("damaged-file"):
+            Run(run_folder)
         path.unlink()
         path.write_bytes(content)
     assert asdict(Run(run_folder).config.train)["steps"] == 40

@@ -1,5 +1,7 @@
 """Claim a folder for a run: it must be new or contain a run, and only one training may use it."""
 
+import contextlib
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +12,10 @@ from latentarium.files import file_lock, is_temporary, write_failure
 LOCK_FILE = ".lock"
 CLAIM_FILES = (LOCK_FILE, ".lock.pid")
 """Files of the lock, which may exist in a folder without a run."""
+RUN_FILES = (
+    "config.json", "weights.safetensors", "log.jsonl", "progress.json", "metrics.json",
+    "duality_gap.json", "README.md",
+)  # fmt: skip
 LEFTOVERS = (".config.*", ".weights.*", ".progress.*", "samples/.*", "snapshots/.*")
 """Patterns of files that a killed process may have left."""
 
@@ -23,7 +29,7 @@ def require_claimable(folder: Path) -> None:
     """
     try:
         names = list(folder.iterdir()) if folder.exists() else []
-    except OSError as error:
+    except NotADirectoryError as error:
         raise write_failure(folder, error) from None
     foreign = [p for p in names if p.name not in CLAIM_FILES and not is_temporary(p)]
     if foreign and not (folder / "config.json").exists():
@@ -31,6 +37,22 @@ def require_claimable(folder: Path) -> None:
             f"{folder} contains other files. Choose a new or empty folder.",
             code="folder-not-empty",
         )
+
+
+def require_regular_files(folder: Path) -> None:
+    """Check that no file of a run is a pipe or a device, where reading or writing may never end.
+
+    Raises:
+        UserError: There is one (code "damaged-file").
+    """
+    for name in RUN_FILES:
+        path = folder / name
+        with contextlib.suppress(OSError):  # missing, or not readable, which its use reports
+            mode = path.stat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise UserError(
+                    f"{path} is a pipe or a device, not a file. Remove it.", code="damaged-file"
+                )
 
 
 @contextmanager

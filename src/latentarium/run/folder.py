@@ -34,7 +34,7 @@ from latentarium.files import (
 )
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build, model_shapes
-from latentarium.run.claim import locked, require_claimable
+from latentarium.run.claim import locked, require_claimable, require_regular_files
 from latentarium.run.manifest import (
     Extension,
     InitialWeights,
@@ -84,6 +84,7 @@ class Run(RunFiles):
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(_resolve(folder))
+        require_regular_files(self.folder)
         manifest = read_manifest(self.folder / "config.json")
         self.id: str = manifest.id
         self.imports: tuple[str, ...] = manifest.imports
@@ -133,12 +134,14 @@ class Run(RunFiles):
         with locked(folder):
             require_claimable(folder)  # again, since another process may have used it meanwhile
             path = folder / "config.json"
-            if not path.exists():
+            is_new = not path.exists()
+            if is_new:
                 write_manifest(path, config, data, initial_weights)
             run = cls(folder)
-            require_same_config(folder, run.config, config)
-            run.require_data(data)
-            require_same_initial_weights(folder, run.initial_weights, initial_weights)
+            if not is_new:
+                require_same_config(folder, run.config, config)
+                run.require_data(data)
+                require_same_initial_weights(folder, run.initial_weights, initial_weights)
             yield run
 
     def extend(self, steps: int, at_step: int) -> None:
