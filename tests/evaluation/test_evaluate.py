@@ -240,5 +240,5 @@ def test_a_distance_with_fewer_samples_than_features_is_left_out(models, data, c
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**70])
 def test_a_seed_that_no_generator_takes_is_refused(seed, models, data, classifier):
-    with raises_code("invalid-setting"):
+    with raises_code("invalid-seed"):
         evaluate(models["gan_debug"], data, classifier=classifier, seed=seed)
