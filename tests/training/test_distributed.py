@@ -17,7 +17,7 @@ from torch.multiprocessing.spawn import start_processes
 from latentarium import presets
 from latentarium.config import Config, GANConfig
 from latentarium.data.batches import Batches
-from latentarium.errors import StoppedError
+from latentarium.errors import StoppedError, UserError
 from latentarium.rng import Noise
 from latentarium.run import Run
 from latentarium.training import train
@@ -201,3 +201,19 @@ def test_a_single_process_changes_nothing():
     assert distributed.mean([torch.tensor(3.0)])[0] == 3
     assert distributed.any_rank(True, 0)
     assert distributed.broadcast_from_main(lambda: 5) == 5
+
+
+def fail_in_main(rank: int, folder: Path) -> None:
+    """The main process can't write a checkpoint; the others lose the connection to it."""
+
+    def full(run: Run, checkpoint: object) -> None:
+        raise UserError("The disk is full.", code="cannot-write")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "save_checkpoint", full)
+        with raises_code("cannot-write" if rank == 0 else "other-process-ended"):
+            train(config("vae_debug"), folder, tiny_data())
+
+
+def test_if_the_main_process_fails_the_others_end_with_a_message(tmp_path):
+    run_processes(2, fail_in_main, tmp_path / "r")
