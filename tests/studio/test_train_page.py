@@ -1,9 +1,7 @@
 """Train in a browser: estimate, training, charts, diagnosis, and uploads."""
 
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,7 +26,7 @@ from support.browser import (
     wait_ready,
     wait_until,
 )
-from support.tiny import tiny_arrays, tiny_data
+from support.tiny import tiny_data
 
 pytestmark = BROWSER_MARKS
 
@@ -64,23 +62,6 @@ def drop(page, path):
     session = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
         session.send("Input.dispatchDragEvent", {"type": kind, **place})
-
-
-@pytest.fixture(scope="module")
-def upload(runs):
-    """The name of an upload of tiny images: training on MNIST would load and map 70,000 images in
-    each process."""
-    images, labels = tiny_arrays()
-    folder = runs / "uploads" / "tiny"
-    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-        path = folder / str(label) / f"{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png_bytes(image[0]))
-    report = {"counts": {"train": len(images)}, "image_shape": [1, 12, 10], "problems": []}
-    (folder.parent / ".tiny.json").write_text(json.dumps(report))
-    yield folder.name
-    shutil.rmtree(folder)
-    (folder.parent / ".tiny.json").unlink()
 
 
 def wait_for_state(page, state):
@@ -127,11 +108,10 @@ def column_ink(page, name, fraction):
     )
 
 
-def test_train_from_estimate_to_explore(page, served, runs, upload, tmp_path):
+def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     open_page(page, served, "#tab=train")
     page.get_by_role("radio", name="vae_debug").click()
-    page.get_by_role("radio", name=re.compile(f"{upload}$")).click()
-    page.get_by_test_id("run-steps").fill("1000")
+    page.get_by_test_id("run-steps").fill("600")
     page.get_by_test_id("run-name").fill("mine")
     start = page.get_by_test_id("start-run")
     assert start.is_disabled()  # without an estimate
@@ -142,7 +122,7 @@ def test_train_from_estimate_to_explore(page, served, runs, upload, tmp_path):
     assert task.locator("progress").get_attribute("max")
     page.get_by_test_id("estimated-time").wait_for(timeout=120_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
-    assert "--train.steps 1000" in page.get_by_test_id("code-command").inner_text()
+    assert "--train.steps 600" in page.get_by_test_id("code-command").inner_text()
     assert not (runs / "mine").exists()
     start.click()
     wait_for_state(page, "training")
@@ -156,7 +136,7 @@ def test_train_from_estimate_to_explore(page, served, runs, upload, tmp_path):
     wait_for_state(page, "stopped")
     page.get_by_test_id("resume").click()
     wait_for_state(page, "done")
-    assert re.search(r"1,?000\D+1,?000", page.get_by_test_id("progress").inner_text())
+    assert re.search(r"600\D+600", page.get_by_test_id("progress").inner_text())
     assert "mine" in [model.name for model in served.registry]  # opened without a click
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
