@@ -285,10 +285,14 @@ def test_ctrl_c_that_a_library_turns_into_another_error_stops_the_command(monkey
             raise ImportError("a part of the library failed") from None
 
     monkeypatch.setattr(dispatch, "dispatch", interrupted_import)
-    ended = run_with("x", encoding="ascii")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # test workers ignore it
+    try:
+        ended = run_with("x", encoding="ascii")
+    finally:
+        restored = signal.signal(signal.SIGINT, before)
     assert ended.code == 130
     assert len(ended.err.split(b"\n")) <= 3
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert restored is signal.default_int_handler
 
 
 def test_ctrl_c_during_the_imports_stops_the_command(monkeypatch):

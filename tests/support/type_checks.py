@@ -53,6 +53,8 @@ def _check_calls(function: Callable) -> Callable:
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         nonlocal checked, has_shapes
+        if jaxtyping.config.jaxtyping_disable:
+            return function(*arguments, **options)
         if checked is None:  # generating the checks takes a millisecond, so wait for a call
             hints = {k: _resolve(v, function) for k, v in function.__annotations__.items()}
             has_shapes = any(map(_has_shape, hints.values()))

@@ -163,6 +163,12 @@ def _with_data_options(options: TrainOptions) -> TrainConfig:
     """Return the settings of the training with the options that describe the data."""
     names = ("data", "labels", "label_column", "image_size", "keys")
     given: dict[str, Any] = {name: getattr(options, name) for name in names}
+    if options.data is not None and not options.data.strip():
+        raise UserError(
+            "data is empty (an empty shell variable?): give the name or the path of the data, or "
+            "leave it out.",
+            code="empty-source",
+        )
     if options.labels == "":
         raise UserError(
             "labels is empty (an empty shell variable?): give the path of a file of labels, or "
