@@ -100,6 +100,7 @@ class DataReport:
         lines += [
             f"             {count:,} {name} images are also in train"
             for name, count in self.leaked.items()
+            if count
         ]
         lines.append(f"fingerprint  {self.fingerprint}")
         problems = [f"problem      {problem.message}" for problem in self.problems]
@@ -184,7 +185,8 @@ def _problems(report: DataReport) -> Iterator[DataProblem]:
     if constant:
         yield DataProblem(
             "constant-images",
-            f"{constant:,} images are constant: all pixels of an image have the same value.",
+            f"All pixels of {constant:,} {'image' if constant == 1 else 'images'} have the same "
+            "value.",
         )
     for name, counts in report.class_counts.items():
         missing = [label for label, count in counts.items() if count == 0]
