@@ -8,8 +8,9 @@ SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
+# three processes on two cores, since tests of the page and of commands often wait
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile
 
 soak: .venv/ready
 	$(BIN)/pytest
