@@ -21,7 +21,7 @@ class Interrupts:
     """
 
     def __init__(self, permanent: bool = False) -> None:
-        self.received = False
+        self.received: bool = False
         self._permanent = permanent
 
     def record(self, number: int, frame: FrameType | None) -> None:

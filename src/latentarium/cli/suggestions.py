@@ -1,13 +1,12 @@
 """Suggest presets for the data on the command line, with the commands that train them."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from latentarium import presets
-from latentarium.cli.output import PROG
+from latentarium.cli.output import command
 from latentarium.config import Config, TrainConfig
 from latentarium.errors import UserError
 from latentarium.presets import Suggestion
@@ -132,7 +131,7 @@ def train_command(suggestion: Suggestion, arguments: Sequence[str]) -> str:
     for name, values in parse_options(arguments):
         if name and not name.startswith(OF_THE_PRESET) and name not in replaced:
             kept += [name, *values]
-    return shlex.join([PROG, "train", suggestion.preset, *kept, *suggestion.options])
+    return command("train", suggestion.preset, *kept, *suggestion.options)
 
 
 def _suggest(data: DataSummary, image_size: int) -> tuple[Suggestion, ...]:

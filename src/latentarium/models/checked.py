@@ -24,7 +24,7 @@ from latentarium.shapes import (
 )
 from latentarium.unchecked import checks_are_off, unchecked_inputs
 
-INPUTS = {
+INPUTS: dict[str, tuple[str, ...]] = {
     "encode": ("images", "label"),
     "decode": ("latents", "label"),
     "distortion": ("images", "latents", "label"),
