@@ -3,7 +3,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from latentarium.latent.paths import DataGraph, lerp, slerp, through_data
+from latentarium.latent.paths import DataGraph, through_data
+from latentarium.models.interpolation import lerp, slerp
 from support.errors import raises_code
 
 

@@ -14,7 +14,7 @@ from latentarium import presets
 from latentarium.latent.animation import path_gif
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
-from latentarium.latent.paths import lerp, slerp
+from latentarium.models.interpolation import lerp, slerp
 from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.samples.assess import describe_gaussian
 from latentarium.studio.server import make_app

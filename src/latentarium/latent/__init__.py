@@ -29,7 +29,7 @@ from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.locate import Location
 from latentarium.latent.nearest_training import CopyCheck
 from latentarium.latent.neighbours import Neighbours, knn_accuracy, nearest
-from latentarium.latent.paths import DataGraph, lerp, slerp
+from latentarium.latent.paths import DataGraph
 from latentarium.latent.planes import (
     Plane,
     anchor_plane,
@@ -38,6 +38,7 @@ from latentarium.latent.planes import (
 )
 from latentarium.latent.scores import ScoredImages
 from latentarium.latent.snapshots import Snapshots
+from latentarium.models.interpolation import lerp, slerp
 
 __all__ = [
     "SCORE_COLUMNS",

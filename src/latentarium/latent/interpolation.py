@@ -12,7 +12,8 @@ import torch
 from latentarium.data.arrays import fixed_permutation
 from latentarium.errors import UserError
 from latentarium.latent.encoded import EncodedData
-from latentarium.latent.paths import DataGraph, lerp, slerp
+from latentarium.latent.paths import DataGraph
+from latentarium.models.interpolation import METHODS
 from latentarium.shapes import LatentPath, LatentVector
 
 MAX_GRAPH_LATENTS = 20_000
@@ -36,7 +37,7 @@ class Interpolator:
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods that are available for this model."""
-        return ("linear", "spherical", "data")[: 2 + self._encoded.can_encode]
+        return (*METHODS, "data") if self._encoded.can_encode else tuple(METHODS)
 
     @property
     def num_graph_latents(self) -> int:
@@ -60,10 +61,8 @@ class Interpolator:
                 f"{' or '.join(self.methods)}.",
                 code="unknown-method",
             )
-        if method == "linear":
-            return lerp(a, b, steps)
-        if method == "spherical":
-            return slerp(a, b, steps)
+        if method in METHODS:
+            return METHODS[method](a, b, steps)
         return self._through_data(a, b, steps)
 
     def _through_data(self, a: LatentVector, b: LatentVector, steps: int) -> LatentPath:

@@ -14,7 +14,7 @@ from latentarium.memory import require_memory
 from latentarium.models.checked import CheckedModel, a_kind
 from latentarium.models.game import Player
 from latentarium.models.inputs import to_model
-from latentarium.models.sampling import compute_in_batches, draw_latents
+from latentarium.models.sampling import compute_in_batches, draw_latents, latent_path
 from latentarium.shapes import (
     ImageInput,
     Images,
@@ -283,6 +283,39 @@ class LatentModel(CheckedModel, ABC):
         Arguments and errors are those of `sample`.
         """
         return draw_latents(self, n, label, seed, truncation)
+
+    def interpolate(
+        self,
+        a: LatentInput,
+        b: LatentInput,
+        steps: Integer = 16,
+        label: LabelInput = None,
+        *,
+        method: str = "linear",
+        batch_size: Integer = BATCH_SIZE,
+    ) -> Images:
+        """Decode latents at equal distances on a path from a to b, in evaluation mode.
+
+        Arguments:
+            a, b: Latents (Z,), both included; those of images are `encode(x).mean`.
+            steps: Number of images.
+            label: As for `sample`; if two are given, they are those of a and b, and are blended
+                in between.
+            method: "linear", or "spherical", which keeps the norm that is typical of N(0, I).
+            batch_size: Number of images to decode at a time; does not affect the images.
+
+        Returns:
+            Images (steps, C, H, W) in [-1, 1], without gradient, on the CPU.
+
+        Raises:
+            UserError: As for `decode`; the method is unknown (code "unknown-method") or finds no
+                path (see `latentarium.latent.slerp`); or steps is not an integer of at least 2
+                (code "too-few-steps").
+        """
+        path, labels = latent_path(self, (a, b), steps, label, method)
+        return compute_in_batches(
+            self, self.decode, path, labels, as_count("batch_size", batch_size)
+        )
 
     def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
         """Return labels as weights over classes; None if the networks take no label."""

@@ -1,17 +1,28 @@
 """Draw latents from a model's prior, and run a model on many inputs in batches."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from latentarium.arguments import Integer, Number, as_count, as_factor, as_seed
+from latentarium.arguments import Integer, Number, as_count, as_factor, as_integer, as_seed
+from latentarium.errors import UserError
 from latentarium.memory import require_memory
+from latentarium.models.interpolation import METHODS, lerp
 from latentarium.models.labels import random_labels
 from latentarium.models.modes import evaluation_mode
 from latentarium.rng import BLOCK_ROWS, Noise, blocks
-from latentarium.shapes import Images, LabelInput, Labels, Latents, SoftLabels
+from latentarium.shapes import (
+    Images,
+    LabelInput,
+    Labels,
+    LatentInput,
+    LatentPath,
+    Latents,
+    SoftLabels,
+)
 from latentarium.unchecked import unchecked_inputs
 
 if TYPE_CHECKING:
@@ -40,6 +51,37 @@ def draw_latents(
             prior = model.prior(_block_of(labels, block, model.device), BLOCK_ROWS)
             parts.append(prior.sample(noise, factor)[:rows])
     return torch.cat(parts), None if labels is None else labels.cpu()
+
+
+def latent_path(
+    model: "LatentModel",
+    ends: tuple[LatentInput, LatentInput],
+    steps: Integer,
+    label: LabelInput,
+    method: str,
+) -> tuple[LatentPath, SoftLabels | None]:
+    """Return latents from one to another, and their labels; see `LatentModel.interpolate`."""
+    count = as_integer("steps", steps, 2, code="too-few-steps")
+    numbers = math.prod(model.image_shape) + 2 * model.latent_dim + model.num_classes
+    require_memory(4 * count * numbers, f"{count:,} steps", "take fewer steps")
+    if method not in METHODS:
+        raise UserError(
+            f"There is no interpolation method {method!r}: choose {' or '.join(METHODS)}.",
+            code="unknown-method",
+        )
+    a, b = (model.read_latents(z).detach() for z in ends)
+    if len(a) != 1 or len(b) != 1:
+        raise UserError(
+            f"There are {len(a)} and {len(b)} latents: give two latents (Z,), and call "
+            "interpolate once for each pair.",
+            code="shape-mismatch",
+        )
+    path, labels = METHODS[method](a[0], b[0], count), model.read_labels(label, 2)
+    if labels is None:
+        return path, None
+    if not labels.is_floating_point():
+        labels = nn.functional.one_hot(labels, model.num_classes).to(path.dtype)
+    return path, lerp(labels[0], labels[1], count)
 
 
 def _block_of(labels: Tensor | None, block: int, device: torch.device) -> Tensor | None:

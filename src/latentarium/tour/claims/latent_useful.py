@@ -7,7 +7,7 @@ import torch
 from latentarium import charts
 from latentarium.data.dataset import to_float
 from latentarium.latent.neighbours import knn_accuracy, nearest
-from latentarium.latent.paths import lerp
+from latentarium.models.interpolation import lerp
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
