@@ -18,6 +18,7 @@ from latentarium.classifier.training import (
     MAX_SHIFT,
     MAX_ZOOM,
     augment,
+    main,
     train_classifier,
 )
 from latentarium.data.dataset import Split, to_float
@@ -222,22 +223,23 @@ def test_invalid_use_is_refused(classifier):
         _ = Classifier((1, 8, 8), ("a", "b")).accuracy
 
 
-def test_training_from_the_command_line(tmp_path):
+def test_training_from_the_command_line(tmp_path, capsys):
     data = stripes(1, n=60)
     parts = {}
     for name, split in data.splits().items():
         parts |= {f"x_{name}": split.images.numpy(), f"y_{name}": np.asarray(split.labels)}
     np.savez(tmp_path / "stripes.npz", allow_pickle=False, **parts)
 
-    def run(source):
-        command = [sys.executable, "-W", "error", "-m", "latentarium.classifier"]
-        command += ["--data", source, "--out", str(tmp_path / "out"), "--steps", "20"]
-        return subprocess.run(command, capture_output=True, text=True)
-
-    done = run(str(tmp_path / "stripes.npz"))
+    options = ["--out", str(tmp_path / "out"), "--steps", "20", "--data"]
+    command = [sys.executable, "-W", "error", "-m", "latentarium.classifier", *options]
+    done = subprocess.run(
+        [*command, str(tmp_path / "stripes.npz")], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert load_classifier(tmp_path / "out").name == "classifier-stripes.npz"
-    failed = run("no-such.npz")
-    assert failed.returncode == 2
-    assert "no-such.npz" in failed.stderr
-    assert "Traceback" not in failed.stderr
+    with pytest.raises(SystemExit) as stop:
+        main([*options, "no-such.npz"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "no-such.npz" in error
+    assert "Traceback" not in error

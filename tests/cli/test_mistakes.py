@@ -23,9 +23,15 @@ from support.errors import raises_code
 from support.tiny import tiny_data
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(presets.cgan_debug(), tmp_path_factory.mktemp("trained") / "run", tiny_data())
+
+
 @pytest.fixture
-def run(tmp_path):
-    return train(presets.cgan_debug(), tmp_path / "run", tiny_data())
+def run(trained, tmp_path):
+    """A run that a test may change."""
+    return Run(shutil.copytree(trained.folder, tmp_path / "run"))
 
 
 def contents(folder):

@@ -330,6 +330,14 @@ def test_child_failure_is_an_error_with_its_message_and_code():
         list(run_child("doctor", "r", timeout=60.0, command=python("sys.exit(3)")))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has priority classes")
+def test_child_has_a_lower_priority(monkeypatch):
+    monkeypatch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 3)
+    code = "import os; time.sleep(0.5); print(os.nice(0))"
+    *_, output = collect(run_child("doctor", "r", timeout=60.0, command=python(code)))
+    assert int(output) == os.nice(0) + 3
+
+
 def test_child_is_killed_after_its_timeout():
     started = time.monotonic()
     with raises_code("timeout"):

@@ -8,6 +8,14 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _equal_priorities():
+    """Give child processes the priority of the tests, so that they never wait for other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 0)
+        yield
+
+
 @pytest.fixture
 def data():
     """The tiny images with labels."""
