@@ -20,7 +20,7 @@ pytest_plugins = ["support.fixtures"]
 LONGEST = (
     "test_train_page", "test_page", "test_draw_page", "test_evaluate_cli", "test_tour",
     "test_duality_gap_theorems", "test_mistakes", "test_compare_page", "test_lab_page",
-    "test_time_machine_page", "test_hostile_runs_api", "test_examples", "test_kills",
+    "test_time_machine_page", "test_hostile_runs_api", "test_kills",
 )  # fmt: skip
 """Files that start first; one that starts last would leave the other processes without work."""
 
