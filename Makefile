@@ -6,7 +6,7 @@ SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 # the tests start many processes, which would compile the package each time
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: tour test soak speed lint types format clean
+.PHONY: tour test examples soak speed lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -14,6 +14,9 @@ tour: .venv/ready
 # three processes on two cores, since tests of the page and of commands often wait
 test: .venv/ready
 	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
+
+examples: .venv/ready
+	$(BIN)/pytest tests/test_examples.py
 
 soak: .venv/ready
 	$(BIN)/pytest
