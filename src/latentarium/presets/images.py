@@ -35,8 +35,8 @@ def ae_images() -> Config:
 
 
 def vae_images() -> Config:
-    """VAE for images of 16 to 128 pixels a side, given by --data: on 64 x 64 emoji, test PSNR 20.0 dB
-    and test ELBO -3,758 nats; about 4 and a half minutes."""
+    """VAE for images of 16 to 128 pixels a side, given by --data: on 64 x 64 emoji, test
+    PSNR 20.0 dB and test ELBO -3,758 nats; about 4 and a half minutes."""
     return vary(ae_images(), "vae_images", model={"posterior": "gaussian", "beta": 4.0})
 
 
