@@ -139,7 +139,9 @@ def test_train_from_estimate_to_explore(page, served, runs):
     assert "mine" in [model.name for model in served.registry]  # opened without a click
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
-    assert mine.latest_checkpoint().step == 600
+    latest = mine.latest_checkpoint()
+    assert latest is not None
+    assert latest.step == 600
     steps = [row["step"] for row in mine.log()]
     assert steps == sorted(set(steps))  # none is repeated, and resuming loses none
     page.get_by_test_id("explore").click()
