@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 
-# the tests start many processes, which would compile the package each time
+# without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: tour test examples soak speed lint types format clean

@@ -22,7 +22,7 @@ LONGEST = (
     "test_duality_gap_theorems", "test_mistakes", "test_compare_page", "test_lab_page",
     "test_time_machine_page", "test_hostile_runs_api", "test_kills",
 )  # fmt: skip
-"""Files that start first; one that starts last would leave the other processes without work."""
+"""Files that start first; one that starts last leaves the other processes idle."""
 
 
 def pytest_collection_modifyitems(items):
