@@ -93,8 +93,8 @@ def _doubtful_classes(labels: Sequence[str | None]) -> list[str]:
     images = {name for name in classes if name.lower() in IMAGE_FOLDERS}
     if images and images != classes:
         problems.append(
-            f"{_folders(classes)} are read as classes: if some of them contain masks or other "
-            "annotations, move these out of the source."
+            f"The folders {examples_text(sorted(classes), len(classes))} are read as classes: if "
+            "some of them contain masks or other annotations, move these out of the source."
         )
     return problems
 
