@@ -90,13 +90,19 @@ class Report:
         return cls(measurements={k: Measurement.from_dict(v) for k, v in measurements}, **fields)
 
     def rows(self) -> list[list[str]]:
-        """Return the cells of a table with the columns `COLUMNS`, one row per measurement."""
-        return [_row(m) for m in self.measurements.values()]
+        """Return the cells of a table with the columns `COLUMNS`: one row per measurement, and one
+        with empty cells per quantity that was not measured."""
+        unmeasured = [[name, *[EMPTY] * (len(COLUMNS) - 1)] for name in self.left_out]
+        return [*(_row(m) for m in self.measurements.values()), *unmeasured]
 
     def notes(self) -> list[str]:
-        """Return the sentences to read with the table, each once."""
-        notes = dict.fromkeys(m.note for m in self.measurements.values() if m.note)
-        return [*notes, *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
+        """Return the sentences to read with the table, each once, and the reasons why quantities
+        were not measured."""
+        return [*self.value_notes(), *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
+
+    def value_notes(self) -> list[str]:
+        """Return the sentences to read with the values, each once."""
+        return list(dict.fromkeys(m.note for m in self.measurements.values() if m.note))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +129,8 @@ Measured = Report | Run | str | os.PathLike[str]
 def compare(
     reports: Mapping[str, Measured] | Iterable[Run | str | os.PathLike[str]],
 ) -> Comparison:
-    """Compare models. If a model lacks a measurement, its cell is empty.
+    """Compare models. If a model lacks a measurement, its cell is empty; it is a dash if the
+    quantity could not be measured, and the notes give the reason.
 
     Arguments:
         reports: At least 2 reports, evaluated runs, or folders of such runs, by the names of the
@@ -140,8 +147,7 @@ def compare(
             f"There are {len(reports)} runs to compare: give at least 2.", code="too-few-runs"
         )
     names = list(reports)
-    for name in names[1:]:
-        _require_same_data(names[0], reports[names[0]], name, reports[name])
+    require_same_data({name: (r.data, r.fingerprint) for name, r in reports.items()})
     keys = list(dict.fromkeys(k for report in reports.values() for k in report.measurements))
     rows, protocol_rows = [], []
     for key in keys:
@@ -152,10 +158,11 @@ def compare(
         shared = len(set(references.values())) == 1  # some references depend on the model
         cells = []
         for name in names:
-            cell = _short(by_model[name]) if name in by_model else ""
-            if cell and not shared:
-                cell += f", reference {references[name]}"
-            cells.append(cell)
+            if name not in by_model:
+                cells.append(EMPTY if measurement.name in reports[name].left_out else "")
+                continue
+            cell = _short(by_model[name])
+            cells.append(cell if shared else f"{cell}, reference {references[name]}")
         reference = next(iter(references.values())) if shared else "depends on the model"
         rows.append([measurement.name, *cells, reference])
         seeds = dict.fromkeys(EMPTY if m.seed is None else str(m.seed) for m in by_model.values())
@@ -177,7 +184,12 @@ def compare(
         notes=[
             "Brackets: 95 % interval over the n samples. Reference: the value of real data, if it "
             "is known.",
-            *dict.fromkeys(note for report in reports.values() for note in report.notes()),
+            *dict.fromkeys(note for report in reports.values() for note in report.value_notes()),
+            *(
+                f"Not measured for {name}: {quantity} ({why})"
+                for name, report in reports.items()
+                for quantity, why in report.left_out.items()
+            ),
         ],
     )
 
@@ -232,14 +244,24 @@ def _path(folder: object) -> Path:
     return Path(folder)
 
 
-def _require_same_data(name: str, report: Report, other_name: str, other: Report) -> None:
-    if report.fingerprint != other.fingerprint:
-        raise UserError(
-            f"{name} and {other_name} can't be compared: they were measured with different data, "
-            f"{report.data} ({report.fingerprint[:12]}) and {other.data} "
-            f"({other.fingerprint[:12]}). Evaluate both with the same --data.",
-            code="unlike-data",
-        )
+def require_same_data(sources: Mapping[str, tuple[str, str]]) -> None:
+    """Check that runs were or will be measured with the same data.
+
+    Arguments:
+        sources: Source and fingerprint of the data by the name of the run.
+
+    Raises:
+        UserError: The fingerprints differ (code "unlike-data").
+    """
+    (name, (source, fingerprint)), *others = sources.items()
+    for other_name, (other_source, other) in others:
+        if fingerprint != other:
+            raise UserError(
+                f"{name} and {other_name} can't be compared: their data differ, {source} "
+                f"({fingerprint[:12]}) and {other_source} ({other[:12]}). Evaluate both with the "
+                "same --data.",
+                code="unlike-data",
+            )
 
 
 def _require_same_protocol(by_model: Mapping[str, Measurement]) -> None:

@@ -23,8 +23,10 @@ from latentarium.metrics.conditional import (
 from latentarium.metrics.coverage import (
     MixtureQuality,
     ModeCoverage,
+    ModeMasses,
     mixture_quality,
     mode_coverage,
+    mode_masses,
 )
 from latentarium.metrics.distances import (
     FeatureStatistics,
@@ -36,6 +38,7 @@ from latentarium.metrics.distances import (
     frechet_reference,
     kernel_distance,
 )
+from latentarium.metrics.energy import EnergyDistance, energy_distance
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, describe
 from latentarium.metrics.fidelity import (
     DensityCoverage,
@@ -46,7 +49,9 @@ from latentarium.metrics.fidelity import (
 from latentarium.metrics.inception import Inception
 from latentarium.metrics.memorization import (
     Memorization,
+    NearerToTraining,
     measure_memorization,
+    nearer_to_training,
     nearest_images,
     pixel_distances,
 )
@@ -62,6 +67,7 @@ __all__ = [
     "AggregateKL",
     "Confusion",
     "DensityCoverage",
+    "EnergyDistance",
     "Extractor",
     "FeatureStatistics",
     "FrechetReference",
@@ -73,6 +79,8 @@ __all__ = [
     "Memorization",
     "MixtureQuality",
     "ModeCoverage",
+    "ModeMasses",
+    "NearerToTraining",
     "ParzenEstimate",
     "PerClassDensityCoverage",
     "PixelPCA",
@@ -85,6 +93,7 @@ __all__ = [
     "confusion",
     "density_coverage",
     "describe",
+    "energy_distance",
     "expected_coverage",
     "frechet",
     "frechet_distance",
@@ -97,6 +106,8 @@ __all__ = [
     "measure_reconstruction",
     "mixture_quality",
     "mode_coverage",
+    "mode_masses",
+    "nearer_to_training",
     "nearest_images",
     "parzen_log_likelihood",
     "per_class_density_coverage",

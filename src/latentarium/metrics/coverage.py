@@ -3,11 +3,14 @@
     modes        modes with at least one sample
     reverse KL   KL(samples over modes || target), in nats, from counts; empty modes add nothing
     reference    mean reverse KL of n samples of the target: about (K - 1) / (2 n), never 0
+    masses       total variation between the shares of samples in each mode, with a bin for
+                 invalid samples, and the shares under the known density
 
 A reverse KL below the reference is due to chance, and does not mean that the model is better. For
 2-D mixtures, a sample is of high quality if it is within 3 standard deviations of its nearest
 mode; a mode is found if it is the nearest mode of at least one high-quality sample; the reverse KL
-is that of the high-quality samples only.
+is that of the high-quality samples only. None of the three notices that most samples are invalid,
+or counts how many modes have far too few samples; the total variation of the masses does both.
 
 References:
     VEEGAN (Srivastava et al., 2017), https://arxiv.org/abs/1705.07761
@@ -21,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentarium.data.toy import HIGH_QUALITY_SIGMAS, Mixture2D
+from latentarium.data.toy import HIGH_QUALITY_SIGMAS, PERFECT_SHARE, Mixture2D
 from latentarium.errors import UserError
 from latentarium.shapes import ClassWeights, LabelSet, Points
 from latentarium.stats.intervals import normal_quantile, wilson
@@ -77,12 +80,7 @@ def mode_coverage(
     """
     if num_modes < 1:
         raise UserError(f"num_modes is {num_modes}; it must be at least 1.", code="no-modes")
-    if len(modes) and not 0 <= int(modes.min()) <= int(modes.max()) < num_modes:
-        raise UserError(
-            f"The modes range from {int(modes.min())} to {int(modes.max())}; with {num_modes} "
-            f"modes they must be from 0 to {num_modes - 1}.",
-            code="invalid-mode",
-        )
+    _require_modes(modes, num_modes)
     shares = torch.ones(num_modes) / num_modes if target is None else target
     shares = shares.double().cpu()
     if (
@@ -130,6 +128,66 @@ def mode_coverage(
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModeMasses:
+    """Total variation between the shares of samples in each mode and the true shares."""
+
+    value: float
+    """From 0 to 1: the share of samples that would have to move to another mode, or to become
+    valid or invalid."""
+    interval: Interval
+    """The value plus and minus the spread over multinomial resamples, in a normal approximation,
+    cut off at 0 and 1."""
+    reference: float
+    """Mean value for n samples of the target."""
+    invalid: float
+    """Share of invalid samples."""
+    n: int
+    seed: int
+
+
+def mode_masses(
+    modes: LabelSet, num_invalid: int, target: ClassWeights, invalid_target: float, *, seed: int = 0
+) -> ModeMasses:
+    """Return half the sum over modes, and a bin for invalid samples, of the absolute difference
+    between the share of samples and the share under the known density.
+
+    Arguments:
+        modes: Mode of each valid sample, 0 to K - 1.
+        num_invalid: Number of samples that belong to no mode.
+        target: Share of the density in each mode, as a share of all modes.
+        invalid_target: Share of the density that counts as invalid.
+        seed: Seed of the reference and the interval.
+
+    Raises:
+        UserError: There are no samples ("no-points"), or a mode is out of range ("invalid-mode").
+    """
+    n = len(modes) + num_invalid
+    if n == 0:
+        raise UserError("There are no samples; give at least 1.", code="no-points")
+    _require_modes(modes, len(target))
+    shares = target.double().cpu() * (1 - invalid_target)
+    shares = torch.cat([shares, torch.tensor([invalid_target], dtype=torch.float64)])
+    counts = modes.cpu().bincount(minlength=len(target)).double()
+    counts = torch.cat([counts, torch.tensor([float(num_invalid)], dtype=torch.float64)])
+
+    def total_variation(counts: Tensor) -> Tensor:
+        return 0.5 * (counts / n - shares).abs().sum(-1)
+
+    generator = np.random.default_rng(seed)
+    value = float(total_variation(counts))
+    spread = float(total_variation(_multinomial(counts / n, n, generator)).std())
+    half = normal_quantile(0.95) * spread
+    return ModeMasses(
+        value=value,
+        interval=(max(0.0, value - half), min(1.0, value + half)),
+        reference=float(total_variation(_multinomial(shares, n, generator)).mean()),
+        invalid=num_invalid / n,
+        n=n,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class MixtureQuality:
     """Coverage and sample quality for a mixture of Gaussians in the plane."""
 
@@ -139,6 +197,8 @@ class MixtureQuality:
     high_quality_interval: Interval
     coverage: ModeCoverage
     """Mode coverage of the high-quality points."""
+    masses: ModeMasses
+    """Total variation of the mode masses; a point that is not of high quality is invalid."""
     n: int
 
     @property
@@ -163,13 +223,26 @@ def mixture_quality(points: Points, mixture: Mixture2D, *, seed: int = 0) -> Mix
         raise UserError("There are no points; give at least 1.", code="no-points")
     distance, mode = mixture.nearest(points)
     high = distance <= HIGH_QUALITY_SIGMAS * mixture.std  # False for nan
-    hits = int(high.sum())
+    hits, num_modes = int(high.sum()), len(mixture.means)
+    equal = torch.full((num_modes,), 1 / num_modes, dtype=torch.float64)
     return MixtureQuality(
         high_quality=hits / len(points),
         high_quality_interval=wilson(hits, len(points)),
-        coverage=mode_coverage(mode[high], len(mixture.means), seed=seed),
+        coverage=mode_coverage(mode[high], num_modes, seed=seed),
+        masses=mode_masses(
+            mode[high], len(points) - hits, equal, 1 - PERFECT_SHARE, seed=seed
+        ),
         n=len(points),
     )
+
+
+def _require_modes(modes: Tensor, num_modes: int) -> None:
+    if len(modes) and not 0 <= int(modes.min()) <= int(modes.max()) < num_modes:
+        raise UserError(
+            f"The modes range from {int(modes.min())} to {int(modes.max())}; with {num_modes} "
+            f"modes they must be from 0 to {num_modes - 1}.",
+            code="invalid-mode",
+        )
 
 
 def _multinomial(shares: Tensor, n: int, generator: np.random.Generator) -> Tensor:

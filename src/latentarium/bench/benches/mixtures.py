@@ -15,7 +15,10 @@ from latentarium.stats.measurement import Measurement
 _PROTOCOL = (
     "2,500 samples. A sample is of high quality if it is within 3 standard deviations of its "
     "nearest mode; a mode is found if it is the nearest one of at least one such sample. Reverse "
-    "KL of the high-quality samples over the modes against equal shares, in nats. "
+    "KL of the high-quality samples over the modes against equal shares, in nats. Mode masses: "
+    "total variation between the shares of samples in each mode, with a bin for samples that are "
+    "not of high quality, and the true shares. Energy distance to the true density, in units of "
+    "the coordinates. For both, lower is better. "
 )
 
 

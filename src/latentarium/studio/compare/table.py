@@ -26,6 +26,10 @@ loss, or are best at their reference."""
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     """Return rows with a cell for each report; a cell is None if a report lacks the measurement.
 
+    The `reasons` of a row say why a report lacks it; they are empty if it has the measurement, or
+    if the measurement does not apply to the model. Quantities that no report has are the last
+    rows.
+
     Arguments:
         reports: The report of each model by name, in the order of the columns.
     """
@@ -38,6 +42,11 @@ def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     same_data = len({report.fingerprint for report in reports.values()}) < 2
     keys = dict.fromkeys(key for report in reports.values() for key in report.measurements)
     rows = [_row(key, list(reports.values()), rank=same_data) for key in keys]
+    names = {row["name"] for row in rows}
+    left_out = dict.fromkeys(name for report in reports.values() for name in report.left_out)
+    rows += [
+        _unmeasured_row(name, list(reports.values())) for name in left_out if name not in names
+    ]
     return {"refusal": refusal, "rows": rows}
 
 
@@ -56,7 +65,20 @@ def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
         "unlike": difference,
         "protocol": " ".join(filter(None, (first.protocol, first.split))),
         "cells": [None if cell is None else _cell(cell, cell is best) for cell in cells],
+        "reasons": _reasons(first.name, reports),
     }
+
+
+def _unmeasured_row(name: str, reports: Sequence[Report]) -> dict[str, Any]:
+    """Return the row of a quantity that could not be measured for any model."""
+    return {
+        "key": f"left_out.{name}", "name": name, "better": "", "unlike": "", "protocol": "",
+        "cells": [None] * len(reports), "reasons": _reasons(name, reports),
+    }  # fmt: skip
+
+
+def _reasons(name: str, reports: Sequence[Report]) -> list[str]:
+    return [report.left_out.get(name, "") for report in reports]
 
 
 def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None:

@@ -23,6 +23,8 @@ export interface Row {
   protocol: string;
   /** one for each evaluated model */
   cells: (Cell | null)[];
+  /** for each evaluated model, why it lacks the measurement; empty if it has it or it doesn't apply */
+  reasons: string[];
 }
 
 export interface Column {
