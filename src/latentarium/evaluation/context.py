@@ -14,7 +14,7 @@ from latentarium.data.subsets import first, scattered
 from latentarium.metrics.extractors import Extractor
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import encode, reconstruct
-from latentarium.shapes import Images, LatentSet
+from latentarium.shapes import Images, LatentSet, Pixels
 
 
 @dataclass
@@ -89,6 +89,16 @@ class EvaluationContext:
     def real_features(self) -> Tensor:
         """The extractor's features of the real test images."""
         return self.extractor.features(self.test.images)
+
+    @cached_property
+    def training_images(self) -> Pixels:
+        """n real training images, chosen by a fixed permutation; fewer if there are fewer."""
+        return scattered(self.data.train, self.n).images
+
+    @cached_property
+    def training_features(self) -> Tensor:
+        """The extractor's features of `training_images`."""
+        return self.extractor.features(self.training_images)
 
     @cached_property
     def predicted_labels(self) -> Tensor:

@@ -20,6 +20,7 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
+from latentarium.evaluation.interpretation import interpreted
 from latentarium.evaluation.plan import MIN_IMAGES, Plan
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.section import Section, known_mixture
@@ -214,7 +215,8 @@ def evaluate(
             progress(done, name)
         start = time.perf_counter()
         try:
-            measurements |= _finite(section.measure(context), context.left_out)
+            measured = _finite(section.measure(context), context.left_out)
+            measurements |= {key: interpreted(key, m) for key, m in measured.items()}
         except UserError as error:  # other sections may still have results
             context.left_out[name] = str(error)
             first_error = first_error or error

@@ -22,8 +22,8 @@ from latentarium.data.class_counts import class_counts, without_unseen_classes
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
-from latentarium.stats.intervals import wilson
 from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import mid_p
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +99,10 @@ def gan_train(
     total = len(truth)
     return GANTrain(
         accuracy=hits["generated"] / total,
-        interval=wilson(hits["generated"], total),
+        interval=mid_p(hits["generated"] / total, total),
         per_class=confusion(truth, predicted["generated"], len(data.card.classes)).shares,
         ceiling=hits["real"] / total,
-        ceiling_interval=wilson(hits["real"], total),
+        ceiling_interval=mid_p(hits["real"] / total, total),
         n=n,
         steps=steps,
         seed=seed,

@@ -12,14 +12,17 @@ from typing import Any
 from latentarium.arguments import describe
 from latentarium.config import read_fields, require
 from latentarium.errors import UserError
+from latentarium.evaluation.interpretation import PHRASES, direction_of
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
-FORMAT = 3
-READABLE_FORMATS = (2, 3)
+FORMAT = 4
+READABLE_FORMATS = (2, 3, 4)
 EMPTY = "–"
 """The cell of a table for a value that a measurement doesn't have."""
-COLUMNS = ["measure", "value", "95 % interval", "reference", "n", "seed", "extractor", "protocol"]
+COLUMNS = [
+    "measure", "value", "95 % interval", "reference", "better", "n", "seed", "extractor", "protocol",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,8 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Report":
-        """Create a report from the result of `to_dict`, in the current format or in format 2.
+        """Create a report from the result of `to_dict`, in the current format or in an
+        earlier one.
 
         Raises:
             UserError: The format is unknown (code "unsupported-format"), or the content is damaged
@@ -74,7 +78,7 @@ class Report:
         if values.get("format") not in READABLE_FORMATS:
             raise UserError(
                 f"metrics.json has format {values.get('format')!r}, but this version reads "
-                f"formats {' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
+                f"formats {', '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
                 code="unsupported-format",
             )
         hints = {"measurements": dict[str, Any]}
@@ -93,16 +97,24 @@ class Report:
         """Return the cells of a table with the columns `COLUMNS`: one row per measurement, and one
         with empty cells per quantity that was not measured."""
         unmeasured = [[name, *[EMPTY] * (len(COLUMNS) - 1)] for name in self.left_out]
-        return [*(_row(m) for m in self.measurements.values()), *unmeasured]
+        return [*(_row(key, m) for key, m in self.measurements.items()), *unmeasured]
 
     def notes(self) -> list[str]:
         """Return the sentences to read with the table, each once, and the reasons why quantities
         were not measured."""
-        return [*self.value_notes(), *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
+        unmeasured = [f"Not measured: {name} ({why})" for name, why in self.left_out.items()]
+        return [*self.value_notes(), *unmeasured]
 
     def value_notes(self) -> list[str]:
         """Return the sentences to read with the values, each once."""
-        return list(dict.fromkeys(m.note for m in self.measurements.values() if m.note))
+        notes = dict.fromkeys(m.note for m in self.measurements.values() if m.note)
+        conservative = [m.name for m in self.measurements.values() if m.conservative]
+        if conservative:
+            notes[
+                "Conservative intervals, which contain the true value more often than in 95 of "
+                f"100 cases: {'; '.join(conservative)}."
+            ] = None
+        return list(notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +176,7 @@ def compare(
             cell = _short(by_model[name])
             cells.append(cell if shared else f"{cell}, reference {references[name]}")
         reference = next(iter(references.values())) if shared else "depends on the model"
-        rows.append([measurement.name, *cells, reference])
+        rows.append([measurement.name, *cells, reference, better_text(key, measurement)])
         seeds = dict.fromkeys(EMPTY if m.seed is None else str(m.seed) for m in by_model.values())
         protocol_rows.append(
             [
@@ -177,7 +189,7 @@ def compare(
             ]
         )
     return Comparison(
-        columns=["measure", *names, "reference"],
+        columns=["measure", *names, "reference", "better"],
         rows=rows,
         protocol_columns=["measured with", "n", "seed", "split", "extractor", "protocol"],
         protocol_rows=protocol_rows,
@@ -277,12 +289,13 @@ def _require_same_protocol(by_model: Mapping[str, Measurement]) -> None:
             )
 
 
-def _row(m: Measurement) -> list[str]:
+def _row(key: str, m: Measurement) -> list[str]:
     return [
         m.name + (f" ({m.detail})" if m.detail else ""),
         format_quantity(m.value, m.unit),
         interval_text(m) or EMPTY,
         reference_text(m),
+        better_text(key, m),
         EMPTY if m.n is None else f"{m.n:,}",
         EMPTY if m.seed is None else str(m.seed),
         m.extractor or EMPTY,
@@ -293,6 +306,11 @@ def _row(m: Measurement) -> list[str]:
 def reference_text(m: Measurement) -> str:
     """Format the reference for a table."""
     return EMPTY if m.reference is None else format_quantity(m.reference, m.unit)
+
+
+def better_text(key: str, m: Measurement) -> str:
+    """Format the better direction for a table."""
+    return PHRASES.get(m.better or direction_of(key), EMPTY)
 
 
 def interval_text(m: Measurement) -> str:

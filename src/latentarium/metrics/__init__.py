@@ -13,12 +13,10 @@ from latentarium.metrics.conditional import (
     Confusion,
     LabelHistogram,
     PerClassDensityCoverage,
-    WrongLabelAUC,
     confusion,
     expected_coverage,
     label_histogram,
     per_class_density_coverage,
-    wrong_label_auc,
 )
 from latentarium.metrics.coverage import (
     MixtureQuality,
@@ -62,6 +60,7 @@ from latentarium.metrics.reconstruction import (
     measure_reconstruction,
     structural_similarity,
 )
+from latentarium.metrics.wrong_label import WrongLabelAUC, wrong_label_auc
 
 __all__ = [
     "AggregateKL",

@@ -15,6 +15,8 @@ or counts how many modes have far too few samples; the total variation of the ma
 References:
     VEEGAN (Srivastava et al., 2017), https://arxiv.org/abs/1705.07761
     PacGAN (Lin et al., 2018), https://arxiv.org/abs/1712.04086
+    The use of confidence or fiducial limits illustrated in the case of the binomial (Clopper and
+    Pearson, 1934)
 """
 
 import math
@@ -27,10 +29,13 @@ from torch import Tensor
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS, PERFECT_SHARE, Mixture2D
 from latentarium.errors import UserError
 from latentarium.shapes import ClassWeights, LabelSet, Points
-from latentarium.stats.intervals import normal_quantile, wilson
+from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import clopper_pearson, mid_p
 
 RESAMPLES = 2000
+CERTAIN_COUNT = 10
+"""A mode with so many samples is found by n new samples almost certainly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +44,19 @@ class ModeCoverage:
 
     modes: int
     modes_interval: Interval
-    """Interval over multinomial resamples. A resample can miss a mode that was found, but can't
-    find an additional mode."""
+    """Interval of the expected number of modes that n new samples find. Modes with fewer than
+    `CERTAIN_COUNT` samples may be missed the next time, and modes without samples may be found:
+    the number of those that are found has an exact binomial interval (Clopper and Pearson, 1934),
+    which is conservative."""
     expected_modes: float
     """Expected number of modes found by n samples of the target."""
     reverse_kl: float
     """nats; nan without samples."""
     interval: Interval
-    """The value plus and minus the spread over multinomial resamples, in a normal approximation.
-    Percentiles would be too high by about the reference, since resampling adds the bias of
-    sampling a second time."""
+    """Interval of the expected reverse KL of n samples, in a normal approximation. The variance
+    has a part of first order in the differences of shares, Var[log(share / target)] / n, and a
+    part of second order, (K - 1) / 2n^2 for K found modes; a resampled variance would count the
+    second part three times."""
     reference: float
     """Mean reverse KL of n samples of the target."""
     reference_interval: Interval
@@ -105,17 +113,13 @@ def mode_coverage(
         )  # fmt: skip
     generator = np.random.default_rng(seed)
     value = float(_kl(counts[None], shares))
-    resampled = _multinomial(counts / n, n, generator)
-    resampled_modes = (resampled > 0).sum(1).double()
-    spread = float(_kl(resampled, shares).std())
     references = _kl(_multinomial(shares, n, generator), shares)
-    half = normal_quantile(0.95) * spread
+    half = normal_quantile(0.95) * _kl_variance(counts, shares) ** 0.5
     levels = torch.tensor([0.025, 0.975], dtype=torch.float64)
-    fewest, most = resampled_modes.quantile(levels).tolist()
     low, high = references.quantile(levels).tolist()
     return ModeCoverage(
         modes=int((counts > 0).sum()),
-        modes_interval=(fewest, max(most, float((counts > 0).sum()))),
+        modes_interval=_modes_interval(counts),
         expected_modes=float((1 - (1 - shares) ** n).sum()),
         reverse_kl=value,
         interval=(max(0.0, value - half), value + half),
@@ -227,11 +231,9 @@ def mixture_quality(points: Points, mixture: Mixture2D, *, seed: int = 0) -> Mix
     equal = torch.full((num_modes,), 1 / num_modes, dtype=torch.float64)
     return MixtureQuality(
         high_quality=hits / len(points),
-        high_quality_interval=wilson(hits, len(points)),
+        high_quality_interval=mid_p(hits / len(points), len(points)),
         coverage=mode_coverage(mode[high], num_modes, seed=seed),
-        masses=mode_masses(
-            mode[high], len(points) - hits, equal, 1 - PERFECT_SHARE, seed=seed
-        ),
+        masses=mode_masses(mode[high], len(points) - hits, equal, 1 - PERFECT_SHARE, seed=seed),
         n=len(points),
     )
 
@@ -243,6 +245,31 @@ def _require_modes(modes: Tensor, num_modes: int) -> None:
             f"modes they must be from 0 to {num_modes - 1}.",
             code="invalid-mode",
         )
+
+
+def _modes_interval(counts: Tensor) -> Interval:
+    """Return the interval of the expected number of modes that equally many new samples find."""
+    certain = int((counts >= CERTAIN_COUNT).sum())
+    uncertain = len(counts) - certain
+    if uncertain == 0:
+        return float(certain), float(certain)
+    found = int((counts > 0).sum()) - certain
+    low, high = clopper_pearson(found / uncertain, uncertain)
+    return certain + uncertain * low, certain + uncertain * high
+
+
+def _kl_variance(counts: Tensor, target: Tensor) -> float:
+    """Return the variance of the reverse KL over new samples.
+
+    By chance the measured shares differ from the target more than the true ones do, which adds
+    twice the part of second order to the measured part of first order.
+    """
+    n, found = float(counts.sum()), counts > 0
+    share = counts[found] / n
+    ratio = (share / target[found]).log()
+    first_order = float((share * ratio.square()).sum() - (share * ratio).sum().square()) / n
+    second_order = (len(share) - 1) / (2 * n**2)
+    return max(first_order - second_order, second_order)
 
 
 def _multinomial(shares: Tensor, n: int, generator: np.random.Generator) -> Tensor:

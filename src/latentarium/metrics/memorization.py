@@ -31,8 +31,9 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
-from latentarium.stats.intervals import normal_quantile, wilson, wilson_from_share
+from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import mid_p, share_beyond
 
 MAX_DISTANCES = 1 << 24
 """Distances computed at a time: 64 MiB of float32."""
@@ -67,6 +68,7 @@ class Memorization(NearerToTraining):
     near_copies: float
     """Share of samples that are near-copies."""
     near_copies_interval: Interval
+    """Interval over new samples and new held-out images, which determine the threshold."""
     near_copies_reference: float
     """Share of held-out images that are near-copies, at the same threshold."""
     threshold: float
@@ -113,7 +115,9 @@ def measure_memorization(
     return Memorization(
         **vars(nearer),
         near_copies=float(near.double().mean()),
-        near_copies_interval=wilson(int(near.sum()), len(near)),
+        near_copies_interval=share_beyond(
+            -distance, -real_distance, 1 - quantile, closed=True, seed=seed
+        ),
         near_copies_reference=float((real_distance <= threshold).double().mean()),
         threshold=threshold,
     )
@@ -171,7 +175,7 @@ def _compare(
     closest = distance.argsort()[:NUM_CLOSEST].tolist()
     nearer = NearerToTraining(
         nearer_to_training=share,
-        nearer_interval=wilson_from_share(share, effective_n),
+        nearer_interval=mid_p(share, effective_n),
         null_interval=(0.5 - null_half, 0.5 + null_half),
         references=m,
         closest=tuple((i, int(order[among_all[i]]), float(distance[i])) for i in closest),

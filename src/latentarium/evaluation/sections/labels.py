@@ -18,9 +18,9 @@ from latentarium.metrics.conditional import (
     confusion,
     label_histogram,
     per_class_density_coverage,
-    wrong_label_auc,
 )
 from latentarium.metrics.extractors import describe
+from latentarium.metrics.wrong_label import wrong_label_auc
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.shapes import Images, Labels, Logits
@@ -107,7 +107,7 @@ def _gan_test(context: EvaluationContext, classifier: Classifier) -> dict[str, M
         "requested_by_predicted": adherence.table.tolist(),
     }
     worst = adherence.worst_class
-    share, interval = adherence.shares[worst], adherence.intervals[worst]
+    share, interval = adherence.shares[worst], adherence.worst_interval
     assert share is not None  # every class is requested
     shared = {
         "unit": "share", "seed": context.seed, "extractor": describe(classifier), "split": "test",
@@ -159,8 +159,7 @@ def _worst_class_coverage(context: EvaluationContext) -> Measurement:
     value = classes.coverage[worst]
     assert value is not None  # the worst class was measured
     return Measurement(
-        name=COVERAGE, unit="share", value=value,
-        interval=classes.coverage_intervals[worst],
+        name=COVERAGE, unit="share", value=value, interval=classes.worst_interval,
         reference=classes.expected_coverage[worst], n=classes.n[worst], seed=context.seed,
         extractor=describe(context.extractor), split="test",
         protocol=f"coverage-class-k{classes.k}<", detail=names[worst],
@@ -218,7 +217,7 @@ def _class_histogram(context: EvaluationContext, classifier: Classifier) -> dict
     return {
         f"classes.{key}": Measurement(
             name=f"{key.capitalize()} class among samples", value=generated.shares[c],
-            unit="share", interval=generated.intervals[c], reference=real.shares[c], n=context.n,
+            unit="share", interval=generated.simultaneous_intervals[c], reference=real.shares[c], n=context.n,
             seed=context.seed, extractor=describe(classifier), split="test",
             protocol=f"class-{key}", detail=names[c],
         )

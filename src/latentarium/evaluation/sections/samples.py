@@ -144,9 +144,11 @@ def _frechet(
     Raises:
         UserError: There are too few images for the number of features.
     """
-    cached = images is context.samples and extractor is context.extractor
-    generated = context.features if cached else extractor.features(images)
-    reference = frechet_reference(real, context.n, context.seed)
+    own = extractor is context.extractor
+    generated = context.features if own and images is context.samples else None
+    generated = extractor.features(images) if generated is None else generated
+    training = context.training_features if own else extractor.features(context.training_images)
+    reference = frechet_reference(real, context.n, context.seed, training=training)
     is_fid = extractor.name.startswith("inception")
     return Measurement(
         name=title.replace("Fréchet distance", "FID") if is_fid else title,

@@ -8,19 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentarium.errors import UserError
+from latentarium.evaluation.interpretation import direction_of
 from latentarium.evaluation.report import Report, compare, interval_text, reference_text
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
-HIGHER_IS_BETTER = (
-    "precision", "recall", "density", "coverage", "gan_test", "gan_train", "wrong_label",
-    "classes.rarest", "psnr", "ssim", "neighbours", "elbo",
-)  # fmt: skip
-"""Keys of measurements, or their leading parts."""
-LOWER_IS_BETTER = (
-    "frechet", "kernel", "mse", "reconstruction", "nll", "bits", "gaps", "classes.commonest",
-)  # fmt: skip
-"""Measurements in neither tuple are not ranked: they depend on the scale of the latent or of the
-loss, or are best at their reference."""
+NOT_RANKED = ("prior_distance", "round_trip", "game")
+"""Keys of measurements, or their leading parts, that depend on the scale of the latent or of the
+loss. Measurements that are best at their reference are not ranked either."""
+BETTER = {"higher": "more", "lower": "less"}
+"""The page's names of directions, where they differ from those of measurements."""
+
 
 
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
@@ -57,11 +54,11 @@ def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
     differences = [mismatch(first, other) for other in others]
     difference = next(filter(None, differences), "")
     best = best_of(key, present) if rank and not difference else None
-    higher, lower = _matches(key, HIGHER_IS_BETTER), _matches(key, LOWER_IS_BETTER)
+    direction = first.better or direction_of(key)
     return {
         "key": key,
         "name": first.name,
-        "better": "more" if higher else "less" if lower else "",
+        "better": BETTER.get(direction, direction),
         "unlike": difference,
         "protocol": " ".join(filter(None, (first.protocol, first.split))),
         "cells": [None if cell is None else _cell(cell, cell is best) for cell in cells],
@@ -83,10 +80,12 @@ def _reasons(name: str, reports: Sequence[Report]) -> list[str]:
 
 def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the best of comparable measurements; None if intervals overlap or are missing."""
-    higher = _matches(key, HIGHER_IS_BETTER)
-    if len(measurements) < 2 or not (higher or _matches(key, LOWER_IS_BETTER)):
+    if len(measurements) < 2 or _matches(key, NOT_RANKED):
         return None
-    best = (max if higher else min)(measurements, key=lambda measurement: measurement.value)
+    direction = measurements[0].better or direction_of(key)
+    if direction not in BETTER:
+        return None
+    best = (max if direction == "higher" else min)(measurements, key=lambda measurement: measurement.value)
     for other in measurements:
         if other is best:
             continue

@@ -59,7 +59,7 @@ class LabelControl(Claim):
                         name="CGAN samples classified as the requested digit, worst digit: "
                         f"{names[cgan.worst_class]}",
                         unit="share", value=worst_share,
-                        interval=cgan.intervals[cgan.worst_class],
+                        interval=cgan.worst_interval,
                         n=cgan.n // classes, extractor=classifier.name,
                     ),
                     relation=">=", threshold=0.95,
@@ -76,7 +76,7 @@ class LabelControl(Claim):
                     number=Measurement(
                         name="Rarest digit of the GAN", unit="share", n=histogram.n,
                         value=min(histogram.shares),
-                        interval=histogram.intervals[int(np.argmin(histogram.shares))],
+                        interval=histogram.simultaneous_intervals[int(np.argmin(histogram.shares))],
                     ),
                     relation=">=", threshold=MIN_SHARE,
                 ),
@@ -84,7 +84,7 @@ class LabelControl(Claim):
                     number=Measurement(
                         name="Most common digit of the GAN", unit="share", n=histogram.n,
                         value=max(histogram.shares),
-                        interval=histogram.intervals[int(np.argmax(histogram.shares))],
+                        interval=histogram.simultaneous_intervals[int(np.argmax(histogram.shares))],
                     ),
                     relation="<=", threshold=MAX_SHARE,
                 ),

@@ -73,9 +73,9 @@ class Realism(Claim):
                 "FID, which needs Inception's features."
             ),
             explanation=(
-                "A smaller distance is better. The reference is the distance between two sets of "
-                "real "
-                "images, so no model can be expected to be below it."
+                "A smaller distance is better. The reference is the distance of training images "
+                "to the test images. No model of the training images can be expected to be below "
+                "it."
             ),
             figures=_distances_and_samples(tour),
         )  # fmt: skip

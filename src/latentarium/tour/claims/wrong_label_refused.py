@@ -6,7 +6,7 @@ import torch
 
 from latentarium import charts
 from latentarium.data.dataset import to_float
-from latentarium.metrics.conditional import wrong_label_auc
+from latentarium.metrics.wrong_label import wrong_label_auc
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim

@@ -16,8 +16,8 @@ export interface Cell {
 export interface Row {
   key: string;
   name: string;
-  /** which direction is better */
-  better: "more" | "less" | "";
+  /** which direction is better; "reference": values near the reference */
+  better: "more" | "less" | "reference" | "neither" | "";
   /** how the protocols of the numbers differ; empty if they are comparable */
   unlike: string;
   protocol: string;
