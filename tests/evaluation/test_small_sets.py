@@ -20,6 +20,7 @@ from latentarium.evaluation.report import EMPTY, Report
 from latentarium.evaluation.sections.labels import COVERAGE, GAN_TRAIN, WRONG_LABEL
 from latentarium.evaluation.sections.latent import GAPS
 from latentarium.evaluation.sections.memorization import NEAR_COPIES
+from latentarium.metrics.extractors import PixelPCA
 from latentarium.models.build import build
 from support.errors import raises_code
 from support.tiny import tiny_arrays
@@ -275,6 +276,11 @@ def test_images_that_are_all_equal_give_numbers_or_reasons(preset):
     report = evaluate(untrained(preset), Data(data.card, **equal))
     assert is_strict(report)
     assert {"kernel", "precision"} <= set(report.measurements)
+
+
+def test_pixel_pca_of_equal_images_has_equal_features():
+    images = torch.full((50, 1, 8, 8), 9, dtype=torch.uint8)
+    assert float(PixelPCA.fit(images).features(images).abs().max()) == 0
 
 
 @pytest.mark.parametrize("preset", ["ae_debug", "cgan_debug"])

@@ -10,7 +10,6 @@ from latentarium.metrics.energy import energy_distance, rice_mean
 from support.errors import raises_code
 
 
-
 def test_the_mean_of_a_rice_distribution_agrees_with_simulation_and_both_limits():
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(400_000, 2, generator=generator, dtype=torch.float64)

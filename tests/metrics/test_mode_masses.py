@@ -14,7 +14,8 @@ EQUAL = torch.full((4,), 0.25)
 
 
 def modes_of(*counts):
-    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    numbers = torch.tensor(counts, dtype=torch.int64)
+    return torch.repeat_interleave(torch.arange(len(counts)), numbers)
 
 
 def test_it_is_half_the_sum_of_differences_with_the_invalid_bin():

@@ -134,7 +134,9 @@ def _require_enough(usable: int, count: int, size: int) -> None:
         )
     if usable < MIN_IMAGES:
         dropped = count - usable
-        without = f" ({dropped:,} others are of classes without training images)" if dropped else ""
+        without = (
+            f" ({dropped:,} others are of classes without training images)" if dropped else ""
+        )
         raise UserError(
             f"There are {usable} test images{without}, but an evaluation needs at least "
             f"{MIN_IMAGES}: give more images (without a test split of its own, a tenth of a data "

@@ -64,9 +64,7 @@ def evaluate_run(
     images = run.load_data(data)
     has_classifier = can_train_classifier(images)
     chosen = _extractor(extractor, inception_weights, images, has_classifier=has_classifier)
-    _, reasons = plan_evaluation(
-        model, images, n, has_classifier=has_classifier, extractor=chosen
-    )
+    _, reasons = plan_evaluation(model, images, n, has_classifier=has_classifier, extractor=chosen)
     if reasons:
         lines = [f"  {name}: {why}" for name, why in reasons.items()]
         display.print("\n".join([f"{folder}: not measured:", *lines]))

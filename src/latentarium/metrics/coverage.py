@@ -150,7 +150,12 @@ class ModeMasses:
 
 
 def mode_masses(
-    modes: LabelSet, num_invalid: int, target: ClassWeights, invalid_target: float, *, seed: int = 0
+    modes: LabelSet,
+    num_invalid: int,
+    target: ClassWeights,
+    invalid_target: float,
+    *,
+    seed: int = 0,
 ) -> ModeMasses:
     """Return half the sum over modes, and a bin for invalid samples, of the absolute difference
     between the share of samples and the share under the known density.

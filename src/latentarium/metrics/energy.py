@@ -66,7 +66,9 @@ def energy_distance(points: Points, mixture: Mixture2D, *, seed: int = 0) -> Ene
             f"There are {n} points; give from 2 to {MAX_POINTS:,}.", code="invalid-count"
         )
     if not bool(points.isfinite().all()):
-        raise UserError("Some points are not finite; check the model's weights.", code="not-finite")
+        raise UserError(
+            "Some points are not finite; check the model's weights.", code="not-finite"
+        )
     points, means = points.double(), mixture.means.double()
     to_mixture = rice_mean(torch.cdist(points, means), mixture.std).mean(1)
     within_mixture = float(rice_mean(torch.cdist(means, means), math.sqrt(2) * mixture.std).mean())

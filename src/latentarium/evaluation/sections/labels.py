@@ -69,7 +69,7 @@ class LabelAdherence(Section):
         needed = COVERAGE_NEIGHBOURS + 1
         if len(plan.seen) > plan.n:  # the first n classes are requested once
             reasons["Classes without samples"] = (
-                f"{plan.names(plan.seen[plan.n:])}: with n = {plan.n}, the first {plan.n} classes "
+                f"{plan.names(plan.seen[plan.n :])}: with n = {plan.n}, the first {plan.n} classes "
                 "are requested once each"
             )
         few = [c for c in plan.seen[: plan.n] if plan.test_counts[c] < needed]
