@@ -6,11 +6,11 @@
     beyond            a share of values beyond a quantile that other values determine
 
 The lowest of several shares is lower than its class's true share more often than not, because it
-was selected for being low. An interval that ignores the selection misses the true share too often:
-for ten equally good classes, in 40 of 100 cases. Intervals at the level 1 - a / K contain the true
-shares of all K classes at once with probability 1 - a (Bonferroni), and thus that of any class that
-is selected from them. This is conservative, also because the selected class is usually the same
-one in every repetition if its share is much lower than the others.
+was selected for being low, and an interval that ignores the selection misses the true share too
+often. Intervals at the level 1 - a / K contain the true shares of all K classes at once with
+probability 1 - a (Bonferroni), and thus that of any class that is selected from them. This is
+conservative, in particular if one class is much worse than the others, since it would be selected
+every time.
 
 References:
     The use of confidence or fiducial limits illustrated in the case of the binomial (Clopper and

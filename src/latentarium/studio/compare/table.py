@@ -19,7 +19,6 @@ BETTER = {"higher": "more", "lower": "less"}
 """The page's names of directions, where they differ from those of measurements."""
 
 
-
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     """Return rows with a cell for each report; a cell is None if a report lacks the measurement.
 
@@ -63,7 +62,8 @@ def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None
     direction = measurements[0].better or direction_of(key)
     if direction not in BETTER:
         return None
-    best = (max if direction == "higher" else min)(measurements, key=lambda measurement: measurement.value)
+    best_value = max if direction == "higher" else min
+    best = best_value(measurements, key=lambda measurement: measurement.value)
     for other in measurements:
         if other is best:
             continue
