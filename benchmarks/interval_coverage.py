@@ -35,31 +35,33 @@ def simulate(names: list[str]) -> None:
     from support.interval_simulations.registry import covered, exact_interval
 
     torch.set_num_threads(1)
-    kept = json.loads(RESULTS.read_text())["rows"] if names else []
-    done = {(row["name"], row["setting"]): row for row in kept}
-    rows = []
-    for name, simulation in SIMULATIONS.items():
-        for title, setting in simulation.settings.items():
-            if names and name not in names:
-                rows += [done[name, title]] if (name, title) in done else []
-                continue
-            started = time.monotonic()
-            hits = covered(setting, simulation.trials)
-            row = {
-                "name": name,
-                "title": simulation.title,
-                "method": simulation.method,
-                "conservative": simulation.conservative,
-                "setting": title,
-                "trials": simulation.trials,
-                "coverage": hits / simulation.trials,
-                "interval": list(exact_interval(hits, simulation.trials)),
-            }
-            rows.append(row)
-            seconds = time.monotonic() - started
-            print(f"{name}: {title}: {row['coverage']:.1%} ({seconds:.0f} s)", flush=True)
-    content = {"rows": rows, "machine": describe_machine(), "versions": versions()}
-    RESULTS.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    stored = json.loads(RESULTS.read_text())["rows"] if names else []
+    rows = {(row["name"], row["setting"]): row for row in stored}
+    known = [(name, title) for name, s in SIMULATIONS.items() for title in s.settings]
+    for name, title in known:
+        if names and name not in names:
+            continue
+        simulation, started = SIMULATIONS[name], time.monotonic()
+        hits = covered(simulation.settings[title], simulation.trials)
+        coverage = hits / simulation.trials
+        rows[name, title] = {
+            "name": name,
+            "title": simulation.title,
+            "method": simulation.method,
+            "conservative": simulation.conservative,
+            "setting": title,
+            "trials": simulation.trials,
+            "coverage": coverage,
+            "interval": list(exact_interval(hits, simulation.trials)),
+        }
+        seconds = time.monotonic() - started
+        print(f"{name}: {title}: {coverage:.1%} ({seconds:.0f} s)", flush=True)
+        content = {
+            "rows": [rows[key] for key in known if key in rows],
+            "machine": describe_machine(),
+            "versions": versions(),
+        }
+        RESULTS.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def table() -> str:

@@ -28,7 +28,7 @@ from latentarium.errors import UserError
 from latentarium.shapes import ClassWeights, LabelSet, Points
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import clopper_pearson, mid_p
+from latentarium.stats.shares import clopper_pearson
 
 RESAMPLES = 2000
 CERTAIN_COUNT = 10
@@ -170,7 +170,7 @@ def mixture_quality(points: Points, mixture: Mixture2D, *, seed: int = 0) -> Mix
     hits = int(high.sum())
     return MixtureQuality(
         high_quality=hits / len(points),
-        high_quality_interval=mid_p(hits / len(points), len(points)),
+        high_quality_interval=clopper_pearson(hits / len(points), len(points)),
         coverage=mode_coverage(mode[high], len(mixture.means), seed=seed),
         n=len(points),
     )

@@ -33,7 +33,7 @@ from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import mid_p, share_beyond
+from latentarium.stats.shares import clopper_pearson, share_beyond
 
 MAX_DISTANCES = 1 << 24
 """Distances computed at a time: 64 MiB of float32."""
@@ -132,7 +132,7 @@ def measure_memorization(
     closest = distance.argsort()[:NUM_CLOSEST].tolist()
     return Memorization(
         nearer_to_training=share,
-        nearer_interval=mid_p(share, effective_n),
+        nearer_interval=clopper_pearson(share, effective_n),
         null_interval=(0.5 - null_half, 0.5 + null_half),
         references=m,
         near_copies=float(near.double().mean()),

@@ -45,7 +45,7 @@ add(
             "n = 500, 16 features, means 0.1 apart": frechet_setting(500, 16, 0.1, 1.0),
             "n = 500, 16 features, scale 0.5": frechet_setting(500, 16, 0.0, 0.5),
         },
-        trials=500,
+        trials=400,
         quick_trials=25,
     ),
 )
@@ -94,7 +94,7 @@ add(
             "n = 500, subsets of 50, means 0.5 apart": kernel(500, 50, 0.5),
             "n = 500, subsets of 50, equal distributions": kernel(500, 50, 0.0),
         },
-        trials=500,
+        trials=400,
         quick_trials=8,
     ),
 )

@@ -19,7 +19,7 @@ from latentarium.metrics.fidelity import (
 )
 from latentarium.metrics.wrong_label import wrong_label_auc
 from latentarium.stats.measurement import Interval
-from support.interval_simulations.registry import Setting, Simulation, Trial, add
+from support.interval_simulations.registry import Setting, Simulation, Trial, add, mean_of_trials
 from support.interval_simulations.samplers import normal
 
 
@@ -39,9 +39,7 @@ def balls(name: str, n: int, scale: float) -> Setting:
     measure = precision_recall if name in ("precision", "recall") else density_coverage
 
     def setting(draws: int) -> Trial:
-        # the mean over the trials themselves, since each takes a tenth of a second
-        seeds = range(draws // 8)
-        truth = sum(measured(measure, n, scale, seed)[name] for seed in seeds) / len(seeds)
+        truth = mean_of_trials(lambda seed: measured(measure, n, scale, seed)[name], draws // 10)
         return lambda seed: (measured(measure, n, scale, seed)[f"{name}_interval"], truth)
 
     return setting
@@ -54,15 +52,15 @@ for name in ("precision", "recall", "density", "coverage"):
         Simulation(
             title=name,
             method="normal, variance from disjoint parts" if name == "density"
-            else "mid-p, effective n from disjoint parts",
+            else "Clopper-Pearson, effective n from disjoint parts",
             keys=(name,),
             fields=(f"{owner}.{name}_interval",),
             settings={
-                "n = 100, equal distributions": balls(name, 100, 1.0),
-                "n = 400, equal distributions": balls(name, 400, 1.0),
-                "n = 400, samples of 0.7 times the scale": balls(name, 400, 0.7),
+                "n = 60, equal distributions": balls(name, 60, 1.0),
+                "n = 300, equal distributions": balls(name, 300, 1.0),
+                "n = 300, samples of 0.7 times the scale": balls(name, 300, 0.7),
             },
-            trials=500, quick_trials=6,
+            trials=400, quick_trials=6,
         ),
     )  # fmt: skip
 

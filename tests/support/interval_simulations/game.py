@@ -1,5 +1,7 @@
 """The interval of the gain of a best response, over held-out batches."""
 
+from functools import cache
+
 import torch
 from torch import nn
 
@@ -8,8 +10,7 @@ from latentarium.config import OptimizerConfig
 from latentarium.data.dataset import Split
 from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.models.game import Loss, Player
-from latentarium.stats.measurement import Interval
-from support.interval_simulations.registry import Setting, Simulation, Trial, add, expectation
+from support.interval_simulations.registry import Setting, Simulation, Trial, add, mean_of_trials
 from support.interval_simulations.samplers import gamma
 from support.tiny import ModelStub, tiny_data
 
@@ -38,26 +39,27 @@ class Locate(ModelStub):
 
 def images(seed: int, n: int) -> Split:
     pixels = 20 * gamma(seed, 4.0, n, 1, 1, 1)
-    return Split(pixels.clamp_max(255).to(torch.uint8))
+    return Split(pixels.clamp_max(255).to(torch.uint8), None)
 
 
 def gain(batches: int) -> Setting:
-    train, optimizer = images(0, 500), OptimizerConfig(learning_rate=0.05)
-    model = Locate(0.2)
+    optimizer = OptimizerConfig(learning_rate=0.05)
 
+    @cache
+    def player() -> tuple[Locate, Split]:
+        return Locate(0.2), images(0, 500)
+
+    @cache
     def measured(seed: int) -> DualityGap:
+        model, train = player()
         return estimate_duality_gap(
-            model, train, images(seed, 32 * batches), optimizer=optimizer, rates=(1.0,),
-            response_steps=10, batch_size=16, num_batches=batches,
+            model, train, images(seed + 1, 32 * batches), optimizer=optimizer, rates=(1.0,),
+            response_steps=3, batch_size=16, num_batches=batches,
         )  # fmt: skip
 
     def setting(draws: int) -> Trial:
-        truth = expectation(lambda seed: measured(seed).total, draws // 20)
-
-        def trial(seed: int) -> tuple[Interval, float]:
-            return measured(seed + 1).interval, truth
-
-        return trial
+        truth = mean_of_trials(lambda seed: measured(seed).total, draws // 20)
+        return lambda seed: (measured(seed).interval, truth)
 
     return setting
 
@@ -70,7 +72,7 @@ add(
         keys=("game",),
         fields=("Gain.interval", "DualityGap.interval"),
         settings={"5 batches of 16": gain(5), "15 batches of 16": gain(15)},
-        trials=300,
+        trials=200,
         quick_trials=6,
     ),
 )

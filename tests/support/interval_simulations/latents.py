@@ -10,7 +10,14 @@ from latentarium.metrics.aggregate_posterior import aggregate_kl, prior_sliced_d
 from latentarium.metrics.memorization import Memorization, measure_memorization
 from latentarium.metrics.parzen import parzen_log_likelihood
 from latentarium.stats.measurement import Interval
-from support.interval_simulations.registry import Setting, Simulation, Trial, add, expectation
+from support.interval_simulations.registry import (
+    Setting,
+    Simulation,
+    Trial,
+    add,
+    expectation,
+    mean_of_trials,
+)
 from support.interval_simulations.samplers import gamma, normal
 
 
@@ -37,7 +44,7 @@ add(
             "n = 4,000, 10,000 held-out latents, prior matches": gaps(4000, 10_000, 1.0),
             "n = 4,000, 10,000 held-out latents, 10 % in gaps": gaps(4000, 10_000, 2.0),
         },
-        trials=500, quick_trials=20,
+        trials=400, quick_trials=20,
     ),
 )  # fmt: skip
 
@@ -48,7 +55,7 @@ def sliced(n: int, size: int, shift: float, which: str = "interval") -> Setting:
         return prior_sliced_distance(normal(seed, n, size) + shift, seed=seed)
 
     def setting(draws: int) -> Trial:
-        truth = expectation(lambda seed: measured(seed).value, draws // 10)
+        truth = mean_of_trials(lambda seed: measured(seed).value, draws // 10)
         return lambda seed: (getattr(measured(seed), which), truth)
 
     return setting
@@ -64,9 +71,9 @@ add(
         settings={
             "n = 200, 4 dimensions, equal distributions": sliced(200, 4, 0.0),
             "n = 200, 4 dimensions, means 0.3 apart": sliced(200, 4, 0.3),
-            "n = 1,000, 16 dimensions, means 0.1 apart": sliced(1000, 16, 0.1),
+            "n = 500, 16 dimensions, means 0.1 apart": sliced(500, 16, 0.1),
         },
-        trials=500, quick_trials=6,
+        trials=400, quick_trials=6,
     ),
 )  # fmt: skip
 
@@ -85,7 +92,7 @@ def nearer(n: int, references: int, share: float) -> Setting:
     def setting(draws: int) -> Trial:
         truth = 0.5
         if share:
-            truth = expectation(
+            truth = mean_of_trials(
                 lambda seed: copies(n, references, share, seed).nearer_to_training, draws // 10
             )
         return lambda seed: (copies(n, references, share, seed).nearer_interval, truth)
@@ -104,7 +111,7 @@ add(
     "nearer to training",
     Simulation(
         title="samples nearer to a training image",
-        method="mid-p, effective n from shared neighbours",
+        method="Clopper-Pearson, effective n from shared neighbours",
         keys=("memorization",),
         fields=("Memorization.nearer_interval",),
         settings={
@@ -112,7 +119,7 @@ add(
             "n = 1,000, 200 references, no copies": nearer(1000, 200, 0.0),
             "n = 300, 200 references, 20 % copies": nearer(300, 200, 0.2),
         },
-        trials=500, quick_trials=25,
+        trials=400, quick_trials=25,
     ),
 )  # fmt: skip
 add(
@@ -127,7 +134,7 @@ add(
             "n = 1,000, 1,000 held-out images, no copies": near_copies(1000, 1000, 0.0),
             "n = 300, 200 held-out images, 20 % copies": near_copies(300, 200, 0.2),
         },
-        trials=500, quick_trials=25,
+        trials=400, quick_trials=25,
     ),
 )  # fmt: skip
 
@@ -141,7 +148,7 @@ def aggregate(which: str) -> Setting:
         return aggregate_kl(mean, torch.full_like(mean, math.log(0.25)), seed=seed)
 
     def setting(draws: int) -> Trial:
-        truth = expectation(lambda seed: getattr(measured(seed), which), draws // 10)
+        truth = mean_of_trials(lambda seed: getattr(measured(seed), which), draws // 10)
         return lambda seed: (getattr(measured(seed), f"{which}_interval"), truth)
 
     return setting
@@ -155,7 +162,7 @@ for which in ("upper", "lower"):
             method="bootstrap, expanded percentiles",
             fields=(f"AggregateKL.{which}_interval",),
             settings={"n = 300, 2 dimensions": aggregate(which)},
-            trials=500, quick_trials=8,
+            trials=400, quick_trials=8,
         ),
     )  # fmt: skip
 
@@ -185,6 +192,6 @@ add(
     Simulation(
         title="Parzen-window log-likelihood", method="Student's t",
         fields=("ParzenEstimate.interval",),
-        settings={"n = 100": parzen(100), "n = 1,000": parzen(1000)}, trials=500, quick_trials=10,
+        settings={"n = 100": parzen(100), "n = 1,000": parzen(1000)}, trials=400, quick_trials=10,
     ),
 )  # fmt: skip

@@ -8,13 +8,13 @@ import torch
 from latentarium.metrics.conditional import confusion, label_histogram
 from latentarium.metrics.coverage import mode_coverage
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import mid_p
+from latentarium.stats.shares import clopper_pearson
 from support.interval_simulations.registry import Setting, Simulation, add, expectation
 
 
 def binomial(n: int, p: float) -> Setting:
     def trial(seed: int) -> tuple[Interval, float]:
-        return mid_p(int(np.random.default_rng(seed).binomial(n, p)) / n, n), p
+        return clopper_pearson(int(np.random.default_rng(seed).binomial(n, p)) / n, n), p
 
     return lambda draws: trial
 
@@ -23,11 +23,11 @@ add(
     "share",
     Simulation(
         title="share of independent images",
-        method="mid-p",
+        method="Clopper-Pearson",
         keys=("gan_test", "gan_train", "neighbours", "high_quality"),
         fields=("Confusion.adherence_interval", "Confusion.intervals", "GANTrain.interval",
                 "GANTrain.ceiling_interval", "LabelHistogram.intervals",
-                "MixtureQuality.high_quality_interval", "mid_p"),
+                "MixtureQuality.high_quality_interval", "clopper_pearson"),
         settings={
             "n = 20, p = 90 %": binomial(20, 0.9),
             "n = 100, p = 50 %": binomial(100, 0.5),
