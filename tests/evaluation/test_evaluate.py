@@ -19,6 +19,7 @@ from latentarium.evaluation.report import Report
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
+from support.interval_simulations import SIMULATIONS, simulation_of
 from support.tiny import tiny_arrays
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
@@ -94,6 +95,10 @@ def test_each_measurement_has_protocol_split_n_seed_interval_and_reference(name,
         assert (m.reference is None) == (key in LIKELIHOOD), key
         assert m.reference is None or math.isfinite(m.reference), key
         assert m.reference is not None or m.note, key
+        assert m.better, key
+        name = simulation_of(key)
+        assert name is not None, f"{key} has an interval without a simulation"
+        assert m.conservative == SIMULATIONS[name].conservative, key
 
 
 def test_the_order_of_the_report_is_the_order_of_the_sections(reports):
@@ -168,6 +173,8 @@ def test_models_of_points_are_compared_with_the_known_density(preset, tmp_path):
     for key, m in report.measurements.items():
         assert m.reference is not None, key
         assert m.interval is not None, key
+        assert m.better, key
+        assert simulation_of(key) is not None, key
         assert (m.seed, bool(m.extractor), bool(m.split)) == (0, True, True), key
 
 

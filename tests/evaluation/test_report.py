@@ -50,6 +50,7 @@ def test_a_row_shows_everything_that_a_number_needs():
         "value": "50.00 %",
         "95 % interval": "[40.00, 60.00]",
         "reference": "90.00 %",
+        "better": "higher",
         "n": "10,000",
         "seed": "3",
         "extractor": "classifier 12ab",

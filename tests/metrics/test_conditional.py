@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from latentarium.metrics.conditional import confusion, label_histogram
 from latentarium.metrics.wrong_label import wrong_label_auc
-from latentarium.stats.shares import mid_p
+from latentarium.stats.shares import clopper_pearson
 from support.errors import raises_code
 
 N, K = 120, 3
@@ -31,9 +31,9 @@ def test_confusion_counts_requested_against_predicted_classes():
     result = confusion(requested, predicted, 3)
     assert result.table.tolist() == [[2, 1, 0], [0, 2, 0], [1, 2, 2]]
     assert result.shares == pytest.approx((2 / 3, 1, 2 / 5))
-    assert result.intervals[2] == mid_p(2 / 5, 5)
+    assert result.intervals[2] == clopper_pearson(2 / 5, 5)
     assert (result.adherence, result.worst_class, result.n) == (0.6, 2, 10)
-    assert result.adherence_interval == mid_p(6 / 10, 10)
+    assert result.adherence_interval == clopper_pearson(6 / 10, 10)
 
 
 def test_confusion_ignores_order_and_transposes_if_the_arguments_swap():
@@ -138,7 +138,7 @@ def test_auc_refuses_a_single_class_and_non_finite_scores(pictures):
 def test_histogram_entropy_is_that_of_its_shares():
     even = label_histogram(torch.arange(40) % 4, 4)
     assert even.entropy == pytest.approx(math.log(4)) == pytest.approx(even.max_entropy)
-    assert even.intervals[0] == mid_p(10 / 40, 40)
+    assert even.intervals[0] == clopper_pearson(10 / 40, 40)
     single = label_histogram(torch.full((9,), 2), 4)
     assert (single.counts, single.entropy) == ((0, 0, 9, 0), 0)
     three_to_one = label_histogram(torch.tensor([0, 0, 0, 1]), 2)

@@ -23,7 +23,7 @@ from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import mid_p
+from latentarium.stats.shares import clopper_pearson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +99,10 @@ def gan_train(
     total = len(truth)
     return GANTrain(
         accuracy=hits["generated"] / total,
-        interval=mid_p(hits["generated"] / total, total),
+        interval=clopper_pearson(hits["generated"] / total, total),
         per_class=confusion(truth, predicted["generated"], len(data.card.classes)).shares,
         ceiling=hits["real"] / total,
-        ceiling_interval=mid_p(hits["real"] / total, total),
+        ceiling_interval=clopper_pearson(hits["real"] / total, total),
         n=n,
         steps=steps,
         seed=seed,

@@ -21,7 +21,8 @@ READABLE_FORMATS = (2, 3, 4)
 EMPTY = "–"
 """The cell of a table for a value that a measurement doesn't have."""
 COLUMNS = [
-    "measure", "value", "95 % interval", "reference", "better", "n", "seed", "extractor", "protocol",
+    "measure", "value", "95 % interval", "reference", "better", "n", "seed", "extractor",
+    "protocol",
 ]  # fmt: skip
 
 

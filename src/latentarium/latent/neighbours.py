@@ -15,7 +15,7 @@ from latentarium.shapes import (
     OtherLatentSet,
 )
 from latentarium.stats.measurement import Measurement
-from latentarium.stats.shares import mid_p
+from latentarium.stats.shares import clopper_pearson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def knn_accuracy(
     return Measurement(
         name="k-nearest-neighbour accuracy",
         value=hits / n,
-        interval=mid_p(hits / n, n),
+        interval=clopper_pearson(hits / n, n),
         unit="share",
         n=n,
         protocol=f"knn-accuracy-k{k}-train{len(train_y)}",

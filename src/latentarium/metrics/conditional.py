@@ -28,7 +28,7 @@ from latentarium.shapes import (
     OtherLabelSet,
 )
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import clopper_pearson, mid_p, simultaneous
+from latentarium.stats.shares import clopper_pearson, simultaneous
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,11 @@ def confusion(requested: LabelSet, predicted: LabelSet, num_classes: int) -> Con
     return Confusion(
         table=table,
         shares=shares,
-        intervals=tuple(mid_p(hit / total, total) if total else None for hit, total in pairs),
+        intervals=tuple(
+            clopper_pearson(hit / total, total) if total else None for hit, total in pairs
+        ),
         adherence=adherence,
-        adherence_interval=mid_p(adherence, sum(totals)),
+        adherence_interval=clopper_pearson(adherence, sum(totals)),
         worst_class=worst,
         worst_interval=clopper_pearson(
             measured[worst], totals[worst], simultaneous(0.95, len(measured))
@@ -115,7 +117,7 @@ def label_histogram(predicted: LabelSet, num_classes: int) -> LabelHistogram:
     return LabelHistogram(
         counts=tuple(counts),
         shares=shares,
-        intervals=tuple(mid_p(share, n) for share in shares),
+        intervals=tuple(clopper_pearson(share, n) for share in shares),
         simultaneous_intervals=tuple(
             clopper_pearson(share, n, simultaneous(0.95, num_classes)) for share in shares
         ),

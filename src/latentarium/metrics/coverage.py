@@ -31,7 +31,7 @@ from latentarium.errors import UserError
 from latentarium.shapes import ClassWeights, LabelSet, Points
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import clopper_pearson, mid_p
+from latentarium.stats.shares import clopper_pearson
 
 RESAMPLES = 2000
 CERTAIN_COUNT = 10
@@ -236,7 +236,7 @@ def mixture_quality(points: Points, mixture: Mixture2D, *, seed: int = 0) -> Mix
     equal = torch.full((num_modes,), 1 / num_modes, dtype=torch.float64)
     return MixtureQuality(
         high_quality=hits / len(points),
-        high_quality_interval=mid_p(hits / len(points), len(points)),
+        high_quality_interval=clopper_pearson(hits / len(points), len(points)),
         coverage=mode_coverage(mode[high], num_modes, seed=seed),
         masses=mode_masses(mode[high], len(points) - hits, equal, 1 - PERFECT_SHARE, seed=seed),
         n=len(points),

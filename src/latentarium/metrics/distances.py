@@ -235,9 +235,10 @@ def frechet_reference(
     Two disjoint sets of n real images are rarely available, and the distance between sets of n / 2
     images is twice as large. Therefore each of these sets consists of n real images drawn with
     replacement. The mean and covariance of such a set vary around those of the real features, as
-    the mean and covariance of n new images vary around the true ones, and this variation determines
-    the distance. For Gaussians with 96 features, the result was compared with the distance between
-    new samples: it is within 4 % for n of at least 1,000, and 12 % too low for n = 300.
+    the mean and covariance of n new images vary around the true ones, and this variation
+    determines the distance. For Gaussians with 96 features, the result was compared with the
+    distance between new samples: it is within 4 % for n of at least 1,000, and 12 % too low for
+    n = 300.
 
     Arguments:
         features: Features of real images.

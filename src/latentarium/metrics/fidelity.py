@@ -24,7 +24,7 @@ from latentarium.metrics.balls import MAX_DISTANCES, ball_counts, require_compar
 from latentarium.shapes import FeatureSet, Mask, OtherFeatureSet, OtherMask, PerOther
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import mid_p
+from latentarium.stats.shares import clopper_pearson
 
 PARTS, PARTITIONS = 10, 4
 """Number of disjoint parts of both sets from which variances are estimated, and number of random
@@ -190,4 +190,4 @@ def _variance_inflation(
 
 
 def _share_interval(hits: Tensor, inflation: float) -> Interval:
-    return mid_p(float(hits.mean()), len(hits) / inflation)
+    return clopper_pearson(float(hits.mean()), len(hits) / inflation)

@@ -33,7 +33,7 @@ from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import mid_p, share_beyond
+from latentarium.stats.shares import clopper_pearson, share_beyond
 
 MAX_DISTANCES = 1 << 24
 """Distances computed at a time: 64 MiB of float32."""
@@ -175,7 +175,7 @@ def _compare(
     closest = distance.argsort()[:NUM_CLOSEST].tolist()
     nearer = NearerToTraining(
         nearer_to_training=share,
-        nearer_interval=mid_p(share, effective_n),
+        nearer_interval=clopper_pearson(share, effective_n),
         null_interval=(0.5 - null_half, 0.5 + null_half),
         references=m,
         closest=tuple((i, int(order[among_all[i]]), float(distance[i])) for i in closest),

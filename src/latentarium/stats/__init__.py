@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from latentarium.stats.shares import (
         clopper_pearson,
         mean_over_pairs,
-        mid_p,
         share_beyond,
         simultaneous,
     )
@@ -40,7 +39,6 @@ __all__ = [
     "format_number",
     "format_quantity",
     "mean_over_pairs",
-    "mid_p",
     "mismatch",
     "normal_quantile",
     "share_beyond",
@@ -59,7 +57,7 @@ _HOMES = {
         "intervals",
     ),
     **dict.fromkeys(
-        ("clopper_pearson", "mean_over_pairs", "mid_p", "share_beyond", "simultaneous"), "shares"
+        ("clopper_pearson", "mean_over_pairs", "share_beyond", "simultaneous"), "shares"
     ),
 }  # fmt: skip
 """The modules of names that are not in `measurement`."""

@@ -23,7 +23,7 @@ from scipy.special import ndtr, stdtrit
 from torch import Tensor
 
 from latentarium.errors import UserError
-from latentarium.stats.measurement import Interval
+from latentarium.stats.measurement import Interval, Real
 
 MAX_INDICES = 1 << 23
 """Row indices drawn at a time when resampling: 64 MiB of int64."""
@@ -44,7 +44,7 @@ def normal_quantile(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def student_quantile(confidence: float, degrees: float) -> float:
+def student_quantile(confidence: float, degrees: Real) -> float:
     """Return the t for which a variable with Student's distribution is between -t and t with the
     given probability.
 

@@ -145,6 +145,7 @@ class TourContext:
                 n=self.n,
                 extractor=describe(self.classifier),
                 reference=reference.value,
+                better="lower",
                 note=reference.note,
             )
             for name, features in self.features.items()

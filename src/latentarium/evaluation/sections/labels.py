@@ -217,7 +217,8 @@ def _class_histogram(context: EvaluationContext, classifier: Classifier) -> dict
     return {
         f"classes.{key}": Measurement(
             name=f"{key.capitalize()} class among samples", value=generated.shares[c],
-            unit="share", interval=generated.simultaneous_intervals[c], reference=real.shares[c], n=context.n,
+            unit="share", interval=generated.simultaneous_intervals[c],
+            reference=real.shares[c], n=context.n,
             seed=context.seed, extractor=describe(classifier), split="test",
             protocol=f"class-{key}", detail=names[c],
         )

@@ -84,9 +84,8 @@ def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None
     direction = measurements[0].better or direction_of(key)
     if direction not in BETTER:
         return None
-    best = (max if direction == "higher" else min)(
-        measurements, key=lambda measurement: measurement.value
-    )
+    best_value = max if direction == "higher" else min
+    best = best_value(measurements, key=lambda measurement: measurement.value)
     for other in measurements:
         if other is best:
             continue

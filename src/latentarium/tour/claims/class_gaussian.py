@@ -70,15 +70,15 @@ class ClassGaussian(Claim):
             evidence=tuple(
                 Measurement(name=f"Classified as the intended digit: {title}", value=c.adherence,
                             interval=c.adherence_interval, unit="share", n=c.n,
-                            extractor=tour.classifier.name)
+                            extractor=tour.classifier.name, better="higher")
                 for title, c in confusions.items()
             ),
             protocol=(
                 f"{tour.n:,} samples, every digit equally often, classified by the shipped "
                 "classifier. Fitted: mean and full covariance by maximum likelihood on the "
                 "training latents of a digit. Learned: the VAE's prior is N(mean, variance) per "
-                f"digit, trained with beta = {beta:g}. The decoder never sees a label. The method was "
-                "chosen with Gaussians fitted to the validation images and with other random "
+                f"digit, trained with beta = {beta:g}. The decoder never sees a label. The method "
+                "was chosen with Gaussians fitted to the validation images and with other random "
                 "numbers, not with the samples that are scored."
             ),
             explanation=(

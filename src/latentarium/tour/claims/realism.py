@@ -56,13 +56,13 @@ class Realism(Claim):
                 *tour.frechet_distances.values(),
                 *(
                     Measurement(name=f"Density, {SAMPLER_TITLES[name]}", value=value.density,
-                                n=half, reference=reference.density)
+                                n=half, reference=reference.density, better="higher")
                     for name, value in by_sampler.items()
                 ),
                 *(
                     Measurement(name=f"Coverage, {SAMPLER_TITLES[name]}", value=value.coverage,
                                 n=half, unit="share", interval=value.coverage_interval,
-                                reference=reference.coverage)
+                                reference=reference.coverage, better="higher")
                     for name, value in by_sampler.items()
                 ),
             ),

@@ -1,0 +1,17 @@
+"""Simulations of the coverage of every interval in reports; see `registry`."""
+
+from support.interval_simulations import (
+    distances,
+    features,
+    game,
+    latents,
+    means,
+    references,
+    shares,
+)
+from support.interval_simulations.registry import SIMULATIONS, covered, simulation_of
+
+__all__ = [
+    "SIMULATIONS", "covered", "distances", "features", "game", "latents", "means", "references",
+    "shares", "simulation_of",
+]  # fmt: skip
