@@ -166,7 +166,7 @@ def test_models_of_points_are_compared_with_the_known_density(preset, tmp_path):
     data = la.load_data(config.train.data)
     report = evaluate(model, data)
     assert set(report.measurements) >= {
-        "modes", "high_quality", "mode_masses", "energy_distance", "reverse_kl",
+        "modes", "high_quality", "mode_masses", "density_distance", "reverse_kl",
     }  # fmt: skip
     assert list(sections_for(model, data, None)) == ["plane", "game"]
     assert report["modes"].n == 2500

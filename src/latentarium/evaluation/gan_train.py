@@ -66,8 +66,8 @@ def gan_train(
     Arguments:
         sample: Maps labels (n,) to images in [-1, 1].
         data: Real labelled images.
-        n: Number of images to train on, with every requested class equally often. It is limited by the
-            number of real training images.
+        n: Number of images to train on, with every requested class equally often. It is limited
+            by the number of real training images.
         steps: Batches of 128 images that each classifier is trained on.
         seed: The seed of both classifiers and of the selection of real images.
 

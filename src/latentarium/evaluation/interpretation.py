@@ -44,7 +44,7 @@ DIRECTIONS: dict[str, str] = {
     # above the reference, samples are more concentrated than those of the true density
     "high_quality": "reference",
     "mode_masses": "lower",
-    "energy_distance": "lower",
+    "density_distance": "lower",
     "reverse_kl": "lower",
 }
 """Directions by key, or by its leading parts."""

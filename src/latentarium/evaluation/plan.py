@@ -85,7 +85,7 @@ class Plan:
         return reasons
 
     def class_reasons(self) -> dict[str, str]:
-        """Return the groups of classes that can't be measured like the others, with the reasons."""
+        """Return the groups of classes that can't be measured like others, with the reasons."""
         reasons = {}
         unseen = unseen_classes(self.data)
         if unseen:

@@ -26,6 +26,7 @@ from latentarium.metrics.coverage import (
     mode_coverage,
     mode_masses,
 )
+from latentarium.metrics.density_distance import DensityDistance, density_distance
 from latentarium.metrics.distances import (
     FeatureStatistics,
     FrechetReference,
@@ -36,7 +37,6 @@ from latentarium.metrics.distances import (
     frechet_reference,
     kernel_distance,
 )
-from latentarium.metrics.energy import EnergyDistance, energy_distance
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions, describe
 from latentarium.metrics.fidelity import (
     DensityCoverage,
@@ -66,7 +66,7 @@ __all__ = [
     "AggregateKL",
     "Confusion",
     "DensityCoverage",
-    "EnergyDistance",
+    "DensityDistance",
     "Extractor",
     "FeatureStatistics",
     "FrechetReference",
@@ -91,8 +91,8 @@ __all__ = [
     "aggregate_kl",
     "confusion",
     "density_coverage",
+    "density_distance",
     "describe",
-    "energy_distance",
     "expected_coverage",
     "frechet",
     "frechet_distance",

@@ -6,12 +6,13 @@ from support.interval_simulations import (
     game,
     latents,
     means,
+    plane,
     references,
     shares,
 )
 from support.interval_simulations.registry import SIMULATIONS, covered, simulation_of
 
 __all__ = [
-    "SIMULATIONS", "covered", "distances", "features", "game", "latents", "means", "references",
-    "shares", "simulation_of",
+    "SIMULATIONS", "covered", "distances", "features", "game", "latents", "means", "plane",
+    "references", "shares", "simulation_of",
 ]  # fmt: skip

@@ -69,8 +69,8 @@ class LabelAdherence(Section):
         needed = COVERAGE_NEIGHBOURS + 1
         if len(plan.seen) > plan.n:  # the first n classes are requested once
             reasons["Classes without samples"] = (
-                f"{plan.names(plan.seen[plan.n :])}: with n = {plan.n}, the first {plan.n} classes "
-                "are requested once each"
+                f"{plan.names(plan.seen[plan.n :])}: with n = {plan.n}, only the first {plan.n} "
+                "classes are requested"
             )
         few = [c for c in plan.seen[: plan.n] if plan.test_counts[c] < needed]
         if len(few) == len(plan.seen[: plan.n]):
