@@ -39,7 +39,7 @@ def balls(name: str, n: int, scale: float) -> Setting:
     measure = precision_recall if name in ("precision", "recall") else density_coverage
 
     def setting(draws: int) -> Trial:
-        truth = mean_of_trials(lambda seed: measured(measure, n, scale, seed)[name], draws // 10)
+        truth = mean_of_trials(lambda seed: measured(measure, n, scale, seed)[name], draws // 13)
         return lambda seed: (measured(measure, n, scale, seed)[f"{name}_interval"], truth)
 
     return setting
@@ -57,10 +57,9 @@ for name in ("precision", "recall", "density", "coverage"):
             fields=(f"{owner}.{name}_interval",),
             settings={
                 "n = 60, equal distributions": balls(name, 60, 1.0),
-                "n = 300, equal distributions": balls(name, 300, 1.0),
                 "n = 300, samples of 0.7 times the scale": balls(name, 300, 0.7),
             },
-            trials=400, quick_trials=6,
+            trials=300, quick_trials=6,
         ),
     )  # fmt: skip
 
@@ -90,7 +89,7 @@ add(
         conservative=True,
         settings={
             "3 equal classes, n = 40 each": worst_coverage(40, 3),
-            "10 equal classes, n = 100 each": worst_coverage(100, 10),
+            "6 equal classes, n = 100 each": worst_coverage(100, 6),
         },
         trials=200, quick_trials=6,
     ),
