@@ -91,7 +91,7 @@ add(
             "3 equal classes, n = 40 each": worst_coverage(40, 3),
             "6 equal classes, n = 100 each": worst_coverage(100, 6),
         },
-        trials=200, quick_trials=6,
+        trials=150, quick_trials=6,
     ),
 )  # fmt: skip
 
@@ -128,7 +128,7 @@ add(
     Simulation(
         title="wrong label refused, mean AUC of all pairs",
         method="bootstrap within classes, expanded percentiles", keys=("wrong_label",),
-        fields=("WrongLabelAUC.mean_interval",), settings=of_both(0), trials=500, quick_trials=20,
+        fields=("WrongLabelAUC.mean_interval",), settings=of_both(0), trials=300, quick_trials=20,
     ),
 )  # fmt: skip
 add(
@@ -137,6 +137,6 @@ add(
         title="wrong label refused, AUC of the hardest pair",
         method="Hoeffding, Bonferroni over pairs", keys=("wrong_label.worst",),
         fields=("WrongLabelAUC.minimum_interval", "mean_over_pairs"), settings=of_both(1),
-        trials=500, quick_trials=20, conservative=True,
+        trials=300, quick_trials=20, conservative=True,
     ),
 )  # fmt: skip

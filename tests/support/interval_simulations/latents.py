@@ -45,8 +45,8 @@ add(
         fields=("GapShare.interval", "share_beyond"),
         settings={
             "n = 500, 500 held-out latents, prior matches": gaps(500, 500, 1.0),
-            "n = 4,000, 10,000 held-out latents, prior matches": gaps(4000, 10_000, 1.0),
-            "n = 4,000, 10,000 held-out latents, 10 % in gaps": gaps(4000, 10_000, 2.0),
+            "n = 1,000, 1,000 held-out latents, prior matches": gaps(1000, 1000, 1.0),
+            "n = 1,000, 1,000 held-out latents, 10 % in gaps": gaps(1000, 1000, 2.0),
         },
         trials=300, quick_trials=20,
     ),
