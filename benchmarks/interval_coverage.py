@@ -2,6 +2,7 @@
 
     python benchmarks/interval_coverage.py               # simulate, write JSON and table
     python benchmarks/interval_coverage.py mean share    # only these simulations
+    python benchmarks/interval_coverage.py --missing     # only settings without a result
     python benchmarks/interval_coverage.py --table       # rewrite the table from the JSON
     python benchmarks/interval_coverage.py --check       # exit with 1 if the table is out of date
 
@@ -21,11 +22,12 @@ PAGE = ROOT / "docs" / "measuring.md"
 BLOCK = re.compile(r"(<!-- intervals:begin -->\n).*?(<!-- intervals:end -->)", re.DOTALL)
 
 
-def simulate(names: list[str]) -> None:
+def simulate(names: list[str], *, missing: bool) -> None:
     """Run simulations and write their coverages; results of other simulations are kept.
 
     Arguments:
         names: Names of simulations; empty: all.
+        missing: Whether to run only settings without a result.
     """
     sys.path.insert(0, str(ROOT / "tests"))
     import torch
@@ -35,11 +37,11 @@ def simulate(names: list[str]) -> None:
     from support.interval_simulations.registry import covered, exact_interval
 
     torch.set_num_threads(1)
-    stored = json.loads(RESULTS.read_text())["rows"] if names else []
+    stored = json.loads(RESULTS.read_text())["rows"] if names or missing else []
     rows = {(row["name"], row["setting"]): row for row in stored}
     known = [(name, title) for name, s in SIMULATIONS.items() for title in s.settings]
     for name, title in known:
-        if names and name not in names:
+        if (names and name not in names) or (missing and (name, title) in rows):
             continue
         simulation, started = SIMULATIONS[name], time.monotonic()
         hits = covered(simulation.settings[title], simulation.trials)
@@ -80,9 +82,10 @@ def table() -> str:
 
 def main() -> None:
     """Simulate, or only rewrite or check the table."""
-    flags = [argument for argument in sys.argv[1:] if argument.startswith("--")]
-    if not flags:
-        simulate(sys.argv[1:])
+    flags = {argument for argument in sys.argv[1:] if argument.startswith("--")}
+    if not flags & {"--table", "--check"}:
+        names = [argument for argument in sys.argv[1:] if argument not in flags]
+        simulate(names, missing="--missing" in flags)
     text = PAGE.read_text()
     new = BLOCK.sub(lambda match: match[1] + table() + match[2], text)
     if text == new:

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from latentarium.metrics.conditional import confusion, label_histogram
 from latentarium.metrics.wrong_label import wrong_label_auc
-from latentarium.stats.shares import clopper_pearson
+from latentarium.stats.shares import clopper_pearson, mean_over_pairs
 from support.errors import raises_code
 
 N, K = 120, 3
@@ -49,6 +49,31 @@ def test_class_never_requested_has_no_share_and_is_not_the_worst():
     result = confusion(torch.tensor([1, 1]), torch.tensor([1, 0]), 3)
     assert result.shares == (None, 0.5, None)
     assert result.worst_class == 1
+
+
+def test_interval_of_the_worst_class_is_simultaneous_over_the_requested_classes():
+    requested = torch.arange(400) % 4  # of five classes, four are requested
+    predicted = requested.clone()
+    predicted[requested == 2] = (torch.arange(100) < 90).long() * 2
+    result = confusion(requested, predicted, 5)
+    assert result.worst_class == 2
+    assert result.worst_interval == clopper_pearson(0.9, 100, 1 - 0.05 / 4)
+    alone = result.intervals[2]
+    assert alone is not None
+    assert result.worst_interval[0] < alone[0] < alone[1] < result.worst_interval[1]
+
+
+def test_intervals_of_the_rarest_and_commonest_class_are_simultaneous():
+    result = label_histogram(torch.tensor([0] * 10 + [1] * 30 + [2] * 60), 3)
+    for alone, together in zip(result.intervals, result.simultaneous_intervals, strict=True):
+        assert together[0] < alone[0] < alone[1] < together[1]
+    assert result.simultaneous_intervals[0] == clopper_pearson(0.1, 100, 1 - 0.05 / 3)
+
+
+def test_interval_of_the_hardest_pair_is_simultaneous_over_all_pairs(pictures):
+    images, labels = pictures
+    result = wrong_label_auc(class_score, images, labels, K, resamples=10)
+    assert result.minimum_interval == mean_over_pairs(result.minimum, 40, 40, 1 - 0.05 / 6)
 
 
 @pytest.mark.parametrize("labels", [torch.tensor([], dtype=torch.long), torch.tensor([3])])

@@ -55,12 +55,12 @@ CONSERVATIVE = frozenset(
         "classes.commonest",
         # counts, whose intervals have whole numbers or exact bounds as ends
         "modes", "active_units",
-        # wide if both distributions are nearly equal
-        "kernel",
+        # if both distributions are nearly equal
+        "frechet", "kernel", "reverse_kl",
     }
 )  # fmt: skip
-"""Measurements whose intervals contain the true value more often than in 99 of 100 cases; see the
-simulations in docs/measuring.md."""
+"""Measurements whose intervals can contain the true value more often than in 99 of 100 cases, by
+key or its leading parts; see the simulations in docs/measuring.md."""
 PHRASES = {
     "higher": "higher",
     "lower": "lower",
@@ -72,16 +72,21 @@ PHRASES = {
 
 def direction_of(key: str) -> str:
     """Return the direction of a measurement by its key; empty if it is not built in."""
-    parts = key.split(".")
-    leading = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
-    return next((DIRECTIONS[part] for part in leading if part in DIRECTIONS), "")
+    return next((DIRECTIONS[part] for part in _leading_parts(key) if part in DIRECTIONS), "")
 
 
 def interpreted(key: str, measurement: Measurement) -> Measurement:
     """Return a measurement with the direction of its key, unless it has its own, and with whether
     its interval is conservative."""
+    conservative = any(part in CONSERVATIVE for part in _leading_parts(key))
     return replace(
         measurement,
         better=measurement.better or direction_of(key),
-        conservative=measurement.conservative or key in CONSERVATIVE,
+        conservative=measurement.conservative or conservative,
     )
+
+
+def _leading_parts(key: str) -> list[str]:
+    """Return the key and its leading parts, the longest first: "a.b.c", "a.b", "a"."""
+    parts = key.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]

@@ -39,7 +39,7 @@ def balls(name: str, n: int, scale: float) -> Setting:
     measure = precision_recall if name in ("precision", "recall") else density_coverage
 
     def setting(draws: int) -> Trial:
-        truth = mean_of_trials(lambda seed: measured(measure, n, scale, seed)[name], draws // 10)
+        truth = mean_of_trials(lambda seed: measured(measure, n, scale, seed)[name], draws // 13)
         return lambda seed: (measured(measure, n, scale, seed)[f"{name}_interval"], truth)
 
     return setting
@@ -57,10 +57,9 @@ for name in ("precision", "recall", "density", "coverage"):
             fields=(f"{owner}.{name}_interval",),
             settings={
                 "n = 60, equal distributions": balls(name, 60, 1.0),
-                "n = 300, equal distributions": balls(name, 300, 1.0),
                 "n = 300, samples of 0.7 times the scale": balls(name, 300, 0.7),
             },
-            trials=400, quick_trials=6,
+            trials=300, quick_trials=6,
         ),
     )  # fmt: skip
 
@@ -90,9 +89,9 @@ add(
         conservative=True,
         settings={
             "3 equal classes, n = 40 each": worst_coverage(40, 3),
-            "10 equal classes, n = 100 each": worst_coverage(100, 10),
+            "6 equal classes, n = 100 each": worst_coverage(100, 6),
         },
-        trials=200, quick_trials=6,
+        trials=150, quick_trials=6,
     ),
 )  # fmt: skip
 
@@ -129,7 +128,7 @@ add(
     Simulation(
         title="wrong label refused, mean AUC of all pairs",
         method="bootstrap within classes, expanded percentiles", keys=("wrong_label",),
-        fields=("WrongLabelAUC.mean_interval",), settings=of_both(0), trials=500, quick_trials=20,
+        fields=("WrongLabelAUC.mean_interval",), settings=of_both(0), trials=300, quick_trials=20,
     ),
 )  # fmt: skip
 add(
@@ -138,6 +137,6 @@ add(
         title="wrong label refused, AUC of the hardest pair",
         method="Hoeffding, Bonferroni over pairs", keys=("wrong_label.worst",),
         fields=("WrongLabelAUC.minimum_interval", "mean_over_pairs"), settings=of_both(1),
-        trials=500, quick_trials=20, conservative=True,
+        trials=300, quick_trials=20, conservative=True,
     ),
 )  # fmt: skip

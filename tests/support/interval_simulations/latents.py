@@ -6,7 +6,11 @@ from functools import cache
 import torch
 
 from latentarium.latent.gaps import gap_share
-from latentarium.metrics.aggregate_posterior import aggregate_kl, prior_sliced_distance
+from latentarium.metrics.aggregate_posterior import (
+    AggregateKL,
+    aggregate_kl,
+    prior_sliced_distance,
+)
 from latentarium.metrics.memorization import Memorization, measure_memorization
 from latentarium.metrics.parzen import parzen_log_likelihood
 from latentarium.stats.measurement import Interval
@@ -41,10 +45,10 @@ add(
         fields=("GapShare.interval", "share_beyond"),
         settings={
             "n = 500, 500 held-out latents, prior matches": gaps(500, 500, 1.0),
-            "n = 4,000, 10,000 held-out latents, prior matches": gaps(4000, 10_000, 1.0),
-            "n = 4,000, 10,000 held-out latents, 10 % in gaps": gaps(4000, 10_000, 2.0),
+            "n = 1,000, 1,000 held-out latents, prior matches": gaps(1000, 1000, 1.0),
+            "n = 1,000, 1,000 held-out latents, 10 % in gaps": gaps(1000, 1000, 2.0),
         },
-        trials=400, quick_trials=20,
+        trials=300, quick_trials=20,
     ),
 )  # fmt: skip
 
@@ -55,7 +59,7 @@ def sliced(n: int, size: int, shift: float, which: str = "interval") -> Setting:
         return prior_sliced_distance(normal(seed, n, size) + shift, seed=seed)
 
     def setting(draws: int) -> Trial:
-        truth = mean_of_trials(lambda seed: measured(seed).value, draws // 10)
+        truth = mean_of_trials(lambda seed: measured(seed).value, draws // 13)
         return lambda seed: (getattr(measured(seed), which), truth)
 
     return setting
@@ -71,9 +75,8 @@ add(
         settings={
             "n = 200, 4 dimensions, equal distributions": sliced(200, 4, 0.0),
             "n = 200, 4 dimensions, means 0.3 apart": sliced(200, 4, 0.3),
-            "n = 500, 16 dimensions, means 0.1 apart": sliced(500, 16, 0.1),
         },
-        trials=400, quick_trials=6,
+        trials=300, quick_trials=6,
     ),
 )  # fmt: skip
 
@@ -93,7 +96,7 @@ def nearer(n: int, references: int, share: float) -> Setting:
         truth = 0.5
         if share:
             truth = mean_of_trials(
-                lambda seed: copies(n, references, share, seed).nearer_to_training, draws // 10
+                lambda seed: copies(n, references, share, seed).nearer_to_training, draws // 13
             )
         return lambda seed: (copies(n, references, share, seed).nearer_interval, truth)
 
@@ -119,7 +122,7 @@ add(
             "n = 1,000, 200 references, no copies": nearer(1000, 200, 0.0),
             "n = 300, 200 references, 20 % copies": nearer(300, 200, 0.2),
         },
-        trials=400, quick_trials=25,
+        trials=300, quick_trials=25,
     ),
 )  # fmt: skip
 add(
@@ -134,22 +137,22 @@ add(
             "n = 1,000, 1,000 held-out images, no copies": near_copies(1000, 1000, 0.0),
             "n = 300, 200 held-out images, 20 % copies": near_copies(300, 200, 0.2),
         },
-        trials=400, quick_trials=25,
+        trials=300, quick_trials=25,
     ),
 )  # fmt: skip
 
 
+@cache
+def aggregate_of(seed: int) -> AggregateKL:
+    """Posteriors with means N(0, .75 I) and variance 1/4."""
+    mean = math.sqrt(0.75) * normal(seed, 300, 2)
+    return aggregate_kl(mean, torch.full_like(mean, math.log(0.25)), seed=seed)
+
+
 def aggregate(which: str) -> Setting:
-    """Posteriors with means N(0, .75 I) and variance 1/4; the truth is the estimate's mean."""
-
-    @cache
-    def measured(seed: int):
-        mean = math.sqrt(0.75) * normal(seed, 300, 2)
-        return aggregate_kl(mean, torch.full_like(mean, math.log(0.25)), seed=seed)
-
     def setting(draws: int) -> Trial:
-        truth = mean_of_trials(lambda seed: getattr(measured(seed), which), draws // 10)
-        return lambda seed: (getattr(measured(seed), f"{which}_interval"), truth)
+        truth = mean_of_trials(lambda seed: getattr(aggregate_of(seed), which), draws // 13)
+        return lambda seed: (getattr(aggregate_of(seed), f"{which}_interval"), truth)
 
     return setting
 
@@ -162,7 +165,7 @@ for which in ("upper", "lower"):
             method="bootstrap, expanded percentiles",
             fields=(f"AggregateKL.{which}_interval",),
             settings={"n = 300, 2 dimensions": aggregate(which)},
-            trials=400, quick_trials=8,
+            trials=300, quick_trials=8,
         ),
     )  # fmt: skip
 
@@ -176,7 +179,7 @@ def parzen(n: int) -> Setting:
         return parzen_log_likelihood(centres, validation, test).log_likelihood
 
     def setting(draws: int) -> Trial:
-        truth = expectation(value, draws // 10)
+        truth = expectation(value, draws // 13)
 
         def trial(seed: int) -> tuple[Interval, float]:
             test = normal(seed, n, 1, 2, 2).float() / 2
@@ -192,6 +195,6 @@ add(
     Simulation(
         title="Parzen-window log-likelihood", method="Student's t",
         fields=("ParzenEstimate.interval",),
-        settings={"n = 100": parzen(100), "n = 1,000": parzen(1000)}, trials=400, quick_trials=10,
+        settings={"n = 100": parzen(100), "n = 1,000": parzen(1000)}, trials=300, quick_trials=10,
     ),
 )  # fmt: skip

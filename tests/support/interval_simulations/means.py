@@ -104,7 +104,7 @@ add(
         title="drop of realism with the distance to the data", conservative=True,
         method="sum of the ends of two bootstrap intervals",
         fields=("RealismProbe.drop_interval",),
-        settings={"n = 100": drop(100), "n = 1,000": drop(1000)}, quick_trials=40,
+        settings={"n = 100": drop(100), "n = 1,000": drop(1000)}, trials=400, quick_trials=40,
     ),
 )  # fmt: skip
 

@@ -48,7 +48,7 @@ class ClassGaussian(Claim):
             title: confusion(requested, tour.classifier.predict(x), len(classes))
             for title, x in images.items()
         }
-        best = _best_on_validation(tour)
+        best = best_on_validation(tour)
         beta = setting(tour.runs["vae_class"].config, "model.beta", 1.0)
         return ClaimResult(
             title="Each digit has its own Gaussian",
@@ -89,7 +89,7 @@ class ClassGaussian(Claim):
         )  # fmt: skip
 
 
-def _best_on_validation(tour: TourContext) -> str:
+def best_on_validation(tour: TourContext) -> str:
     """Return the title of the method whose samples are classified best, with Gaussians fitted to
     the latents of validation images."""
     classes, validation = tour.data.card.classes, tour.data.validation
