@@ -1,18 +1,23 @@
 """What each bench measures, on models and data small enough for a test."""
 
+import json
+
 import pytest
+import torch
 
 from latentarium import presets
-from latentarium.bench.bench import Bench
+from latentarium.bench.bench import Bench, Summary
 from latentarium.bench.benches.nll_dynamic import DynamicNLL
 from latentarium.bench.benches.parzen_legacy import ParzenLegacy
 from latentarium.bench.benches.stacked_mnist import StackedMNIST
+from latentarium.bench.run import EMPTY, BenchReport
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, to_float
 from latentarium.data.sources import load_data
 from latentarium.data.stacked_mnist import stacked_mnist
-from latentarium.data.toy import PERFECT_SHARE, grid, toy_scale
+from latentarium.data.toy import PERFECT_SHARE, grid, ring, toy_scale
 from latentarium.evaluation.likelihood import elbo
+from latentarium.evaluation.sections.plane import mixture_measurements
 from latentarium.models.build import build
 from latentarium.registry import component, registered
 from support.errors import raises_code
@@ -80,6 +85,26 @@ def test_samples_of_the_mixture_reach_the_ideal_values():
     assert measurements["high_quality"].value == pytest.approx(PERFECT_SHARE, abs=0.008)
     ideal = columns["reverse_kl"].ideal
     assert measurements["reverse_kl"].value == pytest.approx(ideal, abs=0.004)
+
+
+@pytest.mark.parametrize("mixture", [ring(), grid()])
+def test_the_ideals_of_mode_masses_and_distance_are_their_references(mixture):
+    images = (mixture.sample(2500) / toy_scale(mixture))[:, :, None, None]
+    measurements = mixture_measurements(images, mixture, 0)
+    columns = columns_of(component("bench", mixture.name)())
+    for key in ("mode_masses", "density_distance"):
+        assert measurements[key].reference == pytest.approx(columns[key].ideal, rel=0.02)
+
+
+def test_a_bench_shows_a_dash_for_what_no_sample_allows_to_measure():
+    bench = component("bench", "ring")()
+    measurements = mixture_measurements(torch.zeros(50, 2, 1, 1), bench.mixture, 0)
+    row = Summary(name="gan_ring", steps=1, seeds={0: measurements}, seconds={0: 1.0})
+    report = BenchReport(name="ring", bench=bench, rows=(row,), data="ring", seconds=1.0)
+    titles, cells = report.table()
+    assert cells[0][titles.index("reverse KL")] == EMPTY
+    assert any("gan_ring" in note and "reverse KL" in note for note in report.notes())
+    json.dumps(report.to_dict(), allow_nan=False)
 
 
 def grid_images(n, seed):

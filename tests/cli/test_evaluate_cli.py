@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from latentarium.evaluation.report import COLUMNS
+from latentarium.evaluation.report import COLUMNS, EMPTY
 from latentarium.registry import registered
 from support.command_line import error_and_code, error_code, output_of, run_command
 from support.short_evaluation import shorten_evaluation
@@ -93,6 +93,64 @@ def test_a_run_whose_weights_changed_is_evaluated_again(runs, capsys):
     run_command("evaluate", runs / "gan")
     assert line_of(output_of(capsys, "compare", runs / "ae", runs / "gan"), "Coverage")
     assert json.loads(path.read_text())["measurements"]
+
+
+def test_compare_with_options_measures_again_and_stores_nothing(runs, capsys):
+    for name in ("ae", "gan"):
+        run_command("evaluate", runs / name)
+    (runs / "cgan" / "metrics.json").unlink(missing_ok=True)
+    before = {path: path.read_bytes() for path in runs.glob("*/metrics.json")}
+    output = output_of(capsys, "compare", runs / "ae", runs / "gan", runs / "cgan", "--n", 120)
+    assert "120" in line_of(output, "Kernel distance", 1)
+    assert {path: path.read_bytes() for path in runs.glob("*/metrics.json")} == before
+
+
+def test_compare_refuses_different_data_before_it_evaluates(runs, capsys, tmp_path, monkeypatch):
+    images, labels = tiny_arrays(1600, seed=1)
+    np.savez(tmp_path / "other.npz", images=images[:, 0], labels=labels)
+    run_command(
+        "train", "gan_debug", "--data", tmp_path / "other.npz", "--run", tmp_path / "other"
+    )
+    (runs / "ae" / "metrics.json").unlink(missing_ok=True)
+
+    def fail(*_, **__):
+        raise AssertionError("a run is evaluated")
+
+    monkeypatch.setattr("latentarium.evaluation.runs.evaluate", fail)
+    assert error_code(capsys, "compare", runs / "ae", tmp_path / "other") == "unlike-data"
+    assert not list(tmp_path.rglob("metrics.json"))
+    assert not (runs / "ae" / "metrics.json").exists()
+
+
+def test_a_small_set_is_measured_after_the_gaps_are_named(capsys, tmp_path):
+    images, labels = tiny_arrays(200, seed=2)
+    np.savez(tmp_path / "small.npz", images=images[:, 0], labels=labels)
+    run_command("train", "cgan_debug", "--data", tmp_path / "small.npz", "--run", tmp_path / "r")
+    capsys.readouterr()
+    run_command("evaluate", tmp_path / "r")
+    printed = capsys.readouterr()
+    announced = printed.err.index("Near-copies of training images: ")
+    assert announced < printed.err.index("Training a classifier")
+    cells = line_of(printed.out, "Near-copies of training images").split()
+    assert cells[-1] == EMPTY
+    stored = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert stored["measurements"]["gan_test"]["n"] == 20
+    assert stored["left_out"]["Near-copies of training images"]
+
+
+def test_too_few_test_images_are_refused_before_a_classifier_is_trained(
+    capsys, tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        raise AssertionError("a classifier is trained")
+
+    monkeypatch.setattr("latentarium.evaluation.runs.classifier_for", fail)
+    images, labels = tiny_arrays(190, seed=3)
+    np.savez(tmp_path / "tiny.npz", images=images[:, 0], labels=labels)
+    run_command("train", "ae_debug", "--data", tmp_path / "tiny.npz", "--run", tmp_path / "r")
+    message, code = error_and_code(capsys, "evaluate", tmp_path / "r")
+    assert code == "too-few-images"
+    assert "19 test images" in message
 
 
 @pytest.mark.parametrize(("option", "name"), [("random", "random-convolutions"), ("pca", "pca")])

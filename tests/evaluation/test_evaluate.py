@@ -19,6 +19,7 @@ from latentarium.evaluation.report import Report
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
+from support.interval_simulations import SIMULATIONS, simulation_of
 from support.tiny import tiny_arrays
 
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
@@ -94,6 +95,10 @@ def test_each_measurement_has_protocol_split_n_seed_interval_and_reference(name,
         assert (m.reference is None) == (key in LIKELIHOOD), key
         assert m.reference is None or math.isfinite(m.reference), key
         assert m.reference is not None or m.note, key
+        assert m.better, key
+        name = simulation_of(key)
+        assert name is not None, f"{key} has an interval without a simulation"
+        assert m.conservative == SIMULATIONS[name].conservative, key
 
 
 def test_the_order_of_the_report_is_the_order_of_the_sections(reports):
@@ -160,12 +165,16 @@ def test_models_of_points_are_compared_with_the_known_density(preset, tmp_path):
     model = la.train(config, tmp_path / "run").load()
     data = la.load_data(config.train.data)
     report = evaluate(model, data)
-    assert set(report.measurements) >= {"modes", "high_quality", "reverse_kl"}
+    assert set(report.measurements) >= {
+        "modes", "high_quality", "mode_masses", "density_distance", "reverse_kl",
+    }  # fmt: skip
     assert list(sections_for(model, data, None)) == ["plane", "game"]
     assert report["modes"].n == 2500
     for key, m in report.measurements.items():
         assert m.reference is not None, key
         assert m.interval is not None, key
+        assert m.better, key
+        assert simulation_of(key) is not None, key
         assert (m.seed, bool(m.extractor), bool(m.split)) == (0, True, True), key
 
 
@@ -219,7 +228,7 @@ def test_the_first_error_is_raised_if_every_section_fails(models, data, classifi
 
 
 def test_too_few_images_are_refused(models, classifier):
-    images, labels = tiny_arrays(200)
+    images, labels = tiny_arrays(190)  # 19 of them are test images
     with raises_code("too-few-images"):
         evaluate(models["gan_debug"], la.load_data(images, labels), classifier=classifier)
 

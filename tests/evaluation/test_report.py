@@ -1,5 +1,6 @@
 """Reports as JSON and as tables, and comparisons of reports."""
 
+import dataclasses
 import json
 
 import pytest
@@ -49,6 +50,7 @@ def test_a_row_shows_everything_that_a_number_needs():
         "value": "50.00 %",
         "95 % interval": "[40.00, 60.00]",
         "reference": "90.00 %",
+        "better": "higher",
         "n": "10,000",
         "seed": "3",
         "extractor": "classifier 12ab",
@@ -60,6 +62,20 @@ def test_what_a_measurement_lacks_is_an_empty_cell():
     (row,) = report(precision=number(n=None)).rows()
     cells = dict(zip(COLUMNS, row, strict=True))
     assert {cells[c] for c in ("95 % interval", "reference", "n", "seed", "extractor")} == {EMPTY}
+
+
+def test_a_quantity_that_was_not_measured_has_a_row_of_dashes_and_a_reason():
+    lacking = dataclasses.replace(report(precision=number()), left_out={"Recall": "too few"})
+    measured, missing = lacking.rows()
+    assert measured[0] == "Precision"
+    assert missing == ["Recall", *[EMPTY] * (len(COLUMNS) - 1)]
+    assert any("Recall" in note and "too few" in note for note in lacking.notes())
+    full = report(precision=number(), recall=number(0.4, name="Recall"))
+    comparison = compare({"a": lacking, "b": full})
+    row = next(row for row in comparison.rows if row[0] == "Recall")
+    assert row[1] == EMPTY
+    assert row[2] == "40.00 %"
+    assert any("a" in n and "Recall" in n and "too few" in n for n in comparison.notes)
 
 
 def test_references_that_depend_on_the_model_are_in_its_column():

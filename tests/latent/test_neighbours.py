@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latentarium.latent.neighbours import knn_accuracy, nearest
-from latentarium.stats.intervals import wilson
+from latentarium.stats.shares import clopper_pearson
 from support.errors import raises_code
 
 
@@ -46,7 +46,7 @@ def test_accuracy_equals_a_majority_vote():
     hits = int((votes.argmax(1) == test_y).sum())
     found = knn_accuracy(train, train_y, test, test_y, k=5)
     assert found.value == hits / 50
-    assert found.interval == wilson(hits, 50)
+    assert found.interval == clopper_pearson(hits / 50, 50)
     assert found.protocol == "knn-accuracy-k5-train120"
 
 

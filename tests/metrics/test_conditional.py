@@ -4,8 +4,9 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from latentarium.metrics.conditional import confusion, label_histogram, wrong_label_auc
-from latentarium.stats.intervals import wilson
+from latentarium.metrics.conditional import confusion, label_histogram
+from latentarium.metrics.wrong_label import wrong_label_auc
+from latentarium.stats.shares import clopper_pearson, mean_over_pairs
 from support.errors import raises_code
 
 N, K = 120, 3
@@ -30,9 +31,9 @@ def test_confusion_counts_requested_against_predicted_classes():
     result = confusion(requested, predicted, 3)
     assert result.table.tolist() == [[2, 1, 0], [0, 2, 0], [1, 2, 2]]
     assert result.shares == pytest.approx((2 / 3, 1, 2 / 5))
-    assert result.intervals[2] == wilson(2, 5)
+    assert result.intervals[2] == clopper_pearson(2 / 5, 5)
     assert (result.adherence, result.worst_class, result.n) == (0.6, 2, 10)
-    assert result.adherence_interval == wilson(6, 10)
+    assert result.adherence_interval == clopper_pearson(6 / 10, 10)
 
 
 def test_confusion_ignores_order_and_transposes_if_the_arguments_swap():
@@ -48,6 +49,31 @@ def test_class_never_requested_has_no_share_and_is_not_the_worst():
     result = confusion(torch.tensor([1, 1]), torch.tensor([1, 0]), 3)
     assert result.shares == (None, 0.5, None)
     assert result.worst_class == 1
+
+
+def test_interval_of_the_worst_class_is_simultaneous_over_the_requested_classes():
+    requested = torch.arange(400) % 4  # of five classes, four are requested
+    predicted = requested.clone()
+    predicted[requested == 2] = (torch.arange(100) < 90).long() * 2
+    result = confusion(requested, predicted, 5)
+    assert result.worst_class == 2
+    assert result.worst_interval == clopper_pearson(0.9, 100, 1 - 0.05 / 4)
+    alone = result.intervals[2]
+    assert alone is not None
+    assert result.worst_interval[0] < alone[0] < alone[1] < result.worst_interval[1]
+
+
+def test_intervals_of_the_rarest_and_commonest_class_are_simultaneous():
+    result = label_histogram(torch.tensor([0] * 10 + [1] * 30 + [2] * 60), 3)
+    for alone, together in zip(result.intervals, result.simultaneous_intervals, strict=True):
+        assert together[0] < alone[0] < alone[1] < together[1]
+    assert result.simultaneous_intervals[0] == clopper_pearson(0.1, 100, 1 - 0.05 / 3)
+
+
+def test_interval_of_the_hardest_pair_is_simultaneous_over_all_pairs(pictures):
+    images, labels = pictures
+    result = wrong_label_auc(class_score, images, labels, K, resamples=10)
+    assert result.minimum_interval == mean_over_pairs(result.minimum, 40, 40, 1 - 0.05 / 6)
 
 
 @pytest.mark.parametrize("labels", [torch.tensor([], dtype=torch.long), torch.tensor([3])])
@@ -137,7 +163,7 @@ def test_auc_refuses_a_single_class_and_non_finite_scores(pictures):
 def test_histogram_entropy_is_that_of_its_shares():
     even = label_histogram(torch.arange(40) % 4, 4)
     assert even.entropy == pytest.approx(math.log(4)) == pytest.approx(even.max_entropy)
-    assert even.intervals[0] == wilson(10, 40)
+    assert even.intervals[0] == clopper_pearson(10 / 40, 40)
     single = label_histogram(torch.full((9,), 2), 4)
     assert (single.counts, single.entropy) == ((0, 0, 9, 0), 0)
     three_to_one = label_histogram(torch.tensor([0, 0, 0, 1]), 2)

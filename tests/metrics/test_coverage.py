@@ -5,6 +5,7 @@ import torch
 
 from latentarium.data.toy import PERFECT_SHARE, grid, ring
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
+from latentarium.stats.shares import clopper_pearson
 from support.errors import raises_code
 
 
@@ -51,6 +52,26 @@ def test_interval_covers_the_truth_plus_the_bias_of_sampling():
         low, high = result.interval
         covered += low <= truth + result.reference <= high
     assert 0.9 < covered / 200 < 0.99
+
+
+def test_modes_with_many_samples_are_certain_and_the_others_may_be_found_or_missed():
+    certain = torch.arange(4).repeat_interleave(100)
+    assert mode_coverage(certain, 4).modes_interval == (4, 4)
+    rare = torch.cat([certain, torch.tensor([4, 5])])  # two of six uncertain modes are found
+    low, high = clopper_pearson(2 / 6, 6)
+    assert mode_coverage(rare, 10).modes_interval == pytest.approx((4 + 6 * low, 4 + 6 * high))
+    low, high = mode_coverage(certain, 10).modes_interval
+    assert low == 4
+    assert 4 < high < 10
+
+
+def test_variance_of_the_reverse_kl_at_equality_is_that_of_chi_squared():
+    """2n KL has a chi-squared distribution with K - 1 degrees of freedom."""
+    n, k = 20_000, 10
+    counts = torch.full((k,), n // k)  # exactly the target: no part of first order
+    result = mode_coverage(torch.arange(k).repeat_interleave(counts), k)
+    half = 1.96 * math.sqrt(2 * (k - 1)) / (2 * n)
+    assert result.interval == pytest.approx((0.0, half), rel=1e-3)
 
 
 def test_target_shares_are_used_and_validated():

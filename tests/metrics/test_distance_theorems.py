@@ -128,6 +128,47 @@ def test_reference_of_few_real_images_compares_them_with_n():
         frechet_reference(normal(100, 4), 4)
 
 
+def test_reference_with_training_images_is_their_distance_to_the_real_images():
+    real, training = normal(400, 4), normal(500, 4, seed=1) + 0.5
+    reference = frechet_reference(real, 400, training=training)
+    assert reference.value == frechet(real, training[:400])
+    assert reference.training == 400
+    assert reference.resampled == frechet_reference(real, 400).value < reference.value
+    assert f"{reference.resampled:.3g}" in reference.note
+
+
+def test_reference_says_that_training_images_are_too_few():
+    real = normal(400, 4)
+    few = frechet_reference(real, 400, training=normal(50, 4, seed=1))
+    assert few.training == 50
+    assert "50" in few.note
+    too_few = frechet_reference(real, 400, training=normal(4, 4, seed=1))
+    assert too_few.training == 0
+    assert too_few.value == too_few.resampled == frechet_reference(real, 400).value
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_frechet_interval_of_a_singular_set_is_finite(shift):
+    """A constant feature, and a generator that has collapsed to a line."""
+    real, fake = normal(200, 3), normal(200, 1, seed=1).repeat(1, 3) + shift
+    real[:, 2] = 0
+    low, high = frechet_interval(real, fake, resamples=20)
+    assert low < frechet(real, fake) < high < 10 * frechet(real, fake)
+
+
+def test_linear_variance_of_the_frechet_distance_is_that_of_new_samples():
+    """Far from equality, where the part of second order is negligible."""
+    scale = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+
+    def new_sets(seed):
+        return normal(400, 3, seed=2 * seed), normal(400, 3, seed=2 * seed + 1) * scale + 1
+
+    values = torch.tensor([frechet(*new_sets(s)) for s in range(400)], dtype=torch.float64)
+    widths = [frechet_interval(*new_sets(s), resamples=8) for s in range(10)]
+    half = sum(high - low for low, high in widths) / 20
+    assert half == pytest.approx(1.96 * float(values.std()), rel=0.1)
+
+
 def test_frechet_interval_is_as_wide_as_the_spread_of_new_samples():
     def new_sets(seed):
         return normal(300, 3, seed=2 * seed), normal(300, 3, seed=2 * seed + 1) + 1

@@ -55,6 +55,20 @@ def test_class_with_full_adherence_can_be_collapsed():
     assert interval[1] < 0.15
 
 
+def test_interval_of_the_worst_class_is_simultaneous_over_the_measured_classes():
+    real, labels = clusters(60, 0)
+    result = per_class_density_coverage(real, labels, *clusters(60, 1), 3)
+    worst = result.worst_class
+    value, alone = result.coverage[worst], result.coverage_intervals[worst]
+    assert value is not None
+    assert alone is not None
+    assert result.worst_interval[0] < alone[0] <= value <= alone[1] < result.worst_interval[1]
+    single = per_class_density_coverage(
+        real[labels == 0], labels[labels == 0], real[labels == 0] + 0.1, labels[labels == 0], 3
+    )
+    assert single.worst_interval == single.coverage_intervals[0]
+
+
 def test_classes_are_measured_separately():
     """Images of other classes don't cover a class that was never generated."""
     real, labels = clusters(100, 0)

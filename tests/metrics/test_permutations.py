@@ -11,12 +11,12 @@ from latentarium.data.toy import ring
 from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.likelihood import elbo, importance_nll
 from latentarium.latent.gaps import classifier_entropy, distance_to_data, gap_share
-from latentarium.metrics.conditional import wrong_label_auc
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
 from latentarium.metrics.distances import kernel_distance
 from latentarium.metrics.fidelity import precision_recall
 from latentarium.metrics.parzen import parzen_log_likelihood
 from latentarium.metrics.reconstruction import measure_reconstruction
+from latentarium.metrics.wrong_label import wrong_label_auc
 from latentarium.models.build import build
 
 

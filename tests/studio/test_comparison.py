@@ -1,5 +1,6 @@
 """Tables of measurements, and the queue of evaluations."""
 
+import dataclasses
 import sys
 import time
 
@@ -57,6 +58,19 @@ def test_best_is_marked_only_if_intervals_do_not_overlap():
     found = table({"a": a, "b": b, "c": c})
     assert best(found, "precision") == [False, False, True]
     assert row(found, "frechet")["cells"][2] is None
+
+
+def test_a_missing_measurement_has_its_reason_and_one_that_all_lack_has_a_row():
+    a = report(recall=measured("Recall", 0.1, 0.0, 0.2))
+    b = dataclasses.replace(report(), left_out={"Recall": "too few", "Fréchet distance": "also"})
+    found = table({"a": a, "b": b})
+    recall = row(found, "recall")
+    assert recall["cells"][1] is None
+    assert recall["reasons"] == ["", "too few"]
+    last = found["rows"][-1]
+    assert last["name"] == "Fréchet distance"
+    assert last["cells"] == [None, None]
+    assert last["reasons"] == ["", "also"]
 
 
 def test_different_protocols_are_marked_and_never_ranked():

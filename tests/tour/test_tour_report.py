@@ -104,6 +104,19 @@ def test_json_is_strict_and_has_the_documented_keys():
     assert claim["seed"] == 3
     assert claim["evidence"][0]["value"] is None
     assert claim["interval"] == [0.8, 0.95]
+    assert claim["better"] == "higher"
+    assert [c["better"] for c in claim["conditions"]] == ["higher", "lower"]
+
+
+def test_page_shows_the_direction_of_each_number():
+    claim = example_claim()
+    own = replace(claim.conditions[0].number, better="reference", conservative=True)
+    first = replace(claim.conditions[0], number=own)
+    page = render(example_report(replace(claim, conditions=(first, *claim.conditions[1:]))))
+    assert "<td>near the reference</td>" in page
+    assert "<td>lower</td>" in page
+    assert "<th>better</th>" in page
+    assert page.count("(conservative)") == 1
 
 
 class PageParser(HTMLParser):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, format_quantity
 from latentarium.training import Reporter, train
 
+EMPTY = "–"
+"""The cell of a quantity that could not be measured for all seeds."""
 MAX_SEEDS = 1000
 """The largest number of training runs of a preset; each takes minutes."""
 
@@ -92,6 +95,7 @@ class BenchReport:
             self.bench.protocol,
             "Brackets: 95 % interval of the mean over seeds (Student's t). ±: published margin.",
             *self._measuring_notes(),
+            *self._unmeasured_notes(),
             *(f"{key}: {SOURCES[key]}." for key in sources),
             self.bench.caveat,
         ]
@@ -105,6 +109,24 @@ class BenchReport:
                 setup = f"n = {m.n:,}, {m.split}, {m.extractor}" if m.n else f"{m.split}"
                 titles.setdefault(setup, []).append(column.title)
         return [f"{', '.join(names)}: {setup}." for setup, names in titles.items()]
+
+    def _unmeasured_notes(self) -> list[str]:
+        """Return why a column has no mean: the quantity could not be measured for some seeds."""
+        notes = []
+        for row in self.rows:
+            for column in self.bench.columns:
+                missing = [
+                    seed
+                    for seed, m in row.seeds.items()
+                    if column.key in m and not math.isfinite(m[column.key].value)
+                ]
+                if missing:
+                    why = row.seeds[missing[0]][column.key].note or "the value is not finite"
+                    seeds = ", ".join(map(str, missing))
+                    notes.append(
+                        f"{column.title} of {row.name}: not measured for seed {seeds}: {why}."
+                    )
+        return notes
 
 
 def run_bench(
@@ -183,6 +205,7 @@ def draw_table(report: BenchReport) -> str:
         own = [
             (row.name, row.mean(column.key), _clipped_interval(row, column), True)
             for row in report.rows
+            if math.isfinite(row.mean(column.key))
         ]
         published = [
             (
@@ -208,6 +231,8 @@ def _interval_around(value: float, spread: float | None) -> tuple[float, float] 
 
 
 def _cell(row: Summary, column: Column) -> str:
+    if not math.isfinite(row.mean(column.key)):
+        return EMPTY
     text = format_quantity(row.mean(column.key), column.unit)
     interval = _clipped_interval(row, column)
     if interval is None:

@@ -28,6 +28,8 @@ WEIGHTS_FILE, METADATA_FILE = "classifier.safetensors", "classifier.json"
 MAX_FINAL_SIDE = 4
 """Images are halved until their larger side is at most this many pixels."""
 MAX_CHANNELS = 64
+NUM_FEATURES = 96
+"""Number of features of the classifiers that are trained for an evaluation."""
 CONFIDENT = 0.9
 """A prediction is confident if the probability of the predicted class is above this."""
 
@@ -59,7 +61,7 @@ class Classifier(nn.Module):
         *,
         source: str = "untrained",
         width: int = 16,
-        num_features: int = 96,
+        num_features: int = NUM_FEATURES,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()

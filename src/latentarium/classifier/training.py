@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import latentarium
 from latentarium.classifier.classifier import Classifier, save_classifier
 from latentarium.data.batches import Batches
+from latentarium.data.class_counts import without_unseen_classes
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import NonFiniteError, UserError
@@ -49,6 +50,8 @@ def train_classifier(
     """Train a classifier on the training split, select the weights with the best accuracy on the
     validation split, and measure their accuracy once on the test split.
 
+    Validation and test images of classes without training images are not used.
+
     Arguments:
         data: Labelled images of at least two classes.
         seed: The seed; all random numbers are functions of the seed and the step.
@@ -60,11 +63,19 @@ def train_classifier(
         progress: Called with one line of text at each check.
 
     Raises:
-        UserError: Fewer than two classes ("too-few-classes").
+        UserError: Fewer than two classes ("too-few-classes"), or no validation or test images of
+            classes with training images ("too-few-images").
         NonFiniteError: The loss is not finite.
     """
     keep_freed_memory()
     card, start = data.card, time.perf_counter()
+    data = without_unseen_classes(data)
+    if not len(data.validation) or not len(data.test):
+        raise UserError(
+            f"{card.source} has no validation or test images of the classes that have training "
+            "images: give images of the same classes in all splits.",
+            code="too-few-images",
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(STREAM, seed))
         classifier = Classifier(card.image_shape, card.classes, source=card.source).to(device)

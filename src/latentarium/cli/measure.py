@@ -104,29 +104,28 @@ def compare(
 ) -> None:
     """Show the measurements of several runs side by side.
 
-    A run without measurements of its current weights is evaluated first. Runs that were measured
-    with different protocols are refused.
+    A run without measurements of its current weights is evaluated first, and the result is stored
+    in its folder. With any option of the evaluation, all runs are evaluated, and nothing is stored
+    in their folders. Runs on different data are refused before anything is evaluated, and runs
+    that were measured with different protocols are refused too.
 
     Args:
         runs: The folders of at least two runs.
         options: Options for the runs that are evaluated.
         as_json: Print the measurements as JSON; or, with FILE, write them to a file.
     """
-    from latentarium.evaluation.report import Report
+    from latentarium.evaluation.compare_runs import reports_to_compare
     from latentarium.evaluation.report import compare as compare_reports
     from latentarium.files import write_atomic
-    from latentarium.run import Run
     from latentarium.tables import render_table
 
-    reports = {}
-    for folder in runs:
-        stored = Run(folder).metrics()
-        current = stored is not None and stored.get("weights") == Run(folder).weights_hash()
-        if stored is not None and current and options == EvaluateOptions():
-            report = Report.from_dict(stored)
-        else:  # other options need a separate evaluation
-            report = _evaluate(folder, options)
-        reports[_label(folder, runs)] = report
+    default = options == EvaluateOptions()
+    reports = reports_to_compare(
+        {_label(folder, runs): folder for folder in runs},
+        lambda folder: _evaluate(folder, options, save=default),
+        data=options.data,
+        reuse=default,
+    )
     comparison = compare_reports(reports)
     content = {name: report.to_dict() for name, report in reports.items()}
     if as_json == STDOUT:
@@ -145,7 +144,7 @@ def _label(folder: Path, folders: Sequence[Path]) -> str:
     return folder.name if len(same) == 1 and folder.name else str(folder)
 
 
-def _evaluate(folder: Path, options: EvaluateOptions) -> "Report":
+def _evaluate(folder: Path, options: EvaluateOptions, *, save: bool = True) -> "Report":
     from latentarium.evaluation import evaluate_run
     from latentarium.progress import console_progress
 
@@ -158,6 +157,7 @@ def _evaluate(folder: Path, options: EvaluateOptions) -> "Report":
             extractor=options.extractor,
             inception_weights=options.inception_weights,
             nll_samples=options.nll_samples,
+            save=save,
             display=progress,
         )
 

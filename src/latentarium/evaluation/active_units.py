@@ -5,9 +5,9 @@ References:
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
 
 from latentarium.distributions import DiagonalGaussian
 from latentarium.evaluation.joint_density import (
@@ -17,7 +17,7 @@ from latentarium.evaluation.joint_density import (
 )
 from latentarium.models.base import LatentModel
 from latentarium.models.modes import evaluation_mode
-from latentarium.shapes import Images, LabelSet, LatentVector, Pixels
+from latentarium.shapes import Images, LabelSet, LatentSet, LatentVector, Pixels, Scalar
 from latentarium.stats.intervals import bootstrap
 from latentarium.stats.measurement import Interval
 
@@ -87,9 +87,6 @@ def active_units(
                 other_rates.append(group.log_ratio(draws).mean(1).cpu())
     means = require_finite(torch.cat(means))
 
-    def count(sample: Tensor) -> Tensor:
-        return (sample.var(0) > threshold).double().sum()
-
     rates = None
     if unit_rates:
         rates = require_finite(torch.cat(unit_rates)).mean(0)
@@ -97,14 +94,21 @@ def active_units(
     else:
         rate = float(require_finite(torch.cat(other_rates)).mean())
     return ActiveUnits(
-        count=int(count(means)),
-        interval=bootstrap(means, count, resamples=RESAMPLES, seed=seed),
+        count=int(count_active(means, threshold)),
+        interval=bootstrap(
+            means, partial(count_active, threshold=threshold), resamples=RESAMPLES, seed=seed
+        ),
         variances=means.var(0),
         rate=rate,
         rates=rates,
         threshold=threshold,
         n=len(images),
     )
+
+
+def count_active(means: LatentSet, threshold: float) -> Scalar:
+    """Return the number of units whose posterior means vary by more than the threshold."""
+    return (means.var(0) > threshold).double().sum()
 
 
 def _units_as_samples(gaussian: DiagonalGaussian) -> DiagonalGaussian:

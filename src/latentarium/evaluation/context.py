@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from latentarium.classifier.classifier import Classifier
+from latentarium.data.class_counts import class_counts
 from latentarium.data.dataset import Data, Split
 from latentarium.data.subsets import first, scattered
 from latentarium.metrics.extractors import Extractor
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import encode, reconstruct
-from latentarium.shapes import Images, LatentSet
+from latentarium.shapes import Images, LatentSet, Pixels
 
 
 @dataclass
@@ -24,7 +25,8 @@ class EvaluationContext:
 
     Arguments:
         model: A model in evaluation mode.
-        data: Real images like those that the model was trained on, after `shuffle_test_split`.
+        data: Real images like those that the model was trained on, after `without_unseen_classes`
+            and `shuffle_test_split`.
         extractor: Maps images to features.
         classifier: A classifier of real images; None if there is none.
         n: The number of samples, and the largest number of real test images.
@@ -46,8 +48,8 @@ class EvaluationContext:
     tables: dict[str, Any] = field(default_factory=dict)
     """Results that are more than one number, as JSON values; filled by the sections."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """Names of the quantities that could not be measured, with the reasons; filled by the
-    sections."""
+    """Names of the quantities that can't be measured, with the reasons: those that were known
+    before the evaluation, and those that the sections add."""
 
     @cached_property
     def test(self) -> Split:
@@ -55,9 +57,22 @@ class EvaluationContext:
         return first(self.data.test, self.n)
 
     @cached_property
+    def sampled_classes(self) -> Tensor:
+        """The numbers of the classes that samples are requested for: those with training images,
+        or all classes if the data has no labels."""
+        counts = class_counts(self.data.train, self.model.num_classes)
+        if not counts:
+            return torch.arange(max(1, self.model.num_classes))
+        return torch.tensor(counts).nonzero().squeeze(1)
+
+    @cached_property
     def requested_labels(self) -> Tensor:
         """The labels that samples are requested for: every class equally often."""
-        return torch.arange(self.n) % max(1, self.model.num_classes)
+        return self.spread_labels(self.n)
+
+    def spread_labels(self, n: int) -> Tensor:
+        """Return n labels with `sampled_classes` equally often."""
+        return self.sampled_classes[torch.arange(n) % len(self.sampled_classes)]
 
     @cached_property
     def samples(self) -> Images:
@@ -74,6 +89,16 @@ class EvaluationContext:
     def real_features(self) -> Tensor:
         """The extractor's features of the real test images."""
         return self.extractor.features(self.test.images)
+
+    @cached_property
+    def training_images(self) -> Pixels:
+        """n real training images, chosen by a fixed permutation; fewer if there are fewer."""
+        return scattered(self.data.train, self.n).images
+
+    @cached_property
+    def training_features(self) -> Tensor:
+        """The extractor's features of `training_images`."""
+        return self.extractor.features(self.training_images)
 
     @cached_property
     def predicted_labels(self) -> Tensor:

@@ -5,18 +5,23 @@ with the test split, never with the training images. Each result is a `Measureme
 its protocol. Intermediate results that several sections need are computed once.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from latentarium.arguments import Integer, as_count, as_seed
 from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.lookup import classifier_for
+from latentarium.data.class_counts import list_names, unseen_classes, without_unseen_classes
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
+from latentarium.evaluation.interpretation import interpreted
+from latentarium.evaluation.plan import MIN_IMAGES, Plan
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.section import Section, known_mixture
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
@@ -25,27 +30,119 @@ from latentarium.registry import registered
 from latentarium.run import Run, load
 from latentarium.stats.measurement import Measurement
 
-MIN_IMAGES = 100
-"""The smallest number of test images, and of samples, for an evaluation."""
-
 
 def can_train_classifier(data: Data) -> bool:
-    """Return whether a classifier can be trained: there are at least 2 classes, and the data are
-    images, not 2-D points."""
-    return len(data.card.classes) > 1 and known_mixture(data) is None
+    """Return whether a classifier can be trained: at least 2 classes have training images, and the
+    data are images, not 2-D points."""
+    num_seen = len(data.card.classes) - len(unseen_classes(data))
+    return num_seen > 1 and known_mixture(data) is None
+
+
+def all_sections() -> dict[str, Section]:
+    """Return the registered sections by name, in the order of the report."""
+    sections = {name: entry.component() for name, entry in registered("section").items()}
+    return dict(sorted(sections.items(), key=lambda item: item[1].order))
 
 
 def sections_for(
     model: LatentModel, data: Data, classifier: Classifier | None
 ) -> dict[str, Section]:
     """Return the registered sections that apply, by name, in the order of the report."""
-    sections = {name: entry.component() for name, entry in registered("section").items()}
-    sections = dict(sorted(sections.items(), key=lambda item: item[1].order))
     return {
         name: section
-        for name, section in sections.items()
+        for name, section in all_sections().items()
         if section.applies(model, data, classifier)
     }
+
+
+def plan_evaluation(
+    model: LatentModel,
+    data: Data,
+    n: Integer,
+    *,
+    has_classifier: bool,
+    extractor: Extractor | None = None,
+) -> tuple[Plan, dict[str, str]]:
+    """Find out what can be measured, before anything is computed.
+
+    Arguments:
+        model: The model.
+        data: Real images.
+        n: The largest number of samples.
+        has_classifier: Whether there is a classifier, or one will be trained.
+        extractor: Maps images to features; None: the classifier, or random convolutions if there
+            is no classifier.
+
+    Returns:
+        The plan, and the quantities that can't be measured, with the reasons.
+
+    Raises:
+        UserError: The images don't have the model's shape (code "shape-mismatch"), the model takes
+            labels and the classes are others (code "class-mismatch"), or there are too few test
+            images or samples (code "too-few-images").
+    """
+    card, size = data.card, as_count("n", n)
+    if card.image_shape != model.image_shape:
+        raise UserError(
+            f"The images have shape {card.image_shape}, but the model generates images of "
+            f"shape {model.image_shape}: give data like those that the model was trained on.",
+            code="shape-mismatch",
+        )
+    if model.takes_label and card.classes and card.classes != model.classes:
+        raise UserError(
+            f"The classes of the data are {list_names(card.classes)}, but those of the model are "
+            f"{list_names(model.classes)}: give data with the same classes.",
+            code="class-mismatch",
+        )
+    usable = without_unseen_classes(data)
+    _require_enough(len(usable.test), len(data.test), size)
+    if extractor is None and not has_classifier:
+        extractor = RandomConvolutions(model.image_shape)
+    plan = Plan(
+        model, data, shuffle_test_split(usable), min(size, len(usable.test)), has_classifier,
+        extractor,
+    )  # fmt: skip
+    reasons = plan.class_reasons()
+    for section in all_sections().values():
+        reasons |= section.unmeasurable(plan)
+    return plan, reasons
+
+
+def _finite(
+    measurements: dict[str, Measurement], left_out: dict[str, str]
+) -> dict[str, Measurement]:
+    """Return the measurements whose value is finite; the others are added to `left_out`. A
+    reference that is not finite becomes unknown."""
+    finite = {}
+    for key, m in measurements.items():
+        if not math.isfinite(m.value):
+            left_out[m.name] = m.note or "its value is not finite"
+        elif m.reference is not None and not math.isfinite(m.reference):
+            finite[key] = replace(m, reference=None)
+        else:
+            finite[key] = m
+    return finite
+
+
+def _require_enough(usable: int, count: int, size: int) -> None:
+    """Check that there are enough test images and samples."""
+    if size < MIN_IMAGES:
+        raise UserError(
+            f"n is {size}, but an evaluation needs at least {MIN_IMAGES} samples: give a larger "
+            "n, or leave it out.",
+            code="too-few-images",
+        )
+    if usable < MIN_IMAGES:
+        dropped = count - usable
+        without = (
+            f" ({dropped:,} others are of classes without training images)" if dropped else ""
+        )
+        raise UserError(
+            f"There are {usable} test images{without}, but an evaluation needs at least "
+            f"{MIN_IMAGES}: give more images (without a test split of its own, a tenth of a data "
+            "set is the test split), or a test split.",
+            code="too-few-images",
+        )
 
 
 def evaluate(
@@ -79,40 +176,39 @@ def evaluate(
         progress: Called with the number of sections done and the name of the next one.
 
     Raises:
-        UserError: The images don't have the model's shape (code "shape-mismatch"), or there are
-            too few of them (code "too-few-images"). A quantity that can't be measured, such as a
-            Fréchet distance of fewer images than features, is named in the report's `left_out`.
-            If nothing can be measured, the error of the first section is raised.
+        UserError: The images don't have the model's shape (code "shape-mismatch"), the model takes
+            labels and the classes are others (code "class-mismatch"), or there are fewer than 20
+            test images or samples (code "too-few-images"). A quantity that can't be measured, such
+            as a Fréchet distance of fewer images than features, is named in the report's
+            `left_out`, with the reason. If nothing can be measured, the error of the first section
+            is raised.
     """
-    seed, size = as_seed(seed), as_count("n", n)
+    seed = as_seed(seed)
     model = model if isinstance(model, LatentModel) else load(model)
     data = load_data(data)
-    if data.card.image_shape != model.image_shape:
-        raise UserError(
-            f"The images have shape {data.card.image_shape}, but the model generates images of "
-            f"shape {model.image_shape}: give data like those that the model was trained on.",
-            code="shape-mismatch",
-        )
-    n = min(size, len(data.test))
-    if n < MIN_IMAGES:
-        raise UserError(
-            f"{n} images are too few for an evaluation: give at least {MIN_IMAGES} test images, "
-            f"and n of at least {MIN_IMAGES}.",
-            code="too-few-images",
-        )
+    will_train = classifier == "auto" and can_train_classifier(data)
+    has_classifier = will_train or isinstance(classifier, Classifier)
+    plan, reasons = plan_evaluation(
+        model, data, n, has_classifier=has_classifier, extractor=extractor
+    )
     if classifier == "auto":
-        classifier = classifier_for(data) if can_train_classifier(data) else None
+        classifier = classifier_for(data) if will_train else None
+    chosen = plan.extractor or classifier
+    assert chosen is not None  # without a classifier, the plan has an extractor
     context = EvaluationContext(
         model=model,
-        data=shuffle_test_split(data),
-        extractor=extractor or classifier or RandomConvolutions(model.image_shape),
+        data=plan.usable,
+        extractor=chosen,
         classifier=classifier,
-        n=n,
+        n=plan.n,
         seed=seed,
         nll_samples=nll_samples,
         gan_train_steps=gan_train_steps,
         response_steps=response_steps,
+        left_out=reasons,
     )
+    if plan.unmeasured_classes():
+        context.tables["unmeasured_classes"] = plan.unmeasured_classes()
     measurements: dict[str, Measurement] = {}
     seconds: dict[str, float] = {}
     first_error: UserError | None = None
@@ -121,7 +217,8 @@ def evaluate(
             progress(done, name)
         start = time.perf_counter()
         try:
-            measurements |= section.measure(context)
+            measured = _finite(section.measure(context), context.left_out)
+            measurements |= {key: interpreted(key, m) for key, m in measured.items()}
         except UserError as error:  # other sections may still have results
             context.left_out[name] = str(error)
             first_error = first_error or error

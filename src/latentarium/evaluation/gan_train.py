@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 
 from latentarium.classifier.training import train_classifier
+from latentarium.data.class_counts import class_counts, without_unseen_classes
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
-from latentarium.stats.intervals import wilson
 from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import clopper_pearson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,27 +61,30 @@ def gan_train(
     """Train one classifier on samples and one on real images, and test both on real images.
 
     The weights of each classifier are selected on the real validation split; the test split is
-    used once.
+    used once. Classes without training images are neither requested nor tested.
 
     Arguments:
         sample: Maps labels (n,) to images in [-1, 1].
         data: Real labelled images.
-        n: Number of images to train on, with every class equally often. It is limited by the
-            number of real training images.
+        n: Number of images to train on, with every requested class equally often. It is limited
+            by the number of real training images.
         steps: Batches of 128 images that each classifier is trained on.
         seed: The seed of both classifiers and of the selection of real images.
 
     Raises:
-        UserError: The data have no labels, or fewer than two classes (code "too-few-classes").
+        UserError: The data have no labels, or fewer than two classes with training images (code
+            "too-few-classes").
     """
-    if data.train.labels is None or data.test.labels is None or len(data.card.classes) < 2:
+    classes = torch.tensor(class_counts(data.train, len(data.card.classes))).nonzero().squeeze(1)
+    data = without_unseen_classes(data)
+    if data.train.labels is None or data.test.labels is None or len(classes) < 2:
         raise UserError(
-            f"{data.card.source} has {len(data.card.classes)} classes; give labelled images of at "
-            "least 2 classes for GAN-train.",
+            f"{data.card.source} has training images of {len(classes)} classes; give labelled "
+            "images of at least 2 classes for GAN-train.",
             code="too-few-classes",
         )
     n = min(n, len(data.train))
-    requested = torch.arange(n) % len(data.card.classes)
+    requested = classes[torch.arange(n) % len(classes)]
     selected = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:n]
     sets = {
         "generated": Split(to_uint8(sample(requested)), requested),
@@ -95,10 +99,10 @@ def gan_train(
     total = len(truth)
     return GANTrain(
         accuracy=hits["generated"] / total,
-        interval=wilson(hits["generated"], total),
+        interval=clopper_pearson(hits["generated"] / total, total),
         per_class=confusion(truth, predicted["generated"], len(data.card.classes)).shares,
         ceiling=hits["real"] / total,
-        ceiling_interval=wilson(hits["real"], total),
+        ceiling_interval=clopper_pearson(hits["real"] / total, total),
         n=n,
         steps=steps,
         seed=seed,

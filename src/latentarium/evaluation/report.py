@@ -12,14 +12,18 @@ from typing import Any
 from latentarium.arguments import describe
 from latentarium.config import read_fields, require
 from latentarium.errors import UserError
+from latentarium.evaluation.interpretation import PHRASES, direction_of
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
-FORMAT = 3
-READABLE_FORMATS = (2, 3)
+FORMAT = 4
+READABLE_FORMATS = (2, 3, 4)
 EMPTY = "–"
 """The cell of a table for a value that a measurement doesn't have."""
-COLUMNS = ["measure", "value", "95 % interval", "reference", "n", "seed", "extractor", "protocol"]
+COLUMNS = [
+    "measure", "value", "95 % interval", "reference", "better", "n", "seed", "extractor",
+    "protocol",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,8 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Report":
-        """Create a report from the result of `to_dict`, in the current format or in format 2.
+        """Create a report from the result of `to_dict`, in the current format or in an
+        earlier one.
 
         Raises:
             UserError: The format is unknown (code "unsupported-format"), or the content is damaged
@@ -74,7 +79,7 @@ class Report:
         if values.get("format") not in READABLE_FORMATS:
             raise UserError(
                 f"metrics.json has format {values.get('format')!r}, but this version reads "
-                f"formats {' and '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
+                f"formats {', '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
                 code="unsupported-format",
             )
         hints = {"measurements": dict[str, Any]}
@@ -90,13 +95,27 @@ class Report:
         return cls(measurements={k: Measurement.from_dict(v) for k, v in measurements}, **fields)
 
     def rows(self) -> list[list[str]]:
-        """Return the cells of a table with the columns `COLUMNS`, one row per measurement."""
-        return [_row(m) for m in self.measurements.values()]
+        """Return the cells of a table with the columns `COLUMNS`: one row per measurement, and one
+        with empty cells per quantity that was not measured."""
+        unmeasured = [[name, *[EMPTY] * (len(COLUMNS) - 1)] for name in self.left_out]
+        return [*(_row(key, m) for key, m in self.measurements.items()), *unmeasured]
 
     def notes(self) -> list[str]:
-        """Return the sentences to read with the table, each once."""
+        """Return the sentences to read with the table, each once, and the reasons why quantities
+        were not measured."""
+        unmeasured = [f"Not measured: {name} ({why})" for name, why in self.left_out.items()]
+        return [*self.value_notes(), *unmeasured]
+
+    def value_notes(self) -> list[str]:
+        """Return the sentences to read with the values, each once."""
         notes = dict.fromkeys(m.note for m in self.measurements.values() if m.note)
-        return [*notes, *(f"Not measured: {name} ({why})" for name, why in self.left_out.items())]
+        conservative = [m.name for m in self.measurements.values() if m.conservative]
+        if conservative:
+            notes[
+                "Conservative intervals, which contain the true value more often than in 95 of "
+                f"100 cases: {'; '.join(conservative)}."
+            ] = None
+        return list(notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +142,8 @@ Measured = Report | Run | str | os.PathLike[str]
 def compare(
     reports: Mapping[str, Measured] | Iterable[Run | str | os.PathLike[str]],
 ) -> Comparison:
-    """Compare models. If a model lacks a measurement, its cell is empty.
+    """Compare models. If a model lacks a measurement, its cell is empty; it is a dash if the
+    quantity could not be measured, and the notes give the reason.
 
     Arguments:
         reports: At least 2 reports, evaluated runs, or folders of such runs, by the names of the
@@ -140,8 +160,7 @@ def compare(
             f"There are {len(reports)} runs to compare: give at least 2.", code="too-few-runs"
         )
     names = list(reports)
-    for name in names[1:]:
-        _require_same_data(names[0], reports[names[0]], name, reports[name])
+    require_same_data({name: (r.data, r.fingerprint) for name, r in reports.items()})
     keys = list(dict.fromkeys(k for report in reports.values() for k in report.measurements))
     rows, protocol_rows = [], []
     for key in keys:
@@ -152,12 +171,13 @@ def compare(
         shared = len(set(references.values())) == 1  # some references depend on the model
         cells = []
         for name in names:
-            cell = _short(by_model[name]) if name in by_model else ""
-            if cell and not shared:
-                cell += f", reference {references[name]}"
-            cells.append(cell)
+            if name not in by_model:
+                cells.append(EMPTY if measurement.name in reports[name].left_out else "")
+                continue
+            cell = _short(by_model[name])
+            cells.append(cell if shared else f"{cell}, reference {references[name]}")
         reference = next(iter(references.values())) if shared else "depends on the model"
-        rows.append([measurement.name, *cells, reference])
+        rows.append([measurement.name, *cells, reference, better_text(key, measurement)])
         seeds = dict.fromkeys(EMPTY if m.seed is None else str(m.seed) for m in by_model.values())
         protocol_rows.append(
             [
@@ -170,14 +190,19 @@ def compare(
             ]
         )
     return Comparison(
-        columns=["measure", *names, "reference"],
+        columns=["measure", *names, "reference", "better"],
         rows=rows,
         protocol_columns=["measured with", "n", "seed", "split", "extractor", "protocol"],
         protocol_rows=protocol_rows,
         notes=[
             "Brackets: 95 % interval over the n samples. Reference: the value of real data, if it "
             "is known.",
-            *dict.fromkeys(note for report in reports.values() for note in report.notes()),
+            *dict.fromkeys(note for report in reports.values() for note in report.value_notes()),
+            *(
+                f"Not measured for {name}: {quantity} ({why})"
+                for name, report in reports.items()
+                for quantity, why in report.left_out.items()
+            ),
         ],
     )
 
@@ -232,14 +257,24 @@ def _path(folder: object) -> Path:
     return Path(folder)
 
 
-def _require_same_data(name: str, report: Report, other_name: str, other: Report) -> None:
-    if report.fingerprint != other.fingerprint:
-        raise UserError(
-            f"{name} and {other_name} can't be compared: they were measured with different data, "
-            f"{report.data} ({report.fingerprint[:12]}) and {other.data} "
-            f"({other.fingerprint[:12]}). Evaluate both with the same --data.",
-            code="unlike-data",
-        )
+def require_same_data(sources: Mapping[str, tuple[str, str]]) -> None:
+    """Check that runs were or will be measured with the same data.
+
+    Arguments:
+        sources: Source and fingerprint of the data by the name of the run.
+
+    Raises:
+        UserError: The fingerprints differ (code "unlike-data").
+    """
+    (name, (source, fingerprint)), *others = sources.items()
+    for other_name, (other_source, other) in others:
+        if fingerprint != other:
+            raise UserError(
+                f"{name} and {other_name} can't be compared: their data differ, {source} "
+                f"({fingerprint[:12]}) and {other_source} ({other[:12]}). Evaluate both with the "
+                "same --data.",
+                code="unlike-data",
+            )
 
 
 def _require_same_protocol(by_model: Mapping[str, Measurement]) -> None:
@@ -255,12 +290,13 @@ def _require_same_protocol(by_model: Mapping[str, Measurement]) -> None:
             )
 
 
-def _row(m: Measurement) -> list[str]:
+def _row(key: str, m: Measurement) -> list[str]:
     return [
         m.name + (f" ({m.detail})" if m.detail else ""),
         format_quantity(m.value, m.unit),
         interval_text(m) or EMPTY,
         reference_text(m),
+        better_text(key, m),
         EMPTY if m.n is None else f"{m.n:,}",
         EMPTY if m.seed is None else str(m.seed),
         m.extractor or EMPTY,
@@ -271,6 +307,11 @@ def _row(m: Measurement) -> list[str]:
 def reference_text(m: Measurement) -> str:
     """Format the reference for a table."""
     return EMPTY if m.reference is None else format_quantity(m.reference, m.unit)
+
+
+def better_text(key: str, m: Measurement) -> str:
+    """Format the better direction for a table."""
+    return PHRASES.get(m.better or direction_of(key), EMPTY)
 
 
 def interval_text(m: Measurement) -> str:

@@ -5,12 +5,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.lookup import classifier_for
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.evaluation.duality_gap import estimate_duality_gap
-from latentarium.evaluation.evaluate import can_train_classifier, evaluate, sections_for
+from latentarium.evaluation.evaluate import (
+    can_train_classifier,
+    evaluate,
+    plan_evaluation,
+    sections_for,
+)
 from latentarium.evaluation.report import Report
 from latentarium.machine import describe_machine, versions
 from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutions
@@ -34,10 +38,13 @@ def evaluate_run(
     extractor: Literal["auto", "classifier", "random", "pca"] = "auto",
     inception_weights: Path | None = None,
     nll_samples: int = 500,
+    save: bool = True,
     display: ConsoleProgress,
 ) -> Report:
     """Measure every quantity that applies to the run's model, and write metrics.json into the run
     folder.
+
+    Quantities that can't be measured are printed with the reasons, before anything is computed.
 
     Arguments:
         folder: A run whose training has ended.
@@ -46,6 +53,7 @@ def evaluate_run(
         extractor: "auto": the classifier if there are labels, else random convolutions.
         inception_weights: The file of Inception's weights; if it is given, Inception is the
             extractor.
+        save: Whether to write metrics.json.
         display: The console display of progress.
 
     Raises:
@@ -54,10 +62,13 @@ def evaluate_run(
     run = Run(folder)
     model = run.load()
     images = run.load_data(data)
-    classifier = None
-    if can_train_classifier(images):
-        classifier = classifier_for(images, progress=display.print)
-    chosen = _extractor(extractor, inception_weights, images, classifier)
+    has_classifier = can_train_classifier(images)
+    chosen = _extractor(extractor, inception_weights, images, has_classifier=has_classifier)
+    _, reasons = plan_evaluation(model, images, n, has_classifier=has_classifier, extractor=chosen)
+    if reasons:
+        lines = [f"  {name}: {why}" for name, why in reasons.items()]
+        display.print("\n".join([f"{folder}: not measured:", *lines]))
+    classifier = classifier_for(images, progress=display.print) if has_classifier else None
     bar = display.task(str(folder), len(sections_for(model, images, classifier)))
     report = evaluate(
         model,
@@ -70,15 +81,16 @@ def evaluate_run(
         progress=bar.update,
     )
     bar.end()
-    run.save_metrics(
-        {
-            "run": run.config.name,
-            "weights": run.weights_hash(),
-            **report.to_dict(),
-            "machine": describe_machine(),
-            "versions": versions(),
-        }
-    )
+    if save:
+        run.save_metrics(
+            {
+                "run": run.config.name,
+                "weights": run.weights_hash(),
+                **report.to_dict(),
+                "machine": describe_machine(),
+                "versions": versions(),
+            }
+        )
     return report
 
 
@@ -148,18 +160,19 @@ def measure_duality_gap(
 
 
 def _extractor(
-    name: str, inception_weights: Path | None, data: Data, classifier: Classifier | None
-) -> Extractor:
+    name: str, inception_weights: Path | None, data: Data, *, has_classifier: bool
+) -> Extractor | None:
+    """Return the chosen extractor; None for the classifier."""
     if inception_weights is not None:
         return Inception(inception_weights)
     if name == "pca":
         return PixelPCA.fit(data.train.images)
-    if name == "random" or (name == "auto" and classifier is None):
+    if name == "random" or (name == "auto" and not has_classifier):
         return RandomConvolutions(data.card.image_shape)
-    if classifier is None:
+    if not has_classifier:
         raise UserError(
-            f"{data.card.source} has no labels to train a classifier on: use --extractor random "
-            "or pca.",
+            f"{data.card.source} has no training images of at least 2 classes to train a "
+            "classifier on: use --extractor random or pca.",
             code="no-labels",
         )
-    return classifier
+    return None

@@ -18,6 +18,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.data.toy import Mixture2D, grid, ring
 from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.plan import Plan
 from latentarium.models.base import LatentModel
 from latentarium.stats.measurement import Measurement
 
@@ -42,11 +43,24 @@ class Section(ABC):
         """
         return known_mixture(data) is None
 
+    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+        """Return the quantities that can't be measured, with the reasons, by name.
+
+        It is called before anything is computed, also for models and data to which the section
+        does not apply. By default there are none.
+
+        Arguments:
+            plan: The model, the data and their sizes.
+        """
+        return {}
+
     @abstractmethod
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         """Return the measurements by key; the key of a quantity is the same for every model.
 
-        Results that are more than one number go to `context.tables`.
+        Results that are more than one number go to `context.tables`. Quantities that are already
+        in `context.left_out` are skipped, and others that turn out to be unmeasurable are added to
+        it, with the reason.
 
         Raises:
             UserError: The section can't be measured. The report then names it in `left_out`.

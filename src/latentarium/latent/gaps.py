@@ -10,7 +10,6 @@
 References:
     A nonparametric estimate of a multivariate density function (Loftsgaarden and Quesenberry,
     1965)
-    An invariant form for the prior probability in estimation problems (Jeffreys, 1946)
     Latent space oddity (Arvanitidis, Hansen and Hauberg, 2018), https://arxiv.org/abs/1710.11379
 """
 
@@ -18,16 +17,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.latent.neighbours import nearest
 from latentarium.shapes import ClassScores, LatentSet, OtherLatentSet, PerOther, PerPoint
-from latentarium.stats.intervals import Interval, bootstrap, wilson
+from latentarium.stats.intervals import bootstrap, wilson
+from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import share_beyond
 
-RESAMPLES = 1000
 MAX_DERIVATIVES = 1024
 """Maximum number of image derivatives that are computed in one batch, to limit memory."""
 
@@ -104,30 +103,11 @@ def gap_share(
     n = len(distance)
     return GapShare(
         share=int((distance > threshold).sum()) / n,
-        interval=_share_interval(distance, held_out, quantile, seed),
+        interval=share_beyond(distance, held_out, quantile, seed=seed),
         threshold=threshold,
         quantile=quantile,
         n=n,
     )
-
-
-def _share_interval(distance: Tensor, held_out: Tensor, quantile: float, seed: int) -> Interval:
-    """Return the 95 % interval of the share over resamples of the held-out latents, which
-    determine the threshold, and over the posterior of the share for each threshold (Jeffreys,
-    1946)."""
-    generator = np.random.default_rng(seed)
-    ordered = np.sort(held_out.cpu().numpy())
-    n, m = len(distance), len(ordered)
-    ranks = np.sort(generator.integers(m, size=(RESAMPLES, m)), axis=1)
-    position = quantile * (m - 1)
-    low, high = ranks[:, math.floor(position)], ranks[:, math.ceil(position)]
-    fraction = position - math.floor(position)
-    thresholds = (1 - fraction) * ordered[low] + fraction * ordered[high]
-    beyond = n - np.searchsorted(np.sort(distance.cpu().numpy()), thresholds, side="right")
-    shares = generator.beta(beyond + 0.5, n - beyond + 0.5)
-    low, high = (float(end) for end in np.quantile(shares, [0.025, 0.975]))
-    at_threshold = int((distance > float(held_out.quantile(quantile))).sum()) / n
-    return min(low, at_threshold), max(high, at_threshold)
 
 
 def round_trip_error(

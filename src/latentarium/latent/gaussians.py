@@ -250,7 +250,8 @@ def mixture(
 
     Raises:
         UserError: The number of components is not between 1 and the number of latents (code
-            "too-few-latents"), or some latents are not finite (code "not-finite").
+            "too-few-latents"), some latents are not finite (code "not-finite"), or nearly all are
+            equal (code "singular-covariance").
     """
     if not 1 <= components <= len(z):
         raise UserError(
@@ -275,7 +276,14 @@ def mixture(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
-        model.fit(points.numpy())
+        try:
+            model.fit(points.numpy())
+        except ValueError:
+            raise UserError(
+                f"A mixture can't be fitted to {len(points)} latents that are nearly all equal: "
+                "give more different images.",
+                code="singular-covariance",
+            ) from None
     fitted = tuple(
         FittedGaussian(mean=mean, covariance=covariance, n=len(points))
         for mean, covariance in zip(

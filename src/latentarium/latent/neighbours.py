@@ -14,8 +14,8 @@ from latentarium.shapes import (
     OtherLabelSet,
     OtherLatentSet,
 )
-from latentarium.stats.intervals import wilson
 from latentarium.stats.measurement import Measurement
+from latentarium.stats.shares import clopper_pearson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def knn_accuracy(
     test_y: OtherLabelSet,
     k: int = 10,
 ) -> Measurement:
-    """Return the accuracy of the k-nearest-neighbour classifier in the latent space, with a Wilson
+    """Return the accuracy of the k-nearest-neighbour classifier in the latent space, with an
     interval over the test latents. Ties go to the smaller label.
 
     Raises:
@@ -67,7 +67,7 @@ def knn_accuracy(
     return Measurement(
         name="k-nearest-neighbour accuracy",
         value=hits / n,
-        interval=wilson(hits, n),
+        interval=clopper_pearson(hits / n, n),
         unit="share",
         n=n,
         protocol=f"knn-accuracy-k{k}-train{len(train_y)}",

@@ -13,19 +13,20 @@ from latentarium.metrics.conditional import (
     Confusion,
     LabelHistogram,
     PerClassDensityCoverage,
-    WrongLabelAUC,
     confusion,
     expected_coverage,
     label_histogram,
     per_class_density_coverage,
-    wrong_label_auc,
 )
 from latentarium.metrics.coverage import (
     MixtureQuality,
     ModeCoverage,
+    ModeMasses,
     mixture_quality,
     mode_coverage,
+    mode_masses,
 )
+from latentarium.metrics.density_distance import DensityDistance, density_distance
 from latentarium.metrics.distances import (
     FeatureStatistics,
     FrechetReference,
@@ -46,7 +47,9 @@ from latentarium.metrics.fidelity import (
 from latentarium.metrics.inception import Inception
 from latentarium.metrics.memorization import (
     Memorization,
+    NearerToTraining,
     measure_memorization,
+    nearer_to_training,
     nearest_images,
     pixel_distances,
 )
@@ -57,11 +60,13 @@ from latentarium.metrics.reconstruction import (
     measure_reconstruction,
     structural_similarity,
 )
+from latentarium.metrics.wrong_label import WrongLabelAUC, wrong_label_auc
 
 __all__ = [
     "AggregateKL",
     "Confusion",
     "DensityCoverage",
+    "DensityDistance",
     "Extractor",
     "FeatureStatistics",
     "FrechetReference",
@@ -73,6 +78,8 @@ __all__ = [
     "Memorization",
     "MixtureQuality",
     "ModeCoverage",
+    "ModeMasses",
+    "NearerToTraining",
     "ParzenEstimate",
     "PerClassDensityCoverage",
     "PixelPCA",
@@ -84,6 +91,7 @@ __all__ = [
     "aggregate_kl",
     "confusion",
     "density_coverage",
+    "density_distance",
     "describe",
     "expected_coverage",
     "frechet",
@@ -97,6 +105,8 @@ __all__ = [
     "measure_reconstruction",
     "mixture_quality",
     "mode_coverage",
+    "mode_masses",
+    "nearer_to_training",
     "nearest_images",
     "parzen_log_likelihood",
     "per_class_density_coverage",

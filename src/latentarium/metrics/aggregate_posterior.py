@@ -23,7 +23,7 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.shapes import LatentSet, OtherLatentSet
-from latentarium.stats.intervals import bootstrap, normal_quantile
+from latentarium.stats.intervals import bootstrap, student_quantile
 from latentarium.stats.measurement import Interval
 
 MAX_LOG_DENSITIES = 1 << 22
@@ -178,10 +178,11 @@ class SlicedDistance:
 
     value: float
     interval: Interval
-    """The value plus and minus the spread over bootstrap resamples, in a normal approximation."""
+    """The value plus and minus the spread over bootstrap resamples, by Student's t."""
     reference: float
     """Mean distance between two sets of n latents from the prior."""
     reference_interval: Interval
+    """Contains the distance between two new sets from the prior in 95 of 100 cases."""
     n: int
     projections: int
     seed: int
@@ -259,9 +260,10 @@ def prior_sliced_distance(
     references = torch.tensor(
         [_quantile_distance(projected_prior(), projected_prior()) for _ in range(repeats)]
     )
-    width = normal_quantile(confidence)
+    width = student_quantile(confidence, repeats - 1)  # both spreads are of few values
     half = width * float(torch.tensor(resamples).std())
-    reference, reference_half = float(references.mean()), width * float(references.std())
+    reference = float(references.mean())
+    reference_half = width * float(references.std()) * (1 + 1 / repeats) ** 0.5
     return SlicedDistance(
         value=value,
         interval=(max(0.0, value - half), value + half),

@@ -171,7 +171,8 @@ class PixelPCA:
         chosen = torch.randperm(len(images), generator=generator)[:max_images]
         x = quantize(images[chosen.to(images.device)]).flatten(1).cpu().numpy()
         count = min(num_features, x.shape[1], len(x) - 1)
-        pca = PCA(count, random_state=seed).fit(x)
+        with np.errstate(invalid="ignore"):  # shares of a variance that is 0: equal images
+            pca = PCA(count, random_state=seed).fit(x)
         # the hash covers the inputs, since the last digits of the axes depend on the machine
         digest = hashlib.sha256(repr((count, seed, tuple(images.shape[1:]))).encode())
         digest.update(np.ascontiguousarray(x).tobytes())

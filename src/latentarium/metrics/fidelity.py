@@ -22,8 +22,9 @@ from torch import Tensor
 
 from latentarium.metrics.balls import MAX_DISTANCES, ball_counts, require_comparable
 from latentarium.shapes import FeatureSet, Mask, OtherFeatureSet, OtherMask, PerOther
-from latentarium.stats.intervals import normal_quantile, wilson_from_share
+from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import clopper_pearson
 
 PARTS, PARTITIONS = 10, 4
 """Number of disjoint parts of both sets from which variances are estimated, and number of random
@@ -99,6 +100,9 @@ class DensityCoverage:
     """A share."""
     density_interval: Interval
     coverage_interval: Interval
+    effective_n: float
+    """Number of independent images whose share of covered images would vary as much as the
+    coverage."""
     densities: PerOther
     """The density at each generated image."""
     covered: Mask
@@ -141,6 +145,7 @@ def density_coverage(
         coverage=float(covered.mean()),
         density_interval=(max(0.0, density - half), density + half),
         coverage_interval=_share_interval(covered, inflation[1]),
+        effective_n=len(covered) / inflation[1],
         densities=densities,
         covered=covered > 0,
         k=k,
@@ -185,4 +190,4 @@ def _variance_inflation(
 
 
 def _share_interval(hits: Tensor, inflation: float) -> Interval:
-    return wilson_from_share(float(hits.mean()), len(hits) / inflation)
+    return clopper_pearson(float(hits.mean()), len(hits) / inflation)

@@ -31,8 +31,9 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
-from latentarium.stats.intervals import normal_quantile, wilson, wilson_from_share
+from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
+from latentarium.stats.shares import clopper_pearson, share_beyond
 
 MAX_DISTANCES = 1 << 24
 """Distances computed at a time: 64 MiB of float32."""
@@ -42,8 +43,8 @@ NUM_CLOSEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memorization:
-    """Shares of samples that are nearer to training images than to held-out images."""
+class NearerToTraining:
+    """The share of samples that are nearer to training images than to held-out images."""
 
     nearer_to_training: float
     """Share of samples; a tie counts as half."""
@@ -54,17 +55,24 @@ class Memorization:
     """Contains the share for 95 % of the models without memorization."""
     references: int
     """m, the number of training images and of held-out images that samples are compared with."""
-    near_copies: float
-    """Share of samples that are near-copies."""
-    near_copies_interval: Interval
-    near_copies_reference: float
-    """Share of held-out images that are near-copies, at the same threshold."""
-    threshold: float
-    """Distance up to which a sample counts as a near-copy."""
     closest: tuple[tuple[int, int, float], ...]
     """The samples nearest to a training image: (sample, training image, distance)."""
     n: int
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memorization(NearerToTraining):
+    """Also the share of samples that are near-copies of training images."""
+
+    near_copies: float
+    """Share of samples that are near-copies."""
+    near_copies_interval: Interval
+    """Interval over new samples and new held-out images, which determine the threshold."""
+    near_copies_reference: float
+    """Share of held-out images that are near-copies, at the same threshold."""
+    threshold: float
+    """Distance up to which a sample counts as a near-copy."""
 
 
 def measure_memorization(
@@ -90,17 +98,7 @@ def measure_memorization(
         UserError: No samples, no training images, or too few held-out images for the quantile
             ("too-few-images"); or samples that are not finite ("not-finite").
     """
-    if len(samples) == 0 or len(train) == 0:
-        raise UserError(
-            f"There are {len(samples)} samples and {len(train)} training images; give at least 1 "
-            "of each.",
-            code="too-few-images",
-        )
-    if not bool(samples.isfinite().all()):
-        raise UserError(
-            "Some samples are not finite; check the losses in the training log.",
-            code="not-finite",
-        )
+    _require_images(samples, train, held_out)
     min_held_out = math.ceil(1 / quantile)
     if len(held_out) < min_held_out:
         raise UserError(
@@ -108,6 +106,58 @@ def measure_memorization(
             f"the {quantile:.0%} quantile of their distances can be estimated.",
             code="too-few-images",
         )
+    nearer, distance = _compare(samples, train, held_out, seed, max_distances)
+    nearest_to_held_out = nearest_images(held_out, train, max_distances=max_distances)
+    real_distance = pixel_distances(held_out, train, nearest_to_held_out)
+    threshold = float(real_distance.quantile(quantile))
+    # <=, not <: the threshold is 0 if held-out images repeat training images
+    near = distance <= threshold
+    return Memorization(
+        **vars(nearer),
+        near_copies=float(near.double().mean()),
+        near_copies_interval=share_beyond(
+            -distance, -real_distance, 1 - quantile, closed=True, seed=seed
+        ),
+        near_copies_reference=float((real_distance <= threshold).double().mean()),
+        threshold=threshold,
+    )
+
+
+def nearer_to_training(
+    samples: Images,
+    train: ImageSet,
+    held_out: OtherImageSet,
+    *,
+    seed: int = 0,
+    max_distances: int = MAX_DISTANCES,
+) -> NearerToTraining:
+    """Return the part of `measure_memorization` that needs only a few held-out images.
+
+    Arguments and errors are those of `measure_memorization`.
+    """
+    _require_images(samples, train, held_out)
+    return _compare(samples, train, held_out, seed, max_distances)[0]
+
+
+def _require_images(samples: Tensor, train: Tensor, held_out: Tensor) -> None:
+    if not len(samples) or not len(train) or not len(held_out):
+        raise UserError(
+            f"There are {len(samples)} samples, {len(train)} training images and {len(held_out)} "
+            "held-out images; give at least 1 of each.",
+            code="too-few-images",
+        )
+    if not bool(samples.isfinite().all()):
+        raise UserError(
+            "Some samples are not finite; check the losses in the training log.",
+            code="not-finite",
+        )
+
+
+def _compare(
+    samples: Tensor, train: Tensor, held_out: Tensor, seed: int, max_distances: int
+) -> tuple[NearerToTraining, Tensor]:
+    """Return the share of samples that are nearer to training images, and the distance of each
+    sample to its nearest training image."""
     m = min(len(train), len(held_out))
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(train), generator=generator)  # the first m are the references
@@ -122,25 +172,17 @@ def measure_memorization(
     share, effective_n, null_half = _null_spread(wins, among_references, among_held_out, m)
 
     distance = pixel_distances(samples, train, among_all)
-    nearest_to_held_out = nearest_images(held_out, train, max_distances=max_distances)
-    real_distance = pixel_distances(held_out, train, nearest_to_held_out)
-    threshold = float(real_distance.quantile(quantile))
-    # <=, not <: the threshold is 0 if held-out images repeat training images
-    near = distance <= threshold
     closest = distance.argsort()[:NUM_CLOSEST].tolist()
-    return Memorization(
+    nearer = NearerToTraining(
         nearer_to_training=share,
-        nearer_interval=wilson_from_share(share, effective_n),
+        nearer_interval=clopper_pearson(share, effective_n),
         null_interval=(0.5 - null_half, 0.5 + null_half),
         references=m,
-        near_copies=float(near.double().mean()),
-        near_copies_interval=wilson(int(near.sum()), len(near)),
-        near_copies_reference=float((real_distance <= threshold).double().mean()),
-        threshold=threshold,
         closest=tuple((i, int(order[among_all[i]]), float(distance[i])) for i in closest),
         n=len(samples),
         seed=seed,
     )
+    return nearer, distance
 
 
 def nearest_images(

@@ -22,7 +22,7 @@ from torch import Tensor
 from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, OtherImageSet, PerPoint
-from latentarium.stats.intervals import normal_quantile
+from latentarium.stats.intervals import student_quantile
 from latentarium.stats.measurement import Interval
 
 MAX_DISTANCES = 1 << 23
@@ -38,7 +38,7 @@ class ParzenEstimate:
     log_likelihood: float
     """nats."""
     interval: Interval
-    """Over the test images, in a normal approximation."""
+    """Over the test images, by Student's t."""
     standard_error: float
     sigma: float
     per_sigma: dict[float, float]
@@ -77,7 +77,7 @@ def parzen_log_likelihood(
     sigma = max(per_sigma, key=per_sigma.__getitem__)
     values = log_density(flat, _to_unit_range(test), sigma)
     mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-    half = normal_quantile(0.95) * error
+    half = student_quantile(0.95, len(values) - 1) * error
     return ParzenEstimate(
         log_likelihood=mean,
         interval=(mean - half, mean + half),

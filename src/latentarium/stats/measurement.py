@@ -22,6 +22,11 @@ COMPARED_FIELDS = ("unit", "protocol", "n", "split", "extractor")
 not change the quantity that is measured."""
 
 
+BETTER = ("", "higher", "lower", "reference", "neither")
+"""Which values of a measurement are better: higher, lower, or nearer to the reference. "neither":
+the measurement describes a model and doesn't judge it; "": unknown."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """A number with the information needed to interpret and compare it."""
@@ -32,9 +37,13 @@ class Measurement:
     interval: Interval | None = None
     """95 % interval. It accounts for the choice of the n samples only, not for the variation
     between training runs or extractors."""
+    conservative: bool = False
+    """Whether the interval contains the true value more often than in 95 of 100 cases."""
     reference: Real | None = None
     """The value of the same measurement for real data instead of samples, at the same n; None if
     unknown."""
+    better: str = ""
+    """Which values are better: one of `BETTER`."""
     n: int | None = None
     """Number of samples that the value was computed from."""
     seed: int | None = None
@@ -57,7 +66,9 @@ class Measurement:
             "value": _finite(self.value),
             "unit": self.unit,
             "interval": None if self.interval is None else [_finite(v) for v in self.interval],
+            "conservative": self.conservative,
             "reference": None if self.reference is None else _finite(self.reference),
+            "better": self.better,
             "n": self.n,
             "seed": self.seed,
             "extractor": self.extractor,
@@ -88,6 +99,12 @@ class Measurement:
                 f"A measurement is incomplete or damaged: {error} Evaluate the run again.",
                 code="damaged-measurement",
             ) from None
+        if fields.get("better", "") not in BETTER:
+            raise UserError(
+                f"better is {fields['better']!r}; it must be one of "
+                f"{', '.join(map(repr, BETTER))}. Evaluate the run again.",
+                code="damaged-measurement",
+            )
         fields["value"] = math.nan if fields["value"] is None else fields["value"]
         if fields.get("interval") is not None:
             fields["interval"] = tuple(math.nan if v is None else v for v in fields["interval"])

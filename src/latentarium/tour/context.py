@@ -7,6 +7,7 @@ from torch import Tensor
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
+from latentarium.data.subsets import scattered
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
 from latentarium.metrics.distances import frechet, frechet_interval, frechet_reference
@@ -131,7 +132,8 @@ class TourContext:
     @cached_property
     def frechet_distances(self) -> dict[str, Measurement]:
         """The Fréchet distance of the samples to the test images, on the classifier's features."""
-        reference = frechet_reference(self.test_features, self.n, self.seed)
+        training = self.classifier.features(scattered(self.data.train, self.n).images)
+        reference = frechet_reference(self.test_features, self.n, self.seed, training=training)
         return {
             name: Measurement(
                 name=f"Fréchet distance, {SAMPLER_TITLES[name]}",
@@ -143,7 +145,8 @@ class TourContext:
                 n=self.n,
                 extractor=describe(self.classifier),
                 reference=reference.value,
-                note=f"reference: real images compared with real images, n = {reference.n:,}",
+                better="lower",
+                note=reference.note,
             )
             for name, features in self.features.items()
         }

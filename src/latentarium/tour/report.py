@@ -13,6 +13,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from latentarium.evaluation.interpretation import PHRASES
 from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
 from latentarium.stats.measurement import Measurement, Real, format_quantity
@@ -80,8 +81,13 @@ def render(report: TourReport) -> str:
     )
 
 
-def _cells(number: Measurement) -> dict[str, str]:
-    """Return a measurement's fields as text for the tables; a missing field is an empty string."""
+def _cells(number: Measurement, better: str = "") -> dict[str, str]:
+    """Return a measurement's fields as text for the tables; a missing field is an empty string.
+
+    Arguments:
+        number: The measurement.
+        better: Its direction, if it has none of its own.
+    """
 
     def text(value: Real | None) -> str:
         return "" if value is None else format_quantity(value, number.unit)
@@ -89,8 +95,10 @@ def _cells(number: Measurement) -> dict[str, str]:
     return {
         "name": number.name,
         "value": text(number.value),
-        "interval": " to ".join(text(end) for end in number.interval or ()),
+        "interval": " to ".join(text(end) for end in number.interval or ())
+        + (" (conservative)" if number.interval and number.conservative else ""),
         "reference": text(number.reference),
+        "better": PHRASES.get(number.better or better, ""),
         "n": "" if number.n is None else f"{number.n:,}",
         "note": number.note,
     }

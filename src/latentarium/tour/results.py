@@ -30,6 +30,12 @@ class Condition:
     threshold: Real
 
     @property
+    def better(self) -> str:
+        """Which values are better: what the number says, or else the direction of the relation."""
+        directions = {">=": "higher", ">": "higher", "<=": "lower", "<": "lower"}
+        return self.number.better or directions.get(self.relation, "neither")
+
+    @property
     def holds(self) -> bool:
         """Whether the measured value meets the threshold; a value that isn't finite doesn't."""
         value = self.number.value
@@ -39,6 +45,7 @@ class Condition:
         """Return the condition as JSON values."""
         return {
             **self.number.to_dict(),
+            "better": self.better,
             "relation": self.relation,
             "threshold": self.threshold,
             "holds": self.holds,
@@ -107,6 +114,7 @@ class ClaimResult:
             "n": headline["n"],
             "extractor": headline["extractor"],
             "reference": headline["reference"],
+            "better": self.conditions[0].better,
             "protocol": self.protocol,
             "seed": seed,
             "conditions": [condition.to_dict() for condition in self.conditions],

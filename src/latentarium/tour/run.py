@@ -159,9 +159,18 @@ def _summarize(tour: TourContext, name: str) -> SystemSummary:
         description=system.description,
         numbers=(
             replace(tour.frechet_distances[name], name="Fréchet distance"),
-            Measurement(name="Parameters", value=sum(p.numel() for p in model.parameters())),
-            Measurement(name="Training", value=tour.runs[name].training_seconds(), unit="s"),
-            Measurement(name="Latent dimensions", value=model.latent_dim),
+            Measurement(
+                name="Parameters",
+                value=sum(p.numel() for p in model.parameters()),
+                better="neither",
+            ),
+            Measurement(
+                name="Training",
+                value=tour.runs[name].training_seconds(),
+                unit="s",
+                better="neither",
+            ),
+            Measurement(name="Latent dimensions", value=model.latent_dim, better="neither"),
         ),
         samples=Figure(
             caption="Samples",

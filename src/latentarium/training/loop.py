@@ -13,6 +13,7 @@ import torch
 from latentarium.arguments import describe
 from latentarium.config import Config, DataCard, TrainConfig
 from latentarium.data.batches import Batches
+from latentarium.data.class_counts import list_names, unseen_classes
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
@@ -80,6 +81,8 @@ def train(
     reporter = reporter or Reporter()
     keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
+        if distributed.is_main:
+            warn_of_unseen_classes(data)
         # before the folder is claimed: settings that can't work must not create a run
         state, players, batches = prepare(config, data, distributed)
         initial = load_initial_weights(init_from, state, distributed, partial=init_partial)
@@ -207,6 +210,19 @@ def with_data(config: Config, data: object) -> tuple[Config, Data]:
     if data is None:
         return config, load_training_data(config.train)
     return config, load_data(data, size=config.train.image_size)
+
+
+def warn_of_unseen_classes(data: Data) -> None:
+    """Warn of classes without training images, which a conditional model can't learn."""
+    unseen = unseen_classes(data)
+    if unseen:
+        names = list_names([data.card.classes[number] for number in unseen])
+        warnings.warn(
+            f"No training images of {names}: the model can't learn "
+            f"{'this class' if len(unseen) == 1 else 'these classes'}. Add training images, or "
+            "remove the class from the data.",
+            stacklevel=3,
+        )
 
 
 def finish(folder: str | Path) -> Run:

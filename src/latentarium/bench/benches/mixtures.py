@@ -15,7 +15,10 @@ from latentarium.stats.measurement import Measurement
 _PROTOCOL = (
     "2,500 samples. A sample is of high quality if it is within 3 standard deviations of its "
     "nearest mode; a mode is found if it is the nearest one of at least one such sample. Reverse "
-    "KL of the high-quality samples over the modes against equal shares, in nats. "
+    "KL of the high-quality samples over the modes against equal shares, in nats. Mode masses: "
+    "total variation between the shares of samples in each mode, with a bin for samples that are "
+    "not of high quality, and the true shares. Kernel distance: squared MMD from the true "
+    "density, with Gaussian kernels. For both, lower is better. "
 )
 
 
@@ -37,11 +40,17 @@ class MixtureBench(Bench):
         return mixture_measurements(images, self.mixture, seed)
 
 
-def _columns(modes: int, ideal_reverse_kl: float) -> tuple[Column, ...]:
+def _columns(
+    modes: int, ideal_reverse_kl: float, ideal_masses: float, ideal_distance: float
+) -> tuple[Column, ...]:
     return (
         Column(key="modes", title=f"modes of {modes}", ideal=float(modes), maximum=float(modes)),
         Column(key="high_quality", title="high quality", unit="share", ideal=PERFECT_SHARE),
         Column(key="reverse_kl", title="reverse KL", unit="nats", ideal=ideal_reverse_kl),
+        Column(key="mode_masses", title="mode masses, TV", ideal=ideal_masses, maximum=1.0),
+        Column(
+            key="density_distance", title="kernel distance", ideal=ideal_distance, maximum=2.0
+        ),
     )
 
 
@@ -52,7 +61,7 @@ class Ring(MixtureBench):
     title = "Ring of 8 Gaussians"
     protocol = _PROTOCOL + "Ring of radius 1, standard deviation 0.01."
     presets: ClassVar[tuple[str, ...]] = ("gan_ring", "vae_ring")
-    columns: ClassVar[tuple[Column, ...]] = _columns(8, 0.0014)
+    columns: ClassVar[tuple[Column, ...]] = _columns(8, 0.0014, 0.0218, 0.000319)
     published: ClassVar[tuple[Published, ...]] = published.RING
     mixture: ClassVar[Mixture2D] = ring()
 
@@ -64,6 +73,6 @@ class Grid(MixtureBench):
     title = "Grid of 25 Gaussians"
     protocol = _PROTOCOL + "Grid {-4, -2, 0, 2, 4} squared, standard deviation 0.05."
     presets: ClassVar[tuple[str, ...]] = ("gan_grid", "vae_grid")
-    columns: ClassVar[tuple[Column, ...]] = _columns(25, 0.0048)
+    columns: ClassVar[tuple[Column, ...]] = _columns(25, 0.0048, 0.0397, 0.000330)
     published: ClassVar[tuple[Published, ...]] = published.GRID
     mixture: ClassVar[Mixture2D] = grid()

@@ -6,6 +6,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.duality_gap import estimate_duality_gap
+from latentarium.evaluation.plan import NO_LABELS, Plan
 from latentarium.evaluation.section import Section
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
@@ -13,6 +14,9 @@ from latentarium.stats.measurement import Measurement
 
 MAX_BATCHES = 15
 MAX_BATCH_SIZE = 64
+MIN_HELD_OUT = 4
+"""The smallest number of validation images: two batches to measure on, and two to select on."""
+TITLE = "Distance of the game from its equilibrium"
 
 
 @register("section", "game")
@@ -24,7 +28,19 @@ class Game(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return True  # to models of points too
 
+    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+        if plan.lacks_labels:
+            return {TITLE: NO_LABELS}
+        count = len(plan.usable.validation)
+        if count < MIN_HELD_OUT:
+            return {
+                TITLE: f"it needs at least {MIN_HELD_OUT} validation images, and there are {count}"
+            }
+        return {}
+
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
+        if TITLE in context.left_out:
+            return {}
         data, config, steps = context.data, context.model.config, context.response_steps
         smallest = min(len(data.validation), len(data.train))
         # at least two batches to measure and two others to select, none used twice

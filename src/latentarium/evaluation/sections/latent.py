@@ -8,6 +8,7 @@ from torch import Tensor
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.plan import Plan
 from latentarium.evaluation.section import Section
 from latentarium.latent.gaps import distance_to_data, gap_share, round_trip_error
 from latentarium.latent.neighbours import knn_accuracy
@@ -25,6 +26,13 @@ MAX_HELD_OUT_LATENTS = 10_000
 NUM_PRIOR_DRAWS = 4000
 """Latents drawn from the prior, to measure the share of its mass in gaps."""
 NUM_ROUND_TRIPS = 2000
+GAP_NEIGHBOURS = 5
+"""Training latents that a latent outside a gap has nearby."""
+MIN_HELD_OUT_LATENTS = 100
+"""The smallest number of test images for the 99 % quantile of their distances to the data."""
+ACCURACY_NEIGHBOURS = 10
+GAPS = "Prior mass in gaps of the latent"
+NEIGHBOURS = f"Accuracy of the {ACCURACY_NEIGHBOURS} nearest latents on test images"
 
 
 @register("section", "latent")
@@ -40,15 +48,36 @@ class LatentSpace(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_encoder
 
+    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+        model, train, test = plan.model, len(plan.usable.train), len(plan.usable.test)
+        if not self.applies(model, plan.data, None) or model.decodes_label:
+            return {}
+        reasons = {}
+        if test < MIN_HELD_OUT_LATENTS:
+            reasons[GAPS] = (
+                f"the 99 % quantile of the distances of held-out images needs at least "
+                f"{MIN_HELD_OUT_LATENTS} test images, and there are {test}"
+            )
+        elif train < GAP_NEIGHBOURS:
+            reasons[GAPS] = (
+                f"it needs at least {GAP_NEIGHBOURS} training images, and there are {train}"
+            )
+        if plan.classes and train < ACCURACY_NEIGHBOURS:
+            reasons[NEIGHBOURS] = (
+                f"it needs at least {ACCURACY_NEIGHBOURS} training images, and there are {train}"
+            )
+        return reasons
+
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         if context.model.decodes_label:
             return {}
-        measurements = {
-            "gaps": _prior_mass_in_gaps(context),
-            "prior_distance": _distance_to_prior(context),
-            "round_trip": _round_trip(context),
-        }
-        if context.data.train.labels is not None and context.data.test.labels is not None:
+        measurements = {}
+        if GAPS not in context.left_out:
+            measurements["gaps"] = _prior_mass_in_gaps(context)
+        measurements["prior_distance"] = _distance_to_prior(context)
+        measurements["round_trip"] = _round_trip(context)
+        labelled = context.data.train.labels is not None and context.data.test.labels is not None
+        if labelled and NEIGHBOURS not in context.left_out:
             measurements["neighbours"] = _neighbours(context)
         return measurements
 
@@ -57,11 +86,11 @@ def _prior_mass_in_gaps(context: EvaluationContext) -> Measurement:
     """Measure the share of the prior's mass that is farther from encoded training images than 99 %
     of encoded held-out images are."""
     train, seed = context.train_latents, context.seed
-    prior = _draw_from_prior(context.model, NUM_PRIOR_DRAWS, _prior_noise(context))
+    prior = _draw_from_prior(context, NUM_PRIOR_DRAWS, _prior_noise(context))
     held_out = distance_to_data(train, context.test_latents[:MAX_HELD_OUT_LATENTS])
     share = gap_share(distance_to_data(train, prior), held_out, seed=seed)
     return Measurement(
-        name="Prior mass in gaps of the latent", value=share.share, unit="share",
+        name=GAPS, value=share.share, unit="share",
         interval=share.interval, reference=1 - share.quantile, n=share.n, seed=seed,
         extractor="own-latent", split="test", protocol=f"gap-share-k5-q{share.quantile:g}",
     )  # fmt: skip
@@ -69,10 +98,10 @@ def _prior_mass_in_gaps(context: EvaluationContext) -> Measurement:
 
 def _distance_to_prior(context: EvaluationContext) -> Measurement:
     """Measure the distance between all encoded test images and the prior."""
-    model = context.model
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
-        return _draw_from_prior(model, n, Noise.from_generator(generator, device=model.device))
+        noise = Noise.from_generator(generator, device=context.model.device)
+        return _draw_from_prior(context, n, noise)
 
     sliced = prior_sliced_distance(context.test_latents, seed=context.seed, draw=draw)
     return Measurement(
@@ -95,7 +124,7 @@ def _round_trip(context: EvaluationContext) -> Measurement:
     def decode(z: Tensor) -> Tensor:
         return model.decode(z.to(model.device))
 
-    drawn = _draw_from_prior(model, NUM_ROUND_TRIPS, _prior_noise(context))
+    drawn = _draw_from_prior(context, NUM_ROUND_TRIPS, _prior_noise(context))
     prior = round_trip_error(encode, decode, drawn)
     real = round_trip_error(encode, decode, context.test_latents[:NUM_ROUND_TRIPS])
     return Measurement(
@@ -114,7 +143,7 @@ def _neighbours(context: EvaluationContext) -> Measurement:
     assert test.labels is not None
     accuracy = knn_accuracy(context.train_latents, train.labels, context.test_latents, test.labels)
     return Measurement(
-        name="Accuracy of the 10 nearest latents on test images", value=accuracy.value,
+        name=NEIGHBOURS, value=accuracy.value,
         unit="share", interval=accuracy.interval, n=accuracy.n, seed=context.seed,
         extractor="own-latent", split="test", protocol=accuracy.protocol,
         reference=None if classifier is None else classifier.accuracy,
@@ -129,9 +158,9 @@ def _prior_noise(context: EvaluationContext) -> Noise:
     return Noise("prior", context.seed, device=context.model.device)
 
 
-def _draw_from_prior(model: LatentModel, n: int, noise: Noise) -> LatentSet:
+def _draw_from_prior(context: EvaluationContext, n: int, noise: Noise) -> LatentSet:
     """Draw n latents from the prior, for every class equally often if it depends on the label."""
-    labels = torch.arange(n) % max(1, model.num_classes) if model.takes_label else None
+    model = context.model
     with torch.no_grad():
-        y = None if labels is None else labels.to(model.device)
+        y = context.spread_labels(n).to(model.device) if model.takes_label else None
         return model.prior(y, n).sample(noise).cpu()

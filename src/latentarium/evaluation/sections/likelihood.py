@@ -10,11 +10,13 @@ from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.likelihood import elbo, importance_nll
 from latentarium.evaluation.likelihood_protocols import describe_protocol, likelihood_protocol
+from latentarium.evaluation.plan import NO_LABELS, Plan
 from latentarium.evaluation.section import Section
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 
+TITLE = "Likelihood bounds"
 MAX_NLL_IMAGES = 500
 """Largest number of test images for the importance-weighted NLL."""
 NO_REFERENCE = (
@@ -32,7 +34,13 @@ class LikelihoodBounds(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_likelihood
 
+    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+        applies = self.applies(plan.model, plan.data, None)
+        return {TITLE: NO_LABELS} if applies and plan.lacks_labels else {}
+
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
+        if TITLE in context.left_out:
+            return {}
         model, test, seed = context.model, context.test, context.seed
         protocol = likelihood_protocol(model, test.images, context.data)
         labels = test.labels if model.takes_label else None

@@ -5,12 +5,15 @@ from typing import ClassVar
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.plan import NO_LABELS, Plan
 from latentarium.evaluation.section import Section
 from latentarium.metrics.extractors import describe
 from latentarium.metrics.reconstruction import PSNR_CAP, measure_reconstruction
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
+
+TITLE = "Reconstruction errors"
 
 
 @register("section", "reconstruction")
@@ -22,7 +25,13 @@ class ReconstructionErrors(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_encoder
 
+    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+        applies = self.applies(plan.model, plan.data, None) and plan.model.decodes_label
+        return {TITLE: NO_LABELS} if applies and plan.lacks_labels else {}
+
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
+        if TITLE in context.left_out:
+            return {}
         errors = measure_reconstruction(
             context.test.images, context.reconstructions, context.extractor, seed=context.seed
         )

@@ -1,12 +1,18 @@
 """Distances between samples and real images, for each distribution of latents."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.plan import Plan
 from latentarium.evaluation.section import Section
-from latentarium.latent.gaussians import mixture, single_gaussian
+from latentarium.latent.gaussians import (
+    FittedGaussian,
+    FittedMixture,
+    mixture,
+    single_gaussian,
+)
 from latentarium.metrics.distances import (
     frechet,
     frechet_interval,
@@ -29,6 +35,8 @@ NUM_COMPONENTS = 10
 """Gaussians in the mixture fitted to latents."""
 MAX_FITTED_LATENTS = 15_000
 """Latents that the mixture is fitted to."""
+GAUSSIAN_SUFFIX = ", one Gaussian fitted to latents"
+MIXTURE_SUFFIX = f", {NUM_COMPONENTS} Gaussians fitted to latents"
 
 
 @register("section", "samples")
@@ -36,6 +44,30 @@ class Samples(Section):
     """Fréchet and kernel distance, precision, recall, density and coverage."""
 
     order: ClassVar[float] = 20
+
+    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+        if not self.applies(plan.model, plan.data, None):
+            return {}
+        model, reasons = plan.model, {}
+        random = RandomConvolutions(model.image_shape)
+        titles = {"Fréchet distance": plan.num_features}
+        if model.has_encoder and not model.decodes_label:
+            for title, needed in _fitted_titles(model.latent_dim).items():
+                titles[title] = plan.num_features
+                latents = len(plan.usable.train)
+                if latents < needed:
+                    reasons[title] = (
+                        f"the fit needs at least {needed} training images, and there are {latents}"
+                    )
+        if plan.extractor is None or plan.extractor.hash != random.hash:
+            titles["Fréchet distance, random convolutions"] = random.num_features
+        for title, features in titles.items():
+            if plan.n <= features:
+                reasons[title] = (
+                    f"a covariance of {features} features needs more than {features} test images "
+                    f"and samples, and there are {plan.n} of each"
+                )
+        return reasons
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         model, extractor, real = context.model, context.extractor, context.real_features
@@ -45,6 +77,8 @@ class Samples(Section):
             key: str, source: str, suffix: str, images: Images, by: Extractor, real: FeatureSet
         ) -> None:
             title = f"Fréchet distance{suffix}"
+            if title in context.left_out:
+                return
             try:
                 measurements[key] = _frechet(context, source, title, images, by, real)
             except UserError as error:  # too few images for the number of features
@@ -52,8 +86,7 @@ class Samples(Section):
 
         add_frechet("frechet", "prior", "", context.samples, extractor, real)
         if model.has_encoder and not model.decodes_label:
-            for source, density, images in _from_fitted_densities(context):
-                suffix = f", {density} fitted to latents"
+            for source, suffix, images in _from_fitted_densities(context):
                 add_frechet(f"frechet.{source}", source, suffix, images, extractor, real)
         random = RandomConvolutions(model.image_shape)
         if random.hash != extractor.hash:
@@ -63,16 +96,39 @@ class Samples(Section):
         return measurements | _neighbour_measurements(context)
 
 
+def _fitted_titles(latent_dim: int) -> dict[str, int]:
+    """Return the titles of the distances for fitted densities, and the number of latents that
+    each fit needs."""
+    return {
+        f"Fréchet distance{GAUSSIAN_SUFFIX}": latent_dim + 1,
+        f"Fréchet distance{MIXTURE_SUFFIX}": NUM_COMPONENTS,
+    }
+
+
 def _from_fitted_densities(context: EvaluationContext) -> Iterator[tuple[str, str, Images]]:
     """Fit densities to the latents of training images, decode latents that are drawn from them,
-    and yield (source, density, images)."""
+    and yield (source, suffix of the title, images). A density that can't be fitted is named in
+    `left_out`."""
     noise = Noise("fitted", context.seed)
     latents = context.train_latents
-    gaussian = single_gaussian(latents).sample(context.n, noise.generator)
-    fitted = mixture(latents, NUM_COMPONENTS, context.seed, max_points=MAX_FITTED_LATENTS)
-    mixed = fitted.sample(context.n, noise.generator)
-    yield "gaussian", "one Gaussian", decode(context.model, gaussian)
-    yield f"mixture{NUM_COMPONENTS}", f"{NUM_COMPONENTS} Gaussians", decode(context.model, mixed)
+
+    def fit_mixture() -> FittedMixture:
+        return mixture(latents, NUM_COMPONENTS, context.seed, max_points=MAX_FITTED_LATENTS)
+
+    fits: tuple[tuple[str, str, Callable[[], FittedGaussian | FittedMixture]], ...] = (
+        ("gaussian", GAUSSIAN_SUFFIX, lambda: single_gaussian(latents)),
+        (f"mixture{NUM_COMPONENTS}", MIXTURE_SUFFIX, fit_mixture),
+    )
+    for source, suffix, fit in fits:
+        title = f"Fréchet distance{suffix}"
+        if title in context.left_out:
+            continue
+        try:
+            z = fit().sample(context.n, noise.generator)
+        except UserError as error:  # such as latents that are all equal
+            context.left_out[title] = str(error)
+            continue
+        yield source, suffix, decode(context.model, z)
 
 
 def _frechet(
@@ -88,9 +144,11 @@ def _frechet(
     Raises:
         UserError: There are too few images for the number of features.
     """
-    cached = images is context.samples and extractor is context.extractor
-    generated = context.features if cached else extractor.features(images)
-    reference = frechet_reference(real, context.n, context.seed)
+    own = extractor is context.extractor
+    generated = context.features if own and images is context.samples else None
+    generated = extractor.features(images) if generated is None else generated
+    training = context.training_features if own else extractor.features(context.training_images)
+    reference = frechet_reference(real, context.n, context.seed, training=training)
     is_fid = extractor.name.startswith("inception")
     return Measurement(
         name=title.replace("Fréchet distance", "FID") if is_fid else title,

@@ -8,23 +8,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentarium.errors import UserError
+from latentarium.evaluation.interpretation import direction_of
 from latentarium.evaluation.report import Report, compare, interval_text, reference_text
 from latentarium.stats.measurement import Measurement, format_quantity, mismatch
 
-HIGHER_IS_BETTER = (
-    "precision", "recall", "density", "coverage", "gan_test", "gan_train", "wrong_label",
-    "classes.rarest", "psnr", "ssim", "neighbours", "elbo",
-)  # fmt: skip
-"""Keys of measurements, or their leading parts."""
-LOWER_IS_BETTER = (
-    "frechet", "kernel", "mse", "reconstruction", "nll", "bits", "gaps", "classes.commonest",
-)  # fmt: skip
-"""Measurements in neither tuple are not ranked: they depend on the scale of the latent or of the
-loss, or are best at their reference."""
+NOT_RANKED = ("prior_distance", "round_trip", "game")
+"""Keys of measurements, or their leading parts, that depend on the scale of the latent or of the
+loss. Measurements that are best at their reference are not ranked either."""
+BETTER = {"higher": "more", "lower": "less"}
+"""The page's names of directions, where they differ from those of measurements."""
 
 
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     """Return rows with a cell for each report; a cell is None if a report lacks the measurement.
+
+    The `reasons` of a row say why a report lacks it; they are empty if it has the measurement, or
+    if the measurement does not apply to the model. Quantities that no report has are the last
+    rows.
 
     Arguments:
         reports: The report of each model by name, in the order of the columns.
@@ -38,6 +38,11 @@ def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     same_data = len({report.fingerprint for report in reports.values()}) < 2
     keys = dict.fromkeys(key for report in reports.values() for key in report.measurements)
     rows = [_row(key, list(reports.values()), rank=same_data) for key in keys]
+    names = {row["name"] for row in rows}
+    left_out = dict.fromkeys(name for report in reports.values() for name in report.left_out)
+    rows += [
+        _unmeasured_row(name, list(reports.values())) for name in left_out if name not in names
+    ]
     return {"refusal": refusal, "rows": rows}
 
 
@@ -48,23 +53,39 @@ def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
     differences = [mismatch(first, other) for other in others]
     difference = next(filter(None, differences), "")
     best = best_of(key, present) if rank and not difference else None
-    higher, lower = _matches(key, HIGHER_IS_BETTER), _matches(key, LOWER_IS_BETTER)
+    direction = first.better or direction_of(key)
     return {
         "key": key,
         "name": first.name,
-        "better": "more" if higher else "less" if lower else "",
+        "better": BETTER.get(direction, direction),
         "unlike": difference,
         "protocol": " ".join(filter(None, (first.protocol, first.split))),
         "cells": [None if cell is None else _cell(cell, cell is best) for cell in cells],
+        "reasons": _reasons(first.name, reports),
     }
+
+
+def _unmeasured_row(name: str, reports: Sequence[Report]) -> dict[str, Any]:
+    """Return the row of a quantity that could not be measured for any model."""
+    return {
+        "key": f"left_out.{name}", "name": name, "better": "", "unlike": "", "protocol": "",
+        "cells": [None] * len(reports), "reasons": _reasons(name, reports),
+    }  # fmt: skip
+
+
+def _reasons(name: str, reports: Sequence[Report]) -> list[str]:
+    return [report.left_out.get(name, "") for report in reports]
 
 
 def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the best of comparable measurements; None if intervals overlap or are missing."""
-    higher = _matches(key, HIGHER_IS_BETTER)
-    if len(measurements) < 2 or not (higher or _matches(key, LOWER_IS_BETTER)):
+    if len(measurements) < 2 or _matches(key, NOT_RANKED):
         return None
-    best = (max if higher else min)(measurements, key=lambda measurement: measurement.value)
+    direction = measurements[0].better or direction_of(key)
+    if direction not in BETTER:
+        return None
+    best_value = max if direction == "higher" else min
+    best = best_value(measurements, key=lambda measurement: measurement.value)
     for other in measurements:
         if other is best:
             continue

@@ -11,7 +11,8 @@ from latentarium.models.inference import reconstruct
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Images, ImageSet, OtherImageSet, PerSample
-from latentarium.stats.measurement import Measurement
+from latentarium.stats.intervals import expanded_percentiles
+from latentarium.stats.measurement import Interval, Measurement
 from latentarium.tour.claim import Claim
 from latentarium.tour.context import TourContext
 from latentarium.tour.figures import COLUMNS, first_of_each_class
@@ -51,7 +52,7 @@ class AutoencoderCompresses(Claim):
                         name="Test error of the autoencoder divided by that of PCA with "
                         f"{dimensions} dimensions",
                         value=float(mse[0] / mse[1]),
-                        interval=_ratio_interval(errors[:, 0], errors[:, 1], tour.seed),
+                        interval=ratio_interval(errors[:, 0], errors[:, 1], tour.seed),
                         unit="times", n=len(test),
                     ),
                     relation="<=", threshold=0.30,
@@ -59,13 +60,13 @@ class AutoencoderCompresses(Claim):
             ),
             evidence=(
                 Measurement(name="Squared error per pixel, AE", value=float(mse[0]), n=len(test),
-                            note="pixels in [0, 1]"),
+                            better="lower", note="pixels in [0, 1]"),
                 Measurement(name="Squared error per pixel, PCA", value=float(mse[1]),
-                            n=len(test)),
+                            n=len(test), better="lower"),
                 Measurement(name="Squared error per pixel, VAE", value=float(mse[2]),
-                            n=len(test)),
+                            n=len(test), better="lower"),
                 Measurement(name="Compression, 8-bit pixels to 32-bit numbers", unit="times",
-                            value=8 * test[0].numel() / (32 * dimensions)),
+                            value=8 * test[0].numel() / (32 * dimensions), better="higher"),
             ),
             protocol=(
                 "Mean squared error over all 10,000 test images, pixels in [0, 1]; PCA fitted to "
@@ -99,8 +100,8 @@ def _squared_error(a: Images, b: Images) -> PerSample:
     return ((a - b) / 2).square().flatten(1).mean(1)
 
 
-def _ratio_interval(a: PerSample, b: PerSample, seed: int) -> tuple[float, float]:
+def ratio_interval(a: PerSample, b: PerSample, seed: int) -> Interval:
     """Return a 95 % interval of mean(a) / mean(b) by resampling pairs."""
     pick = torch.randint(len(a), (RESAMPLES, len(a)), generator=Noise("ratio", seed).generator)
     ratios = a.double()[pick].mean(1) / b.double()[pick].mean(1)
-    return float(ratios.quantile(0.025)), float(ratios.quantile(0.975))
+    return expanded_percentiles(ratios, len(a))

@@ -9,6 +9,7 @@ from latentarium.config import setting
 from latentarium.latent.gaussians import ClassGaussians
 from latentarium.latent.planes import linear_discriminant_plane
 from latentarium.metrics.conditional import Confusion, confusion
+from latentarium.models.inference import encode
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Images
@@ -22,6 +23,8 @@ FITTED = {"AE, fitted": "ae", "VAE, fitted": "vae", "class VAE, fitted": "vae_cl
 """The systems whose class Gaussians are fitted to latents, by title."""
 LEARNED = "class VAE, learned"
 SHOWN_LATENTS = 6000
+MAX_CHOICE_SAMPLES = 4000
+"""Number of samples of each method from which the best one is chosen."""
 
 
 @register("claim", "class-gaussian")
@@ -45,7 +48,7 @@ class ClassGaussian(Claim):
             title: confusion(requested, tour.classifier.predict(x), len(classes))
             for title, x in images.items()
         }
-        best = max(confusions, key=lambda title: confusions[title].adherence)
+        best = best_on_validation(tour)
         beta = setting(tour.runs["vae_class"].config, "model.beta", 1.0)
         return ClaimResult(
             title="Each digit has its own Gaussian",
@@ -56,7 +59,7 @@ class ClassGaussian(Claim):
             conditions=(
                 Condition(
                     number=Measurement(
-                        name=f"Samples classified as the intended digit, best method ({best})",
+                        name=f"Samples classified as the intended digit, {best}",
                         unit="share", value=confusions[best].adherence,
                         interval=confusions[best].adherence_interval, n=tour.n,
                         extractor=tour.classifier.name,
@@ -67,14 +70,16 @@ class ClassGaussian(Claim):
             evidence=tuple(
                 Measurement(name=f"Classified as the intended digit: {title}", value=c.adherence,
                             interval=c.adherence_interval, unit="share", n=c.n,
-                            extractor=tour.classifier.name)
+                            extractor=tour.classifier.name, better="higher")
                 for title, c in confusions.items()
             ),
             protocol=(
                 f"{tour.n:,} samples, every digit equally often, classified by the shipped "
                 "classifier. Fitted: mean and full covariance by maximum likelihood on the "
                 "training latents of a digit. Learned: the VAE's prior is N(mean, variance) per "
-                f"digit, trained with beta = {beta:g}. The decoder never sees a label."
+                f"digit, trained with beta = {beta:g}. The decoder never sees a label. The method "
+                "was chosen with Gaussians fitted to the validation images and with other random "
+                "numbers, not with the samples that are scored."
             ),
             explanation=(
                 "Labels are used only to group the latents. That is enough to choose the digit "
@@ -82,6 +87,26 @@ class ClassGaussian(Claim):
             ),
             figures=_clusters_and_samples(tour, best, images[best], confusions),
         )  # fmt: skip
+
+
+def best_on_validation(tour: TourContext) -> str:
+    """Return the title of the method whose samples are classified best, with Gaussians fitted to
+    the latents of validation images."""
+    classes, validation = tour.data.card.classes, tour.data.validation
+    assert validation.labels is not None
+    requested = tour.requested_labels[:MAX_CHOICE_SAMPLES]
+    images = {}
+    for title, name in FITTED.items():
+        latents = encode(tour.model(name), validation, tour.seed)
+        gaussians = ClassGaussians.fit(latents, validation.labels, len(classes))
+        z = gaussians.sample(requested, Noise("class-choice", tour.seed).generator)
+        images[title] = tour.decode(name, z)
+    seed = tour.seed + 1
+    images[LEARNED] = tour.model("vae_class").sample(len(requested), requested, seed=seed)
+    hits = {
+        title: int((tour.classifier.predict(x) == requested).sum()) for title, x in images.items()
+    }
+    return max(hits, key=hits.__getitem__)
 
 
 def _clusters_and_samples(

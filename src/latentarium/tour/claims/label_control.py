@@ -59,7 +59,7 @@ class LabelControl(Claim):
                         name="CGAN samples classified as the requested digit, worst digit: "
                         f"{names[cgan.worst_class]}",
                         unit="share", value=worst_share,
-                        interval=cgan.intervals[cgan.worst_class],
+                        interval=cgan.worst_interval, conservative=True,
                         n=cgan.n // classes, extractor=classifier.name,
                     ),
                     relation=">=", threshold=0.95,
@@ -68,6 +68,7 @@ class LabelControl(Claim):
                     number=Measurement(
                         name="GAN samples that match a requested digit by chance", unit="share",
                         value=gan.adherence, interval=gan.adherence_interval, n=gan.n,
+                        better="neither",
                         extractor=classifier.name,
                     ),
                     relation="<=", threshold=0.15,
@@ -76,7 +77,8 @@ class LabelControl(Claim):
                     number=Measurement(
                         name="Rarest digit of the GAN", unit="share", n=histogram.n,
                         value=min(histogram.shares),
-                        interval=histogram.intervals[int(np.argmin(histogram.shares))],
+                        interval=histogram.simultaneous_intervals[int(np.argmin(histogram.shares))],
+                        conservative=True,
                     ),
                     relation=">=", threshold=MIN_SHARE,
                 ),
@@ -84,14 +86,15 @@ class LabelControl(Claim):
                     number=Measurement(
                         name="Most common digit of the GAN", unit="share", n=histogram.n,
                         value=max(histogram.shares),
-                        interval=histogram.intervals[int(np.argmax(histogram.shares))],
+                        interval=histogram.simultaneous_intervals[int(np.argmax(histogram.shares))],
+                        conservative=True,
                     ),
                     relation="<=", threshold=MAX_SHARE,
                 ),
             ),
             evidence=(
                 Measurement(name="Entropy of the GAN's digits", value=histogram.entropy,
-                            unit="nats", reference=histogram.max_entropy,
+                            unit="nats", reference=histogram.max_entropy, better="higher",
                             note="reference: ln 10, all digits equally often"),
             ),
             protocol=(

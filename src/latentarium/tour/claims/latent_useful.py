@@ -60,8 +60,9 @@ class LatentUseful(Claim):
             evidence=(
                 Measurement(name="Classified correctly by their 10 nearest neighbours in pixels",
                             value=pixel_accuracy.value, interval=pixel_accuracy.interval,
-                            unit="share", n=pixel_accuracy.n),
-                Measurement(name="Classified correctly by chance", value=0.1, unit="share"),
+                            unit="share", n=pixel_accuracy.n, better="higher"),
+                Measurement(name="Classified correctly by chance", value=0.1, unit="share",
+                            better="neither"),
             ),
             protocol=(
                 "The label of each test image is predicted from the 10 nearest latents (Euclidean "

@@ -52,13 +52,15 @@ class OneGaussianFails(Claim):
                 ),
                 Condition(
                     number=Measurement(
-                        name="Modes found by the GAN, grid of 25", value=gan.modes, n=gan.n
+                        name="Modes found by the GAN, grid of 25", value=gan.modes, n=gan.n,
+                        better="higher",
                     ),
                     relation="==", threshold=25,
                 ),
                 Condition(
                     number=Measurement(
-                        name="Modes found by the GAN, ring of 8", value=gan_ring.modes, n=gan.n
+                        name="Modes found by the GAN, ring of 8", value=gan_ring.modes, n=gan.n,
+                        better="higher",
                     ),
                     relation="==", threshold=8,
                 ),
@@ -154,6 +156,7 @@ def _high_quality(name: str, quality: MixtureQuality) -> Measurement:
         unit="share",
         interval=quality.high_quality_interval,
         reference=PERFECT_SHARE,
+        better="reference",
         n=quality.n,
         note=note,
     )

@@ -44,7 +44,7 @@ class OwnParameters(Claim):
                     number=Measurement(
                         name="Largest change of a parameter of the other player in any audited "
                         "move",
-                        value=other_delta, n=len(moves),
+                        value=other_delta, n=len(moves), better="neither",
                     ),
                     relation="==", threshold=0,
                 ),
@@ -52,16 +52,18 @@ class OwnParameters(Claim):
                     number=Measurement(
                         name="Largest change of a parameter of the moving player, minimum over "
                         "the audited moves",
-                        value=own_delta, n=len(moves),
+                        value=own_delta, n=len(moves), better="neither",
                     ),
                     relation=">", threshold=0,
                 ),
             ),
             evidence=(
-                Measurement(name="Parameters of the generator", value=sizes["generator"]),
+                Measurement(name="Parameters of the generator", value=sizes["generator"],
+                            better="neither"),
                 Measurement(name="Parameters of the discriminator",
-                            value=sizes["discriminator"]),
-                Measurement(name="Audited moves of GAN and CGAN", value=len(moves)),
+                            value=sizes["discriminator"], better="neither"),
+                Measurement(name="Audited moves of GAN and CGAN", value=len(moves),
+                            better="neither"),
             ),
             protocol=(
                 "At every logged step of both runs, all parameters are copied before each move "

@@ -56,13 +56,13 @@ class Realism(Claim):
                 *tour.frechet_distances.values(),
                 *(
                     Measurement(name=f"Density, {SAMPLER_TITLES[name]}", value=value.density,
-                                n=half, reference=reference.density)
+                                n=half, reference=reference.density, better="higher")
                     for name, value in by_sampler.items()
                 ),
                 *(
                     Measurement(name=f"Coverage, {SAMPLER_TITLES[name]}", value=value.coverage,
                                 n=half, unit="share", interval=value.coverage_interval,
-                                reference=reference.coverage)
+                                reference=reference.coverage, better="higher")
                     for name, value in by_sampler.items()
                 ),
             ),
@@ -73,9 +73,9 @@ class Realism(Claim):
                 "FID, which needs Inception's features."
             ),
             explanation=(
-                "A smaller distance is better. The reference is the distance between two sets of "
-                "real "
-                "images, so no model can be expected to be below it."
+                "A smaller distance is better. The reference is the distance of training images "
+                "to the test images. No model of the training images can be expected to be below "
+                "it."
             ),
             figures=_distances_and_samples(tour),
         )  # fmt: skip

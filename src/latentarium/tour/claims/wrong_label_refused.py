@@ -6,7 +6,7 @@ import torch
 
 from latentarium import charts
 from latentarium.data.dataset import to_float
-from latentarium.metrics.conditional import wrong_label_auc
+from latentarium.metrics.wrong_label import wrong_label_auc
 from latentarium.registry import register
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
@@ -50,14 +50,16 @@ class WrongLabelRefused(Claim):
                     number=Measurement(
                         name=f"The hardest pair: a real {names[shown]} under the label "
                         f"{names[condition]}",
-                        value=auc.minimum, interval=auc.minimum_interval, n=len(test),
+                        value=auc.minimum, interval=auc.minimum_interval,
+                        conservative=True, n=len(test),
                     ),
                     relation=">=", threshold=0.95,
                 ),
             ),
             evidence=tuple(
                 Measurement(name=f"Real {k}s against real {CONDITION}s under the label "
-                            f"{CONDITION} (AUC)", value=float(auc.table[CONDITION, k]))
+                            f"{CONDITION} (AUC)", value=float(auc.table[CONDITION, k]),
+                            better="higher")
                 for k in WRONG
             ),
             protocol=(

@@ -16,13 +16,15 @@ export interface Cell {
 export interface Row {
   key: string;
   name: string;
-  /** which direction is better */
-  better: "more" | "less" | "";
+  /** which direction is better; "reference": values near the reference */
+  better: "more" | "less" | "reference" | "neither" | "";
   /** how the protocols of the numbers differ; empty if they are comparable */
   unlike: string;
   protocol: string;
   /** one for each evaluated model */
   cells: (Cell | null)[];
+  /** for each evaluated model, why it lacks the measurement; empty if it has it or it doesn't apply */
+  reasons: string[];
 }
 
 export interface Column {

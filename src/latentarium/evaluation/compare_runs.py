@@ -1,0 +1,56 @@
+"""Reports of several runs, after a check that they can be compared.
+
+The data of all runs are compared by their fingerprints before anything is measured.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from latentarium.errors import UserError
+from latentarium.evaluation.report import Report, require_same_data
+from latentarium.run import Run
+
+
+def reports_to_compare(
+    runs: Mapping[str, Path],
+    measure: Callable[[Path], Report],
+    *,
+    data: str | None = None,
+    reuse: bool = True,
+) -> dict[str, Report]:
+    """Return the reports of runs, and measure the runs that have none for their current weights.
+
+    Arguments:
+        runs: The folders of at least 2 runs, by name.
+        measure: Measures the run in a folder.
+        data: The source of real images to measure with; None for the training data of each run.
+        reuse: Whether stored measurements are used; False to measure all runs.
+
+    Raises:
+        UserError: There are fewer than 2 runs (code "too-few-runs"), their data differ (code
+            "unlike-data"), or the data of a run to measure can't be loaded.
+    """
+    if len(runs) < 2:
+        raise UserError(
+            f"There are {len(runs)} runs to compare: give at least 2.", code="too-few-runs"
+        )
+    opened = {name: Run(folder) for name, folder in runs.items()}
+    reports: dict[str, Report] = {}
+    sources: dict[str, tuple[str, str]] = {}
+    for name, run in opened.items():
+        weights, stored = run.weights_hash(), run.metrics() if reuse else None
+        card = run.data
+        if stored is not None and stored.get("weights") == weights:
+            reports[name] = Report.from_dict(stored)
+            sources[name] = reports[name].data, reports[name].fingerprint
+            continue
+        if data is not None:
+            card = run.load_data(data).card
+        sources[name] = card.source, card.fingerprint
+    require_same_data(sources)
+    missing = [name for name in runs if name not in reports]
+    if data is None:
+        for name in missing:
+            opened[name].load_data()  # data that have moved are reported before time is spent
+    measured = {name: measure(runs[name]) for name in missing}
+    return {name: reports.get(name) or measured[name] for name in runs}

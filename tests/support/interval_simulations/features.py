@@ -1,0 +1,142 @@
+"""Intervals of precision, recall, density and coverage, of the worst class's coverage, and of the
+AUC of wrong labels."""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from statistics import NormalDist
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentarium.metrics.conditional import expected_coverage, per_class_density_coverage
+from latentarium.metrics.fidelity import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    precision_recall,
+)
+from latentarium.metrics.wrong_label import wrong_label_auc
+from latentarium.stats.measurement import Interval
+from support.interval_simulations.registry import Setting, Simulation, Trial, add, mean_of_trials
+from support.interval_simulations.samplers import normal
+
+
+@cache
+def measured(
+    measure: Callable[[Tensor, Tensor], PrecisionRecall | DensityCoverage],
+    n: int,
+    scale: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Measure n real points from N(0, I) in four dimensions, and n fakes of another scale."""
+    real, fake = normal(seed, 2, n, 4)
+    return vars(measure(real, fake * scale))
+
+
+def balls(name: str, n: int, scale: float) -> Setting:
+    measure = precision_recall if name in ("precision", "recall") else density_coverage
+
+    def setting(draws: int) -> Trial:
+        truth = mean_of_trials(lambda seed: measured(measure, n, scale, seed)[name], draws // 13)
+        return lambda seed: (measured(measure, n, scale, seed)[f"{name}_interval"], truth)
+
+    return setting
+
+
+for name in ("precision", "recall", "density", "coverage"):
+    owner = "PrecisionRecall" if name in ("precision", "recall") else "DensityCoverage"
+    add(
+        name,
+        Simulation(
+            title=name,
+            method="normal, variance from disjoint parts" if name == "density"
+            else "Clopper-Pearson, effective n from disjoint parts",
+            keys=(name,),
+            fields=(f"{owner}.{name}_interval",),
+            settings={
+                "n = 60, equal distributions": balls(name, 60, 1.0),
+                "n = 300, samples of 0.7 times the scale": balls(name, 300, 0.7),
+            },
+            trials=300, quick_trials=6,
+        ),
+    )  # fmt: skip
+
+
+def worst_coverage(n: int, classes: int) -> Setting:
+    """Classes whose samples have the distribution of the real images: all are equally good."""
+    labels = torch.arange(classes).repeat_interleave(n)
+    centres = 100.0 * labels[:, None]
+    truth = expected_coverage(n, n, 5)
+
+    def trial(seed: int) -> tuple[Interval, float]:
+        real, fake = normal(seed, 2, len(labels), 4) + centres
+        result = per_class_density_coverage(real, labels, fake, labels, classes)
+        return result.worst_interval, truth
+
+    return lambda draws: trial
+
+
+add(
+    "worst coverage",
+    Simulation(
+        title="coverage of the worst class",
+        method="Clopper-Pearson, effective n, Bonferroni over classes",
+        keys=("coverage.worst",),
+        fields=("PerClassDensityCoverage.worst_interval",
+                "PerClassDensityCoverage.coverage_intervals"),
+        conservative=True,
+        settings={
+            "3 equal classes, n = 40 each": worst_coverage(40, 3),
+            "6 equal classes, n = 100 each": worst_coverage(100, 6),
+        },
+        trials=150, quick_trials=6,
+    ),
+)  # fmt: skip
+
+
+@cache
+def wrong_labels(n: int, classes: int, shift: float, seed: int) -> tuple[Interval, Interval]:
+    """Score images of classes whose discriminator's score is N(shift, 1) under the right label and
+    N(0, 1) under a wrong one. All pairs have the same AUC."""
+    labels = torch.arange(classes).repeat_interleave(n)
+    images = normal(seed, len(labels), 1, 1, classes).float()
+    images[torch.arange(len(labels)), 0, 0, labels] += shift
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        return x[torch.arange(len(x)), 0, 0, y]
+
+    result = wrong_label_auc(score, images, labels, classes, seed=seed)
+    return result.mean_interval, result.minimum_interval
+
+
+def auc(n: int, classes: int, shift: float, which: int) -> Setting:
+    truth = NormalDist().cdf(shift / math.sqrt(2))
+    return lambda draws: lambda seed: (wrong_labels(n, classes, shift, seed)[which], truth)
+
+
+def of_both(which: int) -> dict[str, Setting]:
+    return {
+        "3 classes, n = 40 each, AUC 92 %": auc(40, 3, 2.0, which),
+        "10 classes, n = 100 each, AUC 98.3 %": auc(100, 10, 3.0, which),
+    }
+
+
+add(
+    "wrong label",
+    Simulation(
+        title="wrong label refused, mean AUC of all pairs",
+        method="bootstrap within classes, expanded percentiles", keys=("wrong_label",),
+        fields=("WrongLabelAUC.mean_interval",), settings=of_both(0), trials=300, quick_trials=20,
+    ),
+)  # fmt: skip
+add(
+    "worst wrong label",
+    Simulation(
+        title="wrong label refused, AUC of the hardest pair",
+        method="Hoeffding, Bonferroni over pairs", keys=("wrong_label.worst",),
+        fields=("WrongLabelAUC.minimum_interval", "mean_over_pairs"), settings=of_both(1),
+        trials=300, quick_trials=20, conservative=True,
+    ),
+)  # fmt: skip
