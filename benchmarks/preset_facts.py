@@ -8,6 +8,7 @@ from tour_table import tour_values
 from latentarium import presets
 from latentarium.progress import format_duration
 
+PLANE = ("gan_grid", "vae_grid", "gan_ring", "vae_ring")
 TEST_CHOSEN = "settings chosen on test images"
 """What a docstring says of such settings."""
 
@@ -32,19 +33,7 @@ def phrases() -> dict[str, tuple[str, ...]]:
         ),
         "gan_mnist": (f"each digit is {span(digits[0] + digits[1], 'share')}",),
         "cgan_mnist": (f"{span(tour_values('label-control', requested), 'share')} of samples",),
-        **{
-            preset: (
-                f"{span(values(bench, preset, 'modes'))} modes",
-                f"{span(values(bench, preset, 'high_quality'), 'share')} of samples",
-                duration(bench, preset),
-            )
-            for preset, bench in (
-                ("gan_grid", "grid"),
-                ("vae_grid", "grid"),
-                ("gan_ring", "ring"),
-                ("vae_ring", "ring"),
-            )
-        },
+        **{name: plane_phrases(*name.split("_")) for name in PLANE},
         "gan_stacked_mnist": (
             f"{span(values(*stacked, 'modes'))} modes",
             f"reverse KL {span(values(*stacked, 'reverse_kl'), 'nats')}",
@@ -60,6 +49,18 @@ def phrases() -> dict[str, tuple[str, ...]]:
         "gan_small": (f"each digit is {span(shares, 'share')}",),
         "cgan_small": (f"{quantity(shipped_value('cgan', 'gan_test'), 'share')} of samples",),
     }
+
+
+def plane_phrases(family: str, data: str) -> tuple[str, ...]:
+    """Return the phrases of a preset for points: the range over seeds and machines."""
+    preset, claim = f"{family}_{data}", "one-gaussian-fails"
+    modes = tour_values(claim, f"Modes found by the GAN, {data}") if family == "gan" else []
+    near = tour_values(claim, f"Near a mode: {family.upper()}, {data}")
+    return (
+        f"{span(values(data, preset, 'modes') + modes)} modes",
+        f"{span(values(data, preset, 'high_quality') + near, 'share')} of samples",
+        duration(data, preset),
+    )
 
 
 def duration(bench: str, preset: str) -> str:

@@ -57,14 +57,20 @@ def tour_values(claim_id: str, name: str) -> list[float]:
     Arguments:
         claim_id: The id of the claim that it belongs to.
         name: The beginning of its name.
+
+    Raises:
+        ValueError: No tour has it.
     """
-    return [
+    found = [
         number["value"]
         for tour in load_all("tour").values()
         for claim in tour["claims"]
         if claim["id"] == claim_id
         for number in [n for n in claim["conditions"] + claim["evidence"] if _is(n, name)][:1]
     ]
+    if not found:
+        raise ValueError(f"No results/tour.*.json has '{name}' in the claim {claim_id}.")
+    return found
 
 
 def _is(number: dict[str, Any], name: str) -> bool:
