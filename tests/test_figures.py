@@ -1,7 +1,6 @@
 """The measured numbers of READMEs, docs and presets agree with the committed results."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -36,12 +35,8 @@ def run_figures(monkeypatch, *arguments):
     return int(stop.value.code or 0)
 
 
-def test_all_figures_agree_with_the_committed_results():
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "figures.py"), "--check"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_all_figures_agree_with_the_committed_results(benchmarks, monkeypatch, capsys):
+    assert run_figures(monkeypatch, "--check") == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -90,7 +85,8 @@ def test_a_preset_chosen_on_test_images_says_so(benchmarks, monkeypatch):
 
     from latentarium.presets.mnist import cgan_mnist
 
-    text = cgan_mnist.__doc__ or ""
+    text = " ".join((cgan_mnist.__doc__ or "").split())
+    assert "chosen on test images" in text
     monkeypatch.setattr(cgan_mnist, "__doc__", text.replace("test images", "images"))
     assert any(line.startswith("cgan_mnist") for line in preset_facts.missing_phrases())
 
@@ -185,6 +181,15 @@ def test_passes_until_a_quality_are_interpolated(benchmarks):
     assert passes_until(-115.0, curve) == pytest.approx(2.5)
     assert passes_until(-151.0, curve) == pytest.approx(1)
     assert passes_until(-100.0, curve) == float("inf")
+
+
+def test_the_accuracy_of_the_shipped_classifier_is_the_measured_one():
+    path = ROOT / "src" / "latentarium" / "classifier" / "mnist" / "classifier.json"
+    accuracy = json.loads(path.read_text())["accuracy"]
+    assert (
+        f"(accuracy {accuracy:.2%})".replace("%", " %")
+        in (ROOT / "docs" / "measuring.md").read_text()
+    )
 
 
 def test_readme_has_at_most_120_lines():
