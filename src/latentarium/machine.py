@@ -2,6 +2,8 @@
 
 import os
 import platform
+import re
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,5 +23,16 @@ def versions() -> dict[str, str]:
 
 
 def describe_machine() -> str:
-    """Return the number and kind of processors and torch's threads: "8 x x86_64, 4 threads"."""
-    return f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"
+    """Return the processors and torch's threads: "AMD EPYC, 8 x x86_64, 4 threads"."""
+    name = cpu_name()
+    processors = f"{os.cpu_count()} x {platform.machine()}, {torch.get_num_threads()} threads"
+    return f"{name}, {processors}" if name else processors
+
+
+def cpu_name() -> str:
+    """Return the processor's short name, such as "Intel Xeon"; empty if Linux doesn't name it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(":")[1] for line in lines if line.startswith("model name")]
+    name = re.sub(r"\((R|TM)\)|\b(Processor|CPU)\b|@.*|,", " ", names[0] if names else "")
+    return " ".join(name.split())

@@ -7,7 +7,15 @@ import pytest
 
 from latentarium import presets
 from latentarium.bench.bench import Bench, Column, Summary
-from latentarium.bench.published import GRID, NLL_DYNAMIC, PARZEN, RING, SOURCES, STACKED
+from latentarium.bench.published import (
+    GRID,
+    NLL_DYNAMIC,
+    PARZEN,
+    RING,
+    SOURCES,
+    STACKED,
+    STACKED_SMALL,
+)
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
 
@@ -78,10 +86,19 @@ def test_full_budget_is_refused_if_the_bench_has_none():
         OneColumnBench().training_steps("gan_debug", "full")
 
 
-@pytest.mark.parametrize("rows", [RING, GRID, STACKED, PARZEN, NLL_DYNAMIC])
+@pytest.mark.parametrize("rows", [RING, GRID, STACKED, STACKED_SMALL, PARZEN, NLL_DYNAMIC])
 def test_published_rows_have_a_source_and_possible_values(rows):
     for row in rows:
         assert row.source in SOURCES
         assert set(row.spread) <= set(row.values)
         assert 0 <= row.values.get("high_quality", 0) <= 1
         assert all(v >= 0 for v in row.values.values())
+
+
+def test_every_value_of_a_source_with_standard_errors_has_its_margin():
+    with_errors = {key for key, source in SOURCES.items() if "± standard error" in source}
+    assert with_errors == {"pacgan", "pacgan-small", "gan"}
+    rows = (*RING, *GRID, *STACKED, *STACKED_SMALL, *PARZEN)
+    for row in rows:
+        if row.source in with_errors | {"metz"}:
+            assert set(row.spread) == set(row.values), row.name

@@ -2,7 +2,8 @@
 
 A preset is a function without arguments that returns a `Config`; there is a module for each kind
 of data. A variant calls another preset and replaces fields. Times are training times on two cores
-of an x86-64 server CPU with AVX-512. `suggest` returns the presets that fit a data set.
+of an Intel Xeon with AVX-512; two cores of an AMD EPYC take longer. `suggest` returns the presets
+that fit a data set.
 """
 
 from collections.abc import Callable

@@ -8,22 +8,22 @@ from latentarium.presets.variants import vary
 
 
 def ae_small() -> Config:
-    """Autoencoder with two latent dimensions (0.4 MB), included in the package: its test error is
-    0.58 times that of the mean image; about 1 minute."""
+    """Autoencoder with two latent dimensions (0.4 MB), included in the package: its test
+    images have a squared error of 0.0392 per pixel; about 1 minute."""
     trunk = NetConfig(width=8, depth=1, hidden=64)
     model = {"latent_dim": 2, "encoder": trunk, "decoder": trunk}
     return vary(ae_mnist(), "ae_small", model=model, train={"snapshots": 0})
 
 
 def vae_small() -> Config:
-    """VAE with two latent dimensions (0.4 MB), included in the package: test ELBO -148 nats; about
-    70 s."""
+    """VAE with two latent dimensions (0.4 MB), included in the package: test ELBO -148.4 nats;
+    about 70 s."""
     return vary(ae_small(), "vae_small", model={"posterior": "gaussian"})
 
 
 def gan_small() -> Config:
-    """Small GAN (0.4 MB), included in the package: each digit is 8 to 13 % of the samples;
-    about 45 s."""
+    """Small GAN (0.4 MB), included in the package: each digit is 8 to 13 % of the
+    samples; about 45 s."""
     model = {
         "latent_dim": 32,
         "generator": NetConfig(width=8, depth=1, hidden=64),
@@ -33,7 +33,7 @@ def gan_small() -> Config:
 
 
 def cgan_small() -> Config:
-    """Small conditional GAN (0.4 MB), included in the package: 99.5 % of samples are
+    """Small conditional GAN (0.4 MB), included in the package: 99.49 % of samples are
     classified as the requested digit; about 45 s."""
     return vary(gan_small(), "cgan_small", model=CONDITIONAL)
 

@@ -1,0 +1,91 @@
+"""Write the measured numbers of the READMEs and the docs from benchmarks/results/.
+
+    make figures                                # rewrite the tables; check the presets
+    python benchmarks/figures.py --check        # change nothing; also a part of `make lint`
+
+Exits with 1 if a text or the docstring of a preset differs from the committed results.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_tables import published_table, readme_table
+from committed import ROOT, load_all
+from preset_facts import choices_table, missing_phrases
+from speed_page import render
+from studio_table import studio_table
+from tour_table import tour_table, verdicts
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A generated part of a file.
+
+    Arguments:
+        file: Path from the root of the repository.
+        marker: The part is between <!-- figures:MARKER --> and <!-- figures:end -->; empty for
+            the whole file.
+        content: Returns the part.
+    """
+
+    file: str
+    marker: str
+    content: Callable[[], str]
+
+    def insert(self, text: str) -> str:
+        """Return the text of the file with this part replaced.
+
+        Raises:
+            ValueError: The file has no such marker, or more than one.
+        """
+        if not self.marker:
+            return self.content()
+        begin, end = f"<!-- figures:{self.marker} -->\n", "<!-- figures:end -->"
+        pattern = re.compile(f"({re.escape(begin)}).*?({re.escape(end)})", re.DOTALL)
+        if len(pattern.findall(text)) != 1:
+            raise ValueError(f"{self.file} must have '{begin.strip()}' and '{end}' once.")
+        return pattern.sub(lambda match: match[1] + self.content() + match[2], text)
+
+
+FIGURES = (
+    Figure("README.md", "benches", lambda: readme_table(chinese=False)),
+    Figure("README.zh-TW.md", "benches", lambda: readme_table(chinese=True)),
+    Figure("docs/results.md", "verdicts", verdicts),
+    Figure("docs/results.md", "tour", tour_table),
+    Figure("docs/results.md", "published", published_table),
+    Figure("docs/results.md", "choices", choices_table),
+    Figure("docs/studio.md", "speed", studio_table),
+    Figure("docs/benchmarks.md", "", lambda: render(load_all("speed"))),
+)
+
+
+def main() -> None:
+    """Rewrite or check all figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change no file")
+    parser.add_argument("--root", type=Path, default=ROOT, help="root of the repository")
+    options = parser.parse_args()
+    failed = False
+    for figure in FIGURES:
+        path = options.root / figure.file
+        text = path.read_text() if path.exists() else ""
+        new = figure.insert(text)
+        name = f"{figure.file} {figure.marker}".strip()
+        if new != text and options.check:
+            failed = True
+            print(f"{name} differs from benchmarks/results/: run make figures")
+        elif new != text:
+            path.write_text(new)
+            print(f"{name}: rewritten")
+    for line in missing_phrases():
+        failed = True
+        print(f"src/latentarium/presets: the docstring must contain the results of {line}")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
