@@ -17,6 +17,7 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
+from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.section import Section, known_mixture
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
@@ -58,7 +59,7 @@ def evaluate(
     seed: Integer = 0,
     nll_samples: int = 500,
     gan_train_steps: int = 600,
-    response_steps: int = 60,
+    response_steps: int = RESPONSE_STEPS,
     progress: Callable[[int, str], object] | None = None,
 ) -> Report:
     """Measure every quantity that applies to the model.
@@ -75,7 +76,7 @@ def evaluate(
         seed: The seed of all random numbers.
         nll_samples: Importance samples per image, for a model with a likelihood.
         gan_train_steps: Training batches of each classifier of GAN-train.
-        response_steps: Training steps of a best response, for the duality gap.
+        response_steps: Moves of the longest best responses, for the duality gap.
         progress: Called with the number of sections done and the name of the next one.
 
     Raises:

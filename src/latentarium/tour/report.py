@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
-from latentarium.stats.measurement import Measurement, Real, format_quantity
+from latentarium.stats.measurement import Measurement, Real, format_quantity, is_one_sided
 from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport
 
 GLOSSARY = {
@@ -89,11 +89,18 @@ def _cells(number: Measurement) -> dict[str, str]:
     return {
         "name": number.name,
         "value": text(number.value),
-        "interval": " to ".join(text(end) for end in number.interval or ()),
+        "interval": _interval(number),
         "reference": text(number.reference),
         "n": "" if number.n is None else f"{number.n:,}",
         "note": number.note,
     }
+
+
+def _interval(number: Measurement) -> str:
+    if number.interval is None:
+        return ""
+    low, high = (format_quantity(end, number.unit) for end in number.interval)
+    return f"at least {low}" if is_one_sided(number.interval) else f"{low} to {high}"
 
 
 def _threshold(condition: Condition) -> str:
