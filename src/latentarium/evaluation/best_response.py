@@ -4,9 +4,11 @@ all other players are fixed.
 Copies of the player are trained at several learning rates. After each length, the copies are
 scored on held-out batches, both with the weights of that step and with their average since the
 previous length, which has less of the noise of large steps. The better half of them is trained
-further (successive halving; Jamieson and Talwalkar, 2016). In addition, the last layer of the
-unchanged player and of the best copy is rescaled, which changes how confident a discriminator or a
-decoder is. Every response that was scored is a candidate, and so is the unchanged player.
+further (successive halving; Jamieson and Talwalkar, 2016), in the end on larger batches, because a
+player near its optimum gains only what the noise of its gradient leaves. The search ends early if
+twice as many moves gain hardly more. In addition, the last layer of the unchanged player and of
+the best copy is rescaled, which changes how confident a discriminator or a decoder is. Every
+response that was scored is a candidate, and so is the unchanged player.
 
 References:
     Non-stochastic best arm identification and hyperparameter optimization (Jamieson and Talwalkar,
@@ -26,6 +28,7 @@ from torch.optim import Adam
 
 from latentarium.config import OptimizerConfig
 from latentarium.data.batches import Batches
+from latentarium.data.dataset import Split
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
 from latentarium.rng import Noise
@@ -35,7 +38,11 @@ RATE_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Learning rates of responses, as factors of the rate of the training."""
 HALVINGS = 3
 """A response has 2**-HALVINGS of all moves before the first candidates are dropped."""
-SCALE_RANGE = (0.5, 2.0)
+MAX_BATCH_FACTOR = 4
+"""The batches of the last moves are this many times as large as those of the first ones."""
+MIN_PROGRESS = 0.1
+"""The search ends after a length that increases the gain by less than this share."""
+SCALE_RANGE = (0.4, 2.5)
 """Smallest and largest factor of the last layer."""
 SCALE_TRIALS = 8
 """Number of factors that are tried."""
@@ -70,13 +77,15 @@ class Search:
     """The effort of a search.
 
     Arguments:
-        steps: The number of moves of the longest response; 0: the player is not changed.
+        steps: The number of moves of the longest responses; 0: the player is not changed.
+        batch_size: Images in a batch of the first moves.
         rates: The learning rates as factors of that of the optimizer.
         optimizer: The optimizer. Its learning rate is constant during a response.
         seed: The seed of batches and noise.
     """
 
     steps: int
+    batch_size: int
     optimizer: OptimizerConfig
     rates: Sequence[float] = RATE_FACTORS
     seed: int = 0
@@ -86,6 +95,16 @@ class Search:
         """The numbers of moves after which candidates are scored."""
         lengths = {self.steps >> shift for shift in range(HALVINGS + 1)}
         return sorted(length for length in lengths if length > 0)
+
+    def batch_sizes(self, num_images: int) -> list[int]:
+        """Return the batch size up to each length: in the end, it doubles with each length.
+
+        Arguments:
+            num_images: The number of training images, which is the largest size.
+        """
+        count = len(self.lengths)
+        factors = [max(1, MAX_BATCH_FACTOR >> (count - 1 - i)) for i in range(count)]
+        return [min(num_images, factor * self.batch_size) for factor in factors]
 
 
 @dataclass
@@ -211,6 +230,11 @@ class Finalists:
 
     entries: list[tuple[float, Response]] = field(default_factory=list)
 
+    @property
+    def lowest(self) -> float:
+        """The lowest loss; infinity without responses."""
+        return self.entries[0][0] if self.entries else math.inf
+
     def add(self, loss: float, make: Callable[[], Response]) -> float:
         """Add a response if it is among the best ones.
 
@@ -227,14 +251,14 @@ class Finalists:
 
 
 def best_response(
-    model: LatentModel, index: int, train: Batches, search: Search, screen: Score, choose: Score
+    model: LatentModel, index: int, train: Split, search: Search, screen: Score, choose: Score
 ) -> Response | None:
     """Search for the best response of a player.
 
     Arguments:
         model: The model; it is not changed.
         index: The number of the player.
-        train: The batches that responses are trained on.
+        train: The images that responses are trained on.
         search: The effort.
         screen: The loss on some of the batches that the choice may depend on. It decides which
             responses are dropped.
@@ -247,9 +271,9 @@ def best_response(
     if search.steps == 0:
         return None
     finalists = Finalists()
-    _train_candidates(model, index, train, search, screen, finalists)
     candidate = Candidate.of(model, index)
     unchanged = candidate.response()
+    _train_candidates(model, index, train, search, screen, finalists, screen(candidate))
     if last_layers(candidate.player):
         for response in [unchanged, *(response for _, response in finalists.entries[:1])]:
             _rescale(candidate, response, screen, finalists)
@@ -266,10 +290,11 @@ def best_response(
 def _train_candidates(
     model: LatentModel,
     index: int,
-    train: Batches,
+    train: Split,
     search: Search,
     screen: Score,
     finalists: Finalists,
+    unchanged_loss: float,
 ) -> None:
     """Train a candidate at each learning rate, and drop the worse half after each length."""
     candidates = [
@@ -280,10 +305,12 @@ def _train_candidates(
         )
         for factor in search.rates
     ]
-    for length in search.lengths:
+    gain = 0.0
+    for length, size in zip(search.lengths, search.batch_sizes(len(train)), strict=True):
+        batches = Batches(train, size, search.seed, model.device)
         losses: dict[int, float] = {}
         for number, candidate in enumerate(candidates):
-            candidate.train(length, train, search.seed)
+            candidate.train(length, batches, search.seed)
             losses[number] = finalists.add(screen(candidate), candidate.response)
             with candidate.averaged():
                 loss = finalists.add(
@@ -294,6 +321,9 @@ def _train_candidates(
         order = sorted(losses, key=lambda number: losses[number])
         kept = order[: (len(order) + 1) // 2]
         candidates = [candidates[n] for n in kept if not candidates[n].diverged]
+        previous, gain = gain, unchanged_loss - finalists.lowest
+        if previous > 0 and gain < (1 + MIN_PROGRESS) * previous:
+            break
 
 
 def _rescale(

@@ -7,7 +7,7 @@ For players i with losses L_i(theta), each of which controls theta_i:
 
 A game is at a Nash equilibrium exactly if every gain is zero. For a single player the sum is the
 optimality gap; for a zero-sum game of two players it is the duality gap max - min; for other games
-it is also known as NashConv or exploitability. See docs/duality-gap.md.
+it is also known as NashConv or exploitability. See docs/game.md.
 
 The minimum is unknown, so it is replaced by the loss after the best response that
 `best_response` finds. It is chosen on held-out batches other than those on which the gain is
@@ -116,7 +116,7 @@ def estimate_duality_gap(
             constant learning rate.
         response_steps: The number of moves of the longest responses; 0: no response, so that
             every gain is 0.
-        batch_size: Images in a batch, for training and measuring.
+        batch_size: Images in a batch, for measuring and for the first moves of a response.
         num_batches: Held-out batches to measure on, at least 2. The response is chosen on equally
             many other batches; they have other images if there are at least
             2 * num_batches * batch_size held-out images.
@@ -130,8 +130,9 @@ def estimate_duality_gap(
             f"num_batches is {num_batches}; an interval needs at least 2.", code="too-few-batches"
         )
     batches = Batches(held_out, batch_size, seed, model.device)
-    training = Batches(train, batch_size, seed, model.device)
-    search = Search(steps=response_steps, optimizer=optimizer, rates=rates, seed=seed)
+    search = Search(
+        steps=response_steps, batch_size=batch_size, optimizer=optimizer, rates=rates, seed=seed
+    )
 
     def mean_loss(indices: range) -> Score:
         return lambda c: float(held_out_losses(c.player, c.model, batches, indices, seed).mean())
@@ -142,7 +143,7 @@ def estimate_duality_gap(
     decreases = torch.zeros(num_batches, dtype=torch.float64)
     for index, player in enumerate(model.players()):
         response = best_response(
-            model, index, training, search, mean_loss(screening), mean_loss(choosing)
+            model, index, train, search, mean_loss(screening), mean_loss(choosing)
         )
         candidate = Candidate.of(model, index)
         before = held_out_losses(candidate.player, candidate.model, batches, measuring, seed)

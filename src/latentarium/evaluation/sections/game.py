@@ -36,10 +36,9 @@ class Game(Section):
             "gap": Measurement(
                 name=f"{'Optimality' if single_player else 'Duality'} gap ({loss})",
                 value=gap.total, interval=(gap.at_least, math.inf), **shared,
-                note="The duality gap is a lower bound, because a player may have better responses "
-                f"than those found within {gap.response_steps} moves; the confidence bound is "
-                "one-sided. It has the scale of the loss, so only gaps of the same loss can be "
-                "compared.",
+                note="The gap is a lower bound, because a player may have better responses than "
+                f"those found within {gap.response_steps} moves; its 95 % bound is one-sided. It "
+                "has the scale of the loss, so only gaps of the same loss can be compared.",
             )
         }  # fmt: skip
         if not single_player:
