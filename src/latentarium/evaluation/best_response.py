@@ -18,7 +18,7 @@ References:
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -177,35 +177,28 @@ class Candidate:
         """Set the player to the state of a response."""
         self.player.part.load_state_dict(response.state)
 
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
+    def averaged(self) -> AbstractContextManager[None]:
         """Replace the weights by their average over the last moves until the block ends."""
         parameters = list(self.player.part.parameters())
-        saved = [p.detach().clone() for p in parameters]
-        with torch.no_grad():
-            for parameter, total in zip(parameters, self._sums, strict=True):
-                parameter.copy_(total / self._count)
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for parameter, value in zip(parameters, saved, strict=True):
-                    parameter.copy_(value)
+        return _replaced(parameters, [total / self._count for total in self._sums])
 
-    @contextmanager
-    def rescaled(self, factor: float) -> Iterator[None]:
+    def rescaled(self, factor: float) -> AbstractContextManager[None]:
         """Multiply the player's last layers by a factor until the block ends."""
         parameters = [p for layer in last_layers(self.player) for p in layer.parameters()]
-        saved = [p.detach().clone() for p in parameters]
+        return _replaced(parameters, [factor * p.detach() for p in parameters])
+
+
+@contextmanager
+def _replaced(parameters: Sequence[nn.Parameter], values: Sequence[Tensor]) -> Iterator[None]:
+    """Give parameters other values until the block ends."""
+    saved = [parameter.detach().clone() for parameter in parameters]
+    with torch.no_grad():
+        torch._foreach_copy_(parameters, values)
+    try:
+        yield
+    finally:
         with torch.no_grad():
-            for parameter in parameters:
-                parameter.mul_(factor)
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for parameter, value in zip(parameters, saved, strict=True):
-                    parameter.copy_(value)
+            torch._foreach_copy_(parameters, saved)
 
 
 def last_layers(player: Player) -> list[nn.Module]:
@@ -333,13 +326,13 @@ def _rescale(
     candidate.load(response)
 
     def loss(log_scale: float) -> float:
-        with candidate.rescaled(math.exp(log_scale)):
-            return finalists.add(
-                screen(candidate),
-                lambda: replace(
-                    response, state=candidate.response().state, scale=math.exp(log_scale)
-                ),
-            )
+        scale = math.exp(log_scale)
+        with candidate.rescaled(scale):
+
+            def make() -> Response:
+                return replace(response, state=candidate.response().state, scale=scale)
+
+            return finalists.add(screen(candidate), make)
 
     low, high = map(math.log, SCALE_RANGE)
     minimize_scalar(loss, bounds=(low, high), method="bounded", options={"maxiter": SCALE_TRIALS})
