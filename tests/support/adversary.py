@@ -1,7 +1,7 @@
 """Responses of a kind that the search for best responses does not try."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -17,6 +17,8 @@ from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.training.game import play_move
 
+SCALES = (0.7, 0.9, 0.96, 1.04, 1.15, 1.5)
+"""Factors of a layer in a line search."""
 Optimizers = dict[str, Callable[[list[nn.Parameter]], Optimizer]]
 
 
@@ -40,7 +42,13 @@ def optimizers(rate: float) -> Optimizers:
 
 
 def strongest_gains(
-    model: LatentModel, data: Data, protocol: GameProtocol, *, moves: int, batch_size: int
+    model: LatentModel,
+    data: Data,
+    protocol: GameProtocol,
+    *,
+    moves: int,
+    batch_size: int,
+    every: int = 1,
 ) -> dict[str, float]:
     """Return the largest gain of each player that other responses reach.
 
@@ -53,6 +61,7 @@ def strongest_gains(
         protocol: The protocol whose gains they are compared with.
         moves: The number of moves of a response.
         batch_size: Images in a batch of a response.
+        every: Only every so many optimizers and scales are tried.
     """
     held_out = Batches(data.validation, protocol.batch_size, protocol.seed)
     train = Batches(data.train, batch_size, seed=protocol.seed + 1)
@@ -66,7 +75,7 @@ def strongest_gains(
         unchanged = copy.deepcopy(model).train()
         before = loss(unchanged.players()[index], unchanged)
         losses = [before]
-        for make in optimizers(protocol.optimizer.learning_rate).values():
+        for make in list(optimizers(protocol.optimizer.learning_rate).values())[::every]:
             response = copy.deepcopy(model).train()
             responder = response.players()[index]
             optimizer = make(list(responder.part.parameters()))
@@ -77,19 +86,19 @@ def strongest_gains(
                 noise = Noise("adversary", move)
                 play_move(responder, response, optimizer, train.draw(move), noise)
                 schedule.step()
-            for _ in _scaled_layers(responder.part):
+            for _ in _scaled_layers(responder.part, SCALES[::every]):
                 losses.append(loss(responder, response))
         gains[player.name] = before - min(value for value in losses if value == value)
     return gains
 
 
-def _scaled_layers(part: nn.Module) -> Iterator[float]:
+def _scaled_layers(part: nn.Module, scales: Sequence[float]) -> Iterator[float]:
     """Scale the last layers of a player in turn, for a line search over each of them."""
     yield 1.0
     layers = [m for m in part.modules() if any(True for _ in m.parameters(recurse=False))]
     for layer in layers[-2:]:
         saved = [p.detach().clone() for p in layer.parameters(recurse=False)]
-        for scale in (0.7, 0.9, 0.96, 1.04, 1.15, 1.5):
+        for scale in scales:
             with torch.no_grad():
                 for parameter, value in zip(layer.parameters(recurse=False), saved, strict=True):
                     parameter.copy_(scale * value)
