@@ -113,7 +113,7 @@ export const en = {
     game
       ? `What both players together could gain at least if each were trained alone (up to ${updates} updates, several learning rates). It is 0 at a Nash equilibrium. Bands end at the one-sided 95 % bound.`
       : `How much the loss could decrease at least (up to ${updates} updates, several learning rates). It is 0 at the optimum. Bands end at the one-sided 95 % bound.`,
-  dualityGapCost: "Takes about 15 s per snapshot. Other work has priority.",
+  dualityGapCost: "May take several minutes. Other work has priority.",
   dualityGapOutdated: "The results of an earlier version were much too low and are not shown. Measure again.",
   measureDualityGap: "Measure",
   measureRest: "Measure the rest",
@@ -236,7 +236,7 @@ export const zhTW: typeof en = {
     game
       ? `固定一個網路、單獨訓練另一個（最多更新 ${updates} 次，試多種學習率），兩個網路至少還能改善多少的總和。在納許均衡處為 0。色帶的下緣為單側 95 % 信賴下限。`
       : `損失至少還能再降低多少（最多更新 ${updates} 次，試多種學習率）。在最佳解處為 0。色帶的下緣為單側 95 % 信賴下限。`,
-  dualityGapCost: "每個快照約需 15 秒；工作室的其他工作優先執行。",
+  dualityGapCost: "可能需要數分鐘；工作室的其他工作優先執行。",
   dualityGapOutdated: "先前版本的測量結果嚴重偏低，因此不顯示；請重新測量。",
   measureDualityGap: "開始測量",
   measureRest: "測量其餘快照",
