@@ -24,8 +24,10 @@ def test_the_duality_gap_is_measured_once_per_snapshot_and_protocol(
     assert list(content["snapshots"]) == ["0", "1", "40"]
     for gap in content["snapshots"].values():
         assert gap["total"] == pytest.approx(sum(gain["gain"] for gain in gap["gains"]))
-        assert gap["interval"][0] <= gap["total"] <= gap["interval"][1]
-    assert content["protocol"]["split"] == "validation"
+        assert 0 <= gap["at_least"] <= gap["total"]
+    protocol = content["protocol"]
+    assert (protocol["split"], protocol["weights"]) == ("validation", "ema")
+    assert "ema-weights" in protocol["name"]
     assert [line.split()[1] for line in output.splitlines()[:3]] == ["0", "1", "40"]
     run_command("duality-gap", folder)
     assert Run(folder).duality_gap() == content  # includes the seconds, so it wasn't repeated

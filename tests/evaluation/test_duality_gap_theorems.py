@@ -1,4 +1,4 @@
-"""The worked example of docs/duality-gap.md, compared with the estimator.
+"""The worked example of docs/game.md, compared with the estimator.
 
 L1 = a/2 x^2 + b x y,   L2 = c/2 y^2 - b x y
 gains a/2 (x + b y / a)^2 and c/2 (y - b x / c)^2
@@ -73,7 +73,10 @@ def test_losses_are_zero_on_the_axes_of_a_bilinear_game_but_the_gap_only_at_the_
 
 def test_the_gain_rises_with_the_response_steps_up_to_the_closed_form():
     abc, point = (1.0, 3.0, 0.5), (1.0, -1.0)
-    totals = [measure(game(*point, *abc), FINE, steps=k).total for k in (0, 10, 40, 160, 640)]
+    totals = [
+        measure(game(*point, *abc), FINE, steps=k, rates=(1.0, 0.1)).total
+        for k in (0, 10, 40, 160, 640)
+    ]
     assert totals == sorted(totals)
     assert totals[0] == 0
     assert totals[1] < 0.5 * gap(*point, *abc)

@@ -9,6 +9,7 @@ from latentarium.stats.measurement import (
     Measurement,
     format_measurement,
     format_quantity,
+    is_one_sided,
     mismatch,
 )
 from support.errors import raises_code
@@ -105,3 +106,13 @@ def test_measurements_do_not_import_torch():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "False"
+
+
+def test_a_one_sided_interval_survives_json_and_is_shown_as_a_bound():
+    original = measurement(value=0.7, unit="nats", interval=(0.61, math.inf))
+    text = json.dumps(original.to_dict(), allow_nan=False)
+    assert Measurement.from_dict(json.loads(text)) == original
+    assert is_one_sided((0.61, math.inf))
+    assert "(at least 0.61 nats, 95 %)" in format_measurement(original)
+    for interval in ((0.4, 0.6), (-math.inf, 0.6), (-math.inf, math.inf), (math.nan, math.inf)):
+        assert not is_one_sided(interval)

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 import latentarium as la
 from latentarium import presets
+from latentarium.evaluation.game_protocol import VERSION
 from latentarium.run import Run
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes.events import EventStreams
@@ -113,6 +114,15 @@ def test_finished_run_is_described_with_its_samples(client, folder):
     for path in ("samples/21", "samples/-1", "samples/99999999999999999999"):
         assert client.get(f"/api/runs/gan/{path}").status_code == 404
     assert client.get("/api/runs/gan/duality-gap").json()["snapshots"] == {}
+    gap = {"total": 9.0, "interval": [8.0, 9.5], "gains": [], "seconds": 1.0}
+    old = {"protocol": {"seed": 0}, "wanted": [40], "snapshots": {"40": gap}}
+    for version, shown in ((None, False), (VERSION, True)):
+        Run(folder / "gan").save_duality_gap(
+            old | {"protocol": {"seed": 0} | ({"version": version} if version else {})}
+        )
+        answer = client.get("/api/runs/gan/duality-gap").json()
+        assert answer["outdated"] == (not shown)
+        assert list(answer["snapshots"]) == (["40"] if shown else [])
     shown = client.post("/api/runs/gan/show").json()  # its images were given as arrays
     assert shown["model"] is None
     assert shown["reason"]

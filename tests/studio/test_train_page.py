@@ -11,6 +11,7 @@ import pytest
 import latentarium as la
 from latentarium import presets
 from latentarium.config import GANConfig
+from latentarium.evaluation.game_protocol import VERSION
 from latentarium.image_files import png_bytes
 from latentarium.run import Run
 from latentarium.studio.registry import load_registry
@@ -264,12 +265,13 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
     for step in (10, 20, 30):
         run.append_log({"step": step, "seconds": 1.0, "learning_rate": 0.1, "discriminator": WON,
                         "generator": {"total": 9.0}})  # fmt: skip
-    moment = {"total": 0.5, "interval": [0.4, 0.6], "response_steps": 50, "seconds": 1.0,
-              "gains": [{"player": name, "gain": 0.25, "interval": [0.2, 0.3]}
+    moment = {"total": 0.5, "at_least": 0.1, "response_steps": 50, "seconds": 1.0,
+              "gains": [{"player": name, "gain": 0.25, "at_least": 0.2}
                         for name in ("discriminator", "generator")]}  # fmt: skip
     run.save_duality_gap(
-        {"protocol": {}, "wanted": [1, 40], "snapshots": {"1": moment, "40": moment}}
-    )
+        {"protocol": {"version": VERSION}, "wanted": [1, 40],
+         "snapshots": {"1": moment, "40": moment}}
+    )  # fmt: skip
     open_page(page, served, "#tab=train&t.run=won")
     doctor = page.get_by_test_id("doctor")
     assert doctor.get_by_test_id("finding").count() == 0  # too few rows
@@ -279,8 +281,8 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
     for key, step in (("Home", "1"), ("End", "40")):
         page.keyboard.press(key)
         assert chart.get_attribute("aria-valuenow") == step
-        assert chart.get_attribute("aria-valuetext").count("[") == 3  # an interval per line
-    # at step 40, the intervals [0.2, 0.3] and [0.4, 0.6] paint half of the axis
+        assert chart.get_attribute("aria-valuetext").count("≥") == 3  # a bound per line
+    # at step 40, the bands from 0.1 to 0.5 and from 0.2 to 0.25 paint most of the axis
     assert column_ink(page, "duality-gap-canvas", 0.997) > 50
     for step in (40, 50):
         run.append_log({"step": step, "seconds": 2.0, "learning_rate": 0.1, "discriminator": WON,

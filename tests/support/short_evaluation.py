@@ -14,5 +14,4 @@ def shorten_evaluation(patch) -> None:
     short = partial(evaluate, gan_train_steps=40, response_steps=10)
     patch.setattr("latentarium.evaluation.runs.evaluate", short)
     patch.setattr("latentarium.evaluation.runs.RESPONSE_STEPS", 5)
-    patch.setattr("latentarium.evaluation.runs.NUM_BATCHES", 3)
     patch.setattr("latentarium.classifier.lookup.MAX_STEPS", 100)

@@ -1,12 +1,13 @@
 """Games of two numbers whose equilibria and best responses are known in closed form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from latentarium import presets
 from latentarium.config import OptimizerConfig
+from latentarium.evaluation.best_response import RATE_FACTORS
 from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
@@ -46,7 +47,12 @@ class TwoNumbers(ModelStub):
 SLOW = OptimizerConfig(learning_rate=0.05, beta1=0.0, beta2=0.9)
 
 
-def measure(model: LatentModel, optimizer: OptimizerConfig = SLOW, steps: int = 300) -> DualityGap:
+def measure(
+    model: LatentModel,
+    optimizer: OptimizerConfig = SLOW,
+    steps: int = 300,
+    rates: Sequence[float] = RATE_FACTORS,
+) -> DualityGap:
     """Estimate the duality gap with small batches."""
     data = tiny_data()
     return estimate_duality_gap(
@@ -54,6 +60,7 @@ def measure(model: LatentModel, optimizer: OptimizerConfig = SLOW, steps: int = 
         data.train,
         data.validation,
         optimizer=optimizer,
+        rates=rates,
         response_steps=steps,
         batch_size=8,
         num_batches=2,

@@ -281,5 +281,4 @@ def duality_gap(
 
 
 def _gap_line(step: str, gap: dict[str, Any]) -> str:
-    low, high = gap["interval"]
-    return f"step {step:>7}  {gap['total']:8.4f}  ({low:.4f} to {high:.4f})"
+    return f"step {step:>7}  {gap['total']:8.4f}  (at least {gap['at_least']:.4f}, 95 %)"

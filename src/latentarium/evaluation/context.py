@@ -11,6 +11,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.class_counts import class_counts
 from latentarium.data.dataset import Data, Split
 from latentarium.data.subsets import first, scattered
+from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.metrics.extractors import Extractor
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import encode, reconstruct
@@ -33,7 +34,7 @@ class EvaluationContext:
         seed: The seed of all random numbers.
         nll_samples: Importance samples per image.
         gan_train_steps: Training batches of each classifier of GAN-train.
-        response_steps: Training steps of a best response, for the duality gap.
+        response_steps: Moves of the longest best responses, for the duality gap.
     """
 
     model: LatentModel
@@ -44,7 +45,7 @@ class EvaluationContext:
     seed: int
     nll_samples: int = 500
     gan_train_steps: int = 600
-    response_steps: int = 60
+    response_steps: int = RESPONSE_STEPS
     tables: dict[str, Any] = field(default_factory=dict)
     """Results that are more than one number, as JSON values; filled by the sections."""
     left_out: dict[str, str] = field(default_factory=dict)

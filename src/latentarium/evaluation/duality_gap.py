@@ -7,12 +7,12 @@ For players i with losses L_i(theta), each of which controls theta_i:
 
 A game is at a Nash equilibrium exactly if every gain is zero. For a single player the sum is the
 optimality gap; for a zero-sum game of two players it is the duality gap max - min; for other games
-it is also known as NashConv or exploitability. See docs/duality-gap.md.
+it is also known as NashConv or exploitability. See docs/game.md.
 
-The minimum is estimated by a best response: copies of the player are trained for K steps, at
-several learning rates, while the other players are frozen. The best copy, or the unchanged player
-if no copy is better, is selected on held-out batches other than those on which the gain is
-measured. Each gain is therefore a lower bound, in the unit of the loss, and depends on K.
+The minimum is unknown, so it is replaced by the loss after the best response that
+`best_response` finds. It is chosen on held-out batches other than those on which the gain is
+measured. Each gain is therefore a lower bound, in the unit of the loss, and its confidence bound
+is one-sided.
 
 References:
     A domain agnostic measure for monitoring and evaluating GANs (Grnarova et al., 2019),
@@ -20,28 +20,33 @@ References:
     Note on noncooperative convex games (Nikaido and Isoda, 1955)
 """
 
-import copy
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from scipy.stats import t as student_t
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from latentarium.config import OptimizerConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
 from latentarium.errors import UserError
+from latentarium.evaluation.best_response import (
+    RATE_FACTORS,
+    Candidate,
+    Score,
+    Search,
+    best_response,
+)
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.shapes import PerSample
-from latentarium.training.game import freeze_others, play_move
+from latentarium.training.game import freeze_others
 from latentarium.unchecked import unchecked_inputs
 
-RATE_FACTORS = (1.0, 0.1, 0.01)
+SCREENING_SHARE = 3
+"""Responses are dropped by their losses on one in this many of the batches for choosing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +56,23 @@ class Gain:
     Arguments:
         player: The name of the player.
         before: The player's loss on held-out images.
-        after: The player's loss after the best response.
+        after: The player's loss after the best response that was found.
         gain: before - after, at least 0, since keeping the parameters is a response too.
-        interval: 95 % interval of before - after over held-out batches (Student's t), cut off at
-            0. If no response lowers the loss, it is from 0 to the upper end of the interval of the
-            best response that was tried.
-        rate: The learning rate of the best response; 0 if no response lowers the loss.
+        at_least: One-sided 95 % confidence bound of the gain of this response, and therefore of
+            the largest possible gain (Student's t over held-out batches); at least 0.
+        rate: The learning rate of the response; 0 if the player was not trained.
+        steps: The number of its moves.
+        scale: The factor of its last layer; 1 if it was not rescaled.
     """
 
     player: str
     before: float
     after: float
     gain: float
-    interval: tuple[float, float]
+    at_least: float
     rate: float
+    steps: int
+    scale: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +81,13 @@ class DualityGap:
 
     Arguments:
         total: The sum.
-        interval: The sums of the lower and of the upper ends of the gains' intervals.
+        at_least: One-sided 95 % confidence bound of the duality gap.
         gains: The gain of each player.
-        response_steps: The number of steps of a best response.
+        response_steps: The number of moves of the longest responses.
     """
 
     total: float
-    interval: tuple[float, float]
+    at_least: float
     gains: tuple[Gain, ...]
     response_steps: int
 
@@ -91,9 +99,9 @@ def estimate_duality_gap(
     *,
     optimizer: OptimizerConfig,
     rates: Sequence[float] = RATE_FACTORS,
-    response_steps: int = 100,
+    response_steps: int = 200,
     batch_size: int = 64,
-    num_batches: int = 20,
+    num_batches: int = 15,
     seed: int = 0,
 ) -> DualityGap:
     """Estimate a lower bound on each player's gain from changing only its own parameters.
@@ -105,12 +113,13 @@ def estimate_duality_gap(
             the best response.
         optimizer: Learning rate and betas of the best responses.
         rates: Factors of that learning rate. A response is trained for each factor, with a
-            constant learning rate. Large steps reach a distant best response within K steps, but
-            would overshoot a close best response.
-        response_steps: K, the number of steps of a best response.
-        batch_size: Images in a batch, for training and measuring.
-        num_batches: Held-out batches to measure on, at least 2. The response is selected on
-            equally many other batches.
+            constant learning rate.
+        response_steps: The number of moves of the longest responses; 0: no response, so that
+            every gain is 0.
+        batch_size: Images in a batch, for measuring and for the first moves of a response.
+        num_batches: Held-out batches to measure on, at least 2. The response is chosen on equally
+            many other batches; they have other images if there are at least
+            2 * num_batches * batch_size held-out images.
         seed: The seed of batches and noise.
 
     Raises:
@@ -120,51 +129,47 @@ def estimate_duality_gap(
         raise UserError(
             f"num_batches is {num_batches}; an interval needs at least 2.", code="too-few-batches"
         )
-    quantile = float(student_t.ppf(0.975, num_batches - 1))
-    gains = []
+    batches = Batches(held_out, batch_size, seed, model.device)
+    search = Search(
+        steps=response_steps, batch_size=batch_size, optimizer=optimizer, rates=rates, seed=seed
+    )
+
+    def mean_loss(indices: range) -> Score:
+        return lambda c: float(held_out_losses(c.player, c.model, batches, indices, seed).mean())
+
+    measuring, choosing = range(num_batches), range(num_batches, 2 * num_batches)
+    screening = choosing[: -(-num_batches // SCREENING_SHARE)]
+    gains: list[Gain] = []
+    decreases = torch.zeros(num_batches, dtype=torch.float64)
     for index, player in enumerate(model.players()):
-        batches = Batches(held_out, batch_size, seed, model.device)
-        selection = range(num_batches, 2 * num_batches)
-        current = copy.deepcopy(model).train()
-        current_loss = float(
-            held_out_losses(current.players()[index], current, batches, selection, seed).mean()
+        response = best_response(
+            model, index, train, search, mean_loss(screening), mean_loss(choosing)
         )
-        best, best_loss, best_rate = current, math.inf, 0.0
-        for factor in rates:
-            candidate = copy.deepcopy(model).train()
-            responder = candidate.players()[index]
-            settings = replace(optimizer, learning_rate=factor * optimizer.learning_rate)
-            _train_response(
-                responder, candidate, train, settings, response_steps, batch_size, seed
-            )
-            loss = float(held_out_losses(responder, candidate, batches, selection, seed).mean())
-            if loss < best_loss:
-                best, best_loss, best_rate = candidate, loss, settings.learning_rate
-        before, after = (
-            held_out_losses(m.players()[index], m, batches, range(num_batches), seed)
-            for m in (current, best)
-        )
-        difference = before - after
-        half_width = quantile * float(difference.std()) / num_batches**0.5
-        mean = float(difference.mean())
-        improves = best_loss < current_loss
-        gain = max(0.0, mean) if improves else 0.0
+        candidate = Candidate.of(model, index)
+        before = held_out_losses(candidate.player, candidate.model, batches, measuring, seed)
+        after = before
+        if response is not None:
+            candidate.load(response)
+            after = held_out_losses(candidate.player, candidate.model, batches, measuring, seed)
+        decreases += before - after
+        gain, at_least = _mean_and_bound(before - after)
         gains.append(
             Gain(
                 player=player.name,
                 before=float(before.mean()),
-                after=float(after.mean()) if improves else float(before.mean()),
+                after=float(after.mean()),
                 gain=gain,
-                interval=(
-                    max(0.0, mean - half_width) if improves else 0.0,
-                    max(gain, mean + half_width),
-                ),
-                rate=best_rate if improves else 0.0,
+                at_least=at_least,
+                rate=response.rate if response else 0.0,
+                steps=response.steps if response else 0,
+                scale=response.scale if response else 1.0,
             )
         )
+    # the players are measured on the same batches, so their gains are not independent
+    _, at_least = _mean_and_bound(decreases)
     return DualityGap(
         total=sum(g.gain for g in gains),
-        interval=(sum(g.interval[0] for g in gains), sum(g.interval[1] for g in gains)),
+        at_least=at_least,
         gains=tuple(gains),
         response_steps=response_steps,
     )
@@ -186,24 +191,12 @@ def held_out_losses(
     return torch.stack(losses).cpu().double()
 
 
-def _train_response(
-    player: Player,
-    model: nn.Module,
-    train: Split,
-    config: OptimizerConfig,
-    steps: int,
-    batch_size: int,
-    seed: int,
-) -> None:
-    """Train one player for some steps while the others are frozen."""
-    device = next(model.parameters()).device
-    batches = Batches(train, batch_size, seed, device)
-    adam = Adam(
-        player.part.parameters(),
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        fused=True,
-    )
-    for step in range(steps):
-        noise = Noise("response", seed, step, player.name, device=device)
-        play_move(player, model, adam, batches.draw(step), noise)
+def _mean_and_bound(values: Tensor) -> tuple[float, float]:
+    """Return the mean, and the lower end of its one-sided 95 % interval; both at least 0.
+
+    Cutting off at 0 is valid, since no gain is negative.
+    """
+    count = len(values)
+    margin = float(student_t.ppf(0.95, count - 1)) * float(values.std()) / count**0.5
+    mean = float(values.mean())
+    return max(0.0, mean), max(0.0, mean - margin)

@@ -20,6 +20,7 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
+from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.evaluation.interpretation import interpreted
 from latentarium.evaluation.plan import MIN_IMAGES, Plan
 from latentarium.evaluation.report import Report
@@ -155,7 +156,7 @@ def evaluate(
     seed: Integer = 0,
     nll_samples: int = 500,
     gan_train_steps: int = 600,
-    response_steps: int = 60,
+    response_steps: int = RESPONSE_STEPS,
     progress: Callable[[int, str], object] | None = None,
 ) -> Report:
     """Measure every quantity that applies to the model.
@@ -172,7 +173,7 @@ def evaluate(
         seed: The seed of all random numbers.
         nll_samples: Importance samples per image, for a model with a likelihood.
         gan_train_steps: Training batches of each classifier of GAN-train.
-        response_steps: Training steps of a best response, for the duality gap.
+        response_steps: Moves of the longest best responses, for the duality gap.
         progress: Called with the number of sections done and the name of the next one.
 
     Raises:

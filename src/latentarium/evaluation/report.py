@@ -14,7 +14,7 @@ from latentarium.config import read_fields, require
 from latentarium.errors import UserError
 from latentarium.evaluation.interpretation import PHRASES, direction_of
 from latentarium.run import Run
-from latentarium.stats.measurement import Measurement, format_quantity, mismatch
+from latentarium.stats.measurement import Measurement, format_quantity, is_one_sided, mismatch
 
 FORMAT = 4
 READABLE_FORMATS = (2, 3, 4)
@@ -195,8 +195,8 @@ def compare(
         protocol_columns=["measured with", "n", "seed", "split", "extractor", "protocol"],
         protocol_rows=protocol_rows,
         notes=[
-            "Brackets: 95 % interval over the n samples. Reference: the value of real data, if it "
-            "is known.",
+            'Brackets: 95 % interval over the n samples; "at least": its end, if it is one-sided. '
+            "Reference: the value of real data, if it is known.",
             *dict.fromkeys(note for report in reports.values() for note in report.value_notes()),
             *(
                 f"Not measured for {name}: {quantity} ({why})"
@@ -315,10 +315,13 @@ def better_text(key: str, m: Measurement) -> str:
 
 
 def interval_text(m: Measurement) -> str:
-    """Format the interval in brackets for a table; empty if there is none or it is infinite."""
+    """Format the interval in brackets for a table; empty if there is none or it is infinite. A
+    one-sided interval is "at least" its lower end."""
     if m.interval is None:
         return ""
     unit = m.unit if m.unit == "share" else ""
+    if is_one_sided(m.interval):
+        return f"at least {format_quantity(m.interval[0], unit)}"
     ends = [format_quantity(v, unit).removesuffix(" %") for v in m.interval]
     return f"[{', '.join(ends)}]" if all(map(math.isfinite, m.interval)) else ""
 

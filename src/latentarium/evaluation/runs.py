@@ -1,19 +1,23 @@
 """Evaluate runs: load their data, measure, and save the results in the run folder."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from latentarium.classifier.lookup import classifier_for
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
-from latentarium.evaluation.duality_gap import estimate_duality_gap
 from latentarium.evaluation.evaluate import (
     can_train_classifier,
     evaluate,
     plan_evaluation,
     sections_for,
+)
+from latentarium.evaluation.game_protocol import (
+    RESPONSE_STEPS,
+    GameProtocol,
+    comparable_snapshots,
 )
 from latentarium.evaluation.report import Report
 from latentarium.machine import describe_machine, versions
@@ -24,9 +28,6 @@ from latentarium.run import Run
 
 MAX_SNAPSHOTS = 12
 """Snapshots at which the duality gap is measured, evenly spaced in log(step)."""
-RESPONSE_STEPS, RESPONSE_RATE, NUM_BATCHES = 50, 1e-3, 10
-"""Steps and largest learning rate of best responses, and number of held-out batches to measure on.
-They are so small that a snapshot is measured in seconds."""
 
 
 def evaluate_run(
@@ -100,7 +101,7 @@ def measure_duality_gap(
     """Measure the duality gap at snapshots of a training.
 
     duality_gap.json is written after each snapshot, so the measurement can be followed and, if
-    interrupted, resumed.
+    interrupted, resumed. Results of another protocol in this file are replaced.
 
     Arguments:
         folder: A run with snapshots; it may still be training.
@@ -116,31 +117,34 @@ def measure_duality_gap(
         UserError: The run has no snapshots (code "no-snapshots"), or the data don't fit it.
     """
     run = Run(folder)
-    snapshots = run.snapshots()
+    snapshots = comparable_snapshots(run)
     if not snapshots:
         raise UserError(
             f"{folder} has no snapshots: train again with --train.snapshots 24.",
             code="no-snapshots",
         )
-    images, seed = run.load_data(data), run.config.train.seed
-    optimizer = replace(run.config.optimizer, learning_rate=RESPONSE_RATE)
-    batch_size = min(64, len(images.validation))
-    protocol = {
-        "response_steps": RESPONSE_STEPS, "learning_rate": RESPONSE_RATE,
-        "num_batches": NUM_BATCHES, "batch_size": batch_size, "split": "validation", "seed": seed,
-    }  # fmt: skip
+    left_out = len(run.snapshots()) - len(snapshots)
+    if left_out:
+        display.print(
+            f"{left_out} snapshots are left out, because an earlier version saved their weights "
+            "without averaging them."
+        )
     wanted = snapshots
     if len(snapshots) > MAX_SNAPSHOTS:
         last = len(snapshots) - 1
         wanted = [snapshots[round(i * last / (MAX_SNAPSHOTS - 1))] for i in range(MAX_SNAPSHOTS)]
+    images = run.load_data(data)
+    protocol = GameProtocol.of(
+        run.load(wanted[-1]), images, seed=run.config.train.seed, response_steps=RESPONSE_STEPS
+    )
+    described = protocol.to_dict()
     previous = run.duality_gap() or {}
-    known = previous.get("snapshots", {}) if previous.get("protocol") == protocol else {}
-    complete = {step for step, gap in known.items() if gap.get("interval") is not None}
-    gaps = {str(step): known[str(step)] for step in wanted if str(step) in complete}
+    known = previous.get("snapshots", {}) if previous.get("protocol") == described else {}
+    gaps = {str(step): known[str(step)] for step in wanted if str(step) in known}
 
     def content() -> dict[str, Any]:
         ordered = {str(step): gaps[str(step)] for step in wanted if str(step) in gaps}
-        return {"protocol": protocol, "wanted": wanted, "snapshots": ordered}
+        return {"protocol": described, "wanted": wanted, "snapshots": ordered}
 
     run.save_duality_gap(content())  # announces the snapshots that will be measured
     bar = display.task(str(folder), len(wanted), len(gaps))
@@ -148,10 +152,7 @@ def measure_duality_gap(
         if str(step) in gaps:
             continue
         start = time.monotonic()
-        gap = estimate_duality_gap(
-            run.load(step), images.train, images.validation, optimizer=optimizer, seed=seed,
-            response_steps=RESPONSE_STEPS, num_batches=NUM_BATCHES, batch_size=batch_size,
-        )  # fmt: skip
+        gap = protocol.measure(run.load(step), images)
         gaps[str(step)] = {**asdict(gap), "seconds": time.monotonic() - start}
         run.save_duality_gap(content())
         bar.update(len(gaps))

@@ -81,7 +81,7 @@ class Autoencoder(LatentModel):
         return self.likelihood.mean(self._output(z, y))
 
     def players(self) -> list[Player]:
-        return [Player("autoencoder", self, self.loss)]
+        return [Player("autoencoder", self, self.loss, heads=(self.decoder,))]
 
     def loss(self, batch: Batch, noise: Noise) -> Loss:
         """Return distortion + beta * rate, in nats per image."""

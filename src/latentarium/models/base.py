@@ -14,6 +14,7 @@ from latentarium.memory import require_memory
 from latentarium.models.checked import CheckedModel, a_kind
 from latentarium.models.game import Player
 from latentarium.models.inputs import to_model
+from latentarium.models.origin import Origin
 from latentarium.models.sampling import compute_in_batches, draw_latents, latent_path
 from latentarium.shapes import (
     ImageInput,
@@ -59,6 +60,8 @@ class LatentModel(CheckedModel, ABC):
     prior: Prior
     likelihood: Likelihood | None = None
     """p(x | z); None if the model has none."""
+    origin: Origin | None = None
+    """The training that the weights are from; None if they were not loaded from a run."""
 
     def __init__(self, config: ModelConfig, data: DataCard) -> None:
         super().__init__(config, data)
@@ -341,8 +344,5 @@ class LatentModel(CheckedModel, ABC):
         return a_kind(self.kind)
 
     def _no_encoder(self, what: str) -> UserError:
-        return UserError(
-            f"{self._a_kind()} has no encoder and can't {what} images: use an autoencoder or a "
-            "VAE.",
-            code="no-encoder",
-        )
+        message = f"{self._a_kind()} has no encoder and can't {what} images"
+        return UserError(f"{message}: use an autoencoder or a VAE.", code="no-encoder")

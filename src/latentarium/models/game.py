@@ -35,8 +35,11 @@ class Player:
         name: The name of the player in the log, for instance "generator".
         part: The module whose parameters the player updates.
         loss: Function that returns the loss of a batch; all its randomness comes from the noise.
+        heads: Modules whose last layers give the player's output, such as a logit; empty: `part`.
+            The duality gap rescales these layers.
     """
 
     name: str
     part: nn.Module
     loss: Callable[[Batch, Noise], Loss]
+    heads: tuple[nn.Module, ...] = ()

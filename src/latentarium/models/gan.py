@@ -73,6 +73,10 @@ class Discriminator(nn.Module):
         """Return the logits of images, given the weights of their classes."""
         return self.score(self.trunk(x), weights)
 
+    def heads(self) -> tuple[nn.Module, ...]:
+        """Return the layers whose sum is the logit."""
+        return (self.realism,) if self.embed is None else (self.realism, self.embed)
+
     def score(self, features: Features, weights: SoftLabels | None) -> Logits:
         """Return the logits of images from their features."""
         logits = self.realism(features).squeeze(1)
@@ -108,9 +112,14 @@ class GAN(LatentModel):
 
     def players(self) -> list[Player]:
         return [
-            Player("discriminator", self.discriminator, self.discriminator_loss),
-            Player("generator", self.generator, self.generator_loss),
-        ]
+            Player(
+                "discriminator", self.discriminator, self.discriminator_loss,
+                heads=self.discriminator.heads(),
+            ),
+            Player(
+                "generator", self.generator, self.generator_loss, heads=(self.generator.trunk,)
+            ),
+        ]  # fmt: skip
 
     def discriminator_loss(self, batch: Batch, noise: Noise) -> Loss:
         """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss."""

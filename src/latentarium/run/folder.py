@@ -7,7 +7,7 @@
     log.jsonl              one row per logged step, append-only
     progress.json          the current step and the elapsed seconds, for live monitoring
     samples/               grids of samples from fixed latents
-    snapshots/             weights of all players at steps evenly spaced in log(step)
+    snapshots/             EMA weights of all players at steps evenly spaced in log(step)
     metrics.json           results of `evaluate`
     duality_gap.json       results of `duality-gap`
     README.md              model card
@@ -34,6 +34,7 @@ from latentarium.files import (
 )
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build, model_shapes
+from latentarium.models.origin import Origin, WeightsKind
 from latentarium.run.claim import locked, require_claimable, require_regular_files
 from latentarium.run.manifest import (
     Extension,
@@ -54,6 +55,7 @@ from latentarium.run.weights import (
     load_weights,
     read_weights,
     require_shapes,
+    weights_kind,
     weights_step,
     weights_to_bytes,
 )
@@ -238,9 +240,29 @@ class Run(RunFiles):
         return sha256(self._weights_path().read_bytes())
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
-        """Save the weights of all players at a step."""
+        """Save the weights of all players at a step.
+
+        Arguments:
+            step: The step.
+            model: The EMA model, as for `save_weights`.
+        """
         path = self.folder / "snapshots" / f"{step:09d}.safetensors"
-        self._write_weights(path, model, step)
+        self._write_weights(path, model, step, self._kind_for_use)
+
+    def weights_kind(self, snapshot: int | None = None) -> WeightsKind:
+        """Return whether the weights of the trained model, or of a snapshot, are an average.
+
+        Snapshots of earlier versions have raw weights.
+
+        Raises:
+            UserError: There are no such weights, as for `load`.
+        """
+        path = self._weights_path(snapshot)
+        return self._kind_for_use if snapshot is None else weights_kind(path)
+
+    @property
+    def _kind_for_use(self) -> WeightsKind:
+        return "ema" if self.config.train.ema_halflife > 0 else "raw"
 
     def load(self, snapshot: int | None = None) -> LatentModel:
         """Return the trained model on the CPU, in evaluation mode.
@@ -258,6 +280,7 @@ class Run(RunFiles):
             require_shapes(path, model_shapes(self.config.model, self.data))
             model = build(self.config.model, self.data, self.config.train.seed)
         load_weights(path, model, config_hash=self._config_hash)
+        model.origin = Origin(weights=self.weights_kind(snapshot), optimizer=self.config.optimizer)
         return model.eval()
 
     def weights_of(self, snapshot: int | None = None) -> dict[str, Tensor]:
@@ -285,8 +308,11 @@ class Run(RunFiles):
             code="no-weights",
         )
 
-    def _write_weights(self, path: Path, model: LatentModel, step: int) -> None:
-        write_atomic(path, weights_to_bytes(model, step=step, config_hash=self._config_hash))
+    def _write_weights(
+        self, path: Path, model: LatentModel, step: int, kind: WeightsKind | None = None
+    ) -> None:
+        content = weights_to_bytes(model, step=step, config_hash=self._config_hash, kind=kind)
+        write_atomic(path, content)
 
 
 def load(folder: str | os.PathLike[str] | Run) -> LatentModel:

@@ -47,10 +47,14 @@ class PlayerGain:
 
     player: str
     gain: float
-    interval: tuple[float, float]
+    at_least: float | None = None
+    interval: tuple[float, float] | None = None
+    """In files of earlier versions, in place of `at_least`."""
     before: float = 0.0
     after: float = 0.0
     rate: float = 0.0
+    steps: int = 0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,9 @@ class SnapshotGap:
     """The duality gap at a snapshot."""
 
     total: float
+    at_least: float | None = None
     interval: tuple[float, float] | None = None
+    """In files of earlier versions, in place of `at_least`."""
     gains: tuple[PlayerGain, ...] = ()
     response_steps: int = 0
     seconds: Seconds = 0.0

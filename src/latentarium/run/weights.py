@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, sha256
+from latentarium.models.origin import WeightsKind
 
 METADATA_KEY = "latentarium"
 MAX_HEADER_BYTES = 100_000_000
@@ -20,16 +21,21 @@ MAX_NAMED = 3
 """Number of tensors that an error message names."""
 
 
-def weights_to_bytes(model: nn.Module, *, step: int, config_hash: str) -> bytes:
+def weights_to_bytes(
+    model: nn.Module, *, step: int, config_hash: str, kind: WeightsKind | None = None
+) -> bytes:
     """Return the content of a weights file.
 
     Arguments:
         model: The model.
         step: The training step of the weights.
         config_hash: Hash of the configuration that the weights belong to.
+        kind: Whether the weights are averaged; None if the file's name determines it.
     """
     tensors = _tensors_of(model)
     metadata = {"sha256": _digest(tensors), "step": step, "config": config_hash}
+    if kind is not None:
+        metadata["weights"] = kind
     # one key: safetensors writes several in random order, which would change the file's hash
     return tensors_to_bytes(tensors, metadata={METADATA_KEY: json.dumps(metadata)})
 
@@ -128,6 +134,15 @@ def weights_step(path: Path) -> int | None:
         return int(_metadata(_read_header(path))["step"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return None
+
+
+def weights_kind(path: Path) -> WeightsKind:
+    """Return the kind of weights in a snapshot; "raw" if an earlier version wrote it. Only the
+    header is read."""
+    try:
+        return "ema" if _metadata(_read_header(path)).get("weights") == "ema" else "raw"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
+        return "raw"
 
 
 def is_intact(path: Path, *, config_hash: str) -> bool:

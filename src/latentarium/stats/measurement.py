@@ -36,7 +36,8 @@ class Measurement:
     unit: str = ""
     interval: Interval | None = None
     """95 % interval. It accounts for the choice of the n samples only, not for the variation
-    between training runs or extractors."""
+    between training runs or extractors. A one-sided interval has an infinite end: if the value is
+    a lower bound of the quantity, the interval is (low, infinity)."""
     conservative: bool = False
     """Whether the interval contains the true value more often than in 95 of 100 cases."""
     reference: Real | None = None
@@ -80,8 +81,9 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, values: object) -> "Measurement":
-        """Create a measurement from the result of `to_dict`; null becomes nan. Names from earlier
-        versions are translated: the key "floor", and extractors called "judge-...".
+        """Create a measurement from the result of `to_dict`; null becomes nan, and at an end of an
+        interval, infinity. Names from earlier versions are translated: the key "floor", and
+        extractors called "judge-...".
 
         Raises:
             UserError: A key is unknown or missing, or a numeric field does not contain a number
@@ -107,7 +109,11 @@ class Measurement:
             )
         fields["value"] = math.nan if fields["value"] is None else fields["value"]
         if fields.get("interval") is not None:
-            fields["interval"] = tuple(math.nan if v is None else v for v in fields["interval"])
+            low, high = fields["interval"]
+            fields["interval"] = (
+                -math.inf if low is None else low,
+                math.inf if high is None else high,
+            )
         return cls(**fields)
 
 
@@ -144,8 +150,16 @@ def format_measurement(measurement: Measurement) -> str:
     text = f"{measurement.name}: {format_quantity(measurement.value, unit)}"
     if measurement.interval is not None:
         low, high = measurement.interval
-        text += f" [{format_quantity(low, unit)}, {format_quantity(high, unit)}]"
+        if is_one_sided(measurement.interval):
+            text += f" (at least {format_quantity(low, unit)}, 95 %)"
+        else:
+            text += f" [{format_quantity(low, unit)}, {format_quantity(high, unit)}]"
     return text
+
+
+def is_one_sided(interval: Interval) -> bool:
+    """Return whether an interval has a finite lower end and no upper one."""
+    return math.isfinite(interval[0]) and interval[1] == math.inf
 
 
 def _translate_old_names(values: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -9,6 +9,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.data.subsets import scattered
 from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.latent.gaussians import FittedMixture, mixture, single_gaussian
 from latentarium.metrics.distances import frechet, frechet_interval, frechet_reference
 from latentarium.metrics.extractors import describe
@@ -44,8 +45,7 @@ class TourContext:
         runs: The trained runs by name.
         seed: The seed of all random numbers.
         n: The number of samples for distances and counts.
-        response_steps: Training steps of a best response, for the duality gap.
-        response_batches: Held-out batches that the gain of a best response is measured on.
+        response_steps: Moves of the longest best responses, for the duality gap.
     """
 
     data: Data
@@ -53,8 +53,7 @@ class TourContext:
     runs: dict[str, Run]
     seed: int
     n: int
-    response_steps: int = 60
-    response_batches: int = 15
+    response_steps: int = RESPONSE_STEPS
     _evaluations: dict[str, EvaluationContext] = field(
         default_factory=dict, init=False, repr=False
     )

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from latentarium.evaluation.interpretation import PHRASES
 from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
-from latentarium.stats.measurement import Measurement, Real, format_quantity
+from latentarium.stats.measurement import Measurement, Real, format_quantity, is_one_sided
 from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport
 
 GLOSSARY = {
@@ -95,13 +95,20 @@ def _cells(number: Measurement, better: str = "") -> dict[str, str]:
     return {
         "name": number.name,
         "value": text(number.value),
-        "interval": " to ".join(text(end) for end in number.interval or ())
-        + (" (conservative)" if number.interval and number.conservative else ""),
+        "interval": _interval(number),
         "reference": text(number.reference),
         "better": PHRASES.get(number.better or better, ""),
         "n": "" if number.n is None else f"{number.n:,}",
         "note": number.note,
     }
+
+
+def _interval(number: Measurement) -> str:
+    if number.interval is None:
+        return ""
+    low, high = (format_quantity(end, number.unit) for end in number.interval)
+    text = f"at least {low}" if is_one_sided(number.interval) else f"{low} to {high}"
+    return f"{text} (conservative)" if number.conservative else text
 
 
 def _threshold(condition: Condition) -> str:

@@ -11,6 +11,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
 from latentarium.evaluation.context import shuffle_test_split
+from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
 from latentarium.registry import registered
@@ -58,8 +59,7 @@ def run_tour(
         runs=runs,
         seed=seed,
         n=500 if quick else 10_000,
-        response_steps=5 if quick else 60,
-        response_batches=3 if quick else 15,
+        response_steps=5 if quick else RESPONSE_STEPS,
     )
     measuring_started = time.monotonic()
     results = _measure(claims, context, display)

@@ -115,7 +115,7 @@ def train(
                 reporter.start(config, state.step)
                 progress.update(state.step, state.seconds)
                 if state.step == 0 and 0 in snapshots:
-                    run.save_snapshot(0, state.model)
+                    run.save_snapshot(0, state.ema_model())
 
             while state.step < settings.steps:
                 rate = learning_rate(config.optimizer, state.step, settings.steps)
@@ -170,7 +170,7 @@ def train(
                     if every and (done or state.step % every == 0):
                         run.save_samples(state.step, fixed_grid(state.ema_model()))
                     if state.step in snapshots:
-                        run.save_snapshot(state.step, state.model)
+                        run.save_snapshot(state.step, state.ema_model())
 
                 stop = distributed.any_rank(bool(stop_request), state.step)
                 checkpoint_due = done or stop or state.step % settings.checkpoint_every == 0

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
+from latentarium.evaluation.game_protocol import is_current
 from latentarium.studio.child_processes import ChildProcesses
 from latentarium.studio.training.jobs import TrainingJobs, TrainingRequest, process_name
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
@@ -58,13 +59,19 @@ class Checkups:
             yield {"result": json.loads(path.read_text())}
 
     def duality_gap(self, name: str) -> dict[str, Any]:
-        """Return the measured duality gaps of a run, and whether more are being measured."""
+        """Return the measured duality gaps of a run, and whether more are being measured.
+
+        Results of an earlier version are left out, and "outdated" tells that there are some.
+        """
         run = self.trainings.run(name)
         key = process_name(run.folder)
         measuring = self.duality_gaps.is_running(key)
-        measured = run.duality_gap() or {"protocol": None, "wanted": [], "snapshots": {}}
+        stored = run.duality_gap()
+        current = stored is not None and is_current(stored)
+        measured = stored if current else {"protocol": None, "wanted": [], "snapshots": {}}
+        outdated = stored is not None and not current
         failure = "" if measuring else self.duality_gaps.failure(key)
-        return {**measured, "measuring": measuring, "failure": failure}
+        return {**measured, "outdated": outdated, "measuring": measuring, "failure": failure}
 
     def measure_duality_gap(self, name: str) -> dict[str, Any]:
         """Start to measure the duality gap of every snapshot, and return the current state.

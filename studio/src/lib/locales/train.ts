@@ -111,9 +111,10 @@ export const en = {
   dualityGapUnit: "nats",
   dualityGapMeans: (game: boolean, updates: number) =>
     game
-      ? `The sum of what each player could still gain if only that player were trained (${updates} updates, several learning rates). It is 0 at a Nash equilibrium.`
-      : `How much the loss could still decrease (${updates} updates, several learning rates). It is 0 at the optimum.`,
-  dualityGapCost: "Takes about 5 s per snapshot. Other work has priority.",
+      ? `What both players together could gain at least if each were trained alone (up to ${updates} updates, several learning rates). It is 0 at a Nash equilibrium. Bands end at the one-sided 95 % bound.`
+      : `How much the loss could decrease at least (up to ${updates} updates, several learning rates). It is 0 at the optimum. Bands end at the one-sided 95 % bound.`,
+  dualityGapCost: "May take several minutes. Other work has priority.",
+  dualityGapOutdated: "The results of an earlier version were much too low and are not shown. Measure again.",
   measureDualityGap: "Measure",
   measureRest: "Measure the rest",
   dualityGapProgress: (done: number, all: number) => `${done} of ${all} snapshots`,
@@ -233,9 +234,10 @@ export const zhTW: typeof en = {
   dualityGapUnit: "nats",
   dualityGapMeans: (game, updates) =>
     game
-      ? `固定一個網路、單獨訓練另一個（更新 ${updates} 次，試多種學習率），兩個網路各自還能改善多少的總和。在納許均衡處為 0。`
-      : `損失還能再降低多少（更新 ${updates} 次，試多種學習率）。在最佳解處為 0。`,
-  dualityGapCost: "每個快照約需 5 秒；工作室的其他工作優先執行。",
+      ? `固定一個網路、單獨訓練另一個（最多更新 ${updates} 次，試多種學習率），兩個網路至少還能改善多少的總和。在納許均衡處為 0。色帶的下緣為單側 95 % 信賴下限。`
+      : `損失至少還能再降低多少（最多更新 ${updates} 次，試多種學習率）。在最佳解處為 0。色帶的下緣為單側 95 % 信賴下限。`,
+  dualityGapCost: "可能需要數分鐘；工作室的其他工作優先執行。",
+  dualityGapOutdated: "先前版本的測量結果嚴重偏低，因此不顯示；請重新測量。",
   measureDualityGap: "開始測量",
   measureRest: "測量其餘快照",
   dualityGapProgress: (done, all) => `${all} 個快照中已完成 ${done} 個`,

@@ -135,19 +135,23 @@ export interface Estimate {
 export interface Gain {
   player: string;
   gain: number;
-  interval: [number, number];
+  /** one-sided 95 % bound */
+  at_least: number;
 }
 
 /** Duality gap of one snapshot. */
 export interface SnapshotDualityGap {
   total: number;
-  interval: [number, number];
+  /** one-sided 95 % bound */
+  at_least: number;
   gains: Gain[];
   response_steps: number;
   seconds: number;
 }
 
 export interface DualityGap {
+  /** whether there are results of an earlier version, which are left out */
+  outdated: boolean;
   /** steps of the snapshots to measure */
   wanted: number[];
   /** by step */
