@@ -30,7 +30,7 @@ from trust_images import DEVELOPMENT, DEVELOPMENT_STEPS, UNSEEN, UNSEEN_STEPS
 import latentarium as la
 from latentarium import presets
 from latentarium.classifier.lookup import classifier_for
-from latentarium.data.dataset import Data, to_uint8
+from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.latent.calibration import OFF_LEVEL
 from latentarium.latent.realism import RealismScorer
 from latentarium.machine import describe_machine, versions
@@ -87,7 +87,7 @@ def measure(data: Data, scorer: RealismScorer, *, unseen: bool) -> dict[str, Any
     """Return the shares of flagged and unknown images for real images and each kind."""
     order = np.random.default_rng(SEED).permutation(len(data.test))
     real = data.test.images[torch.from_numpy(order)]
-    sharp = real[: max(N_BAD, 1)].numpy() / 255
+    sharp = sorted_by_class(data.test, order[:N_BAD]).numpy() / 255
     groups = {"development": DEVELOPMENT} | ({"unseen": UNSEEN} if unseen else {})
     kinds: dict[str, Any] = {}
     for group, makers in groups.items():
@@ -114,6 +114,14 @@ def measure(data: Data, scorer: RealismScorer, *, unseen: bool) -> dict[str, Any
         },
         "kinds": kinds,
     }
+
+
+def sorted_by_class(split: Split, numbers: np.ndarray) -> torch.Tensor:
+    """Return images in the order of their classes, so that half of them away is another class."""
+    chosen = torch.from_numpy(numbers)
+    if split.labels is not None:
+        chosen = chosen[split.labels[chosen].argsort(stable=True)]
+    return split.images[chosen]
 
 
 def score(scorer: RealismScorer, images: torch.Tensor) -> dict[str, Any]:

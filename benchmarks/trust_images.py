@@ -32,8 +32,9 @@ def shuffled(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def partner(x: np.ndarray) -> np.ndarray:
-    """Return another image for each image."""
-    return np.roll(x, 7, 0)
+    """Return another image for each image: one of another class, as the images are sorted by class
+    and no class has half of them."""
+    return np.roll(x, len(x) // 2, 0)
 
 
 def patches(x: np.ndarray, rng: np.random.Generator, grid: int) -> np.ndarray:
@@ -118,9 +119,10 @@ def quarters(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     del rng
     height, width = x.shape[2] // 2, x.shape[3] // 2
     result = x.copy()
-    result[:, :, :height, width:] = np.roll(x, 3, 0)[:, :, :height, width:]
-    result[:, :, height:, :width] = np.roll(x, 5, 0)[:, :, height:, :width]
-    result[:, :, height:, width:] = np.roll(x, 11, 0)[:, :, height:, width:]
+    step = len(x) // 4
+    result[:, :, :height, width:] = np.roll(x, step, 0)[:, :, :height, width:]
+    result[:, :, height:, :width] = np.roll(x, 2 * step, 0)[:, :, height:, :width]
+    result[:, :, height:, width:] = np.roll(x, 3 * step, 0)[:, :, height:, width:]
     return result
 
 
@@ -191,7 +193,7 @@ UNSEEN: dict[str, Kind] = {
     "sparse pixels": sparse,
     "noise with the mean spectrum": mean_spectrum,
     "motion blur": lambda x, rng: blurred(x, (0.01, 0.3)),
-    "mean of eight": lambda x, rng: np.mean([np.roll(x, i, 0) for i in range(8)], 0),
+    "mean of eight": lambda x, rng: np.mean([np.roll(x, i * len(x) // 8, 0) for i in range(8)], 0),
     "black or white": lambda x, rng: constant(x, rng.integers(2, size=(len(x), 1, 1, 1))),
     "checkerboard, squares": lambda x, rng: constant(x, board(x, max(2, x.shape[2] // 7))),
     "stripes": lambda x, rng: constant(x, np.arange(x.shape[3]) % 4 < 2),

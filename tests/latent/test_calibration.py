@@ -96,7 +96,7 @@ def test_page_has_the_same_levels_and_columns():
     assert names
     measures = re.findall(r'"(\w+)"', names[1])
     assert tuple(measures) == MEASURES
-    assert SCORE_COLUMNS[4:] == tuple(f"{name}_rarity" for name in measures)
+    assert SCORE_COLUMNS[4:] == (*(f"{name}_rarity" for name in measures), "read", "original")
     assert SCORE_COLUMNS[:4] == ("level", "nearest", "distance", "round_trip")
 
 

@@ -44,7 +44,8 @@ SCORE_COLUMNS = (
 )  # fmt: skip
 """Columns of `Calibration.table`: the level; the number of the nearest training image; the values
 of `distance` and `round_trip`; the rarity by each measure; the class that the classifier reads in
-the image and, for reconstructions, in the original, -1 if it reads none. Unknown values are nan."""
+the image and, for reconstructions, in the original, -1 if it reads none. Unknown values are
+nan."""
 MAX_HELD_OUT = 2000
 """Maximum number of held-out images that a calibration uses."""
 EDGE_LEVEL, OFF_LEVEL = 0.1, 0.01

@@ -16,8 +16,8 @@ from latentarium.shapes import Pixels
 
 Corruption = Callable[[Tensor, torch.Generator], Tensor]
 MILD_BLUR, HEAVY_BLUR = 1 / 28, 1 / 9
-"""Standard deviation of a blur that leaves an image readable and of one that doesn't, as a share of
-the smaller side of the image."""
+"""Standard deviation of a blur that leaves an image readable and of one that doesn't, as a share
+of the smaller side of the image."""
 
 
 def corrupt(images: Pixels, seed: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""Two measures of an image's statistics: a whitened distance and a discriminator of corruptions."""
+"""Two measures of an image's statistics: a whitened distance and a discriminator."""
 
 import numpy as np
 import torch

@@ -81,7 +81,7 @@ class ScoredDecoder:
 
     @cached
     def reconstruction_calibration(self) -> Calibration:
-        """The calibration of reconstructions, on real held-out images and their reconstructions."""
+        """The calibration of reconstructions, on held-out images and their reconstructions."""
         real = to_float(self.realism.held_out.images)
         return self._calibrate(posterior_means(self.model, real), real)
 

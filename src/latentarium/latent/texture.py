@@ -1,4 +1,4 @@
-"""Statistics of an image's texture: local differences, local contrast, power spectrum, grey values.
+"""Statistics of an image's texture: differences, local contrast, power spectrum, grey values.
 
 Features of a classifier hardly change if noise is added to the pixels, so a distance between such
 features doesn't reveal it. These statistics do. Each is computed for the brightness and, if there
