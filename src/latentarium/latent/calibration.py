@@ -98,17 +98,22 @@ class Calibration:
 
     Arguments:
         scores: The scores of held-out images.
+        softened: The scores of the same images after a mild blur, or None. An image is compared
+            with the sharp or with the softened images, whichever it is more like.
         can_tell: Whether the measures tell real images from corrupted ones. If not, the level of
             an image that is not unusual is unknown.
     """
 
-    def __init__(self, scores: Scores, *, can_tell: bool = True) -> None:
+    def __init__(
+        self, scores: Scores, *, softened: Scores | None = None, can_tell: bool = True
+    ) -> None:
         self.can_tell = can_tell
+        self._softened = None if softened is None else Calibration(softened)
         self.values: Mapping[str, PerPoint] = scores.values
         self.probabilities: ClassScores | None = scores.probabilities
         rarities = self.rarities(scores.values)
         self._max_rarities = max_rarity(rarities)
-        self.levels: PerPoint = self.level(rarities)
+        self.levels: PerPoint = self.compare(scores.values)[1]
         """The levels of the held-out images themselves."""
 
     def rarities(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
@@ -119,10 +124,24 @@ class Calibration:
         """Return levels: shares of held-out images whose largest rarity is at least as large."""
         return 1 - percentile_among(max_rarity(rarities), self._max_rarities)
 
+    def compare(self, values: Mapping[str, PerPoint]) -> tuple[dict[str, PerPoint], PerPoint]:
+        """Return rarities and levels among the held-out images, or among the softened ones where
+        these levels are larger."""
+        rarities = self.rarities(values)
+        levels = self.level(rarities)
+        if self._softened is None:
+            return rarities, levels
+        other, other_levels = self._softened.compare(values)
+        softer = other_levels > levels
+        rarities = {name: other[name].where(softer, rarity) for name, rarity in rarities.items()}
+        return rarities, other_levels.where(softer, levels)
+
     def judge(self, scores: Scores) -> PerPoint:
         """Return the levels of images, with 0 for reconstructions in which the classifier reads
         another class than in the original, or none, and nan for unknown levels."""
-        levels = self.level(self.rarities(scores.values))
+        return self._judge(scores, self.compare(scores.values)[1])
+
+    def _judge(self, scores: Scores, levels: PerPoint) -> PerPoint:
         if scores.read is not None and scores.original is not None:
             levels[(scores.original >= 0) & (scores.read != scores.original)] = 0
         if not self.can_tell:
@@ -132,8 +151,12 @@ class Calibration:
     def table(self, scores: Scores) -> np.ndarray:
         """Return scores, rarities and levels as float32 (n, `SCORE_COLUMNS`), with nan for
         unavailable measures."""
-        rarities = self.rarities(scores.values)
-        columns = {"level": self.judge(scores), "nearest": scores.nearest, **scores.values}
+        rarities, levels = self.compare(scores.values)
+        columns = {
+            "level": self._judge(scores, levels),
+            "nearest": scores.nearest,
+            **scores.values,
+        }
         columns |= {f"{name}_rarity": rarity for name, rarity in rarities.items()}
         classes = {"read": scores.read, "original": scores.original}
         columns |= {name: labels for name, labels in classes.items() if labels is not None}

@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from latentarium.shapes import Features, PerPoint
+from latentarium.shapes import Features, FeatureSet, PerPoint
 
 RIDGE = 0.05
 """Added to the variance of each whitened coordinate, in units of the mean variance."""
@@ -48,7 +48,7 @@ class Discriminator:
         seed: Seed of the training.
     """
 
-    def __init__(self, real: Features, corrupted: Features, seed: int = 0) -> None:
+    def __init__(self, real: Features, corrupted: FeatureSet, seed: int = 0) -> None:
         x = torch.cat([real, corrupted]).double().numpy()
         y = np.repeat([0, 1], [len(real), len(corrupted)])
         self._scaler = StandardScaler().fit(x)

@@ -6,8 +6,9 @@
                  corrupted training images from real ones
     doubt        entropy of the classifier's probabilities
 
-Training images enter `texture` and `corruption` sharp and mildly blurred, so that an image that is
-only a little softer than real ones is not flagged.
+Training images enter `texture` and `corruption` sharp and mildly blurred, and an image is compared
+with sharp or mildly blurred held-out images, whichever it is more like. An image that is only a
+little softer than real ones is therefore not flagged.
 
 The scores are useless if they are the same for real and for corrupted images, for instance because
 a classifier is not trained or because the real images are noise. Corrupted held-out images reveal
@@ -19,6 +20,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
 
 from latentarium.cached import cached
 from latentarium.classifier.classifier import as_pixels
@@ -38,7 +40,7 @@ from latentarium.latent.encoded import K_NEAREST
 from latentarium.latent.gaps import classifier_entropy
 from latentarium.latent.texture import MIN_SIDE, texture_statistics
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
-from latentarium.shapes import Features, LabelSet, PerPoint, Pixels
+from latentarium.shapes import Features, LabelSet, OtherFeatures, PerPoint, Pixels
 from latentarium.stats.intervals import wilson
 
 MIN_CONTROLS_FLAGGED = 0.8
@@ -62,16 +64,17 @@ class RealismScorer:
     def __init__(
         self, data: Data, classifier: ImageClassifier | None, max_real: int = 5000
     ) -> None:
-        self._classifier = classifier
         self._lock = threading.RLock()
         self.held_out: Split = first(data.validation, MAX_HELD_OUT)
         """The held-out images that calibrate the scores."""
-        self._convolutions = RandomConvolutions(data.card.image_shape)
-        self.extractor: Extractor = (
-            classifier if isinstance(classifier, Extractor) else self._convolutions
-        )
         self._numbers = torch.from_numpy(fixed_permutation(len(data.train))[:max_real])
         real = data.train.images[self._numbers]
+        self._convolutions = RandomConvolutions(data.card.image_shape)
+        self._networks_work = classifier is None or _works(classifier, self.held_out)
+        self._classifier = classifier if self._networks_work else None
+        self.extractor: Extractor = (
+            self._classifier if isinstance(self._classifier, Extractor) else self._convolutions
+        )
         features = self.extractor.features(real)
         k = min(K_NEAREST, len(features))
         self._index = NearestNeighbors(n_neighbors=k).fit(features.double().numpy())
@@ -91,23 +94,30 @@ class RealismScorer:
         return self.score(self.held_out.images)
 
     @cached
+    def softened_scores(self) -> Scores:
+        """The scores of the held-out images after a mild blur."""
+        return self.score(soften(self.held_out.images, CONTROL_SEED))
+
+    @cached
     def calibration(self) -> Calibration:
         """The calibration on held-out images."""
-        return Calibration(self.held_out_scores, can_tell=self.can_tell)
+        return Calibration(
+            self.held_out_scores, softened=self.softened_scores, can_tell=self.can_tell
+        )
 
     @cached
     def can_tell(self) -> bool:
-        """Whether the scores tell real images from corrupted ones."""
+        """Whether the networks work, and the scores tell real images from corrupted ones."""
         return (
             self._texture is not None
-            and self._classifier_works()
+            and self._networks_work
             and self.controls_flagged >= MIN_CONTROLS_FLAGGED
         )
 
     @cached
     def controls_flagged(self) -> float:
         """The share of corrupted held-out images that are flagged."""
-        calibration = Calibration(self.held_out_scores)
+        calibration = Calibration(self.held_out_scores, softened=self.softened_scores)
         controls = self.score(corrupt(self.held_out.images, CONTROL_SEED))
         return float((calibration.judge(controls) < OFF_LEVEL).double().mean())
 
@@ -137,8 +147,8 @@ class RealismScorer:
         return torch.from_numpy(distance[:, -1]).contiguous(), nearest
 
     def _statistics(
-        self, images: Pixels, features: Features | None = None, doubt: PerPoint | None = None
-    ) -> tuple[Features, Features]:
+        self, images: Pixels, features: OtherFeatures | None = None, doubt: PerPoint | None = None
+    ) -> tuple[Features, Tensor]:
         """Return the statistics of the texture, and those that the discriminator uses."""
         texture = texture_statistics(images)
         parts = [texture, self.extractor.features(images) if features is None else features]
@@ -150,14 +160,21 @@ class RealismScorer:
             parts.append((doubt + MIN_DOUBT).log()[:, None].float())
         return texture, torch.cat(parts, 1)
 
-    def _classifier_works(self) -> bool:
-        """Return whether the classifier predicts the labels of held-out images better than the
-        most frequent class does; True without a classifier or without labels."""
-        labels, probabilities = self.held_out.labels, self.held_out_scores.probabilities
-        if labels is None or probabilities is None:
-            return True
-        low, _ = wilson(int((probabilities.argmax(1) == labels).sum()), len(labels))
-        return low > float(labels.bincount().max()) / len(labels)
+
+def _works(classifier: ImageClassifier, held_out: Split) -> bool:
+    """Return whether the outputs of a classifier are finite, its features differ between images,
+    and it predicts the labels, if there are any, more often than the most frequent class does."""
+    probabilities = classifier.probabilities(held_out.images)
+    if not bool(probabilities.isfinite().all()):
+        return False
+    if isinstance(classifier, Extractor):
+        features = classifier.features(held_out.images)
+        if not bool(features.isfinite().all()) or bool((features == features[0]).all()):
+            return False
+    if held_out.labels is None:
+        return True
+    low, _ = wilson(int((probabilities.argmax(1) == held_out.labels).sum()), len(held_out))
+    return low > float(held_out.labels.bincount().max()) / len(held_out)
 
 
 _scorers: "WeakValueDictionary[tuple[str, str | int], RealismScorer]" = WeakValueDictionary()

@@ -57,14 +57,18 @@ class ScoredDecoder:
         """The classifier that measures doubt; None if no classifier knows these data."""
         return self._given_classifier or known_classifier(self.data)
 
-    def look_for_classifier(self) -> None:
-        """Look again for a classifier of these data, which `evaluate` may have trained since, and
-        forget the calibration if there is one."""
+    def look_for_classifier(self) -> bool:
+        """Look again for a classifier of these data, which `evaluate` may have trained since.
+
+        Returns:
+            True if there is a new one; the calibration is then computed again when it is needed.
+        """
         with self._lock:
             if self.classifier is not None or known_classifier(self.data) is None:
-                return
+                return False
             for name in ("classifier", "realism", "calibration", "reconstruction_calibration"):
                 vars(self).pop(name, None)
+            return True
 
     @cached
     def realism(self) -> RealismScorer:
@@ -88,11 +92,15 @@ class ScoredDecoder:
     def _calibrate(self, z: LatentSet, real: Images | None = None) -> Calibration:
         images = decode(self.model, z)
         values, nearest = score_latents(self.encoded, z, images, to_uint8(images), real)
-        image = self.realism.held_out_scores
-        scores = Scores(
-            values={**values, **image.values}, nearest=nearest, probabilities=image.probabilities
+        sharp, softened = (
+            Scores(
+                values={**values, **image.values},
+                nearest=nearest,
+                probabilities=image.probabilities,
+            )
+            for image in (self.realism.held_out_scores, self.realism.softened_scores)
         )
-        return Calibration(scores, can_tell=self.realism.can_tell)
+        return Calibration(sharp, softened=softened, can_tell=self.realism.can_tell)
 
     def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
         """Decode latents, with class weights if the decoder needs them, into images in [-1, 1]."""
