@@ -29,6 +29,7 @@ from trust_images import DEVELOPMENT, DEVELOPMENT_STEPS, UNSEEN, UNSEEN_STEPS
 
 import latentarium as la
 from latentarium import presets
+from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.lookup import classifier_for
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.latent.calibration import OFF_LEVEL
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--pictures", help="pictures to score with the rule of the first set")
     parser.add_argument("--development", action="store_true", help="leave the unseen kinds out")
     parser.add_argument("--without-classifier", action="store_true", help="as if without labels")
+    parser.add_argument("--classifier-steps", type=int, help="fewer steps for a quick check")
     parser.add_argument("--out", type=Path, default=OUT, help="file of the results")
     parser.add_argument("--table", action="store_true", help="only write the table into the docs")
     options = parser.parse_args()
@@ -62,7 +64,9 @@ def main() -> None:
     results |= {"machine": describe_machine(), "versions": versions()}
     for number, source in enumerate(options.data or ["mnist", "fashion-mnist"]):
         data = la.load_data(source)
-        scorer, seconds = make_scorer(data, classified=not options.without_classifier)
+        scorer, seconds = make_scorer(
+            data, None if options.without_classifier else options.classifier_steps or 0
+        )
         if options.pictures and number == 0:
             show_pictures(scorer, options.pictures, data)
             continue
@@ -74,9 +78,17 @@ def main() -> None:
         show(name, results["sets"][name])
 
 
-def make_scorer(data: Data, *, classified: bool) -> tuple[RealismScorer, float]:
-    """Return the scorer, and the seconds that it took apart from training its classifier."""
-    classifier = classifier_for(data, progress=print) if classified and data.card.classes else None
+def make_scorer(data: Data, steps: int | None) -> tuple[RealismScorer, float]:
+    """Return the scorer, and the seconds that it took apart from training its classifier.
+
+    Arguments:
+        data: The images.
+        steps: Training steps of the classifier; 0 for those of `classifier_for`, None for no
+            classifier.
+    """
+    classifier = None
+    if steps is not None and data.card.classes:
+        classifier = classifier_for(data, steps=steps or None, progress=print)
     start = time.perf_counter()
     scorer = RealismScorer(data, classifier)
     _ = scorer.calibration
@@ -102,7 +114,9 @@ def measure(data: Data, scorer: RealismScorer, *, unseen: bool) -> dict[str, Any
     for image in real[:50]:
         scorer.score(image[None])
     milliseconds = 20 * (time.perf_counter() - start)
+    known = scorer.classifier
     return {
+        "classifier": known.metadata if isinstance(known, Classifier) else None,
         "n_validation": len(scorer.held_out),
         "can_tell": scorer.can_tell,
         "controls_flagged": scorer.controls_flagged,

@@ -45,6 +45,9 @@ from latentarium.stats.intervals import wilson
 
 MIN_CONTROLS_FLAGGED = 0.8
 """Share of corrupted held-out images that must be flagged, or else nothing is called real."""
+MAX_LEARNED, MAX_CONTROLS = 2500, 500
+"""Maximum number of training images from which the measures of textures and corruptions learn, and
+of corrupted held-out images that test them."""
 MIN_DOUBT = 1e-6
 """Added to the doubt before its logarithm, in nats."""
 SEED, CONTROL_SEED = 0, 1
@@ -71,15 +74,17 @@ class RealismScorer:
         real = data.train.images[self._numbers]
         self._convolutions = RandomConvolutions(data.card.image_shape)
         self._networks_work = classifier is None or _works(classifier, self.held_out)
-        self._classifier = classifier if self._networks_work else None
+        self.classifier: ImageClassifier | None = classifier if self._networks_work else None
+        """The classifier; None if there is none or it fails."""
         self.extractor: Extractor = (
-            self._classifier if isinstance(self._classifier, Extractor) else self._convolutions
+            self.classifier if isinstance(self.classifier, Extractor) else self._convolutions
         )
         features = self.extractor.features(real)
         k = min(K_NEAREST, len(features))
         self._index = NearestNeighbors(n_neighbors=k).fit(features.double().numpy())
         self._texture: WhitenedDistance | None = None
         if min(data.card.image_shape[1:]) >= MIN_SIDE:
+            real = real[:MAX_LEARNED]
             texture, statistics = self._statistics(real)
             soft_texture, soft_statistics = self._statistics(soften(real, SEED))
             _, corrupted = self._statistics(corrupt(real, SEED))
@@ -118,7 +123,7 @@ class RealismScorer:
     def controls_flagged(self) -> float:
         """The share of corrupted held-out images that are flagged."""
         calibration = Calibration(self.held_out_scores, softened=self.softened_scores)
-        controls = self.score(corrupt(self.held_out.images, CONTROL_SEED))
+        controls = self.score(corrupt(self.held_out.images[:MAX_CONTROLS], CONTROL_SEED))
         return float((calibration.judge(controls) < OFF_LEVEL).double().mean())
 
     def score(self, images: Pixels) -> Scores:
@@ -127,8 +132,8 @@ class RealismScorer:
         features = self.extractor.features(images)
         distance, nearest = self._nearest(features)
         values, probabilities = {"strange": distance}, None
-        if self._classifier is not None:
-            probabilities = self._classifier.probabilities(images)
+        if self.classifier is not None:
+            probabilities = self.classifier.probabilities(images)
             values["doubt"] = classifier_entropy(probabilities)
         if self._texture is not None:
             texture, statistics = self._statistics(images, features, values.get("doubt"))
@@ -154,9 +159,9 @@ class RealismScorer:
         parts = [texture, self.extractor.features(images) if features is None else features]
         if self.extractor is not self._convolutions:
             parts.append(self._convolutions.features(images))
-        if self._classifier is not None:
+        if self.classifier is not None:
             if doubt is None:
-                doubt = classifier_entropy(self._classifier.probabilities(images))
+                doubt = classifier_entropy(self.classifier.probabilities(images))
             parts.append((doubt + MIN_DOUBT).log()[:, None].float())
         return texture, torch.cat(parts, 1)
 
