@@ -28,6 +28,9 @@ from latentarium.models.labels import as_labels
 from latentarium.shapes import Images, LatentSet, Pixels, SoftLabelSet
 
 CHUNK_SIZE = 64
+MIN_REAL_SIDE = 16
+"""Images with a shorter side have too few pixels to separate blur from noise. There, a model with
+an encoder is calibrated on its own images of held-out latents, not on real images."""
 
 
 class ScoredDecoder:
@@ -78,7 +81,7 @@ class ScoredDecoder:
     @cached
     def calibration(self) -> Calibration:
         """The calibration of decoded images, on real held-out images and their latents, which are
-        drawn from their posteriors."""
+        drawn from their posteriors; see `MIN_REAL_SIDE`."""
         if not self.encoded.can_encode:
             return self.realism.calibration
         return self._calibrate(self.encoded.held_out_latents[: len(self.realism.held_out)])
@@ -91,16 +94,24 @@ class ScoredDecoder:
 
     def _calibrate(self, z: LatentSet, real: Images | None = None) -> Calibration:
         images = decode(self.model, z)
-        values, nearest = score_latents(self.encoded, z, images, to_uint8(images), real)
-        sharp, softened = (
-            Scores(
+        pixels = to_uint8(images)
+        values, nearest = score_latents(self.encoded, z, images, pixels, real)
+
+        def scores(image: Scores) -> Scores:
+            return Scores(
                 values={**values, **image.values},
                 nearest=nearest,
                 probabilities=image.probabilities,
             )
-            for image in (self.realism.held_out_scores, self.realism.softened_scores)
+
+        realism = self.realism
+        if min(self.data.card.image_shape[1:]) < MIN_REAL_SIDE:
+            return Calibration(scores(realism.score(pixels)), can_tell=realism.can_tell)
+        return Calibration(
+            scores(realism.held_out_scores),
+            softened=scores(realism.softened_scores),
+            can_tell=realism.can_tell,
         )
-        return Calibration(sharp, softened=softened, can_tell=self.realism.can_tell)
 
     def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
         """Decode latents, with class weights if the decoder needs them, into images in [-1, 1]."""
