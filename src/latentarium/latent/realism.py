@@ -73,6 +73,7 @@ class RealismScorer:
         self._numbers = torch.from_numpy(fixed_permutation(len(data.train))[:max_real])
         real = data.train.images[self._numbers]
         self._convolutions = RandomConvolutions(data.card.image_shape)
+        self._given_classifier = classifier
         self._networks_work = classifier is None or _works(classifier, self.held_out)
         self.classifier: ImageClassifier | None = classifier if self._networks_work else None
         """The classifier; None if there is none or it fails."""
