@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 
+# the tests start many processes, which would compile the package each time
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: tour test soak speed lint types format clean
 
 tour: .venv/ready
@@ -10,7 +13,7 @@ tour: .venv/ready
 
 # three processes on two cores, since tests of the page and of commands often wait
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: .venv/ready
 	$(BIN)/pytest

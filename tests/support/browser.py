@@ -12,7 +12,11 @@ import uvicorn
 
 from latentarium.studio.server import make_app
 
-CHROMIUM = Path(os.environ.get("LATENTARIUM_CHROMIUM", "/usr/bin/chromium"))
+# without a window, chromium takes half of the processor time
+BROWSERS = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
+CHROMIUM = Path(
+    os.environ.get("LATENTARIUM_CHROMIUM") or next(filter(os.path.exists, BROWSERS), BROWSERS[-1])
+)
 NEEDED = os.environ.get("LATENTARIUM_BROWSER") == "needed"
 ARGUMENTS = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update",

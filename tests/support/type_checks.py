@@ -15,6 +15,10 @@ from typing import Any
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
+CHECKED_CALLS = 100
+"""Calls of each function that are checked; of later ones, as in a long training, only some are."""
+CHECK_INTERVAL = 10
+
 _axes = functools.partial(jaxtyping.jaxtyped, "context")
 _add_checks = beartype(conf=BeartypeConf(violation_type=TypeError))
 
@@ -49,11 +53,14 @@ def _check_calls(function: Callable) -> Callable:
         return function
     checked = None
     has_shapes = False
+    calls = 0
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
-        nonlocal checked, has_shapes
-        if jaxtyping.config.jaxtyping_disable:
+        nonlocal checked, has_shapes, calls
+        calls += 1
+        skipped = calls > CHECKED_CALLS and calls % CHECK_INTERVAL
+        if skipped or jaxtyping.config.jaxtyping_disable:
             return function(*arguments, **options)
         if checked is None:  # generating the checks takes a millisecond, so wait for a call
             hints = {k: _resolve(v, function) for k, v in function.__annotations__.items()}
