@@ -96,7 +96,7 @@ def test_page_has_the_same_levels_and_columns():
     assert names
     measures = re.findall(r'"(\w+)"', names[1])
     assert tuple(measures) == MEASURES
-    assert SCORE_COLUMNS[4:] == tuple(f"{name}_rarity" for name in measures)
+    assert SCORE_COLUMNS[4:] == (*(f"{name}_rarity" for name in measures), "read", "original")
     assert SCORE_COLUMNS[:4] == ("level", "nearest", "distance", "round_trip")
 
 
@@ -147,7 +147,7 @@ def test_images_without_an_encoder_are_scored_by_their_distance_to_real_ones(lat
     torch.testing.assert_close(distance[:20], sorted_.values[:, 4])
     assert torch.equal(nearest[:20], sorted_.indices[:, 0])
     calibration = latent_map.calibration.level(
-        latent_map.calibration.rarities({"strange": distance})
+        latent_map.calibration.rarities(scorer.score(real).values)
     )
     assert float((calibration < EDGE_LEVEL).double().mean()) == pytest.approx(EDGE_LEVEL, abs=0.03)
     noise = torch.randint(0, 256, (5, 1, 12, 10), generator=torch.Generator().manual_seed(0))

@@ -49,25 +49,11 @@ def classifier_for(
             "use random convolutions or pixel PCA as the extractor.",
             code="too-few-classes",
         )
-    shipped = load_classifier()
-    if shipped.metadata["data"]["fingerprint"] == card.fingerprint:
-        return shipped
+    known = known_classifier(data, seed=seed, cache=cache, steps=steps)
+    if known is not None:
+        return known
     steps = steps or default_steps(len(data.train))
-    # the fingerprint covers images and labels, but not the names of the classes
-    key = hashlib.sha256(repr((card.fingerprint, card.classes, seed, steps)).encode()).hexdigest()
-    folder = (cache or cache_folder("classifiers")) / f"{card.fingerprint[:16]}-{key[:16]}"
-    if folder.exists():
-        try:
-            cached = load_classifier(folder)
-            if cached.metadata["data"]["fingerprint"] == card.fingerprint:
-                return cached
-        except (UserError, KeyError, TypeError):
-            pass
-        warnings.warn(
-            f"The cached classifier at {folder} is damaged; training it again.",
-            CacheWarning,
-            stacklevel=2,
-        )
+    folder = _cached_folder(data, seed, cache, steps)
     if progress:
         progress(f"Training a classifier of {card.source} ({steps} steps); it will be cached.")
     classifier = train_classifier(
@@ -84,6 +70,44 @@ def classifier_for(
             stacklevel=2,
         )
     return classifier
+
+
+def known_classifier(
+    data: Data, *, seed: int = 0, cache: Path | None = None, steps: int | None = None
+) -> Classifier | None:
+    """Return the classifier that `classifier_for` would return without training one: the shipped
+    classifier or a cached one; None if there is neither. Arguments as for `classifier_for`.
+
+    A damaged classifier in the cache leads to a `CacheWarning` and None.
+    """
+    card = data.card
+    if len(card.classes) < 2:
+        return None
+    shipped = load_classifier()
+    if shipped.metadata["data"]["fingerprint"] == card.fingerprint:
+        return shipped
+    folder = _cached_folder(data, seed, cache, steps or default_steps(len(data.train)))
+    if not folder.exists():
+        return None
+    try:
+        cached = load_classifier(folder)
+        if cached.metadata["data"]["fingerprint"] == card.fingerprint:
+            return cached
+    except (UserError, KeyError, TypeError):
+        pass
+    warnings.warn(
+        f"The cached classifier at {folder} is damaged, so it is not used.",
+        CacheWarning,
+        stacklevel=3,
+    )
+    return None
+
+
+def _cached_folder(data: Data, seed: int, cache: Path | None, steps: int) -> Path:
+    card = data.card
+    # the fingerprint covers images and labels, but not the names of the classes
+    key = hashlib.sha256(repr((card.fingerprint, card.classes, seed, steps)).encode()).hexdigest()
+    return (cache or cache_folder("classifiers")) / f"{card.fingerprint[:16]}-{key[:16]}"
 
 
 def default_steps(n: int) -> int:

@@ -30,7 +30,8 @@ class Assessment:
 
     n: int
     off_data: Proportion | None
-    """Share of unusual images, whose level is below `OFF_LEVEL`; None if there are no images."""
+    """Share of unusual images, whose level is below `OFF_LEVEL`; None if there are no images, or
+    if the levels are unknown."""
     confident: Proportion | None
     """Share of images for which one class has a probability of at least `CONFIDENT`."""
     right_class: Proportion | None
@@ -109,7 +110,7 @@ def _assess(levels: PerPoint, probabilities: ClassScores | None, label: int | No
     n = len(levels)
     if n == 0:  # the class has no held-out images
         return Assessment(n=0, off_data=None, confident=None, right_class=None)
-    off_data = share_off_data(levels)
+    off_data = None if bool(levels.isnan().any()) else share_off_data(levels)
     if probabilities is None:
         return Assessment(n=n, off_data=off_data, confident=None, right_class=None)
     top = probabilities.max(1)

@@ -84,6 +84,10 @@ class GapLayers:
         has_classifier = self._decoder.classifier is not None
         return tuple(name for name in GAP_MEASURES if name != "doubt" or has_classifier)
 
+    def clear(self) -> None:
+        """Forget the cached layers."""
+        self._cache.clear()
+
     def grid(
         self, measure: str, box: Box, cells: int = 64, plane: Plane | None = None
     ) -> np.ndarray:

@@ -72,7 +72,8 @@ class LatentMap:
             the map contains all training images, followed by all validation images.
         align_to: See `EncodedData`.
         classifier: A classifier of such images, which measures doubt; None: the one that ships
-            with the package, if it was trained on these data.
+            with the package, or that `evaluate` has trained and cached, if there is one for these
+            data.
     """
 
     def __init__(
@@ -369,6 +370,12 @@ class LatentMap:
     def classifier(self) -> ImageClassifier | None:
         """The classifier that measures doubt; None if no classifier knows these data."""
         return self.decoder.classifier
+
+    def look_for_classifier(self) -> None:
+        """Use the classifier that `evaluate` has trained since the map was made, if there is one
+        and the map has none."""
+        if self.decoder.look_for_classifier():
+            self.gap_layers.clear()
 
     @property
     def calibration(self) -> Calibration:

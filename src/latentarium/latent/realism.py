@@ -1,24 +1,61 @@
-"""Score images by their distance to training images, for models without an encoder."""
+"""Score images by their similarity to real images, for all models.
+
+    strange      distance of the image's features to those of its 5th nearest training image
+    texture      the same distance between statistics of textures, in whitened coordinates
+    corruption   log odds that the image is corrupted, by a discriminator that learned to tell
+                 corrupted training images from real ones
+    doubt        entropy of the classifier's probabilities
+
+Training images enter `texture` and `corruption` sharp and mildly blurred, and an image is compared
+with sharp or mildly blurred held-out images, whichever it is more like. An image that is only a
+little softer than real ones is therefore not flagged.
+
+The scores are useless if they are the same for real and for corrupted images, for instance because
+a classifier is not trained or because the real images are noise. Corrupted held-out images reveal
+this: unless most of them are flagged, no image can be called like real ones.
+"""
 
 import threading
 from weakref import WeakValueDictionary
 
 import torch
 from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
 
 from latentarium.cached import cached
+from latentarium.classifier.classifier import as_pixels
 from latentarium.data.arrays import fixed_permutation
-from latentarium.data.dataset import Data
+from latentarium.data.dataset import Data, Split
 from latentarium.data.subsets import first
-from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
+from latentarium.latent.calibration import (
+    MAX_HELD_OUT,
+    OFF_LEVEL,
+    Calibration,
+    ImageClassifier,
+    Scores,
+)
+from latentarium.latent.corruptions import corrupt, soften
+from latentarium.latent.discriminator import Discriminator, WhitenedDistance
 from latentarium.latent.encoded import K_NEAREST
 from latentarium.latent.gaps import classifier_entropy
+from latentarium.latent.texture import MIN_SIDE, texture_statistics
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
-from latentarium.shapes import LabelSet, PerPoint, Pixels
+from latentarium.shapes import Features, LabelSet, OtherFeatures, PerPoint, Pixels
+from latentarium.stats.intervals import wilson
+
+MIN_CONTROLS_FLAGGED = 0.8
+"""Share of corrupted held-out images that must be flagged, or else nothing is called real."""
+MAX_LEARNED, MAX_CONTROLS = 2500, 500
+"""Maximum number of training images from which the measures of textures and corruptions learn, and
+of corrupted held-out images that test them."""
+MIN_DOUBT = 1e-6
+"""Added to the doubt before its logarithm, in nats."""
+SEED, CONTROL_SEED = 0, 1
+"""Seeds of the corruptions from which the discriminator learns, and of those that test it."""
 
 
 class RealismScorer:
-    """Measures the distance of images to training images in a feature space.
+    """Measures how similar images are to training images.
 
     Arguments:
         data: The data that the model was trained on.
@@ -30,48 +67,130 @@ class RealismScorer:
     def __init__(
         self, data: Data, classifier: ImageClassifier | None, max_real: int = 5000
     ) -> None:
-        self._classifier = classifier
-        self._held_out = first(data.validation, MAX_HELD_OUT).images
         self._lock = threading.RLock()
-        self.extractor: Extractor = (
-            classifier
-            if isinstance(classifier, Extractor)
-            else RandomConvolutions(data.card.image_shape)
-        )
+        self.held_out: Split = first(data.validation, MAX_HELD_OUT)
+        """The held-out images that calibrate the scores."""
         self._numbers = torch.from_numpy(fixed_permutation(len(data.train))[:max_real])
-        features = self.extractor.features(data.train.images[self._numbers])
+        real = data.train.images[self._numbers]
+        self._convolutions = RandomConvolutions(data.card.image_shape)
+        self._given_classifier = classifier
+        self._networks_work = classifier is None or _works(classifier, self.held_out)
+        self.classifier: ImageClassifier | None = classifier if self._networks_work else None
+        """The classifier; None if there is none or it fails."""
+        self.extractor: Extractor = (
+            self.classifier if isinstance(self.classifier, Extractor) else self._convolutions
+        )
+        features = self.extractor.features(real)
         k = min(K_NEAREST, len(features))
         self._index = NearestNeighbors(n_neighbors=k).fit(features.double().numpy())
+        self._texture: WhitenedDistance | None = None
+        if min(data.card.image_shape[1:]) >= MIN_SIDE:
+            real = real[:MAX_LEARNED]
+            texture, statistics = self._statistics(real)
+            soft_texture, soft_statistics = self._statistics(soften(real, SEED))
+            _, corrupted = self._statistics(corrupt(real, SEED))
+            self._texture = WhitenedDistance(torch.cat([texture, soft_texture]), k)
+            self._discriminator = Discriminator(
+                torch.cat([statistics, soft_statistics]), corrupted
+            )
+
+    @cached
+    def held_out_scores(self) -> Scores:
+        """The scores of the held-out images."""
+        return self.score(self.held_out.images)
+
+    @cached
+    def softened_scores(self) -> Scores:
+        """The scores of the held-out images after a mild blur."""
+        return self.score(soften(self.held_out.images, CONTROL_SEED))
 
     @cached
     def calibration(self) -> Calibration:
         """The calibration on held-out images."""
-        return Calibration(self.score(self._held_out))
+        return Calibration(
+            self.held_out_scores, softened=self.softened_scores, can_tell=self.can_tell
+        )
+
+    @cached
+    def can_tell(self) -> bool:
+        """Whether the networks work, and the scores tell real images from corrupted ones."""
+        return (
+            self._texture is not None
+            and self._networks_work
+            and self.controls_flagged >= MIN_CONTROLS_FLAGGED
+        )
+
+    @cached
+    def controls_flagged(self) -> float:
+        """The share of corrupted held-out images that are flagged."""
+        calibration = Calibration(self.held_out_scores, softened=self.softened_scores)
+        controls = self.score(corrupt(self.held_out.images[:MAX_CONTROLS], CONTROL_SEED))
+        return float((calibration.judge(controls) < OFF_LEVEL).double().mean())
 
     def score(self, images: Pixels) -> Scores:
         """Score images."""
-        distance, nearest = self.distance(images)
+        images = as_pixels(images)
+        features = self.extractor.features(images)
+        distance, nearest = self._nearest(features)
         values, probabilities = {"strange": distance}, None
-        if self._classifier is not None:
-            probabilities = self._classifier.probabilities(images)
+        if self.classifier is not None:
+            probabilities = self.classifier.probabilities(images)
             values["doubt"] = classifier_entropy(probabilities)
+        if self._texture is not None:
+            texture, statistics = self._statistics(images, features, values.get("doubt"))
+            values["texture"] = self._texture(texture)
+            values["corruption"] = self._discriminator(statistics)
         return Scores(values=values, nearest=nearest, probabilities=probabilities)
 
     def distance(self, images: Pixels) -> tuple[PerPoint, LabelSet]:
         """Return the distance of each image's features to those of its 5th nearest training image,
         and the number of the nearest training image."""
-        features = self.extractor.features(images).double().numpy()
-        distance, index = self._index.kneighbors(features)
+        return self._nearest(self.extractor.features(images))
+
+    def _nearest(self, features: Features) -> tuple[PerPoint, LabelSet]:
+        distance, index = self._index.kneighbors(features.double().numpy())
         nearest = self._numbers[torch.from_numpy(index[:, 0])]
         return torch.from_numpy(distance[:, -1]).contiguous(), nearest
 
+    def _statistics(
+        self, images: Pixels, features: OtherFeatures | None = None, doubt: PerPoint | None = None
+    ) -> tuple[Features, Tensor]:
+        """Return the statistics of the texture, and those that the discriminator uses."""
+        texture = texture_statistics(images)
+        parts = [texture, self.extractor.features(images) if features is None else features]
+        if self.extractor is not self._convolutions:
+            parts.append(self._convolutions.features(images))
+        if self.classifier is not None:
+            if doubt is None:
+                doubt = classifier_entropy(self.classifier.probabilities(images))
+            parts.append((doubt + MIN_DOUBT).log()[:, None].float())
+        return texture, torch.cat(parts, 1)
 
-_scorers: "WeakValueDictionary[tuple[str, int], RealismScorer]" = WeakValueDictionary()
+
+def _works(classifier: ImageClassifier, held_out: Split) -> bool:
+    """Return whether the outputs of a classifier are finite, its features differ between images,
+    and it predicts the labels, if there are any, more often than the most frequent class does."""
+    probabilities = classifier.probabilities(held_out.images)
+    if not bool(probabilities.isfinite().all()):
+        return False
+    if isinstance(classifier, Extractor):
+        features = classifier.features(held_out.images)
+        if not bool(features.isfinite().all()) or bool((features == features[0]).all()):
+            return False
+    if held_out.labels is None:
+        return True
+    low, _ = wilson(int((probabilities.argmax(1) == held_out.labels).sum()), len(held_out))
+    return low > float(held_out.labels.bincount().max()) / len(held_out)
+
+
+_scorers: "WeakValueDictionary[tuple[str, str | int], RealismScorer]" = WeakValueDictionary()
 
 
 def realism_scorer(data: Data, classifier: ImageClassifier | None) -> RealismScorer:
     """Return the scorer of these images and this classifier, shared by all models that use it."""
-    key = (data.card.fingerprint, id(classifier))  # a cached scorer keeps its classifier
+    # a cached scorer keeps its classifier, so no other classifier gets the same id
+    known = classifier.hash if isinstance(classifier, Extractor) else id(classifier)
+    key = (data.card.fingerprint, known)
     scorer = _scorers.get(key)
     if scorer is None:
         scorer = _scorers[key] = RealismScorer(data, classifier)

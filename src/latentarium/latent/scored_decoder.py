@@ -6,17 +6,21 @@ from contextlib import AbstractContextManager
 from torch.nn.functional import one_hot
 
 from latentarium.cached import cached
+from latentarium.classifier.lookup import known_classifier
 from latentarium.data.dataset import Data, to_float, to_uint8
-from latentarium.data.subsets import first
 from latentarium.errors import UserError
-from latentarium.latent.calibration import MAX_HELD_OUT, Calibration, ImageClassifier, Scores
+from latentarium.latent.calibration import (
+    Calibration,
+    ImageClassifier,
+    Scores,
+    read_class,
+)
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.realism import RealismScorer, realism_scorer
 from latentarium.latent.scores import (
     ScoredImages,
     posterior_means,
-    score_decoded,
-    shipped_classifier,
+    score_latents,
 )
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
@@ -24,6 +28,9 @@ from latentarium.models.labels import as_labels
 from latentarium.shapes import Images, LatentSet, Pixels, SoftLabelSet
 
 CHUNK_SIZE = 64
+MIN_REAL_SIDE = 16
+"""Images with a shorter side have too few pixels to separate blur from noise. There, a model with
+an encoder is calibrated on its own images of held-out latents, not on real images."""
 
 
 class ScoredDecoder:
@@ -32,7 +39,8 @@ class ScoredDecoder:
     Arguments:
         encoded: The model's encoded data.
         classifier: A classifier of such images, which measures doubt; None: the one that ships
-            with the package, if it was trained on these data.
+            with the package, or that `evaluate` has trained and cached, if there is one for these
+            data.
         lock: A re-entrant lock, held while the model computes.
     """
 
@@ -50,33 +58,60 @@ class ScoredDecoder:
     @cached
     def classifier(self) -> ImageClassifier | None:
         """The classifier that measures doubt; None if no classifier knows these data."""
-        return self._given_classifier or shipped_classifier(self.data)
+        return self._given_classifier or known_classifier(self.data)
+
+    def look_for_classifier(self) -> bool:
+        """Look again for a classifier of these data, which `evaluate` may have trained since.
+
+        Returns:
+            True if there is a new one; the calibration is then computed again when it is needed.
+        """
+        with self._lock:
+            if self.classifier is not None or known_classifier(self.data) is None:
+                return False
+            for name in ("classifier", "realism", "calibration", "reconstruction_calibration"):
+                vars(self).pop(name, None)
+            return True
 
     @cached
     def realism(self) -> RealismScorer:
-        """The scorer of images by their distance to real ones, for models without an encoder."""
+        """The scorer of images by their similarity to real ones."""
         return realism_scorer(self.data, self.classifier)
 
     @cached
     def calibration(self) -> Calibration:
-        """The calibration of decoded images.
-
-        With an encoder, it scores images that are decoded from latents drawn from the posteriors
-        of held-out images. Without one, it scores the held-out images themselves.
-        """
+        """The calibration of decoded images, on real held-out images and their latents, which are
+        drawn from their posteriors; see `MIN_REAL_SIDE`."""
         if not self.encoded.can_encode:
             return self.realism.calibration
-        z = self.encoded.held_out_latents[:MAX_HELD_OUT]
-        images = decode(self.model, z)
-        return Calibration(self._score(z, images, to_uint8(images)))
+        return self._calibrate(self.encoded.held_out_latents[: len(self.realism.held_out)])
 
     @cached
     def reconstruction_calibration(self) -> Calibration:
-        """The calibration of reconstructions, on reconstructed held-out images."""
-        real = to_float(first(self.data.validation, MAX_HELD_OUT).images)
-        z = posterior_means(self.model, real)
+        """The calibration of reconstructions, on held-out images and their reconstructions."""
+        real = to_float(self.realism.held_out.images)
+        return self._calibrate(posterior_means(self.model, real), real)
+
+    def _calibrate(self, z: LatentSet, real: Images | None = None) -> Calibration:
         images = decode(self.model, z)
-        return Calibration(self._score(z, images, to_uint8(images), real))
+        pixels = to_uint8(images)
+        values, nearest = score_latents(self.encoded, z, images, pixels, real)
+
+        def scores(image: Scores) -> Scores:
+            return Scores(
+                values={**values, **image.values},
+                nearest=nearest,
+                probabilities=image.probabilities,
+            )
+
+        realism = self.realism
+        if min(self.data.card.image_shape[1:]) < MIN_REAL_SIDE:
+            return Calibration(scores(realism.score(pixels)), can_tell=realism.can_tell)
+        return Calibration(
+            scores(realism.held_out_scores),
+            softened=scores(realism.softened_scores),
+            can_tell=realism.can_tell,
+        )
 
     def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
         """Decode latents, with class weights if the decoder needs them, into images in [-1, 1]."""
@@ -152,6 +187,16 @@ class ScoredDecoder:
     def _score(
         self, z: LatentSet, images: Images, pixels: Pixels, real: Images | None = None
     ) -> Scores:
+        image = self.realism.score(pixels)
         if not self.encoded.can_encode:
-            return self.realism.score(pixels)
-        return score_decoded(self.encoded, self.classifier, z, images, pixels, real)
+            return image
+        values, nearest = score_latents(self.encoded, z, images, pixels, real)
+        original = None
+        if real is not None and self.classifier is not None:
+            original = read_class(self.classifier.probabilities(to_uint8(real)))
+        return Scores(
+            values={**values, **image.values},
+            nearest=nearest,
+            probabilities=image.probabilities,
+            original=original,
+        )

@@ -1,22 +1,17 @@
 """Score images by the latents that they were decoded from."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
 
-from latentarium.classifier.classifier import Classifier, load_classifier
-from latentarium.data.dataset import Data, to_float
-from latentarium.latent.calibration import MAX_HELD_OUT, ImageClassifier, Scores
+from latentarium.data.dataset import to_float
+from latentarium.latent.calibration import MAX_HELD_OUT
 from latentarium.latent.encoded import EncodedData
-from latentarium.latent.gaps import classifier_entropy
 from latentarium.latent.initial_latents import pixel_mse
 from latentarium.models.base import LatentModel
-from latentarium.shapes import Images, LatentSet, Pixels
+from latentarium.shapes import Images, LabelSet, LatentSet, PerPoint, Pixels
 from latentarium.unchecked import unchecked_inputs
-
-_load_once = cache(load_classifier)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +32,6 @@ class ScoredImages:
         )
 
 
-def shipped_classifier(data: Data) -> Classifier | None:
-    """Return the classifier that ships with the package; None if it was trained on other data."""
-    classifier = _load_once()
-    known = classifier.metadata["data"]["fingerprint"] == data.card.fingerprint
-    return classifier if known else None
-
-
 def posterior_means(model: LatentModel, images: Images) -> LatentSet:
     """Return the mean of each image's posterior, on the CPU."""
     with torch.no_grad(), unchecked_inputs():
@@ -51,23 +39,24 @@ def posterior_means(model: LatentModel, images: Images) -> LatentSet:
         return torch.cat([model.encode(part.to(model.device)).mean.cpu() for part in parts])
 
 
-def score_decoded(
+def score_latents(
     encoded: EncodedData,
-    classifier: ImageClassifier | None,
     z: LatentSet,
     images: Images,
     pixels: Pixels,
     real: Images | None = None,
-) -> Scores:
-    """Score decoded images of a model with an encoder.
+) -> tuple[dict[str, PerPoint], LabelSet]:
+    """Score the latents of a model with an encoder.
 
     Arguments:
         encoded: The model's encoded data.
-        classifier: A classifier of such images; None: doubt is not measured.
-        z: The latents that the images were decoded from.
+        z: The latents.
         images: The decoded images, in [-1, 1].
         pixels: The same images as uint8.
         real: The original images, for reconstructions; None: the error is not measured.
+
+    Returns:
+        The values by name of the measure, and the number of each latent's nearest training image.
     """
     neighbours = encoded.neighbours(z)
     round_trip = posterior_means(encoded.model, images).double() - z.double()
@@ -75,11 +64,6 @@ def score_decoded(
         "distance": neighbours.distance[:, -1].contiguous(),
         "round_trip": round_trip.norm(dim=1),
     }
-    probabilities = None
-    if classifier is not None:
-        probabilities = classifier.probabilities(pixels)
-        values["doubt"] = classifier_entropy(probabilities)
     if real is not None:
         values["error"] = pixel_mse(to_float(pixels), real).double()
-    nearest = neighbours.index[:, 0].contiguous()
-    return Scores(values=values, nearest=nearest, probabilities=probabilities)
+    return values, neighbours.index[:, 0].contiguous()

@@ -161,6 +161,11 @@ class ModelRegistry:
                 return index
         return None
 
+    def look_for_classifiers(self) -> None:
+        """Use the classifier that an evaluation has trained, for all models of its images."""
+        for loaded in self:
+            loaded.latent_map.look_for_classifier()
+
     def describe(self) -> list[dict[str, Any]]:
         """Describe all models, each named by the shortest unique suffix of its path."""
         models = list(self)

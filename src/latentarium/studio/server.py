@@ -111,7 +111,10 @@ def make_app(
         trainings=trainings,
         uploads=uploads,
         checkups=Checkups(trainings, TimedCommands(command)),
-        measuring=EvaluationQueue(ChildProcesses(runs / ".studio" / "measure", command)),
+        measuring=EvaluationQueue(
+            ChildProcesses(runs / ".studio" / "measure", command),
+            on_evaluated=registry.look_for_classifiers,
+        ),
         describe_error=app.state.describe_error,
         is_stopping=lambda: app.state.is_stopping(),
     )

@@ -49,12 +49,12 @@ export interface PriorSummary {
   n: number;
   seed: number;
   /** samples that are unusual by at least one measure */
-  off_data: Share;
+  off_data: Share | null;
   /** samples that the classifier recognizes with confidence */
   confident: Share | null;
   /** reference: the same shares of reconstructed held-out images, or of held-out images if the model has no
    * encoder */
-  held_out: { off_data: Share; confident: Share | null };
+  held_out: { off_data: Share | null; confident: Share | null };
   classes: number | null;
   /** distance of held-out latents from the prior, and between two sets of samples from the prior */
   distance: { value: number; low: number; high: number; reference: number; reference_high: number } | null;

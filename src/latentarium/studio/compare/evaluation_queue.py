@@ -5,6 +5,7 @@ The queue is kept by the server, so it continues while the page is closed.
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,17 @@ class EvaluationQueue:
     Arguments:
         processes: Starts the child processes.
         max_queued: Maximum number of runs in the queue, including the current one.
+        on_evaluated: Called when a run has been evaluated.
     """
 
-    def __init__(self, processes: ChildProcesses, max_queued: int = MAX_QUEUED) -> None:
+    def __init__(
+        self,
+        processes: ChildProcesses,
+        max_queued: int = MAX_QUEUED,
+        on_evaluated: Callable[[], object] = lambda: None,
+    ) -> None:
         self.processes = processes
+        self._on_evaluated = on_evaluated
         self.max_queued = max_queued
         self._lock = threading.Lock()
         self._queue: list[Evaluation] = []
@@ -107,6 +115,8 @@ class EvaluationQueue:
             evaluation = self._queue[0]
             try:
                 failure = self._evaluate(evaluation)
+                if not failure:
+                    self._on_evaluated()
             except (UserError, OSError) as error:
                 failure = str(error)
             with self._lock:

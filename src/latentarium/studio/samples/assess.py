@@ -1,5 +1,6 @@
 """Assess samples: scores and predicted classes of each sample, and shares of many samples."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -72,14 +73,16 @@ def describe_gaussian(
         label: The class of the Gaussian; None: none.
 
     Returns:
-        n; rarer: the share of held-out images that are less unusual than the median sample;
+        n; rarer: the share of held-out images that are less unusual than the median sample, None
+        if it is unknown;
         off_data, confident, right_class: shares that are unusual, of which the classifier is
         confident, and that it assigns to the class; held_out: the same of held-out images of the
         class.
     """
     decoded = decode_interleaved(latent_map, z)
+    median = float(levels_of(decoded.scores).median())
     return {
-        "rarer": 1 - float(levels_of(decoded.scores).median()),
+        "rarer": None if math.isnan(median) else 1 - median,
         **_plain(assess_samples(latent_map, decoded, label)),
         "held_out": _plain(assess_held_out(latent_map, label)),
     }

@@ -27,8 +27,8 @@ export interface Share {
 export interface Verdict {
   n: number;
   /** share of held-out images that are less unusual than the median sample */
-  rarer: number;
-  off_data: Share;
+  rarer: number | null;
+  off_data: Share | null;
   confident: Share | null;
   right_class: Share | null;
   /** the same shares of held-out images */

@@ -1,0 +1,73 @@
+"""Two measures of an image's statistics: a whitened distance and a discriminator."""
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from latentarium.shapes import Features, FeatureSet, PerPoint
+
+RIDGE = 0.05
+"""Added to the variance of each whitened coordinate, in units of the mean variance."""
+HIDDEN_UNITS, EPOCHS, BATCH_SIZE, LEARNING_RATE = 64, 20, 200, 2e-3
+MAX_DEVIATIONS = 8.0
+"""The discriminator clips statistics at this many standard deviations from their mean."""
+
+
+class WhitenedDistance:
+    """The distance to the k-th nearest of some reference images, in whitened coordinates.
+
+    Arguments:
+        reference: Statistics of the reference images.
+        k: The neighbour.
+    """
+
+    def __init__(self, reference: Features, k: int) -> None:
+        x = reference.double().numpy()
+        self._scaler = StandardScaler().fit(x)
+        x = self._scaler.transform(x)
+        variances, axes = np.linalg.eigh(np.cov(x.T))
+        self._axes = axes / np.sqrt(variances.clip(0) + RIDGE)
+        neighbours = NearestNeighbors(n_neighbors=min(k, len(x)), algorithm="brute")
+        self._index = neighbours.fit((x @ self._axes).astype(np.float32))
+
+    def __call__(self, statistics: Features) -> PerPoint:
+        """Return the distance of each image."""
+        x = self._scaler.transform(statistics.double().numpy()) @ self._axes
+        distance, _ = self._index.kneighbors(x.astype(np.float32))
+        return torch.from_numpy(distance[:, -1].astype(np.float64))
+
+
+class Discriminator:
+    """A network with one hidden layer that tells corrupted images from real ones.
+
+    Arguments:
+        real: Statistics of real images.
+        corrupted: Statistics of corrupted images.
+        seed: Seed of the training.
+    """
+
+    def __init__(self, real: Features, corrupted: FeatureSet, seed: int = 0) -> None:
+        x = torch.cat([real, corrupted]).double().numpy()
+        y = np.repeat([0, 1], [len(real), len(corrupted)])
+        self._scaler = StandardScaler().fit(x)
+        self._network = MLPClassifier(
+            HIDDEN_UNITS,
+            batch_size=min(BATCH_SIZE, len(x)),
+            learning_rate_init=LEARNING_RATE,
+            random_state=seed,
+        )
+        for _ in range(EPOCHS):
+            self._network.partial_fit(self._scale(x), y, classes=(0, 1))
+
+    def __call__(self, statistics: Features) -> PerPoint:
+        """Return the log odds that each image is corrupted."""
+        x = self._scale(statistics.double().numpy())
+        hidden, output = self._network.coefs_
+        first, second = self._network.intercepts_
+        odds = np.maximum(x @ hidden + first, 0) @ output + second
+        return torch.from_numpy(odds[:, 0])
+
+    def _scale(self, x: np.ndarray) -> np.ndarray:
+        return self._scaler.transform(x).clip(-MAX_DEVIATIONS, MAX_DEVIATIONS)
