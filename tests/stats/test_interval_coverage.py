@@ -18,8 +18,8 @@ SETTINGS = [(name, title) for name, s in SIMULATIONS.items() for title in s.sett
 QUICK_DRAWS = 200
 PASSED_ON = {
     "Measurement.interval": "contains one of the other intervals",
-    "PlayerGain.interval": "Gain.interval, as it is stored",
-    "SnapshotGap.interval": "DualityGap.interval, as it is stored",
+    "PlayerGain.interval": "in files of earlier versions",
+    "SnapshotGap.interval": "in files of earlier versions",
     "wilson": "not in reports; its coverage is tested in test_intervals",
     "wilson_from_share": "as `wilson`",
     "_share_interval": "in the intervals of precision, recall and coverage",

@@ -1,4 +1,4 @@
-"""The interval of the gain of a best response, over held-out batches."""
+"""The one-sided bound of the gain of a best response, over held-out batches."""
 
 import math
 from functools import cache
@@ -11,7 +11,6 @@ from latentarium.config import OptimizerConfig
 from latentarium.data.dataset import Split
 from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.models.game import Loss, Player
-from latentarium.stats.measurement import Interval
 from support.interval_simulations.registry import Setting, Simulation, Trial, add, mean_of_trials
 from support.interval_simulations.samplers import gamma
 from support.tiny import ModelStub, tiny_data
@@ -44,12 +43,6 @@ def images(seed: int, n: int) -> Split:
     return Split(pixels.clamp_max(255).to(torch.uint8), None)
 
 
-def ends(gap: DualityGap) -> Interval:
-    """Return the interval of a gap, which is one-sided if the gap has a bound only."""
-    bound = getattr(gap, "at_least", None)
-    return gap.interval if bound is None else (bound, math.inf)
-
-
 def gain(batches: int) -> Setting:
     optimizer = OptimizerConfig(learning_rate=0.05)
 
@@ -67,7 +60,7 @@ def gain(batches: int) -> Setting:
 
     def setting(draws: int) -> Trial:
         truth = mean_of_trials(lambda seed: measured(seed).total, draws // 20)
-        return lambda seed: (ends(measured(seed)), truth)
+        return lambda seed: ((measured(seed).at_least, math.inf), truth)
 
     return setting
 
@@ -76,9 +69,9 @@ add(
     "gain",
     Simulation(
         title="gain of a best response",
-        method="Student's t over held-out batches",
+        method="one-sided bound: Student's t over held-out batches",
         keys=("game",),
-        fields=("Gain.interval", "DualityGap.interval"),
+        fields=("Gain.at_least", "DualityGap.at_least"),
         settings={"5 batches of 16": gain(5), "15 batches of 16": gain(15)},
         trials=200,
         quick_trials=6,
