@@ -12,7 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -86,33 +86,15 @@ def read_images(
     broken = {i: str(r) for i, r in enumerate(results) if isinstance(r, BrokenImageError)}
     headers = {i: r for i, r in enumerate(results) if not isinstance(r, BrokenImageError)}
     _require_few_broken(broken, files, source)
-    grey = all(header.grey for header in headers.values())
-    target = fit_size(Counter(header.size for header in headers.values()), size)
-    _require_target(target, source)
-    dtype = common_type({files[i].name: header for i, header in headers.items()}, source)
-    counts = Counter(placed.splits[i] for i in headers)
-    shape = (1 if grey else 3, *target)
-    images = {split: storage.empty((n, *shape), dtype) for split, n in counts.items()}
-    kept: dict[str, list[int]] = {split: [] for split in counts}
-    missing: list[int] = []
-
-    def decode_one(task: tuple[SourceFile, ImageHeader]) -> DecodedImage:
-        file, header = task
-        with budget.reserve(file.size + header.decoding_bytes):
-            return decode_image(file.content(), grey, target)
-
-    tasks = [(files[i], header) for i, header in headers.items()]
-    decoded = _map_in_threads(decode_one, tasks, f"{source}: decoding")
-    for i, result in zip(headers, decoded, strict=True):
-        if isinstance(result, BrokenImageError):
-            broken[i] = str(result)
-            continue
-        split = placed.splits[i]
-        images[split][len(kept[split])] = result.pixels
-        kept[split].append(i)
-        if result.missing:
-            missing.append(i)
-    _require_few_broken(broken, files, source)
+    while True:
+        common = _format_of(headers, files, source, size)
+        images, kept, missing, damaged = _decode(placed, headers, common, storage, source)
+        broken |= damaged
+        _require_few_broken(broken, files, source)
+        headers = {i: header for i, header in headers.items() if i not in damaged}
+        # a file whose header is intact but whose pixels are not has no say in the format
+        if not damaged or _format_of(headers, files, source, size) == common:
+            break
     if not kept.get("train"):
         raise UserError(
             f"{source} has folders for {' and '.join(images)}, but no folder named train: add "
@@ -121,11 +103,10 @@ def read_images(
         )
     kept = {split: positions for split, positions in kept.items() if positions}
     images = drop_equal_channels({s: images[s][: len(part)] for s, part in kept.items()}, storage)
-    headers = {i: header for i, header in headers.items() if i not in broken}
     deep = {split: np.array([headers[i].deep for i in part]) for split, part in kept.items()}
     notes = [
         f"{len(headers):,} images, in {'grey' if images['train'].shape[1] == 1 else 'colour'}",
-        *_size_notes(Counter(header.size for header in headers.values()), target),
+        *_size_notes(Counter(header.size for header in headers.values()), common.size),
         *_page_notes([files[i].name for i, header in headers.items() if header.more_pages]),
         *_missing_notes([files[i].name for i in missing]),
         *_broken_notes(broken, files),
@@ -142,8 +123,68 @@ def read_images(
         notes=(*notes, *placed.notes),
         skipped=tuple(files[i].name for i in sorted(broken)),
         problems=placed.problems,
-        deep=deep if dtype != np.uint8 else {},
+        deep=deep if common.dtype != np.uint8 else {},
     )
+
+
+class _Format(NamedTuple):
+    """What all images of a source have in common once they are decoded."""
+
+    grey: bool
+    size: tuple[int, int]
+    dtype: np.dtype
+
+
+def _format_of(
+    headers: Mapping[int, ImageHeader], files: Sequence[SourceFile], source: str, size: int
+) -> _Format:
+    target = fit_size(Counter(header.size for header in headers.values()), size)
+    _require_target(target, source)
+    return _Format(
+        all(header.grey for header in headers.values()),
+        target,
+        common_type({files[i].name: header for i, header in headers.items()}, source),
+    )
+
+
+def _decode(
+    placed: PlacedImages,
+    headers: Mapping[int, ImageHeader],
+    common: _Format,
+    storage: Storage,
+    source: str,
+) -> tuple[dict[str, np.ndarray], dict[str, list[int]], list[int], dict[int, str]]:
+    """Decode the files that have a header.
+
+    Returns:
+        The images of each split, the numbers of their files, the numbers of the files that have
+        pixels without a value, and the reason for each file that is broken.
+    """
+    counts = Counter(placed.splits[i] for i in headers)
+    shape = (1 if common.grey else 3, *common.size)
+    images = {split: storage.empty((n, *shape), common.dtype) for split, n in counts.items()}
+    kept: dict[str, list[int]] = {split: [] for split in counts}
+    missing: list[int] = []
+    broken: dict[int, str] = {}
+    budget = MemoryBudget(MAX_DECODING_BYTES)
+
+    def decode_one(task: tuple[SourceFile, ImageHeader]) -> DecodedImage:
+        file, header = task
+        with budget.reserve(file.size + header.decoding_bytes):
+            return decode_image(file.content(), common.grey, common.size)
+
+    tasks = [(placed.files[i], header) for i, header in headers.items()]
+    decoded = _map_in_threads(decode_one, tasks, f"{source}: decoding")
+    for i, result in zip(headers, decoded, strict=True):
+        if isinstance(result, BrokenImageError):
+            broken[i] = str(result)
+            continue
+        split = placed.splits[i]
+        images[split][len(kept[split])] = result.pixels
+        kept[split].append(i)
+        if result.missing:
+            missing.append(i)
+    return images, kept, missing, broken
 
 
 def fit_size(sizes: Counter[tuple[int, int]], size: int) -> tuple[int, int]:

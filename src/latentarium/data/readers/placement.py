@@ -151,14 +151,17 @@ def _choose_table(
 ) -> tuple[ImageLabels, list[str]]:
     """Decide between the labels of a table and those of the folders, and return problems.
 
-    The table is used if it covers all images or if the folders do not.
+    The table is used if it covers all images, or more training images than the folders.
     """
     used = [i for i, split in enumerate(layout.splits) if split]
     folders = {layout.labels[i] for i in used}
     if not found.labels or folders == {None}:
         return found, []
     covered = sum(i in found.labels for i in used)
-    if covered < len(used) and None not in folders and not found.is_named:
+    training = [i for i in used if (found.splits.get(i) or layout.splits[i]) == "train"]
+    by_table = sum(i in found.labels for i in training)
+    by_folder = sum(layout.labels[i] is not None for i in training)
+    if covered < len(used) and by_folder and by_folder >= by_table and not found.is_named:
         problem = (
             f"{found.source} has labels for only {covered:,} of {len(used):,} images, so the "
             "classes are those of the folders."
@@ -192,7 +195,8 @@ def _choose_labels(
         for i in missing
         if missing_by_split[split := found.splits.get(i) or layout.splits[i]] < by_split[split]
     ]
-    if partly and len(missing) > MAX_UNLABELLED_SHARE * len(kept):
+    total = sum(n for split, n in by_split.items() if missing_by_split[split] < n)
+    if len(partly) > MAX_UNLABELLED_SHARE * total:
         raise UserError(
             f"{found.source} has labels for {len(kept) - len(missing):,} of {len(kept):,} images "
             f"in {source}: add rows for the others (such as {files[missing[0]].name}), or leave "
