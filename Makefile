@@ -3,14 +3,20 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
 
-.PHONY: tour test soak speed lint types format clean
+# without cached bytecode, each of the many child processes of the tests compiles the package
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: tour test examples soak speed lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
 # three processes on two cores, since tests of the page and of commands often wait
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
+
+examples: .venv/ready
+	$(BIN)/pytest tests/test_examples.py
 
 soak: .venv/ready
 	$(BIN)/pytest

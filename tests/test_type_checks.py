@@ -12,6 +12,7 @@ from torch import Tensor
 from latentarium.config import NetConfig
 from latentarium.data.batches import Batch
 from latentarium.metrics.balls import ball_counts
+from support import type_checks
 from support.errors import raises_code
 from support.type_checks import check
 
@@ -103,7 +104,8 @@ def test_fields_of_dataclasses_are_checked():
             kind(torch.zeros(2, 3), torch.zeros(2, 3), name=1)
 
 
-def test_the_package_is_checked():
+def test_the_package_is_checked(monkeypatch):
+    monkeypatch.setattr(type_checks, "CHECK_INTERVAL", 1)
     with pytest.raises(TypeError, match="centres"):
         ball_counts(torch.zeros(5, 3), torch.zeros(5, 4), 1, closed=True)
     with raises_code("invalid-setting"):  # settings check their own values

@@ -32,6 +32,23 @@ def left_out(data):
     return next((note for note in data.notes if note.startswith("left out")), "")
 
 
+@pytest.mark.parametrize(
+    "names",
+    ["training_set,test_set", "train_images,test_images", "train2017,val2017", "trainA,testB",
+     "images,masks", "JPEGImages,SegmentationClass"],
+)  # fmt: skip
+def test_class_folders_that_look_like_splits_or_masks_are_a_problem(tmp_path, names):
+    for pattern in (f"{{{names}}}", f"train/{{{names}}}"):
+        data = load(tmp_path, pattern)
+        assert set(data.card.classes) == set(names.split(","))
+        assert any("read as classes" in problem for problem in data.problems)
+
+
+@pytest.mark.parametrize("names", ["cat,dog", "train station,bus stop", "testament,trainer"])
+def test_other_class_folders_are_no_problem(tmp_path, names):
+    assert not any("read as" in problem for problem in load(tmp_path, f"{{{names}}}").problems)
+
+
 def test_a_third_folder_next_to_train_and_test_is_left_out_and_named(tmp_path):
     data = load(tmp_path, "train/{cat,dog}", "test/{cat,dog}", "extra")
     assert data.card.classes == ("cat", "dog")

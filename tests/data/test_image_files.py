@@ -200,6 +200,31 @@ def test_a_file_broken_after_its_header_leaves_no_empty_image(tmp_path):
     assert all(image.tobytes() in expected for image in images)
 
 
+@pytest.mark.parametrize("size", [0, 10])
+def test_a_file_with_broken_pixels_has_no_part_in_the_size(tmp_path, size):
+    files = noise_files((f"{i}.png" for i in range(20)), (8, 8))
+    files |= noise_files((f"b{i}.png" for i in range(20)), (12, 12))
+    files["broken.png"] = noise_png(50, (12, 12))[:-40]  # with it, 21 of 41 have 12 x 12
+    data = load_data(write_files(tmp_path / "p", files), size=size)
+    assert data.card.image_shape == ((1, 10, 10) if size else (1, 64, 64))
+    assert total_images(data) == 40
+    assert any("broken.png" in note for note in data.notes)
+
+
+def test_a_file_with_broken_pixels_has_no_part_in_depth_and_channels(tmp_path):
+    files = noise_files(f"{i}.png" for i in range(40))
+    expected = load_data(write_files(tmp_path / "sound", files))
+    deep = np.random.default_rng(0).integers(0, 2**16, (10, 12), dtype=np.uint16)
+    for name, content in (
+        ("deep.png", image_bytes(Image.fromarray(deep))), ("colour.png", noise_png(9, (10, 12, 3)))
+    ):  # fmt: skip
+        folder = tmp_path / name.split(".")[0]
+        data = load_data(write_files(folder, files | {name: content[:-60]}))
+        assert data.card.image_shape == (1, 10, 12)
+        assert data.card.value_range is None
+        assert torch.equal(data.train.images, expected.train.images)
+
+
 def test_images_outside_the_class_folders_are_refused(tmp_path):
     root = noise_folder(tmp_path / "p", [*CLASSES, "stray.png"])
     with raises_code("missing-labels"):

@@ -246,6 +246,24 @@ def test_an_unlabelled_test_split_next_to_a_table_is_left_out(tmp_path):
     assert "30 unlabelled test images" in text_of(placed)
 
 
+def test_folders_win_over_a_table_of_the_test_images_only(tmp_path):
+    names = [f"train/{'ab'[i % 2]}/{n}" for i, n in enumerate(NAMES)]
+    names += [f"test/t{n}" for n in NAMES[:20]]
+    text = csv_text(("file", "label"), [(f"t{name}", label) for name, label in pairs()[:20]])
+    placed = place(tmp_path, {"labels.csv": text}, names)
+    assert placed.classes == ("a", "b")
+    assert set(placed.splits) == {"train"}
+    assert "labels.csv has labels for only 20 of 50 images" in text_of(placed)
+    assert "20 unlabelled test images" in text_of(placed)
+
+
+def test_unlabelled_splits_do_not_count_as_images_without_a_row(tmp_path):
+    names = [f"train/{n}" for n in NAMES] + [f"test/t{n}" for n in NAMES]
+    placed = place(tmp_path, {"labels.csv": csv_text(("file", "label"), pairs()[:29])}, names)
+    assert len(placed.files) == 29
+    assert "1 of 60 images have no label in labels.csv" in text_of(placed)
+
+
 def test_rows_without_an_image_repeated_rows_and_other_columns_are_named(tmp_path):
     rows = [*pairs(), ("nothing.png", "cat"), pairs()[0]]
     text = csv_text(("file", "label", "width", "source"), [(*row, 9, "web") for row in rows])

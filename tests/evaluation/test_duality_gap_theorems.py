@@ -36,8 +36,7 @@ def gap(x, y, a, b, c):
     return (a / 2 + b**2 / (2 * c)) * x**2 + (c / 2 + b**2 / (2 * a)) * y**2
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("abc", GAMES)
+@pytest.mark.parametrize(("abc", "point"), list(zip(GAMES, POINTS, strict=True)))
 def test_each_gain_matches_the_closed_form_and_is_never_above_it(abc, point):
     estimate = measure(game(*point, *abc), FINE, steps=600)
     true = gains(*point, *abc)

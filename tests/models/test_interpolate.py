@@ -65,6 +65,15 @@ def test_two_labels_are_blended(models):
         )
 
 
+@pytest.mark.parametrize("label", [[2], torch.tensor([2]), np.eye(3, dtype=np.float32)[2:], 2])
+def test_one_label_in_any_form_is_that_of_both_ends(models, label):
+    model = models["cgan"].eval()
+    z, _ = model.latents(1, seed=4)
+    expected = model.decode(z, torch.tensor([2])).clamp(-1, 1).detach()
+    for image in model.interpolate(z, z, 3, label):
+        torch.testing.assert_close(image[None], expected, atol=1e-5, rtol=0)
+
+
 def test_images_are_interpolated_by_their_latents(models):
     model, x = models["vae"], tiny_data().test.images[:2]
     a, b = model.encode(x).mean

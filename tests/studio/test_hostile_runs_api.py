@@ -51,7 +51,7 @@ def test_a_damaged_file_is_no_internal_error(name, original, tmp_path):
         client.post("/api/runs/r/show")
 
         random = Random(0)
-        for _ in range(15):
+        for _ in range(6):
             (runs / "r" / name).write_bytes(damaged(content, random))
             for method, path in REQUESTS:
                 answer = client.request(method, path)

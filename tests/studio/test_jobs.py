@@ -335,7 +335,7 @@ def test_child_has_a_lower_priority(monkeypatch):
     monkeypatch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 3)
     code = "import os; time.sleep(0.5); print(os.nice(0))"
     *_, output = collect(run_child("doctor", "r", timeout=60.0, command=python(code)))
-    assert int(output) == os.nice(0) + 3
+    assert str(output).strip() == str(os.nice(0) + 3)
 
 
 def test_child_is_killed_after_its_timeout():

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _equal_priorities():
-    """Give child processes the priority of the tests, so that they never wait for other tests."""
+    """Run child processes at the priority of the tests; at a lower one, they take much longer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 0)
         yield

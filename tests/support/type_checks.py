@@ -15,6 +15,10 @@ from typing import Any
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
+CHECKED_CALLS = 50
+"""Calls of each function that are checked; of later ones, as in a long training, only some are."""
+CHECK_INTERVAL = 20
+
 _axes = functools.partial(jaxtyping.jaxtyped, "context")
 _add_checks = beartype(conf=BeartypeConf(violation_type=TypeError))
 
@@ -49,10 +53,12 @@ def _check_calls(function: Callable) -> Callable:
         return function
     checked = None
     has_shapes = False
+    calls = 0
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
-        nonlocal checked, has_shapes
+        nonlocal checked, has_shapes, calls
+        calls += 1
         if jaxtyping.config.jaxtyping_disable:
             return function(*arguments, **options)
         if checked is None:  # generating the checks takes a millisecond, so wait for a call
@@ -60,10 +66,12 @@ def _check_calls(function: Callable) -> Callable:
             has_shapes = any(map(_has_shape, hints.values()))
             function.__annotations__ = hints
             checked = _add_checks(function)
+        skipped = calls > CHECKED_CALLS and calls % CHECK_INTERVAL
+        target = function if skipped else checked
         if not has_shapes:
-            return checked(*arguments, **options)
-        with _axes():
-            return checked(*arguments, **options)
+            return target(*arguments, **options)
+        with _axes():  # also for a skipped call: a generator is checked later, in this context
+            return target(*arguments, **options)
 
     return call
 

@@ -1,4 +1,4 @@
-"""A resumed tour counts the seconds of all sessions."""
+"""The duration of a resumed tour includes its earlier sessions."""
 
 from latentarium.progress import ConsoleProgress
 from latentarium.run import Run

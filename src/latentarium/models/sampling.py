@@ -76,12 +76,19 @@ def latent_path(
             "interpolate once for each pair.",
             code="shape-mismatch",
         )
-    path, labels = METHODS[method](a[0], b[0], count), model.read_labels(label, 2)
+    path = METHODS[method](a[0], b[0], count)
+    labels = model.read_labels(label, 1 if _is_one_row(label) else 2)
     if labels is None:
         return path, None
     if not labels.is_floating_point():
         labels = nn.functional.one_hot(labels, model.num_classes).to(path.dtype)
-    return path, lerp(labels[0], labels[1], count)
+    return path, lerp(labels[0], labels[-1], count)
+
+
+def _is_one_row(label: LabelInput) -> bool:
+    """Return whether a label is a sequence or array of one row, as `latents(1)` returns it."""
+    shape = (len(label),) if isinstance(label, list | tuple) else getattr(label, "shape", ())
+    return len(shape) > 0 and shape[0] == 1
 
 
 def _block_of(labels: Tensor | None, block: int, device: torch.device) -> Tensor | None:

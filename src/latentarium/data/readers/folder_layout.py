@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.left_out import examples_text
 
+IMAGE_FOLDERS = {"image", "images", "imgs", "jpegimages", "pictures", "photos"}
+"""Names of folders, in lower case, that say what they contain but are hardly a class."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FolderLayout:
@@ -65,6 +68,8 @@ def layout_of(folders: Sequence[tuple[str, ...]]) -> FolderLayout:
             "if this is wrong."
         )
     labels = [name or None for name in outer]
+    if not names:
+        problems = _doubtful_classes(labels)
     return FolderLayout(
         splits=["train"] * len(rest),
         labels=labels,
@@ -73,6 +78,34 @@ def layout_of(folders: Sequence[tuple[str, ...]]) -> FolderLayout:
         notes=_deeper_folders(rest, 1) if any(labels) else [],
         problems=problems,
     )
+
+
+def _doubtful_classes(labels: Sequence[str | None]) -> list[str]:
+    """Return problems of classes whose names look like splits, or like images and their masks."""
+    classes = {label for label in labels if label}
+    like_splits = {name: split for name in classes if (split := _like_split(name))}
+    problems = []
+    if "train" in like_splits.values() and len(set(like_splits.values())) > 1:
+        problems.append(
+            f"{_folders(set(like_splits))} are read as classes, but look like splits: rename them "
+            "to train, validation and test if they are."
+        )
+    images = {name for name in classes if name.lower() in IMAGE_FOLDERS}
+    if images and images != classes:
+        problems.append(
+            f"The folders {examples_text(sorted(classes), len(classes))} are read as classes: if "
+            "some of them contain masks or other annotations, move these out of the source."
+        )
+    return problems
+
+
+def _like_split(name: str) -> str:
+    """Return the split that a name such as test_set, train2017 or trainA starts with; or ""."""
+    for word, split in SPLIT_NAMES.items():
+        rest = name[len(word) :]
+        if name.lower().startswith(word) and not rest[:1].islower():
+            return split
+    return ""
 
 
 def _with_splits(
@@ -98,6 +131,7 @@ def _with_splits(
     for split, same in spellings.items():
         if len(same) > 1:
             problems.append(f"{_folders(same)} are all read as the {split} split.")
+    problems += _doubtful_classes(labels)
     labelled = any(label is not None for label in labels)
     return FolderLayout(
         splits=splits,

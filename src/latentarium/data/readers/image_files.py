@@ -92,7 +92,7 @@ def read_images(
         broken |= damaged
         _require_few_broken(broken, files, source)
         headers = {i: header for i, header in headers.items() if i not in damaged}
-        # a file whose header is intact but whose pixels are not has no say in the format
+        # only files with intact pixels determine the format
         if not damaged or _format_of(headers, files, source, size) == common:
             break
     if not kept.get("train"):
@@ -128,7 +128,7 @@ def read_images(
 
 
 class _Format(NamedTuple):
-    """What all images of a source have in common once they are decoded."""
+    """The channels, the size and the type of all decoded images of a source."""
 
     grey: bool
     size: tuple[int, int]
