@@ -50,24 +50,20 @@ def check(
     if expected is not None:
         event("compared")
         note("; ".join([*data.notes, *data.problems]))
-        assert merged(contents(data), splits) == expected
+        assert contents(data, splits) == expected
         assert data.notes or data.problems or not unused
 
 
-def contents(data: Data) -> Contents:
-    """Return what was loaded as a multiset, like `Source.contents`."""
+def contents(data: Data, splits: set[str]) -> Contents:
+    """Return what was loaded as a multiset, like `Source.contents`.
+
+    Splits that the source lacks are parts of the training images, and are counted as such.
+    """
     loaded: Contents = Counter()
+    base = "" if "" in splits else "train"
     for name, split in data.splits().items():
         for k, image in enumerate(split.images.permute(0, 2, 3, 1).numpy()):
             label = None if split.labels is None else data.card.classes[int(split.labels[k])]
-            loaded[name, image.shape, image.tobytes(), label] += 1
+            place = name if name in splits else base
+            loaded[place, image.shape, image.tobytes(), label] += 1
     return loaded
-
-
-def merged(loaded: Contents, splits: set[str]) -> Contents:
-    """Return images whose missing splits, which are parts of the training images, are undone."""
-    undone: Contents = Counter()
-    base = "" if "" in splits else "train"
-    for (split, *rest), number in loaded.items():
-        undone[(split if split in splits else base, *rest)] += number
-    return undone

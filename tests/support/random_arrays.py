@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -61,8 +62,10 @@ def random_arrays(draw: st.DrawFn) -> Arrays:
         count = draw(st.integers(12, 40))
         values = random_values(rng, arrays.kind, (count, *shape), low, high)
         if opaque:
-            values[..., -1] = rng.integers(0, 2, (count, *shape[:2])) * (255 if
-                arrays.kind == "uint8" else 1)  # fmt: skip
+            opacity = rng.integers(0, 2, (count, *shape[:2])) * 255
+            soft = rng.random(opacity.shape) < draw(st.sampled_from([0, 0.2, 0.4, 0.8]))
+            opacity[soft] = rng.integers(1, 255, int(soft.sum()))
+            values[..., -1] = opacity if arrays.kind == "uint8" else opacity / 255
         arrays.images[split] = values
         made = [LABELS[labels](k) for k in range(count)]
         if labels != "one-hot" and (missing == "all" or (missing == "test" and split == "test")):
@@ -121,25 +124,29 @@ def converted(pixels: np.ndarray, everything: np.ndarray) -> np.ndarray:
 def on_white(source: Source) -> Source:
     """Composite images whose last channel is transparency."""
     channels = {pixels.shape[2] for _, pixels, _ in source.images}
-    if channels <= {2, 4} and all(p.dtype == np.uint8 for _, p, _ in source.images):
-        opacity = np.concatenate([pixels[..., -1].ravel() for _, pixels, _ in source.images])
-        if np.isin(opacity, (0, 255)).mean() > 0.5:
-            source.images = [
-                (s, np.where(p[..., -1:] == 255, p[..., :-1], np.uint8(255)), label)
-                for s, p, label in source.images
-            ]
+    if not channels <= {2, 4} or any(p.dtype != np.uint8 for _, p, _ in source.images):
+        return source
+    opacity = np.concatenate([pixels[..., -1].ravel() for _, pixels, _ in source.images])
+    colours = np.concatenate([pixels[..., :-1].ravel() for _, pixels, _ in source.images])
+    extreme = np.isin(opacity, (0, 255)).mean() > 0.5
+    if extreme and opacity.any() and not np.isin(colours, (0, 255)).all():
+        source.images = [(s, composited(pixels), y) for s, pixels, y in source.images]
     return source
 
 
-def class_name(label: object) -> str | None:
+def composited(pixels: np.ndarray) -> np.ndarray:
+    """Return an image on white; no value is halfway between two whole numbers."""
+    colours, opacity = pixels[..., :-1].astype(np.int64), pixels[..., -1:].astype(np.int64)
+    return np.round((colours * opacity + 255 * (255 - opacity)) / 255).astype(np.uint8)
+
+
+def class_name(label: Any) -> str | None:
     """Return the name of a label's class."""
     if isinstance(label, np.ndarray):
         return str(int(label.argmax()))
     if label is None or label == -1 or label != label:
         return None
-    return (
-        label if isinstance(label, str) else str(label if isinstance(label, bool) else int(label))
-    )  # pyright: ignore
+    return str(label if isinstance(label, str | bool) else int(label))
 
 
 @dataclass

@@ -19,6 +19,13 @@ SUFFIXES = {"bmp": ".bmp", "ppm": ".ppm", "ppm16": ".ppm", "tiff": ".tif", "tiff
             "tiff32": ".tiff", "float": ".tif"}  # fmt: skip
 
 
+class Content(bytes):
+    """A file whose content is left out when an example is reported."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 @dataclass
 class Style:
     """What the pictures of a source have in common."""
@@ -63,7 +70,7 @@ def styles(draw: st.DrawFn) -> Style:
     )
 
 
-def picture(style: Style, number: int, wider: bool = False) -> tuple[bytes, str]:
+def picture(style: Style, number: int, wider: bool = False) -> tuple[Content, str]:
     """Return a random file and its suffix.
 
     Arguments:
@@ -76,13 +83,14 @@ def picture(style: Style, number: int, wider: bool = False) -> tuple[bytes, str]
     shape = style.shape(plain) if other_size else style.side
     suffix = SUFFIXES.get(kind, ".png")
     if kind in DEEP:
-        return encode_deep(deep_values(style, kind, shape, plain, wider), kind), suffix
+        values = deep_values(style, kind, shape, plain, wider)
+        return Content(encode_deep(values, kind)), suffix
     colours = (1, 1, 3) if plain else (*shape, 3)
     values = rng.integers(0, 256, colours, dtype=np.uint8)
     values = np.ascontiguousarray(np.broadcast_to(values, (*shape, 3)))
     if style.grey:
         values = np.ascontiguousarray(np.repeat(values[:, :, :1], 3, 2))
-    return encode(values, kind, rng, style.grey), suffix
+    return Content(encode(values, kind, rng, style.grey)), suffix
 
 
 def deep_values(
@@ -151,6 +159,7 @@ def encode_deep(values: np.ndarray, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def broken(content: bytes, how: str) -> bytes:
+def broken(content: bytes, how: str) -> Content:
     """Return a file that is not an image, or half of one."""
-    return {"empty": b"", "text": b"not a picture", "half": content[: len(content) // 2]}[how]
+    half = content[: len(content) // 2]
+    return Content({"empty": b"", "text": b"not a picture", "half": half}[how])

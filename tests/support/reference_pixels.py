@@ -6,6 +6,7 @@ depths that Pillow reduces to 8 bits.
 
 import io
 import struct
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ def to_8_bits(
     deep = [pixels for pixels in images if pixels.dtype != np.uint8]
     if not deep:
         return images
-    if len({pixels.dtype.kind for pixels in deep}) > 1:
+    if len({pixels.dtype.kind == "f" for pixels in deep}) > 1:
         raise RefusedError("floats and whole numbers")
     ranges = [(p.min(), p.max()) for p in training if p.dtype != np.uint8]
     if not ranges:
@@ -119,7 +120,9 @@ def decode(content: bytes) -> np.ndarray | None:
             return decode_deep_png(content)
         if content[:2] in (b"P5", b"P6") and b"\n65535\n" in content[:30]:
             return decode_deep_ppm(content)
-        with Image.open(io.BytesIO(content)) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(content))
             image.load()
             return turned(flattened(image), image.getexif().get(0x0112, 1))
     except (OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error):

@@ -13,6 +13,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from support.reference_pixels import RefusedError, Source, UnstatedError, decode
 
@@ -24,6 +25,7 @@ MASKS = ("seg", "mask", "depth")
 TABLES = ("labels.csv", "labels.tsv", "labels.json", "metadata.csv", "metadata.jsonl",
           "dataset.json", "label.csv")  # fmt: skip
 MAX_BROKEN = 0.05
+T = TypeVar("T")
 
 
 def read_folder(folder: Path) -> Source:
@@ -96,51 +98,68 @@ def split_of_shard(name: str) -> str:
 
 
 def read_files(files: Mapping[str, bytes]) -> Source:
-    """Place image files by their folders, or by a table of labels."""
+    """Place image files by their folders or by a table of labels, and decode them."""
     hidden = {name for name in files if any(part.startswith(".") for part in name.split("/"))}
     names = sorted(n for n in files if n.lower().endswith(IMAGES) and n not in hidden)
     if not names:
         raise RefusedError("no images")
-    decoded = {name: decode(files[name]) for name in names}
     source = Source()
     source.unused = any(n not in names and n not in TABLES for n in files)
-    broken = sum(pixels is None for pixels in decoded.values())
-    refuse_too_many_broken(source, broken, len(names))
-    kept = [name for name in names if decoded[name] is not None]
     folders = {name.split("/")[0] for name in names if "/" in name}
     splits = folders & SPLITS.keys()
     has_splits = bool(splits) and all("/" in name for name in names)
     if has_splits and folders - splits:
-        if table_rows(files):
-            raise UnstatedError("whether a table names the folders next to splits")
-        has_splits = splits_state_all(kept, splits)
+        has_splits = splits_state_all(names, splits)
         if has_splits:
-            kept, source.unused = [n for n in kept if n.split("/")[0] in splits], True
-    places = {name: placed(name, has_splits) for name in kept}
+            names, source.unused = [n for n in names if n.split("/")[0] in splits], True
+    places = {name: placed(name, has_splits) for name in names}
     if has_splits and not any(split == "train" for split, _ in places.values()):
         raise RefusedError("no training images")
-    labels = {name: folder for name, (_, folder) in places.items()}
-    rows = {name: label for name, label in table_rows(files).items() if name in labels}
-    if rows and len(rows) == len(kept):
-        labels = rows
-    elif rows and not any(labels.values()):
-        missing = [name for name in kept if name not in rows]
-        if 2 * len(missing) > len(kept):
-            raise RefusedError("most images have no row")
-        kept, labels, source.unused = [n for n in kept if n in rows], rows, True
-    for name in kept:
-        pixels = decoded[name]
-        assert pixels is not None
-        source.images.append((places[name][0], pixels, plain(labels[name])))
-    return labelled_or_refused(source)
+    by_folder = {name: None if "dataset.json" in files else c for name, (_, c) in places.items()}
+    rows = {name: label for name, label in table_rows(files).items() if name in places}
+    labels, source.unused = chosen_labels(places, by_folder, rows, source.unused)
+    kept = labelled_splits([(name, places[name][0], label) for name, label in labels.items()])
+    source.unused = source.unused or len(kept) < len(labels)
+    broken = 0
+    for name, split, label in kept:
+        pixels = decode(files[name])
+        if pixels is None:
+            broken += 1
+        else:
+            source.images.append((split, pixels, plain(label)))
+    refuse_too_many_broken(source, broken, len(kept))
+    return source
+
+
+def chosen_labels(
+    places: Mapping[str, tuple[str, str | None]],
+    by_folder: dict[str, str | None],
+    rows: dict[str, str],
+    unused: bool,
+) -> tuple[Mapping[str, str | None], bool]:
+    """Return the labels of the images, from their folders or a table, and what is not used."""
+    if not rows or len(rows) == len(places):
+        return rows or by_folder, unused or (bool(rows) and any(by_folder.values()))
+    training = [name for name, (split, _) in places.items() if split in ("", "train")]
+    stated = [name for name in training if by_folder[name] is not None]
+    if any(by_folder.values()) and sum(name in rows for name in training) <= len(stated):
+        return by_folder, True
+    labelled = {places[name][0] for name in rows}
+    among = [name for name, (split, _) in places.items() if split in labelled]
+    missing = [name for name in among if name not in rows]
+    if 2 * len(missing) > len(among):
+        raise RefusedError("most images have no row")
+    return {name: rows.get(name) for name in places if name not in missing}, bool(missing)
 
 
 def splits_state_all(names: list[str], splits: set[str]) -> bool:
     """Return whether folders next to splits are left out; otherwise all folders are classes."""
     nested = {name.split("/")[0] for name in names if name.count("/") > 1}
-    if not nested and splits == {"train"}:
+    if splits != {"train"} and splits != {"training"}:
+        return True
+    if not nested:
         return False  # `{bus,car,train}`
-    if not nested & splits or (nested - splits and len(splits) == 1):
+    if nested != splits:
         raise UnstatedError("which folders are classes")
     return True
 
@@ -193,20 +212,23 @@ def rows_of_csv(text: str) -> dict[str, str]:
 
 def labelled_or_refused(source: Source) -> Source:
     """Leave out splits without labels, if the training images have labels."""
-    splits = {split for split, _, _ in source.images}
-    missing = {s: [label is None for t, _, label in source.images if t == s] for s in splits}
+    images = [(k, split, label) for k, (split, _, label) in enumerate(source.images)]
+    kept = labelled_splits(images)
+    source.unused = source.unused or kept != images
+    source.images = [(split, source.images[k][1], label) for k, split, label in kept]
+    return source
+
+
+def labelled_splits(images: list[tuple[T, str, str | None]]) -> list[tuple[T, str, str | None]]:
+    """Return the images, splits and labels that are used, if some splits have no labels."""
+    splits = {split for _, split, _ in images}
+    missing = {s: [label is None for _, t, label in images if t == s] for s in splits}
     for split, unlabelled in missing.items():
         if any(unlabelled) and not all(unlabelled):
             raise RefusedError(f"only some images of the split {split!r} have a class")
-    base = "train" if "train" in splits else ""
-    if not all(missing[base]):
-        labelled = [image for image in source.images if image[2] is not None]
-        source.unused = source.unused or len(labelled) < len(source.images)
-        source.images = labelled
-    elif not all(all(unlabelled) for unlabelled in missing.values()):
-        source.unused = True  # `train` `test/{cat,dog}`: the labels of test are left out
-        source.images = [(split, pixels, None) for split, pixels, _ in source.images]
-    return source
+    if not all(missing["train" if "train" in splits else ""]):
+        return [image for image in images if image[2] is not None]
+    return [(key, split, None) for key, split, _ in images]  # the labels of test are left out
 
 
 def plain(label: str | None) -> str | None:
