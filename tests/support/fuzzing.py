@@ -16,6 +16,8 @@ from support.reference_pixels import Contents, RefusedError, Source, UnstatedErr
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large,
               HealthCheck.function_scoped_fixture]  # fmt: skip
 
+MIN_DIVIDED = 10
+
 
 def fuzz(examples: int) -> Any:
     """Return settings under which every run tries the same examples."""
@@ -31,6 +33,9 @@ def check(
     try:
         wanted = read()
         splits, unused = {split for split, *_ in wanted.images}, wanted.unused
+        training = [split for split, *_ in wanted.images if split in ("", "train")]
+        if len(training) < MIN_DIVIDED and len(splits) < 3:
+            raise UnstatedError("the smallest number of images that is divided into splits")
         expected = wanted.contents(splits == {"train", "validation", "test"})
     except RefusedError as error:
         event(f"refused: {error}")
