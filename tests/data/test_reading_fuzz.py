@@ -22,10 +22,14 @@ FEW, MANY = 100, 2000
 
 def check_folder_and_zip(source: RandomSource) -> None:
     with TemporaryDirectory() as temporary:
+        labels = None
+        if source.named_table is not None:
+            labels = Path(temporary) / source.named_table[0]
+            labels.write_bytes(source.named_table[1])
         folder = source.write_folder(Path(temporary) / "source")
-        check(lambda: reference.read_folder(folder), folder)
+        check(lambda: reference.read_folder(folder, labels), folder, labels)
         path = source.write_zip(Path(temporary) / "source.zip")
-        check(lambda: reference.read_zip(path, source.encoding), path)
+        check(lambda: reference.read_zip(path, source.encoding, labels), path, labels)
 
 
 def check_shards(shards: dict[str, dict[str, bytes]]) -> None:

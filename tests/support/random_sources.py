@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class RandomSource:
     files: dict[str, bytes] = field(default_factory=dict)
     encoding: str = "utf-8"
     """The encoding of the names in the .zip."""
+    named_table: tuple[str, bytes] | None = None
+    """The name and the content of a table that is not in the source."""
 
     def write_folder(self, folder: Path) -> Path:
         for name, content in self.files.items():
@@ -75,26 +77,41 @@ def random_sources(draw: st.DrawFn) -> RandomSource:
     labelled = draw(st.sampled_from(["none", "folders", "table", "both"]))
     stem = draw(st.sampled_from([s for s in STEMS if s.isascii() or source.encoding == "utf-8"]))
     upper = draw(st.booleans())
-    flat_test = labelled in ("folders", "both") and draw(st.integers(0, 3)) == 0  # as in Kaggle's
+    in_folders = labelled in ("folders", "both")
+    flat_test = in_folders and draw(st.integers(0, 3)) == 0  # as in Kaggle's archives
+    extra = ""
+    if splits and draw(st.integers(0, 3)) == 0:
+        extra = draw(st.sampled_from(["extra", "unlabelled", "extra/more"]))
+    layout = "plain"
+    if in_folders and not flat_test and not extra:
+        layout = draw(st.sampled_from(["plain", "plain", "inner", "images", "turned"]))
+    wrapper = draw(st.sampled_from(["", "", "photos", "a/b"]))
     number, labels = 0, {}
     for split in splits or ("",):
         for _ in range(draw(st.integers(12, 24))):
             content, suffix = picture(style, number, wider=split not in ("", "train", "training"))
             label = classes[number % len(classes)]
-            in_class = labelled in ("folders", "both") and not (flat_test and split == "test")
             name = stem.format(i=number) + (suffix.upper() if upper else suffix)
-            path = "/".join(filter(None, (split, label if in_class else "", name)))
+            folders = [split, label if in_folders and not (flat_test and split == "test") else ""]
+            if layout == "turned" and len(splits) > 1:
+                folders.reverse()
+            elif layout == "images" and split:
+                folders.insert(1, "images")
+            elif layout == "inner" and number % 5 == 0:
+                folders.append("inner")
+            path = "/".join(filter(None, (wrapper, *folders, name)))
             source.files[path] = content
             labels[path] = classes[(number + (labelled == "both")) % len(classes)]
             number += 1
     break_some(draw, source)
-    if splits and draw(st.integers(0, 3)) == 0:
-        folder = draw(st.sampled_from(["extra", "unlabelled", "extra/more"]))
-        for k in range(draw(st.integers(1, 5))):
-            content, suffix = picture(style, k)
-            source.files[f"{folder}/{k}{suffix}"] = content
+    for k in range(draw(st.integers(1, 5)) if extra else 0):
+        content, suffix = picture(style, k)
+        source.files["/".join(filter(None, (wrapper, extra, f"extra{k}{suffix}")))] = content
     if labelled in ("table", "both"):
-        add_table(draw, source, labels)
+        add_tables(draw, source, labels, wrapper, splits)
+    elif layout == "plain" and in_folders and not splits and draw(st.integers(0, 5)) == 0:
+        # refused, since it has no class
+        source.files["/".join(filter(None, (wrapper, "next.png")))] = picture(style, 0)[0]
     for name in draw(st.sets(st.sampled_from(OTHERS))):
         source.files[name] = b"not a picture"
     return source
@@ -108,8 +125,14 @@ def break_some(draw: st.DrawFn, source: RandomSource) -> None:
         source.files[name] = broken(source.files[name], how)
 
 
-def add_table(draw: st.DrawFn, source: RandomSource, labels: dict[str, str]) -> None:
-    """Add a table of labels for all images, or without some rows."""
+def add_tables(
+    draw: st.DrawFn,
+    source: RandomSource,
+    labels: dict[str, str],
+    wrapper: str,
+    splits: Sequence[str],
+) -> None:
+    """Add a table of labels for all images, or without some rows; or one for each split."""
     name = draw(st.sampled_from(reference.TABLES))
     rows = draw(st.sampled_from(["all", "all", "most", "few", "train"]))
     step = {"most": 4, "few": 3}.get(rows, 0)
@@ -119,10 +142,39 @@ def add_table(draw: st.DrawFn, source: RandomSource, labels: dict[str, str]) -> 
         if not step or (k % step > 0 if rows == "most" else k % step == 0)
     }
     if rows == "train":
-        kept = {path: label for path, label in kept.items() if not path.startswith("test")}
-    source.files[name] = table(name, kept, draw(st.sampled_from(FORMS)))
+        kept = {path: label for path, label in kept.items() if "test/" not in path}
+    form, spelling = draw(st.sampled_from(FORMS)), draw(st.sampled_from(sorted(SPELLINGS)))
+    place = draw(st.sampled_from(["source", "source", "wrapper", "splits", "outside"]))
+    folders = [""]
+    if place == "wrapper":
+        folders = [wrapper]
+    elif place == "splits" and name.startswith("metadata") and wrapper == "":
+        starts = {path.split("/")[0] for path in kept}
+        folders = sorted(starts) if starts <= set(splits) else folders
+    for folder in folders:
+        start = f"{folder}/" if folder else ""
+        spelled = {
+            SPELLINGS[spelling](path.removeprefix(start)): label
+            for path, label in kept.items()
+            if path.startswith(start)
+        }
+        split_column = ["train", "train", "test"] if rows == "all" and not splits else []
+        content = table(name, spelled, form, split_column)
+        if place == "outside":
+            source.named_table = name, content
+        else:
+            source.files[start + name] = content
 
 
+SPELLINGS = {
+    "path": str,
+    "path again": str,
+    "end": lambda path: path.rpartition("/")[2],
+    "absolute": lambda path: f"/home/me/{path}",
+    "without suffix": lambda path: path.rpartition(".")[0],
+    "upper case": str.upper,
+}
+"""Names of an image in a table."""
 FORMS = [
     {},
     {"crlf": True},
@@ -130,24 +182,29 @@ FORMS = [
     {"encoding": "utf-16"},
     {"delimiter": ";"},
     {"one_hot": True},
+    {"splits": True},
+    {"null": True},
 ]
 
 
 def table(
-    name: str,
-    labels: Mapping[str, str],
-    form: Mapping[str, object],
+    name: str, labels: Mapping[str, str], form: Mapping[str, object], splits: Sequence[str]
 ) -> bytes:
-    """Return a table of labels in one of the known forms."""
+    """Return a table of labels in one of the known forms; splits take turns."""
     if name == "dataset.json":
         order = sorted(set(labels.values()))
         rows = [[path, order.index(label)] for path, label in labels.items()]
-        return json.dumps({"labels": rows}).encode()
+        return json.dumps({"labels": None if form.get("null") else rows}).encode()
     if name == "labels.json":
         return json.dumps(dict(labels)).encode()
+    splits = splits if form.get("splits") else []
     if name == "metadata.jsonl":
-        lines = [json.dumps({"file_name": k, "label": v}) for k, v in labels.items()]
-        return "\n".join(lines).encode()
+        lines = [
+            {"file_name": path, "label": label}
+            | ({"split": splits[k % len(splits)]} if splits else {})
+            for k, (path, label) in enumerate(labels.items())
+        ]
+        return "\n".join(json.dumps(line) for line in lines).encode()
     text = io.StringIO()
     delimiter = "\t" if name.endswith(".tsv") else str(form.get("delimiter", ","))
     end = "\r\n" if form.get("crlf") else "\n"
@@ -157,6 +214,9 @@ def table(
         classes = sorted(set(labels.values()))
         writer.writerow([first, *classes])
         writer.writerows([k, *(int(v == c) for c in classes)] for k, v in labels.items())
+    elif splits:
+        writer.writerow([first, "label", "split"])
+        writer.writerows([*row, splits[k % len(splits)]] for k, row in enumerate(labels.items()))
     else:
         writer.writerow([first, "label"])
         writer.writerows(labels.items())

@@ -26,19 +26,21 @@ TABLES = ("labels.csv", "labels.tsv", "labels.json", "metadata.csv", "metadata.j
           "dataset.json", "label.csv")  # fmt: skip
 MAX_BROKEN = 0.05
 T = TypeVar("T")
+Row = tuple[str, str | None]
+"""The split and the class of an image."""
 
 
-def read_folder(folder: Path) -> Source:
-    """Read a folder of image files."""
+def read_folder(folder: Path, labels: Path | None = None) -> Source:
+    """Read a folder of image files, with the table that is named, or those in the folder."""
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink()
     }
-    return read_files(files)
+    return read_files(files, labels)
 
 
-def read_zip(path: Path, encoding: str = "utf-8") -> Source:
+def read_zip(path: Path, encoding: str = "utf-8", labels: Path | None = None) -> Source:
     """Read a .zip of image files, whose names are in an encoding that is known here."""
     with zipfile.ZipFile(path) as archive:
         files = {
@@ -46,7 +48,7 @@ def read_zip(path: Path, encoding: str = "utf-8") -> Source:
             for entry in archive.infolist()
             if not entry.is_dir()
         }
-    return read_files(files)
+    return read_files(files, labels)
 
 
 def name_of(entry: zipfile.ZipInfo, encoding: str) -> str:
@@ -97,29 +99,30 @@ def split_of_shard(name: str) -> str:
     return next((split for word, split in SPLITS.items() if name.startswith(word)), "")
 
 
-def read_files(files: Mapping[str, bytes]) -> Source:
+def read_files(files: Mapping[str, bytes], named: Path | None) -> Source:
     """Place image files by their folders or by a table of labels, and decode them."""
     hidden = {name for name in files if any(part.startswith(".") for part in name.split("/"))}
     names = sorted(n for n in files if n.lower().endswith(IMAGES) and n not in hidden)
     if not names:
         raise RefusedError("no images")
-    source = Source()
-    source.unused = any(n not in names and n not in TABLES for n in files)
-    folders = {name.split("/")[0] for name in names if "/" in name}
-    splits = folders & SPLITS.keys()
-    has_splits = bool(splits) and all("/" in name for name in names)
-    if has_splits and folders - splits:
-        has_splits = splits_state_all(names, splits)
-        if has_splits:
-            names, source.unused = [n for n in names if n.split("/")[0] in splits], True
-    places = {name: placed(name, has_splits) for name in names}
-    if has_splits and not any(split == "train" for split, _ in places.values()):
+    tables = {name: content for name, content in files.items() if Path(name).name in TABLES}
+    source = Source(unused=len(names) + len(tables) < len(files))
+    by_folder = placed(names)
+    if len(by_folder) < len(names):
+        source.unused = True
+    if any(Path(name).name == "dataset.json" for name in tables) and named is None:
+        by_folder = {name: (split, None) for name, (split, _) in by_folder.items()}
+    rows: dict[str, Row] = {}
+    for name, content in ({named.name: named.read_bytes()} if named else tables).items():
+        rows |= matched(table_rows(Path(name).name, content), names, name.rpartition("/")[0])
+    rows = {name: row for name, row in rows.items() if name in by_folder}
+    if named and not rows:
+        raise RefusedError("the table has no labels")
+    places, unused = chosen_labels(by_folder, rows, named is not None)
+    kept = labelled_splits([(name, split, label) for name, (split, label) in places.items()])
+    if not any(split in ("", "train") for _, split, _ in kept):
         raise RefusedError("no training images")
-    by_folder = {name: None if "dataset.json" in files else c for name, (_, c) in places.items()}
-    rows = {name: label for name, label in table_rows(files).items() if name in places}
-    labels, source.unused = chosen_labels(places, by_folder, rows, source.unused)
-    kept = labelled_splits([(name, places[name][0], label) for name, label in labels.items()])
-    source.unused = source.unused or len(kept) < len(labels)
+    source.unused |= unused or len(kept) < len(places)
     broken = 0
     for name, split, label in kept:
         pixels = decode(files[name])
@@ -132,30 +135,62 @@ def read_files(files: Mapping[str, bytes]) -> Source:
 
 
 def chosen_labels(
-    places: Mapping[str, tuple[str, str | None]],
-    by_folder: dict[str, str | None],
-    rows: dict[str, str],
-    unused: bool,
-) -> tuple[Mapping[str, str | None], bool]:
-    """Return the labels of the images, from their folders or a table, and what is not used."""
-    if not rows or len(rows) == len(places):
-        return rows or by_folder, unused or (bool(rows) and any(by_folder.values()))
-    training = [name for name, (split, _) in places.items() if split in ("", "train")]
-    stated = [name for name in training if by_folder[name] is not None]
-    if any(by_folder.values()) and sum(name in rows for name in training) <= len(stated):
+    by_folder: dict[str, Row], rows: dict[str, Row], is_named: bool
+) -> tuple[dict[str, Row], bool]:
+    """Return the split and the label of each image, and whether something is not used."""
+    if not rows:
+        return by_folder, False
+    labelled = [name for name, (_, label) in by_folder.items() if label is not None]
+    training = [name for name, (split, _) in by_folder.items() if split in ("", "train")]
+    by_table = [name for name in training if name in rows]
+    stated = [name for name in training if by_folder[name][1] is not None]
+    is_partial = len(rows) < len(by_folder) and not is_named
+    if is_partial and labelled and len(by_table) <= len(stated):
         return by_folder, True
-    labelled = {places[name][0] for name in rows}
-    among = [name for name, (split, _) in places.items() if split in labelled]
-    missing = [name for name in among if name not in rows]
-    if 2 * len(missing) > len(among):
+    places = {
+        name: (rows[name][0] or split, rows[name][1]) if name in rows else (split, None)
+        for name, (split, _) in by_folder.items()
+    }
+    splits = {places[name][0] for name in rows}
+    missing = [
+        name for name, (split, label) in places.items() if label is None and split in splits
+    ]
+    if 2 * len(missing) > sum(split in splits for split, _ in places.values()):
         raise RefusedError("most images have no row")
-    return {name: rows.get(name) for name in places if name not in missing}, bool(missing)
+    unused = bool(missing or labelled)
+    return {name: place for name, place in places.items() if name not in missing}, unused
 
 
-def splits_state_all(names: list[str], splits: set[str]) -> bool:
+def placed(names: list[str]) -> dict[str, Row]:
+    """Return the split and the class that the folders of the images that are used state."""
+    folders = without_shared({name: name.split("/")[:-1] for name in names}, 0)
+    outer = {(folder or [""])[0] for folder in folders.values()}
+    splits = outer & SPLITS.keys()
+    inner = {folder[1] if len(folder) > 1 else "" for folder in folders.values()}
+    if inner <= SPLITS.keys() and len(inner) > 1:
+        return {name: (SPLITS[folder[1]], folder[0]) for name, folder in folders.items()}
+    if not splits or not (outer == splits or splits_state_all(folders, splits)):
+        return {name: ("", (folder or [None])[0]) for name, folder in folders.items()}
+    used = {name: folder for name, folder in folders.items() if (folder or [""])[0] in splits}
+    classes = without_shared({name: folder[1:] for name, folder in used.items()}, 1)
+    return {
+        name: (SPLITS[folder[0]], (classes[name] or [None])[0]) for name, folder in used.items()
+    }
+
+
+def without_shared(folders: dict[str, list[str]], kept: int) -> dict[str, list[str]]:
+    """Remove the outer folders that all images share, except the innermost ones."""
+    while True:
+        first = {folder[0] if len(folder) > kept else "" for folder in folders.values()}
+        if len(first) > 1 or first & {"", *SPLITS}:
+            return folders
+        folders = {name: folder[1:] for name, folder in folders.items()}
+
+
+def splits_state_all(folders: dict[str, list[str]], splits: set[str]) -> bool:
     """Return whether folders next to splits are left out; otherwise all folders are classes."""
-    nested = {name.split("/")[0] for name in names if name.count("/") > 1}
-    if splits != {"train"} and splits != {"training"}:
+    nested = {folder[0] for folder in folders.values() if len(folder) > 1}
+    if not splits <= {"train", "training"}:
         return True
     if not nested:
         return False  # `{bus,car,train}`
@@ -164,50 +199,55 @@ def splits_state_all(names: list[str], splits: set[str]) -> bool:
     return True
 
 
-def placed(name: str, has_splits: bool) -> tuple[str, str | None]:
-    """Return the split and the class that the folders of an image state."""
-    split = ""
-    if has_splits:
-        first, name = name.split("/", 1)
-        split = SPLITS[first]
-    return split, name.split("/")[0] if "/" in name else None
-
-
 def refuse_too_many_broken(source: Source, broken: int, total: int) -> None:
     if broken > MAX_BROKEN * total:
         raise RefusedError(f"{broken} of {total} files are broken")
     source.unused = source.unused or broken > 0
 
 
-def table_rows(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the label of each file in a table of the source."""
-    for table in TABLES:
-        if table not in files:
-            continue
-        content = files[table]
-        text = content.decode(
-            "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        )
-        if table.endswith((".csv", ".tsv")):
-            return rows_of_csv(text)
-        if table.endswith(".jsonl"):
-            rows = [json.loads(line) for line in text.splitlines()]
-            return {row["file_name"]: str(row["label"]) for row in rows}
-        document = json.loads(text)
-        pairs = document["labels"] if table == "dataset.json" else document.items()
-        return {name: str(label) for name, label in pairs}
-    return {}
+def table_rows(table: str, content: bytes) -> dict[str, Row]:
+    """Return the split ("" if it is not stated) and the label by the name in a table."""
+    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    if table.endswith((".csv", ".tsv")):
+        return rows_of_csv(text)
+    if table.endswith(".jsonl"):
+        rows = [json.loads(line) for line in text.splitlines()]
+        return {row["file_name"]: (row.get("split", ""), str(row["label"])) for row in rows}
+    document = json.loads(text)
+    pairs = (document["labels"] or []) if table == "dataset.json" else document.items()
+    return {name: ("", str(label)) for name, label in pairs}
 
 
-def rows_of_csv(text: str) -> dict[str, str]:
+def rows_of_csv(text: str) -> dict[str, Row]:
     """Return the labels of a table: in a column of that name, or one column for each class."""
     header = text.splitlines()[0]
     delimiter = next(sign for sign in "\t;|," if sign in header)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
     first, *others = rows[0]
-    if others == ["label"]:
-        return {row[first]: row["label"] for row in rows}
-    return {row[first]: next(c for c in others if row[c] == "1") for row in rows}
+    if "label" in others:
+        return {row[first]: (row.get("split", ""), row["label"]) for row in rows}
+    return {row[first]: ("", next(c for c in others if row[c] == "1")) for row in rows}
+
+
+def matched(rows: dict[str, Row], names: list[str], folder: str) -> dict[str, Row]:
+    """Return the rows by the images that they name, in the form that fits the most images."""
+    start = f"{folder}/" if folder else ""
+    forms = (
+        lambda name, path: name == path,
+        lambda name, path: f"/{path}".endswith(f"/{name}") or f"/{name}".endswith(f"/{path}"),
+        lambda name, path: name == path.rpartition(".")[0],
+        lambda name, path: name.casefold() == path.casefold(),
+    )
+    best: dict[str, Row] = {}
+    for form in forms:
+        found = {
+            path: row
+            for name, row in rows.items()
+            for path in names
+            if path.startswith(start) and form(name, path.removeprefix(start))
+        }
+        best = found if len(found) > len(best) else best
+    return best
 
 
 def labelled_or_refused(source: Source) -> Source:
