@@ -107,7 +107,7 @@ def read_files(files: Mapping[str, bytes], named: Path | None) -> Source:
         raise RefusedError("no images")
     tables = {name: content for name, content in files.items() if Path(name).name in TABLES}
     source = Source(unused=len(names) + len(tables) < len(files))
-    by_folder = placed(names)
+    by_folder: dict[str, Row] = placed(names)
     if len(by_folder) < len(names):
         source.unused = True
     if any(Path(name).name == "dataset.json" for name in tables) and named is None:
