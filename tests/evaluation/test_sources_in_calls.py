@@ -111,7 +111,7 @@ def test_compare_takes_runs_and_folders(run, source, tmp_path):
         {"vae": run.folder, "ae": other},
         {"vae": Report.from_dict(metrics), "ae": str(other.folder)},
     ):
-        assert la.compare(runs).columns == ["measure", "vae", "ae", "reference"]
+        assert la.compare(runs).columns == ["measure", "vae", "ae", "reference", "better"]
     for wrong in (str(run.folder), run, Report.from_dict(metrics), 3, [Report.from_dict(metrics)]):
         with untyped(), raises_code("wrong-type"):
             la.compare(wrong)  # pyright: ignore[reportArgumentType]

@@ -126,7 +126,8 @@ def levels(answer):
 def test_reconstructions_are_scored_by_their_error_too(latent_maps, data):
     latent_map = latent_maps[AE]
     held_out = latent_map.decoder.reconstruct_scored(data.validation.images)
-    assert float((levels(held_out) < EDGE_LEVEL).mean()) == pytest.approx(EDGE_LEVEL, abs=0.04)
+    for level in (0.2, 0.3, 0.5):  # of 40 images, several have the smallest level
+        assert float((levels(held_out) < level).mean()) == pytest.approx(level, abs=0.1)
     noise = torch.randint(0, 2, (1, 1, 12, 10), generator=torch.Generator().manual_seed(0))
     lost = latent_map.decoder.reconstruct_scored((255 * noise).to(torch.uint8))
     assert lost.scores[0, SCORE_COLUMNS.index("error_rarity")] == 1

@@ -1,6 +1,7 @@
 """Compare in a browser: a shared cursor, samples from the prior, and the evaluation."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import latentarium as la
 from latentarium.data.dataset import to_float, to_uint8
-from latentarium.latent.calibration import levels_of
+from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.studio import child_processes
 from latentarium.studio.samples.assess import describe_prior
 from support.browser import (
@@ -61,14 +62,16 @@ def test_every_encoder_receives_the_same_real_image(page, served, monkeypatch):
         error = (((expected - real) / 255) ** 2).mean()
         said = float(page.get_by_test_id(f"error-{model}").inner_text().split()[-1])
         assert said == pytest.approx(error, abs=2e-3)
-        level = float(
-            levels_of(latent_map.decoder.reconstruct_scored(latent_map.image(17)[None]).scores)
-        )
-        page.get_by_test_id(f"verdict-{model}").get_by_text("more unusual than").wait_for()
-        said = page.get_by_test_id(f"verdict-{model}").inner_text()
-        assert f"more unusual than {100 * (1 - level):.0f} % of real images" in said.replace(
-            ".0 %", " %"
-        )
+        again = latent_map.decoder.reconstruct_scored(latent_map.image(17)[None])
+        row = dict(zip(SCORE_COLUMNS, again.scores[0], strict=True))
+        verdict = page.get_by_test_id(f"verdict-{model}")
+        # another test may have trained a classifier for these images
+        if row["original"] >= 0 and row["original"] != row["read"]:
+            verdict.get_by_text(re.compile("^(Changed|Lost): the classifier reads")).wait_for()
+            continue
+        verdict.get_by_text("more unusual than").wait_for()
+        said = verdict.inner_text().replace(".0 %", " %")
+        assert f"more unusual than {100 * (1 - row['level']):.0f} % of real images" in said
     for model in (GAN, CGAN):
         assert "No encoder" in page.get_by_test_id(f"pane-{model}").inner_text()
     check_cursor_code(page, served, monkeypatch)

@@ -68,7 +68,10 @@ def test_unusual_steps_of_a_path_are_named(page, served):
     said = page.get_by_test_id("path-linear").get_by_test_id("unusual-steps").inner_text()
     assert said.startswith("unusual at step")
     assert said.endswith("8")
-    open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=i3&p.steps=8")
+    latent_map = served.registry[0].latent_map
+    z = torch.stack([latent_map.named_latent(f"i{k}") for k in range(60)])
+    typical = int(levels_of(latent_map.decode_scored(z).scores).argmax())
+    open_page(page, served, f"#model=0&tool=path&p.a=i{typical}&p.b=i{typical}&p.steps=8")
     frames(page, "linear")
     stays = page.get_by_test_id("path-linear").get_by_test_id("unusual-steps").inner_text()
     assert stays == "typical of the data throughout"

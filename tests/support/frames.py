@@ -6,6 +6,8 @@ import struct
 
 import numpy as np
 
+from latentarium.latent.calibration import SCORE_COLUMNS
+
 
 def request(rows, model=0, kind=1, labels=None, number=7, n=None, flag=None, snapshot=0) -> bytes:
     """Return a request; `n` and `flag` replace the right values of the header."""
@@ -23,7 +25,9 @@ def reply(content: bytes) -> dict:
         return {"id": number, "ok": False, "error": content[16:].decode()}
     size = n * height * width * channels
     pixels = np.frombuffer(content, np.uint8, size, 16).reshape(n, height, width, channels)
-    scores = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(n, 9)
+    scores = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(
+        n, len(SCORE_COLUMNS)
+    )
     return {"id": number, "ok": True, "kind": kind, "pixels": pixels, "scores": scores}
 
 

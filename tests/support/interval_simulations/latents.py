@@ -116,7 +116,7 @@ add(
         title="samples nearer to a training image",
         method="Clopper-Pearson, effective n from shared neighbours",
         keys=("memorization",),
-        fields=("Memorization.nearer_interval",),
+        fields=("NearerToTraining.nearer_interval",),
         settings={
             "n = 300, 200 references, no copies": nearer(300, 200, 0.0),
             "n = 1,000, 200 references, no copies": nearer(1000, 200, 0.0),

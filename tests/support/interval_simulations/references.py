@@ -23,7 +23,7 @@ add(
     "nearer to training, reference",
     Simulation(
         title="samples nearer to a training image, without memorization",
-        method="normal, exact variance over splits", fields=("Memorization.null_interval",),
+        method="normal, exact variance over splits", fields=("NearerToTraining.null_interval",),
         settings={
             "n = 300, 200 references": null_share(300, 200),
             "n = 1,000, 200 references": null_share(1000, 200),
