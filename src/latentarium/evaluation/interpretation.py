@@ -51,12 +51,13 @@ DIRECTIONS: dict[str, str] = {
 CONSERVATIVE = frozenset(
     {
         # simultaneous over classes or pairs
-        "gan_test.worst", "wrong_label.worst", "coverage.worst", "classes.rarest",
-        "classes.commonest",
+        "gan_test.worst", "wrong_label.worst", "classes.rarest", "classes.commonest",
         # counts, whose intervals have whole numbers or exact bounds as ends
         "modes", "active_units",
         # if both distributions are nearly equal
-        "frechet", "kernel", "reverse_kl",
+        "frechet", "kernel", "density_distance",
+        # without copies, or with many of them
+        "memorization", "near_copies",
     }
 )  # fmt: skip
 """Measurements whose intervals can contain the true value more often than in 99 of 100 cases, by

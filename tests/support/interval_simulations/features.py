@@ -86,7 +86,6 @@ add(
         keys=("coverage.worst",),
         fields=("PerClassDensityCoverage.worst_interval",
                 "PerClassDensityCoverage.coverage_intervals"),
-        conservative=True,
         settings={
             "3 equal classes, n = 40 each": worst_coverage(40, 3),
             "6 equal classes, n = 100 each": worst_coverage(100, 6),

@@ -113,7 +113,7 @@ def near_copies(n: int, references: int, share: float) -> Setting:
 add(
     "nearer to training",
     Simulation(
-        title="samples nearer to a training image",
+        title="samples nearer to a training image", conservative=True,
         method="Clopper-Pearson, effective n from shared neighbours",
         keys=("memorization",),
         fields=("NearerToTraining.nearer_interval",),
@@ -128,7 +128,7 @@ add(
 add(
     "near-copies",
     Simulation(
-        title="near-copies of training images",
+        title="near-copies of training images", conservative=True,
         method="resampled threshold, Jeffreys posterior of the share",
         keys=("near_copies",),
         fields=("Memorization.near_copies_interval",),

@@ -84,6 +84,7 @@ add(
     "density distance",
     Simulation(
         title="squared kernel distance from a known density",
+        conservative=True,
         method="normal, variance of first and second order",
         keys=("density_distance",),
         fields=("DensityDistance.interval",),

@@ -167,7 +167,6 @@ add(
         title="reverse KL over modes",
         method="normal, variance of first and second order",
         keys=("reverse_kl",),
-        conservative=True,
         fields=("ModeCoverage.interval",),
         settings={
             "25 equal modes, n = 2,500": reverse_kl(EQUAL, 2500),
