@@ -178,9 +178,9 @@ def diagnose(
     evidence |= learning.evidence | curve.evidence
 
     too_short = step is not None and step < MIN_STEPS and not fine_tuned
-    start = not in_log and (too_short or curve.problems or (learning.problems and not judged))
+    is_start = bool(too_short or curve.problems or (problems and not judged))
     found, reasons = dict(in_log), dict(log_reasons(config, rows))
-    if not start:
+    if in_log or (judged and not is_start):
         issues, inconclusive = _check_model(config, model, data, n, seed, progress)
         by_model = {rule.issue for rule in model_rules_of(config.model)}
         reasons = {name: why for name, why in reasons.items() if name not in by_model}
@@ -191,24 +191,23 @@ def diagnose(
             else:
                 reasons[name] = _from_step("early", config, step)
     possible = issues_of(config.model)
-    is_untrained = not found and (start or problems)
-    if is_untrained:
-        reasons = dict.fromkeys(possible, Message("untrained", {}))
-    open_checks: dict[IssueName, Message] = {
-        name: reasons[name] for name in possible if name in reasons and name not in found
-    }
     if found:
         status = Status(name="issues found", evidence=evidence)
-    elif is_untrained:
+    elif is_start or problems:
         status = untrained(config, step, [*problems, *few_steps(config, step)], evidence)
+        reasons = dict.fromkeys(possible, Message("untrained", {}))
     elif not judged:
         young = _from_step("young", config, step)
         status = Status(name="can't tell", reasons=(young,), evidence=evidence)
-    elif open_checks:
-        count = Message("open", {"open": len(open_checks), "all": len(possible)})
+        reasons = dict.fromkeys(possible, _from_step("early", config, step))
+    elif reasons:
+        count = Message("open", {"open": len(reasons), "all": len(possible)})
         status = Status(name="can't tell", reasons=(count,), evidence=evidence)
     else:
         status = Status(name="no issues found", evidence=evidence)
+    open_checks: dict[IssueName, Message] = {
+        name: reasons[name] for name in possible if name in reasons and name not in found
+    }
     return Diagnosis(
         status=status,
         issues=tuple(found[name] for name in possible if name in found),
