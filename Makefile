@@ -11,9 +11,8 @@ export PYTHONDONTWRITEBYTECODE :=
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
-# three processes on two cores, since tests of the page and of commands often wait
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 examples: .venv/ready
 	$(BIN)/pytest tests/test_examples.py

@@ -33,8 +33,11 @@ def simulate(names: list[str], *, missing: bool) -> None:
     import torch
 
     from latentarium.machine import describe_machine, versions
-    from support.interval_simulations import SIMULATIONS
-    from support.interval_simulations.registry import covered, exact_interval
+    from support.interval_simulations import SIMULATIONS  # pyright: ignore[reportMissingImports]
+    from support.interval_simulations.registry import (  # pyright: ignore[reportMissingImports]
+        covered,
+        exact_interval,
+    )
 
     torch.set_num_threads(1)
     stored = json.loads(RESULTS.read_text())["rows"] if names or missing else []

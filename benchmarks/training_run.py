@@ -122,7 +122,7 @@ def train_latentarium(task: Task) -> dict[str, Any]:
 
     # with a constant learning rate, extending a run changes nothing
     passes = range(1, task.epochs + 1) if task.curve else (task.epochs,)
-    elbos = []
+    elbos, seconds, model = [], 0.0, None
     with tempfile.TemporaryDirectory() as folder:
         started = clock()
         for epoch in passes:
@@ -132,6 +132,7 @@ def train_latentarium(task: Task) -> dict[str, Any]:
             assert isinstance(model, Autoencoder)
             elbos.append(elbo(*_functions(model), held_out))
     # as much evaluation as pythae's pipeline does: all held-out images after each pass
+    assert isinstance(model, Autoencoder)
     started = clock()
     batches = Batches(data.validation, BATCH_SIZE, 0)
     with torch.no_grad():

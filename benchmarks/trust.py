@@ -60,7 +60,9 @@ def main() -> None:
         write_table(json.loads(options.out.read_text()))
         return
     torch.set_num_threads(1)
-    results = json.loads(options.out.read_text()) if options.out.is_file() else {"sets": {}}
+    results: dict[str, Any] = (
+        json.loads(options.out.read_text()) if options.out.is_file() else {"sets": {}}
+    )
     results |= {"machine": describe_machine(), "versions": versions()}
     for number, source in enumerate(options.data or ["mnist", "fashion-mnist"]):
         data = la.load_data(source)
@@ -175,7 +177,7 @@ def stopped_models(data: Data, later: tuple[int, ...]) -> dict[str, torch.Tensor
                 train = replace(config.train, steps=steps, seed=SEED)
                 run = la.train(replace(config, train=train), f"{folder}/{family}", data)
                 drawn = to_uint8(run.load().sample(8 * N_BAD, seed=SEED))
-                unsure = forest.predict_proba(shrunk(drawn)).max(1) < 0.5
+                unsure = np.asarray(forest.predict_proba(shrunk(drawn))).max(1) < 0.5
                 chosen = drawn[torch.from_numpy(unsure)][:N_BAD]
                 if len(chosen):
                     samples[f"{title} stopped after {steps} steps"] = chosen

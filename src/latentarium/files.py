@@ -100,6 +100,25 @@ def atomic_file(path: Path, *, fsync: bool = True) -> Iterator[BinaryIO]:
         raise
 
 
+def require_writable(path: Path) -> None:
+    """Refuse a file that `atomic_file` can't write, before time is spent on its content.
+
+    Raises:
+        UserError: The path is a folder, or its folder is not writable (code "cannot-write").
+    """
+    try:
+        if _is_stream(path):
+            return
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = Path(os.path.realpath(path)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise write_failure(path, error) from None
+
+
 def _is_stream(path: Path) -> bool:
     """Return whether a path leads to a device, a pipe, or an open file of a process."""
     if path.as_posix().startswith(("/dev/std", "/dev/fd/", "/proc/")):

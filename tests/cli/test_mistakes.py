@@ -64,6 +64,21 @@ def test_an_output_that_is_a_folder_is_refused(capsys, run, tmp_path):
     assert list(tmp_path.rglob("*.tmp")) == []
 
 
+@pytest.mark.parametrize("command", ["evaluate", "compare", "doctor"])
+def test_a_json_file_that_can_not_be_written_is_refused_before_measuring(
+    capsys, run, tmp_path, monkeypatch, command
+):
+    def measure(*arguments, **options):
+        raise AssertionError("nothing should be measured")
+
+    monkeypatch.setattr("latentarium.evaluation.evaluate_run", measure)
+    monkeypatch.setattr("latentarium.diagnostics.examine.examine", measure)
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out.json"
+    runs = [run.folder] * 2 if command == "compare" else [run.folder]
+    assert error_code(capsys, command, *runs, "--json", out) == "cannot-write"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -23,7 +23,7 @@ def expand(pattern):
 
 
 def test_the_examples_are_found():
-    assert len(LAYOUTS) == 14
+    assert len(LAYOUTS) == 15
     assert len(TABLES) == 5
 
 

@@ -57,6 +57,13 @@ def test_a_third_folder_next_to_train_and_test_is_left_out_and_named(tmp_path):
     assert any("extra" in problem for problem in data.problems)
 
 
+def test_a_folder_next_to_splits_without_classes_is_left_out_and_named(tmp_path):
+    data = load(tmp_path, "train", "test", "extra")
+    assert data.train.labels is None
+    assert counts(data) == [11, 1, 12]
+    assert "12 images outside the splits (extra" in left_out(data)
+
+
 def test_images_next_to_splits_are_left_out_and_named(tmp_path):
     data = load(tmp_path, "train/{cat,dog}", "test/{cat,dog}", "")
     assert counts(data) == [22, 2, 24]

@@ -1,6 +1,5 @@
 """Arrays mapped from files equal arrays in memory, and threads respect a memory budget."""
 
-import resource
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -9,6 +8,7 @@ import pytest
 
 from latentarium.data.storage import MemoryBudget, Storage
 from support.errors import raises_code
+from support.limits import file_size_limit
 
 MAPPED = Storage(max_in_memory=0, block_size=400)
 IN_MEMORY = Storage(max_in_memory=1 << 40)
@@ -66,13 +66,8 @@ def test_a_mapped_array_leaves_no_file(cache):
 
 
 def test_insufficient_disk_space_is_an_error_and_not_a_crash():
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with raises_code("cannot-write"):
-            MAPPED.empty((100, 50))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with file_size_limit(1000), raises_code("cannot-write"):
+        MAPPED.empty((100, 50))
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32, np.float64])

@@ -95,9 +95,10 @@ def test_the_last_layers_scale_the_logits_and_the_image(preset, names):
 
 def test_a_player_without_layers_is_not_rescaled():
     assert last_layers(TwoNumbers(1.0, 1.0, lambda a, b: a, lambda a, b: b).players()[0]) == []
-    assert (
-        last_layers(Player("p", nn.Sequential(nn.ReLU()), lambda batch, noise: Loss(0, {}))) == []
+    player = Player(
+        "p", nn.Sequential(nn.ReLU()), lambda batch, noise: Loss(torch.tensor(0.0), {})
     )
+    assert last_layers(player) == []
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.03, 1.0, 30.0])

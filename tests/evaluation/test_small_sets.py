@@ -176,7 +176,7 @@ def test_latents_are_never_drawn_for_a_class_without_training_images(monkeypatch
 
     def record(y, n=None):
         drawn.update([] if y is None else y.tolist())
-        return prior(y, n)
+        return prior(y, n)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(model.prior, "forward", record)
     report = evaluate(model, data)
@@ -274,7 +274,8 @@ def test_images_that_are_all_equal_give_numbers_or_reasons(preset):
         name: Split(torch.full_like(split.images, 77), split.labels)
         for name, split in data.splits().items()
     }
-    report = evaluate(untrained(preset), Data(data.card, **equal))
+    equal_data = Data(data.card, equal["train"], equal["validation"], equal["test"])
+    report = evaluate(untrained(preset), equal_data)
     assert is_strict(report)
     assert {"kernel", "precision"} <= set(report.measurements)
 
@@ -300,7 +301,8 @@ def test_a_conditional_model_on_unlabelled_data(preset, no_classifier):
     data = splits(balanced(60), balanced(24), balanced(24))
     card = dataclasses.replace(data.card, classes=())
     parts = {name: Split(split.images, None) for name, split in data.splits().items()}
-    report = evaluate(untrained(preset), Data(card, **parts))
+    unlabelled = Data(card, parts["train"], parts["validation"], parts["test"])
+    report = evaluate(untrained(preset), unlabelled)
     assert is_strict(report)
     assert "kernel" in report.measurements
     assert all("no labels" in report.left_out[name] for name in (GAN_TRAIN, COVERAGE))

@@ -198,9 +198,10 @@ def test_classifier_that_evaluate_kept_is_used(labelled, tmp_path, monkeypatch, 
     kept = classifier_for(labelled)
     assert latent_map.classifier is None  # a map does not change by itself
     latent_map.look_for_classifier()
-    assert latent_map.classifier.hash == kept.hash
     again = LatentMap(autoencoder, labelled)
-    assert again.classifier.hash == kept.hash
+    for classifier in (latent_map.classifier, again.classifier):
+        assert isinstance(classifier, Classifier)
+        assert classifier.hash == kept.hash
 
 
 # ------------------------------------------------------------------- statistics and corruptions

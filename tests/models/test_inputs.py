@@ -127,6 +127,15 @@ def test_pixels_and_latents_that_are_not_finite_are_refused(vae, gan, pixels, va
         gan(np.full((2, gan.latent_dim), value))
 
 
+@pytest.mark.parametrize("value", [1e7, -3e38])
+def test_latents_too_large_for_finite_images_are_refused(vae, gan, value):
+    for model in (vae, gan):
+        z = torch.zeros(2, model.latent_dim)
+        z[1, 0] = value
+        with raises_code("out-of-range"):
+            model.decode(z)
+
+
 def test_images_without_a_negative_value_give_a_warning(vae, pixels):
     with pytest.warns(UserWarning, match="2 \\* x - 1"):
         vae.encode(pixels / 255)

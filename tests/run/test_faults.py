@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +16,7 @@ from latentarium.run import Run, load
 from latentarium.training import loop, train
 from support import command_line
 from support.errors import raises_code
+from support.limits import file_size_limit
 from support.stopping import InterruptAt
 from support.tiny import tiny_data
 
@@ -166,16 +166,10 @@ def test_a_full_disk_costs_nothing(tmp_path, monkeypatch):
 
 def test_a_file_size_limit_costs_nothing(tmp_path, npz):
     """The operating system refuses files larger than 20 kB."""
-    code = (
-        "import resource, signal, sys; from latentarium import cli;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); cli.main(sys.argv[1:])"
-    )
-    assert resource.RLIMIT_FSIZE is not None
-    arguments = ["train", "cgan_debug", "--data", str(npz), "--run", str(tmp_path / "r")]
-    child = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "latentarium", "train", "cgan_debug", "--data", str(npz),
+               "--run", str(tmp_path / "r")]  # fmt: skip
+    with file_size_limit(20_000):  # which a child process inherits
+        child = subprocess.run(command, capture_output=True, text=True, check=False)
     assert child.returncode == 2, child.stderr
     assert str(tmp_path / "r") in child.stderr
     assert "Traceback" not in child.stderr

@@ -2,10 +2,7 @@
 
 import gc
 import json
-import resource
-import signal
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,22 +17,10 @@ from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
 from latentarium.studio.training.run_events import RunFollower
 from latentarium.studio.training.timed_commands import TimedCommands
+from support.limits import file_size_limit
 from support.tiny import tiny_arrays
 
 REQUEST = {"preset": "ae_debug", "data": "mnist", "name": "mine", "steps": 100_000}
-
-
-@contextmanager
-def file_size_limit(count):
-    """Writing more than `count` bytes to any file fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (count, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 @pytest.fixture

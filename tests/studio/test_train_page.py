@@ -64,6 +64,13 @@ def drop(page, path):
         session.send("Input.dispatchDragEvent", {"type": kind, **place})
 
 
+def write_pictures(folder, images):
+    """Write a folder of pictures; images (n, H, W) or (n, H, W, C)."""
+    folder.mkdir(parents=True)
+    for i, image in enumerate(images):
+        (folder / f"{i}.png").write_bytes(png_bytes(image))
+
+
 def wait_for_state(page, state):
     """Wait until the run on the page is in a state."""
     page.locator(f"article header .chip.{state}").wait_for(timeout=120_000)
@@ -108,10 +115,13 @@ def column_ink(page, name, fraction):
     )
 
 
-def test_train_from_estimate_to_explore(page, served, runs):
+def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
+    write_pictures(tmp_path / "small", tiny_data().train.images[:, 0].numpy())
     open_page(page, served, "#tab=train")
+    drop(page, tmp_path / "small")
+    page.get_by_test_id("upload").wait_for(timeout=120_000)
     page.get_by_role("radio", name="vae_debug").click()
-    page.get_by_test_id("run-steps").fill("600")
+    page.get_by_test_id("run-steps").fill("2000")
     page.get_by_test_id("run-name").fill("mine")
     start = page.get_by_test_id("start-run")
     assert start.is_disabled()  # without an estimate
@@ -122,7 +132,7 @@ def test_train_from_estimate_to_explore(page, served, runs):
     assert task.locator("progress").get_attribute("max")
     page.get_by_test_id("estimated-time").wait_for(timeout=120_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
-    assert "--train.steps 600" in page.get_by_test_id("code-command").inner_text()
+    assert "--train.steps 2000" in page.get_by_test_id("code-command").inner_text()
     assert not (runs / "mine").exists()
     start.click()
     wait_for_state(page, "training")
@@ -136,19 +146,22 @@ def test_train_from_estimate_to_explore(page, served, runs):
     wait_for_state(page, "stopped")
     page.get_by_test_id("resume").click()
     wait_for_state(page, "done")
-    assert re.search(r"600\D+600", page.get_by_test_id("progress").inner_text())
+    assert re.search(r"2,000\D+2,000", page.get_by_test_id("progress").inner_text())
     assert "mine" in [model.name for model in served.registry]  # opened without a click
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
     latest = mine.latest_checkpoint()
     assert latest is not None
-    assert latest.step == 600
+    assert latest.step == 2000
     steps = [row["step"] for row in mine.log()]
     assert steps == sorted(set(steps))  # none is repeated, and resuming loses none
     page.get_by_test_id("explore").click()
     wait_ready(page)
     radio = page.get_by_role("radio", name="mine VAE")
     assert radio.get_attribute("aria-checked") == "true"
+    open_page(page, served, "#tab=train")
+    page.get_by_test_id("upload").get_by_role("button").click()  # other tests expect no upload
+    page.get_by_test_id("upload").wait_for(state="detached")
 
 
 def test_command_line_run_is_shown_live(page, served, runs, npz):
@@ -301,11 +314,9 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
 
 
 def test_dropped_folder_is_uploaded_checked_and_removed(page, served, runs, tmp_path):
-    images = tiny_data().train.images.numpy()
-    for i in range(24):
-        path = tmp_path / "pets" / ("cats", "dogs")[i % 2] / f"{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png_bytes(images[i, 0]))
+    images = tiny_data().train.images[:24, 0].numpy()
+    for name, part in (("cats", images[::2]), ("dogs", images[1::2])):
+        write_pictures(tmp_path / "pets" / name, part)
     (tmp_path / "pets" / "notes.txt").write_text("no picture")
     open_page(page, served, "#tab=train")
     drop(page, tmp_path / "pets")
@@ -336,11 +347,8 @@ def test_too_many_files_are_refused_before_upload(page, served, runs):
 
 
 def test_fitting_preset_and_image_size_are_chosen_for_uploaded_pictures(page, served, tmp_path):
-    images = tiny_data(shape=(3, 140, 130)).train.images.numpy()
-    for i in range(24):
-        path = tmp_path / "photos" / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(png_bytes(images[i].transpose(1, 2, 0)))
+    images = tiny_data(shape=(3, 140, 130)).train.images[:24].numpy()
+    write_pictures(tmp_path / "photos", images.transpose(0, 2, 3, 1))
     open_page(page, served, "#tab=train")
     code = page.get_by_test_id("code-command")
     assert page.get_by_test_id("image-size").count() == 0  # MNIST has one size
@@ -374,11 +382,8 @@ def test_fitting_preset_and_image_size_are_chosen_for_uploaded_pictures(page, se
 
 
 def test_broken_files_of_an_upload_are_named_in_both_languages(page, served, tmp_path):
-    images = tiny_data().train.images.numpy()
     folder = tmp_path / "broken"
-    folder.mkdir()
-    for i in range(30):
-        (folder / f"{i}.png").write_bytes(png_bytes(images[i, 0]))
+    write_pictures(folder, tiny_data().train.images[:30, 0].numpy())
     (folder / "bad.png").write_text("text")
     rows = "file,label\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(30))
     (folder / "labels.csv").write_text(rows)

@@ -26,7 +26,7 @@ class Tour(TourContext):
     def requested_labels(self):
         return torch.arange(self.n) % CLASSES
 
-    def model(self, name):
+    def model(self, name):  # pyright: ignore[reportIncompatibleMethodOverride]
         def sample(n, labels, seed):
             self.seeds.append(seed)
             right = torch.nn.functional.one_hot(labels, CLASSES).float()

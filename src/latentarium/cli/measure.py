@@ -86,6 +86,7 @@ def evaluate(
     from latentarium.files import read_json, write_atomic
     from latentarium.tables import render_table
 
+    _require_target(as_json)
     report = _evaluate(run, options)
     path = run / "metrics.json"
     if as_json == STDOUT:
@@ -119,6 +120,7 @@ def compare(
     from latentarium.files import write_atomic
     from latentarium.tables import render_table
 
+    _require_target(as_json)
     default = options == EvaluateOptions()
     reports = reports_to_compare(
         {_label(folder, runs): folder for folder in runs},
@@ -136,6 +138,14 @@ def compare(
     print_result(render_table(comparison.columns, comparison.rows))
     print_result("\n" + render_table(comparison.protocol_columns, comparison.protocol_rows))
     print_result("\n".join(["", *comparison.notes]))
+
+
+def _require_target(target: Path | None) -> None:
+    """Refuse a file for JSON that can't be written."""
+    from latentarium.files import require_writable
+
+    if target is not None and target != STDOUT:
+        require_writable(target)
 
 
 def _label(folder: Path, folders: Sequence[Path]) -> str:
@@ -239,6 +249,7 @@ def doctor(
     from latentarium.progress import console_progress
     from latentarium.run import Run
 
+    _require_target(as_json)
     opened = Run(run)
     settings = opened.config.train
     images = load_training_data(settings, data)

@@ -54,7 +54,7 @@ def sample(
     """
     import torch
 
-    from latentarium.files import write_atomic
+    from latentarium.files import require_writable, write_atomic
     from latentarium.image_files import grid_png, grid_scale, write_npz
     from latentarium.latent.class_samples import class_gaussian, draw_latents
     from latentarium.models.inference import decode_parts
@@ -85,6 +85,7 @@ def sample(
     else:
         fitted = class_gaussian(model, opened.load_data(data), gaussian)
         z, y = draw_latents(fitted, n, seed, truncation=truncation), None
+    require_writable(out)
     with console_progress() as progress:
         task = progress.task(str(out), n) if n > SILENT_SAMPLES else None
         images = _reported(decode_parts(model, z, y), task)

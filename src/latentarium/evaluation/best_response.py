@@ -165,7 +165,8 @@ class Candidate:
             self.steps += 1
             self.diverged = not math.isfinite(float(loss.total.detach()))
             with torch.no_grad():
-                torch._foreach_add_(self._sums, parameters)
+                for total, parameter in zip(self._sums, parameters, strict=True):
+                    total.add_(parameter)
             self._count += 1
 
     def response(self) -> Response:
@@ -192,13 +193,17 @@ class Candidate:
 def _replaced(parameters: Sequence[nn.Parameter], values: Sequence[Tensor]) -> Iterator[None]:
     """Give parameters other values until the block ends."""
     saved = [parameter.detach().clone() for parameter in parameters]
-    with torch.no_grad():
-        torch._foreach_copy_(parameters, values)
+    _copy(values, parameters)
     try:
         yield
     finally:
-        with torch.no_grad():
-            torch._foreach_copy_(parameters, saved)
+        _copy(saved, parameters)
+
+
+@torch.no_grad()
+def _copy(values: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> None:
+    for value, parameter in zip(values, parameters, strict=True):
+        parameter.copy_(value)
 
 
 def last_layers(player: Player) -> list[nn.Module]:

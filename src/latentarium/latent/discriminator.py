@@ -26,7 +26,7 @@ class WhitenedDistance:
     def __init__(self, reference: Features, k: int) -> None:
         x = reference.double().numpy()
         self._scaler = StandardScaler().fit(x)
-        x = self._scaler.transform(x)
+        x = np.asarray(self._scaler.transform(x))
         variances, axes = np.linalg.eigh(np.cov(x.T))
         self._axes = axes / np.sqrt(variances.clip(0) + RIDGE)
         neighbours = NearestNeighbors(n_neighbors=min(k, len(x)), algorithm="brute")
@@ -34,7 +34,7 @@ class WhitenedDistance:
 
     def __call__(self, statistics: Features) -> PerPoint:
         """Return the distance of each image."""
-        x = self._scaler.transform(statistics.double().numpy()) @ self._axes
+        x = np.asarray(self._scaler.transform(statistics.double().numpy())) @ self._axes
         distance, _ = self._index.kneighbors(x.astype(np.float32))
         return torch.from_numpy(distance[:, -1].astype(np.float64))
 
@@ -54,7 +54,7 @@ class Discriminator:
         self._scaler = StandardScaler().fit(x)
         self._network = MLPClassifier(
             HIDDEN_UNITS,
-            batch_size=min(BATCH_SIZE, len(x)),
+            batch_size=min(BATCH_SIZE, len(x)),  # pyright: ignore[reportArgumentType]
             learning_rate_init=LEARNING_RATE,
             random_state=seed,
         )
@@ -70,4 +70,4 @@ class Discriminator:
         return torch.from_numpy(odds[:, 0])
 
     def _scale(self, x: np.ndarray) -> np.ndarray:
-        return self._scaler.transform(x).clip(-MAX_DEVIATIONS, MAX_DEVIATIONS)
+        return np.asarray(self._scaler.transform(x)).clip(-MAX_DEVIATIONS, MAX_DEVIATIONS)

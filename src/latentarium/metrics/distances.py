@@ -259,13 +259,13 @@ def frechet_reference(
         first = _resampled(features, min(n, real), generator)
         distances.append(frechet(first, _resampled(features, n, generator)))
     resampled = sum(distances) / pairs
-    usable = training is not None and len(training[:n]) > size
+    used = None if training is None or len(training[:n]) <= size else training[:n]
     return FrechetReference(
-        value=frechet(features, training[:n]) if usable else resampled,
+        value=resampled if used is None else frechet(features, used),
         resampled=resampled,
         n=n,
         real=real,
-        training=len(training[:n]) if usable else 0,
+        training=0 if used is None else len(used),
         num_features=size,
     )
 

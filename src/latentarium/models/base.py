@@ -143,9 +143,10 @@ class LatentModel(CheckedModel, ABC):
                 a model that takes no label.
 
         Raises:
-            UserError: The latents don't fit the model (codes "shape-mismatch", "wrong-type" and
-                "not-finite"), a label is missing (code "label-missing") or given to a model that
-                takes none (code "label-not-taken"), or it is wrong, as for `sample`.
+            UserError: The latents don't fit the model (codes "shape-mismatch", "wrong-type",
+                "not-finite" and "out-of-range"), a label is missing (code "label-missing") or
+                given to a model that takes none (code "label-not-taken"), or it is wrong, as for
+                `sample`.
         """
 
     def encode(self, x: ImageInput, y: LabelInput = None) -> Distribution:

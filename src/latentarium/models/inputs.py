@@ -23,6 +23,8 @@ from latentarium.shapes import ImageInput, LatentInput
 
 ROUNDING = 1e-3
 """How far a float pixel may be outside its range because of rounding."""
+MAX_LATENT = 1e6
+"""Largest absolute value of a latent; the images of far larger latents are not finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +129,8 @@ def as_latents(z: LatentInput, latent_dim: int, like: Tensor) -> Tensor:
 
     Raises:
         UserError: The shape is not (N, Z) or (Z,) (code "shape-mismatch"), the latents are not
-            numbers (code "wrong-type"), or some are not finite (code "not-finite").
+            numbers (code "wrong-type"), or some are not finite (code "not-finite") or larger than
+            `MAX_LATENT` (code "out-of-range").
     """
     values = to_tensor(z, "latents")
     if values.dtype == torch.bool or values.is_complex():
@@ -148,6 +151,12 @@ def as_latents(z: LatentInput, latent_dim: int, like: Tensor) -> Tensor:
     if limits is not None and not all(map(math.isfinite, limits)):
         raise UserError(
             "Some latents are not finite: replace them, or leave them out.", code="not-finite"
+        )
+    if limits is not None and max(map(abs, limits)) > MAX_LATENT:
+        raise UserError(
+            f"The latents range from {limits[0]:.3g} to {limits[1]:.3g}; they must be from "
+            f"{-MAX_LATENT:,.0f} to {MAX_LATENT:,.0f}.",
+            code="out-of-range",
         )
     return values
 

@@ -48,9 +48,7 @@ def _columns(
         Column(key="high_quality", title="high quality", unit="share", ideal=PERFECT_SHARE),
         Column(key="reverse_kl", title="reverse KL", unit="nats", ideal=ideal_reverse_kl),
         Column(key="mode_masses", title="mode masses, TV", ideal=ideal_masses, maximum=1.0),
-        Column(
-            key="density_distance", title="kernel distance", ideal=ideal_distance, maximum=2.0
-        ),
+        Column(key="density_distance", title="kernel distance", ideal=ideal_distance, maximum=2.0),
     )
 
 

@@ -67,11 +67,11 @@ class Checkups:
         key = process_name(run.folder)
         measuring = self.duality_gaps.is_running(key)
         stored = run.duality_gap()
-        current = stored is not None and is_current(stored)
-        measured = stored if current else {"protocol": None, "wanted": [], "snapshots": {}}
-        outdated = stored is not None and not current
+        outdated = stored is not None and not is_current(stored)
+        if stored is None or outdated:
+            stored = {"protocol": None, "wanted": [], "snapshots": {}}
         failure = "" if measuring else self.duality_gaps.failure(key)
-        return {**measured, "outdated": outdated, "measuring": measuring, "failure": failure}
+        return {**stored, "outdated": outdated, "measuring": measuring, "failure": failure}
 
     def measure_duality_gap(self, name: str) -> dict[str, Any]:
         """Start to measure the duality gap of every snapshot, and return the current state.
