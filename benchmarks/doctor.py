@@ -41,8 +41,8 @@ OUT = RESULTS / "doctor.json"
 SEEDS, STOPS, END = (0, 1, 2), (0, 20, 100), "end"
 ROWS_EVERY = 20
 """Largest number of steps between two rows of the log of an interrupted run."""
-SHORT_STEPS = {"image": 100, "point": 2000}
-"""Presets with at most this many steps are trained to their end without --missing."""
+SHORT_STEPS = {"image": 100, "point": 9000}
+"""Presets with at most this many steps are trained to their ends without --missing."""
 IGNORED = ("data", "seed", "device", "snapshots", "sample_every", "checkpoint_every")
 """Settings in which a finished run may differ from its preset."""
 
@@ -89,8 +89,12 @@ def main() -> None:
         if difference:
             sys.stdout.write(f"{folder} differs from its preset: {difference}\n")
             continue
-        seed = run.config.train.seed
-        store(run.config.name, seed, END, examine(run, run.load_data()))
+        try:
+            diagnosis = examine(run, run.load_data())
+        except UserError as error:
+            sys.stdout.write(f"{folder} is skipped: {error}\n")
+            continue
+        store(run.config.name, run.config.train.seed, END, diagnosis)
     if options.runs:
         return
     for name in options.presets or presets.all_presets():
@@ -151,7 +155,7 @@ def load(source: str) -> Data:
 
 
 def is_short(config: Config) -> bool:
-    """Return whether a training takes at most a minute."""
+    """Return whether a training takes at most two minutes."""
     kind = "point" if config.train.data in ("ring", "grid") else "image"
     return config.train.steps <= SHORT_STEPS[kind]
 

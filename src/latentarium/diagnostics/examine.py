@@ -172,7 +172,9 @@ def diagnose(
     judged = step is None or step >= first_judged_step(config)
     in_log = {issue.name: issue for issue in examine_log(config, rows)}
     learning = measure_learning(config, model, data, seed)
-    curve = learning_so_far(config, rows) if len(rows) >= WINDOW else NOTHING_MEASURED
+    curve = NOTHING_MEASURED
+    if len(rows) >= WINDOW and not fine_tuned:  # else the first loss is not that of a start
+        curve = learning_so_far(config, rows)
     problems = [*learning.problems, *curve.problems]
     evidence: dict[Evidence, Real] = {} if step is None else {"training steps": step}
     evidence |= learning.evidence | curve.evidence

@@ -27,19 +27,21 @@ from latentarium.stats.measurement import Real
 
 MIN_RECONSTRUCTED = 0.1
 """Smallest share of the variation of training images that a model with an encoder reconstructs
-once it has learned something. It is -4 to 0.06 after at most 40 steps, 0.42 to 0.94 for trained
-models (0.42 with a latent of two dimensions), and 0.28 for points after 20 steps."""
+once it has learned something. It is -2.7 to -0.04 for images and 0.05 to 0.29 for points after 20
+steps, and 0.42 (with two latent dimensions) to 1 at the end."""
 MAX_DISTANCE = 0.95
 """Largest distance between samples and real images, relative to that of the untrained network,
-once a model has learned something. For images it is at least 0.98 after 20 steps, 0.38 to 0.81
-after 100 steps of a GAN on MNIST, and 0.03 to 0.06 at the end; for a collapsed GAN it is 0.79."""
+once a model has learned something. For images it is 0.89 to 1.002 after 20 steps, 0.05 to 0.99
+after 100, and 0.03 to 0.08 at the end; for a collapsed GAN on tiny images it is 0.79. For points
+it is 0.07 to 0.51 after 20 steps, so only the number of steps tells that they are not trained."""
 MIN_UNTRAINED_DISTANCE = 0.05
 """If the samples of the untrained network are nearer to real images than this, the ratio means
 nothing. Equally many other real images are at -0.001 to 0.008, untrained networks at 0.19 or more.
 """
 MAX_LATE_IMPROVEMENT = 0.25
 """Largest share of the whole fall of the held-out loss in the second half of the steps so far. It
-is 0.3 to 0.44 after 250 steps on MNIST, 0.13 to 0.21 after 400, and 0.02 to 0.07 at the end."""
+is 0.22 to 0.89 after 100 steps, 0.3 to 0.44 after 250, 0.13 to 0.21 after 400, and 0.003 to 0.07
+at the end."""
 NUM_IMAGES, MIN_IMAGES = 256, 20
 CONTRAST = 1e-3
 """Added to the standard deviation of each statistic of texture."""
