@@ -1,5 +1,6 @@
 """A model that is not trained yet gets no fix, whatever its log and its samples look like."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,12 +11,13 @@ from latentarium.config import GANConfig
 from latentarium.diagnostics.examine import Diagnosis, diagnose, examine, issues_of
 from latentarium.diagnostics.live import ConsoleReporter
 from latentarium.diagnostics.log_rules import WINDOW
-from latentarium.diagnostics.maturity import MIN_MODEL_STEPS, MIN_STEPS, first_trained_step
+from latentarium.diagnostics.maturity import MIN_MODEL_STEPS, MIN_STEPS
 from latentarium.diagnostics.status import log_status
 from latentarium.errors import StoppedError
 from latentarium.models.build import build
 from latentarium.training import finish, train
 from latentarium.training.logging import Reporter
+from support.errors import raises_code
 from support.failing_runs import LARGE, config, images, train_run
 
 DEBUG = [name for name in presets.all_presets() if name.endswith("_debug")]
@@ -154,10 +156,10 @@ def test_the_status_of_a_log_follows_the_training():
         assert issues == ()
         return found.name, [reason.code for reason in found.reasons]
 
-    assert first_trained_step(settings) == 100 > MIN_STEPS
     assert status() == ("not trained yet", ["few steps"])
-    assert status(*range(10, 100, 10)) == ("not trained yet", ["few steps"])
+    assert status(*range(5, MIN_STEPS, 5)) == ("not trained yet", ["few steps"])
     assert status(50, 100) == ("can't tell", ["few rows"])
+    assert status(*range(10, 100, 10)) == ("can't tell", ["warm-up"])
     assert status(*range(50, 600, 50)) == ("can't tell", ["warm-up"])
     assert status(*range(50, 700, 50)) == ("no issues found", [])
     falling = rows(*range(100, 700, 100))
@@ -175,3 +177,13 @@ def test_a_resumed_run_that_is_finished_reports_nothing(capsys):
         reporter.start(presets.ae_debug(), END)
         reporter.end(0.0)
     assert "ot trained" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("loss", [[1.0], "1", {"total": 2}])
+def test_a_damaged_held_out_loss_is_an_error_even_in_a_short_log(loss, tmp_path):
+    run = train_run(tmp_path / "r", config("vae_debug", 20), images())
+    rows = [{**row, "autoencoder": {"total": 1.0, "held_out": loss}} for row in run.log()]
+    rows[-1]["autoencoder"]["held_out"] = 1.0
+    run.log_path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with raises_code("damaged-file"):
+        examine(run, images())

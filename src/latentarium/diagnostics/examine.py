@@ -122,6 +122,7 @@ def examine(
     rows = run.log()
     try:
         examine_log(run.config, rows)
+        learning_so_far(run.config, rows)
     except MALFORMED as error:
         raise UserError(
             f"{run.log_path} is damaged ({error!r}): restore it from a backup, or delete it.",
@@ -196,7 +197,7 @@ def diagnose(
     if found:
         status = Status(name="issues found", evidence=evidence)
     elif is_start or problems:
-        status = untrained(config, step, [*problems, *few_steps(config, step)], evidence)
+        status = untrained(config, step, [*problems, *few_steps(step)], evidence)
         reasons = dict.fromkeys(possible, Message("untrained", {}))
     elif not judged:
         young = _from_step("young", config, step)

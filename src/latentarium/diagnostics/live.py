@@ -52,4 +52,4 @@ class ConsoleReporter(Reporter):
             return
         status, _ = log_status(self._config, self._rows)
         if status.name == "not trained yet":
-            self._display.print("\n".join([f"{self._title}: {line}" for line in status.lines()]))
+            self._display.print("\n".join([f"{self._title}, at its end:", *status.lines()]))

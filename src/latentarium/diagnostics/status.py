@@ -9,7 +9,7 @@ from latentarium.diagnostics.fixes import train_longer
 from latentarium.diagnostics.issue import Issue
 from latentarium.diagnostics.learning import learning_so_far
 from latentarium.diagnostics.log_rules import examine_log, log_reasons
-from latentarium.diagnostics.maturity import first_trained_step
+from latentarium.diagnostics.maturity import MIN_STEPS
 from latentarium.diagnostics.messages import Evidence, Message
 from latentarium.stats.measurement import Real, format_number
 
@@ -95,12 +95,11 @@ def distinct(messages: Iterable[Message]) -> tuple[Message, ...]:
     return tuple(unique)
 
 
-def few_steps(config: Config, step: int | None) -> list[Message]:
+def few_steps(step: int | None) -> list[Message]:
     """Return the reason that a model has too few steps; nothing if it has enough."""
-    needed = first_trained_step(config)
-    if step is None or step >= needed:
+    if step is None or step >= MIN_STEPS:
         return []
-    return [Message("few steps", {"steps": step, "needed": needed})]
+    return [Message("few steps", {"steps": step, "needed": MIN_STEPS})]
 
 
 def log_status(config: Config, rows: Sequence[dict[str, Any]]) -> tuple[Status, tuple[Issue, ...]]:
@@ -112,7 +111,7 @@ def log_status(config: Config, rows: Sequence[dict[str, Any]]) -> tuple[Status, 
     """
     step = rows[-1]["step"] if rows else 0
     evidence: dict[Evidence, Real] = {"training steps": step}
-    few = few_steps(config, step)
+    few = few_steps(step)
     if few:
         return untrained(config, step, few, evidence), ()
     issues = examine_log(config, rows)
