@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench_tables import published_table, readme_table
 from committed import ROOT, load_all
+from doctor_table import doctor_table
 from preset_facts import choices_table, missing_phrases
 from speed_page import render
 from studio_table import studio_table
@@ -59,6 +60,7 @@ FIGURES = (
     Figure("docs/results.md", "published", published_table),
     Figure("docs/results.md", "choices", choices_table),
     Figure("docs/studio.md", "speed", studio_table),
+    Figure("docs/measuring.md", "doctor", doctor_table),
     Figure("docs/benchmarks.md", "", lambda: render(load_all("speed"))),
 )
 

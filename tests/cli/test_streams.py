@@ -232,7 +232,7 @@ def test_a_report_is_written_even_if_it_can_not_be_printed(folder, tmp_path):
     out = tmp_path / "m.json"
     ended = run_with("doctor", folder / "vae", "--json", out, out=full(), err=memory())
     assert ended.code == CANNOT_PRINT
-    assert json.loads(out.read_bytes())["checked"]
+    assert json.loads(out.read_bytes())["status"]["name"] == "not trained yet"
 
 
 def test_json_replaces_numbers_that_are_not_finite(monkeypatch):
@@ -400,7 +400,8 @@ def test_json_without_a_file_is_printed_wherever_it_stands(folder, monkeypatch):
         ["doctor", run, "--json"], ["doctor", "--json", run], ["doctor", run, "--json", "-"],
         ["doctor", run, "--json", "--n", "200"],
     ):  # fmt: skip
-        assert json.loads(run_with(*call, encoding="ascii").out)["checked"], call
+        printed = json.loads(run_with(*call, encoding="ascii").out)
+        assert printed["status"]["name"] == "not trained yet", call
 
 
 def test_a_stream_of_text_only_stays_as_it_is(monkeypatch):

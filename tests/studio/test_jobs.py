@@ -286,11 +286,15 @@ def test_follower_diagnoses_all_rows(tmp_path):
     config = presets.gan_debug()
     run = Run.start(tmp_path / "r", config, tiny_data().card)
     follower = RunFollower(lambda: {}, run.log_path, lambda: run.config)
-    assert parse_events(follower.poll())[-1] == ("doctor", [], None)
+    name, content, number = parse_events(follower.poll())[-1]
+    assert (name, content["issues"], number) == ("doctor", [], None)
+    assert content["status"]["name"] == "not trained yet"
     for step in range(10, 60, 10):
         winning = {"total": 0.01, "adversarial": 0.001, "pair_accuracy": 1.0}
         run.append_log({"step": step, "discriminator": winning, "generator": {"total": 9.0}})
-    (finding,) = parse_events(follower.poll())[-1][1]
+    content = parse_events(follower.poll())[-1][1]
+    assert content["status"]["name"] == "issues found"
+    (finding,) = content["issues"]
     assert finding["issue"] == "discriminator has won"
     assert "--model.r1" in finding["fix"]
     with run.log_path.open("a") as file:

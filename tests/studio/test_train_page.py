@@ -287,7 +287,13 @@ def test_diagnosis_updates_live_and_duality_gap_has_intervals(page, served, runs
     )  # fmt: skip
     open_page(page, served, "#tab=train&t.run=won")
     doctor = page.get_by_test_id("doctor")
-    assert doctor.get_by_test_id("finding").count() == 0  # too few rows
+    assert doctor.get_by_test_id("finding").count() == 0  # too few steps
+    status = doctor.get_by_test_id("status")
+    assert status.inner_text().startswith("Not trained yet: the number of training steps is 30")
+    page.get_by_test_id("language").click()
+    assert status.inner_text().startswith("尚未訓練好：目前只訓練了 30 步")
+    assert doctor.locator("[lang=en]").count() == 0
+    page.get_by_test_id("language").click()
     assert page.get_by_test_id("histogram").count() == 0  # this log contains no scores
     chart = page.get_by_test_id("duality-gap")
     chart.focus()

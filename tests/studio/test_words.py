@@ -12,6 +12,7 @@ from latentarium import presets
 from latentarium.diagnostics.examine import issues_of
 from latentarium.diagnostics.issue import IssueName
 from latentarium.diagnostics.messages import FIXES, REASONS, SIGNS, Evidence
+from latentarium.diagnostics.status import StatusName
 
 LOCALES = Path(__file__).parents[2] / "studio" / "src" / "lib" / "locales"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -37,8 +38,10 @@ def test_each_sentence_of_the_doctor_has_a_translation(doctor, kind):
         assert CHINESE.search(template) or template == "{error}", code
 
 
-def test_each_issue_and_its_evidence_have_chinese_names(doctor):
-    for kind, names in (("issues", IssueName), ("evidence", Evidence)):
+def test_each_status_issue_and_piece_of_evidence_has_a_chinese_name(doctor):
+    for kind, names in (
+        ("statuses", StatusName), ("issues", IssueName), ("evidence", Evidence)
+    ):  # fmt: skip
         assert doctor[kind].keys() == set(get_args(names))
         assert all(CHINESE.search(word) or word in SAME_IN_BOTH for word in doctor[kind].values())
     for name in presets.all_presets():

@@ -85,9 +85,9 @@ def data_for(issue: str) -> Data:
 
 
 HEALTHY = {
-    "ae": config("ae_debug", 100),
-    "vae": config("vae_debug", 150),
-    "vae_class": config("vae_class_debug", 150),
+    "ae": config("ae_debug", 400),
+    "vae": config("vae_debug", 400),
+    "vae_class": config("vae_class_debug", 400),
     "gan": config("gan_debug", 600),
     "cgan": config("cgan_debug", 200),
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from latentarium.cli.options import STDOUT, JsonFlag, JsonTarget, RunFolder
-from latentarium.cli.output import print_json, print_note, print_result
+from latentarium.cli.output import command, print_json, print_note, print_result
 
 if TYPE_CHECKING:
     from latentarium.evaluation.report import Report
@@ -234,6 +234,8 @@ def doctor(
 ) -> None:
     """Diagnose a trained run: what is wrong, the evidence, and what usually fixes it.
 
+    A model that is not trained yet gets no fix, but the command to train it longer.
+
     Args:
         run: The folder of the run.
         data: The new source of the run's training data, if the data have moved.
@@ -261,6 +263,9 @@ def doctor(
     if as_json is not None:
         write_atomic(as_json, diagnosis.to_json())
     print_result("\n".join(diagnosis.lines()))
+    if diagnosis.status.advice is not None:
+        options = str(diagnosis.status.advice.values.get("settings", "")).split()
+        print_note(f"To train it longer: {command('resume', run, *options)}")
 
 
 def duality_gap(

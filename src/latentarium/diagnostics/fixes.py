@@ -6,8 +6,10 @@ instead.
 
 from collections.abc import Mapping
 
+from latentarium import presets
 from latentarium.config import Config, setting
 from latentarium.diagnostics.issue import format_settings
+from latentarium.diagnostics.maturity import MIN_MODEL_STEPS
 from latentarium.diagnostics.messages import Message
 from latentarium.stats.measurement import Real
 
@@ -81,6 +83,23 @@ def less_capacity(config: Config, *, stop: int | None = None) -> Message:
             widths[f"model.{name}.width"] = max(1, width // 2)
     smaller = {"model.latent_dim": max(1, config.model.latent_dim // 2)}
     return _fix("smaller networks", widths or smaller)
+
+
+def train_longer(config: Config, step: int | None) -> Message:
+    """Return how to train a model that is not trained yet.
+
+    Arguments:
+        config: The run's configuration.
+        step: The step of the model; None if it is unknown.
+    """
+    steps = config.train.steps
+    if step is not None and step < steps:
+        return Message("resume", {"left": steps - step})
+    known = presets.all_presets().get(config.name)
+    usual = known().train.steps if known else 0
+    if usual <= steps or usual < MIN_MODEL_STEPS:  # the presets for tests train nothing
+        usual = max(10 * steps, 2 * MIN_MODEL_STEPS)
+    return _fix("more steps", {"train.steps": usual})
 
 
 def fewer_dimensions(latent_dim: int) -> Message:

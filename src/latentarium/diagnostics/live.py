@@ -5,13 +5,14 @@ from typing import Any
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.diagnostics.log_rules import examine_log
+from latentarium.diagnostics.status import log_status
 from latentarium.progress import ConsoleProgress
 from latentarium.training.logging import Reporter, player_losses
 
 
 class ConsoleReporter(Reporter):
     """A progress bar with the losses of the latest log row. Each issue is printed once, when it
-    first appears.
+    first appears. At the end, a model that is not trained yet is reported as such.
 
     Arguments:
         display: The console display of progress.
@@ -47,3 +48,8 @@ class ConsoleReporter(Reporter):
 
     def end(self, seconds: float) -> None:
         self._bar.end()
+        if not self._rows:  # a finished run was resumed
+            return
+        status, _ = log_status(self._config, self._rows)
+        if status.name == "not trained yet":
+            self._display.print("\n".join([f"{self._title}, at its end:", *status.lines()]))

@@ -21,6 +21,7 @@ from latentarium.diagnostics.fixes import (
     smaller_beta,
 )
 from latentarium.diagnostics.issue import Issue, IssueName
+from latentarium.diagnostics.maturity import first_examined_step
 from latentarium.diagnostics.messages import Evidence, Message
 from latentarium.stats.measurement import Real
 
@@ -32,10 +33,6 @@ DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 WINDOW = 5
 """Number of last rows that describe the current state: 250 steps by default. If the log has fewer
 rows, nothing is reported."""
-EARLY_SHARE = 0.1
-"""Share of the training, at its start, in which nothing is reported. Even in healthy runs the
-discriminator is ahead at first: on MNIST its pair accuracy is 92 % in the first 50 steps and 74 %
-later."""
 MIN_DISCRIMINATOR_LOSS = 0.1
 """Smallest healthy loss of the discriminator, relative to the loss of guessing. In healthy runs
 (MNIST, ring, grid, tiny images) the loss settles at 0.6 to 1.0 after a minimum of 0.26. In runs
@@ -105,7 +102,7 @@ def examine_log(config: Config, rows: Sequence[Row]) -> tuple[Issue, ...]:
         config: The run's configuration.
         rows: The rows of its log so far, in order.
     """
-    if len(rows) < WINDOW or rows[-1]["step"] < _first_examined_step(config):
+    if len(rows) < WINDOW or rows[-1]["step"] < first_examined_step(config):
         return ()
     issues = (rule.check(config, rows) for rule in LOG_RULES if rule.applies(config.model))
     return tuple(issue for issue in issues if issue is not None)
@@ -117,8 +114,8 @@ def log_reasons(config: Config, rows: Sequence[Row]) -> dict[IssueName, Message]
     if len(rows) < WINDOW:
         few = Message("few rows", {"needed": WINDOW, "rows": len(rows)})
         return dict.fromkeys(applicable, few)
-    if rows[-1]["step"] < _first_examined_step(config):
-        early = Message("warm-up", {"step": round(_first_examined_step(config))})
+    if rows[-1]["step"] < first_examined_step(config):
+        early = Message("warm-up", {"step": first_examined_step(config)})
         return dict.fromkeys(applicable, early)
     vanishing: IssueName = "vanishing generator gradient"
     if vanishing in applicable and _median(rows, GENERATOR, "gradient") is None:
@@ -129,10 +126,6 @@ def log_reasons(config: Config, rows: Sequence[Row]) -> dict[IssueName, Message]
 def guessing_loss(config: ModelConfig) -> float:
     """Return the adversarial loss of a discriminator that can only guess, in nats."""
     return config.equilibrium[DISCRIMINATOR]
-
-
-def _first_examined_step(config: Config) -> float:
-    return float(max(EARLY_SHARE * config.train.steps, config.optimizer.warmup_steps))
 
 
 def _is_gan(config: ModelConfig) -> bool:

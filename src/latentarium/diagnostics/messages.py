@@ -42,8 +42,12 @@ Evidence = Literal[
     "share of near-copies among real images",
     "share nearer to training images",
     "largest share without memorization",
+    "training steps",
+    "share of the variation of images reconstructed",
+    "distance from real images relative to the untrained network",
+    "share of the improvement in the second half",
 ]
-"""Names of the numbers that show an issue."""
+"""Names of the numbers that show an issue, or how far the training is."""
 
 _WEAK_GRADIENT = "a change of its weights by 1 % would change its loss by less than {percent} %"
 
@@ -90,8 +94,10 @@ FIXES = {
     "fewer steps": _TRAIN_AGAIN + "fewer steps, up to the best held-out loss: {settings}; or "
     "train on more images.",
     "smaller networks": _TRAIN_AGAIN + "more images; or with smaller networks: {settings}",
+    "resume": "Resume the run, which has {left} steps left.",
+    "more steps": "Train for more steps: {settings}",
 }
-"""Usual fixes."""
+"""Usual fixes, and how to train longer."""
 
 REASONS = {
     "few rows": "the log has {rows} rows, but the check needs {needed}",
@@ -103,8 +109,21 @@ REASONS = {
     "check needs {least}.",
     "few held out": "{held_out} held-out images are too few for {train} training images.",
     "error": "{error}",
+    "few steps": "the number of training steps is {steps}, but it takes at least {needed} to tell "
+    "an issue from a normal start",
+    "early": "at step {steps}, the model may still be learning what is missing: this is reported "
+    "from step {needed} on",
+    "young": "the model has learned something, but at step {steps} some issues can't be told from "
+    "a normal start: they are reported from step {needed} on",
+    "not reconstructing": "its reconstructions are hardly better than the mean training image",
+    "not generating": "its samples are hardly nearer to real images than those of the untrained "
+    "network",
+    "still improving": "its held-out loss still falls steeply",
+    "untrained": "the model is not trained yet",
+    "open": "no issue was found, but not everything could be checked ({open} of {all} checks are "
+    "open)",
 }
-"""Why something could not be checked."""
+"""Why something could not be checked, and why a run has its status."""
 
 MAX_CLASSES = 6
 """Largest number of class names in a sentence."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from latentarium.config import Config
-from latentarium.diagnostics.log_rules import examine_log
+from latentarium.diagnostics.status import log_status
 from latentarium.errors import UserError
 from latentarium.run.jsonl import MALFORMED, read_row
 
@@ -65,7 +65,7 @@ class RunFollower:
     rows    new rows of the log; the event's id is the number of the last line
     restart the log has started over: discard the rows
     state   the state of the run, when it has changed
-    doctor  the issues that the log shows, when they have changed
+    doctor  the status and the issues that the log shows, when they have changed
 
     Arguments:
         state: Returns the state of the run as JSON values.
@@ -85,7 +85,7 @@ class RunFollower:
         self._tail = LogTail(log)
         self._rows: dict[int, dict[str, Any]] = {}
         self._state: dict[str, Any] | None = None
-        self._issues: list[dict[str, Any]] | None = None
+        self._diagnosis: dict[str, Any] | None = None
 
     def poll(self) -> list[bytes]:
         """Return the events since the last call."""
@@ -113,19 +113,20 @@ class RunFollower:
             self._state = state
             events.append(format_event("state", state))
         config = self._read_config()
-        if config is not None and (log_changed or self._issues is None):
-            issues = self._find_issues(config)
-            if issues != self._issues:
-                self._issues = issues
-                events.append(format_event("doctor", issues))
+        if config is not None and (log_changed or self._diagnosis is None):
+            diagnosis = self._diagnose(config)
+            if diagnosis != self._diagnosis:
+                self._diagnosis = diagnosis
+                events.append(format_event("doctor", diagnosis))
         return events
 
-    def _find_issues(self, config: Config) -> list[dict[str, Any]]:
+    def _diagnose(self, config: Config) -> dict[str, Any]:
         rows = [self._rows[step] for step in sorted(self._rows)]
         try:
-            return [issue.to_dict() for issue in examine_log(config, rows)]
+            status, issues = log_status(config, rows)
         except (UserError, *MALFORMED):
-            return []
+            return {"status": None, "issues": []}
+        return {"status": status.to_dict(), "issues": [issue.to_dict() for issue in issues]}
 
 
 def format_event(name: str, content: object, number: int | None = None) -> bytes:

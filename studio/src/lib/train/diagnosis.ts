@@ -2,7 +2,7 @@
 // own English text, which is shown for a code that has no translation.
 import { preferences } from "../preferences.svelte";
 import zhTW from "../locales/doctor.json";
-import { type Diagnosis, type Issue, type Message } from "./runs";
+import { type Diagnosis, type Issue, type Message, type Status } from "./runs";
 
 export interface LocalizedText {
   text: string;
@@ -11,14 +11,15 @@ export interface LocalizedText {
 }
 
 type Table = Record<string, string>;
-type Section = "issues" | "signs" | "evidence" | "fixes" | "reasons" | "players";
+type Section = "statuses" | "issues" | "signs" | "evidence" | "fixes" | "reasons" | "players";
 const translations: Record<string, Record<Section, Table>> = { "zh-TW": zhTW };
 const MAX_CLASSES = 6;
 
 const translation = (): Record<Section, Table> | undefined => translations[preferences.language];
 /** Translate a name, which is its own English text. */
-const translateName = (section: "issues" | "evidence", name: string): string => translation()?.[section][name] ?? name;
+const translateName = (section: "statuses" | "issues" | "evidence", name: string): string => translation()?.[section][name] ?? name;
 
+export const statusName = (name: string): string => translateName("statuses", name);
 export const issueName = (name: string): string => translateName("issues", name);
 export const evidenceName = (name: string): string => translateName("evidence", name);
 
@@ -46,6 +47,16 @@ export function describe(issue: Issue): LocalizedText {
 }
 
 export const describeFix = (issue: Issue): LocalizedText => withFallback(translate("fixes", issue.fix_code), issue.fix);
+
+/** Why it is not known whether a run has issues. */
+export function describeStatus(status: Status): LocalizedText {
+  const reasons = status.reasons.map((reason) => translate("reasons", reason));
+  return withFallback(reasons.every((reason) => reason !== null) ? `${reasons.join("；")}。` : null, `${status.description}.`);
+}
+
+/** How to train longer; null for a status without advice. */
+export const describeAdvice = (status: Status): LocalizedText | null =>
+  status.advice_code && withFallback(translate("fixes", status.advice_code), status.advice);
 
 /** Why an issue was not checked. */
 export function describeReason(diagnosis: Diagnosis, issue: string): LocalizedText {

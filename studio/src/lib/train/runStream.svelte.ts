@@ -1,11 +1,11 @@
 // Live view of a run: its log rows, state and diagnosis, as server-sent events.
-import { eventsUrl, type Issue, type Row, type RunInfo } from "./runs";
+import { eventsUrl, type LogDiagnosis, type Row, type RunInfo } from "./runs";
 
 export class RunStream {
   /** in order of steps; if a step was logged twice, the later row */
   rows = $state.raw<Row[]>([]);
   info = $state.raw<RunInfo | null>(null);
-  issues = $state.raw<Issue[]>([]);
+  diagnosis = $state.raw<LogDiagnosis>({ status: null, issues: [] });
   /** why the server ended the stream */
   endReason = $state("");
   private readonly rowsByStep = new Map<number, Row>();
@@ -23,7 +23,7 @@ export class RunStream {
       this.rows = [];
     });
     this.on<RunInfo>("state", (info) => (this.info = info));
-    this.on<Issue[]>("doctor", (issues) => (this.issues = issues));
+    this.on<LogDiagnosis>("doctor", (diagnosis) => (this.diagnosis = diagnosis));
     this.on<{ error: string }>("gone", ({ error }) => {
       this.endReason = error;
       this.close();

@@ -79,7 +79,28 @@ export interface Issue {
   step: number | null;
 }
 
+/** Whether a model is trained, and whether it has issues. */
+export interface Status {
+  name: "not trained yet" | "can't tell" | "issues found" | "no issues found";
+  /** why it is not known whether there are issues */
+  reasons: Message[];
+  /** `reasons` in English */
+  description: string;
+  evidence: Record<string, number>;
+  /** how to train longer; null unless the model is not trained yet */
+  advice_code: Message | null;
+  /** `advice_code` in English */
+  advice: string;
+}
+
+/** What the log alone shows; the status is null if the log can't be read. */
+export interface LogDiagnosis {
+  status: Status | null;
+  issues: Issue[];
+}
+
 export interface Diagnosis {
+  status: Status;
   issues: Issue[];
   checked: string[];
   /** English reason for each issue that was not checked */
