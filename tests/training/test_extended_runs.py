@@ -1,8 +1,10 @@
 """More steps extend a run: exactly with a constant learning rate, and recorded in any case."""
 
 import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from latentarium import presets
@@ -122,3 +124,34 @@ def test_the_commands_extend_a_run(tmp_path, capsys, npz):
     content = json.loads((folder / "config.json").read_text())
     assert content["config"]["train"]["steps"] == 15
     assert len(content["extensions"]) == 2
+
+
+@pytest.mark.parametrize("steps", [25, 50])
+def test_a_trained_run_without_checkpoints_is_not_trained_again_from_the_start(steps, tmp_path):
+    run = train(config_of("ae_debug", 25), tmp_path / "r", tiny_data())
+    before = run.weights_hash()
+    shutil.rmtree(run.folder / "checkpoints")
+    with raises_code("no-checkpoint"):
+        train(config_of("ae_debug", steps), run.folder, tiny_data())
+    assert run.weights_hash() == before
+    assert [row["step"] for row in run.log()] == [10, 20, 25]
+    copy = train(
+        config_of("ae_debug", 25), tmp_path / "copy", tiny_data(), init_from=str(run.folder)
+    )
+    assert copy.weights_step() == 25  # as the message says
+
+
+def test_data_that_moved_is_given_with_an_option(tmp_path, capsys, npz, monkeypatch):
+    monkeypatch.chdir(npz.parent)
+    run_command("train", "ae_debug", "--data", npz.name, "--run", "r", "--train.steps", "12")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = npz.parent / "r"
+    for command in (["resume", run, "--train.steps", 14], ["doctor", run], ["evaluate", run]):
+        assert error_code(capsys, *command) == "data-missing"
+    run_command("resume", run, "--train.steps", "14", "--data", npz)
+    assert Run(run).weights_step() == 14
+    other = tmp_path / "other.npz"
+    content = dict(np.load(npz))
+    np.savez(other, images=255 - content["images"], labels=content["labels"])
+    assert error_code(capsys, "resume", run, "--train.steps", 16, "--data", other) == "other-data"

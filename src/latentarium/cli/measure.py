@@ -243,7 +243,6 @@ def doctor(
         seed: Seed of all randomness.
         as_json: Print the diagnosis as JSON; or, with FILE, write it to a file.
     """
-    from latentarium.data.sources import load_training_data
     from latentarium.diagnostics.examine import examine, model_rules_of
     from latentarium.files import write_atomic
     from latentarium.progress import console_progress
@@ -251,8 +250,7 @@ def doctor(
 
     _require_target(as_json)
     opened = Run(run)
-    settings = opened.config.train
-    images = load_training_data(settings, data)
+    images = opened.load_data(data)
     with console_progress() as progress:
         task = progress.task(str(run), len(model_rules_of(opened.config.model)))
         diagnosis = examine(opened, images, n=n, seed=seed, progress=task.update)

@@ -180,7 +180,9 @@ def _with_data_options(options: TrainOptions) -> TrainConfig:
 
 
 def resume(
-    run: RunFolder, steps: Annotated[int | None, tyro.conf.arg(name="train.steps")] = None
+    run: RunFolder,
+    steps: Annotated[int | None, tyro.conf.arg(name="train.steps")] = None,
+    data: str | None = None,
 ) -> None:
     """Resume a training with the settings of its folder, or extend it.
 
@@ -188,13 +190,15 @@ def resume(
         run: The folder of the run.
         steps: A new number of steps, more than the run has. From here on, the learning rate
             follows the schedule of this number of steps.
+        data: The new source of the training data, if the data have moved.
     """
     from latentarium.run import Run
 
-    config = Run(run).config
+    opened = Run(run)
+    config = opened.config
     if steps is not None:
         config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=steps))
-    _train(config, run)
+    _train(config, run, opened.load_data(data))
 
 
 def finish(run: RunFolder) -> None:

@@ -41,6 +41,7 @@ from latentarium.run.manifest import (
     InitialWeights,
     extend_manifest,
     naming_imports,
+    naming_missing_data,
     read_manifest,
     require_same_config,
     require_same_data,
@@ -174,10 +175,12 @@ class Run(RunFiles):
                 data of the run.
 
         Raises:
-            UserError: The training data has changed since the training (code "other-data"), or
-                the other data has another shape or other classes (code "data-mismatch").
+            UserError: The training data is gone (code "data-missing") or has changed since the
+                training (code "other-data"), or the other data has another shape or other classes
+                (code "data-mismatch").
         """
-        data = load_training_data(self.config.train, source, self.data.value_range)
+        with naming_missing_data(self.folder, self.config.train.data if source is None else None):
+            data = load_training_data(self.config.train, source, self.data.value_range)
         if source is None:
             self.require_data(data.card)
         require_same_kind(self.folder, self.data, data.card)

@@ -212,6 +212,29 @@ def require_same_initial_weights(
     )
 
 
+@contextmanager
+def naming_missing_data(folder: Path, source: str | None) -> Iterator[None]:
+    """Say which run needs the data if the source of its training data does not exist.
+
+    Arguments:
+        folder: The folder of the run.
+        source: The source of its training data; None if other data is loaded.
+
+    Raises:
+        UserError: The source does not exist (code "data-missing").
+    """
+    try:
+        yield
+    except UserError as error:
+        if source is None or error.code != "file-not-found":
+            raise
+        raise UserError(
+            f"{folder} was trained on {source}, and from the folder {Path.cwd()} there is no such "
+            "file or folder. Give the place of the data with --data, in Python load_data(...).",
+            code="data-missing",
+        ) from None
+
+
 def require_same_data(folder: Path, stored: DataCard, given: DataCard) -> None:
     """Check that a data set is the one that the run in a folder was trained on.
 
@@ -222,7 +245,7 @@ def require_same_data(folder: Path, stored: DataCard, given: DataCard) -> None:
         raise UserError(
             f"{folder} was not trained on the given data ({given.source}): the fingerprint of its "
             f"training data ({stored.source}) is {stored.fingerprint[:12]}, and that of the given "
-            f"data is {given.fingerprint[:12]}. Give the original data, for instance with --data.",
+            f"data is {given.fingerprint[:12]}. Give the original data with --data.",
             code="other-data",
         )
 

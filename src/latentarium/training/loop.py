@@ -70,7 +70,8 @@ def train(
         reporter: Receives the progress; None reports nothing.
 
     Raises:
-        UserError: The folder contains another run, the data does not fit the model, the initial
+        UserError: The folder contains another run, or trained weights without a checkpoint (code
+            "no-checkpoint"), the data does not fit the model, the initial
             weights do not fit (code "initial-weights-mismatch"), a loss is not finite (code
             "not-finite"), or a file can't be written. A folder is claimed only after the settings
             were tried on a batch.
@@ -98,7 +99,9 @@ def train(
             if checkpoint is not None:
                 state.restore(checkpoint)
                 losses.restore(checkpoint.tensors, state.players, state.step, distributed.device)
-            elif run.initial_weights is not None:
+            else:
+                require_no_weights(run)
+            if checkpoint is None and run.initial_weights is not None:
                 require_given(run, initial)
                 if distributed.is_main:  # resuming must not need the other run
                     run.save_checkpoint(state.checkpoint())
@@ -311,6 +314,22 @@ def save_for_use(run: Run, state: State) -> bool:
     if saved:
         run.save_card(model_card(run, model, state.step))
     return saved
+
+
+def require_no_weights(run: Run) -> None:
+    """Refuse to start again from step 0 in the folder of a trained model.
+
+    Raises:
+        UserError: The run has weights, but no checkpoint to resume from (code "no-checkpoint").
+    """
+    step = run.saved_step()
+    if step is not None:
+        raise UserError(
+            f"{run.folder} has the weights of step {step:,}, but no checkpoint to resume from. To "
+            f"train on from these weights, start another run with --init-from {run.folder}; to "
+            "train again from the start, choose another folder.",
+            code="no-checkpoint",
+        )
 
 
 @contextmanager
