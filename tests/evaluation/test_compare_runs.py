@@ -123,7 +123,7 @@ def test_data_that_have_moved_are_reported_before_any_measurement(runs, tmp_path
     content = json.loads(path.read_text())
     content["config"]["train"]["data"] = str(tmp_path / "moved.npz")
     path.write_text(json.dumps(content))
-    with raises_code("file-not-found"):
+    with raises_code("data-missing"):
         reports_to_compare(folders(runs, "a", "b"), never)
 
 
