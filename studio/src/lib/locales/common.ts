@@ -37,9 +37,9 @@ export const en = {
     distance: "farther from data than",
     round_trip: "larger round-trip error than",
     doubt: "classifier less sure than for",
-    strange: "less similar to training images than",
-    texture: "texture less like that of real images than",
-    corruption: "more like a corrupted image than",
+    strange: "less similar than",
+    texture: "rarer texture than",
+    corruption: "looks more corrupted than",
     error: "larger reconstruction error than",
   } as Record<Measure, string>,
   measureTitles: {
