@@ -24,6 +24,8 @@ MASKS = ("seg", "mask", "depth")
 """Words of second images of a key, which the generator writes; none means "the image"."""
 TABLES = ("labels.csv", "labels.tsv", "labels.json", "metadata.csv", "metadata.jsonl",
           "dataset.json", "label.csv")  # fmt: skip
+NUMBERS = ("id", "image_id")
+"""Names of columns of numbers, which the generator writes before the names of files."""
 MAX_BROKEN = 0.05
 T = TypeVar("T")
 Row = tuple[str, str | None]
@@ -224,6 +226,8 @@ def rows_of_csv(text: str) -> dict[str, Row]:
     delimiter = next(sign for sign in "\t;|," if sign in header)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
     first, *others = rows[0]
+    if first in NUMBERS:  # the column after it has the suffixes of files
+        first, *others = others
     if "label" in others:
         return {row[first]: (row.get("split", ""), row["label"]) for row in rows}
     return {row[first]: ("", next(c for c in others if row[c] == "1")) for row in rows}

@@ -10,6 +10,8 @@ from latentarium.data.readers.listing import IMAGE_SUFFIXES, SourceFile
 
 AMBIGUOUS = -1
 """Several images fit a name."""
+Finder = Callable[[str], int | None]
+"""A function that returns the number of the image that a name means."""
 
 
 class ImageIndex:
@@ -35,6 +37,7 @@ class ImageIndex:
         folders = [path.rpartition("/")[0] for path in self._paths.values()]
         common = posixpath.commonpath(folders) if folders and all(folders) else ""
         self._below = len(common) + 1 if common else 0
+        self._finders: dict[Callable[[str], str], tuple[Finder, Finder]] = {}
         self.count: int = len(self._paths)
         """Number of images below the folder of the table."""
 
@@ -42,8 +45,12 @@ class ImageIndex:
         """Return whether an image is below the folder of the table."""
         return i in self._paths
 
-    def match(self, names: Sequence[str]) -> list[int | None]:
+    def match(self, names: Sequence[str], *, with_suffix: bool = False) -> list[int | None]:
         """Return the number of the image that each name means.
+
+        Arguments:
+            names: The names, as a table states them.
+            with_suffix: Whether names must have the suffix of their image.
 
         Returns:
             For each name, the image's number, `AMBIGUOUS`, or None if there is no such image.
@@ -51,8 +58,10 @@ class ImageIndex:
         clean = [_clean(name) for name in names]
         best: list[int | None] = [None] * len(names)
         most = 0
-        for form in (str, _without_suffix, lambda path: _without_suffix(path).casefold()):
-            for find in (self._find_whole(form), self._find_end(form)):
+        for form in FORMS[:1] if with_suffix else FORMS:
+            if form not in self._finders:  # a table may have many columns
+                self._finders[form] = (self._find_whole(form), self._find_end(form))
+            for find in self._finders[form]:
                 found = [find(form(name)) for name in clean]
                 count = sum(i is not None and i != AMBIGUOUS for i in found)
                 if count > most or (not most and any(i is not None for i in found)):
@@ -61,10 +70,10 @@ class ImageIndex:
                     return best
         return best
 
-    def _find_whole(self, form: Callable[[str], str]) -> Callable[[str], int | None]:
+    def _find_whole(self, form: Callable[[str], str]) -> Finder:
         return _unique((form(path), i) for i, path in self._paths.items()).get
 
-    def _find_end(self, form: Callable[[str], str]) -> Callable[[str], int | None]:
+    def _find_end(self, form: Callable[[str], str]) -> Finder:
         """Match if the end of the name is the image's path, or the other way round."""
         whole = _unique((form(path[self._below :]), i) for i, path in self._paths.items())
         ends = _unique(
@@ -100,6 +109,14 @@ def _clean(name: str) -> str:
 def _without_suffix(path: str) -> str:
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in IMAGE_SUFFIXES else path
+
+
+def _without_suffix_and_case(path: str) -> str:
+    return _without_suffix(path).casefold()
+
+
+FORMS = (str, _without_suffix, _without_suffix_and_case)
+"""Functions that return the part of a path that counts, from the strictest one."""
 
 
 def folder_of(name: str) -> str:

@@ -9,21 +9,20 @@ from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
 from latentarium.data.readers.left_out import examples_text
+from latentarium.data.readers.name_columns import (
+    NAME_COLUMNS,
+    cell_text,
+    find_name_column,
+    is_index,
+    plain,
+    rival_columns,
+)
 from latentarium.data.readers.tables import LABEL_COLUMNS, Table, TableError, to_label
 
-NAME_COLUMNS = {
-    "filename", "file", "filepath", "fname", "image", "imagename", "imagefile", "imagefilename",
-    "imagepath", "imageid", "img", "imgname", "imgpath", "imgid", "picture", "photo", "path",
-    "name", "id", "key",
-}  # fmt: skip
-"""Names of columns that contain file names, in lower case without spaces, "-" and "_"."""
 SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
-INDEX_COLUMNS = {"", "index", "unnamed:0"}
 BINARY = {"0", "1", "0.0", "1.0", "-1", "True", "False"}
 MAX_DISTINCT_SHARE = 0.5
 """Largest number of classes per image of a column that is not known to contain labels."""
-MAX_SEARCHED_COLUMNS, MAX_SEARCHED_ROWS = 20, 1000
-"""Number of columns and rows that are searched for file names."""
 MIN_CHECKED = 20
 """Number of images from which on that number is checked."""
 
@@ -62,7 +61,7 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
         return TableLabels(labels={}, count=index.count, notes=("has no labels",))
     table, names, images = _find_images(table, index)
     others = [i for i, name in enumerate(table.header) if i != names]
-    splits_at = next((i for i in others if _plain(table.header[i]) in SPLIT_COLUMNS), None)
+    splits_at = next((i for i in others if plain(table.header[i]) in SPLIT_COLUMNS), None)
     splits = _splits(table, images, splits_at)
     if splits:
         others.remove(splits_at or 0)
@@ -78,7 +77,13 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
                 "multi-label",
             )
     notes = [*table.notes, *_row_notes(table, images, names, labels)]
-    unused = [printable(table.header[i]) for i in others if i != at and not _is_index(table, i)]
+    rivals = [printable(table.header[i]) for i in rival_columns(table, index, names) if i != at]
+    if rivals:
+        notes.append(
+            f"the images are named by the column {printable(table.header[names])}, not by "
+            f"{examples_text(rivals, len(rivals))}, which would mean other images"
+        )
+    unused = [printable(table.header[i]) for i in others if i != at and not is_index(table, i)]
     if at is not None and unused:
         listed = examples_text(unused, len(unused))
         kind = "column" if len(unused) == 1 else "columns"
@@ -92,8 +97,8 @@ def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int 
     Raises:
         TableError: No row names an image.
     """
-    names = _name_column(table, index)
-    known = names is not None and _plain(table.header[names]) in NAME_COLUMNS
+    names = find_name_column(table, index)
+    known = names is not None and plain(table.header[names]) in NAME_COLUMNS
     if not table.has_header and not known:  # the first row may be data
         numbered = Table(
             header=tuple(str(i + 1) for i in range(len(table.header))),
@@ -101,34 +106,16 @@ def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int 
             has_header=True,
             notes=table.notes,
         )
-        first_row = Table(header=numbered.header, rows=[table.header], has_header=True)
-        if _name_column(first_row, index) is not None:
-            table, names = numbered, _name_column(numbered, index)
+        if any(index.match([name])[0] is not None for name in table.header[:20]):
+            table, names = numbered, find_name_column(numbered, index)
     if names is None:
-        listed = [_text(value) for row in table.rows[:1] for value in row[:3]]
+        listed = [cell_text(value) for row in table.rows[:1] for value in row[:3]]
         raise TableError(
             f"names none of the images (its first row is {printable(', '.join(listed))[:60]!r}): "
             "give paths relative to its folder.",
             "no-matching-rows",
         )
-    return table, names, index.match([_text(row[names]) for row in table.rows])
-
-
-def _name_column(table: Table, index: ImageIndex) -> int | None:
-    """Return the column that names the most images; None if none does."""
-    columns = range(len(table.header))
-    known = [i for i in columns if _plain(table.header[i]) in NAME_COLUMNS]
-    labels = {_plain(name) for name in LABEL_COLUMNS}
-    others = [i for i in columns if i not in known and _plain(table.header[i]) not in labels]
-    rows = table.rows[:MAX_SEARCHED_ROWS]
-    for candidates in (known, others[:MAX_SEARCHED_COLUMNS]):
-        counts = {
-            i: len(set(index.match([_text(row[i]) for row in rows])) - {None}) for i in candidates
-        }
-        best = max(counts, key=lambda i: counts[i], default=None)
-        if best is not None and counts[best]:
-            return best
-    return None
+    return table, names, index.match([cell_text(row[names]) for row in table.rows])
 
 
 def _find_labels(
@@ -138,7 +125,7 @@ def _find_labels(
     if column:
         at = next((i for i in others if table.header[i] == column), None)
         if at is None:
-            at = next((i for i in others if _plain(table.header[i]) == _plain(column)), None)
+            at = next((i for i in others if plain(table.header[i]) == plain(column)), None)
         if at is None:
             listed = ", ".join(printable(table.header[i]) for i in others[:20])
             raise TableError(
@@ -148,12 +135,12 @@ def _find_labels(
         return at, _column(rows, at)
     candidates = []
     for name in LABEL_COLUMNS:
-        candidates += [i for i in others if _plain(table.header[i]) == _plain(name)]
+        candidates += [i for i in others if plain(table.header[i]) == plain(name)]
     candidates = [i for i in dict.fromkeys(candidates) if any(_filled(row[i]) for row in rows)]
     if candidates:
         at = _one_of(table, candidates, rows)
         return at, _require_classes(_column(rows, at), table.header[at])
-    rest = [i for i in others if not _is_index(table, i) and any(_filled(row[i]) for row in rows)]
+    rest = [i for i in others if not is_index(table, i) and any(_filled(row[i]) for row in rows)]
     one_hot = _one_hot(table, rest, rows)
     if one_hot is not None:
         return None, one_hot
@@ -174,7 +161,7 @@ def _one_of(table: Table, candidates: list[int], rows: Sequence[Sequence[object]
 
     If they divide the images in the same way, it is the first that has names instead of numbers.
     """
-    columns = {i: [_text(row[i]) for row in rows] for i in candidates}
+    columns = {i: [cell_text(row[i]) for row in rows] for i in candidates}
     first = columns[candidates[0]]
     for i, values in columns.items():
         pairs = set(zip(first, values, strict=True))
@@ -192,11 +179,11 @@ def _one_hot(
     table: Table, columns: list[int], rows: Sequence[Sequence[object]]
 ) -> list[str | None] | None:
     """Return the label of each row in a table with a column for each class; None if it is not."""
-    if len(columns) < 2 or any(_text(row[i]) not in BINARY for row in rows for i in columns):
+    if len(columns) < 2 or any(cell_text(row[i]) not in BINARY for row in rows for i in columns):
         return None
     labels: list[str | None] = []
     for row in rows:
-        ones = [i for i in columns if _text(row[i]) in ("1", "1.0", "True")]
+        ones = [i for i in columns if cell_text(row[i]) in ("1", "1.0", "True")]
         if len(ones) != 1:
             raise TableError(
                 f"has a column for each class, but {len(ones)} classes for an image: choose one "
@@ -237,7 +224,7 @@ def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int,
     """Return the split of each image if a column states one for all of them."""
     if at is None:
         return {}
-    words = [_text(row[at]).lower() for row in table.rows]
+    words = [cell_text(row[at]).lower() for row in table.rows]
     found = {
         i: SPLIT_NAMES.get(word, "")
         for i, word in zip(images, words, strict=True)
@@ -253,7 +240,7 @@ def _row_notes(
     for meaning, reason in ((None, "without an image"), (AMBIGUOUS, "that fit several images")):
         rows = [row for row, i in zip(table.rows, images, strict=True) if i == meaning]
         if rows:
-            listed = [printable(_text(row[names])) for row in rows[:3]]
+            listed = [printable(cell_text(row[names])) for row in rows[:3]]
             kind = "row" if len(rows) == 1 else "rows"
             notes.append(f"{len(rows):,} {kind} {reason} ({examples_text(listed, len(rows))})")
     counts = Counter(i for i in images if i is not None and i >= 0)
@@ -261,12 +248,6 @@ def _row_notes(
     if repeated:
         notes.append(f"{repeated:,} repeated {'row' if repeated == 1 else 'rows'}")
     return notes
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value).strip()
 
 
 def _filled(value: object) -> bool:
@@ -279,12 +260,3 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _is_index(table: Table, i: int) -> bool:
-    """Return whether a column numbers the rows."""
-    return _plain(table.header[i]) in INDEX_COLUMNS
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in str(name).lower().strip() if c not in " -_")
