@@ -24,15 +24,20 @@ class ImageIndex:
     Arguments:
         files: The images.
         base: The folder of the table; "" for the folder of the source.
+        numbers: The numbers of the images that the table may name; None for all.
     """
 
-    def __init__(self, files: Sequence[SourceFile], base: str) -> None:
+    def __init__(
+        self, files: Sequence[SourceFile], base: str, numbers: Iterable[int] | None = None
+    ) -> None:
         paths = [file.reference or file.name for file in files]
         while base and not any(path.startswith(base + "/") for path in paths):
             base = base.rpartition("/")[0]  # tables may have a folder of their own
         start = base + "/" if base else ""
         self._paths = {
-            i: path.removeprefix(start) for i, path in enumerate(paths) if path.startswith(start)
+            i: paths[i].removeprefix(start)
+            for i in (range(len(paths)) if numbers is None else numbers)
+            if paths[i].startswith(start)
         }
         folders = [path.rpartition("/")[0] for path in self._paths.values()]
         common = posixpath.commonpath(folders) if folders and all(folders) else ""
@@ -40,10 +45,6 @@ class ImageIndex:
         self._finders: dict[Callable[[str], str], tuple[Finder, Finder]] = {}
         self.count: int = len(self._paths)
         """Number of images below the folder of the table."""
-
-    def covers(self, i: int) -> bool:
-        """Return whether an image is below the folder of the table."""
-        return i in self._paths
 
     def match(self, names: Sequence[str], *, with_suffix: bool = False) -> list[int | None]:
         """Return the number of the image that each name means.
@@ -69,6 +70,16 @@ class ImageIndex:
                 if most == len(names):
                     return best
         return best
+
+    def fitting(self, name: str) -> list[str]:
+        """Return the paths of the images that a name may mean."""
+        form = _without_suffix_and_case
+        ends = set(_ends(form(_clean(name))))
+        return [
+            path
+            for path in self._paths.values()
+            if form(path[self._below :]) in ends or form(_clean(name)) in _ends(form(path))
+        ]
 
     def _find_whole(self, form: Callable[[str], str]) -> Finder:
         return _unique((form(path), i) for i, path in self._paths.items()).get

@@ -1,6 +1,7 @@
 """Read the labels of images from a table."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,21 @@ from latentarium.data.readers.name_columns import (
     plain,
     rival_columns,
 )
-from latentarium.data.readers.tables import LABEL_COLUMNS, Table, TableError, to_label
+from latentarium.data.readers.tables import (
+    LABEL_COLUMNS,
+    MISSING_TEXTS,
+    Table,
+    TableError,
+    to_label,
+)
 
 SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
+INTEGER = re.compile(r"[+-]?[0-9]+")
 BINARY = {"0", "1", "0.0", "1.0", "-1", "True", "False"}
 MAX_DISTINCT_SHARE = 0.5
 """Largest number of classes per image of a column that is not known to contain labels."""
+MAX_AMBIGUOUS_SHARE = 0.5
+"""Largest share of rows that fit several images; more are hardly meant."""
 MIN_CHECKED = 20
 """Number of images from which on that number is checked."""
 
@@ -36,10 +46,14 @@ class TableLabels:
         splits: The split of each image by the image's number; empty if the table states none.
         count: Number of images that the table may refer to: those below its folder.
         notes: Short descriptions of what is used, and of what is not.
+        unmatched: Number of rows that name no image.
+        ambiguous: Number of rows that fit several images.
     """
 
     labels: dict[int, str]
     count: int
+    unmatched: int = 0
+    ambiguous: int = 0
     splits: dict[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -65,6 +79,7 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
     splits = _splits(table, images, splits_at)
     if splits:
         others.remove(splits_at or 0)
+    _require_unique(table, names, images, index)
     matched = [(i, row) for i, row in zip(images, table.rows, strict=True) if i is not None]
     used = [(i, row) for i, row in matched if i != AMBIGUOUS]
     at, values = _find_labels(table, others, [row for _, row in used], column)
@@ -76,7 +91,10 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
                 "a model takes one class: give one row for each image.",
                 "multi-label",
             )
-    notes = [*table.notes, *_row_notes(table, images, names, labels)]
+    notes = [*table.notes, *_row_notes(table, images, names)]
+    missing = values.count(None)
+    if labels and missing:
+        notes.append(f"{missing:,} {'row' if missing == 1 else 'rows'} without a label")
     rivals = [printable(table.header[i]) for i in rival_columns(table, index, names) if i != at]
     if rivals:
         notes.append(
@@ -88,7 +106,14 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
         listed = examples_text(unused, len(unused))
         kind = "column" if len(unused) == 1 else "columns"
         notes.append(f"{len(unused):,} {kind} not used ({listed})")
-    return TableLabels(labels=labels, count=index.count, splits=splits, notes=tuple(notes))
+    return TableLabels(
+        labels=labels,
+        count=index.count,
+        unmatched=images.count(None),
+        ambiguous=images.count(AMBIGUOUS),
+        splits=splits,
+        notes=tuple(notes),
+    )
 
 
 def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int | None]]:
@@ -104,6 +129,7 @@ def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int 
             header=tuple(str(i + 1) for i in range(len(table.header))),
             rows=[table.header, *table.rows],
             has_header=True,
+            is_text=table.is_text,
             notes=table.notes,
         )
         if any(index.match([name])[0] is not None for name in table.header[:20]):
@@ -116,6 +142,23 @@ def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int 
             "no-matching-rows",
         )
     return table, names, index.match([cell_text(row[names]) for row in table.rows])
+
+
+def _require_unique(
+    table: Table, names: int, images: Sequence[int | None], index: ImageIndex
+) -> None:
+    """Check that most rows of a table do not fit several images."""
+    several = [k for k, i in enumerate(images) if i == AMBIGUOUS]
+    if len(several) <= MAX_AMBIGUOUS_SHARE * len(images):
+        return
+    name = cell_text(table.rows[several[0]][names])
+    raise TableError(
+        f"has {len(several):,} of {len(images):,} rows that fit several images (such as "
+        f"{printable(name)}, which fits {' and '.join(index.fitting(name)[:2])}): give paths "
+        "relative to its folder, with suffixes. If it has the labels of one split, move it into "
+        "the folder of this split.",
+        "ambiguous-rows",
+    )
 
 
 def _find_labels(
@@ -132,20 +175,20 @@ def _find_labels(
                 f"has no column named {printable(column)}: choose one of {listed or 'none'}.",
                 "unknown-column",
             )
-        return at, _column(rows, at)
+        return at, _column(table, rows, at)
     candidates = []
     for name in LABEL_COLUMNS:
         candidates += [i for i in others if plain(table.header[i]) == plain(name)]
     candidates = [i for i in dict.fromkeys(candidates) if any(_filled(row[i]) for row in rows)]
     if candidates:
         at = _one_of(table, candidates, rows)
-        return at, _require_classes(_column(rows, at), table.header[at])
+        return at, _require_classes(_column(table, rows, at), table.header[at])
     rest = [i for i in others if not is_index(table, i) and any(_filled(row[i]) for row in rows)]
     one_hot = _one_hot(table, rest, rows)
     if one_hot is not None:
         return None, one_hot
     if len(rest) == 1:
-        return rest[0], _require_classes(_column(rows, rest[0]), table.header[rest[0]])
+        return rest[0], _require_classes(_column(table, rows, rest[0]), table.header[rest[0]])
     if not rest:
         return None, [None] * len(rows)
     listed = ", ".join(printable(table.header[i]) for i in rest[:10])
@@ -194,18 +237,26 @@ def _one_hot(
     return labels
 
 
-def _column(rows: Sequence[Sequence[object]], at: int) -> list[str | None]:
-    """Return the labels in a column; whole numbers have no fraction.
+def _column(table: Table, rows: Sequence[Sequence[object]], at: int) -> list[str | None]:
+    """Return the labels in a column, None for a missing one; whole numbers have no fraction.
+
+    -1 means that the label is missing, unless the only other number is 1.
 
     Raises:
         TableError: The column has several labels for an image, or numbers with fractions.
     """
     values = [row[at] for row in rows]
+    if table.is_text:
+        values = [None if value in MISSING_TEXTS else value for value in values]
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     if texts and any("." in text for text in texts) and all(map(_is_number, texts)):
         numbers = {text: float(text) for text in texts}
-        return [to_label(numbers.get(v, v) if isinstance(v, str) else v) for v in values]
-    return [to_label(value) for value in values]
+        values = [numbers.get(v, v) if isinstance(v, str) else v for v in values]
+    labels = [to_label(value) for value in values]
+    distinct = set(labels) - {None, "-1"}
+    if distinct != {"1"} and all(INTEGER.fullmatch(label) for label in distinct if label):
+        labels = [None if label == "-1" else label for label in labels]
+    return labels
 
 
 def _require_classes(labels: list[str | None], name: str) -> list[str | None]:
@@ -233,9 +284,7 @@ def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int,
     return found if all(found.values()) and "train" in found.values() else {}
 
 
-def _row_notes(
-    table: Table, images: list[int | None], names: int, labels: dict[int, str]
-) -> list[str]:
+def _row_notes(table: Table, images: list[int | None], names: int) -> list[str]:
     notes = []
     for meaning, reason in ((None, "without an image"), (AMBIGUOUS, "that fit several images")):
         rows = [row for row, i in zip(table.rows, images, strict=True) if i == meaning]
