@@ -216,3 +216,11 @@ def test_lists_of_files_by_class_are_read(tmp_path, form):
         by_class = {c: [n.removesuffix(".png") for n in files] for c, files in by_class.items()}
     placed = place(tmp_path, json.dumps(by_class), file="labels.json")
     assert labels_by_name(placed) == wanted
+
+
+def test_a_column_of_splits_with_other_values_is_a_problem(tmp_path):
+    splits = ["train"] * 30 + ["test"] * 9 + [""]
+    lines = [f"{n},{LABELS[n]},{split}" for n, split in zip(NAMES, splits, strict=True)]
+    placed = place(tmp_path, "\n".join(["file,label,split", *lines]))
+    assert set(placed.splits) == {"train"}
+    assert any("1 of its 40 values" in problem for problem in placed.problems)

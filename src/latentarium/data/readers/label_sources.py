@@ -235,7 +235,10 @@ def _merge(
         labels=_printable_labels(labels),
         splits=splits,
         notes=(*stated, *notes),
-        problems=tuple(problems),
+        problems=(
+            *(f"{table.name} {p}" for table, found in used for p in found.problems),
+            *problems,
+        ),
     )
 
 

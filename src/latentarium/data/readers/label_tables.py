@@ -46,12 +46,14 @@ class TableLabels:
         splits: The split of each image by the image's number; empty if the table states none.
         count: Number of images that the table may refer to: those below its folder.
         notes: Short descriptions of what is used, and of what is not.
+        problems: Sentences on what is doubtful, whose subject is the table.
         unmatched: Number of rows that name no image.
         ambiguous: Number of rows that fit several images.
     """
 
     labels: dict[int, str]
     count: int
+    problems: tuple[str, ...] = ()
     unmatched: int = 0
     ambiguous: int = 0
     splits: dict[int, str] = field(default_factory=dict)
@@ -79,6 +81,7 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
     splits = _splits(table, images, splits_at)
     if splits:
         others.remove(splits_at or 0)
+    problems = [] if splits or splits_at is None else _split_problems(table, splits_at)
     _require_unique(table, names, images, index)
     matched = [(i, row) for i, row in zip(images, table.rows, strict=True) if i is not None]
     used = [(i, row) for i, row in matched if i != AMBIGUOUS]
@@ -113,6 +116,7 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
         ambiguous=images.count(AMBIGUOUS),
         splits=splits,
         notes=tuple(notes),
+        problems=tuple(problems),
     )
 
 
@@ -282,6 +286,19 @@ def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int,
         if i is not None and i >= 0
     }
     return found if all(found.values()) and "train" in found.values() else {}
+
+
+def _split_problems(table: Table, at: int) -> list[str]:
+    """Return a problem if most values of a column are splits, but not all of them."""
+    words = [cell_text(row[at]) for row in table.rows]
+    others = [word for word in words if word.lower() not in SPLIT_NAMES]
+    if not others or len(others) > len(words) / 2:
+        return []
+    return [
+        f"states splits in the column {printable(table.header[at])}, but {len(others):,} of its "
+        f"{len(words):,} values, such as {printable(others[0])!r}, are not train, validation or "
+        "test, so the column is not used: correct these values."
+    ]
 
 
 def _row_notes(table: Table, images: list[int | None], names: int) -> list[str]:
