@@ -224,3 +224,18 @@ def test_a_column_of_splits_with_other_values_is_a_problem(tmp_path):
     placed = place(tmp_path, "\n".join(["file,label,split", *lines]))
     assert set(placed.splits) == {"train"}
     assert any("1 of its 40 values" in problem for problem in placed.problems)
+
+
+def test_numbers_next_to_a_column_for_each_class_are_no_class(tmp_path):
+    lines = [
+        f"{k},{n},{LABELS[n] == 'a':d},{LABELS[n] == 'b':d}" for k, n in enumerate(NAMES[::-1])
+    ]
+    placed = place(tmp_path, "\n".join(["id,filename,a,b", *lines]))
+    assert labels_by_name(placed) == LABELS
+
+
+def test_lists_of_files_by_split_are_no_classes(tmp_path):
+    content = json.dumps({"train": NAMES[:30], "test": NAMES[30:]})
+    placed = place(tmp_path, content, file="labels.json")
+    assert placed.labels == ()
+    assert any("a form that is not known" in problem for problem in placed.problems)

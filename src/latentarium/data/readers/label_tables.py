@@ -189,6 +189,9 @@ def _find_labels(
         return at, _require_classes(_column(table, rows, at), table.header[at])
     rest = [i for i in others if not is_index(table, i) and any(_filled(row[i]) for row in rows)]
     one_hot = _one_hot(table, rest, rows)
+    if one_hot is None:  # other columns of names or numbers are no classes
+        classes = [i for i in rest if plain(table.header[i]) not in NAME_COLUMNS]
+        one_hot = _one_hot(table, classes, rows)
     if one_hot is not None:
         return None, one_hot
     if len(rest) == 1:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.encodings import decode_texts
 from latentarium.data.readers.listing import IMAGE_SUFFIXES
 
@@ -190,6 +191,8 @@ def _files_by_class(values: Mapping[str, object]) -> list[object]:
     lists = [files for files in values.values() if isinstance(files, list)]
     files = [file for column in lists for file in column]
     if len(lists) < max(2, len(values)) or not all(isinstance(file, str) for file in files):
+        return []
+    if all(name.lower() in SPLIT_NAMES for name in values):
         return []
     are_images = all(PurePosixPath(file.lower()).suffix in IMAGE_SUFFIXES for file in files)
     if len({len(column) for column in lists}) == 1 and not are_images:
