@@ -223,7 +223,7 @@ def table(
         writer.writerows([*row, splits[k % len(splits)]] for k, row in enumerate(labels.items()))
     elif form.get("numbers"):  # these may fit names such as 0.png, but of other images
         writer.writerow([form["numbers"], first, "label"])
-        writer.writerows([len(labels) - k, *row] for k, row in enumerate(labels.items()))
+        writer.writerows([len(labels) - 1 - k, *row] for k, row in enumerate(labels.items()))
     else:
         writer.writerow([first, "label"])
         writer.writerows(labels.items())
