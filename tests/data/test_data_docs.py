@@ -24,7 +24,7 @@ def expand(pattern):
 
 def test_the_examples_are_found():
     assert len(LAYOUTS) == 15
-    assert len(TABLES) == 5
+    assert len(TABLES) == 6
 
 
 @pytest.mark.parametrize(("patterns", "splits", "classes", "left_out"), LAYOUTS)

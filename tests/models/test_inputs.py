@@ -177,8 +177,9 @@ def test_deep_images_are_scaled_by_the_range_of_the_training_data():
     form = ImageFormat(shape=(1, 1, 4), value_range=(100.0, 4195.0))
     deep = np.array([[[[100, 4195, 2147, 9000]]]], np.uint16)
     assert form.read(deep).flatten().tolist() == [0, 255, 127, 255]
-    with raises_code("wrong-type"):
+    with raises_code("wrong-type") as caught:
         ImageFormat(shape=(1, 1, 4)).read(deep)
+    assert "type uint16" in str(caught.value)
 
 
 def test_a_denoising_autoencoder_takes_noisy_images(pixels):

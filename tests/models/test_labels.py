@@ -108,6 +108,26 @@ def test_one_label_per_image(label):
     assert found.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32])
+def test_one_hot_rows_of_any_type_are_weights(dtype):
+    rows = np.array([[0, 1, 0], [1, 0, 0]], dtype)
+    for label in (rows, rows.tolist(), torch.from_numpy(rows)):
+        found = resolve(label)
+        assert found is not None
+        assert torch.equal(found, torch.tensor([[0.0, 1, 0], [1, 0, 0]]))
+
+
+def test_a_name_may_be_spelled_in_another_unicode_form():
+    classes = ("\u00e9t\u00e9", "hiver")
+    for label in ("e\u0301te\u0301", "\u00e9te\u0301"):
+        assert class_index(label, classes) == 0
+        assert resolve(label, 2, classes).tolist() == [0, 0]
+        assert resolve([label, "hiver"], 2, classes).tolist() == [0, 1]
+        assert resolve(f"{label}:1,hiver:3", 1, classes).tolist() == [[0.25, 0.75]]
+    both = ("\u00e9", "e\u0301")  # a class that is spelled exactly so comes first
+    assert class_index("e\u0301", both) == 1
+
+
 @pytest.mark.parametrize(
     ("label", "code"),
     [

@@ -84,6 +84,10 @@ def test_a_missing_and_an_unfinished_run_are_refused(capsys, tmp_path, run):
     assert "nowhere" in refused(capsys, "sample", tmp_path / "nowhere")
     with raises_code("not-a-run"):
         load(tmp_path / "nowhere")
+    for path in ("", "shipped:foo"):
+        with raises_code("not-a-run") as caught:
+            load(path)
+    assert "shipped:cgan" in str(caught.value)
     (run.folder / "weights.safetensors").unlink()
     refused(capsys, "sample", run.folder)
     with raises_code("no-weights"):

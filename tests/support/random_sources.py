@@ -144,6 +144,8 @@ def add_tables(
     if rows == "train":
         kept = {path: label for path, label in kept.items() if "test/" not in path}
     form, spelling = draw(st.sampled_from(FORMS)), draw(st.sampled_from(sorted(SPELLINGS)))
+    if spelling in ("without suffix", "upper case"):
+        form = {key: value for key, value in form.items() if key != "numbers"}
     place = draw(st.sampled_from(["source", "source", "wrapper", "splits", "outside"]))
     folders = [""]
     if place == "wrapper":
@@ -184,6 +186,8 @@ FORMS = [
     {"one_hot": True},
     {"splits": True},
     {"null": True},
+    {"numbers": "id"},
+    {"numbers": "image_id"},
 ]
 
 
@@ -217,6 +221,9 @@ def table(
     elif splits:
         writer.writerow([first, "label", "split"])
         writer.writerows([*row, splits[k % len(splits)]] for k, row in enumerate(labels.items()))
+    elif form.get("numbers"):  # these may fit names such as 0.png, but of other images
+        writer.writerow([form["numbers"], first, "label"])
+        writer.writerows([len(labels) - 1 - k, *row] for k, row in enumerate(labels.items()))
     else:
         writer.writerow([first, "label"])
         writer.writerows(labels.items())

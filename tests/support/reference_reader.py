@@ -24,6 +24,8 @@ MASKS = ("seg", "mask", "depth")
 """Words of second images of a key, which the generator writes; none means "the image"."""
 TABLES = ("labels.csv", "labels.tsv", "labels.json", "metadata.csv", "metadata.jsonl",
           "dataset.json", "label.csv")  # fmt: skip
+NUMBERS = ("id", "image_id")
+"""Names of columns of numbers, which the generator writes before the names of files."""
 MAX_BROKEN = 0.05
 T = TypeVar("T")
 Row = tuple[str, str | None]
@@ -144,9 +146,9 @@ def chosen_labels(
     training = [name for name, (split, _) in by_folder.items() if split in ("", "train")]
     by_table = [name for name in training if name in rows]
     stated = [name for name in training if by_folder[name][1] is not None]
-    is_partial = len(rows) < len(by_folder) and not is_named
-    if is_partial and labelled and len(by_table) <= len(stated):
-        return by_folder, True
+    is_partial = len(rows) < len(by_folder)
+    if is_partial and labelled and stated and len(by_table) <= (0 if is_named else len(stated)):
+        return by_folder | other_splits(by_folder, rows), True
     places = {
         name: (rows[name][0] or split, rows[name][1]) if name in rows else (split, None)
         for name, (split, _) in by_folder.items()
@@ -159,6 +161,19 @@ def chosen_labels(
         raise RefusedError("most images have no row")
     unused = bool(missing or labelled)
     return {name: place for name, place in places.items() if name not in missing}, unused
+
+
+def other_splits(by_folder: dict[str, Row], rows: dict[str, Row]) -> dict[str, Row]:
+    """Return the rows of splits without classes, if all their images have a known class."""
+    classes = {label for split, label in by_folder.values() if split in ("", "train")}
+    found: dict[str, Row] = {}
+    for split in {split for split, _ in by_folder.values()}:
+        images = [name for name, (other, _) in by_folder.items() if other == split]
+        stated = {by_folder[name][1] for name in images}
+        has_classes = stated != {None} and (len(stated) > 1 or bool(stated & classes))
+        if not has_classes and all(name in rows and rows[name][1] in classes for name in images):
+            found |= {name: (split, rows[name][1]) for name in images}
+    return found
 
 
 def placed(names: list[str]) -> dict[str, Row]:
@@ -224,6 +239,8 @@ def rows_of_csv(text: str) -> dict[str, Row]:
     delimiter = next(sign for sign in "\t;|," if sign in header)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
     first, *others = rows[0]
+    if first in NUMBERS:  # the column after it has the suffixes of files
+        first, *others = others
     if "label" in others:
         return {row[first]: (row.get("split", ""), row["label"]) for row in rows}
     return {row[first]: ("", next(c for c in others if row[c] == "1")) for row in rows}

@@ -26,10 +26,10 @@ def to_array(values: object, where: str) -> np.ndarray:
             f"{where} has masked values: replace them with its method `filled`.",
             code="masked-array",
         )
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.dtype == torch.bfloat16 else values
     try:
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu()
+            values = values.float() if values.dtype == torch.bfloat16 else values
         array = np.asarray(values)
     except (TypeError, RuntimeError) as error:
         raise UserError(

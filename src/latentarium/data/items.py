@@ -20,6 +20,7 @@ from latentarium.data.parts import (
     to_numpy,
     unit_floats_to_uint8,
 )
+from latentarium.data.pixels import UNIT_FLOATS_NOTE
 from latentarium.data.read_options import IMAGE_COLUMNS, LABEL_COLUMNS, ReadOptions
 from latentarium.data.readers.image_files import MAX_BROKEN_SHARE, UNREADABLE
 from latentarium.data.storage import Storage
@@ -41,6 +42,7 @@ class _Items:
         kept_bytes: Memory that the images take.
         limits: The smallest and largest value of images of whole numbers.
         has_columns: Whether the items are dicts.
+        has_floats: Whether floats in [0, 1] are converted.
     """
 
     images: list[Any] = field(default_factory=list)
@@ -50,6 +52,7 @@ class _Items:
     kept_bytes: int = 0
     limits: tuple[int, int] = (0, 0)
     has_columns: bool = False
+    has_floats: bool = False
 
 
 def sequence_part(
@@ -82,7 +85,7 @@ def sequence_part(
 
     def image_at(position: int) -> Any:  # noqa: ANN401
         kept = found.images[position]
-        return _split(get(position), options)[0] if kept is None else kept
+        return _compact(_split(get(position), options)[0]) if kept is None else kept
 
     return _part(found, image_at, where, tuple(classes), storage)
 
@@ -126,7 +129,10 @@ def _add(
     try:
         item = get()
         found.has_columns |= isinstance(item, Mapping)
-        image, label, unused = _split(item, options)
+        given, label, unused = _split(item, options)
+        image = _compact(given)
+        is_float = is_array(given) and "float" in str(given.dtype)
+        found.has_floats |= is_float and image.dtype == np.uint8
         if isinstance(image, Image.Image):
             image.load()  # an open file would be kept open
     except UNREADABLE as error:
@@ -173,7 +179,7 @@ def _split(item: Any, options: ReadOptions) -> tuple[Any, Any, tuple[str, ...]]:
     label, is_label = _label(label)
     if not is_label:
         rest = (*rest, "the second part of the items, which is not a label")
-    return _compact(image), label, rest
+    return image, label, rest
 
 
 def _label(label: Any) -> tuple[Any, bool]:  # noqa: ANN401
@@ -226,6 +232,7 @@ def _part(
     if len(found.broken) > 20:
         notes.append(f"and {len(found.broken) - 20:,} more items skipped")
     notes += [f"not used: {what} ({n:,} items)" for what, n in found.unused.items()]
+    notes += [UNIT_FLOATS_NOTE] * found.has_floats
     labels = [found.labels[i] for i in intact]
     if all(label is None for label in labels):
         labels = None

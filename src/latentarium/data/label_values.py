@@ -221,6 +221,13 @@ def _category_numbers(array: np.ndarray, categories: Sequence[str]) -> np.ndarra
 
 def _to_array(values: object, where: str) -> np.ndarray:
     """Convert to an array; a list keeps its elements, since NumPy would turn numbers to names."""
+    if isinstance(values, torch.Tensor) and values.is_meta:
+        raise _wrong_type("no values (a tensor on the device meta)", where)
+    if np.ma.is_masked(values):  # a masked label is missing
+        masked = np.ma.asarray(values)
+        array = masked.data.astype(object)
+        array[np.ma.getmaskarray(masked)] = None
+        return array
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         return np.asarray(values.float() if values.dtype == torch.bfloat16 else values)

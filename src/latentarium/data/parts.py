@@ -268,8 +268,24 @@ def is_array(value: object) -> bool:
 
 
 def to_numpy(value: Any) -> np.ndarray:  # noqa: ANN401  any kind of array
-    """Return an array or a tensor as an array of NumPy, without a copy where possible."""
+    """Return an array or a tensor as an array of NumPy, without a copy where possible.
+
+    Raises:
+        UserError: Some values are masked (code `masked-array`), or a tensor has no values
+            (`wrong-type`).
+    """
+    if np.ma.is_masked(value):
+        raise UserError(
+            "An image has masked values: replace them with its method `filled`.",
+            code="masked-array",
+        )
     if isinstance(value, torch.Tensor):
+        if value.is_meta:
+            raise UserError(
+                "An image is a tensor on the device meta, which has no values: give a tensor on "
+                "the CPU.",
+                code="wrong-type",
+            )
         value = value.detach().cpu()
         value = value.float() if value.dtype == torch.bfloat16 else value
     return np.asarray(value)

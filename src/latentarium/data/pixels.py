@@ -20,6 +20,8 @@ from latentarium.data.value_kinds import (
     opaque_value,
 )
 
+UNIT_FLOATS_NOTE = "floats from 0 to 1 were stored as round(255 x)"
+
 
 class Rows(NamedTuple):
     """The images of a split.
@@ -76,6 +78,11 @@ def to_pixels(
             rows for name, rows in splits.items() if value_range is not None or name != "train"
         ]
         notes.append(converter.describe_range(applied, value_range is None, checked))
+    elif value_range is not None:
+        low, high = value_range
+        notes.append(
+            f"the value range from {low:g} to {high:g} is not used: the images have 8 bits"
+        )
     pixels = {name: converter.convert(rows, applied) for name, rows in splits.items()}
     return Pixels(pixels, applied, tuple(notes))
 
@@ -141,7 +148,7 @@ class _Converter:
         for part, kind in self._kinds.items():
             dtype = self._images.parts[part].dtype
             if kind is Kind.UNIT and dtype.kind == "f":
-                notes.append("floats from 0 to 1 were stored as round(255 x)")
+                notes.append(UNIT_FLOATS_NOTE)
             elif kind is Kind.UNIT:
                 notes.append(f"{dtype} values 0 and 1 were stored as 0 and 255")
             elif kind is Kind.BYTES and dtype != np.uint8 and not self._images.deep:
@@ -170,8 +177,8 @@ class _Converter:
         dtype = array.dtype
         name = "floats" if dtype.kind == "f" else f"{8 * dtype.itemsize}-bit values"
         low, high = (f"{value:,.7g}" if value % 1 else f"{value:,.0f}" for value in value_range)
-        owner = "the training images" if measured else "the run's training images"
-        text = f"{name} from {low} to {high} (the range of {owner}) scaled to 0 to 255"
+        owner = "the range of the training images" if measured else "the given range"
+        text = f"{name} from {low} to {high} ({owner}) scaled to 0 to 255"
         outside = sum(
             int(((block < value_range[0]) | (block > value_range[1])).any((1, 2, 3)).sum())
             for block in self._deep_blocks(checked)

@@ -58,31 +58,32 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.size, int | np.integer) or isinstance(self.size, bool):
             raise UserError(
-                f"size is {self.size!r}; it must be a whole number of pixels.", code="invalid-size"
+                f"The size (--image-size) is {self.size!r}; it must be a whole number of pixels.",
+                code="invalid-size",
             )
         if self.value_range is not None:
             _require_range(self.value_range)
         if self.size and not MIN_SIDE <= self.size <= MAX_SIDE:
             raise UserError(
-                f"size is {self.size}; it must be from {MIN_SIDE} to {MAX_SIDE}, or 0 to keep the "
-                "images' size.",
+                f"The size (--image-size) is {self.size}; it must be from {MIN_SIDE} to "
+                f"{MAX_SIDE}, or 0 to keep the images' size.",
                 code="invalid-size",
             )
         if isinstance(self.labels, str) and not self.labels.strip():
             raise UserError(
-                "labels is empty (an empty shell variable?): give the path of a file of labels, "
-                "or leave it out.",
+                "The option --labels is empty (an empty shell variable?): give the path of a file "
+                "of labels, or leave it out.",
                 code="empty-labels",
             )
         if not isinstance(self.label_column, str):
             raise UserError(
-                f"label_column is {self.label_column!r}; it must be the name of a column.",
+                f"The label column is {self.label_column!r}; it must be the name of a column.",
                 code="invalid-column",
             )
         for role in self.keys:
             if role_of(role) is None:
                 raise UserError(
-                    f"keys has {role!r}, which is neither images nor labels: give for example "
+                    f"--keys has {role!r}, which is neither images nor labels: give for example "
                     "images=data,labels=t, or train_images=data for a split.",
                     code="invalid-keys",
                 )
@@ -122,7 +123,7 @@ def parse_keys(keys: Mapping[str, str] | str) -> dict[str, str]:
     for role, equals, name in pairs:
         if not (role.strip() and equals and name.strip()):
             raise UserError(
-                f"keys is {keys!r}; it must have the form images=data,labels=t.",
+                f"--keys is {keys!r}; it must have the form images=data,labels=t.",
                 code="invalid-keys",
             )
     return {role.strip(): name.strip() for role, _, name in pairs}
@@ -154,10 +155,10 @@ def require_no_labels(options: ReadOptions, source: str) -> None:
     Raises:
         UserError: One is given (code `unexpected-labels`).
     """
-    given = "labels" if options.labels is not None else "label_column"
+    given = "--labels" if options.labels is not None else "--label-column"
     if options.labels is not None or options.label_column:
         raise UserError(
-            f"The argument `{given}` can't be used with {source}: leave it out.",
+            f"{given} can't be used with {source}: leave it out.",
             code="unexpected-labels",
         )
     require_no_keys(options, source)
@@ -171,5 +172,6 @@ def require_no_keys(options: ReadOptions, source: str) -> None:
     """
     if options.keys:
         raise UserError(
-            f"{source} has no named arrays: leave the argument `keys` out.", code="unexpected-keys"
+            f"{source} has no named arrays: leave --keys out, in Python `keys`.",
+            code="unexpected-keys",
         )

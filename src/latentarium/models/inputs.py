@@ -58,7 +58,7 @@ class ImageFormat:
         if x.dtype == torch.uint8:
             return x
         if not x.is_floating_point():
-            return self._from_deep_integers(x)
+            return self._from_deep_integers(x, getattr(images, "dtype", x.dtype))
         self._check_values(x, stacklevel + 1)
         return x
 
@@ -84,12 +84,17 @@ class ImageFormat:
             code="shape-mismatch",
         )
 
-    def _from_deep_integers(self, x: Tensor) -> Tensor:
-        """Return the uint8 pixels of integers of the range that the data were scaled from."""
+    def _from_deep_integers(self, x: Tensor, dtype: object) -> Tensor:
+        """Return the uint8 pixels of integers of the range that the data were scaled from.
+
+        Arguments:
+            x: The integers.
+            dtype: Their type as given, for messages.
+        """
         if x.dtype == torch.bool or x.is_complex() or self.value_range is None:
             raise UserError(
-                f"The images have type {type_name(x)}; give uint8 from 0 to 255, or floats in "
-                "[-1, 1].",
+                f"The images have type {str(dtype).removeprefix('torch.')}; give uint8 from 0 to "
+                "255, or floats in [-1, 1].",
                 code="wrong-type",
             )
         return torch.from_numpy(scale(x.cpu().numpy(), self.value_range))

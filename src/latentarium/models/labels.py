@@ -7,6 +7,7 @@ labels of a data set.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -33,8 +34,8 @@ def as_labels(label: LabelInput, n: int, classes: Sequence[str]) -> Labels | Sof
 
     Arguments:
         label: A class (its name or number); one of these per image; class numbers (n,) as a tensor
-            or array; a blend such as "3:0.6,8:0.4"; or weights (n, K), at least 0, which are
-            normalized to a sum of 1.
+            or array; a blend such as "3:0.6,8:0.4"; or one-hot rows or other weights (n, K), at
+            least 0, which are normalized to a sum of 1.
         n: Number of images.
         classes: Names of the classes in the order of their numbers.
 
@@ -44,6 +45,7 @@ def as_labels(label: LabelInput, n: int, classes: Sequence[str]) -> Labels | Sof
             "invalid-blend").
     """
     if isinstance(label, str):
+        label = _spelled_like(label, classes)
         if ":" in label and label not in classes:
             return blend(label, classes).expand(n, -1)
         return torch.full((n,), class_index(label, classes))
@@ -55,7 +57,7 @@ def as_labels(label: LabelInput, n: int, classes: Sequence[str]) -> Labels | Sof
         if error.code != "wrong-type":
             raise
         raise _wrong_label(label, classes) from None
-    if values.is_floating_point() and values.ndim == 2:
+    if values.ndim == 2 and not values.is_complex() and values.dtype != torch.bool:
         return _weights(values, n, len(classes))
     if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
         raise _wrong_label(label, classes)
@@ -107,8 +109,10 @@ def class_index(label: object, classes: Sequence[str]) -> int:
     Raises:
         UserError: There is no such class, or an integer fits several names (code "unknown-class").
     """
-    if isinstance(label, str) and label in classes:
-        return classes.index(label)
+    if isinstance(label, str):
+        label = _spelled_like(label, classes)
+        if label in classes:
+            return classes.index(label)
     number = to_index(label)
     if isinstance(label, str) and INTEGER.fullmatch(label.strip()):
         number = int(label)
@@ -137,6 +141,15 @@ def class_index(label: object, classes: Sequence[str]) -> int:
             code="unknown-class",
         )
     return _in_range(number, len(classes), names)
+
+
+def _spelled_like(label: str, classes: Sequence[str]) -> str:
+    """Return the class that equals a label in Unicode's normal form C; the label if none does."""
+    if label in classes or (label.isascii() and all(map(str.isascii, classes))):
+        return label
+    form = unicodedata.normalize("NFC", label)
+    same = [name for name in classes if unicodedata.normalize("NFC", name) == form]
+    return same[0] if len(same) == 1 else label
 
 
 def _in_range(number: int, num_classes: int, names: str) -> int:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from latentarium.arguments import describe
 from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
@@ -85,7 +86,7 @@ class Run(RunFiles):
         UserError: As for `read_manifest`: for instance, there is no run (code "not-a-run").
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__(_resolve(folder))
         require_regular_files(self.folder)
         manifest = read_manifest(self.folder / "config.json")
@@ -332,12 +333,27 @@ def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
     Raises:
         UserError: As for `Run` and `Run.load`.
     """
-    run = folder if isinstance(folder, Run) else Run(Path(folder))
+    run = folder if isinstance(folder, Run) else Run(folder)
     return run.load()
 
 
-def _resolve(folder: str | Path) -> Path:
-    name = str(folder)
-    if name.startswith(SHIPPED_PREFIX):
-        return Path(str(files("latentarium"))) / "run/shipped" / name[len(SHIPPED_PREFIX) :]
-    return Path(folder)
+def _resolve(folder: object) -> Path:
+    """Return the folder that a path or the name of a shipped model means."""
+    if not isinstance(folder, str | os.PathLike):
+        raise UserError(
+            f"The run is {describe(folder)}; give the path of its folder.", code="not-a-run"
+        )
+    name = os.fsdecode(folder)
+    if not name.strip():
+        raise UserError(
+            "The path of the run is empty (an empty shell variable?): give the folder of a run.",
+            code="not-a-run",
+        )
+    if not name.startswith(SHIPPED_PREFIX):
+        return Path(name)
+    shipped = Path(str(files("latentarium"))) / "run/shipped"
+    known = sorted(path.name for path in shipped.iterdir() if (path / "config.json").is_file())
+    if name[len(SHIPPED_PREFIX) :] not in known:
+        listed = ", ".join(SHIPPED_PREFIX + model for model in known)
+        raise UserError(f"There is no model {name}: choose one of {listed}.", code="not-a-run")
+    return shipped / name[len(SHIPPED_PREFIX) :]

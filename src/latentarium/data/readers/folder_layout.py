@@ -28,6 +28,7 @@ class FolderLayout:
         left_out: Names of the folders whose images are left out, with the number of images.
         notes: Short descriptions of how the folders are read.
         problems: Sentences on what is doubtful.
+        class_problems: The same, on the names of the classes.
     """
 
     splits: list[str]
@@ -36,6 +37,7 @@ class FolderLayout:
     left_out: dict[str, int]
     notes: list[str]
     problems: list[str]
+    class_problems: list[str]
 
 
 def layout_of(folders: Sequence[tuple[str, ...]]) -> FolderLayout:
@@ -68,8 +70,6 @@ def layout_of(folders: Sequence[tuple[str, ...]]) -> FolderLayout:
             "if this is wrong."
         )
     labels = [name or None for name in outer]
-    if not names:
-        problems = _doubtful_classes(labels)
     return FolderLayout(
         splits=["train"] * len(rest),
         labels=labels,
@@ -77,6 +77,7 @@ def layout_of(folders: Sequence[tuple[str, ...]]) -> FolderLayout:
         left_out={},
         notes=_deeper_folders(rest, 1) if any(labels) else [],
         problems=problems,
+        class_problems=[] if names else _doubtful_classes(labels),
     )
 
 
@@ -120,7 +121,7 @@ def _with_splits(
     labels = [f[shared] if f is not None and len(f) > shared else None for f in inside]
     problems = []
     if left_out:
-        listed = ", ".join(f"{name} ({count:,} images)" for name, count in left_out.items())
+        listed = ", ".join(f"{name} ({_images(count)})" for name, count in left_out.items())
         problems.append(
             f"Only the folders {', '.join(sorted(names))} are read, since they are splits. Left "
             f"out: {listed}. Move these images into a split to use them."
@@ -131,7 +132,6 @@ def _with_splits(
     for split, same in spellings.items():
         if len(same) > 1:
             problems.append(f"{_folders(same)} are all read as the {split} split.")
-    problems += _doubtful_classes(labels)
     labelled = any(label is not None for label in labels)
     return FolderLayout(
         splits=splits,
@@ -140,6 +140,7 @@ def _with_splits(
         left_out=left_out,
         notes=_deeper_folders([f[shared:] for f in used], 1) if labelled else [],
         problems=problems,
+        class_problems=_doubtful_classes(labels),
     )
 
 
@@ -174,6 +175,10 @@ def _are_splits(names: set[str], rest: Sequence[tuple[str, ...]]) -> bool:
         is_train = bool(f) and f[0] in names
         inner[is_train].add(f[1] if len(f) > 1 else "")
     return len(inner[True]) > 1 and "" not in inner[True] and not inner[True] & inner[False]
+
+
+def _images(count: int) -> str:
+    return f"{count:,} {'image' if count == 1 else 'images'}"
 
 
 def _folders(names: set[str]) -> str:

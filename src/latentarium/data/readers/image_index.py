@@ -10,6 +10,8 @@ from latentarium.data.readers.listing import IMAGE_SUFFIXES, SourceFile
 
 AMBIGUOUS = -1
 """Several images fit a name."""
+Finder = Callable[[str], int | None]
+"""A function that returns the number of the image that a name means."""
 
 
 class ImageIndex:
@@ -22,28 +24,34 @@ class ImageIndex:
     Arguments:
         files: The images.
         base: The folder of the table; "" for the folder of the source.
+        numbers: The numbers of the images that the table may name; None for all.
     """
 
-    def __init__(self, files: Sequence[SourceFile], base: str) -> None:
+    def __init__(
+        self, files: Sequence[SourceFile], base: str, numbers: Iterable[int] | None = None
+    ) -> None:
         paths = [file.reference or file.name for file in files]
         while base and not any(path.startswith(base + "/") for path in paths):
             base = base.rpartition("/")[0]  # tables may have a folder of their own
         start = base + "/" if base else ""
         self._paths = {
-            i: path.removeprefix(start) for i, path in enumerate(paths) if path.startswith(start)
+            i: paths[i].removeprefix(start)
+            for i in (range(len(paths)) if numbers is None else numbers)
+            if paths[i].startswith(start)
         }
         folders = [path.rpartition("/")[0] for path in self._paths.values()]
         common = posixpath.commonpath(folders) if folders and all(folders) else ""
         self._below = len(common) + 1 if common else 0
+        self._finders: dict[Callable[[str], str], tuple[Finder, Finder]] = {}
         self.count: int = len(self._paths)
         """Number of images below the folder of the table."""
 
-    def covers(self, i: int) -> bool:
-        """Return whether an image is below the folder of the table."""
-        return i in self._paths
-
-    def match(self, names: Sequence[str]) -> list[int | None]:
+    def match(self, names: Sequence[str], *, with_suffix: bool = False) -> list[int | None]:
         """Return the number of the image that each name means.
+
+        Arguments:
+            names: The names, as a table states them.
+            with_suffix: Whether names must have the suffix of their image.
 
         Returns:
             For each name, the image's number, `AMBIGUOUS`, or None if there is no such image.
@@ -51,8 +59,10 @@ class ImageIndex:
         clean = [_clean(name) for name in names]
         best: list[int | None] = [None] * len(names)
         most = 0
-        for form in (str, _without_suffix, lambda path: _without_suffix(path).casefold()):
-            for find in (self._find_whole(form), self._find_end(form)):
+        for form in FORMS[:1] if with_suffix else FORMS:
+            if form not in self._finders:  # a table may have many columns
+                self._finders[form] = (self._find_whole(form), self._find_end(form))
+            for find in self._finders[form]:
                 found = [find(form(name)) for name in clean]
                 count = sum(i is not None and i != AMBIGUOUS for i in found)
                 if count > most or (not most and any(i is not None for i in found)):
@@ -61,10 +71,20 @@ class ImageIndex:
                     return best
         return best
 
-    def _find_whole(self, form: Callable[[str], str]) -> Callable[[str], int | None]:
+    def fitting(self, name: str) -> list[str]:
+        """Return the paths of the images that a name may mean."""
+        form = _without_suffix_and_case
+        ends = set(_ends(form(_clean(name))))
+        return [
+            path
+            for path in self._paths.values()
+            if form(path[self._below :]) in ends or form(_clean(name)) in _ends(form(path))
+        ]
+
+    def _find_whole(self, form: Callable[[str], str]) -> Finder:
         return _unique((form(path), i) for i, path in self._paths.items()).get
 
-    def _find_end(self, form: Callable[[str], str]) -> Callable[[str], int | None]:
+    def _find_end(self, form: Callable[[str], str]) -> Finder:
         """Match if the end of the name is the image's path, or the other way round."""
         whole = _unique((form(path[self._below :]), i) for i, path in self._paths.items())
         ends = _unique(
@@ -100,6 +120,14 @@ def _clean(name: str) -> str:
 def _without_suffix(path: str) -> str:
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in IMAGE_SUFFIXES else path
+
+
+def _without_suffix_and_case(path: str) -> str:
+    return _without_suffix(path).casefold()
+
+
+FORMS = (str, _without_suffix, _without_suffix_and_case)
+"""Functions that return the part of a path that counts, from the strictest one."""
 
 
 def folder_of(name: str) -> str:

@@ -21,7 +21,12 @@ from latentarium.data.readers.idx import is_idx_file, read_idx
 from latentarium.data.readers.image_index import ImageIndex
 from latentarium.data.readers.label_tables import labels_from_table
 from latentarium.data.readers.listing import MAX_TABLE_BYTES, TABLE_SUFFIXES, SourceFile
-from latentarium.data.readers.tables import TableError, parse_table
+from latentarium.data.readers.tables import (
+    MISSING_TEXTS,
+    TableError,
+    parse_table,
+    split_delimiter_line,
+)
 from latentarium.errors import UserError
 from latentarium.files import require_regular
 
@@ -189,8 +194,9 @@ def _read_lines(text: str, label_column: str, path: Path) -> list[Any]:
 
 
 def _read_table(text: str, label_column: str, path: Path) -> list[Any]:
+    stated, text = split_delimiter_line(text)
     first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = stated or max(",;\t", key=first.count)
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
     if not rows:
         raise ValueError("it is empty")
@@ -266,8 +272,8 @@ def find_label_column(columns: Sequence[str], label_column: str, where: object) 
 
 
 def numbers_or_text(texts: Sequence[str]) -> list[Any]:
-    """Return texts as whole numbers if all are whole numbers; an empty text as None."""
-    values = [text or None for text in texts]
+    """Return texts as whole numbers if all are whole numbers; a missing one as None."""
+    values = [None if text in MISSING_TEXTS else text or None for text in texts]
     known = [text for text in values if text is not None]
     if known and all(WHOLE_NUMBER.fullmatch(text) for text in known):
         return [None if text is None else int(text.partition(".")[0]) for text in values]

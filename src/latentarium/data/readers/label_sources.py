@@ -1,10 +1,13 @@
 """Find the labels of images in the tables of a source, or in a table that the user names."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.file_names import printable, unique_names
 from latentarium.data.readers.image_index import ImageIndex, folder_of
 from latentarium.data.readers.label_tables import TableLabels, labels_from_table
@@ -14,7 +17,7 @@ from latentarium.data.readers.listing import (
     Listing,
     SourceFile,
 )
-from latentarium.data.readers.tables import TableError, parse_table
+from latentarium.data.readers.tables import Table, TableError, parse_table
 from latentarium.errors import UserError
 from latentarium.files import require_regular
 
@@ -43,13 +46,18 @@ class ImageLabels:
 
 
 def find_labels(
-    listing: Listing, files: Sequence[SourceFile], path: Path | None, column: str
+    listing: Listing,
+    files: Sequence[SourceFile],
+    splits: Sequence[str],
+    path: Path | None,
+    column: str,
 ) -> ImageLabels:
     """Return the labels in the table at a path, or else in the tables of the source.
 
     Arguments:
         listing: The files of the source.
         files: The images, whose numbers are their positions.
+        splits: The split of each image that its folder states.
         path: A table that the user names.
         column: The column of labels; "" to find it by its name.
 
@@ -57,7 +65,7 @@ def find_labels(
         UserError: The table that the user names, or the column, is missing or not usable.
     """
     if path is not None:
-        return _from_path(path, listing, files, column)
+        return _from_path(path, listing, files, splits, column)
     by_folder: dict[str, list[SourceFile]] = defaultdict(list)
     for table in listing.label_files:
         by_folder[folder_of(table.name)].append(table)
@@ -74,7 +82,7 @@ def find_labels(
             try:
                 parsed = parse_table(_read(table), table.name)
                 has_shards |= parsed.has_shards
-                found = labels_from_table(parsed, ImageIndex(files, folder), column)
+                found = _labels_of(parsed, table.name, files, splits, column)
             except TableError as error:
                 if error.code == "unknown-column" and column:
                     unknown_column = error
@@ -87,14 +95,18 @@ def find_labels(
     if column and not used and not any(file.label is not None for file in files):
         reason = f"{problems[0]}" if problems else "There is no table of labels."
         raise UserError(
-            f"label_column is {printable(column)}, but no labels are found. {reason}",
+            f"--label-column is {printable(column)}, but no labels are found. {reason}",
             code="unknown-column" if unknown_column or not problems else "unusable-labels",
         )
     return replace(_merge(used, files, notes, problems), has_shards=has_shards)
 
 
 def _from_path(
-    path: Path, listing: Listing, files: Sequence[SourceFile], column: str
+    path: Path,
+    listing: Listing,
+    files: Sequence[SourceFile],
+    splits: Sequence[str],
+    column: str,
 ) -> ImageLabels:
     """Return the labels in a table that the user names."""
     try:
@@ -113,11 +125,11 @@ def _from_path(
             f"The labels {path} can't be read ({error.strerror}): check the path.",
             code="file-not-found",
         ) from None
-    same = [file for file in listing.label_files if file.name == path.name]
-    inside = next((f for f in listing.label_files if _is_at(path, f)), None) or (same or [None])[0]
-    base = folder_of(inside.name) if inside is not None else ""
+    tables = [*(file.name for file in listing.label_files), *listing.other_tables]
+    same = [name for name in tables if name == path.name]
+    inside = next((name for name in tables if _is_at(path, name)), same[0] if same else path.name)
     try:
-        found = labels_from_table(parse_table(content, path.name), ImageIndex(files, base), column)
+        found = _labels_of(parse_table(content, path.name), inside, files, splits, column)
     except TableError as error:
         raise UserError(f"{path} {error}", code=error.code) from None
     if not found.labels:
@@ -126,14 +138,74 @@ def _from_path(
     notes = [
         f"{file.name} is not used, since {path.name} is given"
         for file in listing.label_files
-        if file is not inside
+        if file.name != inside
     ]
     return replace(_merge([(table, found)], files, notes, []), is_named=True)
 
 
-def _is_at(path: Path, file: SourceFile) -> bool:
+def _is_at(path: Path, name: str) -> bool:
     """Return whether a path ends with the path of a file in a source."""
-    return path.resolve().as_posix().endswith("/" + file.name)
+    return path.resolve().as_posix().endswith("/" + name)
+
+
+def _labels_of(
+    table: Table, name: str, files: Sequence[SourceFile], splits: Sequence[str], column: str
+) -> TableLabels:
+    """Return the labels in a table.
+
+    If its names fit images of several splits, such as train/0.png and test/0.png, they are those
+    of the split that the name of the table states, or of the only split that has all of them.
+
+    Arguments:
+        table: The parsed table.
+        name: Its path in the source.
+        files: The images.
+        splits: The split of each image.
+        column: The column of labels; "" to find it by its name.
+
+    Raises:
+        TableError: As for `labels_from_table`.
+    """
+    folder = folder_of(name)
+    error: TableError | None = None
+    found: TableLabels | None = None
+    try:
+        found = labels_from_table(table, ImageIndex(files, folder), column)
+        if not found.ambiguous:
+            return found
+    except TableError as reason:
+        if reason.code != "ambiguous-rows":
+            raise
+        error = reason
+    by_split: dict[str, TableLabels] = {}
+    for split in sorted(set(splits) - {""}):
+        numbers = [i for i, other in enumerate(splits) if other == split]
+        with suppress(TableError):
+            part = labels_from_table(table, ImageIndex(files, folder, numbers), column)
+            if not part.ambiguous:
+                note = f"its names are read as those of {split} images"
+                by_split[split] = replace(part, notes=(note, *part.notes))
+    stated = _split_in(name)
+    whole = [split for split, part in by_split.items() if not part.unmatched]
+    if stated in by_split:
+        return by_split[stated]
+    if len(whole) == 1:
+        return by_split[whole[0]]
+    if "train" in whole and [
+        split for split in whole if len(by_split[split].labels) == by_split[split].count
+    ] == ["train"]:
+        return by_split["train"]
+    if found is None:
+        raise error or TableError("names none of the images.")
+    return found
+
+
+def _split_in(name: str) -> str:
+    """Return the split that the name of a table states, as in trainLabels.csv; or ""."""
+    stem = name.rpartition("/")[2].rpartition(".")[0]
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", stem)
+    stated = {SPLIT_NAMES[word.lower()] for word in words if word.lower() in SPLIT_NAMES}
+    return next(iter(stated)) if len(stated) == 1 else ""
 
 
 def _merge(
@@ -163,7 +235,10 @@ def _merge(
         labels=_printable_labels(labels),
         splits=splits,
         notes=(*stated, *notes),
-        problems=tuple(problems),
+        problems=(
+            *(f"{table.name} {p}" for table, found in used for p in found.problems),
+            *problems,
+        ),
     )
 
 

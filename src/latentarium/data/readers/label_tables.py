@@ -1,6 +1,7 @@
 """Read the labels of images from a table."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,21 +10,29 @@ from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
 from latentarium.data.readers.left_out import examples_text
-from latentarium.data.readers.tables import LABEL_COLUMNS, Table, TableError, to_label
+from latentarium.data.readers.name_columns import (
+    NAME_COLUMNS,
+    cell_text,
+    find_name_column,
+    is_index,
+    plain,
+    rival_columns,
+)
+from latentarium.data.readers.tables import (
+    LABEL_COLUMNS,
+    MISSING_TEXTS,
+    Table,
+    TableError,
+    to_label,
+)
 
-NAME_COLUMNS = {
-    "filename", "file", "filepath", "fname", "image", "imagename", "imagefile", "imagefilename",
-    "imagepath", "imageid", "img", "imgname", "imgpath", "imgid", "picture", "photo", "path",
-    "name", "id", "key",
-}  # fmt: skip
-"""Names of columns that contain file names, in lower case without spaces, "-" and "_"."""
 SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
-INDEX_COLUMNS = {"", "index", "unnamed:0"}
+INTEGER = re.compile(r"[+-]?[0-9]+")
 BINARY = {"0", "1", "0.0", "1.0", "-1", "True", "False"}
 MAX_DISTINCT_SHARE = 0.5
 """Largest number of classes per image of a column that is not known to contain labels."""
-MAX_SEARCHED_COLUMNS, MAX_SEARCHED_ROWS = 20, 1000
-"""Number of columns and rows that are searched for file names."""
+MAX_AMBIGUOUS_SHARE = 0.5
+"""Largest share of rows that fit several images; more are hardly meant."""
 MIN_CHECKED = 20
 """Number of images from which on that number is checked."""
 
@@ -37,10 +46,16 @@ class TableLabels:
         splits: The split of each image by the image's number; empty if the table states none.
         count: Number of images that the table may refer to: those below its folder.
         notes: Short descriptions of what is used, and of what is not.
+        problems: Sentences on what is doubtful, whose subject is the table.
+        unmatched: Number of rows that name no image.
+        ambiguous: Number of rows that fit several images.
     """
 
     labels: dict[int, str]
     count: int
+    problems: tuple[str, ...] = ()
+    unmatched: int = 0
+    ambiguous: int = 0
     splits: dict[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -62,10 +77,12 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
         return TableLabels(labels={}, count=index.count, notes=("has no labels",))
     table, names, images = _find_images(table, index)
     others = [i for i, name in enumerate(table.header) if i != names]
-    splits_at = next((i for i in others if _plain(table.header[i]) in SPLIT_COLUMNS), None)
+    splits_at = next((i for i in others if plain(table.header[i]) in SPLIT_COLUMNS), None)
     splits = _splits(table, images, splits_at)
     if splits:
         others.remove(splits_at or 0)
+    problems = [] if splits or splits_at is None else _split_problems(table, splits_at)
+    _require_unique(table, names, images, index)
     matched = [(i, row) for i, row in zip(images, table.rows, strict=True) if i is not None]
     used = [(i, row) for i, row in matched if i != AMBIGUOUS]
     at, values = _find_labels(table, others, [row for _, row in used], column)
@@ -77,13 +94,30 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
                 "a model takes one class: give one row for each image.",
                 "multi-label",
             )
-    notes = [*table.notes, *_row_notes(table, images, names, labels)]
-    unused = [printable(table.header[i]) for i in others if i != at and not _is_index(table, i)]
+    notes = [*table.notes, *_row_notes(table, images, names)]
+    missing = values.count(None)
+    if labels and missing:
+        notes.append(f"{missing:,} {'row' if missing == 1 else 'rows'} without a label")
+    rivals = [printable(table.header[i]) for i in rival_columns(table, index, names) if i != at]
+    if rivals:
+        notes.append(
+            f"the images are named by the column {printable(table.header[names])}, not by "
+            f"{examples_text(rivals, len(rivals))}, which would mean other images"
+        )
+    unused = [printable(table.header[i]) for i in others if i != at and not is_index(table, i)]
     if at is not None and unused:
         listed = examples_text(unused, len(unused))
         kind = "column" if len(unused) == 1 else "columns"
         notes.append(f"{len(unused):,} {kind} not used ({listed})")
-    return TableLabels(labels=labels, count=index.count, splits=splits, notes=tuple(notes))
+    return TableLabels(
+        labels=labels,
+        count=index.count,
+        unmatched=images.count(None),
+        ambiguous=images.count(AMBIGUOUS),
+        splits=splits,
+        notes=tuple(notes),
+        problems=tuple(problems),
+    )
 
 
 def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int | None]]:
@@ -92,43 +126,43 @@ def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int 
     Raises:
         TableError: No row names an image.
     """
-    names = _name_column(table, index)
-    known = names is not None and _plain(table.header[names]) in NAME_COLUMNS
+    names = find_name_column(table, index)
+    known = names is not None and plain(table.header[names]) in NAME_COLUMNS
     if not table.has_header and not known:  # the first row may be data
         numbered = Table(
             header=tuple(str(i + 1) for i in range(len(table.header))),
             rows=[table.header, *table.rows],
             has_header=True,
+            is_text=table.is_text,
             notes=table.notes,
         )
-        first_row = Table(header=numbered.header, rows=[table.header], has_header=True)
-        if _name_column(first_row, index) is not None:
-            table, names = numbered, _name_column(numbered, index)
+        if any(index.match([name])[0] is not None for name in table.header[:20]):
+            table, names = numbered, find_name_column(numbered, index)
     if names is None:
-        listed = [_text(value) for row in table.rows[:1] for value in row[:3]]
+        listed = [cell_text(value) for row in table.rows[:1] for value in row[:3]]
         raise TableError(
             f"names none of the images (its first row is {printable(', '.join(listed))[:60]!r}): "
             "give paths relative to its folder.",
             "no-matching-rows",
         )
-    return table, names, index.match([_text(row[names]) for row in table.rows])
+    return table, names, index.match([cell_text(row[names]) for row in table.rows])
 
 
-def _name_column(table: Table, index: ImageIndex) -> int | None:
-    """Return the column that names the most images; None if none does."""
-    columns = range(len(table.header))
-    known = [i for i in columns if _plain(table.header[i]) in NAME_COLUMNS]
-    labels = {_plain(name) for name in LABEL_COLUMNS}
-    others = [i for i in columns if i not in known and _plain(table.header[i]) not in labels]
-    rows = table.rows[:MAX_SEARCHED_ROWS]
-    for candidates in (known, others[:MAX_SEARCHED_COLUMNS]):
-        counts = {
-            i: len(set(index.match([_text(row[i]) for row in rows])) - {None}) for i in candidates
-        }
-        best = max(counts, key=lambda i: counts[i], default=None)
-        if best is not None and counts[best]:
-            return best
-    return None
+def _require_unique(
+    table: Table, names: int, images: Sequence[int | None], index: ImageIndex
+) -> None:
+    """Check that most rows of a table do not fit several images."""
+    several = [k for k, i in enumerate(images) if i == AMBIGUOUS]
+    if len(several) <= MAX_AMBIGUOUS_SHARE * len(images):
+        return
+    name = cell_text(table.rows[several[0]][names])
+    raise TableError(
+        f"has {len(several):,} of {len(images):,} rows that fit several images (such as "
+        f"{printable(name)}, which fits {' and '.join(index.fitting(name)[:2])}): give paths "
+        "relative to its folder, with suffixes. If it has the labels of one split, move it into "
+        "the folder of this split.",
+        "ambiguous-rows",
+    )
 
 
 def _find_labels(
@@ -138,27 +172,30 @@ def _find_labels(
     if column:
         at = next((i for i in others if table.header[i] == column), None)
         if at is None:
-            at = next((i for i in others if _plain(table.header[i]) == _plain(column)), None)
+            at = next((i for i in others if plain(table.header[i]) == plain(column)), None)
         if at is None:
             listed = ", ".join(printable(table.header[i]) for i in others[:20])
             raise TableError(
                 f"has no column named {printable(column)}: choose one of {listed or 'none'}.",
                 "unknown-column",
             )
-        return at, _column(rows, at)
+        return at, _column(table, rows, at)
     candidates = []
     for name in LABEL_COLUMNS:
-        candidates += [i for i in others if _plain(table.header[i]) == _plain(name)]
+        candidates += [i for i in others if plain(table.header[i]) == plain(name)]
     candidates = [i for i in dict.fromkeys(candidates) if any(_filled(row[i]) for row in rows)]
     if candidates:
         at = _one_of(table, candidates, rows)
-        return at, _require_classes(_column(rows, at), table.header[at])
-    rest = [i for i in others if not _is_index(table, i) and any(_filled(row[i]) for row in rows)]
+        return at, _require_classes(_column(table, rows, at), table.header[at])
+    rest = [i for i in others if not is_index(table, i) and any(_filled(row[i]) for row in rows)]
     one_hot = _one_hot(table, rest, rows)
+    if one_hot is None:  # other columns of names or numbers are no classes
+        classes = [i for i in rest if plain(table.header[i]) not in NAME_COLUMNS]
+        one_hot = _one_hot(table, classes, rows)
     if one_hot is not None:
         return None, one_hot
     if len(rest) == 1:
-        return rest[0], _require_classes(_column(rows, rest[0]), table.header[rest[0]])
+        return rest[0], _require_classes(_column(table, rows, rest[0]), table.header[rest[0]])
     if not rest:
         return None, [None] * len(rows)
     listed = ", ".join(printable(table.header[i]) for i in rest[:10])
@@ -174,7 +211,7 @@ def _one_of(table: Table, candidates: list[int], rows: Sequence[Sequence[object]
 
     If they divide the images in the same way, it is the first that has names instead of numbers.
     """
-    columns = {i: [_text(row[i]) for row in rows] for i in candidates}
+    columns = {i: [cell_text(row[i]) for row in rows] for i in candidates}
     first = columns[candidates[0]]
     for i, values in columns.items():
         pairs = set(zip(first, values, strict=True))
@@ -192,11 +229,11 @@ def _one_hot(
     table: Table, columns: list[int], rows: Sequence[Sequence[object]]
 ) -> list[str | None] | None:
     """Return the label of each row in a table with a column for each class; None if it is not."""
-    if len(columns) < 2 or any(_text(row[i]) not in BINARY for row in rows for i in columns):
+    if len(columns) < 2 or any(cell_text(row[i]) not in BINARY for row in rows for i in columns):
         return None
     labels: list[str | None] = []
     for row in rows:
-        ones = [i for i in columns if _text(row[i]) in ("1", "1.0", "True")]
+        ones = [i for i in columns if cell_text(row[i]) in ("1", "1.0", "True")]
         if len(ones) != 1:
             raise TableError(
                 f"has a column for each class, but {len(ones)} classes for an image: choose one "
@@ -207,18 +244,26 @@ def _one_hot(
     return labels
 
 
-def _column(rows: Sequence[Sequence[object]], at: int) -> list[str | None]:
-    """Return the labels in a column; whole numbers have no fraction.
+def _column(table: Table, rows: Sequence[Sequence[object]], at: int) -> list[str | None]:
+    """Return the labels in a column, None for a missing one; whole numbers have no fraction.
+
+    -1 means that the label is missing, unless the only other number is 1.
 
     Raises:
         TableError: The column has several labels for an image, or numbers with fractions.
     """
     values = [row[at] for row in rows]
+    if table.is_text:
+        values = [None if value in MISSING_TEXTS else value for value in values]
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     if texts and any("." in text for text in texts) and all(map(_is_number, texts)):
         numbers = {text: float(text) for text in texts}
-        return [to_label(numbers.get(v, v) if isinstance(v, str) else v) for v in values]
-    return [to_label(value) for value in values]
+        values = [numbers.get(v, v) if isinstance(v, str) else v for v in values]
+    labels = [to_label(value) for value in values]
+    distinct = set(labels) - {None, "-1"}
+    if distinct != {"1"} and all(INTEGER.fullmatch(label) for label in distinct if label):
+        labels = [None if label == "-1" else label for label in labels]
+    return labels
 
 
 def _require_classes(labels: list[str | None], name: str) -> list[str | None]:
@@ -237,7 +282,7 @@ def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int,
     """Return the split of each image if a column states one for all of them."""
     if at is None:
         return {}
-    words = [_text(row[at]).lower() for row in table.rows]
+    words = [cell_text(row[at]).lower() for row in table.rows]
     found = {
         i: SPLIT_NAMES.get(word, "")
         for i, word in zip(images, words, strict=True)
@@ -246,14 +291,25 @@ def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int,
     return found if all(found.values()) and "train" in found.values() else {}
 
 
-def _row_notes(
-    table: Table, images: list[int | None], names: int, labels: dict[int, str]
-) -> list[str]:
+def _split_problems(table: Table, at: int) -> list[str]:
+    """Return a problem if most values of a column are splits, but not all of them."""
+    words = [cell_text(row[at]) for row in table.rows]
+    others = [word for word in words if word.lower() not in SPLIT_NAMES]
+    if not others or len(others) > len(words) / 2:
+        return []
+    return [
+        f"states splits in the column {printable(table.header[at])}, but {len(others):,} of its "
+        f"{len(words):,} values, such as {printable(others[0])!r}, are not train, validation or "
+        "test, so the column is not used: correct these values."
+    ]
+
+
+def _row_notes(table: Table, images: list[int | None], names: int) -> list[str]:
     notes = []
     for meaning, reason in ((None, "without an image"), (AMBIGUOUS, "that fit several images")):
         rows = [row for row, i in zip(table.rows, images, strict=True) if i == meaning]
         if rows:
-            listed = [printable(_text(row[names])) for row in rows[:3]]
+            listed = [printable(cell_text(row[names])) for row in rows[:3]]
             kind = "row" if len(rows) == 1 else "rows"
             notes.append(f"{len(rows):,} {kind} {reason} ({examples_text(listed, len(rows))})")
     counts = Counter(i for i in images if i is not None and i >= 0)
@@ -261,12 +317,6 @@ def _row_notes(
     if repeated:
         notes.append(f"{repeated:,} repeated {'row' if repeated == 1 else 'rows'}")
     return notes
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value).strip()
 
 
 def _filled(value: object) -> bool:
@@ -279,12 +329,3 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _is_index(table: Table, i: int) -> bool:
-    """Return whether a column numbers the rows."""
-    return _plain(table.header[i]) in INDEX_COLUMNS
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in str(name).lower().strip() if c not in " -_")

@@ -76,12 +76,15 @@ def place_images(
     layout = _layout(files)
     for folder, count in layout.left_out.items():
         left_out.add("images outside the splits", folder, count)
-    found = find_labels(listing, files, labels, label_column)
+    found = find_labels(listing, files, layout.splits, labels, label_column)
     if found.has_shards:
-        layout = replace(layout, labels=[None] * len(files), notes=[], problems=[])
-    found, problems = _choose_table(files, layout, found)
+        layout = replace(
+            layout, labels=[None] * len(files), notes=[], problems=[], class_problems=[]
+        )
+    layout, found, problems = _choose_table(files, layout, found)
     kept, names, more = _choose_labels(files, layout, found, source, left_out)
-    problems = [*listing.problems, *layout.problems, *found.problems, *problems, *more]
+    doubtful = [] if found.labels else layout.class_problems
+    problems = [*listing.problems, *layout.problems, *doubtful, *found.problems, *problems, *more]
     splits = [found.splits.get(i) or layout.splits[i] for i in kept]
     kept, splits, names, more = _drop_unlabelled_splits(kept, splits, names, files, left_out)
     problems += more
@@ -102,7 +105,7 @@ def place_images(
         count = len(listing.other_tables)
         problems.append(
             f"The images have no labels, and {examples_text(listing.other_tables, count)} "
-            f"{'is' if count == 1 else 'are'} not read: if it contains labels, name it with "
+            f"{'is' if count == 1 else 'are'} not read: name the one with the labels with "
             "--labels."
         )
     return PlacedImages(
@@ -142,37 +145,70 @@ def _layout(files: Sequence[SourceFile]) -> FolderLayout:
     if all(stated):
         layout = replace(layout, splits=[split or "" for split in stated])
     if any(file.label is not None for file in files):
-        layout = replace(layout, labels=[file.label for file in files], notes=[], problems=[])
+        labels = [file.label for file in files]
+        layout = replace(layout, labels=labels, notes=[], problems=[], class_problems=[])
     return layout
 
 
 def _choose_table(
     files: Sequence[SourceFile], layout: FolderLayout, found: ImageLabels
-) -> tuple[ImageLabels, list[str]]:
+) -> tuple[FolderLayout, ImageLabels, list[str]]:
     """Decide between the labels of a table and those of the folders, and return problems.
 
-    The table is used if it covers all images, or more training images than the folders.
+    The table is used if it covers all images, or more training images than the folders, or if the
+    user names it and it covers training images. Otherwise it may label splits without classes.
     """
     used = [i for i, split in enumerate(layout.splits) if split]
     folders = {layout.labels[i] for i in used}
     if not found.labels or folders == {None}:
-        return found, []
+        return layout, found, []
     covered = sum(i in found.labels for i in used)
     training = [i for i in used if (found.splits.get(i) or layout.splits[i]) == "train"]
     by_table = sum(i in found.labels for i in training)
     by_folder = sum(layout.labels[i] is not None for i in training)
-    if covered < len(used) and by_folder and by_folder >= by_table and not found.is_named:
-        problem = (
-            f"{found.source} has labels for only {covered:,} of {len(used):,} images, so the "
-            "classes are those of the folders."
-        )
-        return ImageLabels(problems=found.problems), [problem]
+    enough = by_table > (0 if found.is_named else by_folder)
+    if covered < len(used) and by_folder and not enough:
+        return _label_other_splits(layout, found, used)
     if any(files[i].label is not None for i in used):
         note = "the labels in the shards are not used"
     else:
         names = sorted((name for name in folders if name is not None), key=natural_key)
         note = f"the folders {examples_text(names, len(names))} are not used as classes"
-    return replace(found, notes=(*found.notes, note)), []
+    return layout, replace(found, notes=(*found.notes, note)), []
+
+
+def _label_other_splits(
+    layout: FolderLayout, found: ImageLabels, used: Sequence[int]
+) -> tuple[FolderLayout, ImageLabels, list[str]]:
+    """Keep the classes of the folders, and label splits without class folders by the table.
+
+    A split is labelled if the table has labels for all its images, and all of them are classes.
+    """
+    by_split: dict[str, list[int]] = defaultdict(list)
+    for i in used:
+        by_split[layout.splits[i]].append(i)
+    classes = {layout.labels[i] for i in by_split["train"]}
+    labels = list(layout.labels)
+    added = []
+    for rows in by_split.values():
+        stated = {layout.labels[i] for i in rows}
+        is_flat = stated == {None} or (len(stated) == 1 and not stated & classes)
+        if is_flat and all(found.labels.get(i) in classes for i in rows):
+            added += rows
+            for i in rows:
+                labels[i] = found.labels[i]
+    covered = sum(i in found.labels for i in used)
+    problems = []
+    if covered > len(added):
+        problems.append(
+            f"{found.source} has labels for only {covered:,} of {len(used):,} images, so the "
+            "classes are those of the folders."
+        )
+    notes = []
+    if added:
+        notes = [*found.notes, f"{len(added):,} images outside class folders have these labels"]
+    rest = ImageLabels(notes=tuple(notes), problems=found.problems)
+    return replace(layout, labels=labels), rest, problems
 
 
 def _choose_labels(

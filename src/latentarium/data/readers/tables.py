@@ -5,24 +5,31 @@ file_name,label                                          .csv, .tsv, .txt
 [{"file_name": "1.png", "label": "cat"}, ...]            .json
 {"labels": [["00000/1.png", 3], ...]}                    .json of StyleGAN
 {"1.png": "cat", ...}                                    .json
+{"cat": ["1.png", ...], "dog": ["2.png", ...]}           .json
 """
 
 import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.encodings import decode_texts
+from latentarium.data.readers.listing import IMAGE_SUFFIXES
 
 LABEL_COLUMNS = (
     "label", "labels", "class", "class_name", "classname", "cls", "class_label", "label_name",
     "category", "category_name", "target", "y", "class_id", "label_id", "category_id",
 )  # fmt: skip
 """Names of columns and JSON keys that contain labels, in order of priority."""
+MISSING_TEXTS = {"NA", "N/A", "#N/A", "<NA>", "nan", "NaN", "None", "null", "NULL"}
+"""Texts that stand for a missing label in text files, as other programs write them."""
 DELIMITERS = ",\t;|"
+DELIMITER_LINE = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)
 MAX_COLUMNS = 10_000
 BYTE_ORDER_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xff\xfe", b"\xfe\xff")
 
@@ -48,6 +55,7 @@ class Table:
         header: The names of the columns; in a .csv, the first row, which may also be data.
         rows: The values of each row, without the header.
         has_header: Whether the header is certainly not data.
+        is_text: Whether all values are texts, as in a .csv.
         has_shards: Whether the folders of the images are shards, as in StyleGAN's archives.
         notes: Short descriptions of what was changed.
     """
@@ -55,6 +63,7 @@ class Table:
     header: tuple[str, ...]
     rows: list[Sequence[object]]
     has_header: bool
+    is_text: bool = False
     has_shards: bool = False
     notes: tuple[str, ...] = ()
 
@@ -100,10 +109,10 @@ def _decode(content: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _from_csv(text: str, notes: tuple[str, ...]) -> Table:
+    stated, text = split_delimiter_line(text)
     first = next((line for line in text.splitlines() if line.strip()), "")
-    counts = {delimiter: first.count(delimiter) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda d: counts[d])
-    if counts[delimiter]:
+    delimiter = stated or max(DELIMITERS, key=first.count)
+    if delimiter in first:
         reader = csv.reader(
             io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True
         )
@@ -123,7 +132,24 @@ def _from_csv(text: str, notes: tuple[str, ...]) -> Table:
                 "damaged-file",
             )
     padded = [row[:width] + [""] * (width - len(row)) for row in rows]
-    return Table(header=tuple(padded[0]), rows=list(padded[1:]), has_header=False, notes=notes)
+    return Table(
+        header=tuple(padded[0]),
+        rows=list(padded[1:]),
+        has_header=False,
+        is_text=True,
+        notes=notes,
+    )
+
+
+def split_delimiter_line(text: str) -> tuple[str, str]:
+    """Return the delimiter that the first line of a .csv states for Excel, as in `sep=;`.
+
+    Returns:
+        The delimiter, "" if none is stated, and the text without this line.
+    """
+    first, _, rest = text.partition("\n")
+    match = DELIMITER_LINE.fullmatch(first)
+    return (match[1], rest) if match else ("", text)
 
 
 def _from_json(values: object, notes: tuple[str, ...]) -> Table:
@@ -136,6 +162,9 @@ def _from_json(values: object, notes: tuple[str, ...]) -> Table:
         pairs = list(labels.items()) if isinstance(labels, dict) else labels or []
         if isinstance(pairs, list):
             return replace(_from_records(pairs, notes), has_shards=True)
+    by_class = _files_by_class(values)
+    if by_class:
+        return _from_records(by_class, notes)
     columns = list(values.values())
     if 1 < len(columns) <= MAX_COLUMNS:
         rows: list[Sequence[object]] = []
@@ -152,6 +181,23 @@ def _from_json(values: object, notes: tuple[str, ...]) -> Table:
         'objects such as {"file_name": "1.png", "label": "cat"}.',
         "unknown-format",
     )
+
+
+def _files_by_class(values: Mapping[str, object]) -> list[object]:
+    """Return pairs of a file and its class if an object has a list of files for each class.
+
+    Lists of equal length may also be columns: they are files if all have the suffixes of images.
+    """
+    lists = [files for files in values.values() if isinstance(files, list)]
+    files = [file for column in lists for file in column]
+    if len(lists) < max(2, len(values)) or not all(isinstance(file, str) for file in files):
+        return []
+    if all(name.lower() in SPLIT_NAMES for name in values):
+        return []
+    are_images = all(PurePosixPath(file.lower()).suffix in IMAGE_SUFFIXES for file in files)
+    if len({len(column) for column in lists}) == 1 and not are_images:
+        return []
+    return [[file, name] for name, column in zip(values, lists, strict=True) for file in column]
 
 
 def _from_records(values: Sequence[object], notes: tuple[str, ...]) -> Table:
