@@ -45,7 +45,7 @@ def test_masked_labels_are_missing():
     labels = np.ma.masked_equal(np.arange(40) % 4, 3)
     with raises_code("negative-label"):
         load_data(BYTES, labels)
-    data = load_data(BYTES, np.ma.masked_all(40, dtype=np.int64))
+    data = load_data(BYTES, np.ma.masked_all(40, dtype=int))
     assert data.card.classes == ()
 
 

@@ -66,7 +66,7 @@ export const en = {
       corruption: "It looks somewhat like a corrupted image: check by eye. ",
       error: "Poorly reconstructed: check by eye. ",
     } as Record<Measure, string>,
-    unknown: "Unknown: by these measures, even noise and shuffled images look like the real images of this set. ",
+    unknown: "Unknown: for this data set, these measures don't reliably tell bad images from real ones. ",
     changed: (original: string, read: string) => `Changed: the classifier reads ${original} in the original, but ${read} in the reconstruction. `,
     unread: (original: string) => `Lost: the classifier reads ${original} in the original, but no class in the reconstruction. `,
     unusual: {
@@ -166,7 +166,7 @@ export const zhTW: typeof en = {
     typical: (kept) => (kept ? `符合資料分布：和這個模型的重建影像一樣好，重建影像保留了影像間變異的 ${kept}。` : "符合資料分布。"),
     typicalBut: "符合資料分布。",
     realistic: "以這項檢定而言，和真實影像一樣逼真。",
-    unknown: "無法判斷：以這些指標而言，連雜訊和打散的影像看起來都像這批真實影像。",
+    unknown: "無法判斷：對這批資料而言，這些指標無法可靠地分辨劣化影像與真實影像。",
     changed: (original, read) => `類別改變：分類器把原圖讀成 ${original}，卻把重建影像讀成 ${read}。`,
     unread: (original) => `無法辨識：分類器把原圖讀成 ${original}，但在重建影像中讀不出任何類別。`,
     borderline: {
