@@ -232,3 +232,14 @@ def test_a_backslash_in_the_name_of_a_folder_separates_nothing(tmp_path):
     root = write_files(tmp_path / "p", noise_files(names))
     assert len(list_folder(root).images) == 12
     assert load_data(root).card.classes == ("a\\x", "a\\y")
+
+
+def test_names_are_read_as_utf_8_in_every_locale():
+    """Under the locale C without UTF-8 mode, Python reads names as ASCII with surrogates."""
+    paths = ["été/ü.png", "e\u0301te\u0301/1.png", "plain/1.png"]
+    as_ascii = [path.encode().decode("ascii", "surrogateescape") for path in paths]
+    assert as_ascii != paths
+    assert printable_paths(as_ascii) == printable_paths(paths)
+    broken = "\udcff\udcc3\udca9.png"  # a byte that is not UTF-8 before two that are
+    assert printable_paths([broken])[0] == ["\ufffdé.png"]
+    assert printable_paths(["\ud800.png"])[0] == ["\ufffd.png"]

@@ -64,6 +64,7 @@ def test_prior_equal_to_the_data_has_the_gap_share_of_the_data():
     assert wide.threshold == found.threshold
 
 
+@pytest.mark.slow  # the quick version is in tests/stats/test_interval_coverage.py
 @pytest.mark.parametrize("scale", [1.0, 1.5])
 def test_interval_covers_the_true_share_at_its_nominal_rate(scale):
     """An interval that ignores the threshold's uncertainty covers it in 75 % of cases."""

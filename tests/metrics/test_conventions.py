@@ -163,7 +163,9 @@ def weights(tmp_path_factory):
     return path, cls("theirs", ["2048"], str(path))
 
 
-@pytest.mark.parametrize(("channels", "height"), [(3, 32), (1, 28)])
+@pytest.mark.parametrize(
+    ("channels", "height"), [(3, 32), pytest.param(1, 28, marks=pytest.mark.slow)]
+)
 def test_inception_features_agree_with_torch_fidelity(weights, channels, height):
     path, theirs = weights
     generator = torch.Generator().manual_seed(0)

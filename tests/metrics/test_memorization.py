@@ -33,6 +33,7 @@ def test_new_images_are_not_copies():
     assert result.near_copies == pytest.approx(result.near_copies_reference, abs=0.012)
 
 
+@pytest.mark.slow  # the quick version is in tests/stats/test_interval_coverage.py
 def test_null_interval_has_its_nominal_coverage():
     """For new samples, and for samples clustered around few images, for which a binomial interval
     is far too narrow."""

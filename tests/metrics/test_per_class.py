@@ -19,7 +19,9 @@ def clusters(per_class, seed, spread=0.5):
     return centres[labels] + spread * noise, labels
 
 
-@pytest.mark.parametrize(("n", "m", "k"), [(60, 60, 5), (40, 90, 3), (80, 15, 2)])
+@pytest.mark.parametrize(
+    ("n", "m", "k"), [pytest.param(60, 60, 5, marks=pytest.mark.slow), (40, 90, 3), (80, 15, 2)]
+)
 def test_expected_coverage_is_that_of_equal_distributions(n, m, k):
     measured = []
     for seed in range(200):

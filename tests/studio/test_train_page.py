@@ -121,7 +121,7 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     drop(page, tmp_path / "small")
     page.get_by_test_id("upload").wait_for(timeout=120_000)
     page.get_by_role("radio", name="vae_debug").click()
-    page.get_by_test_id("run-steps").fill("2000")
+    page.get_by_test_id("run-steps").fill("1200")
     page.get_by_test_id("run-name").fill("mine")
     start = page.get_by_test_id("start-run")
     assert start.is_disabled()  # without an estimate
@@ -132,7 +132,7 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     assert task.locator("progress").get_attribute("max")
     page.get_by_test_id("estimated-time").wait_for(timeout=120_000)
     assert "autoencoder" in page.locator(".cost").inner_text()
-    assert "--train.steps 2000" in page.get_by_test_id("code-command").inner_text()
+    assert "--train.steps 1200" in page.get_by_test_id("code-command").inner_text()
     assert not (runs / "mine").exists()
     start.click()
     wait_for_state(page, "training")
@@ -146,13 +146,13 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     wait_for_state(page, "stopped")
     page.get_by_test_id("resume").click()
     wait_for_state(page, "done")
-    assert re.search(r"2,000\D+2,000", page.get_by_test_id("progress").inner_text())
+    assert re.search(r"1,200\D+1,200", page.get_by_test_id("progress").inner_text())
     assert "mine" in [model.name for model in served.registry]  # opened without a click
     mine = Run(runs / "mine")
     assert mine.config.train.snapshots == 24
     latest = mine.latest_checkpoint()
     assert latest is not None
-    assert latest.step == 2000
+    assert latest.step == 1200
     steps = [row["step"] for row in mine.log()]
     assert steps == sorted(set(steps))  # none is repeated, and resuming loses none
     page.get_by_test_id("explore").click()

@@ -14,7 +14,16 @@ def printable(text: str) -> str:
     """Return a text in normal form C, with replacement characters for what can't be printed."""
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize("NFC", UNPRINTABLE.sub(REPLACEMENT, text))
+    return unicodedata.normalize("NFC", UNPRINTABLE.sub(REPLACEMENT, as_utf8(text)))
+
+
+def as_utf8(text: str) -> str:
+    """Return a name whose bytes Python has read in another encoding, such as ASCII under the
+    locale C, as UTF-8. Bytes that are not UTF-8 stay surrogates."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # other surrogates
+        return text
 
 
 def unique_names(texts: Sequence[str]) -> list[str]:
@@ -55,7 +64,7 @@ def printable_paths(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     shown: dict[str, str] = {}
     taken: dict[str, str] = {}
     for part in sorted(odd, key=lambda part: part.encode("utf-8", "surrogatepass")):
-        name, form = printable(part), unicodedata.normalize("NFC", part)
+        name, form = printable(part), unicodedata.normalize("NFC", as_utf8(part))
         unique, number = name, 2
         while taken.setdefault(unique, form) != form:
             unique, number = f"{name} ({number})", number + 1
@@ -71,7 +80,7 @@ def printable_paths(paths: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _notes(shown: dict[str, str]) -> list[str]:
     notes = []
-    replaced = sorted({name for part, name in shown.items() if UNPRINTABLE.search(part)})
+    replaced = sorted({name for part, name in shown.items() if UNPRINTABLE.search(as_utf8(part))})
     if replaced:
         notes.append(
             f"{len(replaced):,} names of files or folders have bytes that are not UTF-8, or "
