@@ -70,11 +70,10 @@ def train(
         reporter: Receives the progress; None reports nothing.
 
     Raises:
-        UserError: The folder contains another run, or trained weights without a checkpoint (code
-            "no-checkpoint"), the data does not fit the model, the initial
-            weights do not fit (code "initial-weights-mismatch"), a loss is not finite (code
-            "not-finite"), or a file can't be written. A folder is claimed only after the settings
-            were tried on a batch.
+        UserError: The folder contains another run, or a trained model without a checkpoint (code
+            "no-checkpoint"), the data or the initial weights do not fit the model (code
+            "initial-weights-mismatch"), a loss is not finite (code "not-finite"), or a file can't
+            be written. A folder is claimed only after the settings were tried on a batch.
         StoppedError: A signal stopped the training. This error is a `KeyboardInterrupt`.
     """
     config, data = with_data(config, data)
@@ -100,11 +99,7 @@ def train(
                 state.restore(checkpoint)
                 losses.restore(checkpoint.tensors, state.players, state.step, distributed.device)
             else:
-                require_no_weights(run)
-            if checkpoint is None and run.initial_weights is not None:
-                require_given(run, initial)
-                if distributed.is_main:  # resuming must not need the other run
-                    run.save_checkpoint(state.checkpoint())
+                begin(run, state, initial, distributed)
             if distributed.is_main and settings.steps > run.config.train.steps:
                 run.extend(settings.steps, state.step)
             held_out = HeldOutBatch(
@@ -316,11 +311,14 @@ def save_for_use(run: Run, state: State) -> bool:
     return saved
 
 
-def require_no_weights(run: Run) -> None:
-    """Refuse to start again from step 0 in the folder of a trained model.
+def begin(
+    run: Run, state: State, initial: InitialWeights | None, distributed: Distributed
+) -> None:
+    """Start the training of a run without checkpoints from step 0.
 
     Raises:
-        UserError: The run has weights, but no checkpoint to resume from (code "no-checkpoint").
+        UserError: The run has weights, but no checkpoint to resume from (code "no-checkpoint"), or
+            it started from other initial weights (code "other-run").
     """
     step = run.saved_step()
     if step is not None:
@@ -330,6 +328,10 @@ def require_no_weights(run: Run) -> None:
             "train again from the start, choose another folder.",
             code="no-checkpoint",
         )
+    if run.initial_weights is not None:
+        require_given(run, initial)
+        if distributed.is_main:  # resuming must not need the other run
+            run.save_checkpoint(state.checkpoint())
 
 
 @contextmanager
