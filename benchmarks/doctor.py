@@ -40,7 +40,7 @@ from latentarium.training.logging import Reporter
 OUT = RESULTS / "doctor.json"
 SEEDS, STOPS, END = (0, 1, 2), (0, 20, 100), "end"
 ROWS_EVERY = 20
-"""Largest number of steps between two rows of the log of an interrupted run."""
+"""Largest interval, in steps, between log rows of an interrupted run."""
 SHORT_STEPS = {"image": 100, "point": 9000}
 """Presets with at most this many steps are trained to their ends without --missing."""
 IGNORED = ("data", "seed", "device", "snapshots", "sample_every", "checkpoint_every")

@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def clock() -> float:
-    """Return the seconds of processor time with one thread, otherwise those of the wall clock."""
+    """Return CPU seconds with one thread, wall-clock seconds otherwise."""
     return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 

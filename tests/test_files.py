@@ -11,16 +11,14 @@ import pytest
 from latentarium import files
 from latentarium.files import (
     atomic_file,
-    file_lock,
     from_json,
-    is_locked,
     is_temporary,
-    lock_owner,
     numbered_files,
     read_json,
     read_regular_file,
     write_atomic,
 )
+from latentarium.locks import file_lock, is_locked, lock_owner
 from support.errors import raises_code
 
 

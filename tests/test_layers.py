@@ -15,7 +15,7 @@ ORDER = [
     "shapes",
     "config",
     "memory files rng tables terminal machine cached",
-    "progress",
+    "locks progress",
     "stats",
     "distributions nn",
     "data",

@@ -1,4 +1,4 @@
-"""Atomic writes, lock files, JSON and the cache folder.
+"""Atomic writes, JSON and the cache folder.
 
 A file is written under a temporary name, flushed and renamed, so a reader sees either the old or
 the new content, never a part of it.
@@ -11,7 +11,6 @@ import itertools
 import json
 import math
 import os
-import platform
 import re
 import shutil
 import stat
@@ -21,15 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from filelock import FileLock, Timeout
-
 from latentarium.errors import UserError
 
 MAX_DEPTH = 64
 """Largest depth of nested values in a JSON file."""
-LOCK_TIMEOUT = 0.3
-"""Seconds to wait for a lock. A process that only tests whether the file is locked takes the lock
-briefly; this time is long enough to wait until such a test ends."""
 _numbers = itertools.count()
 """Numbers of the temporary files of this process, whose threads may write the same file."""
 
@@ -76,10 +70,7 @@ def atomic_file(path: Path, *, fsync: bool = True) -> Iterator[BinaryIO]:
             with path.open("wb") as file:
                 yield cast(BinaryIO, file)
             return
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        target = Path(os.path.realpath(path)) if path.is_symlink() else path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = _prepared_target(path)
         # short, since the name of a file may have 255 bytes
         name = f".{target.name[:40]}.{os.getpid()}-{next(_numbers)}.tmp"
         temporary = target.with_name(name)
@@ -109,14 +100,23 @@ def require_writable(path: Path) -> None:
     try:
         if _is_stream(path):
             return
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        folder = Path(os.path.realpath(path)).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=_prepared_target(path).parent):
             pass
     except OSError as error:
         raise write_failure(path, error) from None
+
+
+def _prepared_target(path: Path) -> Path:
+    """Return the file to replace, which a link points to, and create its folder.
+
+    Raises:
+        OSError: The path is a folder, or its folder can't be created.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
 
 
 def _is_stream(path: Path) -> bool:
@@ -190,69 +190,6 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         if folder.is_dir():
             shutil.rmtree(folder)
         temporary.replace(folder)
-
-
-@contextmanager
-def file_lock(path: Path) -> Iterator[bool]:
-    """Lock a file against other processes until the block ends.
-
-    The process id is written to a .pid file next to it; see `lock_owner`.
-
-    Arguments:
-        path: The lock file; it is created if it is missing.
-
-    Returns:
-        A context manager that gives True, or False if another process has the lock.
-    """
-    lock, pid_file = FileLock(path, timeout=LOCK_TIMEOUT), path.with_suffix(".pid")
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    with lock:
-        pid_file.write_text(f"{os.getpid()} {platform.node()}", "utf-8", "replace")
-        try:
-            yield True
-        finally:
-            pid_file.unlink(missing_ok=True)
-
-
-def is_locked(path: Path) -> bool:
-    """Return whether a process, on any machine that shares the disk, has locked a file."""
-    if not path.is_file():
-        return False
-    try:
-        _try_lock(path)
-    except (BlockingIOError, Timeout):
-        return True
-    except OSError:  # not readable
-        return False
-    return False
-
-
-def _try_lock(path: Path) -> None:
-    """Take and release a lock; raise an error if another process has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two concurrent tests may see each other's lock
-        with FileLock(path, timeout=LOCK_TIMEOUT / 10):
-            return
-    with path.open("rb") as file:  # a shared lock, so that concurrent tests don't see each other
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-
-
-def lock_owner(path: Path) -> int | None:
-    """Return the id of the process on this machine that has locked a file.
-
-    None if the file is not locked, or a process on another machine has locked it.
-    """
-    try:
-        content = read_regular_file(path.with_suffix(".pid"))
-        pid, _, node = content.decode("utf-8", "replace").partition(" ")
-        return int(pid) if node == platform.node() else None
-    except (OSError, ValueError):
-        return None
 
 
 def cache_folder(name: str) -> Path:

@@ -13,7 +13,8 @@ from latentarium.data.dataset import to_float
 from latentarium.evaluation.report import Report
 from latentarium.models.inference import reconstruct
 from latentarium.run import Run
-from latentarium.studio.registry import SHIPPED_NAMES, load_registry, shipped
+from latentarium.run.shipped_models import SHIPPED_NAMES
+from latentarium.studio.registry import load_registry, shipped
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from latentarium.errors import UserError
-from latentarium.evaluation.report import Report, require_same_data
+from latentarium.evaluation.report import Report, require_same_data, require_several
 from latentarium.run import Run
 
 
@@ -30,10 +30,7 @@ def reports_to_compare(
         UserError: There are fewer than 2 runs (code "too-few-runs"), their data differ (code
             "unlike-data"), or the data of a run to measure can't be loaded.
     """
-    if len(runs) < 2:
-        raise UserError(
-            f"There are {len(runs)} runs to compare: give at least 2.", code="too-few-runs"
-        )
+    require_several(len(runs))
     opened = {name: Run(folder) for name, folder in runs.items()}
     reports: dict[str, Report] = {}
     sources: dict[str, tuple[str, str]] = {}

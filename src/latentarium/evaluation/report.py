@@ -139,6 +139,20 @@ Measured = Report | Run | str | os.PathLike[str]
 """A report, or a run that was evaluated."""
 
 
+def require_several(count: int) -> None:
+    """Refuse to compare fewer than two runs.
+
+    Raises:
+        UserError: There are fewer than two (code "too-few-runs").
+    """
+    if count < 2:
+        raise UserError(
+            f"There {'is one run' if count else 'are no runs'} to compare (a run that is given "
+            "twice counts once): give at least 2.",
+            code="too-few-runs",
+        )
+
+
 def compare(
     reports: Mapping[str, Measured] | Iterable[Run | str | os.PathLike[str]],
 ) -> Comparison:
@@ -155,10 +169,7 @@ def compare(
             a number was measured in different ways (code "unlike-protocols").
     """
     reports = read_reports(reports)
-    if len(reports) < 2:
-        raise UserError(
-            f"There are {len(reports)} runs to compare: give at least 2.", code="too-few-runs"
-        )
+    require_several(len(reports))
     names = list(reports)
     require_same_data({name: (r.data, r.fingerprint) for name, r in reports.items()})
     keys = list(dict.fromkeys(k for report in reports.values() for k in report.measurements))

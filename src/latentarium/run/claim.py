@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from latentarium.errors import UserError
-from latentarium.files import file_lock, is_temporary, write_failure
+from latentarium.files import is_temporary, write_failure
+from latentarium.locks import file_lock
 
 LOCK_FILE = ".lock"
 CLAIM_FILES = (LOCK_FILE, ".lock.pid")

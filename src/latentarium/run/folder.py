@@ -19,12 +19,10 @@ The times of files are not used: a copied, moved or unpacked run behaves like th
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from torch import Tensor
 
-from latentarium.arguments import describe
 from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
@@ -51,6 +49,7 @@ from latentarium.run.manifest import (
     write_manifest,
 )
 from latentarium.run.run_files import RunFiles
+from latentarium.run.shipped_models import resolve_run
 from latentarium.run.weights import (
     equals_unversioned,
     is_intact,
@@ -61,8 +60,6 @@ from latentarium.run.weights import (
     weights_step,
     weights_to_bytes,
 )
-
-SHIPPED_PREFIX = "shipped:"
 
 
 class Run(RunFiles):
@@ -87,7 +84,7 @@ class Run(RunFiles):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        super().__init__(_resolve(folder))
+        super().__init__(resolve_run(folder))
         require_regular_files(self.folder)
         manifest = read_manifest(self.folder / "config.json")
         self.id: str = manifest.id
@@ -335,25 +332,3 @@ def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
     """
     run = folder if isinstance(folder, Run) else Run(folder)
     return run.load()
-
-
-def _resolve(folder: object) -> Path:
-    """Return the folder that a path or the name of a shipped model means."""
-    if not isinstance(folder, str | os.PathLike):
-        raise UserError(
-            f"The run is {describe(folder)}; give the path of its folder.", code="not-a-run"
-        )
-    name = os.fsdecode(folder)
-    if not name.strip():
-        raise UserError(
-            "The path of the run is empty (an empty shell variable?): give the folder of a run.",
-            code="not-a-run",
-        )
-    if not name.startswith(SHIPPED_PREFIX):
-        return Path(name)
-    shipped = Path(str(files("latentarium"))) / "run/shipped"
-    known = sorted(path.name for path in shipped.iterdir() if (path / "config.json").is_file())
-    if name[len(SHIPPED_PREFIX) :] not in known:
-        listed = ", ".join(SHIPPED_PREFIX + model for model in known)
-        raise UserError(f"There is no model {name}: choose one of {listed}.", code="not-a-run")
-    return shipped / name[len(SHIPPED_PREFIX) :]

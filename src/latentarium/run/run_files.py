@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from latentarium.files import (
-    is_locked,
-    lock_owner,
     numbered_files,
     read_regular_file,
     to_json,
     write_atomic,
 )
 from latentarium.image_files import png_bytes
+from latentarium.locks import is_locked, lock_owner
 from latentarium.run import checkpoints
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.claim import LOCK_FILE, locked

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -21,12 +20,9 @@ from latentarium.latent.gaps import decoder_stretch
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.snapshots import Snapshots
 from latentarium.run import Run
+from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES, SHIPPED_PREFIX
 from latentarium.studio.errors import NotFoundError
 
-SHIPPED = Path(str(files("latentarium.run") / "shipped"))
-SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
-SHIPPED_PREFIX = "shipped:"
-"""Marks the folder of a model that ships with the package."""
 MAX_CACHED_SNAPSHOTS = 24
 """Snapshots in memory at the same time, over all runs."""
 MAX_MODELS = 255
@@ -338,8 +334,8 @@ def load_registry(folders: Sequence[Path], data: str | None = None) -> ModelRegi
     for folder in folders:
         registry.add(folder)
     if not folders:
-        for name in SHIPPED_NAMES:
-            registry.add(SHIPPED / name, f"{SHIPPED_PREFIX}{name}")
+        for folder in shipped():
+            registry.add(folder, f"{SHIPPED_PREFIX}{folder.name}")
     return registry
 
 

@@ -31,7 +31,7 @@ class Condition:
 
     @property
     def better(self) -> str:
-        """Which values are better: what the number says, or else the direction of the relation."""
+        """Which values are better, by the number or, if it has no direction, by the relation."""
         directions = {">=": "higher", ">": "higher", "<=": "lower", "<": "lower"}
         return self.number.better or directions.get(self.relation, "neither")
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.run import InitialWeights, Run
-from latentarium.run.folder import SHIPPED_PREFIX
+from latentarium.run.shipped_models import SHIPPED_PREFIX
 from latentarium.run.weights import shape_differences
 from latentarium.training.distributed import Distributed
 from latentarium.training.state import State

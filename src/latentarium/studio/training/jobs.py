@@ -13,6 +13,7 @@ from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.jsonl import MALFORMED
+from latentarium.run.shipped_models import SHIPPED
 from latentarium.studio.child_processes import (
     ChildProcesses,
     CommandLine,
@@ -21,7 +22,7 @@ from latentarium.studio.child_processes import (
 )
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.redact import redact_paths
-from latentarium.studio.registry import SHIPPED, ModelRegistry
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.status import (
     State,
     describe_model,
