@@ -6,7 +6,6 @@ The data of all runs are compared by their fingerprints before anything is measu
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from latentarium.errors import UserError
 from latentarium.evaluation.report import Report, require_same_data, require_several
 from latentarium.run import Run
 
