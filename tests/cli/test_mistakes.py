@@ -18,7 +18,7 @@ from latentarium import presets
 from latentarium.progress import JSON_VARIABLE
 from latentarium.run import Run
 from latentarium.training import Reporter, train
-from support.command_line import error_code, refused, resumed_step, run_command
+from support.command_line import error_and_code, error_code, refused, resumed_step, run_command
 from support.errors import raises_code
 from support.tiny import tiny_data
 
@@ -302,3 +302,19 @@ def test_points_in_the_plane_can_not_be_convolved(capsys, tmp_path):
     command = ["train", "vae_debug", "--data", "ring", "--run", tmp_path / "r"]
     assert error_code(capsys, *command) == "image-too-small"
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("option", ["--image-size", "--train.steps"])
+def test_a_number_that_can_not_be_read_gives_one_clear_message(capsys, run, option):
+    command = ["resume", run] if option == "--train.steps" else ["train", "ae_mnist"]
+    message, code = error_and_code(capsys, *command, option, "1e3")
+    assert code == "invalid-arguments"
+    assert f"{option} is '1e3'; it must be a number (INT)." in message
+    assert "NoneType" not in message
+
+
+def test_a_port_that_does_not_exist_is_refused(capsys):
+    message, code = error_and_code(capsys, "studio", "--port", 99_999_999, "--no-browse")
+    assert code == "no-port"
+    assert "99999999" in message
+    assert "0 to 65535" in message

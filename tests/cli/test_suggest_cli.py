@@ -135,6 +135,14 @@ def test_large_images_are_fitted_unless_a_size_is_given(capsys, tmp_path):
     assert run_there(command, tmp_path / "r").data.image_shape == (1, 64, 64)
     size = ["--image-size", "136", "--train.batch-size", "8"]
     run_command("train", "ae_debug", "--data", folder, "--run", tmp_path / "s", *size, *QUICK)
+    warning = (
+        "136 x 136 pixels, but {} is made for at most 128 x 128: a step takes about 1.1 times"
+    )
+    assert warning.format("ae_debug") in capsys.readouterr().err
+    report = output_of(capsys, "data", "check", folder, *size[:2])
+    assert warning.format("vae_images") in report
+    (command,) = commands_in(report)
+    assert command[command.index("--image-size") + 1] == "136"
     message, code = error_and_code(
         capsys, "train", "cgan_mnist", "--data", write_pictures(tmp_path / "u", classes=0), *size
     )

@@ -6,6 +6,7 @@ import pytest
 
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.placement import place_images
+from latentarium.data.readers.tables import parse_table
 from support.data_files import write_files
 from support.errors import raises_code
 
@@ -175,6 +176,31 @@ def test_the_line_that_states_the_delimiter_for_excel_is_no_row(tmp_path):
         placed = place(tmp_path / str(len(start)), start + lines)
         assert labels_by_name(placed) == LABELS
         assert not any("without an image" in note for note in placed.notes)
+
+
+@pytest.mark.parametrize(
+    ("above", "comments"),
+    [
+        ("# exported by a tool, on a Monday\n#\nfilename,label\n", 2),
+        ("#filename,label\n", 0),
+        ("# made by hand\n# filename,label\n", 1),
+        ("# exported by a tool, on a Monday\n", 1),  # no header
+        ("# label of each image\n", 1),
+        ("# the name, the label\n", 1),
+    ],
+)
+def test_comments_above_a_table_are_no_rows(tmp_path, above, comments):
+    placed = place(tmp_path, above + rows("", "{name},{label}").lstrip("\n"))
+    assert labels_by_name(placed) == LABELS
+    stated = [note for note in placed.notes if "comment" in note]
+    assert len(stated) == (comments > 0)
+    assert all(f"{comments} comment line" in note for note in stated)
+    assert not any("without an image" in note for note in placed.notes)
+
+
+def test_a_first_row_that_names_a_file_with_a_number_sign_is_no_comment():
+    table = parse_table(b"#1.png,cat\n#2.png,dog\n", "labels.csv")
+    assert table.header == ("#1.png", "cat")
 
 
 @pytest.mark.parametrize("missing", ["", "-1", "nan", "NaN", "NA", "None", "null", "N/A"])

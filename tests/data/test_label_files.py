@@ -233,7 +233,7 @@ def test_folders_win_over_a_table_that_covers_only_some_images(tmp_path):
 def test_images_without_a_row_are_left_out_and_named(tmp_path):
     placed = place(tmp_path, {"labels.csv": csv_text(("file", "label"), pairs()[:27])})
     assert len(placed.files) == len(placed.labels) == 27
-    assert "3 images without a row in labels.csv (027.png" in text_of(placed)
+    assert "3 images without a label in labels.csv (027.png" in text_of(placed)
     assert any("labels.csv" in problem for problem in placed.problems)
     with raises_code("missing-labels"):
         place(tmp_path, {"labels.csv": csv_text(("file", "label"), pairs()[:10])})

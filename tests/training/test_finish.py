@@ -1,6 +1,7 @@
 """Ending a training early saves the weights of its newest checkpoint, and it can still resume."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_another_run_in_the_same_folder_is_noticed(tmp_path):
     assert not run.is_current()
     Run.start(folder, presets.vae_debug(), data.card)
     assert not run.is_current()
+
+
+def test_a_finished_run_whose_checkpoints_were_removed_stays_as_it_is(tmp_path):
+    run = train(presets.vae_debug(), tmp_path / "r", tiny_data())
+    before = run.weights_hash()
+    shutil.rmtree(run.folder / "checkpoints")
+    assert finish(run.folder).weights_hash() == before
 
 
 def test_finish_needs_a_checkpoint_and_the_lock(tmp_path):

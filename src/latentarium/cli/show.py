@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from latentarium import presets
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
 from latentarium.errors import UserError
@@ -160,12 +159,13 @@ def data_check(
         untrusted: Enforce limits for untrusted uploads (number of files, pixels, memory).
         pictures: A folder to write thumbnails of a few training images to.
     """
-    from latentarium.cli.suggestions import train_command
+    from latentarium.cli.suggestions import suggest_at_size, train_command
     from latentarium.data.check import check_data
     from latentarium.data.sources import load_data
     from latentarium.data.upload_limits import require_within_limits
     from latentarium.files import require_regular, write_atomic
     from latentarium.image_files import thumbnails
+    from latentarium.presets.fit import size_warning
 
     if untrusted:
         require_regular(Path(source))
@@ -175,7 +175,7 @@ def data_check(
     if pictures is not None:
         for number, content in enumerate(thumbnails(data.train.images, 12, 48)):
             write_atomic(pictures / f"{number}.png", content)
-    suggestions = presets.suggest(data)
+    suggestions = suggest_at_size(data, image_size)
     if as_json:
         content = [dataclasses.asdict(suggestion) for suggestion in suggestions]
         print_json(report.to_dict() | {"presets": content})
@@ -187,4 +187,6 @@ def data_check(
     lines = report.lines()
     lines.append(f"presets      {', '.join(suggestion.preset for suggestion in suggestions)}")
     lines.append(f"train        {train_command(suggestions[0], options)}")
+    warning = size_warning(suggestions[0].config, data.card.image_shape) if image_size else ""
+    lines += [f"note         {warning}"] if warning else []
     print_result("\n".join(lines))

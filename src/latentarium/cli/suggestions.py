@@ -86,7 +86,7 @@ def missing_preset(arguments: Sequence[str]) -> UserError:
     )
     summary = DataSummary.of(load_training_data(settings))
     lines = [f"No preset is given. For {summary}, choose one of these, the best one first:"]
-    for suggestion in _suggest(summary, image_size):
+    for suggestion in suggest_at_size(summary, image_size):
         description = presets.all_presets()[suggestion.preset].__doc__ or ""
         lines += ["", f"  {train_command(suggestion, arguments)}"]
         lines += [f"      {' '.join(description.split())}"]
@@ -108,7 +108,7 @@ def require_fit(config: Config, data: "Data", arguments: Sequence[str]) -> None:
     misfit = find_misfit(config, summary)
     if misfit is None:
         return
-    suggestions = _suggest(summary, config.train.image_size)
+    suggestions = suggest_at_size(summary, config.train.image_size)
     best = _closest(config, suggestions)
     names = ", ".join(suggestion.preset for suggestion in suggestions)
     raise UserError(
@@ -134,7 +134,7 @@ def train_command(suggestion: Suggestion, arguments: Sequence[str]) -> str:
     return command("train", suggestion.preset, *kept, *suggestion.options)
 
 
-def _suggest(data: DataSummary, image_size: int) -> tuple[Suggestion, ...]:
+def suggest_at_size(data: "Data | DataSummary", image_size: int) -> tuple[Suggestion, ...]:
     """Return suggestions that leave an image size that the user has chosen unchanged."""
     suggestions = presets.suggest(data)
     if image_size == 0:

@@ -39,7 +39,7 @@ from latentarium.config import (
     name_of,
 )
 from latentarium.errors import UserError
-from latentarium.presets.fit import OWN_IMAGE_PRESETS
+from latentarium.presets.fit import OWN_IMAGE_PRESETS, size_warning
 from latentarium.registry import Kind, settings_type
 
 if TYPE_CHECKING:
@@ -225,6 +225,9 @@ def _fitting_data(config: Config, folder: Path, arguments: Sequence[str]) -> "Da
         return None
     data = load_training_data(config.train)
     require_fit(config, data, arguments)
+    warning = size_warning(config, data.card.image_shape)
+    if warning and is_main_process():
+        print_note(warning)
     return data
 
 

@@ -88,6 +88,18 @@ def find_misfit(config: Config, data: DataSummary) -> Misfit | None:
     return _kind_misfit(config, data) or _label_misfit(config, data) or _size_misfit(config, data)
 
 
+def size_warning(config: Config, image_shape: tuple[int, int, int]) -> str:
+    """Return a sentence if images are larger than those for which a preset is made, or else ""."""
+    side = max(image_shape[1:])
+    if config.name not in IMAGE_PRESETS or side <= MAX_SIDE:
+        return ""
+    return (
+        f"The images have {image_shape[1]} x {image_shape[2]} pixels, but {config.name} is made "
+        f"for at most {MAX_SIDE} x {MAX_SIDE}: a step takes about {(side / MAX_SIDE) ** 2:.1f} "
+        f"times as long as with --image-size {MAX_SIDE}."
+    )
+
+
 def _kind_misfit(config: Config, data: DataSummary) -> Misfit | None:
     name, model = _name(config), config.model
     if data.is_points:

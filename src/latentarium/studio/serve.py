@@ -17,6 +17,7 @@ from latentarium.studio.server import make_app
 
 PORTS_TO_TRY = 20
 """Ports to try, from the requested one on."""
+MAX_PORT = 65_535
 
 
 def serve(
@@ -66,9 +67,14 @@ def serve(
 
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens at the port, or at the next free one."""
+    if not 0 <= port <= MAX_PORT:
+        raise UserError(
+            f"port is {port}; it must be from 0 to {MAX_PORT}, where 0 takes any free port.",
+            code="no-port",
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     reason = ""
-    for number in [0] if port == 0 else range(port, min(65536, port + PORTS_TO_TRY)):
+    for number in [0] if port == 0 else range(port, min(MAX_PORT + 1, port + PORTS_TO_TRY)):
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -235,10 +235,10 @@ def finish(folder: str | Path) -> Run:
     run = Run(folder)
     with run.lock():
         checkpoint = run.latest_checkpoint()
+        if checkpoint is None and run.saved_step() is not None:
+            return run  # a finished run whose checkpoints were removed
         if checkpoint is None:
-            raise UserError(
-                f"{folder} has no checkpoint yet. Train it for longer.", code="no-checkpoint"
-            )
+            raise UserError(f"{folder} has no checkpoint: train it on.", code="no-checkpoint")
         state = State(run.config, run.data, torch.device("cpu"))
         state.restore(checkpoint)
         if not save_for_use(run, state):

@@ -25,6 +25,7 @@ from latentarium.data.readers.tables import (
     MISSING_TEXTS,
     TableError,
     parse_table,
+    split_comments,
     split_delimiter_line,
 )
 from latentarium.errors import UserError
@@ -195,6 +196,7 @@ def _read_lines(text: str, label_column: str, path: Path) -> list[Any]:
 
 def _read_table(text: str, label_column: str, path: Path) -> list[Any]:
     stated, text = split_delimiter_line(text)
+    _, text = split_comments(text)
     first = text.partition("\n")[0]
     delimiter = stated or max(",;\t", key=first.count)
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]

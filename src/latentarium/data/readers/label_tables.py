@@ -11,18 +11,18 @@ from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
 from latentarium.data.readers.left_out import examples_text
 from latentarium.data.readers.name_columns import (
-    NAME_COLUMNS,
     cell_text,
     find_name_column,
     is_index,
-    plain,
     rival_columns,
 )
 from latentarium.data.readers.tables import (
     LABEL_COLUMNS,
     MISSING_TEXTS,
+    NAME_COLUMNS,
     Table,
     TableError,
+    plain,
     to_label,
 )
 

@@ -4,14 +4,8 @@ from typing import NamedTuple
 
 from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
-from latentarium.data.readers.tables import LABEL_COLUMNS, Table, TableError
+from latentarium.data.readers.tables import LABEL_COLUMNS, NAME_COLUMNS, Table, TableError, plain
 
-NAME_COLUMNS = {
-    "filename", "file", "filepath", "fname", "image", "imagename", "imagefile", "imagefilename",
-    "imagepath", "imageid", "img", "imgname", "imgpath", "imgid", "picture", "photo", "path",
-    "name", "id", "key",
-}  # fmt: skip
-"""Names of columns that contain file names, in lower case without spaces, "-" and "_"."""
 INDEX_COLUMNS = {"", "index", "unnamed:0"}
 """Names of columns that number the rows."""
 MAX_SEARCHED_COLUMNS, MAX_SEARCHED_ROWS = 20, 1000
@@ -73,11 +67,6 @@ def rival_columns(table: Table, index: ImageIndex, names: int) -> list[int]:
         for other in others
         if other.size >= MIN_RIVAL_SHARE * chosen.size and _disagree(chosen, other)
     ]
-
-
-def plain(name: object) -> str:
-    """Return the name of a column in lower case without spaces, "-" and "_"."""
-    return "".join(c for c in str(name).lower().strip() if c not in " -_")
 
 
 def cell_text(value: object) -> str:

@@ -240,7 +240,7 @@ def _choose_labels(
             code="missing-labels",
         )
     for i in partly:
-        left_out.add(f"images without a row in {found.source}", files[i].name)
+        left_out.add(f"images without a label in {found.source}", files[i].name)
     dropped = set(partly)
     problems = []
     if dropped:

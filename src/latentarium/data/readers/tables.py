@@ -26,9 +26,16 @@ LABEL_COLUMNS = (
     "category", "category_name", "target", "y", "class_id", "label_id", "category_id",
 )  # fmt: skip
 """Names of columns and JSON keys that contain labels, in order of priority."""
+NAME_COLUMNS = {
+    "filename", "file", "filepath", "fname", "image", "imagename", "imagefile", "imagefilename",
+    "imagepath", "imageid", "img", "imgname", "imgpath", "imgid", "picture", "photo", "path",
+    "name", "id", "key",
+}  # fmt: skip
+"""Names of columns that contain file names, as `plain` returns them."""
 MISSING_TEXTS = {"NA", "N/A", "#N/A", "<NA>", "nan", "NaN", "None", "null", "NULL"}
 """Texts that stand for a missing label in text files, as other programs write them."""
 DELIMITERS = ",\t;|"
+CELL_END = re.compile(r"[,\t;| ]")
 DELIMITER_LINE = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)
 MAX_COLUMNS = 10_000
 BYTE_ORDER_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xff\xfe", b"\xfe\xff")
@@ -110,6 +117,10 @@ def _decode(content: bytes) -> tuple[str, tuple[str, ...]]:
 
 def _from_csv(text: str, notes: tuple[str, ...]) -> Table:
     stated, text = split_delimiter_line(text)
+    comments, text = split_comments(text)
+    if comments:
+        lines = "line" if comments == 1 else "lines"
+        notes = (*notes, f"{comments:,} comment {lines} above the table not used")
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = stated or max(DELIMITERS, key=first.count)
     if delimiter in first:
@@ -150,6 +161,49 @@ def split_delimiter_line(text: str) -> tuple[str, str]:
     first, _, rest = text.partition("\n")
     match = DELIMITER_LINE.fullmatch(first)
     return (match[1], rest) if match else ("", text)
+
+
+def split_comments(text: str) -> tuple[int, str]:
+    """Remove the lines above a table that start with "#".
+
+    The last of them stays, without its "#", if it names a known column and the next line does
+    not, as in files of `numpy.savetxt`. A line that starts with the name of an image file is a
+    row.
+
+    Returns:
+        The number of lines that are removed, and the text without them.
+    """
+    lines = text.splitlines(keepends=True)
+    count = 0
+    while count < len(lines) and _is_comment(lines[count]):
+        count += 1
+    if not count:
+        return 0, text
+    header = lines[count - 1].lstrip("# \t")
+    rest = "".join(lines[count:])
+    above, below = _cells(header, rest), _cells(rest, rest)
+    known = NAME_COLUMNS | {plain(name) for name in LABEL_COLUMNS}
+    is_header = (
+        len(above) == len(below) and not known.isdisjoint(above) and known.isdisjoint(below)
+    )
+    return (count - 1, header + rest) if is_header else (count, rest)
+
+
+def _is_comment(line: str) -> bool:
+    first = CELL_END.split(line.strip().lower())[0]
+    return first.startswith("#") and PurePosixPath(first).suffix not in IMAGE_SUFFIXES
+
+
+def _cells(text: str, table: str) -> list[str]:
+    """Return the cells in the first line of a text, with the delimiter of a table."""
+    delimiter = max(DELIMITERS, key=table.partition("\n")[0].count)
+    line = text.partition("\n")[0]
+    return [plain(cell.strip(" \"'")) for cell in line.split(delimiter)]
+
+
+def plain(name: object) -> str:
+    """Return the name of a column in lower case without spaces, "-" and "_"."""
+    return "".join(c for c in str(name).lower().strip() if c not in " -_")
 
 
 def _from_json(values: object, notes: tuple[str, ...]) -> Table:
