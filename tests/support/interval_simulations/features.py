@@ -51,13 +51,14 @@ for name in ("precision", "recall", "density", "coverage"):
         name,
         Simulation(
             title=name,
-            method="normal, variance from disjoint parts" if name == "density"
+            method="Student's t, variance from disjoint parts" if name == "density"
             else "Clopper-Pearson, effective n from disjoint parts",
             keys=(name,),
             fields=(f"{owner}.{name}_interval",),
             settings={
                 "n = 60, equal distributions": balls(name, 60, 1.0),
                 "n = 300, samples of 0.7 times the scale": balls(name, 300, 0.7),
+                "n = 1,500, samples of 0.7 times the scale": balls(name, 1500, 0.7),
             },
             trials=300, quick_trials=6,
         ),
@@ -90,7 +91,7 @@ add(
             "3 equal classes, n = 40 each": worst_coverage(40, 3),
             "6 equal classes, n = 100 each": worst_coverage(100, 6),
         },
-        trials=150, quick_trials=6,
+        trials=150, quick_trials=6, conservative=True,
     ),
 )  # fmt: skip
 
