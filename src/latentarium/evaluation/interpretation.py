@@ -51,7 +51,8 @@ DIRECTIONS: dict[str, str] = {
 CONSERVATIVE = frozenset(
     {
         # simultaneous over classes or pairs
-        "gan_test.worst", "wrong_label.worst", "classes.rarest", "classes.commonest",
+        "gan_test.worst", "coverage.worst", "wrong_label.worst",
+        "classes.rarest", "classes.commonest",
         # counts, whose intervals have whole numbers or exact bounds as ends
         "modes", "active_units",
         # if both distributions are nearly equal
