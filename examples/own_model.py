@@ -41,7 +41,6 @@ from latentarium.config import (
 from latentarium.data.batches import Batch
 from latentarium.distributions import Point, StandardNormal
 from latentarium.nn import build_decoder, build_encoder
-from latentarium.rng import Noise
 
 # ------------------------------------------------------------------------------------ a trunk
 
@@ -158,7 +157,7 @@ class Mixture(la.Distribution):
     def mean(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.means.mean(0).expand(self.n, -1)
 
-    def sample(self, noise: Noise, scale: float = 1.0) -> Tensor:
+    def sample(self, noise: la.Noise, scale: float = 1.0) -> Tensor:
         chosen = noise.integers(len(self.means), self.n)
         std = (0.5 * self.log_variances[chosen]).exp()
         return self.means[chosen] + scale * std * noise.normal(*std.shape)
@@ -242,7 +241,7 @@ class WAE(la.LatentModel):
     def players(self) -> list[la.Player]:
         return [la.Player("autoencoder", self, self.loss)]
 
-    def loss(self, batch: Batch, noise: Noise) -> la.Loss:
+    def loss(self, batch: Batch, noise: la.Noise) -> la.Loss:
         """Return the squared error per image + weight * MMD."""
         z = self.encode(batch.x).mean
         error = (self.decode(z) - batch.x).square().flatten(1).sum(1).mean()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
     from latentarium.objectives import AdversarialLoss
     from latentarium.registry import import_file, register
+    from latentarium.rng import Noise
     from latentarium.run import Run, load
     from latentarium.training import train
 
@@ -40,6 +41,7 @@ __all__ = [
     "LatentModel",
     "Loss",
     "ModelConfig",
+    "Noise",
     "Player",
     "Prior",
     "PriorConfig",
@@ -71,6 +73,7 @@ _MODULES = {
     "LatentModel": "models",
     "Loss": "models",
     "ModelConfig": "config",
+    "Noise": "rng",
     "Player": "models",
     "Prior": "distributions",
     "PriorConfig": "config",
