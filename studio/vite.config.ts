@@ -3,6 +3,7 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [svelte()],
+  base: "./", // the page may be served below a path
   build: {
     outDir: "../src/latentarium/studio/static",
     emptyOutDir: true,

@@ -116,6 +116,9 @@ def studio(
     host: str = "127.0.0.1",
     port: int = 8765,
     browse: bool = True,
+    base_path: str = "",
+    allow_host: tuple[str, ...] = (),
+    allow_frame: tuple[str, ...] = (),
 ) -> None:
     """Serve a web page to explore latent spaces, compare models, generate images and train.
 
@@ -126,12 +129,23 @@ def studio(
         host: The address to listen on. If other machines can reach it, the link contains a token.
         port: The port. If it is taken, the next free port is used; 0 chooses any free port.
         browse: Open the page in a browser.
+        base_path: The path below which a reverse proxy serves the studio, such as /studio, if the
+            proxy does not remove it.
+        allow_host: Other host names by which browsers address the studio, such as that of a
+            reverse proxy. The link then contains a token.
+        allow_frame: The origins of pages that may show the studio in a frame, such as
+            http://localhost:8888.
     """
+    from latentarium.studio.deployment import Deployment
     from latentarium.studio.registry import load_registry
     from latentarium.studio.serve import serve
 
+    deployment = Deployment(base_path=base_path, hosts=allow_host, frames=allow_frame)
     registry = load_registry(folders, data)
-    serve(registry, host=host, port=port, browse=browse, say=print_result, runs=runs)
+    serve(
+        registry, host=host, port=port, browse=browse, say=print_result, runs=runs,
+        deployment=deployment,
+    )  # fmt: skip
 
 
 def data_check(

@@ -1,8 +1,9 @@
 """ASGI middleware that limits which clients may use the server and how much they may send.
 
 By default only this machine can reach the server; at other addresses, clients need a token.
-`protect` wraps an application in three layers, outermost first:
+`protect` wraps an application in four layers, outermost first:
 
+    BasePathMiddleware      the path below which a reverse proxy serves the studio
     LimitsMiddleware        response headers, size of bodies, slow clients, unexpected errors
     TrustedHostMiddleware   the Host header, against DNS rebinding (Starlette's)
     AccessMiddleware        Origin and Fetch Metadata against other sites' pages; the token
@@ -21,15 +22,17 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from latentarium.studio.deployment import DIRECT, BasePathMiddleware, Deployment
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ANY_ADDRESS = {"0.0.0.0", "::"}
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "frame-ancestors "
 )
+"""The content security policy, which ends with the origins of pages that may embed the studio."""
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -55,6 +58,7 @@ def protect(
     *,
     host: str,
     token: str,
+    deployment: Deployment = DIRECT,
     max_body: int = MAX_BODY_BYTES,
     max_upload: int = MAX_UPLOAD_BYTES,
     send_timeout: float = SEND_TIMEOUT,
@@ -65,14 +69,17 @@ def protect(
         app: The application.
         host: The address at which the server listens.
         token: The secret that clients must know; "" for none.
+        deployment: How the studio is reached.
         max_body: The largest body in bytes.
         max_upload: The largest body of an upload in bytes.
         send_timeout: Seconds in which a client must accept each part of a response.
     """
     # the middleware that is added last is the outermost
-    app.add_middleware(AccessMiddleware, token=token)
+    app.add_middleware(AccessMiddleware, token=token, deployment=deployment)
     app.add_middleware(
-        TrustedHostMiddleware, allowed_hosts=allowed_hosts(host), www_redirect=False
+        TrustedHostMiddleware,
+        allowed_hosts=[*allowed_hosts(host), *(name.lower() for name in deployment.hosts)],
+        www_redirect=False,
     )
     app.add_middleware(
         LimitsMiddleware,
@@ -80,7 +87,10 @@ def protect(
         max_upload=max_upload,
         private=bool(token),
         send_timeout=send_timeout,
+        frames=deployment.frames,
     )
+    if deployment.base_path:
+        app.add_middleware(BasePathMiddleware, base_path=deployment.base_path.rstrip("/"))
 
 
 def allowed_hosts(host: str) -> list[str]:
@@ -108,6 +118,7 @@ class LimitsMiddleware:
         max_upload: The largest body of an upload in bytes.
         private: Whether shared caches must not store responses.
         send_timeout: See `SEND_TIMEOUT`.
+        frames: The origins of pages that may embed the studio.
     """
 
     def __init__(
@@ -117,12 +128,15 @@ class LimitsMiddleware:
         max_upload: int = MAX_UPLOAD_BYTES,
         private: bool = False,
         send_timeout: float = SEND_TIMEOUT,
+        frames: tuple[str, ...] = (),
     ) -> None:
         self.app = app
         self.send_timeout = send_timeout
         self.max_body = max_body
         self.max_upload = max_upload
-        headers = HEADERS | ({"Cache-Control": "private"} if private else {})
+        policy = POLICY + (" ".join(["'self'", *frames]) if frames else "'none'")
+        headers = HEADERS | {"Content-Security-Policy": policy}
+        headers |= {"Cache-Control": "private"} if private else {}
         self._headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,11 +196,13 @@ class AccessMiddleware:
     Arguments:
         app: The wrapped application.
         token: The secret that clients must know; "" for none.
+        deployment: How the studio is reached.
     """
 
-    def __init__(self, app: ASGIApp, token: str = "") -> None:
+    def __init__(self, app: ASGIApp, token: str = "", deployment: Deployment = DIRECT) -> None:
         self.app = app
         self.token = token
+        self.deployment = deployment
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -206,10 +222,13 @@ class AccessMiddleware:
     def _refusal(self, connection: HTTPConnection) -> Response | None:
         """Return the response to a client that is refused; None for any other."""
         headers = connection.headers
-        reason = foreign_origin(headers.get("host", ""), headers.get("origin"))
+        reason = foreign_origin(
+            headers.get("host", ""), headers.get("origin"), self.deployment.hosts
+        )
         reason = reason or foreign_embedding(
             headers.get("sec-fetch-site", ""), headers.get("sec-fetch-mode", ""),
             headers.get("sec-fetch-dest", ""), connection.scope["path"],
+            may_frame=bool(self.deployment.frames),
         )  # fmt: skip
         if reason:
             return error_response(reason, 403, "foreign-origin")
@@ -235,16 +254,20 @@ class AccessMiddleware:
         opens_page = connection.scope["method"] in ("GET", "HEAD") and not path.startswith(API)
         if not (self.token and opens_page and matches_token(given, self.token)):
             return None
-        response = RedirectResponse(f"/{path.lstrip('/')}", 303)
+        # a relative address, since the page may be served below a path
+        response = RedirectResponse(f"./{path.rpartition('/')[2]}", 303)
         # "strict" would not send the cookie when a link in an e-mail opens the page
         response.set_cookie(cookie_name(connection), self.token, httponly=True, samesite="lax")
         return response
 
 
-def foreign_origin(host_header: str, origin: str | None) -> str:
-    """Return why the Origin header is refused; "" if it is this server or missing."""
+def foreign_origin(host_header: str, origin: str | None, hosts: tuple[str, ...] = ()) -> str:
+    """Return why the Origin header is refused; "" if it is missing, this server, or one of its
+    other host names."""
     try:
         netloc = None if origin is None else urlsplit(origin).netloc
+        if netloc and urlsplit(origin or "").hostname in {h.strip("[]").lower() for h in hosts}:
+            return ""
     except ValueError:  # an unclosed bracket
         return "The Origin header is not an address: open the studio's page directly."
     if netloc is not None and netloc != host_header:
@@ -252,13 +275,16 @@ def foreign_origin(host_header: str, origin: str | None) -> str:
     return ""
 
 
-def foreign_embedding(site: str, mode: str, dest: str, path: str) -> str:
+def foreign_embedding(
+    site: str, mode: str, dest: str, path: str, *, may_frame: bool = False
+) -> str:
     """Return why a request is refused by its Sec-Fetch headers; "" if it is not.
 
     Browsers send no Origin header for images and frames. Another site may link to the page, but
-    not embed any resource.
+    not embed any resource, except the page itself where the policy names the sites that may.
     """
-    is_link = mode == "navigate" and dest == "document" and not path.startswith(API)
+    documents = ("document", "iframe") if may_frame else ("document",)
+    is_link = mode == "navigate" and dest in documents and not path.startswith(API)
     refused = site in ("cross-site", "same-site") and not is_link
     return "Other sites' pages may not embed the studio: open it directly." if refused else ""
 

@@ -10,6 +10,7 @@ import torch
 import uvicorn
 
 from latentarium.errors import UserError
+from latentarium.studio.deployment import DIRECT, Deployment
 from latentarium.studio.limiter import RequestLimiter
 from latentarium.studio.registry import ModelRegistry, prepare
 from latentarium.studio.security import LOOPBACK, new_token
@@ -28,6 +29,7 @@ def serve(
     browse: bool = True,
     say: Callable[[str], object] = print,
     runs: Path = Path("runs"),
+    deployment: Deployment = DIRECT,
 ) -> None:
     """Serve the page until it is interrupted.
 
@@ -38,20 +40,28 @@ def serve(
         browse: Open the page in a browser.
         say: Prints a line.
         runs: The folder whose trainings are listed, and in which trainings are started.
+        deployment: The reverse proxies and pages through which the studio is reached. Other host
+            names than those of this machine need a token.
 
     Raises:
         UserError: No port is available at the address (code "no-port").
     """
-    token = "" if host in LOOPBACK else new_token()
+    token = "" if host in LOOPBACK and not deployment.hosts else new_token()
     limiter = RequestLimiter()
     # concurrent requests share the processors; more threads than processors slow all of them down
     torch.set_num_threads(max(1, torch.get_num_threads() // limiter.concurrent))
-    app = make_app(registry, host=host, token=token, runs=runs, limiter=limiter)
+    app = make_app(
+        registry, host=host, token=token, deployment=deployment, runs=runs, limiter=limiter
+    )
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
-    address = f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+    query = f"?token={token}" if token else ""
+    address = f"http://{name}:{port}/{query}"
     say(f"The studio is at {address} (Ctrl-C stops it).")
+    path = deployment.base_path.rstrip("/")
+    for proxy in deployment.hosts:
+        say(f"Through the proxy, it is at {proxy}{path}/{query}")
     prepare(registry)
     if browse:
         threading.Timer(0.5, webbrowser.open, [address]).start()

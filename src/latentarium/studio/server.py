@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from latentarium.errors import UserError
 from latentarium.studio.child_processes import ChildProcesses, CommandLine
 from latentarium.studio.compare.evaluation_queue import EvaluationQueue
+from latentarium.studio.deployment import DIRECT, Deployment
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.limiter import RequestLimiter
 from latentarium.studio.protocol import (
@@ -60,6 +61,7 @@ def make_app(
     *,
     host: str = "127.0.0.1",
     token: str = "",
+    deployment: Deployment = DIRECT,
     runs: Path = Path("runs"),
     limiter: RequestLimiter | None = None,
     upload_limits: UploadLimits | None = None,
@@ -74,6 +76,7 @@ def make_app(
         host: The address at which the server listens.
         token: The secret that clients must know; "" for none, which is allowed only if the host
             is a loopback address.
+        deployment: The reverse proxies and pages through which the studio is reached.
         runs: The folder whose trainings are listed, and in which trainings are started.
         limiter: Queues CPU-heavy requests; None: a new one.
         upload_limits: Limits of uploads; None: the default limits.
@@ -122,6 +125,7 @@ def make_app(
         app,
         host=host,
         token=token,
+        deployment=deployment,
         max_body=max_body,
         max_upload=limits.upload_bytes,
         send_timeout=send_timeout,

@@ -91,11 +91,11 @@ export async function post(path: string, content: unknown, init: RequestInit = {
  *
  * @param snapshot number of a training snapshot, from 1; 0: the finished model */
 export const plane = async (id: number, snapshot = 0, name = ""): Promise<Plane> =>
-  (await get(`/api/models/${id}/plane?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`)).json();
+  (await get(`api/models/${id}/plane?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`)).json();
 
 /** Fetch the encoded images in coordinates of a plane, which is named as for `plane`. */
 export async function pointMap(id: number, snapshot = 0, name = ""): Promise<PointMap> {
-  const path = `/api/models/${id}/map?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`;
+  const path = `api/models/${id}/map?snapshot=${snapshot}&plane=${encodeURIComponent(name)}`;
   const content = await (await get(path)).arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   return { points: new Float32Array(content, 4, 2 * n), classes: new Uint8Array(content, 4 + 8 * n, n) };
@@ -126,7 +126,7 @@ export interface GapGridPart {
 export async function* gapGridParts(id: number, definition: string, box: Box, name: string, signal: AbortSignal): AsyncGenerator<GapGridPart> {
   const ends = new URLSearchParams(Object.entries(box).map(([end, value]) => [end, value.toFixed(3)]));
   ends.set("plane", name);
-  yield* jsonLines<GapGridPart>(await get(`/api/models/${id}/gaps/${definition}?${ends}`, { signal }));
+  yield* jsonLines<GapGridPart>(await get(`api/models/${id}/gaps/${definition}?${ends}`, { signal }));
 }
 
 /** Parse a response of JSON lines, and yield each value as it arrives. */
@@ -145,7 +145,7 @@ export async function* jsonLines<T>(response: Response): AsyncGenerator<T> {
 /** Fetch at most 256 images of the map by their numbers: pixels row by row, channels last. */
 export async function realImages(id: number, numbers: number[], snapshot = 0): Promise<Uint8Array[]> {
   const query = numbers.map((number) => `number=${number}`).join("&");
-  const content = await (await get(`/api/models/${id}/images?snapshot=${snapshot}&${query}`)).arrayBuffer();
+  const content = await (await get(`api/models/${id}/images?snapshot=${snapshot}&${query}`)).arrayBuffer();
   const size = content.byteLength / numbers.length;
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }

@@ -13,14 +13,14 @@ export async function restoreModels(folders: string[]): Promise<RestoredModels> 
   const open = await openModels();
   const missing = [...new Set(folders)].filter((folder) => folder && !open.some((model) => model.folder === folder));
   if (!missing.length) return { models: open, reason: "" };
-  const runs: RunInfo[] = await (await fetchOnce("/api/runs")).json();
+  const runs: RunInfo[] = await (await fetchOnce("api/runs")).json();
   let reason = "";
   for (const folder of missing) {
     const run = runs.find((info) => info.folder === folder);
-    if (run) reason = (await (await post(`/api/runs/${encodeURIComponent(run.id)}/show`, {})).json()).reason || reason;
+    if (run) reason = (await (await post(`api/runs/${encodeURIComponent(run.id)}/show`, {})).json()).reason || reason;
   }
   return { models: await openModels(), reason };
 }
 
 /** Not through `get`, which waits until the models are restored. */
-const openModels = async (): Promise<Model[]> => (await fetchOnce("/api/models")).json();
+const openModels = async (): Promise<Model[]> => (await fetchOnce("api/models")).json();

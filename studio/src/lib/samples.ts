@@ -63,7 +63,7 @@ export interface PriorSummary {
 /** Address of a resource that the server derives from samples. */
 export function samplesUrl(model: Model, resource: string, request: SampleRequest): string {
   const parameters = Object.entries(request).map(([key, value]): [string, string] => [key, String(value)]);
-  return `/api/models/${model.id}/samples/${resource}?${new URLSearchParams(parameters)}`;
+  return `api/models/${model.id}/samples/${resource}?${new URLSearchParams(parameters)}`;
 }
 
 /** Name a file of samples after the model, the requested class, and the seed. */
@@ -91,7 +91,7 @@ export async function assess(model: Model, request: SampleRequest): Promise<Asse
 }
 
 export const summarizePrior = async (model: Model, seed: number): Promise<PriorSummary> =>
-  (await get(`/api/models/${model.id}/samples/prior?seed=${seed}`)).json();
+  (await get(`api/models/${model.id}/samples/prior?seed=${seed}`)).json();
 
 export const nearestTraining = async (model: Model, request: SampleRequest): Promise<NearestTraining> =>
   (await get(samplesUrl(model, "copies", request))).json();

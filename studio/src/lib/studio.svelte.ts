@@ -5,6 +5,7 @@ import { comparedFolders } from "./compare/folders";
 import { markConnected, markDisconnected, sleep, waitForServer, whenConnected } from "./connection";
 import { restoreModels } from "./reconnect";
 import { DecodeSocket } from "./socket";
+import { socketAddress } from "./socketAddress";
 
 export const studio = $state({
   models: [] as Model[],
@@ -17,15 +18,13 @@ export const studio = $state({
   epoch: 0,
 });
 
-const scheme = location.protocol === "https:" ? "wss" : "ws";
-const address = `${scheme}://${location.host}/decode`;
 const MIN_DELAY = 250;
 const MAX_DELAY = 2000;
 let delay = MIN_DELAY;
 
 /** A socket that decodes at the cursor, and detects for the whole page whether the server responds. */
 export const socket = new DecodeSocket(
-  address,
+  socketAddress("decode"),
   async () => {
     if (!studio.connected) await loadModels(); // a restarted server may have other models open
     delay = MIN_DELAY;
@@ -41,7 +40,7 @@ export const socket = new DecodeSocket(
 );
 
 /** A socket for one part of the page, which must close it. */
-export const ownSocket = (): DecodeSocket => new DecodeSocket(address, whenConnected, waitForServer);
+export const ownSocket = (): DecodeSocket => new DecodeSocket(socketAddress("decode"), whenConnected, waitForServer);
 /** A second socket, so that tiles of maps and grids don't delay the image at the cursor. */
 export const tiles = ownSocket();
 

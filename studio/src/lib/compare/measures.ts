@@ -60,11 +60,11 @@ export interface Measuring {
 }
 
 export const tableOf = async (models: number[]): Promise<Table> =>
-  (await get(`/api/comparison?${models.map((id) => `model=${id}`).join("&")}`)).json();
-export const measuringNow = async (): Promise<Measuring> => (await get("/api/measuring")).json();
-export const measure = async (model: number): Promise<Measuring> => (await post(`/api/models/${model}/measuring`, {})).json();
+  (await get(`api/comparison?${models.map((id) => `model=${id}`).join("&")}`)).json();
+export const measuringNow = async (): Promise<Measuring> => (await get("api/measuring")).json();
+export const measure = async (model: number): Promise<Measuring> => (await post(`api/models/${model}/measuring`, {})).json();
 /** Finish the running evaluation and cancel the queued ones. */
-export const cancelQueue = async (): Promise<Measuring> => (await get("/api/measuring", { method: "DELETE" })).json();
+export const cancelQueue = async (): Promise<Measuring> => (await get("api/measuring", { method: "DELETE" })).json();
 
 const MAIN_MEASURES = /^(frechet|precision|recall|coverage|gan_test|mse|nll|gaps|near_copies|game\.gap\..*)$/;
 /** Whether a row is shown before all measures are requested. */

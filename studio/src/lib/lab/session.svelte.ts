@@ -2,6 +2,7 @@
 // requested when the previous frame has arrived, so no queue builds up.
 import { slice, updateAddress } from "../address.svelte";
 import { waitForServer } from "../connection";
+import { socketAddress } from "../socketAddress";
 
 /** The state that is kept in the address; `did` lists the steps done so far. */
 export const labState = slice("l.", {
@@ -199,8 +200,7 @@ export class Session {
   }
 
   private connect(): void {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/lab`);
+    const socket = new WebSocket(socketAddress("lab"));
     socket.onopen = () => {
       this.socket = socket;
       this.connected = true;

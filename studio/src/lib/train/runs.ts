@@ -202,12 +202,12 @@ export interface Upload {
   presets?: Suggestion[];
 }
 
-const runUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}`;
+const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 
-export const listRuns = async (): Promise<RunInfo[]> => (await get("/api/runs")).json();
-export const fetchChoices = async (): Promise<Choices> => (await get("/api/choices")).json();
-export const ESTIMATE_URL = "/api/estimate";
-export const startRun = async (request: RunRequest): Promise<RunInfo> => (await post("/api/runs", request)).json();
+export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
+export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
+export const ESTIMATE_URL = "api/estimate";
+export const startRun = async (request: RunRequest): Promise<RunInfo> => (await post("api/runs", request)).json();
 export const controlRun = async (id: string, action: "pause" | "resume" | "stop"): Promise<RunInfo> =>
   (await post(`${runUrl(id)}/${action}`, {})).json();
 export const removeRun = async (id: string): Promise<Response> => get(runUrl(id), { method: "DELETE" });
@@ -218,12 +218,12 @@ export const doctorUrl = (id: string): string => `${runUrl(id)}/doctor`;
 export const fetchDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`)).json();
 export const measureDualityGap = async (id: string): Promise<DualityGap> => (await post(`${runUrl(id)}/duality-gap`, {})).json();
 export const cancelDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`, { method: "DELETE" })).json();
-export const listUploads = async (): Promise<Upload[]> => (await get("/api/uploads")).json();
+export const listUploads = async (): Promise<Upload[]> => (await get("api/uploads")).json();
 export const removeUpload = async (name: string): Promise<Response> =>
-  get(`/api/uploads/${name}`, { method: "DELETE" });
+  get(`api/uploads/${name}`, { method: "DELETE" });
 export const eventsUrl = (id: string): string => `${runUrl(id)}/events`;
 export const samplesUrl = (id: string, step: number): string => `${runUrl(id)}/samples/${step}`;
-export const pictureUrl = (name: string, number: number): string => `/api/uploads/${name}/pictures/${number}`;
+export const pictureUrl = (name: string, number: number): string => `api/uploads/${name}/pictures/${number}`;
 
 /** Estimated seconds of the runs started from this page, by id. */
 export const estimatedSeconds = new Map<string, number>();

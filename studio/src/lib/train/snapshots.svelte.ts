@@ -79,7 +79,7 @@ export class SnapshotHistory {
 
   private async fetch(number: number): Promise<Snapshot> {
     const { id, has_map } = this.model;
-    const content = await (await get(`/api/models/${id}/snapshots/${number}`)).arrayBuffer();
+    const content = await (await get(`api/models/${id}/snapshots/${number}`)).arrayBuffer();
     const [samples, columns, reconstructions] = new Uint32Array(content, 0, 3);
     const size = (content.byteLength - 12) / (samples + reconstructions);
     return {

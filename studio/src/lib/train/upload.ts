@@ -74,14 +74,14 @@ export async function upload(
   signal: AbortSignal,
 ): Promise<Upload | null> {
   if (files.length > MAX_FILES) throw new Error(strings().train.tooMany(files.length, MAX_FILES));
-  await get(`/api/uploads/${name}`, { method: "POST" });
+  await get(`api/uploads/${name}`, { method: "POST" });
   const sent = new Map<LocalFile, number>();
   let total = 0;
   const queue = [...files];
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const file = next;
-      await put(`/api/uploads/${name}/${file.path.split("/").map(encodeURIComponent).join("/")}`, file.file, (bytes) => {
+      await put(`api/uploads/${name}/${file.path.split("/").map(encodeURIComponent).join("/")}`, file.file, (bytes) => {
         total += bytes - (sent.get(file) ?? 0);
         sent.set(file, bytes);
         onprogress(total);
@@ -90,10 +90,10 @@ export async function upload(
   };
   try {
     await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, work));
-    return await check(`/api/uploads/${name}/end`);
+    return await check(`api/uploads/${name}/end`);
   } catch (error) {
     queue.length = 0;
-    await fetch(`/api/uploads/${name}/part`, { method: "DELETE" });
+    await fetch(`api/uploads/${name}/part`, { method: "DELETE" });
     throw error;
   }
 }

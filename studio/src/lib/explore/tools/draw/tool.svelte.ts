@@ -46,7 +46,7 @@ export class EncodeTool implements ToolState {
     }
     const { id } = this.here.model;
     try {
-      const reply = await post(`/api/models/${id}/encode?plane=${planeName}`, { pixels: encodeBase64(pixels) });
+      const reply = await post(`api/models/${id}/encode?plane=${planeName}`, { pixels: encodeBase64(pixels) });
       const content: Omit<Encoding, "scores"> & { scores: (number | null)[] } = await reply.json();
       const encoding = { ...content, scores: parseScores(content.scores) };
       this.images = await realImages(id, encoding.neighbours.map(({ number }) => number));

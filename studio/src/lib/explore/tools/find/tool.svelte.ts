@@ -64,7 +64,7 @@ export class Search implements ToolState {
     const label = model.takes_label && searchState.label >= 0 ? model.classes[searchState.label] : null;
     const content = { pixels: encodeBase64(pixels), label, seed: searchState.seed };
     try {
-      const reply = await post(`/api/models/${model.id}/invert?plane=${planeName}`, content, { signal: abort.signal });
+      const reply = await post(`api/models/${model.id}/invert?plane=${planeName}`, content, { signal: abort.signal });
       for await (const line of jsonLines<Line>(reply)) this.read(line);
       if (!this.verdict) this.errorMessage = interrupted;
     } catch (error) {

@@ -12,7 +12,7 @@ export class Noise {
 
   async of(seed: number): Promise<Float64Array> {
     if (seed !== this.seed) {
-      const content = await (await get(`/api/models/${this.model}/gaussian-samples/noise?seed=${seed}`)).arrayBuffer();
+      const content = await (await get(`api/models/${this.model}/gaussian-samples/noise?seed=${seed}`)).arrayBuffer();
       this.numbers = new Float64Array(content);
       this.seed = seed;
     }

@@ -156,12 +156,12 @@ export class Gaussians implements ToolState {
       const noise = await this.noise.of(state.seed);
       if (this.ellipse) return sampleEllipse(this.ellipse, plane, noise, rounded(state.t));
     }
-    return new Float32Array(await (await get(`/api/models/${model.id}/gaussian-samples?${query}`)).arrayBuffer());
+    return new Float32Array(await (await get(`api/models/${model.id}/gaussian-samples?${query}`)).arrayBuffer());
   }
 
   private async score(query: string): Promise<void> {
     try {
-      const verdict: Verdict = await (await get(`/api/models/${this.here.model.id}/gaussian-samples/assessment?${query}`)).json();
+      const verdict: Verdict = await (await get(`api/models/${this.here.model.id}/gaussian-samples/assessment?${query}`)).json();
       if (query === this.lastQuery) this.verdict = verdict;
     } catch (error) {
       if (query === this.lastQuery) this.errorMessage = (error as Error).message;

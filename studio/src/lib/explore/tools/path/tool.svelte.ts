@@ -128,7 +128,7 @@ export class Paths implements ToolState {
   private async request(query: string): Promise<void> {
     const { model } = this.here;
     try {
-      const reply: Reply = await (await get(`/api/models/${model.id}/interpolations?${query}`)).json();
+      const reply: Reply = await (await get(`api/models/${model.id}/interpolations?${query}`)).json();
       const rows = Float32Array.from(reply.paths.flatMap((path) => path.z?.flat() ?? []));
       const n = rows.length / model.latent_dim;
       const labels = model.decodes_label ? oneHot(exploreState.label, n, model.classes.length) : undefined;
@@ -152,7 +152,7 @@ export class Paths implements ToolState {
 
   /** Address of the animation of a path. */
   gifAddress(name: string): string {
-    return `/api/models/${this.here.model.id}/interpolations/${name}.gif?${this.query}`;
+    return `api/models/${this.here.model.id}/interpolations/${name}.gif?${this.query}`;
   }
 
   get fidelity(): number | null {
