@@ -120,7 +120,8 @@ def test_settings_of_a_request_become_options(trainings):
 
 
 def test_invalid_training_requests_are_refused(trainings):
-    for name in ("", "..", "a b", "-a", "a/b", "ä", "a" * 65, "a\n"):
+    for name in ("", " ", "..", ".a", " a", "a.", "a/b", "a\\b", "a\n", "\ud800", "\u202eb", "NUL",
+                 "a" * 201, "數" * 67):  # fmt: skip
         with raises_code("invalid-name"):
             trainings.start(training_request(name=name))
     with raises_code("unknown-data"):
@@ -129,6 +130,8 @@ def test_invalid_training_requests_are_refused(trainings):
         trainings.start(training_request(data="upload:../mnist"))
     with raises_code("unknown-preset"):
         trainings.start(training_request(preset="vae_debugg"))
+    for name in ("數字 7", "a b", "-a", "ä", "'quoted' $HOME", "數" * 66):
+        trainings.require_free_name(name)
     started_run(trainings.folder / "a")
     started_run(trainings.folder / "a-2")
     with raises_code("name-taken") as error:

@@ -287,6 +287,36 @@ def test_theme_and_language_can_be_changed_and_are_remembered(page, served):
     assert page.evaluate(ground) == dark
 
 
+def test_a_link_opens_in_the_language_of_its_address(page, served):
+    open_page(page, served, "#lang=zh-TW")
+    assert page.evaluate("document.documentElement.lang") == "zh-TW"
+    drag(page, [(0.4, 0.4)])
+    assert address(page)["lang"] == "zh-TW"
+    open_page(page, served, "#lang=xx&tab=nothing&gaps=nothing&tool=nothing")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    drag(page, [(0.3, 0.4)])
+    there = address(page)
+    assert there["lang"] == "en"
+    assert not there.keys() & {"tab", "gaps", "tool"}  # unknown values are dropped
+
+
+def test_the_back_button_returns_to_the_part_and_model_before(page, served):
+    open_page(page, served, "#model=0")
+    assert page.title() == "ae_debug – Explore – latentarium"
+    page.get_by_role("radio", name="vae_debug").first.click()
+    wait_idle(page)
+    assert page.title() == "vae_debug – Explore – latentarium"
+    page.get_by_role("button", name="Compare").click()
+    wait_ready(page)
+    page.wait_for_timeout(320)  # the address is written at most once in this time
+    assert page.title() == "Compare – latentarium"
+    for title in ("vae_debug – Explore – latentarium", "ae_debug – Explore – latentarium"):
+        with page.expect_event("load"):
+            page.evaluate("void setTimeout(() => history.back())")
+        wait_ready(page)
+        assert page.title() == title
+
+
 def test_lost_connection_is_reported_and_requests_are_repeated(page, served):
     open_page(page, served, "#model=0&x=0.3&y=0.2")
     before = pixels(page)

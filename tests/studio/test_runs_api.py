@@ -90,7 +90,7 @@ def test_training_that_fails_at_start_reports_reason_and_can_be_removed(client):
     [{"steps": 0}, {"steps": 10**9}, {"steps": "nan"}, {"seed": -1}, {"seed": 2**32},
      {"preset": "x" * 65}, {"preset": "nothing"}, {"data": "/etc/passwd"}, {"data": None},
      {"data": "upload:../../x"}, {"data": "hf:some/set"}, {"name": "../up"}, {"name": ""},
-     {"name": "a" * 99}, {"name": None}, {"image_size": 7}, {"image_size": 513},
+     {"name": "a" * 201}, {"name": None}, {"image_size": 7}, {"image_size": 513},
      {"batch_size": 0}],
 )  # fmt: skip
 def test_invalid_training_request_is_refused(client, folder, changed):

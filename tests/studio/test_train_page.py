@@ -122,9 +122,18 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     page.get_by_test_id("upload").wait_for(timeout=120_000)
     page.get_by_role("radio", name="vae_debug").click()
     page.get_by_test_id("run-steps").fill("1200")
-    page.get_by_test_id("run-name").fill("mine")
-    start = page.get_by_test_id("start-run")
-    assert start.is_disabled()  # without an estimate
+    start, name = page.get_by_test_id("start-run"), page.get_by_test_id("run-name")
+    name.fill("a/b")
+    page.get_by_text("A folder can't have this name").wait_for()
+    assert start.is_disabled()
+    name.fill("數字 7")
+    page.get_by_text("A folder can't have this name").wait_for(state="hidden")
+    assert (
+        "'runs" in (shown := page.get_by_test_id("code-command").inner_text())
+        or "/數字 7'" in shown
+    )
+    name.fill("mine")
+    assert start.is_enabled()  # an estimate is not needed
     page.get_by_test_id("estimate").click()
     task = page.get_by_test_id("task")
     task.locator("progress:not([value])").wait_for()  # first, the amount of work is unknown

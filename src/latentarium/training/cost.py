@@ -82,6 +82,7 @@ def estimate(
     warmup_steps: int = 3,
     timed_steps: int = 10,
     min_seconds: float = 2.0,
+    max_seconds: float = 5.0,
 ) -> CostEstimate:
     """Run a few training steps and measure their time and memory; no file is written.
 
@@ -92,6 +93,8 @@ def estimate(
         warmup_steps: Number of steps before the timed steps.
         timed_steps: Smallest number of timed steps.
         min_seconds: Smallest total duration of the timed steps.
+        max_seconds: Duration after which no further step begins, however few steps are timed. At
+            least one step is.
 
     Raises:
         UserError: The settings or the data are invalid, as for `train`.
@@ -120,13 +123,19 @@ def estimate(
             _synchronize(distributed.device)
             return time.perf_counter() - started
 
+        started = time.perf_counter()
         for _ in range(min(warmup_steps, settings.steps)):
-            take_step()
+            if take_step() > max_seconds / (warmup_steps + timed_steps):
+                break  # steps are slow, so the first one is not much slower than others
         times: list[float] = []
         while len(times) < timed_steps or sum(times) < min_seconds:
             times.append(take_step())
+            spent = (time.perf_counter() - started) / max_seconds
             if progress:
-                progress(min(1.0, len(times) / timed_steps, sum(times) / min_seconds))
+                done = min(len(times) / timed_steps, sum(times) / min_seconds)
+                progress(min(1.0, max(done, spent)))
+            if spent >= 1:
+                break
         median = statistics.median(times)
         splits = data.splits().values()
         return CostEstimate(

@@ -1,4 +1,6 @@
-// Language and theme. They belong to the visitor, so they are stored in the browser, not in the address.
+// Language and theme. They belong to the visitor, so they are stored in the browser. The language is
+// also in the address, so that a copied link opens in it.
+import { shared, writeAddress } from "./address.svelte";
 import { LANGUAGES, type Language } from "./locales";
 
 const load = (key: string): string | null => {
@@ -17,7 +19,8 @@ function save(key: string, value: string): void {
   }
 }
 
-const initial: Language = (load("language") ?? navigator.language).startsWith("zh") ? "zh-TW" : "en";
+const initial: Language = (shared.lang || (load("language") ?? navigator.language)).startsWith("zh") ? "zh-TW" : "en";
+shared.lang = initial;
 export const preferences: { language: Language; theme: string } = $state({ language: initial, theme: load("theme") ?? "" });
 
 /** The text of the page in the visitor's language. */
@@ -26,6 +29,8 @@ export const strings = (): (typeof LANGUAGES)["en"] => LANGUAGES[preferences.lan
 export function switchLanguage(): void {
   preferences.language = preferences.language === "en" ? "zh-TW" : "en";
   save("language", preferences.language);
+  shared.lang = preferences.language;
+  writeAddress();
 }
 
 export function switchTheme(): void {

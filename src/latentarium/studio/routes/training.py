@@ -1,9 +1,9 @@
 """Routes of trainings: list, start, pause, resume, stop, show."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
@@ -26,7 +26,7 @@ class TrainingBody(BaseModel):
 
     preset: str = Field(max_length=64)
     data: str = Field(max_length=200)
-    name: str = Field(max_length=64)
+    name: str = Field(max_length=200)
     steps: int | None = Field(default=None, ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**32)
     image_size: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
@@ -59,6 +59,15 @@ def router(services: Services) -> APIRouter:
     @routes.post("/runs")
     def start(body: TrainingBody) -> dict[str, Any]:
         return trainings.info(trainings.start(body.to_request()))
+
+    @routes.get("/run-names")
+    def check_name(name: Annotated[str, Query(max_length=200)]) -> dict[str, str]:
+        """Return why a new run can't have a name; empty texts if it can."""
+        try:
+            trainings.require_free_name(name)
+        except UserError as error:
+            return {"code": error.code, "message": services.describe_error(error)}
+        return {"code": "", "message": ""}
 
     @routes.get("/runs/{name}")
     def run(name: str) -> dict[str, Any]:

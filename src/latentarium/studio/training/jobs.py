@@ -1,7 +1,6 @@
 """The trainings that the page shows: list, start, pause, resume, stop and remove them."""
 
 import os
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from latentarium.studio.child_processes import (
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.redact import redact_paths
 from latentarium.studio.registry import ModelRegistry
+from latentarium.studio.training.run_names import free_name, require_run_name
 from latentarium.studio.training.status import (
     State,
     describe_model,
@@ -30,15 +30,13 @@ from latentarium.studio.training.status import (
     progress_of,
     state_of,
 )
-from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads, require_valid_name
+from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads
 from latentarium.training import finish
 
 BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
 """Data sets that need no files from the user."""
 SNAPSHOTS = 24
 """Number of snapshots of a training that the page starts."""
-RESERVED_NAMES = ("uploads",)
-"""Names in the folder of runs that runs may not have."""
 MAX_TRAININGS = 4
 """Maximum number of trainings that the page runs at the same time."""
 STOP_TIMEOUT = 60.0
@@ -232,19 +230,14 @@ class TrainingJobs:
                 preset or the data don't exist, too many trainings are running (code
                 "too-many-trainings"), or the folder can't be written.
         """
-        require_valid_name(request.name)
+        self.require_free_name(request.name)
         folder = self.folder / request.name
         arguments = [
             *self.train_arguments(request), "--run", str(folder),
             "--train.snapshots", str(SNAPSHOTS),
         ]  # fmt: skip
         with self._start_lock:
-            taken = folder.exists() or request.name.lower() in RESERVED_NAMES
-            if taken or self.processes.is_running(process_name(folder)):
-                raise UserError(
-                    f"The name {request.name} is taken: use {self.free_name(request.name)}.",
-                    code="name-taken",
-                )
+            self.require_free_name(request.name)
             self._require_free_slot()
             self.processes.start(process_name(folder), folder, arguments)
         return next(n for n, f in self.folders().items() if f.resolve() == folder.resolve())
@@ -256,13 +249,18 @@ class TrainingJobs:
                 code="too-many-trainings",
             )
 
-    def free_name(self, name: str) -> str:
-        """Append the smallest number to the name that makes the name unused."""
-        stem = re.sub(r"-\d+$", "", name)
-        number = 2
-        while (self.folder / f"{stem}-{number}").exists():
-            number += 1
-        return f"{stem}-{number}"
+    def require_free_name(self, name: str) -> None:
+        """Check that a new run can have a name.
+
+        Raises:
+            UserError: The name is invalid (code "invalid-name") or taken (code "name-taken").
+        """
+        require_run_name(name, self.folder)
+        if self.processes.is_running(process_name(self.folder / name)):
+            raise UserError(
+                f"The name {name} is taken: use {free_name(name, self.folder)}.",
+                code="name-taken",
+            )
 
     def pause(self, name: str) -> None:
         """Ask the process that trains a run to save a checkpoint and end.
@@ -389,7 +387,7 @@ class TrainingJobs:
 def process_name(folder: Path) -> str:
     """Return the name of a run's processes, which doesn't depend on how the path is written."""
     path = folder.resolve()
-    return f"{path.name[:64]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
+    return f"{path.name[:40]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
 def _is_shipped(folder: Path) -> bool:

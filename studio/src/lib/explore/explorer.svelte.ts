@@ -9,7 +9,11 @@ import { levelColour, levelOf } from "../scores";
 import { GapLayer } from "./gapLayer.svelte";
 
 /** Explore's slice of the address. */
-export const exploreState = slice("", { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" });
+export const exploreState = slice(
+  "",
+  { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" },
+  { gaps: ["none", "distance", "round_trip", "stretch", "doubt"], tool: ["look", "draw", "find", "gaussians", "path", "plane"] },
+);
 
 /** The visible part of the map, unless the whole map is visible: centre, and pixels per unit. */
 export const viewState = slice("v.", { x: 0, y: 0, s: 0 });

@@ -44,7 +44,11 @@ export const en = {
   estimateSize: (parameters: string, memory: string, passes: string) =>
     `Parameters: ${parameters}. Memory: ${memory} MiB. Passes over the data: ${passes}.`,
   start: "Start training",
-  startHint: "Estimate the time first; then training can start.",
+  startHint: "Training starts at once, and its time left appears after a few steps.",
+  nameProblems: {
+    "name-taken": "A run already has this name.",
+    "invalid-name": "A folder can't have this name: leave out slashes, invisible characters, and a dot at the beginning or end.",
+  } as Record<string, string>,
   needsLabels: "This model needs labels: put the pictures of each class in a separate folder.",
   fitting: "Presets that fit these pictures:",
   imageSize: "Image size",
@@ -173,7 +177,11 @@ export const zhTW: typeof en = {
   estimateSteps: (ms, steps, device) => `${steps} 步，每步 ${ms} 毫秒（${device}）；記錄與存檔會再增加百分之幾的時間。`,
   estimateSize: (parameters, memory, passes) => `參數：${parameters}。記憶體：${memory} MiB。訓練週期數（epoch）：${passes}。`,
   start: "開始訓練",
-  startHint: "請先估計時間，才能開始訓練。",
+  startHint: "按下後立即開始訓練，跑幾步之後就會顯示剩餘時間。",
+  nameProblems: {
+    "name-taken": "已經有同名的訓練。",
+    "invalid-name": "資料夾不能用這個名稱：請去掉斜線、看不見的字元，以及開頭或結尾的句點。",
+  },
   needsLabels: "這個模型需要標籤：請把圖片依類別放在不同資料夾。",
   fitting: "適合這些圖片的預設組態：",
   imageSize: "影像大小",

@@ -207,6 +207,9 @@ const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
 export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
 export const ESTIMATE_URL = "api/estimate";
+/** Why a new run can't have a name; empty texts if it can. */
+export const checkName = async (name: string): Promise<{ code: string; message: string }> =>
+  (await get(`api/run-names?name=${encodeURIComponent(name)}`)).json();
 export const startRun = async (request: RunRequest): Promise<RunInfo> => (await post("api/runs", request)).json();
 export const controlRun = async (id: string, action: "pause" | "resume" | "stop"): Promise<RunInfo> =>
   (await post(`${runUrl(id)}/${action}`, {})).json();
