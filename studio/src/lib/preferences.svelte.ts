@@ -42,8 +42,13 @@ export function switchTheme(): void {
 /** A label with the colon of the visitor's language. */
 export const labelled = (label: string): string => label + strings().colon;
 
-/** Format a share: 41 %, but 99.7 % near the ends. */
-export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)} %`;
+/** Format a share: 41 %, but 99.7 % near the ends, and 0 % and 100 % only if nothing or everything is meant. */
+export function percent(share: number): string {
+  if (share > 0.9995 && share < 1) return "> 99.9 %";
+  if (share > 0 && share < 0.0005) return "< 0.1 %";
+  const nearEnd = share !== 0 && share !== 1 && (share > 0.995 || share < 0.005);
+  return `${(100 * share).toFixed(nearEnd ? 1 : 0)} %`;
+}
 
 /** The kind of a model, in the visitor's language. */
 export const kindOf = (model: { kind: string }): string => strings().kinds[model.kind] ?? model.kind;

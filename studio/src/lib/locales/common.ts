@@ -33,6 +33,7 @@ export const en = {
   decoded: "Decoded here",
   nearest: "Nearest real image",
   comparedWith: "Compared with held-out images:",
+  allHeldOut: "all of them",
   measures: {
     distance: "farther from data than",
     round_trip: "larger round-trip error than",
@@ -143,6 +144,7 @@ export const zhTW: typeof en = {
   decoded: "此處的解碼結果",
   nearest: "最近的真實影像",
   comparedWith: "多少比例的保留影像……",
+  allHeldOut: "全部",
   measures: {
     distance: "更靠近資料",
     round_trip: "往返誤差更小",
