@@ -347,6 +347,12 @@ def test_a_link_opens_in_the_language_of_its_address(page, served):
     there = address(page)
     assert there["lang"] == "en"
     assert not there.keys() & {"tab", "gaps", "tool"}  # unknown values are dropped
+    open_page(page, served, "#model=1")
+    offered = page.locator(".bar option").evaluate_all("all => all.map((one) => one.value)")
+    assert "rarity" in offered
+    for measure in offered:
+        open_page(page, served, f"#model=1&gaps={measure}")
+        assert page.locator(".bar select").input_value() == measure
 
 
 def test_the_back_button_returns_to_the_part_and_model_before(page, served):
