@@ -19,7 +19,7 @@ BENCHES = {
     "parzen-legacy": ("parzen", "real"),
     "cgan-mnist": ("gan_test", "gan_train", "coverage.worst"),
 }
-"""Columns by bench; the benches have the order of the table's rows."""
+"""Columns of each bench; the benches are in the order of the rows."""
 TITLES = {
     "modes": ("modes found", "找到的眾數"),
     "high_quality": ("samples within 3 sigma of a mode", "距眾數 3 個標準差內的樣本"),

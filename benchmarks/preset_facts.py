@@ -84,6 +84,6 @@ def missing_phrases() -> list[str]:
 
 
 def choices_table() -> str:
-    """Return the table of the images on which each preset's settings were chosen."""
+    """Return a table that names, for each preset, the data that its settings were chosen on."""
     rows = [[f"`{name}`", chosen_on] for name, chosen_on in load("choices").items()]
     return table(["preset", "settings chosen on"], rows)

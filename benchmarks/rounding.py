@@ -11,7 +11,7 @@ Interval = list[float] | tuple[float, float]
 
 
 def decimals(low: float, high: float) -> int:
-    """Return the number of decimals of a range; -1 rounds to tens, -2 to hundreds."""
+    """Return the number of decimals for a range; a negative number, such as -2, rounds to 100."""
     digits, exponent = f"{(high - low) / 2:.2e}".split("e")
     return digits.startswith("1") - int(exponent)
 

@@ -42,7 +42,7 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 MAX_LOAD = 0.1
 """Share of the processors used by other processes above which times are unreliable."""
 CURVE_PASSES = 14
-"""Number of epochs of a learning curve; timed trainings have five epochs."""
+"""Epochs of a learning curve; a timed training has five."""
 ADHERENCE_GOALS = (0.95, 0.98, 0.99)
 ELBO_GOALS = (-110.0, -100.0, -96.0)
 

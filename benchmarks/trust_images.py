@@ -38,7 +38,7 @@ def partner(x: np.ndarray) -> np.ndarray:
 
 
 def patches(x: np.ndarray, rng: np.random.Generator, grid: int) -> np.ndarray:
-    """Shuffle the patches of each image so that each patch moves."""
+    """Shuffle the patches of each image; no patch keeps its place."""
     height, width = x.shape[2] // grid, x.shape[3] // grid
     result = x.copy()
     cells = [(i * height, j * width) for i in range(grid) for j in range(grid)]

@@ -309,7 +309,7 @@ def test_a_number_that_can_not_be_read_gives_one_clear_message(capsys, run, opti
     command = ["resume", run] if option == "--train.steps" else ["train", "ae_mnist"]
     message, code = error_and_code(capsys, *command, option, "1e3")
     assert code == "invalid-arguments"
-    assert f"{option} is '1e3'; it must be a number (INT)." in message
+    assert f"{option} is '1e3'; it must be an integer." in message
     assert "NoneType" not in message
 
 

@@ -49,6 +49,16 @@ def test_a_base_path_may_be_kept_or_removed_by_the_proxy(served):
         assert client.post("/a/b/api/uploads/x", headers=IN_FRAME).status_code == 403
 
 
+@pytest.mark.parametrize("written", ["/工作室/b c", "/%E5%B7%A5%E4%BD%9C%E5%AE%A4/b%20c"])
+def test_a_base_path_may_be_written_with_or_without_percent_encoding(served, written):
+    deployment = Deployment(base_path=written.replace(" ", "%20"))
+    app = make_app(served.registry, deployment=deployment)
+    with TestClient(app, base_url="http://127.0.0.1:8765", follow_redirects=False) as client:
+        assert client.get("/工作室/b c/api/models").status_code == 200
+        moved = client.get("/工作室/b c")
+        assert moved.headers["location"] == "/%E5%B7%A5%E4%BD%9C%E5%AE%A4/b%20c/"
+
+
 def test_other_hosts_and_their_pages_are_refused_unless_allowed(served):
     proxied = {"host": "studio.example", "origin": "https://studio.example"}
     rewritten = {"host": "127.0.0.1:8765", "origin": "https://studio.example"}

@@ -52,10 +52,26 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
     drawn = draw(latent_map, SampleRequest(n=16, seed=5, truncation=0.5, label="1"))
     said = assess_each(latent_map, drawn)
     legend = page.get_by_test_id("legend").inner_text()
-    assert "✓ requested class" in legend
+    for words in ("✓ requested class", "typical of real images", "borderline", "?", "unknown"):
+        assert words in legend
     assert f"as are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")
     alike = int((levels_of(said.scores) >= OFF_LEVEL).sum())
     assert f"{alike} resemble most real images" in page.get_by_test_id("summary").inner_text()
+
+
+def test_no_earlier_training_image_stands_next_to_a_new_sample(page, served):
+    open_page(page, served, f"#tab=generate&model={CGAN}&g.n=16")
+    width = "document.querySelector('[data-testid=training-image]').width"
+    wait_until(page, f"{width} > 0")
+    held = []
+    page.route("**/samples/copies*", lambda route: held.append(route))
+    page.get_by_role("button", name="Another seed").click()
+    wait_until(page, f"{width} === 0")
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+    wait_until(page, f"{width} > 0")
+    page.unroute("**/samples/copies*")
 
 
 def test_the_settings_change_the_images_and_the_address(page, served):

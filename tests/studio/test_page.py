@@ -306,6 +306,8 @@ def test_on_a_phone_the_decoded_image_is_in_sight_while_a_finger_drags(page, ser
     assert side < other_side  # away from the finger
     assert after != before
     assert after == pixels(page)  # as in the panel below
+    page.evaluate("scrollTo(0, 300)")
+    shown()  # also if only a part of the map is visible
     page.set_viewport_size({"width": 1280, "height": 800})
     assert not docked.is_visible()
 

@@ -48,7 +48,7 @@ class ReverseProxy:
                 back.join()
 
     def _rewritten(self, head: bytes) -> bytes:
-        """Return the head of a request as it is forwarded."""
+        """Return the request line and the headers that are forwarded."""
         method, target, rest = head.split(b" ", 2)
         if self.strips:
             target = b"/" + target.removeprefix(self.prefix.encode()).lstrip(b"/")
@@ -63,7 +63,7 @@ class ReverseProxy:
 
 
 def copy(source: socket.socket, target: socket.socket) -> None:
-    """Copy bytes until one of the connections ends."""
+    """Copy bytes until a connection is closed."""
     with suppress(OSError):
         while part := source.recv(65536):
             target.sendall(part)

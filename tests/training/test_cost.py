@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_the_estimate_predicts_the_training(tmp_path):
     assert cost.peak_bytes > 50 * 2**20  # torch alone takes more
     seconds = float(train(config, tmp_path / "r", data).log()[-1]["seconds"])
     assert 0.3 * seconds < cost.total_seconds < 3 * seconds  # the machine may be busy
+
+
+def test_slow_steps_end_the_estimate_early(monkeypatch):
+    ticks = iter(map(float, range(100)))  # each reading of the clock is a second later
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))
+    monkeypatch.setattr("latentarium.training.cost.time", clock)
+    shares = []
+    cost = estimate(presets.gan_debug(), tiny_data(), max_seconds=8.0, progress=shares.append)
+    assert cost.timed < 10
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+    assert estimate(presets.gan_debug(), tiny_data(), max_seconds=0.01).timed == 1
 
 
 def test_the_command_reports_and_writes_nothing(capsys, npz, tmp_path, monkeypatch):

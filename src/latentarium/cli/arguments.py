@@ -25,8 +25,12 @@ REWORDED = {
     r"^Error parsing (\S+): could not convert string to float: (.*)": (
         r"\1 is \2; it must be a number"
     ),
-    r"^Error parsing (\S+): no type matching \{None\}\|(INT|FLOAT) could be instantiated from "
-    r"\[(.*?)\]\. Got errors: .*": r"\1 is \3; it must be a number (\2)",
+    r"^Error parsing (\S+): no type matching \{None\}\|INT .* from \[(.*?)\]\. Got errors: .*": (
+        r"\1 is \2; it must be an integer"
+    ),
+    r"^Error parsing (\S+): no type matching \{None\}\|FLOAT .* from \[(.*?)\]\. Got errors: .*": (
+        r"\1 is \2; it must be a number"
+    ),
     r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*)\)": (
         r"\2 is \1; it must be one of \3"
     ),

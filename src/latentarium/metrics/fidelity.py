@@ -103,7 +103,7 @@ class DensityCoverage:
     coverage_interval: Interval
     effective_n: float
     """Number of independent images whose share of covered images would vary as much as the
-    coverage."""
+    coverage, reduced for the error of the estimated variance."""
     densities: PerOther
     """The density at each generated image."""
     covered: Mask

@@ -11,7 +11,7 @@ SHIPPED = Path(str(files("latentarium.run") / "shipped"))
 """The folder that contains the runs of these models."""
 SHIPPED_NAMES = ("ae", "vae", "gan", "cgan")
 SHIPPED_PREFIX = "shipped:"
-"""Precedes the name of such a model where the folder of a run is expected."""
+"""Prefix of a shipped model's name, wherever a run folder can be given."""
 
 
 def resolve_run(folder: object) -> Path:

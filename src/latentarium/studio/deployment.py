@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,7 +11,7 @@ from latentarium.errors import UserError
 
 HOST_NAME = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]", re.ASCII)
 ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?", re.ASCII)
-BASE_PATH = re.compile(r"(/[\w.~%-]+)+/?", re.ASCII)
+BASE_PATH = re.compile(r"(/[^/?#\\\s]+)+/?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class BasePathMiddleware:
 
     def __init__(self, app: ASGIApp, base_path: str) -> None:
         self.app = app
-        self.base_path = base_path
+        self.base_path = unquote(base_path)  # as servers decode the paths of requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")

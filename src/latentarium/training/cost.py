@@ -123,14 +123,14 @@ def estimate(
             _synchronize(distributed.device)
             return time.perf_counter() - started
 
-        started = time.perf_counter()
+        begun = time.perf_counter()
         for _ in range(min(warmup_steps, settings.steps)):
             if take_step() > max_seconds / (warmup_steps + timed_steps):
                 break  # steps are slow, so the first one is not much slower than others
         times: list[float] = []
         while len(times) < timed_steps or sum(times) < min_seconds:
             times.append(take_step())
-            spent = (time.perf_counter() - started) / max_seconds
+            spent = (time.perf_counter() - begun) / max_seconds
             if progress:
                 done = min(len(times) / timed_steps, sum(times) / min_seconds)
                 progress(min(1.0, max(done, spent)))

@@ -238,7 +238,7 @@ def finish(folder: str | Path) -> Run:
         if checkpoint is None and run.saved_step() is not None:
             return run  # a finished run whose checkpoints were removed
         if checkpoint is None:
-            raise UserError(f"{folder} has no checkpoint: train it on.", code="no-checkpoint")
+            raise UserError(f"{folder} has no checkpoint: resume it.", code="no-checkpoint")
         state = State(run.config, run.data, torch.device("cpu"))
         state.restore(checkpoint)
         if not save_for_use(run, state):

@@ -20,7 +20,8 @@ export function verdictOf(scores: Scores, fidelity: number | null, real = false,
     return (scores.read < 0 ? t.unread(original) : t.changed(original, nameOf(scores.read))) + lowFidelity;
   }
   if (grade === "unknown") return t.unknown + lowFidelity;
-  if (real) return t.real[grade](percent(1 - scores.level), t.reason[weakest]) + lowFidelity;
+  const compared = scores.level > 0 ? t.shareOfReal(percent(1 - scores.level)) : t.everyHeldOut;
+  if (real) return t.real[grade](compared, t.reason[weakest]) + lowFidelity;
   if (grade !== "typical") return t[grade][weakest] + lowFidelity;
   if (lowFidelity) return t.typicalBut + lowFidelity;
   return hasLatent(scores) ? t.typical(kept) : t.realistic;

@@ -29,7 +29,7 @@ HINTS = {
 }
 """What to do with files that are not images, if a source has no images."""
 MAX_UNLABELLED_SHARE = 0.5
-"""Images without a row in a table of labels are left out up to this share of all images."""
+"""Images without a label in a table are left out up to this share of all images."""
 
 
 @dataclass(frozen=True, kw_only=True)

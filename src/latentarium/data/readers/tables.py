@@ -195,14 +195,14 @@ def _is_comment(line: str) -> bool:
 
 
 def _cells(text: str, table: str) -> list[str]:
-    """Return the cells in the first line of a text, with the delimiter of a table."""
+    """Split the first line of a text at the delimiter of a table."""
     delimiter = max(DELIMITERS, key=table.partition("\n")[0].count)
     line = text.partition("\n")[0]
     return [plain(cell.strip(" \"'")) for cell in line.split(delimiter)]
 
 
 def plain(name: object) -> str:
-    """Return the name of a column in lower case without spaces, "-" and "_"."""
+    """Return a column's name in lower case, without spaces, hyphens and underscores."""
     return "".join(c for c in str(name).lower().strip() if c not in " -_")
 
 

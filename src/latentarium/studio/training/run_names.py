@@ -42,7 +42,7 @@ def free_name(name: str, folder: Path) -> str:
 
 
 def _problem(name: str) -> str:
-    """Return the end of a sentence on what is wrong with a name; "" if nothing is."""
+    """Return why a name is refused, as a clause; "" if it is not refused."""
     found = sorted(SEPARATORS & set(name))
     if not name.strip():
         return "is empty"

@@ -1,6 +1,7 @@
 // State of Explore for one model, shared by its map and its tools.
 import { plane, pointMap, type Box, type Model, type Plane, type PointMap } from "../api";
 import { pythonFloat, slice, updateAddress } from "../address.svelte";
+import { LANGUAGES } from "../locales";
 import { unproject } from "../plane";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type DecodeReply, type DecodeRequest } from "../socket";
@@ -12,7 +13,7 @@ import { GapLayer } from "./gapLayer.svelte";
 export const exploreState = slice(
   "",
   { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" },
-  { gaps: ["none", "rarity", "distance", "round_trip", "stretch", "doubt"], tool: ["look", "draw", "find", "gaussians", "path", "plane"] },
+  { gaps: Object.keys(LANGUAGES.en.explore.gapNames), tool: Object.keys(LANGUAGES.en.explore.tools) },
 );
 
 /** The visible part of the map, unless the whole map is visible: centre, and pixels per unit. */

@@ -79,10 +79,12 @@ export const en = {
       corruption: "Unusual: more like a noisy, blurred, mixed or shuffled image than like a real one. ",
       error: "Unusual: hardly any held-out image is reconstructed so poorly. ",
     } as Record<Measure, string>,
+    shareOfReal: (share: string) => `${share} of real images`,
+    everyHeldOut: "every held-out image",
     real: {
-      typical: (share: string) => `An ordinary image: more unusual than ${share} of real images. `,
-      borderline: (share: string, reason: string) => `An unusual image, more unusual than ${share} of real images: ${reason}. `,
-      unusual: (share: string, reason: string) => `A very unusual image, more unusual than ${share} of real images: ${reason}. `,
+      typical: (share: string) => `An ordinary image: more unusual than ${share}. `,
+      borderline: (share: string, reason: string) => `An unusual image, more unusual than ${share}: ${reason}. `,
+      unusual: (share: string, reason: string) => `A very unusual image, more unusual than ${share}: ${reason}. `,
     } as Record<Exclude<Grade, "unknown">, (share: string, reason: string) => string>,
     reason: {
       distance: "few training images are near it in the latent space",
@@ -189,10 +191,12 @@ export const zhTW: typeof en = {
       corruption: "偏離資料分布：更像雜訊、模糊、混合或打散的影像，而不像真實影像。",
       error: "偏離資料分布：幾乎沒有保留影像重建得這麼差。",
     },
+    shareOfReal: (share) => ` ${share} 的真實影像`,
+    everyHeldOut: "所有的保留影像",
     real: {
-      typical: (share) => `普通的影像：比 ${share} 的真實影像更少見。`,
-      borderline: (share, reason) => `少見的影像：比 ${share} 的真實影像少見，${reason}。`,
-      unusual: (share, reason) => `非常少見的影像：比 ${share} 的真實影像少見，${reason}。`,
+      typical: (share) => `普通的影像：比${share}更少見。`,
+      borderline: (share, reason) => `少見的影像：比${share}少見，${reason}。`,
+      unusual: (share, reason) => `非常少見的影像：比${share}少見，${reason}。`,
     },
     reason: {
       distance: "潛在空間中附近的訓練影像很少",

@@ -1,7 +1,7 @@
 // Text of Explore.
 export const en = {
-  dragHint: "Drag on the map to decode. Wheel: zoom. Shift + drag: pan. Arrow keys: fine steps.",
-  dragHintLattice: "Drag on the lattice to decode. Wheel: zoom. Shift + drag: pan. Arrow keys: fine steps.",
+  dragHint: "Drag on the map to decode. Wheel or two fingers: zoom. Shift + drag: pan. Arrow keys: fine steps.",
+  dragHintLattice: "Drag on the lattice to decode. Wheel or two fingers: zoom. Shift + drag: pan. Arrow keys: fine steps.",
   plane2: "The two-dimensional latent space",
   planePca: (share: string) => `PCA plane: ${share} of the variance`,
   lattice: "This model has no encoder, so there is no map of images. Each node of this lattice is a seed: a sample from the prior.",
@@ -30,8 +30,8 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
-  dragHint: "在地圖上拖曳即可解碼。滾輪：縮放。Shift + 拖曳：平移。方向鍵：微調。",
-  dragHintLattice: "在格點圖上拖曳即可解碼。滾輪：縮放。Shift + 拖曳：平移。方向鍵：微調。",
+  dragHint: "在地圖上拖曳即可解碼。滾輪或雙指：縮放。Shift + 拖曳：平移。方向鍵：微調。",
+  dragHintLattice: "在格點圖上拖曳即可解碼。滾輪或雙指：縮放。Shift + 拖曳：平移。方向鍵：微調。",
   plane2: "二維潛在空間",
   planePca: (share) => `PCA 平面：涵蓋變異的 ${share}`,
   lattice: "這個模型沒有編碼器，因此沒有影像地圖。格點圖的每個交點是一個亂數種子，也就是先驗分布的一個樣本。",
