@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
 from latentarium import presets
 from latentarium.data.arrays import MIN_SIDE
@@ -14,11 +14,29 @@ from latentarium.presets.fit import OWN_IMAGE_PRESETS
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.services import Services
 from latentarium.studio.training.jobs import BUILT_IN_DATA, TrainingRequest
+from latentarium.studio.training.settings import (
+    describe_settings,
+    setting_options,
+    setting_problems,
+)
 from latentarium.studio.training.status import describe_model
 from latentarium.studio.training.uploads import UPLOAD_PREFIX
 
 MAX_SIDE = 512
 """Largest height and width, in pixels, to which the page lets images be fitted."""
+
+
+MAX_SETTINGS = 200
+"""Number of settings that a request may change."""
+SettingText = Annotated[str, StringConstraints(max_length=200)]
+ChangedSettings = dict[SettingText, StrictBool | StrictInt | StrictFloat | SettingText]
+
+
+class SettingsBody(BaseModel):
+    """Changed settings that are to be checked."""
+
+    preset: str = Field(max_length=64)
+    settings: ChangedSettings = Field(max_length=MAX_SETTINGS)
 
 
 class TrainingBody(BaseModel):
@@ -31,6 +49,7 @@ class TrainingBody(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     image_size: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     batch_size: int | None = Field(default=None, ge=1, le=4096)
+    settings: ChangedSettings = Field(default_factory=dict, max_length=MAX_SETTINGS)
 
     def to_request(self) -> TrainingRequest:
         """Return the request."""
@@ -55,6 +74,17 @@ def router(services: Services) -> APIRouter:
             "data": [*BUILT_IN_DATA, *uploads],
             "folder": str(trainings.folder),
         }
+
+    @routes.get("/presets/{name}/settings")
+    def settings(name: str) -> list[dict[str, Any]]:
+        return describe_settings(name)
+
+    @routes.post("/check-settings")
+    def check_settings(body: SettingsBody) -> dict[str, Any]:
+        """Return what is wrong with changed settings, and their options on the command line."""
+        problems = setting_problems(body.preset, body.settings)
+        options = [] if problems else setting_options(body.preset, body.settings)
+        return {"problems": problems, "options": options}
 
     @routes.post("/runs")
     def start(body: TrainingBody) -> dict[str, Any]:

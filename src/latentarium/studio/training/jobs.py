@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from latentarium.studio.errors import NotFoundError
 from latentarium.studio.redact import redact_paths
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.run_names import free_name, require_run_name
+from latentarium.studio.training.settings import SNAPSHOTS, SettingValue, setting_options
 from latentarium.studio.training.status import (
     State,
     describe_model,
@@ -35,8 +37,6 @@ from latentarium.training import finish
 
 BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
 """Data sets that need no files from the user."""
-SNAPSHOTS = 24
-"""Number of snapshots of a training that the page starts."""
 MAX_TRAININGS = 4
 """Maximum number of trainings that the page runs at the same time."""
 STOP_TIMEOUT = 60.0
@@ -59,6 +59,8 @@ class TrainingRequest:
     """Height and width to which images are fitted; None: as `load_data` chooses."""
     batch_size: int | None = None
     """None: the batch size of the preset."""
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
+    """Settings that differ from the preset, by their full names."""
 
 
 class TrainingJobs:
@@ -232,10 +234,7 @@ class TrainingJobs:
         """
         self.require_free_name(request.name)
         folder = self.folder / request.name
-        arguments = [
-            *self.train_arguments(request), "--run", str(folder),
-            "--train.snapshots", str(SNAPSHOTS),
-        ]  # fmt: skip
+        arguments = self.train_arguments(request, folder)
         with self._start_lock:
             self.require_free_name(request.name)
             self._require_free_slot()
@@ -358,11 +357,16 @@ class TrainingJobs:
         shown_as = None if index is None else self.registry[index].folder
         return self.registry.add(run.folder, shown_as)
 
-    def train_arguments(self, request: TrainingRequest) -> list[str]:
+    def train_arguments(self, request: TrainingRequest, folder: Path | None = None) -> list[str]:
         """Return the arguments of latentarium for a training.
 
+        Arguments:
+            request: The training.
+            folder: The folder of the run; None for an estimate, which needs no folder.
+
         Raises:
-            UserError: There is no such preset or no such data (code "unknown-data").
+            UserError: There is no such preset or no such data (code "unknown-data"), or a setting
+                is refused.
         """
         presets.get(request.preset)
         if request.data.startswith(UPLOAD_PREFIX):
@@ -374,14 +378,19 @@ class TrainingJobs:
                 f"There is no data set named {request.data[:80]!r}: choose one from the list.",
                 code="unknown-data",
             )
-        settings = {
-            "--train.seed": request.seed, "--train.steps": request.steps,
-            "--train.batch-size": request.batch_size, "--image-size": request.image_size,
+        changed = dict(request.settings)
+        snapshots = None if folder is None or "train.snapshots" in changed else SNAPSHOTS
+        options = {
+            "--data": data, "--run": folder, "--train.seed": request.seed,
+            "--train.steps": request.steps,
+            "--train.batch-size": None if "train.batch_size" in changed else request.batch_size,
+            "--image-size": request.image_size,
+            "--train.snapshots": snapshots,
         }  # fmt: skip
-        arguments = ["train", request.preset, "--data", data]
-        for option, value in settings.items():
+        arguments = ["train", request.preset]
+        for option, value in options.items():
             arguments += [] if value is None else [option, str(value)]
-        return arguments
+        return arguments + setting_options(request.preset, changed)
 
 
 def process_name(folder: Path) -> str:

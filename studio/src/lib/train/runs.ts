@@ -139,6 +139,35 @@ export interface RunRequest {
   image_size: number | null;
   /** null: that of the preset */
   batch_size: number | null;
+  settings: ChangedSettings;
+}
+
+/** Settings that differ from the preset, by their full names; numbers are texts, as typed. */
+export type ChangedSettings = Record<string, string | boolean>;
+
+/** A setting of a preset; its dataclass in Python defines all of this. */
+export interface Setting {
+  /** full name, such as model.encoder.width */
+  name: string;
+  /** the dataclass that defines it */
+  owner: string;
+  kind: "integer" | "number" | "boolean" | "choice" | "text";
+  value: string | number | boolean;
+  choices: string[];
+  /** allowed numbers in words; empty without a limit */
+  limits: string;
+  meaning: string;
+  /** full name of what it belongs to, such as model.encoder */
+  group: string;
+  /** option of the command line */
+  option: string;
+}
+
+export interface SettingsCheck {
+  /** what is wrong, by the name of the setting; "" has what is wrong with their combination */
+  problems: Record<string, string>;
+  /** options of the command line; empty if there are problems */
+  options: string[];
 }
 
 export interface Estimate {
@@ -206,6 +235,9 @@ const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 
 export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
 export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
+export const fetchSettings = async (preset: string): Promise<Setting[]> => (await get(`api/presets/${encodeURIComponent(preset)}/settings`)).json();
+export const checkSettings = async (preset: string, settings: ChangedSettings): Promise<SettingsCheck> =>
+  (await post("api/check-settings", { preset, settings })).json();
 export const ESTIMATE_URL = "api/estimate";
 /** Why a new run can't have a name; empty texts if it can. */
 export const checkName = async (name: string): Promise<{ code: string; message: string }> =>
