@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
@@ -11,15 +12,21 @@ from latentarium import presets
 from latentarium.data.arrays import MIN_SIDE
 from latentarium.errors import UserError
 from latentarium.presets.fit import OWN_IMAGE_PRESETS
+from latentarium.run.records import Notes
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.services import Services
-from latentarium.studio.training.jobs import BUILT_IN_DATA, TrainingRequest
+from latentarium.studio.training.jobs import (
+    BUILT_IN_DATA,
+    MAX_NOTE,
+    MAX_TITLE,
+    TrainingRequest,
+)
 from latentarium.studio.training.settings import (
     describe_settings,
     setting_options,
     setting_problems,
 )
-from latentarium.studio.training.status import describe_model
+from latentarium.studio.training.status import describe_model, losses_of
 from latentarium.studio.training.uploads import UPLOAD_PREFIX
 
 MAX_SIDE = 512
@@ -37,6 +44,13 @@ class SettingsBody(BaseModel):
 
     preset: str = Field(max_length=64)
     settings: ChangedSettings = Field(max_length=MAX_SETTINGS)
+
+
+class NotesBody(BaseModel):
+    """A display name and a note."""
+
+    title: str = Field(max_length=MAX_TITLE)
+    note: str = Field(max_length=MAX_NOTE)
 
 
 class TrainingBody(BaseModel):
@@ -104,8 +118,33 @@ def router(services: Services) -> APIRouter:
         return trainings.info(name)
 
     @routes.delete("/runs/{name}")
-    def forget(name: str) -> None:
-        trainings.forget(name)
+    def delete(name: str) -> None:
+        """Move a run to the trash."""
+        services.checkups.require_idle(name)
+        services.measuring.require_idle(trainings.folder_of(name))
+        trainings.delete(name)
+
+    @routes.get("/trash")
+    def trash() -> list[dict[str, str]]:
+        return [{"id": run.id, "name": run.name} for run in trainings.trash.list()]
+
+    @routes.post("/trash/{deleted_id}/restore")
+    def restore(deleted_id: Annotated[str, PathParameter(max_length=40)]) -> dict[str, Any]:
+        """Move a run from the trash back to its folder."""
+        folder = trainings.trash.restore(deleted_id).resolve()
+        names = trainings.folders().items()
+        return trainings.info(next(name for name, known in names if known.resolve() == folder))
+
+    @routes.get("/runs/{name}/losses")
+    def losses(name: str) -> dict[str, list[tuple[int, float]]]:
+        """Return the loss of each player by step."""
+        return losses_of(trainings.run(name))
+
+    @routes.put("/runs/{name}/notes")
+    def annotate(name: str, body: NotesBody) -> dict[str, Any]:
+        """Save a display name and a note."""
+        trainings.annotate(name, Notes(title=body.title.strip(), note=body.note.strip()))
+        return trainings.info(name)
 
     def add_action(action: Callable[[str], None]) -> None:
         """Add a route that performs an action on a run and returns its state afterwards."""
