@@ -44,6 +44,7 @@ STUDIO_ORDER = [
     "priority_lock",
     "limiter",
     "child_processes",
+    "deployment",
     "security",
     "responses",
     "registry",

@@ -310,6 +310,32 @@ def test_on_a_phone_the_decoded_image_is_in_sight_while_a_finger_drags(page, ser
     assert not docked.is_visible()
 
 
+def test_a_point_under_the_pointer_is_named_and_zooming_ends_near_the_data(page, served):
+    open_page(page, served, "#model=0")
+    latent_map = served.registry[0].latent_map
+    box = page.locator(".map").bounding_box()
+    centre = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for _ in range(40):
+        page.mouse.move(*centre)
+        page.mouse.wheel(0, -2000)
+    wait_idle(page)
+    deepest = float(address(page)["v.s"])
+    page.locator(".bar button").last.click()
+    found = None
+    for i in range(0, int(box["width"]), 7):
+        page.mouse.move(box["x"] + i, box["y"] + box["height"] / 2)
+        if page.get_by_test_id("hovered").count():
+            found = page.get_by_test_id("hovered").inner_text()
+            break
+    assert found is not None
+    number, name = found.split()
+    classes = latent_map.data.card.classes
+    assert name == classes[latent_map.encoded.class_numbers()[int(number[1:])]]
+    latents = latent_map.encoded.latents
+    spread = float((latents.amax(0) - latents.amin(0)).max())
+    assert deepest * spread < 400 * max(box["width"], box["height"])
+
+
 def test_a_link_opens_in_the_language_of_its_address(page, served):
     open_page(page, served, "#lang=zh-TW")
     assert page.evaluate("document.documentElement.lang") == "zh-TW"

@@ -58,7 +58,7 @@ def gan_images() -> Config:
 
 def cgan_images() -> Config:
     """Conditional GAN for labelled images of 16 to 128 pixels a side, given by --data: on 64 x 64
-    emoji, about 11 minutes."""
+    emoji, GAN-test 80 %; about 11 minutes."""
     return vary(gan_images(), "cgan_images", model=CONDITIONAL)
 
 

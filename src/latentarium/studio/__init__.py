@@ -7,6 +7,7 @@ except in this order:
     protocol, redact    pure functions on frames and messages
     limiter             a queue for CPU-heavy requests
     child_processes     commands that run in separate processes
+    deployment          how the studio is reached: by a reverse proxy, below a path, in a frame
     security            ASGI middleware: host, origin, token, size limits, headers
     responses           HTTP responses: binary, streamed JSON lines
     registry            the models that the page shows

@@ -103,3 +103,13 @@ export function fit(points: Float32Array, width: number, height: number): View {
     scale: 0.92 * Math.min(width / spanX, height / spanY),
   };
 }
+
+/** The number of the point that is nearest to a place, null if none is within reach. */
+export function nearestPoint(points: Float32Array, x: number, y: number, reach: number): number | null {
+  let [nearest, best]: [number | null, number] = [null, reach * reach];
+  for (let i = 0; i < points.length / 2; i++) {
+    const squared = (points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2;
+    if (squared < best) [nearest, best] = [i, squared];
+  }
+  return nearest;
+}

@@ -21,6 +21,7 @@ export const en = {
     doubt: "classifier unsure",
   } as Record<string, string>,
   computing: "computing …",
+  projected: "Points are projected onto this plane, but gaps are computed on it: a point in a red area can be far from the plane.",
   gapMeaning: "Red: more unusual than 99 % of held-out images. Amber: more unusual than 90 %.",
   tools: {
     look: "View", gaussians: "Gaussians", draw: "Draw", find: "Find", path: "Path", plane: "Plane",
@@ -50,6 +51,7 @@ export const zhTW: typeof en = {
     doubt: "分類器不確定",
   },
   computing: "計算中……",
+  projected: "資料點是投影到這個平面上的，空隙則是在平面上計算的：紅色區域中的點，可能離平面很遠。",
   gapMeaning: "紅色：比 99 % 的保留影像更異常；琥珀色：比 90 % 更異常。",
   tools: { look: "檢視", gaussians: "高斯分布", draw: "手繪", find: "尋找", path: "路徑", plane: "平面" },
   toolList: "工具",

@@ -29,6 +29,9 @@ export const en = {
   legend: {
     match: "requested class",
     mismatch: "rejected: another class",
+    typical: "typical of real images",
+    borderline: "borderline: as unusual as 1 to 10 % of real images",
+    unknown: "unknown",
     unusual: (share: string, encodes: boolean) => `${encodes ? "unusual" : "unlike most real images"} (as are ${share} of held-out images)`,
   },
   training: "Nearest training image",
@@ -80,6 +83,9 @@ export const zhTW: typeof en = {
   legend: {
     match: "符合指定類別",
     mismatch: "不接受：屬於其他類別",
+    typical: "與真實影像相近",
+    borderline: "邊緣：與 1 至 10 % 的真實影像同樣少見",
+    unknown: "無法判斷",
     unusual: (share, encodes) => `${encodes ? "偏離資料分布" : "與大多數真實影像不像"}（保留影像也有 ${share} 如此）`,
   },
   training: "最近的訓練影像",
