@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.browser import BROWSER_MARKS, open_page, wait_idle, wait_until
+from support.browser import BROWSER_MARKS, address, open_page, wait_idle, wait_until
 
 pytestmark = BROWSER_MARKS
 
@@ -29,3 +29,22 @@ def test_four_models_fit_in_their_columns(page, served, size):
         assert page.evaluate(OUTSIDE_PANE) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.get_by_test_id("language").click()
+
+
+def test_unknown_values_in_the_address_are_dropped(page, served):
+    unknown = "#tab=compare&c.lock=nothing&t.view=nothing&gaps=nothing&tool=nothing&c.image=17"
+    open_page(page, served, unknown)
+    page.get_by_role("button", name="Random image").click()  # the next change writes the address
+    values = address(page)
+    assert values.keys() <= {"tab", "of", "lang", "c.image", "c.of", "c.models"}
+    assert values["tab"] == "compare"
+
+
+def test_every_gap_layer_of_a_model_can_be_linked(page, served):
+    layers = served.registry[1].latent_map.gap_layers.measures
+    assert "rarity" in layers
+    for layer in layers:
+        open_page(page, served, f"#model=1&gaps={layer}")
+        page.locator(".map").first.focus()
+        page.keyboard.press("ArrowRight")  # writes the address
+        assert address(page).get("gaps") == layer

@@ -12,7 +12,7 @@ import { GapLayer } from "./gapLayer.svelte";
 export const exploreState = slice(
   "",
   { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" },
-  { gaps: ["none", "distance", "round_trip", "stretch", "doubt"], tool: ["look", "draw", "find", "gaussians", "path", "plane"] },
+  { gaps: ["none", "rarity", "distance", "round_trip", "stretch", "doubt"], tool: ["look", "draw", "find", "gaussians", "path", "plane"] },
 );
 
 /** The visible part of the map, unless the whole map is visible: centre, and pixels per unit. */
