@@ -179,6 +179,29 @@ def test_waiting_runs_can_be_removed(measuring, tmp_path, monkeypatch):
     assert wait(measuring)["finished"] == 1
 
 
+def test_running_evaluation_names_its_part_and_can_be_stopped(measuring, tmp_path, monkeypatch):
+    instead(
+        monkeypatch,
+        "import sys, time\n"
+        f"print({ProgressLine(2, 7, 'gan', 12.0).to_json()!r}, file=sys.stderr, flush=True)\n"
+        "time.sleep(60)",
+    )
+    for model in range(3):
+        measuring.add(model, tmp_path)
+    end = time.monotonic() + 20
+    while not measuring.state()["part"] and time.monotonic() < end:
+        time.sleep(0.02)
+    assert measuring.state()["part"] == "gan"
+    with raises_code("busy"):
+        measuring.require_idle(tmp_path)  # its folder must not be deleted
+    started = time.monotonic()
+    measuring.stop()
+    found = wait(measuring)
+    assert time.monotonic() - started < 20  # far less than the evaluation takes
+    assert (found["running"], found["waiting"], found["failures"]) == (False, [], {})
+    measuring.require_idle(tmp_path)
+
+
 def test_failed_evaluation_has_a_reason_and_the_others_continue(measuring, tmp_path, monkeypatch):
     measuring.add(0, tmp_path / "nowhere")
     assert wait(measuring)["failures"][0]

@@ -13,6 +13,7 @@ from latentarium.diagnostics.examine import issues_of
 from latentarium.diagnostics.issue import IssueName
 from latentarium.diagnostics.messages import FIXES, REASONS, SIGNS, Evidence
 from latentarium.diagnostics.status import StatusName
+from latentarium.studio.training.settings import describe_settings
 
 LOCALES = Path(__file__).parents[2] / "studio" / "src" / "lib" / "locales"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -57,3 +58,17 @@ def test_each_preset_is_described_in_both_languages():
             assert title
             assert about.endswith((".", "?", "。", "？"))
         assert all(CHINESE.search(about) for _, about in [texts["zh-TW"]]), name
+
+
+def test_each_setting_on_the_page_has_a_chinese_name_and_meaning():
+    translations = json.loads((LOCALES / "settings.json").read_text())
+    shown = {
+        f"{field['owner']}.{field['name'].rsplit('.', 1)[-1]}"
+        for name in presets.all_presets()
+        for field in describe_settings(name)
+    }
+    assert translations.keys() == shown
+    for label, meaning in translations.values():
+        assert label
+        assert CHINESE.search(meaning)
+        assert meaning.endswith("。")

@@ -14,6 +14,12 @@ from latentarium.config.components import (
     name_of,
     resolve,
 )
+from latentarium.config.fields import (
+    SettingField,
+    change_settings,
+    check_setting,
+    list_settings,
+)
 from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.models import (
     AutoencoderConfig,
@@ -45,13 +51,17 @@ __all__ = [
     "OptimizerConfig",
     "PriorConfig",
     "Range",
+    "SettingField",
     "Settings",
     "TrainConfig",
     "TrunkConfig",
+    "change_settings",
+    "check_setting",
     "component_files",
     "component_from_dict",
     "flat",
     "from_dict",
+    "list_settings",
     "name_of",
     "read_fields",
     "require",

@@ -17,13 +17,17 @@ class OptimizerConfig(Settings):
     """Adam (Kingma and Ba, 2015) and its learning-rate schedule; each player has one optimizer."""
 
     learning_rate: Annotated[float, Range(above=0)] = 1e-3
+    """Step size of Adam: its highest value, after the warm-up and before the decay."""
     beta1: Annotated[float, Range(low=0, below=1)] = 0.9
+    """Decay of Adam's running mean of the gradients; 0: no momentum, as is usual for GANs."""
     beta2: Annotated[float, Range(low=0, below=1)] = 0.999
+    """Decay of Adam's running mean of the squared gradients."""
     warmup_steps: Count = 0
     """Steps over which the learning rate rises linearly from 0."""
     decay: Literal["constant", "cosine"] = "cosine"
     """cosine: the rate falls to `final_fraction` times `learning_rate` at the last step."""
     final_fraction: Annotated[float, Range(0, 1)] = 0.0
+    """cosine: the learning rate at the last step, as a fraction of `learning_rate`."""
 
 
 @dataclass(frozen=True, kw_only=True)

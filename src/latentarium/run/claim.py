@@ -15,7 +15,7 @@ CLAIM_FILES = (LOCK_FILE, ".lock.pid")
 """Files of the lock, which may exist in a folder without a run."""
 RUN_FILES = (
     "config.json", "weights.safetensors", "log.jsonl", "progress.json", "metrics.json",
-    "duality_gap.json", "README.md",
+    "duality_gap.json", "notes.json", "README.md",
 )  # fmt: skip
 LEFTOVERS = (".config.*", ".weights.*", ".progress.*", "samples/.*", "snapshots/.*")
 """Patterns of files that a killed process may have left."""

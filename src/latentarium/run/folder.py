@@ -10,6 +10,7 @@
     snapshots/             EMA weights of all players at steps evenly spaced in log(step)
     metrics.json           results of `evaluate`
     duality_gap.json       results of `duality-gap`
+    notes.json             display name and note of the user, if there are any
     README.md              model card
 
 The times of files are not used: a copied, moved or unpacked run behaves like the original.

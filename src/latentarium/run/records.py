@@ -26,6 +26,15 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notes:
+    """The content of notes.json: what the user has written about a run."""
+
+    title: str = ""
+    """Display name; empty: the name of the folder."""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointCard:
     """The JSON file of a checkpoint."""
 
@@ -86,6 +95,15 @@ def read_progress(path: Path) -> Progress | None:
         return Progress(**read_fields(Progress, content, str(path), ignore_unknown=True))
     except (OSError, ValueError):
         return None
+
+
+def read_notes(path: Path) -> Notes:
+    """Read notes.json; empty notes if it is missing or damaged, since it is only a display."""
+    try:
+        content = from_json(read_regular_file(path))
+        return Notes(**read_fields(Notes, content, str(path), ignore_unknown=True))
+    except (OSError, ValueError):
+        return Notes()
 
 
 def parse_checkpoint_card(content: bytes) -> CheckpointCard:

@@ -20,7 +20,13 @@ from latentarium.run import checkpoints
 from latentarium.run.checkpoints import Checkpoint
 from latentarium.run.claim import LOCK_FILE, locked
 from latentarium.run.jsonl import append_row, read_row
-from latentarium.run.records import read_duality_gap, read_metrics, read_progress
+from latentarium.run.records import (
+    Notes,
+    read_duality_gap,
+    read_metrics,
+    read_notes,
+    read_progress,
+)
 
 
 class RunFiles:
@@ -121,6 +127,15 @@ class RunFiles:
         """Return the step and elapsed seconds, about one second old; None if they are unknown."""
         progress = read_progress(self.folder / "progress.json")
         return None if progress is None else (progress.step, progress.seconds)
+
+    def save_notes(self, notes: Notes) -> None:
+        """Write notes.json."""
+        content = to_json({"title": notes.title, "note": notes.note})
+        write_atomic(self.folder / "notes.json", content)
+
+    def notes(self) -> Notes:
+        """Return the user's display name and note."""
+        return read_notes(self.folder / "notes.json")
 
     def save_samples(self, step: int, picture: np.ndarray) -> None:
         """Save the sample grid of a step."""

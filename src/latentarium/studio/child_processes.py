@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
@@ -55,6 +55,8 @@ class ChildRecord:
     """The folder of the run that it works on."""
     arguments: tuple[str, ...]
     pid: int
+    ending: bool = False
+    """Whether the command was asked to end."""
 
 
 class ChildProcesses:
@@ -99,9 +101,9 @@ class ChildProcesses:
         self._children[name] = child
         if background:
             lower_priority(child.pid)
-        content = {"folder": str(folder), "arguments": list(arguments), "pid": child.pid}
+        record = ChildRecord(folder=folder, arguments=tuple(arguments), pid=child.pid)
         try:
-            write_atomic(path.with_suffix(".json"), json.dumps(content).encode())
+            self._write_record(name, record)
         except UserError:  # without a record, no later server could stop it
             child.kill()
             child.wait()
@@ -116,6 +118,7 @@ class ChildProcesses:
                 folder=Path(content["folder"]),
                 arguments=tuple(map(str, content["arguments"])),
                 pid=int(content["pid"]),
+                ending=bool(content.get("ending")),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -162,16 +165,26 @@ class ChildProcesses:
         return ""
 
     def stop(self, name: str) -> None:
-        """Ask a running command to save its work and end."""
+        """Ask a running command to save its work and end, and record this for later servers."""
         record = self.record(name)
         if record is not None and self.is_running(name):
             terminate(record.pid)
+            self._write_record(name, replace(record, ending=True))
+
+    def is_ending(self, name: str) -> bool:
+        """Return whether a command was asked to end."""
+        record = self.record(name)
+        return record is not None and record.ending
 
     def forget(self, name: str) -> None:
         """Delete the output and the record of a command that has ended."""
         for suffix in (".json", ".log"):
             self._output_path(name).with_suffix(suffix).unlink(missing_ok=True)
         self._children.pop(name, None)
+
+    def _write_record(self, name: str, record: ChildRecord) -> None:
+        content = asdict(record) | {"folder": str(record.folder)}
+        write_atomic(self._output_path(name).with_suffix(".json"), json.dumps(content).encode())
 
     def _output_path(self, name: str) -> Path:
         return self.folder / f"{name}.log"

@@ -52,6 +52,8 @@ class EvaluationQueue:
         """The first run is being evaluated, or waits for a process of an earlier server to end."""
         self._finished, self._start_time = 0, 0.0
         self._started: Evaluation | None = None
+        self._stopped: Evaluation | None = None
+        """The evaluation that was stopped last, which is no failure."""
         self._failures: dict[int, str] = {}
 
     def add(self, model: int, folder: Path, data: str | None = None) -> None:
@@ -85,6 +87,27 @@ class EvaluationQueue:
         with self._lock:
             del self._queue[1:]
 
+    def stop(self) -> None:
+        """Remove all waiting runs and stop the current evaluation; its results are discarded."""
+        with self._lock:
+            del self._queue[1:]
+            self._stopped = self._queue[0] if self._queue else None
+            self.processes.stop(NAME)
+
+    def require_idle(self, folder: Path) -> None:
+        """Check that a run is neither being evaluated nor queued.
+
+        Raises:
+            UserError: It is (code "busy").
+        """
+        with self._lock:
+            folders = [queued.folder.resolve() for queued in self._queue]
+        if folder.resolve() in folders:
+            raise UserError(
+                f"{folder.name} is being measured in Compare: wait, or cancel it there.",
+                code="busy",
+            )
+
     def state(self) -> dict[str, Any]:
         """Return the current run, its progress, the waiting runs, and failures by model."""
         with self._lock:
@@ -102,6 +125,7 @@ class EvaluationQueue:
                 "waiting": [queued.model for queued in self._queue[1:]],
                 "finished": self._finished,
                 "seconds": round(time.monotonic() - self._start_time) if running else 0,
+                "part": progress.label if progress else "",
                 "done": done,
                 "of": total,
                 "left": left,
@@ -129,12 +153,16 @@ class EvaluationQueue:
     def _evaluate(self, evaluation: Evaluation) -> str:
         """Evaluate a run, and return its error message; "" if it did not fail."""
         self._wait()  # for a process of an earlier server
+        if evaluation is self._stopped:
+            return ""
         data = [] if evaluation.data is None else ["--data", evaluation.data]
         arguments = ["evaluate", str(evaluation.folder), *data]
         with self._lock:
             self.processes.start(NAME, evaluation.folder, arguments, background=True)
             self._started, self._start_time = evaluation, time.monotonic()
         self._wait()
+        if evaluation is self._stopped:
+            return ""
         code = self.processes.exit_code(NAME)
         ended = f"The evaluation ended with exit code {code}." if code else ""
         return self.processes.failure(NAME) or ended

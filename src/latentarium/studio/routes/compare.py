@@ -57,6 +57,12 @@ def router(services: Services) -> APIRouter:
         measuring.clear()
         return measuring.state()
 
+    @routes.post("/measuring/stop")
+    def stop() -> dict[str, Any]:
+        """Empty the queue and stop the current measurement."""
+        measuring.stop()
+        return measuring.state()
+
     return routes
 
 

@@ -4,21 +4,53 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
 from latentarium import presets
 from latentarium.data.arrays import MIN_SIDE
 from latentarium.errors import UserError
 from latentarium.presets.fit import OWN_IMAGE_PRESETS
+from latentarium.run.records import Notes
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.services import Services
-from latentarium.studio.training.jobs import BUILT_IN_DATA, TrainingRequest
-from latentarium.studio.training.status import describe_model
+from latentarium.studio.training.jobs import (
+    BUILT_IN_DATA,
+    MAX_NOTE,
+    MAX_TITLE,
+    TrainingRequest,
+)
+from latentarium.studio.training.settings import (
+    describe_settings,
+    setting_options,
+    setting_problems,
+)
+from latentarium.studio.training.status import describe_model, losses_of
 from latentarium.studio.training.uploads import UPLOAD_PREFIX
 
 MAX_SIDE = 512
 """Largest height and width, in pixels, to which the page lets images be fitted."""
+
+
+MAX_SETTINGS = 200
+"""Number of settings that a request may change."""
+SettingText = Annotated[str, StringConstraints(max_length=200)]
+ChangedSettings = dict[SettingText, StrictBool | StrictInt | StrictFloat | SettingText]
+
+
+class SettingsBody(BaseModel):
+    """Changed settings that are to be checked."""
+
+    preset: str = Field(max_length=64)
+    settings: ChangedSettings = Field(max_length=MAX_SETTINGS)
+
+
+class NotesBody(BaseModel):
+    """A display name and a note."""
+
+    title: str = Field(max_length=MAX_TITLE)
+    note: str = Field(max_length=MAX_NOTE)
 
 
 class TrainingBody(BaseModel):
@@ -31,6 +63,7 @@ class TrainingBody(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     image_size: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     batch_size: int | None = Field(default=None, ge=1, le=4096)
+    settings: ChangedSettings = Field(default_factory=dict, max_length=MAX_SETTINGS)
 
     def to_request(self) -> TrainingRequest:
         """Return the request."""
@@ -56,6 +89,17 @@ def router(services: Services) -> APIRouter:
             "folder": str(trainings.folder),
         }
 
+    @routes.get("/presets/{name}/settings")
+    def settings(name: str) -> list[dict[str, Any]]:
+        return describe_settings(name)
+
+    @routes.post("/check-settings")
+    def check_settings(body: SettingsBody) -> dict[str, Any]:
+        """Return what is wrong with changed settings, and their options on the command line."""
+        problems = setting_problems(body.preset, body.settings)
+        options = [] if problems else setting_options(body.preset, body.settings)
+        return {"problems": problems, "options": options}
+
     @routes.post("/runs")
     def start(body: TrainingBody) -> dict[str, Any]:
         return trainings.info(trainings.start(body.to_request()))
@@ -74,8 +118,33 @@ def router(services: Services) -> APIRouter:
         return trainings.info(name)
 
     @routes.delete("/runs/{name}")
-    def forget(name: str) -> None:
-        trainings.forget(name)
+    def delete(name: str) -> None:
+        """Move a run to the trash."""
+        services.checkups.require_idle(name)
+        services.measuring.require_idle(trainings.folder_of(name))
+        trainings.delete(name)
+
+    @routes.get("/trash")
+    def trash() -> list[dict[str, str]]:
+        return [{"id": run.id, "name": run.name} for run in trainings.trash.list()]
+
+    @routes.post("/trash/{deleted_id}/restore")
+    def restore(deleted_id: Annotated[str, PathParameter(max_length=40)]) -> dict[str, Any]:
+        """Move a run from the trash back to its folder."""
+        folder = trainings.trash.restore(deleted_id).resolve()
+        names = trainings.folders().items()
+        return trainings.info(next(name for name, known in names if known.resolve() == folder))
+
+    @routes.get("/runs/{name}/losses")
+    def losses(name: str) -> dict[str, list[tuple[int, float]]]:
+        """Return the loss of each player by step."""
+        return losses_of(trainings.run(name))
+
+    @routes.put("/runs/{name}/notes")
+    def annotate(name: str, body: NotesBody) -> dict[str, Any]:
+        """Save a display name and a note."""
+        trainings.annotate(name, Notes(title=body.title.strip(), note=body.note.strip()))
+        return trainings.info(name)
 
     def add_action(action: Callable[[str], None]) -> None:
         """Add a route that performs an action on a run and returns its state afterwards."""

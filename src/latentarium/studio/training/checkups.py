@@ -98,6 +98,18 @@ class Checkups:
             )
         return self.duality_gap(name)
 
+    def require_idle(self, name: str) -> None:
+        """Check that the duality gap of a run is not being measured.
+
+        Raises:
+            UserError: It is (code "busy").
+        """
+        if self.duality_gaps.is_running(process_name(self.trainings.folder_of(name))):
+            raise UserError(
+                f"The duality gap of {name} is being measured: stop the measurement first.",
+                code="busy",
+            )
+
     def stop_duality_gap(self, name: str) -> dict[str, Any]:
         """Stop the measurement and return the current state; measured snapshots are kept."""
         self.duality_gaps.stop(process_name(self.trainings.run(name).folder))

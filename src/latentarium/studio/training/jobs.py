@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.jsonl import MALFORMED
+from latentarium.run.records import Notes
 from latentarium.run.shipped_models import SHIPPED
 from latentarium.studio.child_processes import (
     ChildProcesses,
@@ -23,6 +25,7 @@ from latentarium.studio.errors import NotFoundError
 from latentarium.studio.redact import redact_paths
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.run_names import free_name, require_run_name
+from latentarium.studio.training.settings import SNAPSHOTS, SettingValue, setting_options
 from latentarium.studio.training.status import (
     State,
     describe_model,
@@ -30,15 +33,16 @@ from latentarium.studio.training.status import (
     progress_of,
     state_of,
 )
+from latentarium.studio.training.trash import Trash
 from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads
 from latentarium.training import finish
 
 BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
 """Data sets that need no files from the user."""
-SNAPSHOTS = 24
-"""Number of snapshots of a training that the page starts."""
 MAX_TRAININGS = 4
 """Maximum number of trainings that the page runs at the same time."""
+MAX_TITLE, MAX_NOTE = 100, 4000
+"""Characters of a display name and of a note."""
 STOP_TIMEOUT = 60.0
 """Seconds to wait until the current step has ended and its checkpoint is written."""
 
@@ -59,6 +63,8 @@ class TrainingRequest:
     """Height and width to which images are fitted; None: as `load_data` chooses."""
     batch_size: int | None = None
     """None: the batch size of the preset."""
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
+    """Settings that differ from the preset, by their full names."""
 
 
 class TrainingJobs:
@@ -88,6 +94,8 @@ class TrainingJobs:
         self.processes: ChildProcesses = ChildProcesses(folder / ".studio" / "train", command)
         self._initial_folders = [f for f in registry.run_folders() if not _is_shipped(f)]
         self._start_lock = threading.Lock()
+        parents = [folder, *(initial.parent for initial in self._initial_folders)]
+        self.trash: Trash = Trash(lambda: unique_folders(parents))
 
     # ------------------------------------------------------------------------------------ queries
 
@@ -97,7 +105,7 @@ class TrainingJobs:
         The runs that were shown at the start come first, then the runs in the folder, then the
         runs whose process has not created a folder yet or has failed before it created a folder.
         """
-        candidates = list(self._initial_folders)
+        candidates = [folder for folder in self._initial_folders if os.path.lexists(folder)]
         if self.folder.is_dir():
             candidates += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
         for key in self.processes.names():
@@ -168,6 +176,7 @@ class TrainingJobs:
         running = self.processes.is_running(key)
         failure = self.redact(self.processes.failure(key))
         common = {"id": name, "name": name, "folder": str(folder), "failure": failure}
+        common |= {"title": "", "note": ""}
         if not Run.is_at(folder):
             return common | self._describe_record(key, running)
         try:
@@ -188,8 +197,12 @@ class TrainingJobs:
 
     def _describe_folder(self, folder: Path, running: bool, failure: str) -> dict[str, Any]:
         run = Run(folder)
-        state = state_of(run, running=running, failure=failure)
+        ending = self.processes.is_ending(process_name(folder))
+        state = state_of(run, running=running, failure=failure, ending=ending)
+        notes = run.notes()
         return {
+            "title": notes.title[:MAX_TITLE],
+            "note": notes.note[:MAX_NOTE],
             "failure": "" if state in ("training", "waiting", "done") else failure,
             **describe_run(run),
             "state": state,
@@ -213,7 +226,7 @@ class TrainingJobs:
         return {
             "preset": preset,
             **(describe_model(config.model) if config else no_model),
-            "loss": None, "equilibrium": None, "data": options.get("--data", ""),
+            "loss": None, "equilibrium": None, "objective": "", "data": options.get("--data", ""),
             "seed": int(options.get("--train.seed", 0)), "state": state,
             "step": 0, "steps": int(options.get("--train.steps", default_steps)), "seconds": 0.0,
             "seconds_left": None, "model": None, "has_weights": False, "snapshots": [],
@@ -232,10 +245,7 @@ class TrainingJobs:
         """
         self.require_free_name(request.name)
         folder = self.folder / request.name
-        arguments = [
-            *self.train_arguments(request), "--run", str(folder),
-            "--train.snapshots", str(SNAPSHOTS),
-        ]  # fmt: skip
+        arguments = self.train_arguments(request, folder)
         with self._start_lock:
             self.require_free_name(request.name)
             self._require_free_slot()
@@ -272,14 +282,15 @@ class TrainingJobs:
         folder = self.folder_of(name)
         key = process_name(folder)
         locked = Run.is_at(folder) and Run(folder).is_locked()
-        if not locked and self.processes.is_running(key):
+        pid = Run(folder).lock_owner() if locked else None
+        record = self.processes.record(key)
+        if self.processes.is_running(key) and (not locked or (record and record.pid == pid)):
             self.processes.stop(key)
             return
         if not locked:
             raise UserError(
                 f"{name} is not training: there is nothing to pause.", code="not-training"
             )
-        pid = Run(folder).lock_owner()
         if pid is None or pid == os.getpid() or not is_latentarium(pid):
             raise UserError(
                 f"{name} is trained by a process that the studio can't signal: press Ctrl-C in "
@@ -333,19 +344,37 @@ class TrainingJobs:
             time.sleep(0.05)
         finish(self.run(name).folder)
 
-    def forget(self, name: str) -> None:
-        """Delete the record of a training that failed before it created its folder.
+    def delete(self, name: str) -> None:
+        """Move a run to the trash; delete the record of a training that never created a folder.
 
         Raises:
-            UserError: The training has a folder or is still running (code "run-exists").
+            UserError: The run is training (code "still-training"), or can't be moved.
         """
         folder = self.folder_of(name)
-        if folder.exists() or self.processes.is_running(process_name(folder)):
+        with self._start_lock:
+            if self.processes.is_running(process_name(folder)) or (
+                Run.is_at(folder) and Run(folder).is_locked()
+            ):
+                raise UserError(
+                    f"{name} is training: stop it first, then delete it.", code="still-training"
+                )
+            if os.path.lexists(folder):
+                self.trash.add(folder)
+            self.processes.forget(process_name(folder))
+
+    def annotate(self, name: str, notes: Notes) -> None:
+        """Save a display name and a note in the folder of a run.
+
+        Raises:
+            UserError: The title has invisible characters (code "invalid-name"), or the folder
+                can't be written.
+        """
+        if not notes.title.isprintable():
             raise UserError(
-                f"{name} has a folder or is still running: stop it, then delete {folder}.",
-                code="run-exists",
+                "The display name contains an invisible character: choose another one.",
+                code="invalid-name",
             )
-        self.processes.forget(process_name(folder))
+        self.run(name).save_notes(notes)
 
     def show(self, name: str) -> int:
         """Load the model of a run into the page and return the model's number.
@@ -358,11 +387,16 @@ class TrainingJobs:
         shown_as = None if index is None else self.registry[index].folder
         return self.registry.add(run.folder, shown_as)
 
-    def train_arguments(self, request: TrainingRequest) -> list[str]:
+    def train_arguments(self, request: TrainingRequest, folder: Path | None = None) -> list[str]:
         """Return the arguments of latentarium for a training.
 
+        Arguments:
+            request: The training.
+            folder: The folder of the run; None for an estimate, which needs no folder.
+
         Raises:
-            UserError: There is no such preset or no such data (code "unknown-data").
+            UserError: There is no such preset or no such data (code "unknown-data"), or a setting
+                is refused.
         """
         presets.get(request.preset)
         if request.data.startswith(UPLOAD_PREFIX):
@@ -374,14 +408,24 @@ class TrainingJobs:
                 f"There is no data set named {request.data[:80]!r}: choose one from the list.",
                 code="unknown-data",
             )
-        settings = {
-            "--train.seed": request.seed, "--train.steps": request.steps,
-            "--train.batch-size": request.batch_size, "--image-size": request.image_size,
+        changed = dict(request.settings)
+        snapshots = None if folder is None or "train.snapshots" in changed else SNAPSHOTS
+        options = {
+            "--data": data, "--run": folder, "--train.seed": request.seed,
+            "--train.steps": request.steps,
+            "--train.batch-size": None if "train.batch_size" in changed else request.batch_size,
+            "--image-size": request.image_size,
+            "--train.snapshots": snapshots,
         }  # fmt: skip
-        arguments = ["train", request.preset, "--data", data]
-        for option, value in settings.items():
+        arguments = ["train", request.preset]
+        for option, value in options.items():
             arguments += [] if value is None else [option, str(value)]
-        return arguments
+        return arguments + setting_options(request.preset, changed)
+
+
+def unique_folders(folders: Sequence[Path]) -> list[Path]:
+    """Return folders without those that lead to the same place as an earlier one."""
+    return list({folder.resolve(): folder for folder in reversed(folders)}.values())[::-1]
 
 
 def process_name(folder: Path) -> str:

@@ -17,25 +17,30 @@ from latentarium.run import Run
 from latentarium.run.jsonl import read_row
 
 State = Literal["waiting", "training", "paused", "stopped", "done", "failed"]
+MAX_POINTS = 1000
+"""Rows of a log in a chart of several runs."""
 TAIL_BYTES = 1 << 16
 """Bytes at the end of a log from which the speed is computed."""
 
 
-def state_of(run: Run, *, running: bool, failure: str) -> State:
+def state_of(run: Run, *, running: bool, failure: str, ending: bool = False) -> State:
     """Return the state of a run.
 
     Arguments:
         run: The run.
         running: Whether the process that was started for it is running.
         failure: The error message of that process; "" if it did not fail.
+        ending: Whether that process was asked to end.
     """
     if run.is_locked():
         return "training"
-    if running:
-        return "waiting"
     last_step = run.weights_step()
+    if last_step == run.config.train.steps:
+        return "done"  # although its process may take a moment to end
+    if running and not ending:
+        return "waiting"
     if last_step is not None:
-        return "done" if last_step == run.config.train.steps else "stopped"
+        return "stopped"
     return "failed" if failure else "paused"
 
 
@@ -57,6 +62,20 @@ def progress_of(run: Run, state: State) -> dict[str, Any]:
     return {"step": step, "steps": steps, "seconds": seconds, "seconds_left": left}
 
 
+def losses_of(run: Run) -> dict[str, list[tuple[int, float]]]:
+    """Return the loss of each player by step, at most `MAX_POINTS` rows with the last one."""
+    rows = run.log()
+    stride = max(1, -(-len(rows) // (MAX_POINTS - 1)))
+    thinned = {row["step"]: row for row in [*rows[::stride], *rows[-1:]]}
+    losses: dict[str, list[tuple[int, float]]] = {}
+    for step, row in thinned.items():
+        for player, values in row.items():
+            total = values.get("total") if isinstance(values, dict) else None
+            if isinstance(total, int | float):
+                losses.setdefault(player, []).append((step, total))
+    return losses
+
+
 def describe_run(run: Run) -> dict[str, Any]:
     """Return the properties of a run that never change, as JSON values."""
     loss = setting(run.config, "model.loss")
@@ -69,6 +88,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         **describe_model(run.config.model),
         "loss": loss,
         "equilibrium": equilibrium or None,
+        "objective": run.config.model.loss_name,
         "data": run.data.source,
         "seed": run.config.train.seed,
     }

@@ -8,7 +8,7 @@ import { comparedFolders, setComparedFolders } from "./folders";
 import type { View } from "../splat";
 
 /** Compare's slice of the address. */
-export const compareState = slice("c.", { models: "", lock: "image", image: 0, x: 0, y: 0, label: 0, seed: 0, all: false as boolean });
+export const compareState = slice("c.", { models: "", lock: "image", image: 0, x: 0, y: 0, label: 0, seed: 0, all: false as boolean }, { lock: ["image", "z"] });
 export const MAX_MODELS = 4;
 
 export class Comparison {

@@ -54,6 +54,8 @@ export interface Measuring {
   seconds: number;
   done: number;
   of: number;
+  /** name of the part that is running */
+  part: string;
   left: string;
   /** error messages, by model */
   failures: Record<number, string>;
@@ -65,6 +67,9 @@ export const measuringNow = async (): Promise<Measuring> => (await get("api/meas
 export const measure = async (model: number): Promise<Measuring> => (await post(`api/models/${model}/measuring`, {})).json();
 /** Finish the running evaluation and cancel the queued ones. */
 export const cancelQueue = async (): Promise<Measuring> => (await get("api/measuring", { method: "DELETE" })).json();
+
+/** Stop the running evaluation and cancel the queued ones. */
+export const stopMeasuring = async (): Promise<Measuring> => (await post("api/measuring/stop", {})).json();
 
 const MAIN_MEASURES = /^(frechet|precision|recall|coverage|gan_test|mse|nll|gaps|near_copies|game\.gap\..*)$/;
 /** Whether a row is shown before all measures are requested. */

@@ -4,6 +4,7 @@ import * as compare from "./compare";
 import * as explore from "./explore";
 import * as gaussians from "./gaussians";
 import * as generate from "./generate";
+import * as glossary from "./glossary";
 import * as lab from "./lab";
 import * as paths from "./paths";
 import * as planes from "./planes";
@@ -17,6 +18,7 @@ const en = {
   explore: explore.en,
   gaussians: gaussians.en,
   generate: generate.en,
+  glossary: glossary.en,
   lab: lab.en,
   paths: paths.en,
   planes: planes.en,
@@ -30,6 +32,7 @@ const zhTW: typeof en = {
   explore: explore.zhTW,
   gaussians: gaussians.zhTW,
   generate: generate.zhTW,
+  glossary: glossary.zhTW,
   lab: lab.zhTW,
   paths: paths.zhTW,
   planes: planes.zhTW,

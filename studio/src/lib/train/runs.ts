@@ -5,7 +5,11 @@ export type RunState = "waiting" | "training" | "paused" | "stopped" | "done" | 
 
 export interface RunInfo {
   id: string;
+  /** name of the folder */
   name: string;
+  /** display name; empty: the name of the folder */
+  title: string;
+  note: string;
   folder: string;
   preset: string;
   /** display name, such as "conditional GAN" */
@@ -13,6 +17,8 @@ export interface RunInfo {
   /** whether several players have opposing losses */
   adversarial: boolean;
   has_encoder: boolean;
+  /** losses can be compared between runs with the same objective and data; empty: unknown */
+  objective: string;
   /** adversarial loss; null for an autoencoder */
   loss: "relativistic" | "non_saturating" | "hinge" | null;
   /** each player's adversarial loss at the equilibrium; null where it has no fixed value */
@@ -33,6 +39,15 @@ export interface RunInfo {
   samples: number[];
   failure: string;
 }
+
+export interface DeletedRun {
+  id: string;
+  /** name of its folder */
+  name: string;
+}
+
+/** Name of a run for people. */
+export const titleOf = (run: RunInfo): string => run.title || run.name;
 
 /** Props of the components that show a run at a selected step. */
 export interface StepProps {
@@ -139,6 +154,35 @@ export interface RunRequest {
   image_size: number | null;
   /** null: that of the preset */
   batch_size: number | null;
+  settings: ChangedSettings;
+}
+
+/** Settings that differ from the preset, by their full names; numbers are texts, as typed. */
+export type ChangedSettings = Record<string, string | boolean>;
+
+/** A setting of a preset; its dataclass in Python defines all of this. */
+export interface Setting {
+  /** full name, such as model.encoder.width */
+  name: string;
+  /** the dataclass that defines it */
+  owner: string;
+  kind: "integer" | "number" | "boolean" | "choice" | "text";
+  value: string | number | boolean;
+  choices: string[];
+  /** allowed numbers in words; empty without a limit */
+  limits: string;
+  meaning: string;
+  /** full name of what it belongs to, such as model.encoder */
+  group: string;
+  /** option of the command line */
+  option: string;
+}
+
+export interface SettingsCheck {
+  /** what is wrong, by the name of the setting; "" has what is wrong with their combination */
+  problems: Record<string, string>;
+  /** options of the command line; empty if there are problems */
+  options: string[];
 }
 
 export interface Estimate {
@@ -206,6 +250,9 @@ const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 
 export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
 export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
+export const fetchSettings = async (preset: string): Promise<Setting[]> => (await get(`api/presets/${encodeURIComponent(preset)}/settings`)).json();
+export const checkSettings = async (preset: string, settings: ChangedSettings): Promise<SettingsCheck> =>
+  (await post("api/check-settings", { preset, settings })).json();
 export const ESTIMATE_URL = "api/estimate";
 /** Why a new run can't have a name; empty texts if it can. */
 export const checkName = async (name: string): Promise<{ code: string; message: string }> =>
@@ -213,7 +260,14 @@ export const checkName = async (name: string): Promise<{ code: string; message: 
 export const startRun = async (request: RunRequest): Promise<RunInfo> => (await post("api/runs", request)).json();
 export const controlRun = async (id: string, action: "pause" | "resume" | "stop"): Promise<RunInfo> =>
   (await post(`${runUrl(id)}/${action}`, {})).json();
-export const removeRun = async (id: string): Promise<Response> => get(runUrl(id), { method: "DELETE" });
+/** Move a run to the trash. */
+export const deleteRun = async (id: string): Promise<Response> => get(runUrl(id), { method: "DELETE" });
+export const listTrash = async (): Promise<DeletedRun[]> => (await get("api/trash")).json();
+export const restoreRun = async (deletedId: string): Promise<RunInfo> => (await post(`api/trash/${encodeURIComponent(deletedId)}/restore`, {})).json();
+export const saveNotes = async (id: string, title: string, note: string): Promise<RunInfo> =>
+  (await post(`${runUrl(id)}/notes`, { title, note }, { method: "PUT" })).json();
+/** Loss of each player as pairs of step and value. */
+export const fetchLosses = async (id: string): Promise<Record<string, [number, number][]>> => (await get(`${runUrl(id)}/losses`)).json();
 /** Open the model of a run in the studio; if `model` is null, `reason` is the reason. */
 export const openModel = async (id: string): Promise<{ model: number | null; reason: string }> =>
   (await post(`${runUrl(id)}/show`, {})).json();

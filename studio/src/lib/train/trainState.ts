@@ -8,4 +8,4 @@ export const trainState = slice("t.", {
   run: "",
   /** the training step that charts and images show; below 0: the last one */
   step: -1,
-});
+}, { view: ["images", "lab"] });

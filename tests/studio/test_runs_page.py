@@ -1,0 +1,106 @@
+"""Runs on the page: names, notes, trash, charts of several, and explained terms."""
+
+from dataclasses import replace
+
+import pytest
+
+import latentarium as la
+from latentarium import presets
+from latentarium.run import Run
+from latentarium.studio.registry import load_registry
+from support.browser import BROWSER_MARKS, StudioServer, open_page, wait_idle
+from support.tiny import tiny_data
+
+pytestmark = BROWSER_MARKS
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs with one objective, and one with another objective."""
+    folder = tmp_path_factory.mktemp("runs")
+    config = presets.vae_debug()
+    la.train(config, folder / "one", tiny_data())
+    la.train(replace(config, train=replace(config.train, seed=1)), folder / "two", tiny_data())
+    la.train(presets.ae_debug(), folder / "other", tiny_data())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(runs):
+    studio = StudioServer(load_registry([]), runs=runs)
+    yield studio
+    studio.stop()
+
+
+def test_run_is_renamed_annotated_deleted_and_restored(page, served, runs):
+    open_page(page, served, "#tab=train&t.run=one")
+    page.get_by_test_id("edit-notes").click()
+    page.get_by_test_id("run-title").fill("β = 1, 第一次")
+    page.get_by_test_id("run-note").fill("First try\n<b>bold</b>")
+    page.get_by_test_id("save-notes").click()
+    page.get_by_role("heading", name="β = 1, 第一次").wait_for()
+    assert page.get_by_test_id("note").inner_text() == "First try\n<b>bold</b>"
+    page.locator("nav .run", has_text="β = 1, 第一次").wait_for()
+    assert (runs / "one" / "config.json").exists()  # the path stays
+    page.get_by_test_id("delete-run").click()
+    deleted = page.get_by_test_id("deleted")
+    deleted.wait_for()
+    assert "β = 1, 第一次" in deleted.inner_text()
+    page.locator("nav .run", has_text="β = 1").wait_for(state="detached")
+    assert not (runs / "one").exists()
+    deleted.get_by_role("button").click()  # undo
+    page.get_by_role("heading", name="β = 1, 第一次").wait_for()
+    assert Run(runs / "one").notes().note.startswith("First try")
+    assert page.get_by_test_id("trash").count() == 0
+    # the trash is still there after the page was reloaded
+    page.get_by_test_id("delete-run").click()
+    deleted.wait_for()
+    page.reload()
+    page.get_by_test_id("trash").locator("summary").click()
+    page.get_by_test_id("trash").get_by_role("button").click()
+    page.get_by_role("heading", name="β = 1, 第一次").wait_for()
+
+
+def test_losses_of_several_runs_are_in_one_chart(page, served):
+    open_page(page, served, "#tab=train&t.run=two")
+    losses = page.get_by_test_id("losses")
+    losses.locator("summary").click()
+    losses.get_by_label("other").check()
+    losses.get_by_test_id("losses-differ").wait_for()  # an autoencoder's loss has another scale
+    losses.get_by_label("other").uncheck()
+    losses.get_by_test_id("losses-differ").wait_for(state="detached")
+    losses.get_by_role("checkbox").first.check()
+    chart = losses.get_by_test_id("losses-autoencoder")
+    chart.wait_for()
+    wait_idle(page)
+    expected = [Run(served.settings["runs"] / name).log()[-1] for name in ("two", "one")]
+    text = losses.locator(".readings b").all_inner_texts()
+    for shown, row in zip(text, expected, strict=True):
+        assert float(shown) == pytest.approx(row["autoencoder"]["total"], rel=0.01)
+
+
+def test_term_opens_its_explanation_by_key_and_closes(page, served):
+    open_page(page, served, "#tab=train&t.run=two")
+    term = page.locator("[data-term=elbo]").first
+    term.focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_test_id("explanation")
+    box.wait_for()
+    assert "KL(q" in box.locator(".formula").inner_text()
+    assert box.get_by_role("link").get_attribute("href").startswith("https://")
+    page.keyboard.press("Escape")
+    box.wait_for(state="detached")
+    assert term.evaluate("element => element === document.activeElement")
+    page.get_by_test_id("language").click()
+    page.set_viewport_size({"width": 390, "height": 844})
+    term.click()
+    box.wait_for()
+    assert "下界" in box.inner_text()
+    place = box.bounding_box()
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= 390
+    assert place["y"] >= 0
+    assert place["y"] + place["height"] <= 844
+    page.mouse.click(5, 840)  # anywhere else
+    box.wait_for(state="detached")
+    page.get_by_test_id("language").click()
