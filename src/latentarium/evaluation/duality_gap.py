@@ -60,7 +60,7 @@ class Gain:
         gain: before - after, at least 0, since keeping the parameters is a response too.
         at_least: One-sided 95 % confidence bound of the gain of this response, and therefore of
             the largest possible gain (Student's t over held-out batches); at least 0.
-        rate: The learning rate of the response; 0 if the player was not trained.
+        rate: The largest learning rate of the response; 0 if the player was not trained.
         steps: The number of its moves.
         scale: The factor of its last layer; 1 if it was not rescaled.
     """
@@ -112,8 +112,7 @@ def estimate_duality_gap(
         held_out: The images on which losses are measured, with the same noise before and after
             the best response.
         optimizer: Learning rate and betas of the best responses.
-        rates: Factors of that learning rate. A response is trained for each factor, with a
-            constant learning rate.
+        rates: Factors of that learning rate. A response is trained for each factor.
         response_steps: The number of moves of the longest responses; 0: no response, so that
             every gain is 0.
         batch_size: Images in a batch, for measuring and for the first moves of a response.
