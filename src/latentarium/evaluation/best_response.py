@@ -297,9 +297,7 @@ def _train_candidates(
     unchanged_loss: float,
 ) -> None:
     """Train a candidate at each learning rate, and keep the best after each length."""
-    candidates = [
-        Candidate.of(model, index, search.optimizer, factor) for factor in search.rates
-    ]
+    candidates = [Candidate.of(model, index, search.optimizer, factor) for factor in search.rates]
     gain = 0.0
     for length, size in zip(search.lengths, search.batch_sizes(len(train)), strict=True):
         batches = Batches(train, size, search.seed, model.device)
