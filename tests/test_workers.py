@@ -1,9 +1,11 @@
 """Computations that run in several processes give the results of one process."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 
@@ -11,10 +13,13 @@ import psutil
 import pytest
 import torch
 
+import latentarium as la
 from latentarium import presets
+from latentarium.errors import NonFiniteError, StoppedError, UserError
 from latentarium.evaluation.duality_gap import estimate_duality_gap
 from latentarium.evaluation.gan_train import gan_train
 from latentarium.models.build import build
+from latentarium.registry import registered
 from latentarium.workers import max_workers, run_together
 from support.errors import raises_code
 from support.tiny import tiny_data
@@ -66,6 +71,42 @@ def test_the_number_of_threads_is_restored(two_workers):
     before = torch.get_num_threads()
     run_together([torch.get_num_threads] * 2, long=False)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("A message", code="some-code"),
+        NonFiniteError("The loss is not finite", "lower it"),
+        StoppedError(signal.SIGTERM),
+    ],
+)
+def test_errors_can_be_copied_between_processes(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+
+
+def test_what_cannot_be_copied_runs_in_this_process(two_workers):
+    lock = threading.Lock()
+    assert run_together([lambda: (os.getpid(), lock.locked())] * 2) == [(os.getpid(), False)] * 2
+
+
+def test_custom_components_are_imported_by_workers(two_workers, tmp_path):
+    path = tmp_path / "own_component.py"
+    path.write_text(
+        "import latentarium as la\n"
+        "@la.register('section', 'own-section-of-workers')\n"
+        "class Own(la.Section):\n"
+        "    def measure(self, context):\n"
+        "        return {}\n"
+    )
+    module = la.import_file(path)
+
+    def names():
+        return module.Own.__name__, "own-section-of-workers" in registered("section")
+
+    assert run_together([names, names]) == [("Own", True)] * 2
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
