@@ -15,7 +15,7 @@ ORDER = [
     "shapes",
     "config",
     "memory files rng tables terminal machine cached parent",
-    "locks progress",
+    "locks progress workers",
     "stats",
     "distributions nn",
     "data",

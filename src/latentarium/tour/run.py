@@ -15,14 +15,13 @@ from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
 from latentarium.registry import registered
-from latentarium.run import Run
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
 from latentarium.tour.context import TourContext
 from latentarium.tour.report import write_report
 from latentarium.tour.results import ClaimResult, Figure, SystemSummary, TourReport
 from latentarium.tour.systems import SYSTEMS, TRAINED
-from latentarium.training import Reporter, train
+from latentarium.training import Reporter, TrainedRun, Training, train_together
 
 DATA = "mnist"
 SAMPLES_SHOWN = 30
@@ -50,9 +49,10 @@ def run_tour(
     started = time.monotonic()
     claims = all_claims()
     data = load_data(DATA)
-    runs, part_seconds, earlier_seconds = _train_systems(
-        out, claims, data, seed, quick, display, reporter
-    )
+    trained = _train_systems(out, claims, seed, quick, display, reporter)
+    runs = {name: training.run for name, training in trained.items()}
+    part_seconds = {name: t.seconds + t.earlier_seconds for name, t in trained.items()}
+    earlier_seconds = sum(training.earlier_seconds for training in trained.values())
     context = TourContext(
         data=shuffle_test_split(_shorten(data) if quick else data),
         classifier=load_classifier(),
@@ -87,36 +87,26 @@ def all_claims() -> dict[str, Claim]:
 def _train_systems(
     out: Path,
     claims: Mapping[str, Claim],
-    data: Data,
     seed: int,
     quick: bool,
     display: ConsoleProgress,
     reporter: Callable[[str], Reporter],
-) -> tuple[dict[str, Run], dict[str, float], float]:
-    """Train the four systems and the other systems that the claims need.
-
-    Returns:
-        The runs, their durations, and the part of the durations that is from earlier sessions of
-        an interrupted tour.
-    """
+) -> dict[str, TrainedRun]:
+    """Train the four systems and the other systems that the claims need, and return their runs."""
     needed = [name for claim in claims.values() for name in claim.systems]
     known = [name for name in TRAINED if name in SYSTEMS or name in needed]
     names = dict.fromkeys([*known, *needed])
-    runs: dict[str, Run] = {}
-    seconds: dict[str, float] = {}
-    earlier_seconds = 0.0
-    for number, name in enumerate(names, 1):
-        started = time.monotonic()
-        preset = TRAINED.get(name, name)
-        config = _configure(preset, seed, quick)
-        display.print(f"{number} of {len(names)}: train {preset}")
-        folder = out / name if name in SYSTEMS else out / "more" / name
-        own = data if config.train.data == DATA else None
-        runs[name] = train(config, folder, own, reporter=reporter(name))
-        session = time.monotonic() - started
-        seconds[name] = max(session, runs[name].training_seconds())  # all sessions
-        earlier_seconds += seconds[name] - session
-    return runs, seconds, earlier_seconds
+    trainings = [
+        Training(
+            title=name,
+            config=_configure(TRAINED.get(name, name), seed, quick),
+            folder=out / name if name in SYSTEMS else out / "more" / name,
+        )
+        for name in names
+    ]
+    display.print(f"Train {len(names)} models: {', '.join(names)}.")
+    runs = train_together(trainings, reporter=reporter)
+    return dict(zip(names, runs, strict=True))
 
 
 def _measure(
