@@ -14,7 +14,7 @@ ORDER = [
     "registry",
     "shapes",
     "config",
-    "memory files rng tables terminal machine cached",
+    "memory files rng tables terminal machine cached parent",
     "locks progress workers",
     "stats",
     "distributions nn",
