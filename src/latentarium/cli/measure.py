@@ -21,8 +21,8 @@ def tour(
     """Train an autoencoder, a VAE, a GAN and a conditional GAN on MNIST, and test claims about
     them.
 
-    Writes report.html, report.json and the runs. Takes about eight minutes on two cores. To
-    resume, repeat the command.
+    Writes report.html, which shows the results as they come, report.json and the runs. Takes
+    about eleven minutes on two cores of an AMD EPYC. To resume, repeat the command.
 
     Args:
         out: The folder to write to.
