@@ -143,7 +143,7 @@ train_together(items, reporter=lambda title: Reporter())
         time.sleep(0.1)
     process.send_signal(number)
     _, text = process.communicate(timeout=60)
-    assert "StoppedError" in text
+    assert f"StoppedError: stopped by signal {int(number)}" in text
     assert process.returncode not in (0, -signal.SIGKILL)
     for folder in runs:
         run = Run(folder)

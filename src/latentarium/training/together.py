@@ -99,6 +99,8 @@ def train_together(
         )
     errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     stopped = [error for error in errors if isinstance(error, StoppedError)]
+    if stopped and request.signal is not None:  # that of the worker is not the one that was sent
+        raise StoppedError(request.signal)
     for error in [*stopped, *errors]:
         raise error
     return [
