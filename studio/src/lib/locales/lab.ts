@@ -62,7 +62,7 @@ export const en = {
   takenMade: "classified as generated; transparent: undecided",
   meshMeaning: "a grid over the prior, mapped by the generator; darker cells are denser",
   pushMeaning: "direction in which the generator's loss moves a point",
-  again: (steps: string) => `Repeating the ${steps} steps with the same seed …`,
+  again: (done: string, steps: string) => `Repeating the steps of this link with the same seed: ${done} of ${steps}`,
 };
 
 export const zhTW: typeof en = {
@@ -122,5 +122,5 @@ export const zhTW: typeof en = {
   takenMade: "鑑別器判為生成；透明處無法判斷",
   meshMeaning: "先驗分布上的格網，經生成器映射；顏色越深，密度越高",
   pushMeaning: "生成器的損失推動樣本點的方向",
-  again: (steps) => `以同一個亂數種子重做 ${steps} 步……`,
+  again: (done, steps) => `以同一個亂數種子重做這個連結的訓練：${done} / ${steps} 步`,
 };
