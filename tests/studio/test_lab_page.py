@@ -156,6 +156,20 @@ def test_moves_in_the_address_are_replayed(page, served):
     assert "l.did" not in address(page)
 
 
+def test_a_distribution_is_drawn_by_keyboard(page, served):
+    open_page(page, served, f"{LAB}&l.name=drawn")
+    page.get_by_test_id("brush").focus()
+    for key in ("ArrowUp", "Space", "ArrowRight", "ArrowRight", "Space"):  # lower, move, lift
+        page.keyboard.press(key)
+    page.get_by_test_id("lab-gan").wait_for()
+    drawn = address(page)["l.drawing"]
+    assert 'Lab("drawn", drawing=' in python_code(page)
+    page.get_by_test_id("brush").focus()
+    for key in ("Shift+Space", "ArrowLeft", "ArrowLeft", "Space"):
+        page.keyboard.press(key)
+    assert address(page).get("l.drawing") != drawn
+
+
 def test_a_long_replay_tells_its_progress_and_can_be_cancelled(page, served):
     page.goto(f"{served.address}{LAB}&l.did=50000")
     replay = page.get_by_test_id("lab-replay")

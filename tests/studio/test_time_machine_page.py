@@ -34,7 +34,7 @@ def rewind(page, served, index, address=""):
 
 def test_slider_map_samples_and_losses_fit_on_the_screen(page, served):
     rewind(page, served, 3)
-    for width, height in ((1280, 800), (1440, 900)):
+    for width, height in ((1280, 800), (1366, 768), (1440, 900)):
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("scrollTo(0, 0)")
         wait_idle(page)
