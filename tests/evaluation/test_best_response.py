@@ -128,8 +128,8 @@ def test_without_moves_nothing_is_gained():
 def test_lengths_and_batches_grow_up_to_the_number_of_moves():
     searches = [Search(steps=k, batch_size=64, optimizer=TINY_RATE) for k in (0, 1, 5, 200)]
     assert [s.lengths for s in searches] == [[], [1], [1, 5], [25, 50, 200]]
-    assert searches[-1].batch_sizes(10_000) == [64, 128, 256]
-    assert searches[-1].batch_sizes(200) == [64, 128, 200]
+    assert searches[-1].batch_sizes(10_000) == [64, 256, 256]
+    assert searches[-1].batch_sizes(200) == [64, 200, 200]
     assert searches[1].batch_sizes(10_000) == [256]
 
 

@@ -2,10 +2,9 @@
 
 import pytest
 
-from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
 from latentarium.tour import run as tour
-from latentarium.training import Reporter, together
+from latentarium.training import Reporter, together, train_together
 
 TRAINED_BEFORE = 100.0
 
@@ -23,9 +22,9 @@ class FinishedRun(Run):
 def test_training_of_earlier_sessions_is_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(together, "train", lambda *_, **__: None)
     monkeypatch.setattr(together, "Run", lambda folder: FinishedRun())
-    trained = tour._train_systems(
-        tmp_path, {}, 0, True, ConsoleProgress(), lambda title: Reporter()
-    )
+    trainings = tour._trainings(tmp_path, {}, 0, True)
+    results = train_together(list(trainings.values()), reporter=lambda title: Reporter())
+    trained = dict(zip(trainings, results, strict=True))
     assert trained.keys() == set(tour.SYSTEMS)
     for result in trained.values():
         assert result.seconds + result.earlier_seconds == pytest.approx(TRAINED_BEFORE)

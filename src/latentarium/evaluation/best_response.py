@@ -41,8 +41,10 @@ RATE_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Learning rates of responses, as factors of the rate of the training."""
 LENGTHS = (1 / 8, 1 / 4, 1.0)
 """The lengths after which candidates are scored, as shares of all moves."""
-BATCH_FACTORS = (1, 2, 4)
-"""The batch size up to each length, as a multiple of the first one."""
+BATCH_FACTORS = (1, 4, 4)
+"""The batch size up to each length, as a multiple of the first one. Rates are compared on large
+batches before the longest response, because small batches favour rates that are too small for it.
+"""
 KEPT = 1 / 3
 """The share of candidates that is trained further after each length, rounded up."""
 MIN_MOMENTUM = 0.5

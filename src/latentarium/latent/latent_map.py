@@ -12,6 +12,8 @@ from torch import Tensor
 from latentarium.arguments import Integer, Number, as_count, as_integer, as_seed
 from latentarium.cached import cached
 from latentarium.data.dataset import Data, to_float, to_uint8
+from latentarium.data.layout import ImageLayout, data_layout
+from latentarium.data.preparation import PreparedImage, prepare_image, read_picture
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.latent import gaussian_samples
@@ -259,6 +261,44 @@ class LatentMap:
         """Encode and decode images; errors are those of `encode`."""
         self.encoded.require_encoder()
         return self.decode(self.decoder.encode(self._images(images)))
+
+    @property
+    def layout(self) -> ImageLayout:
+        """The background of the training images, and where their subject is."""
+        return data_layout(self.data)
+
+    def prepare_image(
+        self,
+        picture: object,
+        *,
+        fit: bool = True,
+        invert: bool | None = None,
+        clean: bool | None = None,
+        centre: bool | None = None,
+    ) -> PreparedImage:
+        """Turn a picture, such as a photo of a digit, into an image like those of the data.
+
+            >>> prepared = latent_map.prepare_image("photo.jpg")
+            >>> latent_map.locate(prepared.image).class_probabilities
+
+        Arguments:
+            picture: The path of an image file, a Pillow image, or an array or tensor, uint8.
+            fit, invert, clean, centre: The steps; see `latentarium.data.preparation`. None:
+                decided by a comparison of the picture with the data.
+
+        Raises:
+            UserError: The picture can't be read (code "not-an-image"), or is an array of an
+                unsuitable shape or type (code "shape-mismatch").
+        """
+        return prepare_image(
+            read_picture(picture),
+            self.layout,
+            self.model.image_shape,
+            fit=fit,
+            invert=invert,
+            clean=clean,
+            centre=centre,
+        )
 
     def locate(self, image: ImageInput, *, plane: Plane | str | None = None) -> Location:
         """Encode one image, and describe where it is on the map.

@@ -85,6 +85,7 @@ class LoadedModel:
     def describe(self, index: int) -> dict[str, Any]:
         """Return the properties of the model that the page needs, as JSON values."""
         model, data = self.latent_map.model, self.latent_map.data
+        layout = self.latent_map.layout
         return {
             "id": index,
             "name": self.name,
@@ -98,6 +99,8 @@ class LoadedModel:
             "has_map": self.latent_map.can_encode,
             "images": self.latent_map.encoded.num_images,
             "train_images": len(self.latent_map.encoded.train),
+            "background": None if layout.background is None else list(layout.background),
+            "centred_by": layout.centre,
             "data": data.card.source,
             "data_code": self.data_code(),
             "moved": self.data_path,

@@ -62,7 +62,10 @@ class TrainedRun:
 
 
 def train_together(
-    trainings: Sequence[Training], *, reporter: Callable[[str], Reporter]
+    trainings: Sequence[Training],
+    *,
+    reporter: Callable[[str], Reporter],
+    watch: Callable[[], object] | None = None,
 ) -> list[TrainedRun]:
     """Train or resume several runs, as many at the same time as there are processor cores. On a
     GPU, they are trained one after the other.
@@ -73,6 +76,7 @@ def train_together(
     Arguments:
         trainings: The trainings. The data are loaded as their configurations say.
         reporter: Returns the progress reporter of a training, given its title.
+        watch: Called several times per second during the trainings, in another thread.
 
     Raises:
         UserError: A training fails: the error of the first one that does.
@@ -91,7 +95,7 @@ def train_together(
         ]
         on_cpu = all(pick_device(t.config.train.device).type == "cpu" for t in trainings)
         outcomes = run_together(
-            tasks, long=on_cpu, watch=partial(_watch, followers, request, folder)
+            tasks, long=on_cpu, watch=partial(_watch, followers, request, folder, watch)
         )
     errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     stopped = [error for error in errors if isinstance(error, StoppedError)]
@@ -110,8 +114,15 @@ def _describe(training: Training, seconds: float) -> TrainedRun:
     return TrainedRun(run=run, seconds=seconds, earlier_seconds=earlier)
 
 
-def _watch(followers: "Sequence[Follower]", request: StopRequest, folder: Path) -> None:
+def _watch(
+    followers: "Sequence[Follower]",
+    request: StopRequest,
+    folder: Path,
+    watch: Callable[[], object] | None,
+) -> None:
     """Report new events, and pass a stop signal of the main process on to the trainings."""
+    if watch is not None:
+        watch()
     for follower in followers:
         follower.report()
     if request:

@@ -1,5 +1,6 @@
 // Language and theme. They belong to the visitor, so they are stored in the browser. The language is
 // also in the address, so that a copied link opens in it.
+import { MediaQuery } from "svelte/reactivity";
 import { shared, writeAddress } from "./address.svelte";
 import { LANGUAGES, type Language } from "./locales";
 
@@ -33,9 +34,13 @@ export function switchLanguage(): void {
   writeAddress();
 }
 
+const systemDark = new MediaQuery("(prefers-color-scheme: dark)");
+
+/** Whether the page is dark; reactive. */
+export const isDark = (): boolean => preferences.theme === "dark" || (!preferences.theme && systemDark.current);
+
 export function switchTheme(): void {
-  const dark = preferences.theme === "dark" || (!preferences.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  preferences.theme = dark ? "light" : "dark";
+  preferences.theme = isDark() ? "light" : "dark";
   save("theme", preferences.theme);
 }
 

@@ -63,15 +63,26 @@ export function weakestOf(scores: Scores): Measure | null {
 export const gradeOf = (level: number): Grade =>
   Number.isNaN(level) ? "unknown" : level >= BORDERLINE ? "typical" : level >= UNUSUAL ? "borderline" : "unusual";
 
+/** The level that rings show: a model of low fidelity is never rated typical. */
+function shownLevel(level: number, fidelity: number | null): number {
+  const limit = fidelity === null || fidelity >= LOW_FIDELITY ? 1 : fidelity >= VERY_LOW_FIDELITY ? 0.5 * BORDERLINE : 0;
+  return Math.min(level, limit);
+}
+
+/** The grade that a ring shows, by its colour and by its mark.
+ *
+ * @param fidelity fidelity of the model; null if unknown */
+export const shownGrade = (level: number, fidelity: number | null = null): Grade => gradeOf(shownLevel(level, fidelity));
+
 /** A colour from green (typical) through amber (borderline) to red (unusual), or grey (unknown). The grades have disjoint
  * ranges of hues, so that colours and sentences always agree.
  *
  * @param fidelity fidelity of the model, which limits how green the colour can be; null if unknown */
 export function levelColour(level: number, fidelity: number | null = null): string {
-  if (gradeOf(level) === "unknown") return UNKNOWN_COLOUR;
-  const limit = fidelity === null || fidelity >= LOW_FIDELITY ? 1 : fidelity >= VERY_LOW_FIDELITY ? 0.5 * BORDERLINE : 0;
-  const shown = Math.min(level, limit);
+  const shown = shownLevel(level, fidelity);
+  const grade = gradeOf(shown);
+  if (grade === "unknown") return UNKNOWN_COLOUR;
   const part = (from: number, to: number): number => Math.min(1, Math.log(Math.max(shown, from) / from) / Math.log(to / from));
-  const hue = { typical: 105 + 35 * part(BORDERLINE, 0.3), borderline: 26 + 20 * part(UNUSUAL, BORDERLINE), unusual: 4, unknown: 0 }[gradeOf(shown)];
+  const hue = { typical: 105 + 35 * part(BORDERLINE, 0.3), borderline: 26 + 20 * part(UNUSUAL, BORDERLINE), unusual: 4 }[grade];
   return `hsl(${hue.toFixed(0)} 68% 42%)`;
 }

@@ -13,6 +13,8 @@ export interface View {
   scale: number;
 }
 
+const ALL_VISIBLE = new Uint8Array(256).fill(1);
+
 export class Splat {
   private image: ImageData | null = null;
   /** sums of red, green and blue, and the number of points, of each pixel; all zero between two calls */
@@ -20,6 +22,7 @@ export class Splat {
   private touched = new Int32Array(0);
   private count = 0;
 
+  /** @param visible whether points of a class are drawn, by class number */
   draw(
     context: CanvasRenderingContext2D,
     points: Float32Array,
@@ -27,6 +30,7 @@ export class Splat {
     palette: Float32Array,
     view: View,
     size: number,
+    visible: Uint8Array = ALL_VISIBLE,
   ): void {
     const { width, height } = context.canvas;
     if (!this.image || this.image.width !== width || this.image.height !== height) {
@@ -43,6 +47,7 @@ export class Splat {
     const top = height / 2 + y * scale;
     let count = 0;
     for (let i = 0; i < classes.length; i++) {
+      if (!visible[classes[i]]) continue;
       const px = Math.floor(left + points[2 * i] * scale);
       const py = Math.floor(top - points[2 * i + 1] * scale);
       if (px < 0 || py < 0 || px > width - size || py > height - size) continue;
@@ -104,12 +109,12 @@ export function fit(points: Float32Array, width: number, height: number): View {
   };
 }
 
-/** The number of the point that is nearest to a place, null if none is within reach. */
-export function nearestPoint(points: Float32Array, x: number, y: number, reach: number): number | null {
+/** The number of the visible point that is nearest to a place, null if none is within reach. */
+export function nearestPoint(points: Float32Array, classes: Uint8Array, visible: Uint8Array, x: number, y: number, reach: number): number | null {
   let [nearest, best]: [number | null, number] = [null, reach * reach];
   for (let i = 0; i < points.length / 2; i++) {
     const squared = (points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2;
-    if (squared < best) [nearest, best] = [i, squared];
+    if (squared < best && visible[classes[i]]) [nearest, best] = [i, squared];
   }
   return nearest;
 }

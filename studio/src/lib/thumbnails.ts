@@ -50,8 +50,8 @@ export class PointGrid {
     return Math.max(0, Math.min(CELLS - 1, Math.floor((value - this.origin[axis]) / this.cellSize[axis])));
   }
 
-  /** Return the numbers of the points in a box; null if there are more than `limit`. */
-  within(left: number, right: number, low: number, high: number, limit: number): number[] | null {
+  /** Return the numbers of the points in a box that satisfy a condition; null if there are more than `limit`. */
+  within(left: number, right: number, low: number, high: number, satisfies: (i: number) => boolean, limit: number): number[] | null {
     const inside: number[] = [];
     const first = this.cell(left, 0);
     const last = this.cell(right, 0);
@@ -60,7 +60,7 @@ export class PointGrid {
         const i = this.order[at];
         const x = this.points[2 * i];
         const y = this.points[2 * i + 1];
-        if (x < left || x > right || y < low || y > high) continue;
+        if (x < left || x > right || y < low || y > high || !satisfies(i)) continue;
         if (inside.length >= limit) return null;
         inside.push(i);
       }
@@ -94,14 +94,15 @@ export class Thumbnails {
     private readonly onload: () => void,
   ) {}
 
-  draw(context: CanvasRenderingContext2D, view: View): void {
+  /** @param visible whether images of a class are drawn, by class number */
+  draw(context: CanvasRenderingContext2D, view: View, visible: Uint8Array): void {
     const { width, height } = context.canvas;
     const { x, y, scale } = view;
     const halfX = width / 2 / scale;
     const halfY = height / 2 / scale;
     const [tileWidth, tileHeight] = this.tileSize();
     const capacity = (MAX_COVERAGE * width * height) / (tileWidth * tileHeight);
-    const numbers = this.within(x - halfX, x + halfX, y - halfY, y + halfY, Math.min(MAX_THUMBNAILS, capacity)) ?? [];
+    const numbers = this.within(x - halfX, x + halfX, y - halfY, y + halfY, visible, Math.min(MAX_THUMBNAILS, capacity)) ?? [];
     const factor = Math.max(1, Math.min(MAX_ENLARGEMENT, Math.floor(Math.sqrt(capacity / numbers.length))));
     this.placed = [];
     this.missing = [];
@@ -127,20 +128,20 @@ export class Thumbnails {
     if (this.missing.length) this.timer = window.setTimeout(() => this.fetch(), FETCH_DELAY_MS);
   }
 
-  private within(left: number, right: number, low: number, high: number, limit: number): number[] | null {
-    if (!this.grid && this.isCrowded(left, right, low, high, limit)) return null;
+  private within(left: number, right: number, low: number, high: number, visible: Uint8Array, limit: number): number[] | null {
+    if (!this.grid && this.isCrowded(left, right, low, high, visible, limit)) return null;
     this.grid ??= new PointGrid(this.map.points);
-    return this.grid.within(left, right, low, high, limit);
+    return this.grid.within(left, right, low, high, (i) => visible[this.map.classes[i]] > 0, limit);
   }
 
-  /** Whether a box contains more than `limit` points. The scan stops as soon as it has counted them, which
+  /** Whether a box contains more than `limit` visible points. The scan stops as soon as it has counted them, which
    * takes only a few points in a view of the whole map. */
-  private isCrowded(left: number, right: number, low: number, high: number, limit: number): boolean {
-    const { points } = this.map;
+  private isCrowded(left: number, right: number, low: number, high: number, visible: Uint8Array, limit: number): boolean {
+    const { points, classes } = this.map;
     let inside = 0;
     for (let i = 0; i < points.length && inside <= limit; i += 2) {
       const [x, y] = [points[i], points[i + 1]];
-      if (x >= left && x <= right && y >= low && y <= high) inside++;
+      if (x >= left && x <= right && y >= low && y <= high && visible[classes[i / 2]]) inside++;
     }
     return inside > limit;
   }

@@ -10,7 +10,7 @@ from latentarium.errors import UserError
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.planes import Plane
 from latentarium.shapes import Pixels
-from latentarium.studio.query.image import QueryImage, as_base64
+from latentarium.studio.query.image import PictureBody, QueryImage, as_base64
 from latentarium.studio.query.inversion import invert_query
 from latentarium.studio.query.locate import locate_query
 from latentarium.studio.responses import (
@@ -68,6 +68,25 @@ def router(services: Services) -> APIRouter:
                 for n, d in zip(numbers, distances, strict=True)
             ],
             "classes": location.class_probabilities.tolist(),
+        }
+
+    @routes.post("/prepare")
+    @limiter.limit
+    def prepare(index: int, body: PictureBody) -> dict[str, Any]:
+        """Turn a picture into an image like those of the data; see `LatentMap.prepare_image`."""
+        prepared = registry.latent_map(index).prepare_image(
+            body.picture(),
+            fit=body.fit,
+            invert=body.invert,
+            clean=body.clean,
+            centre=body.centre,
+        )
+        return {
+            "pixels": as_base64(prepared.image),
+            "fit": prepared.fitted,
+            "invert": prepared.inverted,
+            "clean": prepared.cleaned,
+            "centre": prepared.centred,
         }
 
     @routes.post("/invert")

@@ -6,15 +6,20 @@ import { unproject } from "../plane";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type DecodeReply, type DecodeRequest } from "../socket";
 import { fit, SCALE_LIMITS, type View } from "../splat";
-import { levelColour, levelOf } from "../scores";
+import { levelColour, levelOf, shownGrade, type Grade } from "../scores";
 import { GapLayer } from "./gapLayer.svelte";
 
 /** Explore's slice of the address. */
 export const exploreState = slice(
   "",
-  { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "" },
+  { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "", image: -1, hide: "", points: 1 },
   { gaps: Object.keys(LANGUAGES.en.explore.gapNames), tool: Object.keys(LANGUAGES.en.explore.tools) },
 );
+
+/** Factors of the size of points and names. */
+export const POINT_SIZES = [1, 2, 3];
+/** Separates the numbers of hidden classes in the address. */
+const SEPARATOR = ".";
 
 /** The visible part of the map, unless the whole map is visible: centre, and pixels per unit. */
 export const viewState = slice("v.", { x: 0, y: 0, s: 0 });
@@ -38,6 +43,52 @@ export class Explorer {
   constructor(readonly model: Model) {
     this.gapLayer = new GapLayer(model);
     this.restoreView();
+    if (!POINT_SIZES.includes(exploreState.points)) exploreState.points = 1;
+    if (this.image === null) exploreState.image = -1;
+    this.hide(this.hidden);
+  }
+
+  /** Numbers of the hidden classes. */
+  get hidden(): Set<number> {
+    const numbers = exploreState.hide.split(SEPARATOR).filter((text) => /^\d+$/.test(text)).map(Number);
+    return new Set(numbers.filter((number) => number in this.model.classes));
+  }
+
+  private hide(labels: Iterable<number>): void {
+    exploreState.hide = [...labels].sort((a, b) => a - b).join(SEPARATOR);
+    updateAddress();
+  }
+
+  /** Hide a class, or show it again. */
+  toggleClass(label: number): void {
+    const { hidden } = this;
+    if (!hidden.delete(label)) hidden.add(label);
+    this.hide(hidden);
+  }
+
+  /** Show only one class. */
+  showOnly(label: number): void {
+    this.hide(this.model.classes.map((_, other) => other).filter((other) => other !== label));
+  }
+
+  showAllClasses(): void {
+    this.hide([]);
+  }
+
+  /** Number of the selected image on the map; null for none. */
+  get image(): number | null {
+    const { image } = exploreState;
+    return this.model.has_map && Number.isInteger(image) && image >= 0 && image < this.model.images ? image : null;
+  }
+
+  /** Select an image of the map by its number, and move the cursor to its latent; null selects none. */
+  selectImage(number: number | null): void {
+    exploreState.image = number ?? -1;
+    updateAddress();
+    if (number === null || !this.points) return;
+    const [x, y] = [this.points.points[2 * number], this.points.points[2 * number + 1]];
+    if (!this.isVisible(x, y)) this.view = { ...this.view, x, y };
+    this.moveCursor(x, y);
   }
 
   /** Show the part of the map that the address names. */
@@ -57,6 +108,12 @@ export class Explorer {
   get ring(): string {
     const level = levelOf(this.answer?.scores[0]);
     return level === null ? "var(--accent)" : levelColour(level, this.plane?.fidelity);
+  }
+
+  /** Grade of the image at the cursor; undefined before its scores are known. */
+  get grade(): Grade | undefined {
+    const level = levelOf(this.answer?.scores[0]);
+    return level === null ? undefined : shownGrade(level, this.plane?.fidelity);
   }
 
   /** Name of the selected plane; empty for the default plane of the map. */

@@ -1,4 +1,6 @@
 // Text of Generate.
+import type { Grade } from "../scores";
+
 export const en = {
   from: "Sample from",
   prior: "N(0, I)",
@@ -34,6 +36,7 @@ export const en = {
     unknown: "unknown",
     unusual: (share: string, encodes: boolean) => `${encodes ? "unusual" : "unlike most real images"} (as are ${share} of held-out images)`,
   },
+  grades: { typical: "typical", borderline: "borderline", unusual: "unusual", unknown: "grade unknown" } as Record<Grade, string>,
   training: "Nearest training image",
   distance: (distance: string) => `Euclidean distance ${distance}, pixels from −1 to 1`,
   nearerThan: (share: string, n: string) => `${share} of ${n} held-out images are closer to a training image.`,
@@ -88,6 +91,7 @@ export const zhTW: typeof en = {
     unknown: "無法判斷",
     unusual: (share, encodes) => `${encodes ? "偏離資料分布" : "與大多數真實影像不像"}（保留影像也有 ${share} 如此）`,
   },
+  grades: { typical: "符合資料分布", borderline: "位於邊緣", unusual: "偏離資料分布", unknown: "無法判斷" },
   training: "最近的訓練影像",
   distance: (distance) => `歐氏距離 ${distance}（像素值介於 −1 與 1）`,
   nearerThan: (share, n) => `${n} 張保留影像中，有 ${share} 離訓練影像更近。`,
