@@ -28,7 +28,7 @@ RUN_AXE = """async () => {
 # axe has no rule for canvases
 NAMELESS_CANVASES = """() => [...document.querySelectorAll("canvas")].filter((canvas) =>
   canvas.checkVisibility() && !canvas.closest("[aria-hidden=true]") &&
-  !canvas.closest("[role=img][aria-label], [role=slider][aria-label], [role=application][aria-label]"),
+  !canvas.closest(["img", "slider", "application"].map((role) => `[role=${role}][aria-label]`)),
 ).map((canvas) => canvas.outerHTML)"""
 
 RADIO_STOPS = """() => [...document.querySelectorAll("[role=radiogroup]")].map((group) =>

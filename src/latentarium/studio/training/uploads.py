@@ -24,7 +24,7 @@ from latentarium.files import from_json, read_regular_file, write_atomic, write_
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
 from latentarium.studio.training.upload_limits import IncomingUpload, UploadLimits
-from latentarium.studio.training.upload_paths import relative_path, require_valid_name
+from latentarium.studio.training.upload_paths import NAME, relative_path, require_valid_name
 
 UPLOAD_PREFIX = "upload:"
 """Marks an upload in the list of data sets."""
