@@ -1,9 +1,11 @@
 """Take the pictures of the studio in the documentation, light and dark.
 
     python studio/screenshots.py [VIEW ...] [--runs FOLDER] [--out FOLDER]
+    python studio/screenshots.py [VIEW ...] --screens --out FOLDER
 
 The views show the small models of the package; those of Train show the runs `cgan` and `vae` of
-the folder, for instance those of `make tour`.
+the folder, for instance those of `make tour`. With `--screens`, every part is shown as a whole at
+the sizes of a phone, a projector and a desktop, in both languages, to be looked at one by one.
 """
 
 import argparse
@@ -17,7 +19,13 @@ from pathlib import Path
 from typing import Literal
 
 import uvicorn
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES, ModelRegistry, prepare
 from latentarium.studio.server import make_app
@@ -25,6 +33,12 @@ from latentarium.studio.server import make_app
 CHROMIUM = "/usr/bin/chromium"
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SCREENS: dict[str, ViewportSize] = {
+    "phone": {"width": 390, "height": 844},
+    "projector": {"width": 1024, "height": 768},
+    "desktop": {"width": 1366, "height": 768},
+}
+LANGUAGES = ("en", "zh-TW")
 TIMEOUT = 120_000
 """Milliseconds for what the page computes."""
 LAB_TRAINING = 25_000
@@ -66,6 +80,18 @@ def wait_snapshots(page: Page) -> None:
     wait_loaded(page)
 
 
+def open_settings(page: Page) -> None:
+    """Open the first group of settings of a new training."""
+    page.get_by_test_id("settings").locator("summary").first.click()
+    wait_loaded(page)
+
+
+def open_term(page: Page) -> None:
+    """Open the explanation of a term."""
+    wait_loaded(page)
+    page.locator("main .term:visible").first.click()
+
+
 # the models are numbered as in SHIPPED_NAMES
 VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "explore": ("#model=0&x=0.5&y=0.4&gaps=distance", wait_gap_layer),
@@ -77,13 +103,24 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "time-machine": ("#tab=train&t.run=vae&t.step=250", wait_snapshots),
     "lab": ("#tab=train&t.view=lab", train_lab),
 }
+# further views, which the documentation does not show
+OTHER_VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "explore-draw": ("#model=1&tool=draw&pad.real=7", wait_loaded),
+    "explore-find": ("#model=2&tool=find&pad.real=7", wait_loaded),
+    "explore-gan": ("#model=2", wait_loaded),
+    "compare-z": ("#tab=compare&c.lock=z&c.all=1", wait_loaded),
+    "generate-vae": ("#tab=generate&model=1", wait_scores),
+    "train-new": ("#tab=train", open_settings),
+    "term": ("#tab=train&t.run=cgan", open_term),
+}
 
 
 def main() -> None:
     """Serve the models and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("views", nargs="*", help=f"{', '.join(VIEWS)} (default: all)")
+    parser.add_argument("views", nargs="*", help=f"{', '.join(VIEWS | OTHER_VIEWS)}")
     parser.add_argument("--runs", type=Path, default=Path("tour"), help="the folder of the runs")
+    parser.add_argument("--screens", action="store_true", help="three sizes, in both languages")
     parser.add_argument("--out", type=Path, default=Path("docs/img"))
     options = parser.parse_args()
     missing = [name for name in ("cgan", "vae") if not (options.runs / name).is_dir()]
@@ -91,22 +128,46 @@ def main() -> None:
         sys.exit(f"{options.runs} contains no {' and no '.join(missing)}: run `make tour` first.")
     address = _serve(options.runs)
     options.out.mkdir(parents=True, exist_ok=True)
+    names = options.views or (VIEWS | OTHER_VIEWS if options.screens else VIEWS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        contexts = {
-            scheme: browser.new_context(viewport=VIEWPORT, color_scheme=scheme, locale="en-GB")
-            for scheme in SCHEMES
-        }
-        for name in options.views or VIEWS:  # those of Train are last: they open more models
-            view, wait = VIEWS[name]
-            for scheme, context in contexts.items():
-                page = context.new_page()
-                page.goto(address + view)
-                page.wait_for_selector("html[data-ready=yes]", timeout=TIMEOUT)
-                wait(page)
-                page.screenshot(path=options.out / f"{name}-{scheme}.png")
-                page.close()
+        take = take_screens if options.screens else take_schemes
+        for name in names:  # those of Train are last: they open more models
+            take(browser, address, name, options.out)
         browser.close()
+
+
+def take_schemes(browser: Browser, address: str, name: str, out: Path) -> None:
+    """Take a view for the documentation, light and dark."""
+    for scheme in SCHEMES:
+        context = browser.new_context(viewport=VIEWPORT, color_scheme=scheme, locale="en-GB")
+        page = _open(context, address, name)
+        page.screenshot(path=out / f"{name}-{scheme}.png")
+        context.close()
+
+
+def take_screens(browser: Browser, address: str, name: str, out: Path) -> None:
+    """Take a whole view at each size, in both languages."""
+    for screen, viewport in SCREENS.items():
+        touch = screen == "phone"
+        context = browser.new_context(viewport=viewport, has_touch=touch, is_mobile=touch)
+        page = _open(context, address, name)
+        for language in LANGUAGES:
+            if page.evaluate("document.documentElement.lang") != language:
+                page.get_by_test_id("language").evaluate("button => button.click()")
+            wait_loaded(page)
+            full_page = name != "term"  # a dialog is placed in the window
+            page.screenshot(path=out / f"{name}-{screen}-{language}.png", full_page=full_page)
+        context.close()
+
+
+def _open(context: BrowserContext, address: str, name: str) -> Page:
+    view, wait = (VIEWS | OTHER_VIEWS)[name]
+    page = context.new_page()
+    page.goto(address + view)
+    page.wait_for_selector("html[data-ready=yes]", timeout=TIMEOUT)
+    wait(page)
+    return page
 
 
 def _serve(runs: Path) -> str:

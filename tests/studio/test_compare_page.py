@@ -249,7 +249,10 @@ def test_a_run_is_evaluated_from_the_page(page, served, monkeypatch, tmp_path):
         place = page.get_by_test_id("measuring-1")
         place.get_by_text("Not evaluated yet.").wait_for()
         place.get_by_role("button").click()
-        place.get_by_text("part 2 of 4, about 3 s left").wait_for()
+        place.get_by_text(re.compile(r"of about .*part 2 of 4: labels · about .* left")).wait_for()
+        page.get_by_test_id("language").click()
+        place.get_by_text("第 2 / 4 部分：標籤").wait_for()
+        page.get_by_test_id("language").click()
         page.get_by_test_id("measuring-2").get_by_role("button").click()
         page.get_by_text("Queued.").wait_for()
         for one in (run, gan):
@@ -279,7 +282,7 @@ def test_one_button_evaluates_all_runs(page, served, monkeypatch, tmp_path):
     studio = StudioServer(served.registry, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=0.1")
-        page.get_by_role("button", name="Evaluate all 2 (about 2 min)").click()
+        page.get_by_role("button", name=re.compile(r"Evaluate all 2 \(about \d+ min")).click()
         page.get_by_text("Model 1 of 2").wait_for()
         page.goto("about:blank")  # the server continues
         (runs[0].folder / "go").touch()
@@ -303,3 +306,27 @@ def test_compare_in_chinese(page, served):
     page.get_by_role("button", name="中文").click()
     assert "沒有編碼器" in page.get_by_test_id("pane-2").inner_text()
     assert "評估結果" in page.get_by_test_id("measures").inner_text()
+
+
+def test_measures_have_names_in_the_language_of_the_page(page, served):
+    rows = {
+        "frechet": measured("Fréchet distance", 2, 1, 3),
+        "game.gap.bernoulli-gaussian.ema": measured(
+            "Optimality gap (bernoulli-gaussian)", 0, 0, 1
+        ),
+        "own": measured("Mean pixel", 1, 0, 2),  # of a section of one's own
+    }
+    run = served.registry[VAE].run
+    run.save_metrics(metrics_of(run, rows))
+    try:
+        open_page(page, served, "#tab=compare&c.models=1.2&c.all=1&lang=zh-TW")
+        names = page.locator(".row .name").all_inner_texts()
+        assert [name.split("\n")[0].split("  ")[0] for name in names]
+        text = " ".join(names)
+        assert "Fréchet 距離" in text
+        assert "與最佳解的差距（VAE、伯努利概似）" in text
+        assert "下界；均衡時為" in text
+        assert "Mean pixel" in text
+        assert "bernoulli" not in page.get_by_test_id("measures").inner_text()
+    finally:
+        (run.folder / "metrics.json").unlink()

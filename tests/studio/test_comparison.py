@@ -11,6 +11,7 @@ from latentarium import presets
 from latentarium.evaluation.report import Report
 from latentarium.latent.latent_map import LatentMap
 from latentarium.progress import ProgressLine
+from latentarium.run import Run
 from latentarium.studio import child_processes
 from latentarium.studio.child_processes import ChildProcesses
 from latentarium.studio.compare.evaluation_queue import EvaluationQueue
@@ -155,7 +156,9 @@ def test_runs_are_evaluated_one_at_a_time_with_progress(measuring, tmp_path, mon
     while not measuring.state()["of"] and time.monotonic() < end:
         time.sleep(0.02)
     found = measuring.state()
-    assert (found["model"], found["done"], found["of"], found["left"]) == (1, 2, 7, "12 s")
+    assert (found["model"], found["done"], found["of"], found["part"]) == (1, 2, 7, "labels")
+    assert found["usual"] > 20  # as for the models that ship with the package
+    assert 0 < found["left"] <= found["usual"] - found["seconds"] + 1
     assert (found["waiting"], found["finished"]) == ([0, 2], 0)
     measuring.max_queued = 3
     with raises_code("queue-full"):
@@ -163,6 +166,23 @@ def test_runs_are_evaluated_one_at_a_time_with_progress(measuring, tmp_path, mon
     stop.touch()
     found = wait(measuring)  # the queue continues without requests
     assert (found["model"], found["finished"], found["failures"]) == (2, 3, {})
+
+
+def test_the_usual_time_is_that_of_the_evaluation_before(measuring, tmp_path, monkeypatch):
+    line = ProgressLine(2, 7, "labels", 12.0).to_json()
+    code = f"import sys, time\nprint({line!r}, file=sys.stderr, flush=True)\ntime.sleep(0.5)"
+    instead(monkeypatch, code)
+    measuring.add(0, tmp_path)
+    assert 0.5 <= wait(measuring)["usual"] < 20  # of the other run
+    run = Run.start(tmp_path / "r", presets.vae_debug(), tiny_data().card)
+    run.save_metrics({"format": 2, "seconds": {"samples": 0.25, "game": 0.125}})
+    measuring.add(0, run.folder)
+    end = time.monotonic() + 20
+    while measuring.state()["left"] != 12.0 and time.monotonic() < end:
+        time.sleep(0.01)  # after the usual time, it is the command's own estimate
+    found = measuring.state()
+    assert (found["usual"], found["left"]) == (0.375, 12.0)
+    wait(measuring)
 
 
 def test_waiting_runs_can_be_removed(measuring, tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ RUN_AXE = """async () => {
 # axe has no rule for canvases
 NAMELESS_CANVASES = """() => [...document.querySelectorAll("canvas")].filter((canvas) =>
   canvas.checkVisibility() && !canvas.closest("[aria-hidden=true]") &&
-  !canvas.closest("[role=img][aria-label], [role=slider][aria-label]"),
+  !canvas.closest(["img", "slider", "application"].map((role) => `[role=${role}][aria-label]`)),
 ).map((canvas) => canvas.outerHTML)"""
 
 RADIO_STOPS = """() => [...document.querySelectorAll("[role=radiogroup]")].map((group) =>
@@ -116,6 +116,25 @@ def test_each_fault_is_reported(page, served):
         "heading-order", "button-name", "color-contrast"
     }  # fmt: skip
     assert len(page.evaluate(NAMELESS_CANVASES)) == 1
+
+
+TERMS = {
+    "compare": {"prior", "interval", "heldOut"},
+    "train-gan": {"snapshot", "ema", "dualityGap", "logit", "equilibrium", "learningRate"},
+    "lab": {"nats", "elbo", "generator", "discriminator", "equilibrium"},
+}
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_terms_are_explained_where_they_are_used(page, served, name):
+    next(part for part in PARTS if part.name == name).visit(page, served, "zh-TW")
+    terms = page.locator("main .term:visible")
+    assert {term.get_attribute("data-term") for term in terms.all()} >= TERMS[name]
+    terms.first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("explanation").wait_for()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.matches('.term')")
 
 
 def test_arrow_keys_choose_among_radio_buttons(page, served):

@@ -50,6 +50,21 @@ def test_settings_are_checked_while_typing_and_used_by_the_training(page, served
     page.get_by_role("button", name="Reset to bernoulli").click()
     page.get_by_test_id("settings").locator(".problem").wait_for(state="detached")
 
+    # what was entered is still there after the Back button
+    page.get_by_test_id("run-name").fill("數字 7")
+    page.get_by_test_id("run-steps").fill("12")
+    page.get_by_role("button", name="Compare").click()
+    wait_until(page, "location.hash.includes('compare')")
+    page.go_back()
+    page.get_by_test_id("settings-model.encoder").wait_for()
+    assert page.get_by_test_id("run-name").input_value() == "數字 7"
+    assert page.get_by_test_id("run-steps").input_value() == "12"
+    wait_until(page, "document.querySelector('pre.command').innerText.includes('binarize')")
+    assert "--model.latent-dim 3 --model.beta 2.5" in command.inner_text()
+    page.get_by_test_id("run-name").fill("")
+    page.get_by_test_id("run-steps").fill("")
+    model.locator("summary").click()
+
     # settings that the next preset doesn't have are dropped, the others are kept
     page.get_by_role("radio", name="gan_debug").first.click()
     wait_until(page, "document.querySelector('pre.command').innerText.endsWith('latent-dim 3')")

@@ -17,7 +17,9 @@ from latentarium.studio.errors import NotFoundError
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
 from latentarium.studio.training.timed_commands import TimedCommands
-from latentarium.studio.training.uploads import UploadLimits, Uploads, relative_path
+from latentarium.studio.training.upload_limits import UploadLimits
+from latentarium.studio.training.upload_paths import relative_path
+from latentarium.studio.training.uploads import Uploads
 from support.errors import raises_code
 
 ADDRESS = "http://127.0.0.1:8765"

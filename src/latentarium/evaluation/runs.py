@@ -151,11 +151,11 @@ def measure_duality_gap(
     for step in wanted:
         if str(step) in gaps:
             continue
+        bar.update(len(gaps), f"step {step:,}")
         start = time.monotonic()
         gap = protocol.measure(run.load(step), images)
         gaps[str(step)] = {**asdict(gap), "seconds": time.monotonic() - start}
         run.save_duality_gap(content())
-        bar.update(len(gaps))
     bar.end()
     return content()
 

@@ -43,7 +43,8 @@ from latentarium.studio.services import Services
 from latentarium.studio.training.checkups import Checkups
 from latentarium.studio.training.jobs import TrainingJobs
 from latentarium.studio.training.timed_commands import TimedCommands
-from latentarium.studio.training.uploads import UploadLimits, Uploads
+from latentarium.studio.training.upload_limits import UploadLimits
+from latentarium.studio.training.uploads import Uploads
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>

@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from latentarium.errors import UserError
-from latentarium.progress import format_duration
+from latentarium.run import Run
+from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES
 from latentarium.studio.child_processes import ChildProcesses
 
 NAME = "evaluate"
@@ -55,6 +58,8 @@ class EvaluationQueue:
         self._stopped: Evaluation | None = None
         """The evaluation that was stopped last, which is no failure."""
         self._failures: dict[int, str] = {}
+        self._durations: list[float] = []
+        """Seconds of the evaluations since the start of the server."""
 
     def add(self, model: int, folder: Path, data: str | None = None) -> None:
         """Queue a run, unless it is queued already.
@@ -114,23 +119,32 @@ class EvaluationQueue:
             current = self._queue[0] if self._queue else self._started
             running = bool(self._queue) and current is self._started
             progress = self.processes.progress(NAME) if running else None
-            if progress is None or progress.seconds_left is None:
-                done, total, left = 0, 0, ""
-            else:
-                done, total = progress.done, progress.total
-                left = format_duration(progress.seconds_left)
+            seconds = time.monotonic() - self._start_time if running else 0.0
+            usual = self._usual_seconds(None if current is None else current.folder)
+            left = max(0.0, usual - seconds) if running else None
+            if progress is not None and progress.seconds_left is not None and not left:
+                left = progress.seconds_left  # it takes longer than usual
             return {
                 "model": None if current is None else current.model,
                 "running": bool(self._queue),
                 "waiting": [queued.model for queued in self._queue[1:]],
                 "finished": self._finished,
-                "seconds": round(time.monotonic() - self._start_time) if running else 0,
+                "seconds": seconds,
                 "part": progress.label if progress else "",
-                "done": done,
-                "of": total,
+                "done": progress.done if progress else 0,
+                "of": progress.total if progress else 0,
                 "left": left,
+                "usual": usual,
                 "failures": dict(self._failures),
             }
+
+    def _usual_seconds(self, folder: Path | None) -> float:
+        """Return how long an evaluation takes: as the one before of the same run, or the others
+        here, or those of the models that ship with the package."""
+        previous = 0.0 if folder is None else _recorded_seconds(folder)
+        if previous:
+            return previous
+        return fmean(self._durations) if self._durations else _shipped_seconds()
 
     def _work(self) -> None:
         """Evaluate until the queue is empty."""
@@ -165,8 +179,25 @@ class EvaluationQueue:
             return ""
         code = self.processes.exit_code(NAME)
         ended = f"The evaluation ended with exit code {code}." if code else ""
-        return self.processes.failure(NAME) or ended
+        failure = self.processes.failure(NAME) or ended
+        if not failure:
+            self._durations.append(time.monotonic() - self._start_time)
+        return failure
 
     def _wait(self) -> None:
         while self.processes.is_running(NAME):
             time.sleep(POLL_SECONDS)
+
+
+def _recorded_seconds(folder: Path) -> float:
+    """Return the duration of a run's last evaluation; 0 if it is not known."""
+    try:
+        seconds = (Run(folder).metrics() or {}).get("seconds", {})
+        return float(sum(seconds.values()))
+    except (UserError, AttributeError, TypeError, ValueError):
+        return 0.0
+
+
+@cache
+def _shipped_seconds() -> float:
+    return fmean(_recorded_seconds(SHIPPED / name) for name in SHIPPED_NAMES)

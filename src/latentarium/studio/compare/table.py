@@ -59,7 +59,9 @@ def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
         "name": first.name,
         "better": BETTER.get(direction, direction),
         "unlike": difference,
-        "protocol": " ".join(filter(None, (first.protocol, first.split))),
+        "unit": first.unit,
+        "protocol": first.protocol,
+        "split": first.split,
         "cells": [None if cell is None else _cell(cell, cell is best) for cell in cells],
         "reasons": _reasons(first.name, reports),
     }
@@ -68,8 +70,9 @@ def _row(key: str, reports: Sequence[Report], *, rank: bool) -> dict[str, Any]:
 def _unmeasured_row(name: str, reports: Sequence[Report]) -> dict[str, Any]:
     """Return the row of a quantity that could not be measured for any model."""
     return {
-        "key": f"left_out.{name}", "name": name, "better": "", "unlike": "", "protocol": "",
-        "cells": [None] * len(reports), "reasons": _reasons(name, reports),
+        "key": f"left_out.{name}", "name": name, "better": "", "unlike": "", "unit": "",
+        "protocol": "", "split": "", "cells": [None] * len(reports),
+        "reasons": _reasons(name, reports),
     }  # fmt: skip
 
 

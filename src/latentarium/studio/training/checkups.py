@@ -63,7 +63,8 @@ class Checkups:
     def duality_gap(self, name: str) -> dict[str, Any]:
         """Return the measured duality gaps of a run, and whether more are being measured.
 
-        Results of an earlier version are left out, and "outdated" tells that there are some.
+        "part" names the snapshot that is being measured. Results of an earlier version are left
+        out, and "outdated" tells that there are some.
         """
         run = self.trainings.run(name)
         key = process_name(run.folder)
@@ -73,7 +74,14 @@ class Checkups:
         if stored is None or outdated:
             stored = {"protocol": None, "wanted": [], "snapshots": {}}
         failure = "" if measuring else self.duality_gaps.failure(key)
-        return {**stored, "outdated": outdated, "measuring": measuring, "failure": failure}
+        progress = self.duality_gaps.progress(key) if measuring else None
+        return {
+            **stored,
+            "outdated": outdated,
+            "measuring": measuring,
+            "part": progress.label if progress else "",
+            "failure": failure,
+        }
 
     def measure_duality_gap(self, name: str) -> dict[str, Any]:
         """Start to measure the duality gap of every snapshot, and return the current state.

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from latentarium.errors import UserError
-from latentarium.studio.training.uploads import DEVICE
+from latentarium.studio.training.upload_paths import DEVICE
 
 MAX_NAME_BYTES = 200
 """Longest name; file systems take 255 bytes, and the studio appends to names."""

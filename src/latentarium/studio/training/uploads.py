@@ -11,72 +11,27 @@ unpacked or unpickled.
 """
 
 import json
-import re
 import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from latentarium.data.readers.listing import IMAGE_SUFFIXES, is_label_file
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.errors import NotFoundError
-from latentarium.studio.security import MAX_UPLOAD_BYTES
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
+from latentarium.studio.training.upload_limits import IncomingUpload, UploadLimits
+from latentarium.studio.training.upload_paths import NAME, relative_path, require_valid_name
 
 UPLOAD_PREFIX = "upload:"
 """Marks an upload in the list of data sets."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\..*)?", re.IGNORECASE)
-"""Names of devices on Windows, with any suffix."""
-MAX_DEPTH, MAX_NAME_BYTES = 8, 200
-"""Maximum depth of folders in an upload, and maximum number of bytes of one name."""
 CHECK_TIMEOUT = 300.0
 """Seconds that a check may take, or may wait for another check."""
 STALE_SECONDS = 3600.0
 """Seconds without data after which an incomplete upload is deleted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UploadLimits:
-    """Limits on the size and number of uploads."""
-
-    upload_bytes: int = MAX_UPLOAD_BYTES
-    """Bytes of one upload."""
-    files: int = 20_000
-    """Files of one upload."""
-    uploads: int = 64
-    """Uploads that are kept."""
-    total_bytes: int = 4 << 30
-    """Bytes of all uploads, including incomplete ones."""
-    free_bytes: int = 512 << 20
-    """Bytes of the disk that must stay free."""
-    idle_seconds: float = 60.0
-    """Seconds without data after which another upload may take the name."""
-    waiting_checks: int = 4
-    """Uploads that may wait for their check; each occupies a worker thread."""
-
-
-@dataclass
-class IncomingUpload:
-    """An upload that is not complete."""
-
-    folder: Path
-    files: int = 0
-    received: int = 0
-    """Bytes."""
-    open_files: int = 0
-    """Files that are being received."""
-    last_data: float = field(default_factory=time.monotonic)
-    """Time of the last byte."""
-
-    def is_active(self, patience: float) -> bool:
-        """Return whether files are being received, or arrived in the last `patience` seconds."""
-        return self.open_files > 0 or time.monotonic() - self.last_data < patience
 
 
 class Uploads:
@@ -369,50 +324,6 @@ class Uploads:
         for other in set(self.folder.glob(".part-*")) - active:
             if time.time() - other.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(other, ignore_errors=True)
-
-
-def require_valid_name(name: str) -> None:
-    """Check that a name is a valid folder name on every system.
-
-    Raises:
-        UserError: It is not (code "invalid-name").
-    """
-    if not NAME.fullmatch(name) or DEVICE.fullmatch(name):
-        raise UserError(
-            f"The name {name[:80]!r} is invalid; use at most 64 letters, digits, - and _, and "
-            "begin with a letter or a digit.",
-            code="invalid-name",
-        )
-
-
-def relative_path(path: str) -> Path:
-    """Return the path of an uploaded file relative to its upload's folder.
-
-    Raises:
-        UserError: The path leads outside the folder, is hidden, too deep or too long (code
-            "invalid-path"), or the file is neither a picture nor a zip file nor a table of labels
-            (code "file-type").
-    """
-    parts = PurePosixPath(path).parts
-    valid = all(
-        part.isprintable() and len(part.encode()) <= MAX_NAME_BYTES and not part.startswith(".")
-        and not part.endswith((".", " ")) and "\\" not in part and ":" not in part
-        and not DEVICE.fullmatch(part)
-        for part in parts
-    )  # fmt: skip
-    if not parts or not valid or path.startswith("/") or len(parts) > MAX_DEPTH:
-        raise UserError(
-            f"The path {path[:80]!r} is not accepted: rename the file or its folder.",
-            code="invalid-path",
-        )
-    is_used = PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES | {".zip"}
-    if not is_used and not is_label_file(parts[-1]):
-        raise UserError(
-            f"{parts[-1][:80]!r} is neither a picture, nor a zip file, nor a table of labels such "
-            "as labels.csv: leave it out.",
-            code="file-type",
-        )
-    return Path(*parts)
 
 
 def _delete(path: Path) -> None:

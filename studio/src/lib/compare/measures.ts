@@ -20,7 +20,10 @@ export interface Row {
   better: "more" | "less" | "reference" | "neither" | "";
   /** how the protocols of the numbers differ; empty if they are comparable */
   unlike: string;
+  unit: string;
   protocol: string;
+  /** the real images that samples are compared with */
+  split: string;
   /** one for each evaluated model */
   cells: (Cell | null)[];
   /** for each evaluated model, why it lacks the measurement; empty if it has it or it doesn't apply */
@@ -56,7 +59,10 @@ export interface Measuring {
   of: number;
   /** name of the part that is running */
   part: string;
-  left: string;
+  /** estimated remaining seconds; null if unknown */
+  left: number | null;
+  /** seconds that an evaluation usually takes here */
+  usual: number;
   /** error messages, by model */
   failures: Record<number, string>;
 }

@@ -74,8 +74,8 @@ export class Session {
   curves = $state.raw<{ step: number; losses: Record<ModelName, Record<string, number | null>> }[]>([]);
   playing = $state(false);
   connected = $state(false);
-  /** number of steps being replayed, after a lost connection or from the address; 0: none */
-  replaying = $state(0);
+  /** steps that are replayed, after a lost connection or from the address; null: none */
+  replay = $state.raw<{ done: number; of: number; secondsLeft: number | null } | null>(null);
   error = $state("");
   /** steps per second */
   rate = $state(0);
@@ -86,6 +86,7 @@ export class Session {
   private lastRequest: Promise<unknown> = Promise.resolve();
   private ended = false;
   private starts = 0;
+  private cancelled = false;
 
   constructor() {
     this.connect();
@@ -134,20 +135,31 @@ export class Session {
   }
 
   /** Start, and replay the moves in the address: the same seed and moves give the same models. */
-  private async replay(): Promise<void> {
+  private async repeatMoves(): Promise<void> {
     const did = labState.did;
     const moves = decodeMoves(did).flatMap(({ steps, only }) =>
       Array.from({ length: Math.ceil(steps / REPLAY_STEPS) }, (_, i) => ({ steps: Math.min(REPLAY_STEPS, steps - i * REPLAY_STEPS), only })),
     );
-    this.replaying = moves.reduce((sum, move) => sum + move.steps, 0);
+    const of = moves.reduce((sum, move) => sum + move.steps, 0);
+    this.cancelled = false;
+    if (of) this.replay = { done: 0, of, secondsLeft: null };
     await this.start();
     const start = this.starts;
+    const begun = performance.now();
+    let done = 0;
     for (const { steps, only } of moves) {
-      if (!this.connected || start !== this.starts || this.error) break;
+      if (!this.connected || start !== this.starts || this.error || this.cancelled) break;
       await this.step(steps, only);
+      done += steps;
+      this.replay = { done, of, secondsLeft: ((performance.now() - begun) / 1000 / done) * (of - done) };
     }
     if (!this.connected) labState.did = did; // replay everything after the next connection
-    this.replaying = 0;
+    this.replay = null;
+  }
+
+  /** End a replay at the step that it has reached. */
+  cancelReplay(): void {
+    this.cancelled = true;
   }
 
   toggle(): void {
@@ -161,7 +173,7 @@ export class Session {
       const begun = performance.now();
       const { maxSteps, budget, minDuration } = SPEEDS[labState.speed] ?? SPEEDS.normal;
       const steps = Math.max(1, Math.min(maxSteps, Math.floor(budget / stepTime)));
-      if (this.connected && this.frame && !this.replaying) await this.step(steps);
+      if (this.connected && this.frame && !this.replay) await this.step(steps);
       stepTime = 0.7 * stepTime + (0.3 * (performance.now() - begun)) / steps;
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + minDuration - performance.now())));
       if (document.hidden) await new Promise(requestAnimationFrame); // pause in a hidden tab
@@ -204,7 +216,7 @@ export class Session {
     socket.onopen = () => {
       this.socket = socket;
       this.connected = true;
-      this.replay();
+      this.repeatMoves();
     };
     socket.onmessage = (event) => {
       this.resolveReply?.(JSON.parse(event.data as string) as Reply);

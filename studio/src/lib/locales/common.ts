@@ -36,6 +36,7 @@ export const en = {
   nearest: "Nearest real image",
   comparedWith: "Compared with held-out images:",
   allHeldOut: "all of them",
+  otherMeasures: "Other measures",
   measures: {
     distance: "farther from data than",
     round_trip: "larger round-trip error than",
@@ -151,6 +152,7 @@ export const zhTW: typeof en = {
   nearest: "最近的真實影像",
   comparedWith: "多少比例的保留影像……",
   allHeldOut: "全部",
+  otherMeasures: "其他指標",
   measures: {
     distance: "更靠近資料",
     round_trip: "往返誤差更小",
@@ -213,7 +215,7 @@ export const zhTW: typeof en = {
     },
     lowFidelity: (kept) => `這個模型目前還沒學到多少：重建影像只保留了影像間變異的 ${kept}。`,
   },
-  neighbourDistance: (distance) => `到第 5 近鄰的距離：${distance}`,
+  neighbourDistance: (distance) => `與第 5 近鄰的距離（z）：${distance}`,
   nearestTitle: "最近的訓練影像的編號，以及在潛在空間中到第 5 近的訓練影像的距離",
   byFeatures: "以特徵計算",
   byFeaturesTitle: "至多 5,000 張訓練影像中，特徵最相近的一張的編號",

@@ -27,9 +27,9 @@ export const en = {
   watchCurve: "Watch the regions without data: the single Gaussian puts probability mass there, the VAE leaves bridges of mass across them, and the GAN's grid folds around them.",
   watchOne: "The data are a single Gaussian, so neither of the other two models can fit them better than one Gaussian does.",
   nothing: "Draw a distribution, and the three models start to learn it.",
-  brush: "Canvas for drawing a distribution",
+  brush: "Canvas for drawing a distribution: draw with the pointer, or move with the arrow keys and press Space to lower or lift the brush, with Shift to erase",
   invitation: "Draw where the data should be",
-  brushHint: "Drag to paint where the data should be; hold Shift to erase.",
+  brushHint: "Drag to paint where the data should be, or use the arrow keys and Space; hold Shift to erase.",
   blobs: "Random blobs",
   clear: "Clear",
   gaussian: "One Gaussian",
@@ -62,7 +62,7 @@ export const en = {
   takenMade: "classified as generated; transparent: undecided",
   meshMeaning: "a grid over the prior, mapped by the generator; darker cells are denser",
   pushMeaning: "direction in which the generator's loss moves a point",
-  again: (steps: string) => `Repeating the ${steps} steps with the same seed …`,
+  again: (done: string, steps: string) => `Repeating the steps of this link with the same seed: ${done} of ${steps}`,
 };
 
 export const zhTW: typeof en = {
@@ -87,9 +87,9 @@ export const zhTW: typeof en = {
   watchCurve: "觀察沒有資料的區域：單一高斯分布會把機率質量放在那裡，VAE 會留下相連的機率質量，GAN 的格網則會繞過去。",
   watchOne: "資料就是單一高斯分布，另外兩個模型不會比它更接近資料。",
   nothing: "畫出分布後，三個模型就會開始學習。",
-  brush: "用來畫分布的畫布",
+  brush: "用來畫分布的畫布：用滑鼠或手指畫，或以方向鍵移動並按空白鍵落下或提起畫筆，加按 Shift 則為擦除",
   invitation: "在這裡畫出資料的位置",
-  brushHint: "拖曳塗出資料的位置；按住 Shift 擦除。",
+  brushHint: "拖曳塗出資料的位置，或使用方向鍵與空白鍵；按住 Shift 擦除。",
   blobs: "隨機團塊",
   clear: "清除",
   gaussian: "單一高斯分布",
@@ -102,7 +102,7 @@ export const zhTW: typeof en = {
   onlyG: "只更新 G",
   onlyDMeaning: "只更新鑑別器一步",
   onlyGMeaning: "只更新生成器一步",
-  field: "判別場",
+  field: "決策區域",
   mesh: "格網",
   push: "梯度",
   codes: "編碼後的資料",
@@ -122,5 +122,5 @@ export const zhTW: typeof en = {
   takenMade: "鑑別器判為生成；透明處無法判斷",
   meshMeaning: "先驗分布上的格網，經生成器映射；顏色越深，密度越高",
   pushMeaning: "生成器的損失推動樣本點的方向",
-  again: (steps) => `以同一個亂數種子重做 ${steps} 步……`,
+  again: (done, steps) => `以同一個亂數種子重播這個連結的訓練：${done} / ${steps} 步`,
 };

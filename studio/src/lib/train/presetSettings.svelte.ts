@@ -16,6 +16,11 @@ export class PresetSettings {
   private preset = "";
   private timer = 0;
 
+  /** @param changed changes to begin with */
+  constructor(changed: ChangedSettings = {}) {
+    this.changed = changed;
+  }
+
   /** Show the settings of a preset, and keep the changes of settings that it has too. */
   async open(preset: string): Promise<void> {
     if (preset === this.preset) return;

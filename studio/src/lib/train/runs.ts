@@ -222,6 +222,8 @@ export interface DualityGap {
   /** by step */
   snapshots: Record<string, SnapshotDualityGap>;
   measuring: boolean;
+  /** the snapshot that is being measured, such as "step 240"; empty if unknown */
+  part: string;
   failure: string;
 }
 
