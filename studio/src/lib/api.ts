@@ -21,6 +21,8 @@ export interface Model {
   data: string;
   /** value of each channel of the images' uniform background; null if they have none */
   background: number[] | null;
+  /** difference between the brightest and the darkest value that nearly all images exceed; 0: unknown */
+  contrast: number;
   /** what is always at the same place in the images: the subject's centre of mass, or its bounding box; null: neither */
   centred_by: "mass" | "box" | null;
   /** Python that loads the data */

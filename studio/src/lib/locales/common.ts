@@ -70,6 +70,8 @@ export const en = {
     unknown: "Unknown: for this data set, these measures don't reliably tell bad images from real ones. ",
     changed: (original: string, read: string) => `Changed: the classifier reads ${original} in the original, but ${read} in the reconstruction. `,
     unread: (original: string) => `Lost: the classifier reads ${original} in the original, but no class in the reconstruction. `,
+    unreadOriginal: "Unclear: the classifier reads no class in this image. Check by eye. ",
+    faint: "Not rated: the image is blank, or much fainter than the data. ",
     unusual: {
       distance: "Unusual: far from the training data, so the decoder was never trained here. ",
       round_trip: "Unusual: the encoder doesn't map the image back to this latent. ",
@@ -175,6 +177,8 @@ export const zhTW: typeof en = {
     unknown: "無法判斷：對這批資料而言，這些指標無法可靠地分辨劣化影像與真實影像。",
     changed: (original, read) => `類別改變：分類器把原圖讀成 ${original}，卻把重建影像讀成 ${read}。`,
     unread: (original) => `無法辨識：分類器把原圖讀成 ${original}，但在重建影像中讀不出任何類別。`,
+    unreadOriginal: "難以判斷：分類器在這張影像中讀不出任何類別。請仔細檢視。",
+    faint: "不評等：影像是空白的，或遠比資料黯淡。",
     borderline: {
       distance: "位於資料分布邊緣：請仔細檢視。",
       round_trip: "編碼器幾乎無法還原這個潛在向量（往返誤差大）：請仔細檢視。",
