@@ -11,6 +11,7 @@ from support import type_checks
 
 # for this process, which doesn't import torch before, and for child processes
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["LATENTARIUM_WORKERS"] = "1"  # the tests themselves run in several processes
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 os.fsync = lambda fd: None

@@ -35,6 +35,10 @@ class NonFiniteError(UserError):
         self.what = what
         self.fix = fix
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Return how to copy the error to another process."""
+        return type(self), (self.what, self.fix)
+
 
 class StoppedError(KeyboardInterrupt):
     """A signal ended the training after a complete step, and a checkpoint was saved.
@@ -46,6 +50,10 @@ class StoppedError(KeyboardInterrupt):
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by signal {signal_number}")
         self.signal_number = signal_number
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        """Return how to copy the error to another process."""
+        return type(self), (self.signal_number,)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -125,11 +125,12 @@ def test_without_moves_nothing_is_gained():
     assert (gap.total, gap.at_least, gap.gains[0].scale) == (0, 0, 1)
 
 
-def test_lengths_double_up_to_the_number_of_moves():
+def test_lengths_and_batches_grow_up_to_the_number_of_moves():
     searches = [Search(steps=k, batch_size=64, optimizer=TINY_RATE) for k in (0, 1, 5, 200)]
-    assert [s.lengths for s in searches] == [[], [1], [1, 2, 5], [25, 50, 100, 200]]
-    assert searches[-1].batch_sizes(10_000) == [64, 64, 128, 256]
-    assert searches[-1].batch_sizes(200) == [64, 64, 128, 200]
+    assert [s.lengths for s in searches] == [[], [1], [1, 5], [25, 50, 200]]
+    assert searches[-1].batch_sizes(10_000) == [64, 256, 256]
+    assert searches[-1].batch_sizes(200) == [64, 200, 200]
+    assert searches[1].batch_sizes(10_000) == [256]
 
 
 def test_the_choice_is_not_measured_on_the_images_that_it_was_made_on():

@@ -18,7 +18,9 @@ from latentarium.studio.child_processes import is_latentarium, latentarium_comma
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.checkups import Checkups
-from latentarium.studio.training.jobs import TrainingJobs, TrainingRequest, process_name
+from latentarium.studio.training.jobs import TrainingJobs
+from latentarium.studio.training.listing import process_name
+from latentarium.studio.training.request import TrainingRequest, train_arguments
 from latentarium.studio.training.run_events import LogTail, RunFollower
 from latentarium.studio.training.status import last_rows, progress_of, state_of
 from latentarium.studio.training.uploads import Uploads
@@ -113,11 +115,11 @@ def test_unreadable_run_is_listed_with_the_reason(trainings):
 
 
 def test_settings_of_a_request_become_options(trainings):
-    assert trainings.train_arguments(training_request()) == [
+    assert train_arguments(training_request(), trainings.uploads) == [
         "train", "vae_debug", "--data", "mnist", "--train.seed", "0"
     ]  # fmt: skip
     request = training_request(steps=5, image_size=32, batch_size=8)
-    assert trainings.train_arguments(request)[6:] == [
+    assert train_arguments(request, trainings.uploads)[6:] == [
         "--train.steps", "5", "--train.batch-size", "8", "--image-size", "32"
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from latentarium.studio.registry import load_registry
 from latentarium.studio.security import error_response
 from latentarium.studio.server import make_app
-from latentarium.studio.training.jobs import process_name
+from latentarium.studio.training.listing import process_name
 from support.command_line import run_command
 
 NAME = "r\udcff"

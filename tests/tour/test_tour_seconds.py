@@ -1,10 +1,10 @@
 """The duration of a resumed tour includes its earlier sessions."""
 
-from latentarium.progress import ConsoleProgress
+import pytest
+
 from latentarium.run import Run
 from latentarium.tour import run as tour
-from latentarium.training import Reporter
-from support.tiny import tiny_data
+from latentarium.training import Reporter, together, train_together
 
 TRAINED_BEFORE = 100.0
 
@@ -20,10 +20,12 @@ class FinishedRun(Run):
 
 
 def test_training_of_earlier_sessions_is_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(tour, "train", lambda *_, **__: FinishedRun())
-    runs, seconds, earlier = tour._train_systems(
-        tmp_path, {}, tiny_data(), 0, True, ConsoleProgress(), lambda title: Reporter()
-    )
-    assert runs.keys() == seconds.keys() == set(tour.SYSTEMS)
-    assert all(part == TRAINED_BEFORE for part in seconds.values())
-    assert 0.99 * TRAINED_BEFORE * len(runs) < earlier <= TRAINED_BEFORE * len(runs)
+    monkeypatch.setattr(together, "train", lambda *_, **__: None)
+    monkeypatch.setattr(together, "Run", lambda folder: FinishedRun())
+    trainings = tour._trainings(tmp_path, {}, 0, True)
+    results = train_together(list(trainings.values()), reporter=lambda title: Reporter())
+    trained = dict(zip(trainings, results, strict=True))
+    assert trained.keys() == set(tour.SYSTEMS)
+    for result in trained.values():
+        assert result.seconds + result.earlier_seconds == pytest.approx(TRAINED_BEFORE)
+        assert 0.99 * TRAINED_BEFORE < result.earlier_seconds <= TRAINED_BEFORE

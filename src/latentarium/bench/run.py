@@ -12,6 +12,7 @@ from typing import Any
 from latentarium import charts, presets
 from latentarium.bench.bench import Bench, Column, Summary
 from latentarium.bench.published import SOURCES
+from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
@@ -21,7 +22,7 @@ from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.registry import component
 from latentarium.run import Run
 from latentarium.stats.measurement import Interval, Measurement, format_quantity
-from latentarium.training import Reporter, train
+from latentarium.training import Reporter, Training, train_together
 
 EMPTY = "–"
 """The cell of a quantity that could not be measured for all seeds."""
@@ -162,28 +163,34 @@ def run_bench(
             f"seeds is {seeds}; it must be between 1 and {MAX_SEEDS}.", code="invalid-count"
         )
     started = time.monotonic()
+    steps = {preset: bench.training_steps(preset, budget) for preset in bench.presets}
+    trainings = {
+        (preset, seed): Training(
+            title=f"{preset}, seed {seed}",
+            config=_configure(preset, seed, steps[preset], device),
+            folder=out / preset / f"steps{steps[preset]}-seed{seed}",
+        )
+        for preset in bench.presets
+        for seed in range(seeds)
+    }
+    trained = dict(
+        zip(trainings, train_together(list(trainings.values()), reporter=reporter), strict=True)
+    )
     rows: list[Summary] = []
-    earlier_seconds = 0.0
     source, data = "", None
     for preset in bench.presets:
-        steps = bench.training_steps(preset, budget)
         measurements: dict[int, dict[str, Measurement]] = {}
-        seconds: dict[int, float] = {}
         for seed in range(seeds):
-            config = presets.get(preset)
-            settings = dataclasses.replace(config.train, seed=seed, steps=steps, device=device)
-            config = dataclasses.replace(config, train=settings)
+            training = trainings[preset, seed]
+            settings = training.config.train
             if data is None or source != settings.data:
                 source, data = settings.data, load_training_data(settings)
-            folder = out / preset / f"steps{steps}-seed{seed}"
-            title = f"{preset}, seed {seed}"
-            training_started = time.monotonic()
-            run = train(config, folder, data, reporter=reporter(title))
-            seconds[seed] = run.training_seconds()
-            session = time.monotonic() - training_started
-            earlier_seconds += max(0.0, seconds[seed] - session)
-            measurements[seed] = _measure_run(bench, run, data, seed, title, display)
-        rows.append(Summary(name=preset, steps=steps, seeds=measurements, seconds=seconds))
+            run = trained[preset, seed].run
+            measurements[seed] = _measure_run(bench, run, data, seed, training.title, display)
+        seconds = {seed: trained[preset, seed].run.training_seconds() for seed in range(seeds)}
+        row = Summary(name=preset, steps=steps[preset], seeds=measurements, seconds=seconds)
+        rows.append(row)
+    earlier_seconds = sum(result.earlier_seconds for result in trained.values())
     assert data is not None  # a bench has at least one preset
     report = BenchReport(
         name=name,
@@ -196,6 +203,12 @@ def run_bench(
     write_atomic(out / "bench.json", content.encode())
     write_atomic(out / "bench.svg", charts.standalone(draw_table(report)).encode())
     return report
+
+
+def _configure(preset: str, seed: int, steps: int, device: str) -> Config:
+    config = presets.get(preset)
+    settings = dataclasses.replace(config.train, seed=seed, steps=steps, device=device)
+    return dataclasses.replace(config, train=settings)
 
 
 def draw_table(report: BenchReport) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from latentarium.cli.interrupts import EXIT_CODE, STOPPED, Interrupts, recorded_interrupts
 from latentarium.cli.streams import TolerantWriter, tolerant_streams
 from latentarium.errors import StoppedError, UserError
+from latentarium.parent import end_with_parent
 
 READER_GONE = 128 + 13
 """The exit code of programs that SIGPIPE ends: the reader of stdout, such as `head`, has ended."""
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     permanent = argv is None
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if permanent:
+        end_with_parent()
     with (
         tolerant_streams(permanent=permanent) as stdout,
         recorded_interrupts(permanent=permanent) as interrupts,

@@ -63,6 +63,8 @@ class TrainConfig(Settings):
     """Number of snapshots of the weights, spaced evenly in log(step); 0: no snapshots."""
     device: Annotated[str, NOT_EMPTY] = "auto"
     """auto: a GPU if there is one, else the CPU; or the name of a torch device."""
+    threads: Annotated[int, Range(0, 1024)] = 0
+    """CPU threads of the training; 0: chosen before the first step, one for a small model."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: mixed precision, in which layers compute in bfloat16 during training; weights,
     losses and measurements stay float32. Faster on hardware that supports bfloat16."""

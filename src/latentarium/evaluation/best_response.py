@@ -1,18 +1,21 @@
 """The search for a best response: the parameters of one player that lower its loss the most while
 all other players are fixed.
 
-Copies of the player are trained at several learning rates. After each length, the copies are
-scored on held-out batches, both with the weights of that step and with their average since the
-previous length, which has less of the noise of large steps. The better half of them is trained
-further (successive halving; Jamieson and Talwalkar, 2016), in the end on larger batches, because a
-player near its optimum gains only what the noise of its gradient leaves. The search ends early if
-twice as many moves gain hardly more. In addition, the last layer of the unchanged player and of
-the best copy is rescaled, which changes how confident a discriminator or a decoder is. Every
-response that was scored is a candidate, and so is the unchanged player.
+Copies of the player are trained at several learning rates. Up to each length, the learning rate
+of a copy rises and then falls to 0, so that the noise of large steps is gone when the copies are
+scored on held-out batches. The best third of them is trained further (successive halving;
+Jamieson and Talwalkar, 2016), on larger batches, because a player near its optimum
+gains only what the noise of its gradient leaves; the learning rate grows with the batch (Goyal et
+al., 2017). The search ends early if a longer response gains hardly more. In addition, the last
+layer of the unchanged player and of the best copy is rescaled, which changes how confident a
+discriminator or a decoder is. Every response that was scored is a candidate, and so is the
+unchanged player.
 
 References:
     Non-stochastic best arm identification and hyperparameter optimization (Jamieson and Talwalkar,
     2016), https://arxiv.org/abs/1502.07943
+    Accurate, large minibatch SGD: training ImageNet in 1 hour (Goyal et al., 2017),
+    https://arxiv.org/abs/1706.02677
 """
 
 import copy
@@ -36,15 +39,24 @@ from latentarium.training.game import play_move
 
 RATE_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Learning rates of responses, as factors of the rate of the training."""
-HALVINGS = 3
-"""A response has 2**-HALVINGS of all moves before the first candidates are dropped."""
-MAX_BATCH_FACTOR = 4
-"""The batches of the last moves are this many times as large as those of the first ones."""
+LENGTHS = (1 / 8, 1 / 4, 1.0)
+"""The lengths after which candidates are scored, as shares of all moves."""
+BATCH_FACTORS = (1, 4, 4)
+"""The batch size up to each length, as a multiple of the first one. Rates are compared on large
+batches before the longest response, because small batches favour rates that are too small for it.
+"""
+KEPT = 1 / 3
+"""The share of candidates that is trained further after each length, rounded up."""
+MIN_MOMENTUM = 0.5
+"""The smallest first beta of the optimizer. Players of a game are often trained without momentum;
+a response is ordinary minimization, and momentum removes noise."""
+WARM_UP = 0.1
+"""The learning rate rises during this share of the moves up to a length."""
 MIN_PROGRESS = 0.1
 """The search ends after a length that increases the gain by less than this share."""
-SCALE_RANGE = (0.4, 2.5)
+SCALE_RANGE = (0.25, 4.0)
 """Smallest and largest factor of the last layer."""
-SCALE_TRIALS = 8
+SCALE_TRIALS = 10
 """Number of factors that are tried."""
 MAX_FINALISTS = 3
 """Number of responses that are compared on all batches that a choice may depend on."""
@@ -59,16 +71,14 @@ class Response:
 
     Arguments:
         state: The tensors of the player's part, by name.
-        rate: The learning rate; 0 if the player was not trained.
+        rate: The largest learning rate of the last moves; 0 if the player was not trained.
         steps: The number of moves.
-        averaged: Whether the weights are an average over the last moves.
         scale: The factor of the last layer.
     """
 
     state: dict[str, Tensor]
     rate: float = 0.0
     steps: int = 0
-    averaged: bool = False
     scale: float = 1.0
 
 
@@ -79,8 +89,8 @@ class Search:
     Arguments:
         steps: The number of moves of the longest responses; 0: the player is not changed.
         batch_size: Images in a batch of the first moves.
-        rates: The learning rates as factors of that of the optimizer.
-        optimizer: The optimizer. Its learning rate is constant during a response.
+        rates: The learning rates as factors of that of the optimizer, for batches of this size.
+        optimizer: The optimizer.
         seed: The seed of batches and noise.
     """
 
@@ -93,17 +103,16 @@ class Search:
     @property
     def lengths(self) -> list[int]:
         """The numbers of moves after which candidates are scored."""
-        lengths = {self.steps >> shift for shift in range(HALVINGS + 1)}
+        lengths = {int(share * self.steps) for share in LENGTHS}
         return sorted(length for length in lengths if length > 0)
 
     def batch_sizes(self, num_images: int) -> list[int]:
-        """Return the batch size up to each length: in the end, it doubles with each length.
+        """Return the batch size up to each length, which grows.
 
         Arguments:
             num_images: The number of training images, which is the largest size.
         """
-        count = len(self.lengths)
-        factors = [max(1, MAX_BATCH_FACTOR >> (count - 1 - i)) for i in range(count)]
+        factors = BATCH_FACTORS[-len(self.lengths) :] if self.lengths else ()
         return [min(num_images, factor * self.batch_size) for factor in factors]
 
 
@@ -115,27 +124,32 @@ class Candidate:
         model: The copy.
         index: The number of the player.
         optimizer: The player's optimizer; None for a player that is not trained.
+        factor: The factor of the learning rate, for the first batch size.
     """
 
     model: LatentModel
     index: int
     optimizer: Adam | None = None
+    factor: float = 1.0
+    rate: float = 0.0
     steps: int = 0
     diverged: bool = False
-    _sums: list[Tensor] = field(default_factory=list)
-    _count: int = 0
 
     @classmethod
     def of(
-        cls, model: LatentModel, index: int, optimizer: OptimizerConfig | None = None
+        cls,
+        model: LatentModel,
+        index: int,
+        optimizer: OptimizerConfig | None = None,
+        factor: float = 1.0,
     ) -> "Candidate":
         """Return a copy of a model, in training mode, with an optimizer of one player."""
-        candidate = cls(copy.deepcopy(model).train(), index)
+        candidate = cls(copy.deepcopy(model).train(), index, factor=factor)
         if optimizer is not None:
             candidate.optimizer = Adam(
                 candidate.player.part.parameters(),
                 lr=optimizer.learning_rate,
-                betas=(optimizer.beta1, optimizer.beta2),
+                betas=(max(MIN_MOMENTUM, optimizer.beta1), optimizer.beta2),
                 fused=True,
             )
         return candidate
@@ -145,29 +159,24 @@ class Candidate:
         """The player that moves."""
         return self.model.players()[self.index]
 
-    @property
-    def rate(self) -> float:
-        """The learning rate; 0 without an optimizer."""
-        return 0.0 if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"])
+    def train(self, until: int, rate: float, batches: Batches, seed: int) -> None:
+        """Move until the given number of moves.
 
-    def train(self, until: int, batches: Batches, seed: int) -> None:
-        """Move until the given number of moves, and average the weights of these moves.
-
-        A candidate whose loss is not finite has diverged, and does not move any more.
+        The learning rate rises to `rate` and falls to 0 meanwhile. A candidate whose loss is not
+        finite has diverged, and does not move any more.
         """
         assert self.optimizer is not None
-        player, parameters = self.player, list(self.player.part.parameters())
-        self._sums, self._count = [torch.zeros_like(p) for p in parameters], 0
+        player, first, count = self.player, self.steps, until - self.steps
+        self.rate = rate
         while self.steps < until and not self.diverged:
+            done = self.steps - first
+            warm_up = min(1.0, (done + 1) / (WARM_UP * count))
+            self.optimizer.param_groups[0]["lr"] = rate * warm_up * (1 - done / count)
             noise = Noise("response", seed, self.steps, player.name, device=batches.device)
             batch = batches.draw(self.steps)
             loss = play_move(player, self.model, self.optimizer, batch, noise)
             self.steps += 1
             self.diverged = not math.isfinite(float(loss.total.detach()))
-            with torch.no_grad():
-                for total, parameter in zip(self._sums, parameters, strict=True):
-                    total.add_(parameter)
-            self._count += 1
 
     def response(self) -> Response:
         """Return a copy of the player's present state as a response."""
@@ -177,11 +186,6 @@ class Candidate:
     def load(self, response: Response) -> None:
         """Set the player to the state of a response."""
         self.player.part.load_state_dict(response.state)
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """Replace the weights by their average over the last moves until the block ends."""
-        parameters = list(self.player.part.parameters())
-        return _replaced(parameters, [total / self._count for total in self._sums])
 
     def rescaled(self, factor: float) -> AbstractContextManager[None]:
         """Multiply the player's last layers by a factor until the block ends."""
@@ -294,30 +298,19 @@ def _train_candidates(
     finalists: Finalists,
     unchanged_loss: float,
 ) -> None:
-    """Train a candidate at each learning rate, and drop the worse half after each length."""
-    candidates = [
-        Candidate.of(
-            model,
-            index,
-            replace(search.optimizer, learning_rate=factor * search.optimizer.learning_rate),
-        )
-        for factor in search.rates
-    ]
+    """Train a candidate at each learning rate, and keep the best after each length."""
+    candidates = [Candidate.of(model, index, search.optimizer, factor) for factor in search.rates]
     gain = 0.0
     for length, size in zip(search.lengths, search.batch_sizes(len(train)), strict=True):
         batches = Batches(train, size, search.seed, model.device)
+        growth = max(1.0, size / search.batch_size)
         losses: dict[int, float] = {}
         for number, candidate in enumerate(candidates):
-            candidate.train(length, batches, search.seed)
+            rate = candidate.factor * growth * search.optimizer.learning_rate
+            candidate.train(length, rate, batches, search.seed)
             losses[number] = finalists.add(screen(candidate), candidate.response)
-            with candidate.averaged():
-                loss = finalists.add(
-                    screen(candidate),
-                    lambda c=candidate: replace(c.response(), averaged=True),
-                )
-            losses[number] = min(losses[number], loss)
         order = sorted(losses, key=lambda number: losses[number])
-        kept = order[: (len(order) + 1) // 2]
+        kept = order[: math.ceil(KEPT * len(order))]
         candidates = [candidates[n] for n in kept if not candidates[n].diverged]
         previous, gain = gain, unchanged_loss - finalists.lowest
         if previous > 0 and gain < (1 + MIN_PROGRESS) * previous:

@@ -22,6 +22,7 @@ References:
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from scipy.stats import t as student_t
@@ -44,9 +45,15 @@ from latentarium.rng import Noise
 from latentarium.shapes import PerSample
 from latentarium.training.game import freeze_others
 from latentarium.unchecked import unchecked_inputs
+from latentarium.workers import run_together
 
 SCREENING_SHARE = 3
 """Responses are dropped by their losses on one in this many of the batches for choosing."""
+LONG_SEARCH = 1_000_000_000
+"""Moves times images times parameters; a search with more takes longer than the start of a
+process."""
+MAX_COPIED_DATA = 256 << 20
+"""Bytes of training images that are copied to other processes; larger sets are not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +67,7 @@ class Gain:
         gain: before - after, at least 0, since keeping the parameters is a response too.
         at_least: One-sided 95 % confidence bound of the gain of this response, and therefore of
             the largest possible gain (Student's t over held-out batches); at least 0.
-        rate: The learning rate of the response; 0 if the player was not trained.
+        rate: The largest learning rate of the response; 0 if the player was not trained.
         steps: The number of its moves.
         scale: The factor of its last layer; 1 if it was not rescaled.
     """
@@ -112,8 +119,7 @@ def estimate_duality_gap(
         held_out: The images on which losses are measured, with the same noise before and after
             the best response.
         optimizer: Learning rate and betas of the best responses.
-        rates: Factors of that learning rate. A response is trained for each factor, with a
-            constant learning rate.
+        rates: Factors of that learning rate. A response is trained for each factor.
         response_steps: The number of moves of the longest responses; 0: no response, so that
             every gain is 0.
         batch_size: Images in a batch, for measuring and for the first moves of a response.
@@ -134,45 +140,73 @@ def estimate_duality_gap(
         steps=response_steps, batch_size=batch_size, optimizer=optimizer, rates=rates, seed=seed
     )
 
-    def mean_loss(indices: range) -> Score:
-        return lambda c: float(held_out_losses(c.player, c.model, batches, indices, seed).mean())
-
-    measuring, choosing = range(num_batches), range(num_batches, 2 * num_batches)
-    screening = choosing[: -(-num_batches // SCREENING_SHARE)]
-    gains: list[Gain] = []
-    decreases = torch.zeros(num_batches, dtype=torch.float64)
-    for index, player in enumerate(model.players()):
-        response = best_response(
-            model, index, train, search, mean_loss(screening), mean_loss(choosing)
-        )
-        candidate = Candidate.of(model, index)
-        before = held_out_losses(candidate.player, candidate.model, batches, measuring, seed)
-        after = before
-        if response is not None:
-            candidate.load(response)
-            after = held_out_losses(candidate.player, candidate.model, batches, measuring, seed)
-        decreases += before - after
-        gain, at_least = _mean_and_bound(before - after)
-        gains.append(
-            Gain(
-                player=player.name,
-                before=float(before.mean()),
-                after=float(after.mean()),
-                gain=gain,
-                at_least=at_least,
-                rate=response.rate if response else 0.0,
-                steps=response.steps if response else 0,
-                scale=response.scale if response else 1.0,
-            )
-        )
+    players = model.players()
+    num_parameters = sum(p.numel() for p in model.parameters())
+    long = response_steps * batch_size * num_parameters > LONG_SEARCH
+    copyable = model.device.type == "cpu" and train.images.nbytes <= MAX_COPIED_DATA
+    measure = partial(_measure_player, model, train, batches, search, num_batches)
+    results = run_together(
+        [partial(measure, index) for index in range(len(players))], long=long and copyable
+    )
+    gains = tuple(gain for gain, _ in results)
+    decreases = torch.stack([decrease for _, decrease in results]).sum(0)
     # the players are measured on the same batches, so their gains are not independent
     _, at_least = _mean_and_bound(decreases)
     return DualityGap(
         total=sum(g.gain for g in gains),
         at_least=at_least,
-        gains=tuple(gains),
+        gains=gains,
         response_steps=response_steps,
     )
+
+
+def _measure_player(
+    model: LatentModel, train: Split, batches: Batches, search: Search, count: int, index: int
+) -> tuple[Gain, PerSample]:
+    """Search for the best response of a player, and measure it.
+
+    Arguments:
+        model: The model.
+        train: The images that responses are trained on.
+        batches: Held-out batches, of which the first `count` are measured on. Responses are
+            chosen on the next `count`.
+        search: The effort.
+        count: The number of batches.
+        index: The number of the player.
+
+    Returns:
+        The gain, and the decrease of the loss on each batch.
+    """
+
+    def losses(candidate: Candidate, indices: range) -> PerSample:
+        return held_out_losses(candidate.player, candidate.model, batches, indices, search.seed)
+
+    def mean_loss(indices: range) -> Score:
+        return lambda candidate: float(losses(candidate, indices).mean())
+
+    measuring, choosing = range(count), range(count, 2 * count)
+    screening = choosing[: -(-count // SCREENING_SHARE)]
+    response = best_response(
+        model, index, train, search, mean_loss(screening), mean_loss(choosing)
+    )
+    candidate = Candidate.of(model, index)
+    before = losses(candidate, measuring)
+    after = before
+    if response is not None:
+        candidate.load(response)
+        after = losses(candidate, measuring)
+    gain, at_least = _mean_and_bound(before - after)
+    measured = Gain(
+        player=candidate.player.name,
+        before=float(before.mean()),
+        after=float(after.mean()),
+        gain=gain,
+        at_least=at_least,
+        rate=response.rate if response else 0.0,
+        steps=response.steps if response else 0,
+        scale=response.scale if response else 1.0,
+    )
+    return measured, before - after
 
 
 def held_out_losses(

@@ -13,7 +13,7 @@ from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 
-VERSION = 2
+VERSION = 3
 """Version of the search for best responses. Results of different versions are never mixed."""
 RESPONSE_STEPS = 200
 MAX_BATCHES, MAX_BATCH_SIZE = 15, 64
@@ -72,7 +72,7 @@ class GameProtocol:
         """The name of the protocol in measurements."""
         low, high = min(self.rates), max(self.rates)
         return (
-            f"best-response-{self.response_steps} rates-{low:g}-to-{high:g} "
+            f"annealed-response-{self.response_steps} rates-{low:g}-to-{high:g} "
             f"{self.weights}-weights {self.loss}"
         )
 

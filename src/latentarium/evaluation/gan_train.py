@@ -13,6 +13,8 @@ References:
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import prod
 
 import torch
 from torch import Tensor
@@ -22,8 +24,16 @@ from latentarium.data.class_counts import class_counts, without_unseen_classes
 from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import confusion
+from latentarium.shapes import Labels
 from latentarium.stats.measurement import Interval
 from latentarium.stats.shares import clopper_pearson
+from latentarium.workers import run_together
+
+BATCH_SIZE = 128
+CHECKS = 4
+"""Number of evaluations on the validation split, among which the weights are selected."""
+LONG_TRAINING = 10_000_000
+"""Pixels of all batches; a training with more takes longer than the start of a process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +100,13 @@ def gan_train(
         "generated": Split(to_uint8(sample(requested)), requested),
         "real": Split(data.train.images[selected], data.train.labels[selected]),
     }
-    truth, predicted = data.test.labels, {}
-    for name, train in sets.items():
-        real_tests = Data(data.card, train, data.validation, data.test)
-        classifier = train_classifier(real_tests, seed=seed, steps=steps, checks=4)
-        predicted[name] = classifier.predict(data.test.images)
+    truth = data.test.labels
+    trainings = [
+        partial(_predict, Data(data.card, train, data.validation, data.test), seed, steps)
+        for train in sets.values()
+    ]
+    long = steps * BATCH_SIZE * prod(data.card.image_shape) > LONG_TRAINING
+    predicted = dict(zip(sets, run_together(trainings, long=long), strict=True))
     hits = {name: int((labels == truth).sum()) for name, labels in predicted.items()}
     total = len(truth)
     return GANTrain(
@@ -107,3 +119,11 @@ def gan_train(
         steps=steps,
         seed=seed,
     )
+
+
+def _predict(data: Data, seed: int, steps: int) -> Labels:
+    """Train a classifier on the training split, and classify the test split."""
+    classifier = train_classifier(
+        data, seed=seed, steps=steps, batch_size=BATCH_SIZE, checks=CHECKS
+    )
+    return classifier.predict(data.test.images)

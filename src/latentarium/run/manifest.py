@@ -169,14 +169,17 @@ class _History:
 def require_same_config(folder: Path, stored: Config, given: Config) -> None:
     """Check that the given settings are equal to those of the run in a folder.
 
-    More steps are no difference: they extend the run.
+    More steps are no difference: they extend the run. Neither is a number of threads that is to be
+    chosen, since it was chosen when the run started.
 
     Raises:
         UserError: A setting differs (code "other-run"), or there are fewer steps than before (code
             "fewer-steps").
     """
     old, new = flat(to_dict(stored)), flat(to_dict(given))
-    allowed = (*LOCATION_SETTINGS, "train.steps")
+    allowed = [*LOCATION_SETTINGS, "train.steps"]
+    if not given.train.threads:
+        allowed.append("train.threads")
     for key in sorted(old.keys() | new.keys()):
         if key not in allowed and old.get(key) != new.get(key):
             raise UserError(

@@ -1,4 +1,5 @@
-"""Commands of latentarium in child processes, which outlive the server that started them.
+"""Commands of latentarium in child processes. Trainings outlive the server that started them;
+measurements end with it.
 
 The output of a command goes to a file, with a record of its process id next to it, so that a
 restarted server knows which commands are running. Commands report progress and failures as JSON
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
@@ -22,6 +24,7 @@ import psutil
 
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
+from latentarium.parent import PARENT_VARIABLE
 from latentarium.progress import JSON_VARIABLE, ProgressLine, parse_progress
 from latentarium.registry import imported_files
 
@@ -30,7 +33,7 @@ TAIL_BYTES = 1 << 14
 POLL_INTERVAL = 0.2
 """Seconds between two checks of a command that the server waits for."""
 DETACHED_INTERVAL = 10.0
-"""Seconds between two progress lines of a command that the server doesn't wait for."""
+"""Seconds between two progress lines of a training; measurements report each of their parts."""
 BACKGROUND_NICENESS = 10
 
 CommandLine = Callable[..., list[str]]
@@ -82,7 +85,7 @@ class ChildProcesses:
                 tracked.
             folder: The folder of the run that it works on.
             arguments: The arguments of latentarium.
-            background: Run it at a lower priority.
+            background: Run it at a lower priority, and end it when this process ends.
 
         Raises:
             UserError: The output or the record can't be written.
@@ -93,8 +96,10 @@ class ChildProcesses:
             command = (self._command or latentarium_command)(*arguments)
             with path.open("wb") as output:
                 child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    start_new_session=True, env=_environment(DETACHED_INTERVAL),
+                    command, stdin=_lifeline() if background else subprocess.DEVNULL,
+                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                    env=_environment(0.0) | {PARENT_VARIABLE: "1"} if background
+                    else _environment(DETACHED_INTERVAL),
                 )  # fmt: skip
         except OSError as error:
             raise write_failure(path, error) from None
@@ -165,11 +170,21 @@ class ChildProcesses:
         return ""
 
     def stop(self, name: str) -> None:
-        """Ask a running command to save its work and end, and record this for later servers."""
+        """Ask a running command to save its work and end.
+
+        This is recorded first, for later servers, and so that a command that ends at once is not
+        taken for one that was not asked to.
+
+        Raises:
+            UserError: The record can't be written; the command is asked all the same.
+        """
         record = self.record(name)
-        if record is not None and self.is_running(name):
-            terminate(record.pid)
+        if record is None or not self.is_running(name):
+            return
+        try:
             self._write_record(name, replace(record, ending=True))
+        finally:
+            terminate(record.pid)
 
     def is_ending(self, name: str) -> bool:
         """Return whether a command was asked to end."""
@@ -283,6 +298,13 @@ def lower_priority(pid: int) -> None:
     niceness = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", BACKGROUND_NICENESS)
     with contextlib.suppress(psutil.Error, OSError):
         psutil.Process(pid).nice(niceness)
+
+
+@cache
+def _lifeline() -> int:
+    """Return the end of a pipe to read from, whose other end closes when this process ends."""
+    read_end, _ = os.pipe()
+    return read_end
 
 
 def _environment(interval: float) -> dict[str, str]:

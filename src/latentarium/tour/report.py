@@ -7,6 +7,8 @@ loads no other file.
 import base64
 import json
 import re
+import time
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from latentarium.evaluation.interpretation import PHRASES
 from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
 from latentarium.stats.measurement import Measurement, Real, format_quantity, is_one_sided
-from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport
+from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport, TrainingProgress
 
+REPORT_FILE = "report.html"
 GLOSSARY = {
     "Latent": "The few numbers that represent an image inside a model. The latent space is the "
     "space of all such numbers.",
@@ -52,11 +55,19 @@ def write_report(report: TourReport, folder: Path) -> None:
     """Write report.json and report.html, each atomically."""
     content = json.dumps(report.to_dict(), indent=2, allow_nan=False)
     write_atomic(folder / "report.json", content.encode() + b"\n")
-    write_atomic(folder / "report.html", render(report).encode())
+    write_atomic(folder / REPORT_FILE, render(report).encode())
 
 
-def render(report: TourReport) -> str:
-    """Return the page."""
+def render(
+    report: TourReport, *, progress: Sequence[TrainingProgress] = (), num_missing: int = 0
+) -> str:
+    """Return the page.
+
+    Arguments:
+        report: The results.
+        progress: While the tour is running, how far its trainings are.
+        num_missing: Number of claims that are not measured yet.
+    """
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -77,6 +88,9 @@ def render(report: TourReport) -> str:
         report=report,
         css=Markup(resources.joinpath("report.css").read_text("utf-8")),
         glossary=GLOSSARY,
+        progress=progress,
+        num_missing=num_missing,
+        time=time.strftime("%H:%M:%S"),
         num_holding=sum(claim.verdict == "holds" for claim in report.claims),
     )
 

@@ -168,3 +168,26 @@ class TourReport:
             "versions": self.versions,
             "machine": self.machine,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """How far a training is.
+
+    Arguments:
+        id: The name of the run's folder.
+        name: The name in the report.
+        description: One or two sentences about the system; may be empty.
+        step: The number of finished steps.
+        steps: The number of all steps.
+        seconds_left: The estimated remaining time in seconds; None if it is unknown.
+        samples: The newest samples, if there are any.
+    """
+
+    id: str
+    name: str
+    description: str
+    step: int
+    steps: int
+    seconds_left: float | None
+    samples: Figure | None

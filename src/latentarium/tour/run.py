@@ -15,14 +15,14 @@ from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
 from latentarium.registry import registered
-from latentarium.run import Run
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
 from latentarium.tour.context import TourContext
-from latentarium.tour.report import write_report
+from latentarium.tour.report import REPORT_FILE, write_report
 from latentarium.tour.results import ClaimResult, Figure, SystemSummary, TourReport
 from latentarium.tour.systems import SYSTEMS, TRAINED
-from latentarium.training import Reporter, train
+from latentarium.tour.unfinished import UnfinishedReport
+from latentarium.training import Reporter, Training, train_together
 
 DATA = "mnist"
 SAMPLES_SHOWN = 30
@@ -49,33 +49,48 @@ def run_tour(
     """
     started = time.monotonic()
     claims = all_claims()
+    trainings = _trainings(out, claims, seed, quick)
+
+    def report(results: tuple[ClaimResult, ...] = ()) -> TourReport:
+        return TourReport(
+            claims=results,
+            systems=(),
+            seconds=time.monotonic() - started,
+            seed=seed,
+            quick=quick,
+            versions=versions(),
+            machine=describe_machine(),
+        )
+
+    page = UnfinishedReport(out / REPORT_FILE, list(trainings.values()), report, len(claims))
+    page.update(now=True)
+    display.print(f"Train {len(trainings)} models: {', '.join(trainings)}.")
+    address = (out / REPORT_FILE).resolve().as_uri()
+    display.print(f"Open {address} in a browser: it shows the results as they come.")
+    results = train_together(list(trainings.values()), reporter=reporter, watch=page.update)
+    trained = dict(zip(trainings, results, strict=True))
     data = load_data(DATA)
-    runs, part_seconds, earlier_seconds = _train_systems(
-        out, claims, data, seed, quick, display, reporter
-    )
     context = TourContext(
         data=shuffle_test_split(_shorten(data) if quick else data),
         classifier=load_classifier(),
-        runs=runs,
+        runs={name: training.run for name, training in trained.items()},
         seed=seed,
         n=500 if quick else 10_000,
         response_steps=5 if quick else RESPONSE_STEPS,
     )
     measuring_started = time.monotonic()
-    results = _measure(claims, context, display)
+    measured = _measure(claims, context, display, page)
+    part_seconds = {name: t.seconds + t.earlier_seconds for name, t in trained.items()}
     part_seconds["measuring"] = time.monotonic() - measuring_started
-    report = TourReport(
-        claims=results,
+    earlier_seconds = sum(training.earlier_seconds for training in trained.values())
+    finished = replace(
+        report(measured),
         systems=tuple(_summarize(context, name) for name in SYSTEMS),
         seconds=earlier_seconds + time.monotonic() - started,
-        seed=seed,
-        quick=quick,
-        versions=versions(),
-        machine=describe_machine(),
         part_seconds=part_seconds,
     )
-    write_report(report, out)
-    return report
+    write_report(finished, out)
+    return finished
 
 
 def all_claims() -> dict[str, Claim]:
@@ -84,49 +99,34 @@ def all_claims() -> dict[str, Claim]:
     return dict(sorted(claims.items(), key=lambda item: item[1].order))
 
 
-def _train_systems(
-    out: Path,
-    claims: Mapping[str, Claim],
-    data: Data,
-    seed: int,
-    quick: bool,
-    display: ConsoleProgress,
-    reporter: Callable[[str], Reporter],
-) -> tuple[dict[str, Run], dict[str, float], float]:
-    """Train the four systems and the other systems that the claims need.
-
-    Returns:
-        The runs, their durations, and the part of the durations that is from earlier sessions of
-        an interrupted tour.
-    """
+def _trainings(
+    out: Path, claims: Mapping[str, Claim], seed: int, quick: bool
+) -> dict[str, Training]:
+    """Return the trainings of the four systems and of the other systems that the claims need."""
     needed = [name for claim in claims.values() for name in claim.systems]
     known = [name for name in TRAINED if name in SYSTEMS or name in needed]
-    names = dict.fromkeys([*known, *needed])
-    runs: dict[str, Run] = {}
-    seconds: dict[str, float] = {}
-    earlier_seconds = 0.0
-    for number, name in enumerate(names, 1):
-        started = time.monotonic()
-        preset = TRAINED.get(name, name)
-        config = _configure(preset, seed, quick)
-        display.print(f"{number} of {len(names)}: train {preset}")
-        folder = out / name if name in SYSTEMS else out / "more" / name
-        own = data if config.train.data == DATA else None
-        runs[name] = train(config, folder, own, reporter=reporter(name))
-        session = time.monotonic() - started
-        seconds[name] = max(session, runs[name].training_seconds())  # all sessions
-        earlier_seconds += seconds[name] - session
-    return runs, seconds, earlier_seconds
+    return {
+        name: Training(
+            title=name,
+            config=_configure(TRAINED.get(name, name), seed, quick),
+            folder=out / name if name in SYSTEMS else out / "more" / name,
+        )
+        for name in [*known, *needed]
+    }
 
 
 def _measure(
-    claims: Mapping[str, Claim], context: TourContext, display: ConsoleProgress
+    claims: Mapping[str, Claim],
+    context: TourContext,
+    display: ConsoleProgress,
+    page: UnfinishedReport,
 ) -> tuple[ClaimResult, ...]:
     results: list[ClaimResult] = []
     task = display.task("measure the claims", len(claims))
     for name, claim in claims.items():
         results.append(replace(claim.measure(context), id=name))
         task.update(len(results), name)
+        page.update(results, now=True)
     task.end()
     return tuple(results)
 

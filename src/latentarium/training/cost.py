@@ -20,7 +20,9 @@ from latentarium.training.device import pick_device
 from latentarium.training.distributed import join_processes
 from latentarium.training.game import play_round
 from latentarium.training.loop import is_log_step, prepare
+from latentarium.training.rehearsal import rehearse
 from latentarium.training.schedule import learning_rate
+from latentarium.training.threads import threads, with_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,18 +126,20 @@ def estimate(
             return time.perf_counter() - started
 
         begun = time.perf_counter()
-        for _ in range(min(warmup_steps, settings.steps)):
-            if take_step() > max_seconds / (warmup_steps + timed_steps):
-                break  # steps are slow, so the first one is not much slower than others
-        times: list[float] = []
-        while len(times) < timed_steps or sum(times) < min_seconds:
-            times.append(take_step())
-            spent = (time.perf_counter() - begun) / max_seconds
-            if progress:
-                done = min(len(times) / timed_steps, sum(times) / min_seconds)
-                progress(min(1.0, max(done, spent)))
-            if spent >= 1:
-                break
+        config = with_threads(config, rehearse(state, players, batches))
+        with threads(config.train.threads):
+            for _ in range(min(warmup_steps, settings.steps)):
+                if take_step() > max_seconds / (warmup_steps + timed_steps):
+                    break  # steps are slow, so the first one is not much slower than others
+            times: list[float] = []
+            while len(times) < timed_steps or sum(times) < min_seconds:
+                times.append(take_step())
+                spent = (time.perf_counter() - begun) / max_seconds
+                if progress:
+                    done = min(len(times) / timed_steps, sum(times) / min_seconds)
+                    progress(min(1.0, max(done, spent)))
+                if spent >= 1:
+                    break
         median = statistics.median(times)
         splits = data.splits().values()
         return CostEstimate(

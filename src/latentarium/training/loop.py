@@ -33,6 +33,7 @@ from latentarium.training.rehearsal import rehearse
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.signals import catch_stop_signals
 from latentarium.training.state import State
+from latentarium.training.threads import threads, with_threads
 
 BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
 
@@ -87,9 +88,10 @@ def train(
         state, players, batches = prepare(config, data, distributed)
         initial = load_initial_weights(init_from, state, distributed, partial=init_partial)
         if not Run.is_at(Path(folder)):
-            rehearse(state, players, batches)
+            config = with_threads(config, rehearse(state, players, batches))
         with (
             claim(folder, config, data.card, initial, distributed) as run,
+            threads(run.config.train.threads),
             catch_stop_signals() as stop_request,
             naming_last_checkpoint(run),
         ):
@@ -141,13 +143,11 @@ def train(
                 if log_due:
                     if distributed.is_main:
                         for player in state.players:
-                            losses.add_measurements(
-                                player.name, held_out.loss(player, state.model)
-                            )
+                            measured = held_out.loss(player, state.model)
+                            losses.add_measurements(player.name, measured)
                         # the last player is the one that decodes
-                        losses.add_measurements(
-                            state.players[-1].name, held_out.diversity(state.model)
-                        )
+                        measured = held_out.diversity(state.model)
+                        losses.add_measurements(state.players[-1].name, measured)
                     row = losses.flush(
                         distributed,
                         step=state.step,

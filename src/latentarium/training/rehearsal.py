@@ -10,6 +10,7 @@ from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.training.game import freeze_others
 from latentarium.training.state import State
+from latentarium.training.threads import counting_work
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """Parts of the messages of torch when memory is exhausted."""
@@ -17,13 +18,16 @@ BATCH_NORM_ERROR = "more than 1 value per channel"
 """Part of torch's message when batch normalization gets a single value."""
 
 
-def rehearse(state: State, players: Sequence[Player], batches: Batches) -> None:
+def rehearse(state: State, players: Sequence[Player], batches: Batches) -> int:
     """Compute each player's loss and its gradient on one batch, and change nothing.
 
     Arguments:
         state: The initial state.
         players: Its players, at the training precision.
         batches: The training data.
+
+    Returns:
+        The multiply-adds in the forward passes of a step.
 
     Raises:
         UserError: The batch has too few images for batch normalization (code
@@ -34,7 +38,8 @@ def rehearse(state: State, players: Sequence[Player], batches: Batches) -> None:
     saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
     devices = [batches.device] if batches.device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices):  # custom components may use torch's random state
+        # custom components may use torch's random state
+        with torch.random.fork_rng(devices), counting_work(model) as work:
             for player in players:
                 noise = Noise("rehearsal", settings.seed, device=batches.device)
                 with freeze_others(player, model):
@@ -60,6 +65,7 @@ def rehearse(state: State, players: Sequence[Player], batches: Batches) -> None:
             buffer.copy_(value)
         for parameter in model.parameters():
             parameter.grad = None
+    return work.count
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

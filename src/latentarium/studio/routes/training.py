@@ -15,12 +15,8 @@ from latentarium.presets.fit import OWN_IMAGE_PRESETS
 from latentarium.run.records import Notes
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.services import Services
-from latentarium.studio.training.jobs import (
-    BUILT_IN_DATA,
-    MAX_NOTE,
-    MAX_TITLE,
-    TrainingRequest,
-)
+from latentarium.studio.training.listing import MAX_NOTE, MAX_TITLE
+from latentarium.studio.training.request import BUILT_IN_DATA, TrainingRequest
 from latentarium.studio.training.settings import (
     describe_settings,
     setting_options,

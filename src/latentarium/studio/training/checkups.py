@@ -13,7 +13,9 @@ from typing import Any
 from latentarium.errors import UserError
 from latentarium.evaluation.game_protocol import is_current
 from latentarium.studio.child_processes import ChildProcesses
-from latentarium.studio.training.jobs import TrainingJobs, TrainingRequest, process_name
+from latentarium.studio.training.jobs import TrainingJobs
+from latentarium.studio.training.listing import process_name
+from latentarium.studio.training.request import TrainingRequest, train_arguments
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
 
 TIMEOUT = 600.0
@@ -42,7 +44,7 @@ class Checkups:
         Raises:
             UserError: The settings are invalid, or another measurement is running (code "busy").
         """
-        arguments = [*self.trainings.train_arguments(request), "--dry-run", "--json"]
+        arguments = [*train_arguments(request, self.trainings.uploads), "--dry-run", "--json"]
         printed = yield from self._run_alone(*arguments)
         yield {"result": json.loads(printed.splitlines()[-1])}
 

@@ -1,77 +1,40 @@
-"""The trainings that the page shows: list, start, pause, resume, stop and remove them."""
+"""Actions on trainings: start, pause, resume, stop, annotate and delete them."""
 
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from latentarium import presets
 from latentarium.errors import UserError
 from latentarium.run import Run
-from latentarium.run.jsonl import MALFORMED
 from latentarium.run.records import Notes
-from latentarium.run.shipped_models import SHIPPED
 from latentarium.studio.child_processes import (
     ChildProcesses,
     CommandLine,
     is_latentarium,
     terminate,
 )
-from latentarium.studio.errors import NotFoundError
-from latentarium.studio.redact import redact_paths
 from latentarium.studio.registry import ModelRegistry
+from latentarium.studio.training.listing import RunListing, process_name
+from latentarium.studio.training.request import TrainingRequest, train_arguments
 from latentarium.studio.training.run_names import free_name, require_run_name
-from latentarium.studio.training.settings import SNAPSHOTS, SettingValue, setting_options
-from latentarium.studio.training.status import (
-    State,
-    describe_model,
-    describe_run,
-    progress_of,
-    state_of,
-)
 from latentarium.studio.training.trash import Trash
-from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads
+from latentarium.studio.training.uploads import Uploads
 from latentarium.training import finish
 
-BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
-"""Data sets that need no files from the user."""
 MAX_TRAININGS = 4
 """Maximum number of trainings that the page runs at the same time."""
-MAX_TITLE, MAX_NOTE = 100, 4000
-"""Characters of a display name and of a note."""
 STOP_TIMEOUT = 60.0
 """Seconds to wait until the current step has ended and its checkpoint is written."""
+END_TIMEOUT = 10.0
+"""Seconds to wait for the process of a run whose training has ended."""
+POLL_INTERVAL = 0.05
+"""Seconds between two checks while waiting."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingRequest:
-    """A training that the page requests."""
-
-    preset: str
-    data: str
-    """One of `BUILT_IN_DATA`, or upload:NAME."""
-    name: str
-    """The name of the run's folder."""
-    steps: int | None
-    """None: the number of steps of the preset."""
-    seed: int
-    image_size: int | None = None
-    """Height and width to which images are fitted; None: as `load_data` chooses."""
-    batch_size: int | None = None
-    """None: the batch size of the preset."""
-    settings: Mapping[str, SettingValue] = field(default_factory=dict)
-    """Settings that differ from the preset, by their full names."""
-
-
-class TrainingJobs:
-    """The runs that the page shows at the start, and all runs in a folder.
-
-    A run is named after its folder, without the path. If several runs have the same folder name, a
-    number is appended.
+class TrainingJobs(RunListing):
+    """The runs that the page shows, and actions on them.
 
     Arguments:
         folder: The folder whose runs are listed, and in which runs are started; it need not exist.
@@ -87,153 +50,13 @@ class TrainingJobs:
         uploads: Uploads,
         command: CommandLine | None = None,
     ) -> None:
-        self.folder = folder
-        self.registry = registry
+        processes = ChildProcesses(folder / ".studio" / "train", command)
+        super().__init__(folder, registry, processes)
         self.uploads = uploads
         self.command_line = command
-        self.processes: ChildProcesses = ChildProcesses(folder / ".studio" / "train", command)
-        self._initial_folders = [f for f in registry.run_folders() if not _is_shipped(f)]
         self._start_lock = threading.Lock()
-        parents = [folder, *(initial.parent for initial in self._initial_folders)]
+        parents = [folder, *(initial.parent for initial in self.initial_folders)]
         self.trash: Trash = Trash(lambda: unique_folders(parents))
-
-    # ------------------------------------------------------------------------------------ queries
-
-    def folders(self) -> dict[str, Path]:
-        """Return the folders of all runs by name.
-
-        The runs that were shown at the start come first, then the runs in the folder, then the
-        runs whose process has not created a folder yet or has failed before it created a folder.
-        """
-        candidates = [folder for folder in self._initial_folders if os.path.lexists(folder)]
-        if self.folder.is_dir():
-            candidates += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
-        for key in self.processes.names():
-            record = self.processes.record(key)
-            if record and (self.processes.is_running(key) or self.processes.failure(key)):
-                candidates.append(record.folder)
-        by_name: dict[str, Path] = {}
-        known: set[Path] = set()
-        for folder in candidates:
-            path = folder.resolve()
-            if path in known or not path.name.isprintable():
-                continue
-            known.add(path)
-            name, number = path.name, 1
-            while name in by_name:
-                number += 1
-                name = f"{path.name}~{number}"
-            by_name[name] = folder
-        return by_name
-
-    def folder_of(self, name: str) -> Path:
-        """Return the folder of a run.
-
-        Raises:
-            NotFoundError: There is no such run (code "unknown-run").
-        """
-        folder = self.folders().get(name)
-        if folder is None:
-            raise NotFoundError(
-                f"There is no run named {name[:80]!r}: reload the page.", code="unknown-run"
-            )
-        return folder
-
-    def run(self, name: str) -> Run:
-        """Return a run.
-
-        Raises:
-            NotFoundError: There is no such run (code "unknown-run"), or it has no folder yet (code
-                "not-started").
-        """
-        folder = self.folder_of(name)
-        if not Run.is_at(folder):
-            raise NotFoundError(f"{name} has not started yet: try again.", code="not-started")
-        return Run(folder)
-
-    def infos(self) -> list[dict[str, Any]]:
-        """Describe all runs as JSON values; runs that are deleted meanwhile are left out."""
-        infos = []
-        for name, folder in self.folders().items():
-            try:
-                infos.append(self.info(name, folder))
-            except (UserError, OSError):
-                continue
-        return infos
-
-    def info(self, name: str, folder: Path | None = None) -> dict[str, Any]:
-        """Describe a run as JSON values; a run that can't be read is described as failed.
-
-        Arguments:
-            name: The name of the run.
-            folder: Its folder, if the caller knows it.
-
-        Raises:
-            NotFoundError: There is no such run (code "unknown-run").
-        """
-        folder = self.folder_of(name) if folder is None else folder
-        key = process_name(folder)
-        running = self.processes.is_running(key)
-        failure = self.redact(self.processes.failure(key))
-        common = {"id": name, "name": name, "folder": str(folder), "failure": failure}
-        common |= {"title": "", "note": ""}
-        if not Run.is_at(folder):
-            return common | self._describe_record(key, running)
-        try:
-            return common | self._describe_folder(folder, running, failure)
-        except UserError as error:
-            reason = str(error)
-        except MALFORMED as error:
-            reason = (
-                f"{folder} contains a file that latentarium did not write ({error}): move "
-                "that file out of the folder."
-            )
-        record = self._describe_record(key, running)
-        return common | record | {"state": "failed", "failure": self.redact(reason)}
-
-    def redact(self, message: str) -> str:
-        """Return a message without the parent folders of runs."""
-        return redact_paths(message, [self.folder, *self.registry.run_folders()])
-
-    def _describe_folder(self, folder: Path, running: bool, failure: str) -> dict[str, Any]:
-        run = Run(folder)
-        ending = self.processes.is_ending(process_name(folder))
-        state = state_of(run, running=running, failure=failure, ending=ending)
-        notes = run.notes()
-        return {
-            "title": notes.title[:MAX_TITLE],
-            "note": notes.note[:MAX_NOTE],
-            "failure": "" if state in ("training", "waiting", "done") else failure,
-            **describe_run(run),
-            "state": state,
-            **progress_of(run, state),
-            "model": self.registry.index_of(folder),
-            "has_weights": run.weights_step() is not None,
-            "snapshots": run.snapshots(),
-            "samples": list(run.samples()),
-        }
-
-    def _describe_record(self, key: str, running: bool) -> dict[str, Any]:
-        """Describe a training without a readable folder by the command that started it."""
-        record = self.processes.record(key)
-        words = record.arguments if record else ()
-        options = dict(zip(words[::2], words[1::2], strict=False))  # train PRESET --data SOURCE
-        preset = options.get("train", "")
-        config = presets.get(preset) if preset in presets.all_presets() else None
-        no_model = {"kind": "", "adversarial": False, "has_encoder": False}
-        default_steps = config.train.steps if config else 0
-        state: State = "waiting" if running else "failed"
-        return {
-            "preset": preset,
-            **(describe_model(config.model) if config else no_model),
-            "loss": None, "equilibrium": None, "objective": "", "data": options.get("--data", ""),
-            "seed": int(options.get("--train.seed", 0)), "state": state,
-            "step": 0, "steps": int(options.get("--train.steps", default_steps)), "seconds": 0.0,
-            "seconds_left": None, "model": None, "has_weights": False, "snapshots": [],
-            "samples": [],
-        }  # fmt: skip
-
-    # ------------------------------------------------------------------------------------ actions
 
     def start(self, request: TrainingRequest) -> str:
         """Start a training and return its name.
@@ -245,7 +68,7 @@ class TrainingJobs:
         """
         self.require_free_name(request.name)
         folder = self.folder / request.name
-        arguments = self.train_arguments(request, folder)
+        arguments = train_arguments(request, self.uploads, folder)
         with self._start_lock:
             self.require_free_name(request.name)
             self._require_free_slot()
@@ -253,11 +76,20 @@ class TrainingJobs:
         return next(n for n, f in self.folders().items() if f.resolve() == folder.resolve())
 
     def _require_free_slot(self) -> None:
-        if sum(map(self.processes.is_running, self.processes.names())) >= MAX_TRAININGS:
+        if sum(map(self._is_training, self.processes.names())) >= MAX_TRAININGS:
             raise UserError(
                 f"{MAX_TRAININGS} trainings are running, the maximum: pause one, or wait.",
                 code="too-many-trainings",
             )
+
+    def _is_training(self, key: str) -> bool:
+        """Return whether a process trains, or is about to; one that is ending does not."""
+        if not self.processes.is_running(key):
+            return False
+        record = self.processes.record(key)
+        if record is None or not Run.is_at(record.folder):
+            return not (record and record.ending)
+        return self.info(record.folder.name, record.folder)["state"] in ("training", "waiting")
 
     def require_free_name(self, name: str) -> None:
         """Check that a new run can have a name.
@@ -341,7 +173,7 @@ class TrainingJobs:
                     f"{name} has not finished its current step: press Stop again later.",
                     code="timeout",
                 )
-            time.sleep(0.05)
+            time.sleep(POLL_INTERVAL)
         finish(self.run(name).folder)
 
     def delete(self, name: str) -> None:
@@ -352,15 +184,26 @@ class TrainingJobs:
         """
         folder = self.folder_of(name)
         with self._start_lock:
-            if self.processes.is_running(process_name(folder)) or (
-                Run.is_at(folder) and Run(folder).is_locked()
-            ):
+            is_locked = Run.is_at(folder) and Run(folder).is_locked()
+            if is_locked or self.info(name, folder)["state"] in ("training", "waiting"):
                 raise UserError(
                     f"{name} is training: stop it first, then delete it.", code="still-training"
                 )
+            self._wait_for_process(name, folder)
             if os.path.lexists(folder):
                 self.trash.add(folder)
             self.processes.forget(process_name(folder))
+
+    def _wait_for_process(self, name: str, folder: Path) -> None:
+        """Wait until the process of an ended training, which may still write, is gone."""
+        deadline = time.monotonic() + END_TIMEOUT
+        while self.processes.is_running(process_name(folder)):
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"The process of {name} has not ended yet: delete the run later.",
+                    code="still-training",
+                )
+            time.sleep(POLL_INTERVAL)
 
     def annotate(self, name: str, notes: Notes) -> None:
         """Save a display name and a note in the folder of a run.
@@ -387,52 +230,7 @@ class TrainingJobs:
         shown_as = None if index is None else self.registry[index].folder
         return self.registry.add(run.folder, shown_as)
 
-    def train_arguments(self, request: TrainingRequest, folder: Path | None = None) -> list[str]:
-        """Return the arguments of latentarium for a training.
-
-        Arguments:
-            request: The training.
-            folder: The folder of the run; None for an estimate, which needs no folder.
-
-        Raises:
-            UserError: There is no such preset or no such data (code "unknown-data"), or a setting
-                is refused.
-        """
-        presets.get(request.preset)
-        if request.data.startswith(UPLOAD_PREFIX):
-            data = str(self.uploads.source(request.data.removeprefix(UPLOAD_PREFIX)))
-        elif request.data in BUILT_IN_DATA:
-            data = request.data
-        else:
-            raise UserError(
-                f"There is no data set named {request.data[:80]!r}: choose one from the list.",
-                code="unknown-data",
-            )
-        changed = dict(request.settings)
-        snapshots = None if folder is None or "train.snapshots" in changed else SNAPSHOTS
-        options = {
-            "--data": data, "--run": folder, "--train.seed": request.seed,
-            "--train.steps": request.steps,
-            "--train.batch-size": None if "train.batch_size" in changed else request.batch_size,
-            "--image-size": request.image_size,
-            "--train.snapshots": snapshots,
-        }  # fmt: skip
-        arguments = ["train", request.preset]
-        for option, value in options.items():
-            arguments += [] if value is None else [option, str(value)]
-        return arguments + setting_options(request.preset, changed)
-
 
 def unique_folders(folders: Sequence[Path]) -> list[Path]:
     """Return folders without those that lead to the same place as an earlier one."""
     return list({folder.resolve(): folder for folder in reversed(folders)}.values())[::-1]
-
-
-def process_name(folder: Path) -> str:
-    """Return the name of a run's processes, which doesn't depend on how the path is written."""
-    path = folder.resolve()
-    return f"{path.name[:40]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
-
-
-def _is_shipped(folder: Path) -> bool:
-    return folder.resolve().is_relative_to(SHIPPED.resolve())

@@ -1,0 +1,94 @@
+"""A training keeps the number of threads that it started with."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from latentarium import presets
+from latentarium.run import Run
+from latentarium.training import train
+from latentarium.training.logging import Reporter
+from latentarium.training.threads import WORK_PER_THREAD, counting_work, with_threads
+from support.errors import raises_code
+from support.tiny import tiny_data
+
+
+class ThreadsOfSteps(Reporter):
+    """Records torch's number of threads at each row of the log."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+
+    def update(self, step, row) -> None:
+        self.seen.add(torch.get_num_threads())
+
+
+@pytest.fixture
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def configure(**settings):
+    config = presets.ae_debug()
+    return replace(config, train=replace(config.train, **settings))
+
+
+def test_a_small_model_trains_on_one_thread_and_leaves_torchs_number(tmp_path, four_threads):
+    reporter = ThreadsOfSteps()
+    run = train(configure(), tmp_path / "r", tiny_data(), reporter=reporter)
+    assert reporter.seen == {1}
+    assert run.config.train.threads == 1
+    assert torch.get_num_threads() == 4
+
+
+def test_a_given_number_is_used_and_another_one_is_another_run(tmp_path):
+    reporter = ThreadsOfSteps()
+    train(configure(threads=3, steps=4), tmp_path / "r", tiny_data(), reporter=reporter)
+    assert reporter.seen == {3}
+    train(configure(steps=8), tmp_path / "r", tiny_data(), reporter=reporter)  # as stored
+    assert reporter.seen == {3}
+    assert Run(tmp_path / "r").config.train.threads == 3
+    with raises_code("other-run"):
+        train(configure(threads=2, steps=8), tmp_path / "r", tiny_data())
+
+
+def test_a_run_of_an_earlier_version_keeps_torchs_number(tmp_path, four_threads):
+    train(configure(steps=4), tmp_path / "r", tiny_data())
+    path = tmp_path / "r" / "config.json"
+    content = json.loads(path.read_text())
+    del content["config"]["train"]["threads"]
+    path.write_text(json.dumps(content))
+    reporter = ThreadsOfSteps()
+    train(configure(steps=8), tmp_path / "r", tiny_data(), reporter=reporter)
+    assert reporter.seen == {4}
+
+
+def test_a_large_model_gets_a_thread_for_each_part_of_its_work(four_threads):
+    def number(parts: float) -> int:
+        return with_threads(configure(), int(parts * WORK_PER_THREAD)).train.threads
+
+    assert [number(parts) for parts in (0, 0.5, 1, 2.5, 3, 100)] == [1, 1, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "work"),
+    [
+        (nn.Linear(5, 7), (3, 5), 3 * 5 * 7),
+        (nn.Conv2d(2, 6, 3, padding=1), (4, 2, 8, 8), 4 * 8 * 8 * 6 * 2 * 9),
+        (nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), (1, 4, 8, 8), 4 * 4 * 6 * 2 * 9),
+        (nn.ConvTranspose2d(2, 6, 4, stride=2, padding=1), (1, 2, 8, 8), 8 * 8 * 2 * 6 * 16),
+    ],
+)
+def test_the_work_of_layers_is_their_multiply_adds(layer, shape, work):
+    with counting_work(nn.Sequential(layer, nn.ReLU())) as counted:
+        layer(torch.zeros(shape))
+        layer(torch.zeros(shape))
+    assert counted.count == 2 * work
+    layer(torch.zeros(shape))
+    assert counted.count == 2 * work
