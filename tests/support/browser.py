@@ -181,25 +181,23 @@ def pixels(page, name="decoded"):
 
 
 def run_copied(code, data, folder):
-    """Run copied Python in a folder, with data that are in memory; return its variables.
+    """Run copied Python in a folder, with data that are in memory; return its variables."""
+    for line in code.splitlines():
+        if "la.LatentMap(" in line:
+            code = code.replace(line, "latent_map = la.LatentMap(model, data)")
+    return execute_copied(code, {"data": data}, folder)
 
-    The code may import nothing but the public interface, and must save a picture.
+
+def execute_copied(code, names, folder):
+    """Run copied Python in a folder, and return its variables.
+
+    The code may use nothing but the public interface, and must save a picture.
     """
-    names: dict = {"data": data}
-    modules = [
-        alias.name
-        for node in ast.walk(ast.parse(code))
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    ]
-    assert set(modules) <= {"latentarium", "torch"}
+    imports = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import)]
+    assert {alias.name for node in imports for alias in node.names} <= {"latentarium", "torch"}
     assert "from " not in code
-    called = set(re.findall(r"\bla\.(\w+)", code))
-    assert called <= set(la.__all__)
+    assert set(re.findall(r"\bla\.(\w+)", code)) <= set(la.__all__)
     assert not re.findall(r"\._\w+", code)
-    loads = [line for line in code.splitlines() if "la.LatentMap(" in line]
-    for line in loads:
-        code = code.replace(line, "latent_map = la.LatentMap(model, data)")
     before = set(folder.iterdir())
     with contextlib.chdir(folder):
         exec(code, names)

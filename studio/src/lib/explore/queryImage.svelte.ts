@@ -220,7 +220,9 @@ export class QueryImage {
     this.paint(context);
     try {
       const { pixels } = await prepare(this.model, sourceOf(context, sourceChannels(this.model)), { clean: false, centre: padState.centre });
-      if (version === this.version) this.pixels = pixels;
+      if (version !== this.version) return;
+      this.pixels = pixels;
+      this.errorMessage = "";
     } catch (error) {
       this.errorMessage = (error as Error).message;
     }
