@@ -1,4 +1,4 @@
-"""Copied Python: each tool's code runs, uses the public interface, and saves what the page shows."""
+"""Copied Python: each tool's code runs, uses the public interface, and saves what is shown."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ TOOLS = {
         "#model=3&tool=path&p.steps=8&label=2", "frame-linear-0", "images", "path.png",
     ),
     "real image": (
-        "#model=0&tool=draw&pad.real=350", "reconstruction", "image", "reconstruction.png",
+        "#tab=explore&model=0&tool=draw&pad.real=350", "reconstruction", "image", "reconstruction.png",
     ),
     "samples": ("#tab=generate&model=3&g.n=16&g.label=2", "sample-0", "images", "samples.png"),
     "class samples": (
@@ -112,7 +112,9 @@ def digits(tmp_path_factory):
     data = la.load_data(mnist.train.images[:600, 0].numpy(), mnist.train.labels[:600].numpy())
     run = la.train(presets.get("ae_debug"), tmp_path_factory.mktemp("digits") / "r", data)
     latent_map = LatentMap(run.load(), data)
-    loaded = LoadedModel(name="m", folder=str(run.folder), kind="AE", latent_map=latent_map, run=run)
+    loaded = LoadedModel(
+        name="m", folder=str(run.folder), kind="AE", latent_map=latent_map, run=run
+    )
     studio = StudioServer(ModelRegistry([loaded]))
     yield studio
     studio.stop()

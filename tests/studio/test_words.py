@@ -97,11 +97,13 @@ EXPLORE_AND_GENERATE = {
          "Barely resembles real images", "Distance to the 5th nearest neighbour: ${distance}",
          "Connection lost. Reconnecting …", "isn't open here"],
         ["分類器不確定", "請仔細檢視", "偏離資料分布", "多少比例的[[heldOut:保留影像]]……",
-         "此處的解碼結果", "與第 5 近鄰的距離（z）：${distance}", "複製 Python 程式碼", "複製命令列指令"],
+         "此處的解碼結果", "與第 5 近鄰的距離（z）：${distance}",
+         "複製 Python 程式碼", "複製命令列指令"],
     ),
     "explore.ts": (
         ["Reset view", "unusual by at least one measure", "classifier unsure"],
-        ["顯示全圖", "檢視", "高斯分布", "偏離資料分布", "編碼器無法還原（往返誤差）", "分類器不確定"],
+        ["顯示全圖", "檢視", "高斯分布", "偏離資料分布", "編碼器無法還原（往返誤差）",
+         "分類器不確定"],
     ),
     "gaussians.ts": (["Of ${n} samples", "Resample", "Temperature"], ["重新抽樣", "溫度"]),
     "generate.ts": (

@@ -206,6 +206,10 @@ export class QueryImage {
       this.pixels = null;
       return;
     }
+    if (this.background && !this.strokes.length) {
+      this.pixels = this.background; // all channels, of which pictures show some
+      return;
+    }
     if (this.preparesDrawing) {
       this.latest.run(() => this.prepareDrawing(version));
       return;
