@@ -10,11 +10,12 @@ from PIL import Image
 
 from latentarium.data.dataset import to_uint8
 from latentarium.data.sources import load_data
-from latentarium.image_files import grid, grid_png, thumbnails
+from latentarium.image_files import grid, grid_png, save_images, thumbnails
 from latentarium.latent.animation import path_gif
 from latentarium.presets import vae_debug
 from latentarium.training.loop import train
 from support.data_files import image_bytes, write_files
+from support.errors import raises_code
 
 CHANNELS = [1, 2, 3, 4, 13]
 
@@ -36,6 +37,27 @@ def test_grids_thumbnails_and_animations_show_the_first_channels(channels):
         assert Image.open(io.BytesIO(png)).mode == mode
     gif = Image.open(io.BytesIO(path_gif(to_uint8(x).numpy(), side=11))).convert("RGB")
     assert np.asarray(gif).shape == (9, 11, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_saved_images_show_the_same_channels_as_grids(channels, tmp_path):
+    x = images(channels)
+    save_images(x, tmp_path / "new" / "grid.png", columns=3, scale=1)
+    saved = np.asarray(Image.open(tmp_path / "new" / "grid.png"))
+    assert np.array_equal(saved, grid(x, columns=3))
+    save_images(to_uint8(x)[0].numpy(), tmp_path / "one.png")
+    one = np.asarray(Image.open(tmp_path / "one.png"))
+    assert one.shape[:2] == (9 * 10, 11 * 10)
+    shown = 3 if channels >= 3 else 1
+    first = to_uint8(x[0, :shown]).permute(1, 2, 0).numpy()
+    assert np.array_equal(one[::10, ::10].reshape(9, 11, shown), first)
+
+
+def test_what_is_not_an_image_is_not_saved(tmp_path):
+    for wrong in (torch.zeros(4, 4), torch.zeros(0, 1, 4, 4), torch.zeros(1, 1, 1, 4, 4)):
+        with raises_code("shape-mismatch"):
+            save_images(wrong, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 def short(source: str = "arrays"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
     from latentarium.evaluation.section import Section
+    from latentarium.image_files import save_images
     from latentarium.latent.latent_map import LatentMap
     from latentarium.models import LatentModel, Loss, Player
     from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
@@ -58,6 +59,7 @@ __all__ = [
     "load_data",
     "presets",
     "register",
+    "save_images",
     "train",
 ]
 
@@ -89,6 +91,7 @@ _MODULES = {
     "load": "run",
     "load_data": "data.sources",
     "register": "registry",
+    "save_images": "image_files",
     "train": "training",
 }
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from latentarium.data.dataset import to_float, to_uint8
 from latentarium.errors import UserError
-from latentarium.files import atomic_file
+from latentarium.files import atomic_file, write_atomic
 from latentarium.shapes import Images
 
 ImageArray = TypeVar("ImageArray", Tensor, np.ndarray)
@@ -57,7 +58,16 @@ def grid(images: Images, columns: int | None = None, gap: int = GAP, scale: int 
 
 def visible_channels(images: ImageArray) -> ImageArray:
     """Return the channels of images (N, C, H, W) that pictures show: the first one or three."""
-    return images[:, : 3 if images.shape[1] >= 3 else 1]
+    return images[:, : num_visible(images.shape[1])]
+
+
+def num_visible(channels: int) -> int:
+    """Return how many channels pictures show. The page has the same rule, in `paint`.
+
+    Of one or two channels, the first is shown in grey; of three or more, the first three are shown
+    as red, green and blue.
+    """
+    return 3 if channels >= 3 else 1
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
@@ -99,6 +109,43 @@ def grid_png(images: Tensor, scale: int | None = None) -> bytes:
     return png_bytes(grid(images, scale=grid_scale(len(images), images.shape[1:], scale)))
 
 
+def save_images(
+    images: Tensor | np.ndarray,
+    path: str | Path,
+    *,
+    columns: int | None = None,
+    scale: int | None = None,
+) -> None:
+    """Save images as a PNG, row by row in a grid that is as square as possible.
+
+        >>> la.save_images(model.sample(16), "samples.png")
+
+    Of one or two channels, the first is shown in grey; of three or more, the first three are shown
+    as red, green and blue.
+
+    Arguments:
+        images: Images (N, C, H, W), or one image (C, H, W): uint8, or floats in [-1, 1].
+        path: The file to create or replace.
+        columns: Images per row.
+        scale: Whole factor by which images are enlarged without smoothing; None: as far as to
+            112 pixels.
+
+    Raises:
+        UserError: These are not images (code "shape-mismatch"), the grid is too large (code
+            "grid-too-large"), or the file can't be written (code "cannot-write").
+    """
+    values = torch.as_tensor(images).detach().cpu()
+    values = values[None] if values.ndim == 3 else values
+    if values.ndim != 4 or not values.numel():
+        raise UserError(
+            f"The images have the shape {tuple(values.shape)}; it must be (N, C, H, W) or "
+            "(C, H, W).",
+            code="shape-mismatch",
+        )
+    factor = grid_scale(len(values), values.shape[1:], scale)
+    write_atomic(Path(path), png_bytes(grid(to_float(values), columns, scale=factor)))
+
+
 def grid_scale(count: int, image_shape: Sequence[int], scale: int | None = None) -> int:
     """Return the factor by which the images of a grid are enlarged.
 
@@ -128,7 +175,7 @@ def _grid_bytes(count: int, image_shape: Sequence[int], scale: int) -> int:
     channels, height, width = image_shape
     columns = math.isqrt(count - 1) + 1
     rows = -(-count // columns)
-    visible = channels if channels in (1, 3) else 1
+    visible = num_visible(channels)
     return rows * (height * scale + GAP) * columns * (width * scale + GAP) * visible
 
 

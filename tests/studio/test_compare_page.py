@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from support.browser import (
     address,
     canvas_summary,
     drag,
+    execute_copied,
     open_page,
     wait_idle,
     wait_ready,
@@ -39,8 +42,10 @@ def check_cursor_code(page, served, monkeypatch):
     """Require that the copied code reproduces the decoded image of each model, by its folder."""
     data = served.registry[AE].latent_map.data
     monkeypatch.setattr(la, "load_data", lambda *_, **__: data)  # the data set is not in a file
-    ran: dict = {}
-    exec(page.get_by_test_id("code-python").first.inner_text(), ran)
+    with TemporaryDirectory() as folder:
+        ran = execute_copied(
+            page.get_by_test_id("code-python").first.inner_text(), {}, Path(folder)
+        )
     assert list(ran["images"]) == [one.folder for one in served.registry]
     for model, image in enumerate(ran["images"].values()):
         made = to_uint8(image.detach())[0, 0].numpy().astype(int)
@@ -177,8 +182,10 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
     said = page.get_by_test_id("conclusion").inner_text()
     if "more often" in said:
         assert said.index(served.registry[most].name) < said.index(served.registry[least].name)
-    ran: dict = {}
-    exec(page.get_by_test_id("code-python").nth(1).inner_text(), ran)
+    with TemporaryDirectory() as folder:
+        ran = execute_copied(
+            page.get_by_test_id("code-python").nth(1).inner_text(), {}, Path(folder)
+        )
     last = to_uint8(ran["images"][served.registry[CGAN].folder])[15, 0].numpy()
     np.testing.assert_array_equal(image_on_page(page, "sample-3-15"), last)
     old = image_on_page(page, "sample-0-0")

@@ -1,11 +1,14 @@
 """Explore's Gaussians in a browser: samples of a class, of all images, and of a drawn ellipse."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import torch
 
 from latentarium.latent.gaussians import Ellipse
 from latentarium.models.inference import decode
-from support.browser import BROWSER_MARKS, address, open_page, pixels, wait_idle
+from support.browser import BROWSER_MARKS, address, open_page, pixels, run_copied, wait_idle
 
 pytestmark = BROWSER_MARKS
 VAE = "#model=1&tool=gaussians"
@@ -29,11 +32,8 @@ def same(shown, images):
 def run(page, latent_map):
     """Run the copied Python on the images of the test."""
     code = page.get_by_test_id("code-python").inner_text()
-    loads = next(line for line in code.splitlines() if "load_data" in line)
-    code = code.replace(loads, "latent_map = la.LatentMap(model, data)")
-    found = {"data": latent_map.data}
-    exec(code, found)
-    return found["images"]
+    with TemporaryDirectory() as folder:
+        return run_copied(code, latent_map.data, Path(folder))["images"]
 
 
 def test_clicking_a_class_samples_from_its_gaussian(page, served):

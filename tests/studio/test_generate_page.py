@@ -11,7 +11,7 @@ from latentarium.image_files import grid_png
 from latentarium.latent.calibration import OFF_LEVEL, levels_of
 from latentarium.studio.samples.assess import assess_each
 from latentarium.studio.samples.draw import SampleRequest, draw
-from support.browser import BROWSER_MARKS, open_page, wait_idle, wait_until
+from support.browser import BROWSER_MARKS, open_page, run_copied, wait_idle, wait_until
 from support.tiny_studio import image_on_page, studio_with_classifier
 
 pytestmark = BROWSER_MARKS
@@ -74,7 +74,7 @@ def test_no_earlier_training_image_stands_next_to_a_new_sample(page, served):
     page.unroute("**/samples/copies*")
 
 
-def test_the_settings_change_the_images_and_the_address(page, served):
+def test_the_settings_change_the_images_and_the_address(page, served, tmp_path):
     open_page(page, served, f"#tab=generate&model={CGAN}&g.n=16")
     first = image_on_page(page, "sample-0")
     page.get_by_role("button", name="Another seed").click()
@@ -90,8 +90,8 @@ def test_the_settings_change_the_images_and_the_address(page, served):
     assert not np.array_equal(images[0], first)
     code = page.get_by_test_id("code-python").first.inner_text()
     assert 'model.sample(36, label="2", seed=1, truncation=0.25)' in code
-    ran: dict = {}
-    exec(code, ran)  # the copied code reproduces the screen
+    # the copied code reproduces the screen
+    ran = run_copied(code, served.registry[CGAN].latent_map.data, tmp_path)
     np.testing.assert_array_equal(to_uint8(ran["images"])[:, 0].numpy(), images)
     command = page.get_by_test_id("code-command").first.inner_text()
     assert command.endswith("-n 36 --label 2 --seed 1 --truncation 0.25 --out grid.png")

@@ -87,6 +87,9 @@ def test_colour_of_the_ring_matches_the_verdict(page, served, monkeypatch):
         verdict = page.get_by_test_id("verdict").inner_text()
         assert re.search(VERDICTS[grade], verdict)
         assert hues[grade][0] <= hue(page) < hues[grade][1]
+        # a mark and the dashes of the cursor tell the same without colours
+        assert page.locator(".ring [data-grade]").get_attribute("data-grade") == grade
+        assert page.locator(f"circle.cursor.{grade}").count() == 1
 
 
 def level(latent_map):

@@ -260,3 +260,32 @@ def test_client_that_reads_nothing_releases_its_inversion(registry, monkeypatch)
         assert b"z" in b"".join(one.get("body", b"") for one in await ask(reads=True))
 
     asyncio.run(asyncio.wait_for(many(), 20))
+
+
+# ------------------------------------------------------------------------------------- preparation
+
+
+def test_a_picture_is_prepared_as_in_python(client, registry):
+    picture = np.random.default_rng(0).integers(0, 256, (30, 20, 1), dtype=np.uint8)
+    body = {"pixels": base64.b64encode(picture.tobytes()).decode(),
+            "height": 30, "width": 20, "channels": 1}  # fmt: skip
+    for steps in ({}, {"fit": False}, {"invert": True, "centre": True}):
+        found = client.post("/api/models/0/prepare", json={**body, **steps}).json()
+        expected = registry[AE].latent_map.prepare_image(picture, **steps)
+        assert torch.equal(pixels(found["pixels"]).permute(2, 0, 1)[None], expected.image)
+        assert found["invert"] == expected.inverted == steps.get("invert", False)
+        assert found["fit"] == expected.fitted == steps.get("fit", True)
+        assert found["centre"] is found["clean"] is False  # these data have no such place
+    assert client.post("/api/models/3/prepare", json=body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"height": 29}, {"height": 0}, {"width": 5000}, {"channels": 2}, {"pixels": "!"},
+     {"invert": 3}, {"pixels": ""}],
+)  # fmt: skip
+def test_invalid_pictures_are_refused(changed, client):
+    body = {"pixels": base64.b64encode(bytes(600)).decode(), "height": 30, "width": 20,
+            "channels": 1}  # fmt: skip
+    assert client.post("/api/models/0/prepare", json=body).status_code == 200
+    assert client.post("/api/models/0/prepare", json={**body, **changed}).status_code == 422

@@ -53,7 +53,7 @@ def test_a_file_in_the_address_opens_in_another_browser(page, served, browser):
     open_page(page, served, DRAW)
     page.locator("input[type=file]").set_input_files(picture())
     wait_until(page, "location.hash.includes('pad.image=1.12.10.')")
-    page.get_by_role("button", name="Invert").click()
+    page.get_by_role("checkbox", name="Invert").click()
     there = encoded(page)
     wait_until(page, f"location.hash.includes({address(page)['pad.image']!r})")
     hash_ = page.url.split("#")[1]

@@ -12,6 +12,7 @@ from support.browser import (
     address,
     canvas_summary,
     drag,
+    execute_copied,
     open_page,
     pixels,
     tracked_page,
@@ -92,7 +93,7 @@ def test_step_selected_on_a_chart_selects_the_nearest_snapshot(page, served):
     assert address(page)["t.step"] == "10"  # the selected step is kept
 
 
-def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served):
+def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served, tmp_path):
     rewind(page, served, 0, "&m.at=2")
     before = pixels(page)
     drag(page, [(0.3, 0.4), (0.35, 0.3)])
@@ -109,7 +110,7 @@ def test_dragging_decodes_with_the_weights_of_the_snapshot(page, served):
     # the images were arrays, which the copied code can't load
     code = code.replace("from_run(run, ", "from_run(run, data, ")
     names["data"] = served.registry[0].latent_map.data
-    exec(code, names)
+    execute_copied(code, names, tmp_path)
     assert np.array_equal(to_uint8(names["image"]).flatten(), expected)
 
 

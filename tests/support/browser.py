@@ -1,7 +1,10 @@
 """Helpers for tests that open the studio in a browser."""
 
+import ast
+import contextlib
 import importlib.util
 import os
+import re
 import socket
 import threading
 import time
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+import latentarium as la
 from latentarium.studio.server import make_app
 
 # the first one takes about 60 % of the processor time of the second
@@ -174,6 +178,31 @@ def pixels(page, name="decoded"):
            return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }""",
         name,
     )
+
+
+def run_copied(code, data, folder):
+    """Run copied Python in a folder, with data that are in memory; return its variables."""
+    for line in code.splitlines():
+        if "la.LatentMap(" in line:
+            code = code.replace(line, "latent_map = la.LatentMap(model, data)")
+    return execute_copied(code, {"data": data}, folder)
+
+
+def execute_copied(code, names, folder):
+    """Run copied Python in a folder, and return its variables.
+
+    The code may use nothing but the public interface, and must save a picture.
+    """
+    imports = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import)]
+    assert {alias.name for node in imports for alias in node.names} <= {"latentarium", "torch"}
+    assert "from " not in code
+    assert set(re.findall(r"\bla\.(\w+)", code)) <= set(la.__all__)
+    assert not re.findall(r"\._\w+", code)
+    before = set(folder.iterdir())
+    with contextlib.chdir(folder):
+        exec(code, names)
+    assert set(folder.iterdir()) - before, "no picture was saved"
+    return names
 
 
 def canvas_summary(page, name="map"):

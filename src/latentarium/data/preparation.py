@@ -144,6 +144,8 @@ def prepare_image(
     clean = clean and target is not None
     if clean:
         assert target is not None
+        if np.abs(at_edges - target).mean() > 127.5:  # it was not inverted, though it should be
+            target = 255 - target
         values, at_edges = _cleaned(values, shade, target), target
     if centre is None:
         centre = not _is_in_place(values, at_edges, layout, height, width)

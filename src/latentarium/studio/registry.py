@@ -101,6 +101,7 @@ class LoadedModel:
             "train_images": len(self.latent_map.encoded.train),
             "background": None if layout.background is None else list(layout.background),
             "centred_by": layout.centre,
+            "contrast": layout.contrast,
             "data": data.card.source,
             "data_code": self.data_code(),
             "moved": self.data_path,

@@ -19,6 +19,12 @@ export interface Model {
   train_images: number;
   /** display name of the data set */
   data: string;
+  /** value of each channel of the images' uniform background; null if they have none */
+  background: number[] | null;
+  /** difference between the brightest and the darkest value that nearly all images exceed; 0: unknown */
+  contrast: number;
+  /** what is always at the same place in the images: the subject's centre of mass, or its bounding box; null: neither */
+  centred_by: "mass" | "box" | null;
   /** Python that loads the data */
   data_code: string;
   /** current path of the data, for the command line; null: unchanged since training */
@@ -150,6 +156,10 @@ export async function realImages(id: number, numbers: number[], snapshot = 0): P
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }
 
+/** Number of channels that pictures show: of one or two the first, in grey; of three or more the first three, as red,
+ * green and blue. Python has the same rule, in `num_visible`. */
+export const numVisible = (channels: number): number => (channels >= 3 ? 3 : 1);
+
 /** Draw pixels on a canvas with one canvas pixel each; CSS enlarges the canvas without smoothing. */
 export function paint(
   canvas: HTMLCanvasElement,
@@ -161,7 +171,7 @@ export function paint(
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(width, height);
   for (let i = 0; i < height * width; i++) {
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[channels * i + (channels >= 3 ? c : 0)];
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[channels * i + (numVisible(channels) === 3 ? c : 0)];
     image.data[4 * i + 3] = 255;
   }
   context.putImageData(image, 0, 0);

@@ -14,7 +14,7 @@ export interface PlacedName {
 }
 
 const LONGEST_NAME = 14;
-const MARGIN = 2;
+const MARGIN = 4;
 /** Names that can't be placed within this many turns around their mean are left out. */
 const TURNS = 5;
 const DIRECTIONS = 12;
@@ -25,9 +25,21 @@ const MAX_MOVED = 60;
 const short = (name: string): string =>
   [...name].length > LONGEST_NAME ? `${[...name].slice(0, LONGEST_NAME - 1).join("")}…` : name;
 
-const WIDE = /[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]|\p{Extended_Pictographic}/u;
-/** An estimate of the width of bold text, in units of the font size. */
-const widthOf = (text: string): number => [...text].reduce((sum, letter) => sum + (WIDE.test(letter) ? 1 : 0.62), 0);
+const widths = new Map<string, number>();
+let ruler: CanvasRenderingContext2D | null = null;
+
+/** The width of bold text in pixels. */
+function widthOf(text: string, size: number): number {
+  const key = `${size} ${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    ruler ??= document.createElement("canvas").getContext("2d")!;
+    ruler.font = `700 ${size}px system-ui`;
+    width = ruler.measureText(text).width;
+    widths.set(key, width);
+  }
+  return width;
+}
 
 /** Sizes of the names in pixels: short ones, such as digits, are larger. */
 export const fontSize = (long: boolean, factor: number): number => (long ? 13 : 18) * factor;
@@ -46,7 +58,7 @@ export function placeNames(means: { x: number; y: number }[], names: string[], h
     const text = short(names[label]);
     const long = names[label].length > 2;
     const size = fontSize(long, factor);
-    const name = { label, text, long, anchor: means[label], width: widthOf(text) * size + MARGIN, height: size + MARGIN, ...means[label] };
+    const name = { label, text, long, anchor: means[label], width: widthOf(text, size) + MARGIN, height: size + MARGIN, ...means[label] };
     if (find(name, placed, directions)) placed.push(name);
   }
   return placed;

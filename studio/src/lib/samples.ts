@@ -116,6 +116,9 @@ export function integerSide(shape: [number, number, number], limit: number): num
   return limit < longer ? Math.floor(limit) : longer * Math.floor(limit / longer);
 }
 
+/** Python that saves images as a picture; channels are shown as on the page. */
+export const saveImages = (variable: string, file: string): string => `la.save_images(${variable}, "${file}")`;
+
 /** Quote a word for a shell where it needs quotes. */
 export const shellQuote = (text: string): string =>
   /^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -29,6 +29,14 @@ export const UNUSUAL = 0.01;
 export const LOW_FIDELITY = 0.3;
 export const VERY_LOW_FIDELITY = 0.1;
 
+/** Number of the class if the classifier reads none. */
+const NO_CLASS = -1;
+/** Highest level of a reconstruction if the classifier reads no class in its original: borderline. */
+const UNREAD_LEVEL = 0.05;
+
+/** Whether the classifier reads no class in the original of a reconstruction. */
+export const isUnread = ({ original }: Scores): boolean => original === NO_CLASS;
+
 export const UNKNOWN_COLOUR = "hsl(0 0% 60%)";
 
 /** Number of values in a row of scores from the server. */
@@ -39,7 +47,7 @@ export function parseScores(row: ArrayLike<number | null>): Scores {
   const [level, nearest, distance, roundTrip, ...others] = Array.from(row, (value) => value ?? NaN);
   const available = MEASURES.map((name, i) => [name, others[i]] as const).filter(([, value]) => !Number.isNaN(value));
   const [read, original] = others.slice(MEASURES.length);
-  return { level, nearest, distance, roundTrip, rarity: Object.fromEntries(available), read, original };
+  return { level: original === NO_CLASS ? Math.min(level, UNREAD_LEVEL) : level, nearest, distance, roundTrip, rarity: Object.fromEntries(available), read, original };
 }
 
 /** Whether the scores are those of a decoded latent of a model with an encoder. */

@@ -1,6 +1,6 @@
 // The sentence that sums up the scores of an image, in all parts of the page.
 import { percent, strings } from "./preferences.svelte";
-import { changesClass, gradeOf, hasLatent, LOW_FIDELITY, weakestOf, type Scores } from "./scores";
+import { changesClass, gradeOf, hasLatent, isUnread, LOW_FIDELITY, weakestOf, type Scores } from "./scores";
 
 /** The sentence for an image.
  *
@@ -19,6 +19,7 @@ export function verdictOf(scores: Scores, fidelity: number | null, real = false,
     const original = nameOf(scores.original);
     return (scores.read < 0 ? t.unread(original) : t.changed(original, nameOf(scores.read))) + lowFidelity;
   }
+  if (isUnread(scores) && grade === "borderline") return t.unreadOriginal + lowFidelity;
   if (grade === "unknown") return t.unknown + lowFidelity;
   const compared = scores.level > 0 ? t.shareOfReal(percent(1 - scores.level)) : t.everyHeldOut;
   if (real) return t.real[grade](compared, t.reason[weakest]) + lowFidelity;

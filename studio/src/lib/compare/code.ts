@@ -21,11 +21,14 @@ function fromSeeds(models: Model[]): string[] {
   ];
 }
 
+/** Save the images of each model. */
+const SAVE = ["for number, pictures in enumerate(images.values()):", '    la.save_images(pictures, f"model-{number}.png")'];
+
 /** The images at the cursor. */
 export function cursorCode(here: Comparison): string {
   const encoders = here.byImage ? here.models.filter((model) => here.sharesImages(model)) : [];
   const others = here.models.filter((model) => !encoders.includes(model));
-  if (!encoders.length) return ["import latentarium as la", "", "images = {}", ...fromSeeds(others)].join("\n");
+  if (!encoders.length) return ["import latentarium as la", "", "images = {}", ...fromSeeds(others), ...SAVE].join("\n");
   return [
     "import latentarium as la",
     "",
@@ -37,6 +40,7 @@ export function cursorCode(here: Comparison): string {
     "    latent_map = la.LatentMap(model, data)",
     `    images[folder] = latent_map.reconstruct(latent_map.image(${here.image})[None])`,
     ...fromSeeds(others),
+    ...SAVE,
   ].join("\n");
 }
 
@@ -47,5 +51,5 @@ export function samplesCode(models: Model[]): string {
     const labels = model.takes_label ? `label=${JSON.stringify(inTurn)}, ` : "";
     return `images[${folderOf(model)}] = ${model.model_code}.sample(16, ${labels}seed=${seedOf()})`;
   };
-  return ["import latentarium as la", "", "images = {}", ...models.map(sample)].join("\n");
+  return ["import latentarium as la", "", "images = {}", ...models.map(sample), ...SAVE].join("\n");
 }

@@ -14,10 +14,16 @@ export async function pack(pixels: Uint8Array, shape: Shape): Promise<string | n
   return text && text.length <= MAX_CHARACTERS ? text : null;
 }
 
+/** The shape that a text states; null if it is not an image. */
+export function statedShape(text: string): Shape | null {
+  const [, ...numbers] = /^(\d{1,4})\.(\d{1,4})\.(\d{1,4})\.[\w-]+$/.exec(text) ?? [];
+  return numbers.length ? (numbers.map(Number) as Shape) : null;
+}
+
 /** Decode a text; null if it is not an image of this shape. */
 export async function unpack(text: string, shape: Shape): Promise<Uint8Array | null> {
-  const [, prefix, letters] = /^(\d+\.\d+\.\d+)\.([\w-]+)$/.exec(text) ?? [];
-  if (prefix !== shape.join(".") || text.length > MAX_CHARACTERS) return null;
+  if (text.length > MAX_CHARACTERS || statedShape(text)?.join() !== shape.join()) return null;
+  const letters = text.slice(text.lastIndexOf(".") + 1);
   const size = shape.reduce((product, axis) => product * axis);
   try {
     const bytes = decodeBase64(letters.replaceAll("-", "+").replaceAll("_", "/"));

@@ -6,6 +6,7 @@ import { unproject } from "../plane";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type DecodeReply, type DecodeRequest } from "../socket";
 import { fit, SCALE_LIMITS, type View } from "../splat";
+import { saveImages } from "../samples";
 import { levelColour, levelOf, shownGrade, type Grade } from "../scores";
 import { GapLayer } from "./gapLayer.svelte";
 
@@ -232,7 +233,7 @@ export class Explorer {
     const { model } = this;
     const label = model.decodes_label ? `, label=${JSON.stringify(model.classes[exploreState.label])}` : "";
     const point = `${pythonFloat(exploreState.x)}, ${pythonFloat(exploreState.y)}`;
-    return this.python([`image = latent_map.decode_at(${point}${label}${this.planeArgument})`]);
+    return this.python([`image = latent_map.decode_at(${point}${label}${this.planeArgument})`, saveImages("image", "decoded.png")]);
   }
 
   /** The selected plane as a last Python argument; empty for the map's own plane. */
@@ -240,14 +241,11 @@ export class Explorer {
     return this.planeName ? `, plane=${JSON.stringify(this.planeName)}` : "";
   }
 
-  /** Python that opens the latent map, followed by calls.
-   *
-   * @param imports lines with the other imports of the calls */
-  python(calls: string[], imports: string[] = []): string {
+  /** Python that opens the latent map, followed by calls. */
+  python(calls: string[]): string {
     const { model_code, data_code } = this.model;
     return [
       "import latentarium as la",
-      ...imports,
       "",
       `model = ${model_code}`,
       `latent_map = la.LatentMap(model, ${data_code})`,

@@ -47,10 +47,12 @@ export function paintStrokes(context: CanvasRenderingContext2D, strokes: Stroke[
   }
 }
 
-/** A filled canvas whose size is a multiple of an image's. */
-export function fineCanvas([, height, width]: Shape, background: string): CanvasRenderingContext2D {
+/** A filled canvas whose size is a multiple of an image's.
+ *
+ * @param longerSide approximate length of its longer side in pixels */
+export function fineCanvas([, height, width]: Shape, background: string, longerSide = FINE_PIXELS): CanvasRenderingContext2D {
   const canvas = document.createElement("canvas");
-  const factor = Math.max(1, Math.round(FINE_PIXELS / Math.max(height, width)));
+  const factor = Math.max(1, Math.round(longerSide / Math.max(height, width)));
   canvas.width = factor * width;
   canvas.height = factor * height;
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
@@ -58,6 +60,8 @@ export function fineCanvas([, height, width]: Shape, background: string): Canvas
   context.fillRect(0, 0, canvas.width, canvas.height);
   return context;
 }
+
+export const greyOf = (red: number, green: number, blue: number): number => Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
 
 /** Downsample to an image by averaging: (height, width, channels), row by row. */
 export function downsample(context: CanvasRenderingContext2D, [channels, height, width]: Shape): Uint8Array {
@@ -75,47 +79,9 @@ export function downsample(context: CanvasRenderingContext2D, [channels, height,
         }
       }
       const mean = sums.map((sum) => sum / factor ** 2);
-      const grey = 0.299 * mean[0] + 0.587 * mean[1] + 0.114 * mean[2];
+      const grey = greyOf(mean[0], mean[1], mean[2]);
       for (let c = 0; c < channels; c++) pixels[channels * (y * width + x) + c] = Math.round(channels === 3 ? mean[c] : grey);
     }
   }
   return pixels;
-}
-
-/** Scale and centre a drawing as in MNIST: bright pixels fit a box of 20 of 28 pixels, with their centre
- * of mass in the middle. */
-export function centreLikeMnist(context: CanvasRenderingContext2D): CanvasRenderingContext2D {
-  const { canvas } = context;
-  const { width, height } = canvas;
-  const region = brightRegion(context);
-  if (!region) return context;
-  const scale = ((20 / 28) * width) / Math.max(region.right - region.left, region.low - region.top);
-  const copy = canvas.cloneNode() as HTMLCanvasElement;
-  const centred = copy.getContext("2d", { willReadFrequently: true })!;
-  centred.fillRect(0, 0, width, height);
-  centred.imageSmoothingQuality = "high";
-  centred.drawImage(canvas, width / 2 - region.x * scale, height / 2 - region.y * scale, scale * width, scale * height);
-  return centred;
-}
-
-/** Bounding box and centre of mass of the bright pixels; null if there are none. */
-function brightRegion(context: CanvasRenderingContext2D): { left: number; right: number; top: number; low: number; x: number; y: number } | null {
-  const { width, height } = context.canvas;
-  const { data } = context.getImageData(0, 0, width, height);
-  const region = { left: width, right: 0, top: height, low: 0, x: 0, y: 0 };
-  let mass = 0;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const value = data[4 * (y * width + x)];
-      if (!value) continue;
-      mass += value;
-      region.x += value * (x + 0.5);
-      region.y += value * (y + 0.5);
-      region.left = Math.min(region.left, x);
-      region.right = Math.max(region.right, x + 1);
-      region.top = Math.min(region.top, y);
-      region.low = y + 1;
-    }
-  }
-  return mass ? { ...region, x: region.x / mass, y: region.y / mass } : null;
 }

@@ -1,7 +1,7 @@
 // State of Generate: the samples of one model, and their scores.
 import { plane, type Model } from "../api";
 import { slice, updateAddress } from "../address.svelte";
-import { nearestTraining, samplePixels, classArgument, assess, shellQuote, type NearestTraining, type Assessment, type SampleRequest } from "../samples";
+import { nearestTraining, samplePixels, classArgument, assess, saveImages, shellQuote, type NearestTraining, type Assessment, type SampleRequest } from "../samples";
 import { gradeOf, type Scores } from "../scores";
 
 /** Generate's slice of the address. */
@@ -116,9 +116,10 @@ export class Generator {
         load,
         `latent_map = la.LatentMap(model, ${this.model.data_code})`,
         `images = latent_map.sample_class(${JSON.stringify(label)}, ${n}, ${settings})`,
+        saveImages("images", "samples.png"),
       ].join("\n");
     const argument = label ? `label=${JSON.stringify(label)}, ` : "";
-    return ["import latentarium as la", "", load, `images = model.sample(${n}, ${argument}${settings})`].join("\n");
+    return ["import latentarium as la", "", load, `images = model.sample(${n}, ${argument}${settings})`, saveImages("images", "samples.png")].join("\n");
   }
 
   get command(): string {

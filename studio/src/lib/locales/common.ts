@@ -34,7 +34,7 @@ export const en = {
   classLabel: "Class",
   decoded: "Decoded here",
   nearest: "Nearest real image",
-  comparedWith: "Compared with held-out images:",
+  comparedWith: "Compared with [[heldOut:held-out images]]:",
   allHeldOut: "all of them",
   otherMeasures: "Other measures",
   measures: {
@@ -73,6 +73,8 @@ export const en = {
     unknown: "Unknown: for this data set, these measures don't reliably tell bad images from real ones. ",
     changed: (original: string, read: string) => `Changed: the classifier reads ${original} in the original, but ${read} in the reconstruction. `,
     unread: (original: string) => `Lost: the classifier reads ${original} in the original, but no class in the reconstruction. `,
+    unreadOriginal: "Unclear: the classifier reads no class in this image. Check by eye. ",
+    faint: "Not rated: the image is blank, or much fainter than the data. ",
     unusual: {
       distance: "Unusual: far from the training data, so the decoder was never trained here. ",
       round_trip: "Unusual: the encoder doesn't map the image back to this latent. ",
@@ -106,6 +108,8 @@ export const en = {
   byFeaturesTitle: "Number of the training image with the most similar features, out of up to 5,000 training images",
   loading: "Encoding the images …",
   secondsLeft: (n: number) => `about ${n} s left`,
+  falseColour: (channels: number) => `Images have ${channels} channels; pictures show the first three as red, green and blue.`,
+  firstChannel: (channels: number) => `Images have ${channels} channels; pictures show the first one in grey.`,
   mapLabel: "Map of the latent space",
   toCursor: "Move the view to the cursor",
   latticeLabel: "Lattice of seeds",
@@ -150,7 +154,7 @@ export const zhTW: typeof en = {
   classLabel: "類別",
   decoded: "此處的解碼結果",
   nearest: "最近的真實影像",
-  comparedWith: "多少比例的保留影像……",
+  comparedWith: "多少比例的[[heldOut:保留影像]]……",
   allHeldOut: "全部",
   otherMeasures: "其他指標",
   measures: {
@@ -179,6 +183,8 @@ export const zhTW: typeof en = {
     unknown: "無法判斷：對這批資料而言，這些指標無法可靠地分辨劣化影像與真實影像。",
     changed: (original, read) => `類別改變：分類器把原圖讀成 ${original}，卻把重建影像讀成 ${read}。`,
     unread: (original) => `無法辨識：分類器把原圖讀成 ${original}，但在重建影像中讀不出任何類別。`,
+    unreadOriginal: "難以判斷：分類器在這張影像中讀不出任何類別。請仔細檢視。",
+    faint: "不評等：影像是空白的，或遠比資料黯淡。",
     borderline: {
       distance: "位於資料分布邊緣：請仔細檢視。",
       round_trip: "編碼器幾乎無法還原這個潛在向量（往返誤差大）：請仔細檢視。",
@@ -221,6 +227,8 @@ export const zhTW: typeof en = {
   byFeaturesTitle: "至多 5,000 張訓練影像中，特徵最相近的一張的編號",
   loading: "正在編碼影像……",
   secondsLeft: (n) => `約剩 ${n} 秒`,
+  falseColour: (channels) => `影像有 ${channels} 個通道；圖片以紅、綠、藍顯示前三個通道。`,
+  firstChannel: (channels) => `影像有 ${channels} 個通道；圖片以灰階顯示第一個通道。`,
   mapLabel: "潛在空間地圖",
   toCursor: "把畫面移到游標處",
   latticeLabel: "亂數種子格點",

@@ -5,8 +5,8 @@ export const en = {
   all: "All: one Gaussian",
   own: "Draw your own",
   meaning: {
-    class: (name: string) => `Samples from the Gaussian of ${name}, fitted in the full latent space.`,
-    all: "One Gaussian for all images, fitted by maximum likelihood. If the data have several modes, it also samples between them.",
+    class: (name: string) => `Samples from the [[gaussian:Gaussian]] of ${name}, fitted in the full latent space.`,
+    all: "One Gaussian for all images, fitted by [[likelihood:maximum likelihood]]. If the data have several modes, it also samples between them.",
     own: "Drag the three handles, or focus a handle and use the arrow keys.",
     offPlane: "The map is a plane in a latent space of more dimensions. All samples are on this plane.",
   },
@@ -31,8 +31,8 @@ export const zhTW: typeof en = {
   all: "全部：單一高斯分布",
   own: "自己畫一個",
   meaning: {
-    class: (name) => `樣本抽自 ${name} 的高斯分布，該分布在整個潛在空間中擬合。`,
-    all: "以最大概似法為所有影像擬合單一高斯分布。資料有多個峰時，也會抽到峰與峰之間的樣本。",
+    class: (name) => `樣本抽自 ${name} 的[[gaussian:高斯分布]]，該分布在整個潛在空間中擬合。`,
+    all: "以[[likelihood:最大概似法]]為所有影像擬合單一高斯分布。資料有多個峰時，也會抽到峰與峰之間的樣本。",
     own: "拖曳三個控點，或選取控點後用方向鍵移動。",
     offPlane: "地圖是更高維潛在空間中的一個平面，所有樣本都在這個平面上。",
   },

@@ -5,6 +5,7 @@ import { nearestIndex } from "../chart/numbers";
 import { oneHot, POINTS, type DecodeReply } from "../socket";
 import { fit, type View } from "../splat";
 import { socket } from "../studio.svelte";
+import { saveImages } from "../samples";
 import { levelOf, levelColour } from "../scores";
 import { interpolate, SnapshotHistory, type ShownMap, type Snapshot } from "./snapshots.svelte";
 
@@ -196,6 +197,8 @@ export class Scrub {
       `samples = model.sample(${this.sampleArguments}seed=0)`,
       `latent_map = la.LatentMap.from_run(run${data}, step=${step})`,
       `image = latent_map.decode_at(${point}${label})`,
+      saveImages("samples", "samples.png"),
+      saveImages("image", "decoded.png"),
     ].join("\n");
   }
 

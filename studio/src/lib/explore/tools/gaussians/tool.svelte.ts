@@ -3,6 +3,7 @@ import { get, type Ellipse } from "../../../api";
 import { formatFloat32, pythonFloat, slice, updateAddress } from "../../../address.svelte";
 import { Latest } from "../../../latest";
 import { project } from "../../../plane";
+import { saveImages } from "../../../samples";
 import { LATENTS, type DecodeReply, type DecodeSocket } from "../../../socket";
 import type { Explorer } from "../../explorer.svelte";
 import type { Tool, ToolState } from "../../tools";
@@ -195,7 +196,7 @@ export class Gaussians implements ToolState {
     const images = `images = latent_map.decode(z[:${GRID_IMAGES}])`;
     if (!this.ellipse) {
       const call = this.label === null ? `gaussian_latents(${settings})` : `class_latents(${JSON.stringify(this.classes[this.label])}, ${settings})`;
-      return this.here.python([`z = latent_map.${call}`, images]);
+      return this.here.python([`z = latent_map.${call}`, images, saveImages("images", "samples.png")]);
     }
     const { x, y, major, minor, angle } = this.ellipse;
     return this.here.python([
@@ -204,6 +205,7 @@ export class Gaussians implements ToolState {
       `    angle=${pythonFloat(angle)}, ${settings}${this.here.planeArgument},`,
       ")",
       images,
+      saveImages("images", "samples.png"),
     ]);
   }
 }

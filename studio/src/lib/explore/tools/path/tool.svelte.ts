@@ -228,6 +228,7 @@ export class Paths implements ToolState {
     return this.here.python([
       `z = latent_map.interpolate("${a}", "${b}", steps=${this.steps}, method="${name}"${planeArgument})`,
       `images = latent_map.decode(z${label})`,
+      `la.save_images(images, "path.png", columns=${this.steps})`,
     ]);
   }
 }
