@@ -41,7 +41,8 @@ TOOLS = {
         "#model=3&tool=path&p.steps=8&label=2", "frame-linear-0", "images", "path.png",
     ),
     "real image": (
-        "#tab=explore&model=0&tool=draw&pad.real=350", "reconstruction", "image", "reconstruction.png",
+        "#tab=explore&model=0&tool=draw&pad.real=350", "reconstruction", "image",
+        "reconstruction.png",
     ),
     "samples": ("#tab=generate&model=3&g.n=16&g.label=2", "sample-0", "images", "samples.png"),
     "class samples": (
@@ -108,8 +109,9 @@ def test_the_code_of_a_search_saves_its_result(page, served, tmp_path):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """A studio with an autoencoder of some digits of MNIST."""
-    mnist = la.load_data("mnist")
-    data = la.load_data(mnist.train.images[:600, 0].numpy(), mnist.train.labels[:600].numpy())
+    train = la.load_data("mnist").train
+    assert train.labels is not None
+    data = la.load_data(train.images[:600, 0].numpy(), train.labels[:600].numpy())
     run = la.train(presets.get("ae_debug"), tmp_path_factory.mktemp("digits") / "r", data)
     latent_map = LatentMap(run.load(), data)
     loaded = LoadedModel(

@@ -60,9 +60,9 @@ def test_models_train_in_step_and_copied_code_reproduces_them(page, served):
         assert abs(float(numbers.split(" %")[0]) - 100 * share) <= 0.51
     worst = min(shares)
     summary = page.get_by_test_id("lab-summary").inner_text().lower()
-    names = zip(("one gaussian", "vae", "gan"), shares, strict=True)
-    tied = [name for name, share in names if share == worst]
-    assert any(f"{name}, {100 * (1 - worst):.0f} %" in summary for name in tied)
+    titles = zip(("one gaussian", "vae", "gan"), shares, strict=True)
+    tied = [title for title, share in titles if share == worst]
+    assert any(f"{title}, {100 * (1 - worst):.0f} %" in summary for title in tied)
     losses = page.locator(".panel").nth(2).inner_text()
     assert re.findall(r"\b(?:1\.39|0\.69)\b", losses)[-2:]  # of the equilibrium: 2 log 2, log 2
 

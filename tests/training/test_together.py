@@ -38,9 +38,10 @@ class Recorder(Reporter):
 @pytest.fixture
 def source(tmp_path):
     """A file with the images of the tiny data set."""
-    data = tiny_data()
+    train = tiny_data().train
+    assert train.labels is not None
     path = tmp_path / "data.npz"
-    np.savez(path, images=data.train.images[:, 0].numpy(), labels=data.train.labels.numpy())
+    np.savez(path, images=train.images[:, 0].numpy(), labels=train.labels.numpy())
     return str(path)
 
 
