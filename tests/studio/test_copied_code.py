@@ -41,7 +41,8 @@ TOOLS = {
         "#model=3&tool=path&p.steps=8&label=2", "frame-linear-0", "images", "path.png",
     ),
     "real image": (
-        "#tab=explore&model=0&tool=draw&pad.real=350", "reconstruction", "image", "reconstruction.png",
+        "#tab=explore&model=0&tool=draw&pad.real=350", "reconstruction", "image",
+        "reconstruction.png",
     ),
     "samples": ("#tab=generate&model=3&g.n=16&g.label=2", "sample-0", "images", "samples.png"),
     "class samples": (
