@@ -87,13 +87,13 @@ def run_together(
     Raises:
         UserError: `LATENTARIUM_WORKERS` is invalid. Exceptions of a task are raised too.
     """
-    threads = min(MAX_THREADS, torch.get_num_threads(), cpu_count() // max(1, len(tasks))) or 1
+    count = min(MAX_THREADS, torch.get_num_threads(), cpu_count() // max(1, len(tasks))) or 1
     workers = min(len(tasks), max_workers(), 1 + available_memory() // WORKER_MEMORY)
     with _watching(watch):
         if workers > 1 and long and not _State.in_worker:
             with suppress(BrokenProcessPool, CannotCopyError):
-                return _run_in_workers(tasks, workers, threads)
-        with _threads(threads):
+                return _run_in_workers(tasks, workers, count)
+        with threads(count):
             return [task() for task in tasks]
 
 
@@ -101,8 +101,8 @@ class CannotCopyError(Exception):
     """A task can't be pickled, or a worker can't read it."""
 
 
-def _run_in_workers(tasks: Sequence[Callable[[], T]], workers: int, threads: int) -> list[T]:
-    """Run tasks in processes.
+def _run_in_workers(tasks: Sequence[Callable[[], T]], workers: int, count: int) -> list[T]:
+    """Run tasks in processes with `count` threads each.
 
     Raises:
         BrokenProcessPool: A process was killed, for instance for the memory that it used.
@@ -112,8 +112,8 @@ def _run_in_workers(tasks: Sequence[Callable[[], T]], workers: int, threads: int
         copies = [cloudpickle.dumps(task) for task in tasks]
     except Exception as error:  # the error depends on what can't be pickled
         raise CannotCopyError from error
-    worker = Worker(threads=threads, parent=os.getpid(), imports=imported_files())
-    with parallel_config(backend="loky", inner_max_num_threads=threads):
+    worker = Worker(threads=count, parent=os.getpid(), imports=imported_files())
+    with parallel_config(backend="loky", inner_max_num_threads=count):
         parallel = Parallel(n_jobs=workers, max_nbytes=None, batch_size=cast(Any, 1))
         results = parallel(delayed(worker.run)(copy) for copy in copies)
     return cast(list[T], results)
@@ -121,7 +121,7 @@ def _run_in_workers(tasks: Sequence[Callable[[], T]], workers: int, threads: int
 
 @contextmanager
 def _watching(watch: Callable[[], object] | None) -> Iterator[None]:
-    """Call a function several times per second in a thread until the block ends, and once more."""
+    """Call a function several times per second until the block ends, and once more."""
     if watch is None:
         yield
         return
@@ -168,7 +168,7 @@ class Worker:
             function = pickle.loads(task)
         except Exception as error:
             raise CannotCopyError from error
-        with _threads(self.threads):
+        with threads(self.threads):
             return function()
 
 
@@ -180,11 +180,13 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Limit torch to a number of threads until the block ends."""
+def threads(count: int) -> Iterator[None]:
+    """Compute on the CPU with this many threads until the block ends; 0: as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    if count:
+        torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if count:
+            torch.set_num_threads(before)

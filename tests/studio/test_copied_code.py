@@ -9,14 +9,12 @@ import latentarium as la
 from latentarium import presets
 from latentarium.classifier.classifier import load_classifier
 from latentarium.data.dataset import to_uint8
-from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry
 from support.browser import (
     BROWSER_MARKS,
-    StudioServer,
     open_page,
     pixels,
     run_copied,
+    studio_of,
     tracked_page,
     wait_idle,
     wait_until,
@@ -113,11 +111,7 @@ def digits(tmp_path_factory):
     assert train.labels is not None
     data = la.load_data(train.images[:600, 0].numpy(), train.labels[:600].numpy())
     run = la.train(presets.get("ae_debug"), tmp_path_factory.mktemp("digits") / "r", data)
-    latent_map = LatentMap(run.load(), data)
-    loaded = LoadedModel(
-        name="m", folder=str(run.folder), kind="AE", latent_map=latent_map, run=run
-    )
-    studio = StudioServer(ModelRegistry([loaded]))
+    studio = studio_of(run, data, "AE")
     yield studio
     studio.stop()
 

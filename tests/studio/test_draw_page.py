@@ -13,18 +13,16 @@ import latentarium as la
 from latentarium import presets
 from latentarium.data.dataset import to_uint8
 from latentarium.latent.inversion import invert
-from latentarium.latent.latent_map import LatentMap
 from latentarium.studio.query import baseline, inversion
 from latentarium.studio.query.locate import locate_query
-from latentarium.studio.registry import LoadedModel, ModelRegistry
 from support.browser import (
     BROWSER_MARKS,
-    StudioServer,
     address,
     canvas_summary,
     open_page,
     pixels,
     run_copied,
+    studio_of,
     tracked_page,
     wait_idle,
     wait_ready,
@@ -305,11 +303,7 @@ def in_colour(tmp_path_factory):
     images, _ = tiny_arrays(200, (3, 20, 16))
     data = la.load_data(images)
     run = la.train(presets.get("vae_debug"), tmp_path_factory.mktemp("colour") / "r", data)
-    latent_map = LatentMap(run.load(), data)
-    shown = LoadedModel(
-        name="colour", folder=str(run.folder), kind="VAE", latent_map=latent_map, run=run
-    )
-    studio = StudioServer(ModelRegistry([shown]))
+    studio = studio_of(run, data, "VAE")
     yield studio
     studio.stop()
 

@@ -16,6 +16,7 @@ from support.browser import (
     canvas_summary,
     open_page,
     pixels,
+    studio_of,
     tracked_page,
     wait_idle,
     wait_until,
@@ -128,11 +129,7 @@ def many_classes(tmp_path_factory):
     ]
     data = la.load_data(images, np.array([names[i % 24] for i in range(480)]))
     run = la.train(presets.get("ae_debug"), tmp_path_factory.mktemp("many") / "r", data)
-    latent_map = LatentMap(run.load(), data)
-    loaded = LoadedModel(
-        name="m", folder=str(run.folder), kind="AE", latent_map=latent_map, run=run
-    )
-    studio = StudioServer(ModelRegistry([loaded]))
+    studio = studio_of(run, data, "AE")
     yield studio
     studio.stop()
 

@@ -14,6 +14,8 @@ import pytest
 import uvicorn
 
 import latentarium as la
+from latentarium.latent.latent_map import LatentMap
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from latentarium.studio.server import make_app
 
 # the first one takes about 60 % of the processor time of the second
@@ -230,3 +232,15 @@ def drag(page, steps):
         wait_idle(page)
     page.mouse.up()
     wait_idle(page)
+
+
+def studio_of(run, data, kind) -> StudioServer:
+    """Return a studio with the model of one run, given its images and its displayed kind."""
+    loaded = LoadedModel(
+        name="m",
+        folder=str(run.folder),
+        kind=kind,
+        latent_map=LatentMap(run.load(), data),
+        run=run,
+    )
+    return StudioServer(ModelRegistry([loaded]))

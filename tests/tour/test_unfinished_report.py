@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from latentarium import presets
+from latentarium.tour.report import render
 from latentarium.tour.results import TourReport
 from latentarium.tour.unfinished import INTERVAL, UnfinishedReport, progress_of
 from latentarium.training import Training, train
@@ -73,17 +74,20 @@ def test_a_damaged_file_of_a_run_does_not_stop_the_tour(damage, tmp_path):
     training = training_of(tmp_path / "ae")
     train(training.config, training.folder, tiny_data())
     (training.folder / damage).write_bytes(b"{")
-    make(tmp_path, training).update()
+    page = make(tmp_path, training)
+    page.update()
+    (training.folder / damage).unlink()  # of a run without this file, the page is written
+    page.update(now=True)
+    parse((tmp_path / "report.html").read_text())
 
 
 def test_a_page_that_cannot_be_written_does_not_stop_the_tour(tmp_path):
     (tmp_path / "report.html").mkdir()
     make(tmp_path, training_of(tmp_path / "ae")).update()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]  # and no temporary file
 
 
 def test_a_finished_report_does_not_refresh_itself():
-    from latentarium.tour.report import render
-
     report: TourReport = example_report(example_claim())
     assert 'http-equiv="refresh"' not in render(report)
     assert "<progress" not in render(report)

@@ -251,7 +251,8 @@ def _subject_box(
 def _is_in_place(
     values: np.ndarray, background: np.ndarray, layout: ImageLayout, height: int, width: int
 ) -> bool:
-    """Whether a picture of the right size has its subject where subjects are in the data."""
+    """Return whether a picture has the size of the data and its subject the place and size of
+    their subjects."""
     subject = find_subject(values, background)
     if values.shape[:2] != (height, width) or subject is None or layout.centre is None:
         return False

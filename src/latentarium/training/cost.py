@@ -22,7 +22,8 @@ from latentarium.training.game import play_round
 from latentarium.training.loop import is_log_step, prepare
 from latentarium.training.rehearsal import rehearse
 from latentarium.training.schedule import learning_rate
-from latentarium.training.threads import threads, with_threads
+from latentarium.training.threads import with_threads
+from latentarium.workers import threads
 
 
 @dataclass(frozen=True, kw_only=True)

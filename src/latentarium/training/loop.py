@@ -33,7 +33,8 @@ from latentarium.training.rehearsal import rehearse
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.signals import catch_stop_signals
 from latentarium.training.state import State
-from latentarium.training.threads import threads, with_threads
+from latentarium.training.threads import with_threads
+from latentarium.workers import threads
 
 BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
 
@@ -136,7 +137,6 @@ def train(
                 state.step += 1
                 state.seconds = time.monotonic() - started
                 done = state.step == settings.steps
-
                 if distributed.is_main:
                     progress.update(state.step, state.seconds)
 

@@ -61,16 +61,3 @@ def with_threads(config: Config, work: int) -> Config:
         return config
     count = max(1, min(torch.get_num_threads(), work // WORK_PER_THREAD))
     return replace(config, train=replace(config.train, threads=count))
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute on the CPU with this many threads until the block ends; 0: as many as before."""
-    before = torch.get_num_threads()
-    if count:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        if count:
-            torch.set_num_threads(before)

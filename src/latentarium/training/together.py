@@ -122,13 +122,13 @@ def _watch(
     folder: Path,
     watch: Callable[[], object] | None,
 ) -> None:
-    """Report new events, and pass a stop signal of the main process on to the trainings."""
-    if watch is not None:
-        watch()
-    for follower in followers:
-        follower.report()
+    """Pass a stop signal of the main process on to the trainings, and report new events."""
     if request:
         (folder / STOP_FILE).touch()
+    for follower in followers:
+        follower.report()
+    if watch is not None:
+        watch()
 
 
 def _train(training: Training, events: Path, stop: Path) -> float | UserError | StoppedError:
