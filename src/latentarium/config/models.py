@@ -124,6 +124,9 @@ class AutoencoderConfig(ModelConfig):
     as probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood 'bernoulli'."""
     conditional: bool = False
     """Whether encoder and decoder take the label (conditional VAE; Sohn et al., 2015)."""
+    encoder_range: Literal["signed", "unit"] = "signed"
+    """Range of the pixels that enter the encoder's network: signed: [-1, 1]; unit: [0, 1], in
+    which black pixels are 0 and add nothing."""
     encoder: TrunkConfig = field(default_factory=NetConfig)
     decoder: TrunkConfig = field(default_factory=NetConfig)
 

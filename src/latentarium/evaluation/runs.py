@@ -34,6 +34,7 @@ def evaluate_run(
     folder: str | Path,
     *,
     data: str | None = None,
+    prior: str | None = None,
     n: int = 10_000,
     seed: int = 0,
     extractor: Literal["auto", "classifier", "random", "pca"] = "auto",
@@ -50,6 +51,8 @@ def evaluate_run(
     Arguments:
         folder: A run whose training has ended.
         data: The source of real images; None: the images that the run was trained on.
+        prior: The kind of a fitted prior; None: the trained prior. With a fitted prior, the file
+            is metrics-KIND.json.
         n, seed, nll_samples: As for `evaluate`.
         extractor: "auto": the classifier if there are labels, else random convolutions.
         inception_weights: The file of Inception's weights; if it is given, Inception is the
@@ -61,7 +64,7 @@ def evaluate_run(
         UserError: The run has no weights yet, or the data don't fit it.
     """
     run = Run(folder)
-    model = run.load()
+    model = run.load(prior=prior)
     images = run.load_data(data)
     has_classifier = can_train_classifier(images)
     chosen = _extractor(extractor, inception_weights, images, has_classifier=has_classifier)
@@ -86,11 +89,12 @@ def evaluate_run(
         run.save_metrics(
             {
                 "run": run.config.name,
-                "weights": run.weights_hash(),
+                "weights": run.weights_hash(prior),
                 **report.to_dict(),
                 "machine": describe_machine(),
                 "versions": versions(),
-            }
+            },
+            prior,
         )
     return report
 

@@ -58,6 +58,8 @@ class LatentModel(CheckedModel, ABC):
     """
 
     prior: Prior
+    fitted_prior: str | None = None
+    """The kind of prior, fitted after the training, that replaces the trained one."""
     likelihood: Likelihood | None = None
     """p(x | z); None if the model has none."""
     origin: Origin | None = None
@@ -95,6 +97,8 @@ class LatentModel(CheckedModel, ABC):
     @property
     def takes_label(self) -> bool:
         """Whether `sample` accepts a class."""
+        if self.fitted_prior is not None:
+            return self.decodes_label or self.prior.takes_label
         return self.config.takes_label
 
     @property
@@ -320,6 +324,10 @@ class LatentModel(CheckedModel, ABC):
         return compute_in_batches(
             self, self.decode, path, labels, as_count("batch_size", batch_size)
         )
+
+    def use_prior(self, prior: Prior, kind: str) -> None:
+        """Replace the trained prior by a fitted one of this kind."""
+        self.prior, self.fitted_prior = prior.to(self.device), kind
 
     def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
         """Return labels as weights over classes; None if the networks take no label."""

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,11 @@ class CheckedModel(nn.Module):
         )
         """The images that the model takes."""
 
+    @property
+    @abstractmethod
+    def takes_label(self) -> bool:
+        """Whether labels can be given."""
+
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
         super().__init_subclass__(**options)
         for name, method in list(vars(cls).items()):
@@ -97,7 +103,7 @@ class CheckedModel(nn.Module):
         """
         if y is None:
             return None
-        if not self.config.takes_label:
+        if not self.takes_label:
             raise UserError(
                 f"{a_kind(self.config.kind)} takes no label: leave the label out, or use a "
                 "conditional model such as the preset cgan_mnist.",

@@ -10,6 +10,7 @@
     snapshots/             EMA weights of all players at steps evenly spaced in log(step)
     metrics.json           results of `evaluate`
     duality_gap.json       results of `duality-gap`
+    priors/                priors that were fitted to the latents
     notes.json             display name and note of the user, if there are any
     README.md              model card
 
@@ -49,6 +50,7 @@ from latentarium.run.manifest import (
     require_same_kind,
     write_manifest,
 )
+from latentarium.run.priors import prior_path, read_prior
 from latentarium.run.run_files import RunFiles
 from latentarium.run.shipped_models import resolve_run
 from latentarium.run.weights import (
@@ -233,13 +235,19 @@ class Run(RunFiles):
         newest = max(self.checkpoints(), default=0)
         return step if step is not None and newest <= step else None
 
-    def weights_hash(self) -> str:
-        """Return the SHA-256 of weights.safetensors, which identifies the model in reports.
+    def weights_hash(self, prior: str | None = None) -> str:
+        """Return the SHA-256 of weights.safetensors, which identifies the model in reports; with
+        a fitted prior, that of its file too.
 
         Raises:
-            UserError: There are no weights yet (code "no-weights").
+            UserError: There are no weights yet (code "no-weights"), or there is no such prior, as
+                for `read_prior`.
         """
-        return sha256(self._weights_path().read_bytes())
+        weights = sha256(self._weights_path().read_bytes())
+        if prior is None:
+            return weights
+        read_prior(self.folder, prior, weights)
+        return sha256(weights.encode() + prior_path(self.folder, prior).read_bytes())
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
         """Save the weights of all players at a step.
@@ -266,16 +274,17 @@ class Run(RunFiles):
     def _kind_for_use(self) -> WeightsKind:
         return "ema" if self.config.train.ema_halflife > 0 else "raw"
 
-    def load(self, snapshot: int | None = None) -> LatentModel:
+    def load(self, snapshot: int | None = None, *, prior: str | None = None) -> LatentModel:
         """Return the trained model on the CPU, in evaluation mode.
 
         Arguments:
             snapshot: The step of a snapshot; None for the weights of the trained model.
+            prior: The kind of a fitted prior, as for `read_prior`; None for the trained prior.
 
         Raises:
             UserError: There are no such weights (code "no-weights" or "no-snapshot"), they are
-                damaged (code "damaged-weights"), or a component of the model is not registered
-                (code "unknown-component").
+                damaged (code "damaged-weights"), a component of the model is not registered (code
+                "unknown-component"), or there is no such prior, as for `read_prior`.
         """
         path = self._weights_path(snapshot)
         with naming_imports(self.imports):
@@ -283,6 +292,8 @@ class Run(RunFiles):
             model = build(self.config.model, self.data, self.config.train.seed)
         load_weights(path, model, config_hash=self._config_hash)
         model.origin = Origin(weights=self.weights_kind(snapshot), optimizer=self.config.optimizer)
+        if prior is not None:
+            model.use_prior(read_prior(self.folder, prior, self.weights_hash())[0], prior)
         return model.eval()
 
     def weights_of(self, snapshot: int | None = None) -> dict[str, Tensor]:
@@ -317,13 +328,15 @@ class Run(RunFiles):
         write_atomic(path, content)
 
 
-def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
+def load(folder: str | os.PathLike[str] | Run, *, prior: str | None = None) -> LatentModel:
     """Load a trained model: `load("runs/cgan").sample(64, label=7, seed=0)`.
 
     The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
     Arguments:
         folder: The folder of a run, or a `Run`.
+        prior: The kind of a prior that `latentarium.fit_prior` fitted to its latents, which
+            replaces the trained prior; None for the trained prior.
 
     Returns:
         The model on the CPU, in evaluation mode.
@@ -332,4 +345,4 @@ def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
         UserError: As for `Run` and `Run.load`.
     """
     run = folder if isinstance(folder, Run) else Run(folder)
-    return run.load()
+    return run.load(prior=prior)
