@@ -1,4 +1,4 @@
-"""Learned and fitted priors: densities that integrate to 1, samples that follow them, whitening."""
+"""Learned and fitted priors: densities integrate to 1, samples follow them, whitening inverts."""
 
 import math
 from dataclasses import replace
@@ -37,6 +37,7 @@ PRIORS = {
     "vampprior": VampPriorConfig(pseudo_inputs=6),
     "flow": FlowPriorConfig(transforms=2, width=16),
     "coupling": FlowPriorConfig(transforms=2, width=16, coupling=True),
+    "flow of a mixture": FlowPriorConfig(transforms=2, width=16, components=3),
     "spline": FlowPriorConfig(transform="spline", transforms=2, width=16),
 }
 

@@ -38,6 +38,8 @@ class FlowPriorConfig(PriorConfig):
     """Number of transformations."""
     width: Annotated[int, Range(1, MAX_WIDTH)] = 128
     """Units of the two hidden layers of each transformation's network."""
+    components: Annotated[int, Range(1, MAX_WIDTH)] = 1
+    """Number of Gaussians of the base, a learned mixture; 1: the base is N(0, I)."""
     coupling: bool = False
     """Whether half of the dimensions are transformed given the other half, so that sampling is as
     fast as the density; otherwise each dimension is, given all before it."""

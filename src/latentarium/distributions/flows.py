@@ -1,13 +1,15 @@
 """A normalizing flow as a prior, from the library zuko."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from latentarium.config import FlowPriorConfig
+from latentarium.config import FlowPriorConfig, MixturePriorConfig
 from latentarium.distributions.base import Distribution
-from latentarium.distributions.priors import Prior
+from latentarium.distributions.gaussian import DiagonalGaussian
+from latentarium.distributions.mixtures import DiagonalMixture, LearnedMixture
+from latentarium.distributions.priors import Prior, StandardNormal
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Labels, Latents, LatentSet, PerSample, SoftLabels
@@ -16,46 +18,55 @@ SMALLEST_SCALE = 1e-6
 """Dimensions in which latents vary less are not enlarged any further."""
 
 if TYPE_CHECKING:
-    from zuko.distributions import NormalizingFlow
+    from zuko.transforms import ComposedTransform
 
 
 class FlowDistribution(Distribution):
-    """The same normalizing flow for each of n samples: z = shift + scale f(eps), eps ~ N(0, I).
+    """The same normalizing flow for each of n samples: z = shift + scale f(u).
 
     Arguments:
-        flow: The flow, as zuko's distribution; its transform is the inverse of f.
+        transform: zuko's transform, the inverse of f.
+        base: The distribution of u.
         shift: The shift (Z,).
         scale: The scale of each dimension (Z,).
-        n: The number of samples.
     """
 
-    def __init__(self, flow: "NormalizingFlow", shift: Tensor, scale: Tensor, n: int) -> None:
-        self._flow = flow
+    def __init__(
+        self,
+        transform: "ComposedTransform",
+        base: DiagonalGaussian | DiagonalMixture,
+        shift: Tensor,
+        scale: Tensor,
+    ) -> None:
+        self._transform, self._base = transform, base
         self._shift, self._scale = shift, scale
-        self._zero = shift.new_zeros(n, len(shift))
 
     @property
     def mean(self) -> Latents:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """f(0), the latent of the base's mean; the flow's own mean has no closed form."""
-        return self.unwhiten(self._zero)
+        """The latent of the base's mean; the flow's own mean has no closed form."""
+        return self._from_base(self._base.mean)
 
     def sample(self, noise: Noise, scale: float = 1.0) -> Latents:
-        """Draw one latent for each sample; a scale multiplies eps."""
-        return self.unwhiten(noise.normal(*self._zero.shape).to(self._zero.dtype), scale)
+        """Draw one latent for each sample; a scale applies to the base."""
+        return self._from_base(self._base.sample(noise, scale))
 
     def log_prob(self, z: Latents) -> PerSample:
-        return self._flow.log_prob((z - self._shift) / self._scale) - self._scale.log().sum()
+        u, log_det = self._transform.call_and_ladj((z - self._shift) / self._scale)
+        return self._base.log_prob(u) + log_det - self._scale.log().sum()
 
     def whiten(self, z: Latents) -> Tensor:
-        return self._flow.transform((z - self._shift) / self._scale)
+        return self._base.whiten(self._transform((z - self._shift) / self._scale))
 
     def unwhiten(self, eps: Tensor, scale: float = 1.0) -> Latents:
-        return self._shift + self._scale * self._flow.transform.inv(scale * eps)
+        return self._from_base(self._base.unwhiten(eps, scale))
+
+    def _from_base(self, u: Tensor) -> Latents:
+        return self._shift + self._scale * self._transform.inv(u)
 
 
 @register("prior", "flow", settings=FlowPriorConfig)
 class FlowPrior(Prior):
-    """A normalizing flow.
+    """A normalizing flow, whose base is N(0, I) or a learned mixture of Gaussians.
 
     References:
         Neural spline flows (Durkan et al., 2019), https://arxiv.org/abs/1906.04032
@@ -87,12 +98,20 @@ class FlowPrior(Prior):
         device = torch.get_default_device()
         with torch.device("cpu"):  # zuko can't build a flow on torch's meta device
             flow = kind(latent_dim, **options)
-        self.flow: nn.Module = flow.to(device)
+        self.transform: nn.Module = flow.transform.to(device)
+        self.base: Prior = (
+            StandardNormal(latent_dim)
+            if settings.components == 1
+            else LearnedMixture(
+                latent_dim, settings=MixturePriorConfig(components=settings.components)
+            )
+        )
         self.register_buffer("shift", torch.zeros(latent_dim))
         self.register_buffer("scale", torch.ones(latent_dim))
 
     def forward(self, y: Labels | SoftLabels | None, n: int) -> FlowDistribution:
-        return FlowDistribution(self.flow(), self.shift, self.scale, n)
+        base = cast(DiagonalGaussian | DiagonalMixture, self.base(None, n))
+        return FlowDistribution(self.transform(), base, self.shift, self.scale)
 
     def standardize(self, z: LatentSet) -> None:
         """Set shift and scale to the mean and the standard deviation of latents, before the flow
