@@ -31,8 +31,9 @@ def test_a_fitted_prior_is_reported_and_sampled(folder, tmp_path, capsys):
     content = json.loads(output_of(capsys, "fit-prior", folder, "--kind", "gaussian", "--json"))
     assert content["kind"] == "gaussian"
     assert content["trained_prior"] is None
-    run_command("sample", folder, "-n", 5, "--out", tmp_path / "a.npz")
-    run_command("sample", folder, "-n", 5, "--prior", "mixture", "--out", tmp_path / "b.npz")
+    trained, mixture = ["--prior", "trained"], ["--prior", "mixture"]
+    run_command("sample", folder, "-n", 5, *trained, "--out", tmp_path / "a.npz")
+    run_command("sample", folder, "-n", 5, *mixture, "--out", tmp_path / "b.npz")
     expected = Run(folder).load(prior="mixture").sample(5, seed=0)
     shown = ((expected + 1) * 127.5).round().numpy().astype(np.uint8)
     assert np.abs(images(tmp_path / "b.npz").astype(int) - shown).max() <= 1
@@ -53,7 +54,7 @@ def test_gaussian_is_short_for_the_prior_of_a_class(folder, tmp_path):
 def test_measurements_with_a_fitted_prior_have_a_file_of_their_own(folder, capsys, monkeypatch):
     shorten_evaluation(monkeypatch)
     run_command("fit-prior", folder, "--kind", "gaussian")
-    run_command("evaluate", folder, "--n", 40)
+    run_command("evaluate", folder, "--n", 40, "--prior", "trained")
     trained = (folder / "metrics.json").read_bytes()
     run_command("evaluate", folder, "--n", 40, "--prior", "gaussian")
     assert (folder / "metrics.json").read_bytes() == trained
@@ -61,7 +62,7 @@ def test_measurements_with_a_fitted_prior_have_a_file_of_their_own(folder, capsy
     assert fitted["model"] == "autoencoder, fitted prior: gaussian"
     assert fitted["weights"] == Run(folder).weights_hash("gaussian")
     capsys.readouterr()
-    table = output_of(capsys, "compare", folder, f"{folder}@gaussian")
+    table = output_of(capsys, "compare", f"{folder}@trained", f"{folder}@gaussian")
     assert "ae@gaussian" in table
 
 

@@ -49,7 +49,7 @@ def test_every_kind_fits_every_model_with_an_encoder(folders, use_tiny_data, nam
     run = Run(folders / name)
     fit = fit_prior(run, kind)
     model = la.load(run, prior=kind)
-    trained = la.load(run)
+    trained = la.load(run, prior="trained")
     assert kind in prior_kinds(run.folder)
     assert model.takes_label == (kind.startswith("class-") or name == "cvae")
     z, labels = model.latents(2000, seed=3)
@@ -60,7 +60,24 @@ def test_every_kind_fits_every_model_with_an_encoder(folders, use_tiny_data, nam
     )
     assert model.sample(3, seed=1).shape == (3, 1, 12, 10)
     assert (fit.trained_prior is None) == (name == "ae_debug")
-    assert torch.equal(trained.sample(3, seed=1), la.load(run).sample(3, seed=1))
+    default = la.load(run)
+    if name == "ae_debug":  # it was trained without a prior
+        assert default.fitted_prior in prior_kinds(run.folder)
+    else:
+        assert torch.equal(trained.sample(3, seed=1), default.sample(3, seed=1))
+
+
+def test_an_autoencoder_samples_from_the_fitted_prior_with_the_largest_density(
+    use_tiny_data, tmp_path
+):
+    run = la.train(presets.ae_debug(), tmp_path / "r", tiny_data())
+    assert la.load(run).fitted_prior is None
+    fit_prior(run, "class-mixture")
+    assert la.load(run).fitted_prior == "class-mixture"
+    densities = {kind: fit_prior(run, kind).held_out for kind in ("gaussian", "mixture", "flow")}
+    best = max(densities, key=lambda kind: densities[kind])
+    assert la.load(run).fitted_prior == best
+    assert run.load(run.snapshots()[-1]).fitted_prior is None
 
 
 def test_the_class_gaussian_is_the_gaussian_of_the_classs_latents(folders, use_tiny_data):
@@ -85,7 +102,7 @@ class MixtureModel(ModelStub):
         super().__init__(replace(presets.ae_debug().model, latent_dim=2), data)
         self.unused = torch.nn.Parameter(torch.zeros(1))
 
-    def encode(self, x, y=None):
+    def encode(self, x, y=None):  # pyright: ignore[reportIncompatibleMethodOverride]
         return Point(x.flatten(1)[:, :2])
 
 

@@ -56,7 +56,8 @@ class EvaluateOptions:
     data: str | None = None
     """Source of the real images, as for training; by default, the images of the training."""
     prior: str | None = None
-    """Kind of a fitted prior (see fit-prior) to sample from; by default, the trained prior."""
+    """Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is the
+    trained prior; for an autoencoder, which has none, the best fitted one."""
     n: int = 10_000
     """Number of samples. Of the real test images, at most as many are used."""
     seed: int = 0
@@ -93,7 +94,8 @@ def evaluate(
 
     _require_target(as_json)
     report = _evaluate(run, options)
-    path = Run(run).metrics_path_of(options.prior)
+    opened = Run(run)
+    path = opened.metrics_path_of(opened.resolve_prior(options.prior))
     if as_json == STDOUT:
         print_json(read_json(path, f"{path} is missing."))
     else:

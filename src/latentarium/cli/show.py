@@ -41,8 +41,8 @@ def sample(
         n: Number of images.
         label: For a model that takes a label: the class, by number or name, or a blend such as
             3:0.6,8:0.4.
-        prior: Kind of a fitted prior (see fit-prior) to sample from; by default, the trained
-            prior.
+        prior: Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is
+            the trained prior; for an autoencoder, which has none, the best fitted one.
         gaussian: For a model that encodes images without labels: a class, by number or name. Short
             for --prior class-gaussian --label CLASS; the prior is fitted now if it was not
             fitted before.

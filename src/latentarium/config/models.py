@@ -66,6 +66,12 @@ class ModelConfig(Settings):
         return False
 
     @property
+    def trained_with_prior(self) -> bool:
+        """Whether training relates the latents to the prior; False for an autoencoder, whose
+        latents can follow any distribution."""
+        return True
+
+    @property
     def has_discriminator(self) -> bool:
         """Whether a discriminator scores how real an image looks."""
         return False
@@ -163,6 +169,10 @@ class AutoencoderConfig(ModelConfig):
 
     @property
     def has_likelihood(self) -> bool:
+        return self.posterior == "gaussian"
+
+    @property
+    def trained_with_prior(self) -> bool:
         return self.posterior == "gaussian"
 
     @property

@@ -55,13 +55,14 @@ class FlowDistribution(Distribution):
         return self._base.log_prob(u) + log_det - self._scale.log().sum()
 
     def whiten(self, z: Latents) -> Tensor:
-        return self._base.whiten(self._transform((z - self._shift) / self._scale))
+        u = cast(Tensor, self._transform((z - self._shift) / self._scale))
+        return self._base.whiten(u)
 
     def unwhiten(self, eps: Tensor, scale: float = 1.0) -> Latents:
         return self._from_base(self._base.unwhiten(eps, scale))
 
     def _from_base(self, u: Tensor) -> Latents:
-        return self._shift + self._scale * self._transform.inv(u)
+        return self._shift + self._scale * cast(Tensor, self._transform.inv(u))
 
 
 @register("prior", "flow", settings=FlowPriorConfig)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from latentarium.evaluation.report import Report, require_same_data, require_several
 from latentarium.run import Run
-from latentarium.run.priors import PRIOR_KINDS
+from latentarium.run.priors import PRIOR_KINDS, TRAINED
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class RunWithPrior:
 
     Arguments:
         folder: The folder of the run.
-        prior: The kind of a fitted prior; None for the trained prior.
+        prior: As for `Run.load`.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class RunWithPrior:
     def parse(cls, text: str, prior: str | None = None) -> "RunWithPrior":
         """Read a folder, or FOLDER@KIND; `prior` is the kind if none is given."""
         folder, separator, kind = text.rpartition("@")
-        if separator and kind in PRIOR_KINDS:
+        if separator and kind in (*PRIOR_KINDS, TRAINED):
             return cls(Path(folder), kind)
         return cls(Path(text), prior)
 
@@ -58,7 +58,7 @@ def reports_to_compare(
     reports: dict[str, Report] = {}
     sources: dict[str, tuple[str, str]] = {}
     for name, run in opened.items():
-        prior = runs[name].prior
+        prior = run.resolve_prior(runs[name].prior)
         weights, stored = run.weights_hash(prior), run.metrics(prior) if reuse else None
         card = run.data
         if stored is not None and stored.get("weights") == weights:

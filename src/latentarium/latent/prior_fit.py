@@ -40,7 +40,14 @@ from latentarium.models.checked import a_kind
 from latentarium.models.inference import encode
 from latentarium.rng import Noise, derive_seed
 from latentarium.run import Run
-from latentarium.run.priors import PriorFacts, PriorKind, prior_kinds, prior_path, write_prior
+from latentarium.run.priors import (
+    TRAINED,
+    PriorFacts,
+    PriorKind,
+    prior_kinds,
+    prior_path,
+    write_prior,
+)
 from latentarium.run.shipped_models import SHIPPED
 from latentarium.shapes import LabelSet, LatentSet, OtherLabelSet, OtherLatentSet
 from latentarium.workers import threads
@@ -132,7 +139,7 @@ def fit_prior(
             f"own, or copy the folder {run.folder}.",
             code="shipped-run",
         )
-    model = run.load()
+    model = run.load(prior=TRAINED)
     require_fittable(model, run.data, kind, components)
     fit = fit_to_latents(
         model, run.load_data(data), kind, components=components, seed=seed, progress=progress
@@ -165,7 +172,7 @@ def class_gaussian_model(run: Run, data: str | None = None) -> LatentModel:
     kind: PriorKind = "class-gaussian"
     if kind in prior_kinds(run.folder):
         return run.load(prior=kind)
-    model = run.load()
+    model = run.load(prior=TRAINED)
     require_fittable(model, run.data, kind, None)
     model.use_prior(fit_to_latents(model, run.load_data(data), kind).prior, kind)
     return model
@@ -213,7 +220,7 @@ def fit_to_latents(
             if kind == "flow"
             else _fit_mixtures(latents, len(data.card.classes), kind, components, seed, report)
         )
-    if not model.has_likelihood:  # an autoencoder was trained without a prior
+    if not model.config.trained_with_prior:
         return fit
     labels = latents.held_out_labels if model.takes_label else None
     return replace(fit, trained_prior=_mean_log_prob(model.prior, latents.held_out, labels))

@@ -112,6 +112,26 @@ class CheckedModel(nn.Module):
         labels, like = as_labels(y, n, self.classes), self._like()
         return labels.to(like) if labels.is_floating_point() else labels.to(like.device)
 
+    def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
+        """Return labels as weights over classes; None if the networks take no label."""
+        if not self.takes_label:
+            if y is not None:
+                raise UserError(
+                    f"{a_kind(self.config.kind)} takes no label: leave the label out.",
+                    code="label-not-taken",
+                )
+            return None
+        if not self.config.decodes_label:  # only the prior depends on the label
+            return None
+        if y is None:
+            raise UserError(
+                f"{a_kind(self.config.kind)} needs a label for each image: give labels.",
+                code="label-missing",
+            )
+        if y.dtype.is_floating_point:
+            return y
+        return nn.functional.one_hot(y.long(), len(self.classes)).to(self._like().dtype)
+
     def _like(self) -> Tensor:
         """Return a tensor with the type and the device of the model's inputs."""
         return next(self.parameters(), torch.empty(0))

@@ -29,10 +29,7 @@ from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
-from latentarium.files import (
-    sha256,
-    write_atomic,
-)
+from latentarium.files import sha256, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build, model_shapes
 from latentarium.models.origin import Origin, WeightsKind
@@ -50,7 +47,7 @@ from latentarium.run.manifest import (
     require_same_kind,
     write_manifest,
 )
-from latentarium.run.priors import prior_path, read_prior
+from latentarium.run.priors import TRAINED, hash_with_prior, read_prior, resolve_prior
 from latentarium.run.run_files import RunFiles
 from latentarium.run.shipped_models import resolve_run
 from latentarium.run.weights import (
@@ -236,18 +233,18 @@ class Run(RunFiles):
         return step if step is not None and newest <= step else None
 
     def weights_hash(self, prior: str | None = None) -> str:
-        """Return the SHA-256 of weights.safetensors, which identifies the model in reports; with
-        a fitted prior, that of its file too.
+        """Return the SHA-256 of weights.safetensors, or of it and the file of a fitted prior.
 
         Raises:
             UserError: There are no weights yet (code "no-weights"), or there is no such prior, as
                 for `read_prior`.
         """
         weights = sha256(self._weights_path().read_bytes())
-        if prior is None:
-            return weights
-        read_prior(self.folder, prior, weights)
-        return sha256(weights.encode() + prior_path(self.folder, prior).read_bytes())
+        return weights if prior is None else hash_with_prior(self.folder, prior, weights)
+
+    def resolve_prior(self, prior: str | None) -> str | None:
+        """Return the kind of the fitted prior that `load` uses; None for the trained prior."""
+        return resolve_prior(self.folder, prior, self.config.model, self.weights_hash())
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
         """Save the weights of all players at a step.
@@ -279,7 +276,8 @@ class Run(RunFiles):
 
         Arguments:
             snapshot: The step of a snapshot; None for the weights of the trained model.
-            prior: The kind of a fitted prior, as for `read_prior`; None for the trained prior.
+            prior: The kind of a fitted prior, "trained", or None for the default of
+                `resolve_prior`; the default for a snapshot is the trained prior.
 
         Raises:
             UserError: There are no such weights (code "no-weights" or "no-snapshot"), they are
@@ -292,8 +290,9 @@ class Run(RunFiles):
             model = build(self.config.model, self.data, self.config.train.seed)
         load_weights(path, model, config_hash=self._config_hash)
         model.origin = Origin(weights=self.weights_kind(snapshot), optimizer=self.config.optimizer)
-        if prior is not None:
-            model.use_prior(read_prior(self.folder, prior, self.weights_hash())[0], prior)
+        kind = prior if snapshot is not None else self.resolve_prior(prior)
+        if kind not in (None, TRAINED):
+            model.use_prior(read_prior(self.folder, kind, sha256(path.read_bytes()))[0], kind)
         return model.eval()
 
     def weights_of(self, snapshot: int | None = None) -> dict[str, Tensor]:
@@ -335,8 +334,9 @@ def load(folder: str | os.PathLike[str] | Run, *, prior: str | None = None) -> L
 
     Arguments:
         folder: The folder of a run, or a `Run`.
-        prior: The kind of a prior that `latentarium.fit_prior` fitted to its latents, which
-            replaces the trained prior; None for the trained prior.
+        prior: The kind of a prior that `latentarium.fit_prior` fitted to its latents; or
+            "trained" for the trained prior. None: the trained prior, or for an autoencoder, which
+            has none, the best fitted prior if there is any.
 
     Returns:
         The model on the CPU, in evaluation mode.

@@ -5,6 +5,7 @@
 A fitted prior belongs to the weights to whose latents it was fitted.
 """
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,10 +13,10 @@ from typing import Literal, get_args
 from safetensors import SafetensorError
 from torch import Tensor
 
-from latentarium.config import FlowPriorConfig, from_dict, to_dict
+from latentarium.config import FlowPriorConfig, ModelConfig, from_dict, to_dict
 from latentarium.distributions import FittedMixturePrior, FlowPrior, Prior
 from latentarium.errors import UserError, did_you_mean
-from latentarium.files import read_regular_file, write_atomic
+from latentarium.files import read_regular_file, sha256, write_atomic
 from latentarium.run.weights import tensors_from_file, tensors_to_file
 
 PriorKind = Literal["gaussian", "class-gaussian", "mixture", "class-mixture", "flow"]
@@ -23,6 +24,8 @@ PriorKind = Literal["gaussian", "class-gaussian", "mixture", "class-mixture", "f
 Gaussians; class-mixture: a mixture for each class; flow: a normalizing flow."""
 PRIOR_KINDS: tuple[PriorKind, ...] = get_args(PriorKind)
 FOLDER = "priors"
+TRAINED = "trained"
+"""Asks for the trained prior where the kind of a fitted prior can be given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,8 @@ def prior_path(folder: Path, kind: str) -> Path:
     """
     if kind not in PRIOR_KINDS:
         raise UserError(
-            f"There is no kind of fitted prior {kind!r}.{did_you_mean(kind, PRIOR_KINDS)}",
+            f"There is no kind of fitted prior {kind!r}.{did_you_mean(kind, PRIOR_KINDS)} The "
+            f"kinds are {', '.join(PRIOR_KINDS)}; {TRAINED} is the trained prior.",
             code="unknown-prior",
         )
     return folder / FOLDER / f"{kind}.safetensors"
@@ -89,30 +93,74 @@ def read_prior(folder: Path, kind: str, weights: str) -> tuple[Prior, PriorFacts
         UserError: There is no such prior (code "no-fitted-prior"), it was fitted to other weights
             (code "outdated-prior"), or the file is damaged (code "damaged-prior").
     """
+    prior, facts = _read(folder, kind)
+    if facts.weights != weights:
+        raise UserError(
+            f"{prior_path(folder, kind)} was fitted to the latents of other weights than those to "
+            f"load. {_fit_again(folder, kind)}",
+            code="outdated-prior",
+        )
+    return prior, facts
+
+
+def _read(folder: Path, kind: str) -> tuple[Prior, PriorFacts]:
     path = prior_path(folder, kind)
-    again = f"latentarium fit-prior {folder} --kind {kind}"
     if not path.is_file():
         raise UserError(
             f"{folder} has no fitted prior of kind {kind}; it has "
-            f"{', '.join(prior_kinds(folder)) or 'none'}. Fit it: {again}",
+            f"{', '.join(prior_kinds(folder)) or 'none'}. {_fit_again(folder, kind)}",
             code="no-fitted-prior",
         )
     try:
         tensors, metadata = tensors_from_file(read_regular_file(path))
         facts = from_dict(PriorFacts, metadata["facts"], path.name)
-        prior = _build(facts, tensors)
+        return _build(facts, tensors), facts
     except (OSError, SafetensorError, ValueError, LookupError, TypeError, RuntimeError) as error:
         raise UserError(
-            f"{path} is damaged ({' '.join(str(error).split())[:200]}). Fit it again: {again}",
+            f"{path} is damaged ({' '.join(str(error).split())[:200]}). "
+            f"{_fit_again(folder, kind)}",
             code="damaged-prior",
         ) from None
-    if facts.weights != weights:
-        raise UserError(
-            f"{path} was fitted to the latents of other weights: the run was trained further. Fit "
-            f"it again: {again}",
-            code="outdated-prior",
-        )
-    return prior, facts
+
+
+def _fit_again(folder: Path, kind: str) -> str:
+    return f"To fit it: latentarium fit-prior {shlex.quote(str(folder))} --kind {kind}"
+
+
+def hash_with_prior(folder: Path, kind: str, weights: str) -> str:
+    """Return the SHA-256 of the weights' hash and of the file of a fitted prior.
+
+    Raises:
+        UserError: As for `read_prior`.
+    """
+    read_prior(folder, kind, weights)
+    return sha256(weights.encode() + prior_path(folder, kind).read_bytes())
+
+
+def resolve_prior(
+    folder: Path, prior: str | None, config: ModelConfig, weights: str
+) -> str | None:
+    """Return the kind of the fitted prior to use; None for the trained prior.
+
+    Arguments:
+        folder: The folder of the run.
+        prior: What the caller asks for: a kind, "trained", or None for the default. That is the
+            trained prior, or for a model that was trained without one, the fitted prior with the
+            largest density of held-out latents, those without classes first.
+        config: The settings of the model.
+        weights: The hash of the model's weights.
+
+    Raises:
+        UserError: A fitted prior is damaged (code "damaged-prior").
+    """
+    if prior is not None:
+        return None if prior == TRAINED else prior
+    if config.trained_with_prior:
+        return None
+    fitted = {kind: _read(folder, kind)[1] for kind in prior_kinds(folder)}
+    usable = [kind for kind, facts in fitted.items() if facts.weights == weights]
+    plain = [kind for kind in usable if not kind.startswith("class-")] or usable
+    return max(plain, key=lambda kind: fitted[kind].held_out, default=None)
 
 
 def _build(facts: PriorFacts, tensors: dict[str, Tensor]) -> Prior:
