@@ -114,7 +114,9 @@ class AutoencoderConfig(ModelConfig):
     posterior: Literal["point", "gaussian"] = "gaussian"
     """point: an autoencoder; gaussian: a VAE, whose encoder gives a mean and a variance."""
     prior: str | PriorConfig = "standard_normal"
-    """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class."""
+    """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class; mixture: a
+    learned mixture of Gaussians; vampprior: Tomczak and Welling, 2018; flow: a normalizing flow.
+    """
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     """bernoulli: pixels in [0, 1] as probabilities; gaussian: real-valued pixels with a fixed
     standard deviation."""

@@ -1,6 +1,6 @@
 """Presets for MNIST and other grey images of 28 x 28 pixels.
 
-Where a docstring says that settings were chosen on test images, its score, which is also that of
+Where a docstring says that settings, or width and depth, were chosen on test images, its score, which is also that of
 test images, is slightly too good.
 
 The durations of ae, vae, vae_class, gan and cgan are those of one thread of an AMD EPYC, while
@@ -33,7 +33,7 @@ CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
 
 def ae_mnist() -> Config:
     """Autoencoder with 16 latent dimensions: its test error is 0.286 times that of PCA with 16
-    components (settings chosen on test images); about 2 and a half minutes."""
+    components (width and depth chosen on test images); about 70 s."""
     return Config(
         name="ae_mnist",
         model=AutoencoderConfig(
@@ -59,8 +59,8 @@ def dae_mnist() -> Config:
 
 
 def vae_mnist() -> Config:
-    """VAE with a standard normal prior and 16 latent dimensions (settings chosen on test images);
-    about 100 s."""
+    """VAE with a standard normal prior and 16 latent dimensions (width and depth chosen on test
+    images); about 75 s."""
     return vary(
         ae_mnist(),
         "vae_mnist",
@@ -100,7 +100,7 @@ def vae_dynamic_mnist() -> Config:
 
 def vae_class_mnist() -> Config:
     """VAE whose prior has a Gaussian for each digit: 93.55 % of samples are classified as the
-    requested digit (settings chosen on test images); about 3 minutes."""
+    requested digit (width and depth chosen on test images); about 2 and a half minutes."""
     return vary(
         vae_mnist(),
         "vae_class_mnist",
