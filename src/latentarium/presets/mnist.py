@@ -1,7 +1,7 @@
 """Presets for MNIST and other grey images of 28 x 28 pixels.
 
-Where a docstring says that settings, or width and depth, were chosen on test images, its score, which is also that of
-test images, is slightly too good.
+Where a docstring says that settings, or width and depth, were chosen on test images, its score,
+which is also that of test images, is slightly too good.
 
 The durations of ae, vae, vae_class, gan and cgan are those of one thread of an AMD EPYC, while
 another training ran on the second core; the others were measured with two threads of an Intel
