@@ -1,6 +1,6 @@
 """Train the corruption network of MNIST that ships with the package.
 
-    python benchmarks/ship_corruption_network.py    # about 2 minutes on one core
+python benchmarks/ship_corruption_network.py    # about 2 minutes on one core
 """
 
 from pathlib import Path

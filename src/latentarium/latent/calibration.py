@@ -125,8 +125,9 @@ class Calibration:
         }  # fmt: skip
         reference = dict(scores.values)
         if softened is not None:
+            other = softened.values
             reference = {
-                name: torch.cat([value, softened.values[name]]) for name, value in reference.items()
+                name: torch.cat([value, other[name]]) for name, value in reference.items()
             }
         self._reference = self._with_sum(reference)
         self._max_rarities = self._max_rarity(self._reference)

@@ -104,9 +104,7 @@ def _batches(small: Tensor, seed: int, steps: int) -> Iterator[Tensor]:
         x = (x.clamp(0, 1) * 255).round() / 255
         # the kinds take turns, so that batches of neighbours would have the same kinds each time
         corrupted = x[half:][torch.randperm(half, generator=noise)]
-        for real, bad in zip(
-            x[:half].split(BATCH_SIZE), corrupted.split(BATCH_SIZE), strict=True
-        ):
+        for real, bad in zip(x[:half].split(BATCH_SIZE), corrupted.split(BATCH_SIZE), strict=True):
             if first < steps:
                 yield torch.cat([real, bad])
                 first += 1

@@ -67,8 +67,9 @@ def _blur_matrix(size: int, deviation: float) -> Tensor:
     radius = max(1, math.ceil(2.5 * deviation))
     offsets = torch.arange(-radius, radius + 1)
     kernel = (-0.5 * (offsets / deviation).square()).exp()
+    weights = (kernel / kernel.sum()).expand(size, -1)
     source = (torch.arange(size)[:, None] + offsets).clamp(0, size - 1)
-    return torch.zeros(size, size).scatter_add_(1, source, (kernel / kernel.sum()).expand(size, -1))
+    return torch.zeros(size, size).scatter_add_(1, source, weights)
 
 
 def spectral_noise(x: Tensor, noise: torch.Generator) -> Tensor:
