@@ -26,6 +26,7 @@ def sample(
     run: RunFolder,
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64,
     label: str | None = None,
+    prior: str | None = None,
     gaussian: str | None = None,
     data: str | None = None,
     seed: int = 0,
@@ -40,9 +41,11 @@ def sample(
         n: Number of images.
         label: For a model that takes a label: the class, by number or name, or a blend such as
             3:0.6,8:0.4.
-        gaussian: For a model that encodes images and takes no label: a class, by number or name.
-            The training images are encoded, and the latents are drawn from the Gaussian of this
-            class.
+        prior: Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is
+            the trained prior; for an autoencoder, which has none, the best fitted one.
+        gaussian: For a model that encodes images without labels: a class, by number or name. Short
+            for --prior class-gaussian --label CLASS; the prior is fitted now if it was not
+            fitted before.
         data: With --gaussian: the new source of the training data, if the data have moved.
         seed: The same seed gives the same images.
         truncation: Factor on the latents' deviation from the mean of the prior; values below 1
@@ -55,7 +58,7 @@ def sample(
 
     from latentarium.files import require_writable, write_atomic
     from latentarium.image_files import grid_png, grid_scale, write_npz
-    from latentarium.latent.class_samples import class_gaussian, draw_latents
+    from latentarium.latent.prior_fit import class_gaussian_model
     from latentarium.models.inference import decode_parts
     from latentarium.progress import console_progress
     from latentarium.run import Run
@@ -65,12 +68,17 @@ def sample(
         raise UserError(f"out is {out}; it must end in .png or .npz.", code="unknown-format")
     if scale is not None and scale < 1:
         raise UserError(f"scale is {scale}; it must be at least 1.", code="invalid-scale")
-    if gaussian is not None and label is not None:
-        raise UserError(
-            "Both label and gaussian are given; give only one of them.", code="conflicting-options"
-        )
+    for name, value in {"label": label, "prior": prior}.items():
+        if gaussian is not None and value is not None:
+            raise UserError(
+                f"Both {name} and gaussian are given; give only one of them.",
+                code="conflicting-options",
+            )
     opened = Run(run)
-    model = opened.load()
+    if gaussian is None:
+        model = opened.load(prior=prior)
+    else:
+        model, label = class_gaussian_model(opened, data), gaussian
     if suffix == ".png":
         grid_scale(max(1, n), model.image_shape, scale)  # before time is spent on the samples
     if n > MAX_LATENTS // model.latent_dim:
@@ -79,11 +87,7 @@ def sample(
             "Write several files with different seeds.",
             code="invalid-count",
         )
-    if gaussian is None:
-        z, y = model.latents(n, label, seed, truncation=truncation)
-    else:
-        fitted = class_gaussian(model, opened.load_data(data), gaussian)
-        z, y = draw_latents(fitted, n, seed, truncation=truncation), None
+    z, y = model.latents(n, label, seed, truncation=truncation)
     require_writable(out)
     with console_progress() as progress:
         task = progress.task(str(out), n) if n > SILENT_SAMPLES else None
