@@ -99,8 +99,8 @@ def test_only_missing_measurements_are_made_and_the_order_is_kept(runs):
     store(runs / "b", fingerprint)
     measured = []
 
-    def measure(folder):
-        measured.append(folder.name)
+    def measure(run):
+        measured.append(run.folder.name)
         return report(fingerprint)
 
     assert list(reports_to_compare(folders(runs, "a", "b"), measure)) == ["a", "b"]
