@@ -44,7 +44,7 @@ def ae_mnist() -> Config:
         ),
         optimizer=OptimizerConfig(learning_rate=4e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=4500,
+            steps=5500,
             ema_halflife=20_000,
             checkpoint_every=2000,
             sample_every=2000,
@@ -66,6 +66,7 @@ def vae_mnist() -> Config:
         "vae_mnist",
         model={"posterior": "gaussian"},
         optimizer={"learning_rate": 3e-3},
+        train={"steps": 4500},
     )
 
 
