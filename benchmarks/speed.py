@@ -91,9 +91,26 @@ def measure_training_runs(rounds: int, quick: bool) -> Results:
         results["ours over pythae, all held-out images evaluated"] = _spread(
             [ours * factor / pythae for ours, factor, pythae in ratios]
         )
+    if "pythae" in speeds:
+        results["time to pythae's ELBO"] = _time_to_elbo(runs["tuned"], runs["pythae"])
     results["elbo"] = {side: _spread([run["elbo"] for run in runs[side]]) for side in runs}
     results["clock"] = runs["ours"][0]["clock"]
     return results
+
+
+def _time_to_elbo(tuned: list[Results], pythae: list[Results]) -> Results:
+    """Compare the seconds of a tuned training with those of pythae, and say whether its ELBO is at
+    least as high, in each round."""
+    return {
+        "seconds": {"tuned": _spread([r["seconds"] for r in tuned]),
+                    "pythae": _spread([r["seconds"] for r in pythae])},
+        "elbo": {"tuned": _spread([r["elbo"] for r in tuned]),
+                 "pythae": _spread([r["elbo"] for r in pythae])},
+        "reached": all(a["elbo"] >= b["elbo"] for a, b in zip(tuned, pythae, strict=True)),
+        "pythae's time over tuned": _spread(
+            [b["seconds"] / a["seconds"] for a, b in zip(tuned, pythae, strict=True)]
+        ),
+    }  # fmt: skip
 
 
 def measure_learning_curves(rounds: int, quick: bool) -> Results:
@@ -104,7 +121,9 @@ def measure_learning_curves(rounds: int, quick: bool) -> Results:
     size = ["--images", "2560", "--held-out", "1000"] if quick else []
     epochs = "2" if quick else str(CURVE_PASSES)
     runs = _training_runs(
-        rounds, lambda seed: [*size, "--epochs", epochs, "--seed", str(seed), "--curve"]
+        rounds,
+        lambda seed: [*size, "--epochs", epochs, "--seed", str(seed), "--curve"],
+        tuned=False,
     )
     return {
         side: [[round(elbo, 2) for elbo in run["elbos"]] for run in runs[side]] for side in runs
@@ -112,18 +131,21 @@ def measure_learning_curves(rounds: int, quick: bool) -> Results:
 
 
 def _training_runs(
-    rounds: int, options: Callable[[int], list[str]]
+    rounds: int, options: Callable[[int], list[str]], *, tuned: bool = True
 ) -> dict[str, list[dict[str, Any]]]:
     """Run training_run.py for all sides by turns; pythae's only if it is installed.
 
     Arguments:
         rounds: The number of trainings of each side.
         options: Returns the options of the script, given the number of the round.
+        tuned: Whether the side "tuned" is included.
 
     Returns:
         The results of each side, by round.
     """
     sides = {"ours": sys.executable, "bare": sys.executable}
+    if tuned:
+        sides["tuned"] = sys.executable
     if PEERS.exists():
         sides["pythae"] = str(PEERS)
     data = load_data("mnist")

@@ -135,7 +135,7 @@ class Residual(la.Trunk):
 class MixtureConfig(la.PriorConfig):
     """Settings of a mixture of Gaussians with equal weights, which is trained with the model."""
 
-    kind: str = "mixture"
+    kind: str = "own_mixture"
     components: int = 10
 
 
@@ -168,7 +168,7 @@ class Mixture(la.Distribution):
         return per_component.logsumexp(1) - math.log(len(self.means))
 
 
-@la.register("prior", "mixture", settings=MixtureConfig)
+@la.register("prior", "own_mixture", settings=MixtureConfig)
 class MixturePrior(la.Prior):
     """p(z) = 1/K sum over k of N(m_k, diag(v_k)). The KL divergence is estimated from samples."""
 

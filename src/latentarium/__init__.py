@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from latentarium.evaluation.section import Section
     from latentarium.image_files import save_images
     from latentarium.latent.latent_map import LatentMap
+    from latentarium.latent.prior_fit import fit_prior
     from latentarium.models import LatentModel, Loss, Player
     from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
     from latentarium.objectives import AdversarialLoss
@@ -54,6 +55,7 @@ __all__ = [
     "UserError",
     "compare",
     "evaluate",
+    "fit_prior",
     "import_file",
     "load",
     "load_data",
@@ -87,6 +89,7 @@ _MODULES = {
     "UserError": "errors",
     "compare": "evaluation.report",
     "evaluate": "evaluation.evaluate",
+    "fit_prior": "latent.prior_fit",
     "import_file": "registry",
     "load": "run",
     "load_data": "data.sources",

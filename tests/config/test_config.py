@@ -87,7 +87,7 @@ def test_an_impossible_value_is_an_error_that_names_the_setting(make, named):
 
 
 def test_unknown_components_are_errors():
-    for make in (lambda: AutoencoderConfig(prior="flow"), lambda: GANConfig(loss="wgan")):
+    for make in (lambda: AutoencoderConfig(prior="vine"), lambda: GANConfig(loss="wgan")):
         with raises_code("unknown-component"):
             make()
 

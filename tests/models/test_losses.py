@@ -87,7 +87,8 @@ def test_an_autoencoder_has_no_rate_and_its_posterior_is_a_point():
 
 
 def test_a_denoising_autoencoder_reconstructs_the_clean_image_from_a_noisy_one():
-    model, batch = autoencoder("ae_debug", noise_std=0.5), one_batch()
+    model = autoencoder("ae_debug", noise_std=0.5, encoder_range="signed")
+    batch = one_batch()
     seen: list[Tensor] = []
     model.encoder.register_forward_hook(lambda module, given, out: seen.append(given[0]))
     loss = model.loss(batch, Noise(0))

@@ -14,6 +14,7 @@ from latentarium import __version__
 from latentarium.cli.arguments import parse_arguments, with_json_target
 from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
 from latentarium.cli.output import PROG, print_result
+from latentarium.cli.priors import fit_prior
 from latentarium.cli.show import data_check, sample, studio
 from latentarium.cli.train import finish, resume, run_train, train
 from latentarium.errors import UserError, did_you_mean
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench": bench,
     "doctor": doctor,
     "duality-gap": duality_gap,
+    "fit-prior": fit_prior,
     "studio": studio,
     "data check": data_check,
 }

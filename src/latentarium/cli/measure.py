@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ from latentarium.cli.options import STDOUT, JsonFlag, JsonTarget, RunFolder
 from latentarium.cli.output import command, print_json, print_note, print_result
 
 if TYPE_CHECKING:
+    from latentarium.evaluation.compare_runs import RunWithPrior
     from latentarium.evaluation.report import Report
 
 
@@ -54,6 +55,9 @@ class EvaluateOptions:
 
     data: str | None = None
     """Source of the real images, as for training; by default, the images of the training."""
+    prior: str | None = None
+    """Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is the
+    trained prior; for an autoencoder, which has none, the best fitted one."""
     n: int = 10_000
     """Number of samples. Of the real test images, at most as many are used."""
     seed: int = 0
@@ -74,21 +78,27 @@ def evaluate(
     options: Annotated[EvaluateOptions, tyro.conf.arg(name="")],
     as_json: JsonTarget = None,
 ) -> None:
-    """Measure a trained run, print a table, and write metrics.json to its folder.
+    """Measure a trained run, print a table, and write metrics.json (with --prior,
+    metrics-KIND.json) to its folder.
 
     Args:
         run: The folder of the run.
         options: Options of the evaluation.
-        as_json: Print the content of metrics.json in place of the table; or, with FILE, write it
-            to another file.
+        as_json: Print the content of this file in place of the table; or, with FILE, write it to
+            another file.
     """
     from latentarium.evaluation.report import COLUMNS
     from latentarium.files import read_json, write_atomic
+    from latentarium.run import Run
+    from latentarium.run.priors import split_prior
     from latentarium.tables import render_table
 
     _require_target(as_json)
-    report = _evaluate(run, options)
-    path = run / "metrics.json"
+    folder, kind = split_prior(run)
+    options = replace(options, prior=options.prior or kind)
+    report = _evaluate(Path(folder), options)
+    opened = Run(folder)
+    path = opened.metrics_path_of(opened.resolve_prior(options.prior))
     if as_json == STDOUT:
         print_json(read_json(path, f"{path} is missing."))
     else:
@@ -111,20 +121,22 @@ def compare(
     that were measured with different protocols are refused too.
 
     Args:
-        runs: The folders of at least two runs.
+        runs: The folders of at least two runs. RUN@KIND is a run with a fitted prior (see
+            fit-prior), so that a run can be compared with itself under several priors.
         options: Options for the runs that are evaluated.
         as_json: Print the measurements as JSON; or, with FILE, write them to a file.
     """
-    from latentarium.evaluation.compare_runs import reports_to_compare
+    from latentarium.evaluation.compare_runs import RunWithPrior, reports_to_compare
     from latentarium.evaluation.report import compare as compare_reports
     from latentarium.files import write_atomic
     from latentarium.tables import render_table
 
     _require_target(as_json)
-    default = options == EvaluateOptions()
+    default = options == EvaluateOptions(prior=options.prior)
+    chosen = [RunWithPrior.parse(str(text), options.prior) for text in runs]
     reports = reports_to_compare(
-        {_label(folder, runs): folder for folder in runs},
-        lambda folder: _evaluate(folder, options, save=default),
+        {_label(run, chosen): run for run in chosen},
+        lambda run: _evaluate(run.folder, replace(options, prior=run.prior), save=default),
         data=options.data,
         reuse=default,
     )
@@ -148,10 +160,13 @@ def _require_target(target: Path | None) -> None:
         require_writable(target)
 
 
-def _label(folder: Path, folders: Sequence[Path]) -> str:
-    """Return the folder's own name, or its path if another folder has the same name."""
-    same = [other for other in folders if other.name == folder.name]
-    return folder.name if len(same) == 1 and folder.name else str(folder)
+def _label(run: "RunWithPrior", runs: Sequence["RunWithPrior"]) -> str:
+    """Return the name of the run's folder, or its path if another folder has the same name, and
+    the kind of its fitted prior."""
+    folder = run.folder
+    same = {other.folder for other in runs if other.folder.name == folder.name}
+    name = folder.name if len(same) == 1 and folder.name else str(folder)
+    return name if run.prior is None else f"{name}@{run.prior}"
 
 
 def _evaluate(folder: Path, options: EvaluateOptions, *, save: bool = True) -> "Report":
@@ -162,6 +177,7 @@ def _evaluate(folder: Path, options: EvaluateOptions, *, save: bool = True) -> "
         return evaluate_run(
             folder,
             data=options.data,
+            prior=options.prior,
             n=options.n,
             seed=options.seed,
             extractor=options.extractor,

@@ -26,6 +26,7 @@ def sample(
     run: RunFolder,
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64,
     label: str | None = None,
+    prior: str | None = None,
     gaussian: str | None = None,
     data: str | None = None,
     seed: int = 0,
@@ -40,9 +41,11 @@ def sample(
         n: Number of images.
         label: For a model that takes a label: the class, by number or name, or a blend such as
             3:0.6,8:0.4.
+        prior: Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is
+            the trained prior; for an autoencoder, which has none, the best fitted one.
         gaussian: For a model that encodes images and takes no label: a class, by number or name.
-            The training images are encoded, and the latents are drawn from the Gaussian of this
-            class.
+            The latents are drawn from the Gaussian of this class, which is the one of --prior
+            class-gaussian; it is fitted now.
         data: With --gaussian: the new source of the training data, if the data have moved.
         seed: The same seed gives the same images.
         truncation: Factor on the latents' deviation from the mean of the prior; values below 1
@@ -59,18 +62,22 @@ def sample(
     from latentarium.models.inference import decode_parts
     from latentarium.progress import console_progress
     from latentarium.run import Run
+    from latentarium.run.priors import TRAINED, split_prior
 
     suffix = out.suffix.lower()
     if suffix not in (".png", ".npz"):
         raise UserError(f"out is {out}; it must end in .png or .npz.", code="unknown-format")
     if scale is not None and scale < 1:
         raise UserError(f"scale is {scale}; it must be at least 1.", code="invalid-scale")
-    if gaussian is not None and label is not None:
-        raise UserError(
-            "Both label and gaussian are given; give only one of them.", code="conflicting-options"
-        )
-    opened = Run(run)
-    model = opened.load()
+    for name, value in {"label": label, "prior": prior}.items():
+        if gaussian is not None and value is not None:
+            raise UserError(
+                f"Both {name} and gaussian are given; give only one of them.",
+                code="conflicting-options",
+            )
+    folder, kind = split_prior(run)
+    opened, prior = Run(folder), prior or kind
+    model = opened.load(prior=prior if gaussian is None else TRAINED)
     if suffix == ".png":
         grid_scale(max(1, n), model.image_shape, scale)  # before time is spent on the samples
     if n > MAX_LATENTS // model.latent_dim:
@@ -123,7 +130,8 @@ def studio(
     """Serve a web page to explore latent spaces, compare models, generate images and train.
 
     Args:
-        folders: Folders of runs; without any, the small models that ship with the package.
+        folders: Folders of runs; RUN@KIND is a run with a fitted prior (see fit-prior). Without
+            any, the small models that ship with the package.
         data: The new source of the runs' training data, if the data have moved.
         runs: The folder whose runs the page lists, and in which it starts new runs.
         host: The address to listen on. If other machines can reach it, the link contains a token.

@@ -27,6 +27,7 @@ from latentarium.config.models import (
     ModelConfig,
     component_files,
 )
+from latentarium.config.priors import FlowPriorConfig, MixturePriorConfig, VampPriorConfig
 from latentarium.config.run import Config, DataCard, setting
 from latentarium.config.serialization import (
     component_from_dict,
@@ -45,7 +46,9 @@ __all__ = [
     "AutoencoderConfig",
     "Config",
     "DataCard",
+    "FlowPriorConfig",
     "GANConfig",
+    "MixturePriorConfig",
     "ModelConfig",
     "NetConfig",
     "OptimizerConfig",
@@ -55,6 +58,7 @@ __all__ = [
     "Settings",
     "TrainConfig",
     "TrunkConfig",
+    "VampPriorConfig",
     "change_settings",
     "check_setting",
     "component_files",

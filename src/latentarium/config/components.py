@@ -36,6 +36,9 @@ class NetConfig(TrunkConfig):
     upsampling: Literal["transposed", "bilinear"] = "transposed"
     """conv: how decoders double height and width: by transposed convolutions, or by bilinear
     interpolation before a convolution, which leaves no checkerboard (Odena et al., 2016)."""
+    output_scale: Annotated[float, Range(above=0)] = 1.0
+    """Factor on the initial weights of a decoder's last layer; with a small factor, such as 0.02,
+    training starts from nearly constant images."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: Annotated[float, Range(low=0)] = 0.0

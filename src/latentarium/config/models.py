@@ -66,6 +66,12 @@ class ModelConfig(Settings):
         return False
 
     @property
+    def trained_with_prior(self) -> bool:
+        """Whether training relates the latents to the prior; False for an autoencoder, whose
+        latents can follow any distribution."""
+        return True
+
+    @property
     def has_discriminator(self) -> bool:
         """Whether a discriminator scores how real an image looks."""
         return False
@@ -108,7 +114,9 @@ class AutoencoderConfig(ModelConfig):
     posterior: Literal["point", "gaussian"] = "gaussian"
     """point: an autoencoder; gaussian: a VAE, whose encoder gives a mean and a variance."""
     prior: str | PriorConfig = "standard_normal"
-    """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class."""
+    """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class; mixture: a
+    learned mixture of Gaussians; vampprior: Tomczak and Welling, 2018; flow: a normalizing flow.
+    """
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     """bernoulli: pixels in [0, 1] as probabilities; gaussian: real-valued pixels with a fixed
     standard deviation."""
@@ -124,6 +132,9 @@ class AutoencoderConfig(ModelConfig):
     as probabilities (dynamic binarization; Burda et al., 2016). Needs likelihood 'bernoulli'."""
     conditional: bool = False
     """Whether encoder and decoder take the label (conditional VAE; Sohn et al., 2015)."""
+    encoder_range: Literal["signed", "unit"] = "signed"
+    """Range of the pixels that enter the encoder's network: signed: [-1, 1]; unit: [0, 1], in
+    which black pixels are 0 and add nothing."""
     encoder: TrunkConfig = field(default_factory=NetConfig)
     decoder: TrunkConfig = field(default_factory=NetConfig)
 
@@ -160,6 +171,10 @@ class AutoencoderConfig(ModelConfig):
 
     @property
     def has_likelihood(self) -> bool:
+        return self.posterior == "gaussian"
+
+    @property
+    def trained_with_prior(self) -> bool:
         return self.posterior == "gaussian"
 
     @property

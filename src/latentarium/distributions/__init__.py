@@ -1,6 +1,7 @@
 """Priors, posteriors and likelihoods.
 
-    prior        p(z) or p(z | y)    StandardNormal, ClassGaussian
+    prior        p(z) or p(z | y)    StandardNormal, ClassGaussian, LearnedMixture, VampPrior,
+                                     FlowPrior; fitted after the training: FittedMixturePrior
     posterior    q(z | x)            Point, DiagonalGaussian
     likelihood   p(x | z)            Bernoulli, Gaussian
 
@@ -8,8 +9,11 @@ Log densities and divergences are in nats and summed over dimensions: one value 
 """
 
 from latentarium.distributions.base import Distribution
+from latentarium.distributions.fitted import FittedMixturePrior, FullMixture
+from latentarium.distributions.flows import FlowDistribution, FlowPrior
 from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.distributions.likelihoods import Bernoulli, Gaussian, Likelihood
+from latentarium.distributions.mixtures import DiagonalMixture, LearnedMixture, VampPrior
 from latentarium.distributions.point import Point
 from latentarium.distributions.priors import (
     ClassGaussian,
@@ -23,12 +27,19 @@ __all__ = [
     "Bernoulli",
     "ClassGaussian",
     "DiagonalGaussian",
+    "DiagonalMixture",
     "Distribution",
+    "FittedMixturePrior",
+    "FlowDistribution",
+    "FlowPrior",
+    "FullMixture",
     "Gaussian",
+    "LearnedMixture",
     "Likelihood",
     "Point",
     "Prior",
     "PriorContext",
     "StandardNormal",
+    "VampPrior",
     "build_prior",
 ]

@@ -118,6 +118,11 @@ class EvaluationContext:
         return encode(self.model, self.data.test, self.seed)
 
     @cached_property
+    def validation_latents(self) -> LatentSet:
+        """A latent for each validation image, drawn from its posterior."""
+        return encode(self.model, self.data.validation, self.seed)
+
+    @cached_property
     def reconstructions(self) -> Images:
         """Reconstructions of the real test images."""
         return reconstruct(self.model, self.test)

@@ -227,7 +227,7 @@ def evaluate(
     if not measurements and first_error is not None:
         raise first_error
     return Report(
-        model=model.kind,
+        model=_described(model),
         data=data.card.source,
         fingerprint=data.card.fingerprint,
         seed=seed,
@@ -236,3 +236,10 @@ def evaluate(
         left_out=context.left_out,
         seconds=seconds,
     )
+
+
+def _described(model: LatentModel) -> str:
+    """Return the kind of a model, with its fitted prior if it has one."""
+    if model.fitted_prior is None:
+        return model.kind
+    return f"{model.kind}, fitted prior: {model.fitted_prior}"

@@ -25,6 +25,7 @@ from latentarium.metrics.extractors import Extractor, PixelPCA, RandomConvolutio
 from latentarium.metrics.inception import Inception
 from latentarium.progress import ConsoleProgress
 from latentarium.run import Run
+from latentarium.run.priors import TRAINED
 
 MAX_SNAPSHOTS = 12
 """Snapshots at which the duality gap is measured, evenly spaced in log(step)."""
@@ -34,6 +35,7 @@ def evaluate_run(
     folder: str | Path,
     *,
     data: str | None = None,
+    prior: str | None = None,
     n: int = 10_000,
     seed: int = 0,
     extractor: Literal["auto", "classifier", "random", "pca"] = "auto",
@@ -50,6 +52,7 @@ def evaluate_run(
     Arguments:
         folder: A run whose training has ended.
         data: The source of real images; None: the images that the run was trained on.
+        prior: As for `Run.load`. With a fitted prior, the file is metrics-KIND.json.
         n, seed, nll_samples: As for `evaluate`.
         extractor: "auto": the classifier if there are labels, else random convolutions.
         inception_weights: The file of Inception's weights; if it is given, Inception is the
@@ -61,7 +64,8 @@ def evaluate_run(
         UserError: The run has no weights yet, or the data don't fit it.
     """
     run = Run(folder)
-    model = run.load()
+    prior = run.resolve_prior(prior)
+    model = run.load(prior=prior or TRAINED)
     images = run.load_data(data)
     has_classifier = can_train_classifier(images)
     chosen = _extractor(extractor, inception_weights, images, has_classifier=has_classifier)
@@ -86,11 +90,12 @@ def evaluate_run(
         run.save_metrics(
             {
                 "run": run.config.name,
-                "weights": run.weights_hash(),
+                "weights": run.weights_hash(prior),
                 **report.to_dict(),
                 "machine": describe_machine(),
                 "versions": versions(),
-            }
+            },
+            prior,
         )
     return report
 

@@ -70,6 +70,8 @@ class Autoencoder(LatentModel):
         )
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
+        if self.config.encoder_range == "unit":
+            x = (x + 1) / 2
         output = self.to_posterior(self.encoder(x, self._class_weights(y)))
         output = output.to(self.to_posterior.weight.dtype)  # bfloat16 under autocast
         if self.config.posterior == "point":

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentarium.arguments import Integer, Number, as_count
 from latentarium.config import DataCard, ModelConfig
@@ -58,6 +58,8 @@ class LatentModel(CheckedModel, ABC):
     """
 
     prior: Prior
+    fitted_prior: str | None = None
+    """The kind of prior, fitted after the training, that replaces the trained one."""
     likelihood: Likelihood | None = None
     """p(x | z); None if the model has none."""
     origin: Origin | None = None
@@ -95,6 +97,8 @@ class LatentModel(CheckedModel, ABC):
     @property
     def takes_label(self) -> bool:
         """Whether `sample` accepts a class."""
+        if self.fitted_prior is not None:
+            return self.decodes_label or self.prior.takes_label
         return self.config.takes_label
 
     @property
@@ -321,25 +325,9 @@ class LatentModel(CheckedModel, ABC):
             self, self.decode, path, labels, as_count("batch_size", batch_size)
         )
 
-    def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
-        """Return labels as weights over classes; None if the networks take no label."""
-        if not self.takes_label:
-            if y is not None:
-                raise UserError(
-                    f"{self._a_kind()} takes no label: leave the label out.",
-                    code="label-not-taken",
-                )
-            return None
-        if not self.decodes_label:  # only the prior depends on the label
-            return None
-        if y is None:
-            raise UserError(
-                f"{self._a_kind()} needs a label for each image: give labels.",
-                code="label-missing",
-            )
-        if y.dtype.is_floating_point:
-            return y
-        return nn.functional.one_hot(y.long(), self.num_classes).to(self._like().dtype)
+    def use_prior(self, prior: Prior, kind: str) -> None:
+        """Replace the trained prior by a fitted one of this kind."""
+        self.prior, self.fitted_prior = prior.to(self.device), kind
 
     def _a_kind(self) -> str:
         return a_kind(self.kind)

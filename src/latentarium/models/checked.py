@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,11 @@ class CheckedModel(nn.Module):
         )
         """The images that the model takes."""
 
+    @property
+    @abstractmethod
+    def takes_label(self) -> bool:
+        """Whether labels can be given."""
+
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
         super().__init_subclass__(**options)
         for name, method in list(vars(cls).items()):
@@ -97,7 +103,7 @@ class CheckedModel(nn.Module):
         """
         if y is None:
             return None
-        if not self.config.takes_label:
+        if not self.takes_label:
             raise UserError(
                 f"{a_kind(self.config.kind)} takes no label: leave the label out, or use a "
                 "conditional model such as the preset cgan_mnist.",
@@ -105,6 +111,26 @@ class CheckedModel(nn.Module):
             )
         labels, like = as_labels(y, n, self.classes), self._like()
         return labels.to(like) if labels.is_floating_point() else labels.to(like.device)
+
+    def _class_weights(self, y: Labels | SoftLabels | None) -> SoftLabels | None:
+        """Return labels as weights over classes; None if the networks take no label."""
+        if not self.takes_label:
+            if y is not None:
+                raise UserError(
+                    f"{a_kind(self.config.kind)} takes no label: leave the label out.",
+                    code="label-not-taken",
+                )
+            return None
+        if not self.config.decodes_label:  # only the prior depends on the label
+            return None
+        if y is None:
+            raise UserError(
+                f"{a_kind(self.config.kind)} needs a label for each image: give labels.",
+                code="label-missing",
+            )
+        if y.dtype.is_floating_point:
+            return y
+        return nn.functional.one_hot(y.long(), len(self.classes)).to(self._like().dtype)
 
     def _like(self) -> Tensor:
         """Return a tensor with the type and the device of the model's inputs."""

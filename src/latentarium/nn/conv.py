@@ -141,7 +141,7 @@ class ConvDecoder(DecoderTrunk):
             layers += [up] if last else _convolution(up, after, config)
             wide = after
         self.convolutions: nn.Sequential = nn.Sequential(*layers)
-        initialize(self)
+        initialize(self, self.convolutions[-1], config.output_scale)
 
     def forward(self, features: Features) -> Images:
         images = self.convolutions(self.dense(features).unflatten(1, self.coarsest))

@@ -59,10 +59,15 @@ class Fourier(nn.Module):
         return torch.cat([x, angles.sin(), angles.cos()], 1)
 
 
-def initialize(trunk: nn.Module) -> None:
+def initialize(trunk: nn.Module, output: nn.Module | None = None, output_scale: float = 1) -> None:
     """Initialize a trunk for leaky ReLU (He et al., 2015, https://arxiv.org/abs/1502.01852).
 
     Biases are random, so that with few inputs the kinks don't all pass through the origin.
+
+    Arguments:
+        trunk: The trunk.
+        output: Its last layer, whose weights and biases are multiplied by `output_scale`.
+        output_scale: The factor.
     """
     for layer in trunk.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -72,3 +77,7 @@ def initialize(trunk: nn.Module) -> None:
             nn.init.normal_(layer.weight, std=math.sqrt(2 / ((1 + SLOPE**2) * fan_in)))
             if layer.bias is not None:
                 nn.init.uniform_(layer.bias, -(fan_in**-0.5), fan_in**-0.5)
+    if output is not None and output_scale != 1:
+        with torch.no_grad():
+            for parameter in output.parameters():
+                parameter *= output_scale

@@ -46,7 +46,7 @@ class MLPDecoder(DecoderTrunk):
         self.image_shape = image_shape
         self.dense: nn.Sequential = hidden_layers(num_inputs, config)
         self.dense.append(nn.Linear(config.width, math.prod(image_shape)))
-        initialize(self)
+        initialize(self, self.dense[-1], config.output_scale)
 
     def forward(self, features: Features) -> Images:
         images = self.dense(features).unflatten(1, self.image_shape)

@@ -21,6 +21,7 @@ from latentarium.presets.mnist import (
     gan_mnist,
     vae_class_mnist,
     vae_dynamic_mnist,
+    vae_flow_mnist,
     vae_mnist,
 )
 from latentarium.presets.plane import gan_grid, gan_ring, vae_grid, vae_ring
@@ -57,6 +58,7 @@ __all__ = [
     "vae_class_mnist",
     "vae_debug",
     "vae_dynamic_mnist",
+    "vae_flow_mnist",
     "vae_grid",
     "vae_images",
     "vae_mnist",

@@ -10,6 +10,7 @@
     snapshots/             EMA weights of all players at steps evenly spaced in log(step)
     metrics.json           results of `evaluate`
     duality_gap.json       results of `duality-gap`
+    priors/                priors that were fitted to the latents
     notes.json             display name and note of the user, if there are any
     README.md              model card
 
@@ -28,10 +29,7 @@ from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
-from latentarium.files import (
-    sha256,
-    write_atomic,
-)
+from latentarium.files import sha256, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build, model_shapes
 from latentarium.models.origin import Origin, WeightsKind
@@ -49,6 +47,7 @@ from latentarium.run.manifest import (
     require_same_kind,
     write_manifest,
 )
+from latentarium.run.priors import TRAINED, hash_with_prior, read_prior, resolve_prior, split_prior
 from latentarium.run.run_files import RunFiles
 from latentarium.run.shipped_models import resolve_run
 from latentarium.run.weights import (
@@ -233,13 +232,19 @@ class Run(RunFiles):
         newest = max(self.checkpoints(), default=0)
         return step if step is not None and newest <= step else None
 
-    def weights_hash(self) -> str:
-        """Return the SHA-256 of weights.safetensors, which identifies the model in reports.
+    def weights_hash(self, prior: str | None = None) -> str:
+        """Return the SHA-256 of weights.safetensors, or of it and the file of a fitted prior.
 
         Raises:
-            UserError: There are no weights yet (code "no-weights").
+            UserError: There are no weights yet (code "no-weights"), or there is no such prior, as
+                for `read_prior`.
         """
-        return sha256(self._weights_path().read_bytes())
+        weights = sha256(self._weights_path().read_bytes())
+        return weights if prior is None else hash_with_prior(self.folder, prior, weights)
+
+    def resolve_prior(self, prior: str | None) -> str | None:
+        """Return the kind of the fitted prior that `load` uses; None for the trained prior."""
+        return resolve_prior(self.folder, prior, self.config.model, self.weights_hash())
 
     def save_snapshot(self, step: int, model: LatentModel) -> None:
         """Save the weights of all players at a step.
@@ -266,16 +271,18 @@ class Run(RunFiles):
     def _kind_for_use(self) -> WeightsKind:
         return "ema" if self.config.train.ema_halflife > 0 else "raw"
 
-    def load(self, snapshot: int | None = None) -> LatentModel:
+    def load(self, snapshot: int | None = None, *, prior: str | None = None) -> LatentModel:
         """Return the trained model on the CPU, in evaluation mode.
 
         Arguments:
             snapshot: The step of a snapshot; None for the weights of the trained model.
+            prior: The kind of a fitted prior, "trained", or None for the default of
+                `resolve_prior`; the default for a snapshot is the trained prior.
 
         Raises:
             UserError: There are no such weights (code "no-weights" or "no-snapshot"), they are
-                damaged (code "damaged-weights"), or a component of the model is not registered
-                (code "unknown-component").
+                damaged (code "damaged-weights"), a component of the model is not registered (code
+                "unknown-component"), or there is no such prior, as for `read_prior`.
         """
         path = self._weights_path(snapshot)
         with naming_imports(self.imports):
@@ -283,6 +290,9 @@ class Run(RunFiles):
             model = build(self.config.model, self.data, self.config.train.seed)
         load_weights(path, model, config_hash=self._config_hash)
         model.origin = Origin(weights=self.weights_kind(snapshot), optimizer=self.config.optimizer)
+        kind = prior if snapshot is not None else self.resolve_prior(prior)
+        if kind not in (None, TRAINED):
+            model.use_prior(read_prior(self.folder, kind, sha256(path.read_bytes()))[0], kind)
         return model.eval()
 
     def weights_of(self, snapshot: int | None = None) -> dict[str, Tensor]:
@@ -317,13 +327,16 @@ class Run(RunFiles):
         write_atomic(path, content)
 
 
-def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
+def load(folder: str | os.PathLike[str] | Run, *, prior: str | None = None) -> LatentModel:
     """Load a trained model: `load("runs/cgan").sample(64, label=7, seed=0)`.
 
     The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
     Arguments:
-        folder: The folder of a run, or a `Run`.
+        folder: The folder of a run, or a `Run`. RUN@KIND is short for a folder and a prior.
+        prior: The kind of a prior that `latentarium.fit_prior` fitted to its latents; or
+            "trained" for the trained prior. None: the trained prior, or for an autoencoder, which
+            has none, the best fitted prior if there is any.
 
     Returns:
         The model on the CPU, in evaluation mode.
@@ -331,5 +344,7 @@ def load(folder: str | os.PathLike[str] | Run) -> LatentModel:
     Raises:
         UserError: As for `Run` and `Run.load`.
     """
-    run = folder if isinstance(folder, Run) else Run(folder)
-    return run.load()
+    if isinstance(folder, str | os.PathLike):
+        folder, kind = split_prior(folder)
+        prior = kind if prior is None else prior
+    return (folder if isinstance(folder, Run) else Run(folder)).load(prior=prior)

@@ -148,15 +148,20 @@ class RunFiles:
     @property
     def metrics_path(self) -> Path:
         """The path of metrics.json."""
-        return self.folder / "metrics.json"
+        return self.metrics_path_of(None)
 
-    def save_metrics(self, metrics: dict[str, Any]) -> None:
-        """Write metrics.json."""
-        write_atomic(self.metrics_path, to_json(metrics))
+    def metrics_path_of(self, prior: str | None) -> Path:
+        """Return the path of the measurements with the trained prior (None), or with a fitted
+        one."""
+        return self.folder / ("metrics.json" if prior is None else f"metrics-{prior}.json")
 
-    def metrics(self) -> dict[str, Any] | None:
-        """Return the content of metrics.json; None if the run was not evaluated."""
-        return read_metrics(self.metrics_path)
+    def save_metrics(self, metrics: dict[str, Any], prior: str | None = None) -> None:
+        """Write the measurements with a prior."""
+        write_atomic(self.metrics_path_of(prior), to_json(metrics))
+
+    def metrics(self, prior: str | None = None) -> dict[str, Any] | None:
+        """Return the measurements with a prior; None if the run was not evaluated with it."""
+        return read_metrics(self.metrics_path_of(prior))
 
     @property
     def duality_gap_path(self) -> Path:

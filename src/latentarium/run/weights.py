@@ -1,6 +1,7 @@
 """Weights files: safetensors with a checksum and the training step in the metadata."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,32 @@ def weights_to_bytes(
         config_hash: Hash of the configuration that the weights belong to.
         kind: Whether the weights are averaged; None if the file's name determines it.
     """
-    tensors = _tensors_of(model)
-    metadata = {"sha256": _digest(tensors), "step": step, "config": config_hash}
+    metadata: dict[str, Any] = {"step": step, "config": config_hash}
     if kind is not None:
         metadata["weights"] = kind
+    return tensors_to_file(model.state_dict(), metadata)
+
+
+def tensors_to_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
+    """Return the content of a safetensors file with a checksum and other metadata."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    content = json.dumps({"sha256": _digest(tensors), **metadata})
     # one key: safetensors writes several in random order, which would change the file's hash
-    return tensors_to_bytes(tensors, metadata={METADATA_KEY: json.dumps(metadata)})
+    return tensors_to_bytes(tensors, metadata={METADATA_KEY: content})
+
+
+def tensors_from_file(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a safetensors file by name, and its metadata.
+
+    Raises:
+        SafetensorError: The content is truncated or damaged.
+        ValueError: The checksum is wrong.
+    """
+    tensors = tensors_from_bytes(content)
+    metadata = _metadata(_header(content))
+    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
+        raise ValueError("its checksum is wrong")
+    return tensors, metadata
 
 
 def weights_from_bytes(content: bytes, *, config_hash: str) -> dict[str, Tensor]:
@@ -49,10 +70,7 @@ def weights_from_bytes(content: bytes, *, config_hash: str) -> dict[str, Tensor]
         SafetensorError: The content is truncated or damaged.
         ValueError: The checksum is wrong, or the weights belong to another configuration.
     """
-    tensors = tensors_from_bytes(content)
-    metadata = _metadata(_header(content))
-    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
-        raise ValueError("its checksum is wrong")
+    tensors, metadata = tensors_from_file(content)
     if metadata.get("config", config_hash) != config_hash:
         raise ValueError("its weights were trained with another configuration")
     return tensors
@@ -208,7 +226,7 @@ def _metadata(header: dict[str, Any]) -> dict[str, Any]:
     return from_json(metadata[METADATA_KEY].encode()) if METADATA_KEY in metadata else metadata
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
+def _digest(tensors: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 of names, types, shapes and values."""
     parts = []
     for name in sorted(tensors):

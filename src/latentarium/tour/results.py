@@ -28,6 +28,8 @@ class Condition:
     relation: str
     """One of >=, <=, >, <, ==."""
     threshold: Real
+    decides: bool = True
+    """Whether the verdict on the claim depends on this condition."""
 
     @property
     def better(self) -> str:
@@ -49,6 +51,7 @@ class Condition:
             "relation": self.relation,
             "threshold": self.threshold,
             "holds": self.holds,
+            "decides": self.decides,
         }
 
 
@@ -83,13 +86,13 @@ class ClaimResult:
 
     @property
     def verdict(self) -> str:
-        """ "holds" if all conditions hold, else "fails"."""
-        return "holds" if all(condition.holds for condition in self.conditions) else "fails"
+        """ "holds" if all conditions that decide hold, else "fails"."""
+        return "fails" if any(c.decides and not c.holds for c in self.conditions) else "holds"
 
     def headline(self) -> str:
         """Return the deciding condition in one line: the first condition that fails, or the first
         condition if none fails."""
-        failing = [condition for condition in self.conditions if not condition.holds]
+        failing = [c for c in self.conditions if c.decides and not c.holds]
         condition = (failing or list(self.conditions))[0]
         threshold = format_quantity(condition.threshold, condition.number.unit)
         return (

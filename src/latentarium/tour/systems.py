@@ -45,6 +45,7 @@ TRAINED = {
     "gan": "gan_mnist",
     "cgan": "cgan_mnist",
     "vae_class": "vae_class_mnist",
+    "vae_flow": "vae_flow_mnist",
     "gan_ring": "gan_ring",
     "vae_ring": "vae_ring",
     "gan_grid": "gan_grid",
