@@ -13,7 +13,7 @@ import tyro
 from latentarium import __version__
 from latentarium.cli.arguments import parse_arguments, with_json_target
 from latentarium.cli.export import export
-from latentarium.cli.latents import encode
+from latentarium.cli.latents import decode, encode, reconstruct
 from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
 from latentarium.cli.output import PROG, print_result
 from latentarium.cli.priors import fit_prior
@@ -40,6 +40,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "duality-gap": duality_gap,
     "fit-prior": fit_prior,
     "encode": encode,
+    "decode": decode,
+    "reconstruct": reconstruct,
     "export": export,
     "studio": studio,
     "data check": data_check,

@@ -1,16 +1,22 @@
 """The commands encode, decode and reconstruct."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
+from latentarium.errors import UserError
 
 if TYPE_CHECKING:
     from latentarium.latent.latent_table import LatentTable
+    from latentarium.models import LatentModel
 
+SILENT_ROWS = 10_000
+"""Up to this many images, which take seconds, no progress is reported."""
+PAIRS = 32
+"""Default number of pairs in a picture."""
 Source = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
 
 
@@ -116,3 +122,161 @@ def _columns(table: "LatentTable") -> str:
     latents = [name for name in names if name.startswith("z")]
     shown = latents if len(latents) < 3 else [latents[0], "...", latents[-1]]
     return ", ".join([*shown, *names[len(latents) :]])
+
+
+def decode(
+    run: RunFolder,
+    latents: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="LATENTS")],
+    out: Path = Path("decoded.png"),
+    n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None,
+    label: str | None = None,
+    scale: int | None = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Decode the latents of a table, such as encode writes, into images.
+
+    Args:
+        run: The folder of the run.
+        latents: A .parquet, .npz or .csv file with the columns z0, z1, ..., or a .npz with an
+            array z.
+        out: The file to write: a .png with a grid of the images, or a .npz with the images as
+            uint8 (N, C, H, W).
+        n: Number of rows to decode, from the first one; by default, all.
+        label: For a model whose decoder takes a label: a class or a blend for all rows, in place
+            of the column label.
+        scale: Factor by which the grid is enlarged; by default, only small images are enlarged.
+        as_json: Print JSON.
+    """
+    import torch
+
+    from latentarium.arguments import as_count
+    from latentarium.files import require_writable, write_atomic
+    from latentarium.image_files import grid_png, grid_scale, write_npz
+    from latentarium.latent.latent_table import read_latent_table
+    from latentarium.models.inference import decode_parts
+    from latentarium.progress import console_progress, report_parts
+    from latentarium.run import Run
+
+    require_image_suffix(out, (".png", ".npz"))
+    table = read_latent_table(latents)
+    model = Run(run).load(prior="trained")
+    z = model.read_latents(table.z)[: len(table) if n is None else as_count("n", n)]
+    labels = _decoder_labels(model, table, label, len(z))
+    if out.suffix.lower() == ".png":
+        grid_scale(len(z), model.image_shape, scale)
+    require_writable(out)
+    with console_progress() as progress:
+        task = progress.task(str(out), len(z)) if len(z) > SILENT_ROWS else None
+        images = report_parts(decode_parts(model, z, labels), task)
+        if out.suffix.lower() == ".npz":
+            write_npz(out, images, len(z))
+        else:
+            write_atomic(out, grid_png(torch.cat(list(images)), scale))
+    if as_json:
+        print_json({"run": str(run), "latents": str(latents), "file": str(out), "n": len(z)})
+    print_note(f"{out}: {len(z):,} images.")
+
+
+def _decoder_labels(model: "LatentModel", table: "LatentTable", label: str | None, n: int) -> Any:
+    """Return a label for each latent; None for a decoder that takes none."""
+    if label is not None:
+        labels = model.read_labels(label, n)
+        return labels if model.decodes_label else None
+    if not model.decodes_label:
+        return None
+    names = table.names()
+    if names is None or "" in names[:n]:
+        raise UserError(
+            "The decoder of this model needs a label for each latent, and the table lacks them: "
+            "add a column label, or give --label.",
+            code="label-missing",
+        )
+    return model.read_labels(names[:n], n)
+
+
+def reconstruct(
+    run: RunFolder,
+    source: Source,
+    out: Path = Path("pairs.png"),
+    n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None,
+    split: Literal["train", "validation", "test"] = "test",
+    labels: str | None = None,
+    label_column: str = "",
+    keys: str = "",
+    scale: int | None = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Encode and decode images, and show each next to its reconstruction.
+
+    Args:
+        run: The folder of the run.
+        source: As for encode.
+        out: The file to write: a .png with pairs of an image and, on its right, its
+            reconstruction; or a .npz with the arrays images and reconstructions, uint8 (N, C, H,
+            W), their errors, and the index of each image in the split.
+        n: Number of images, chosen by a fixed permutation; by default 32 for a .png and all for a
+            .npz.
+        split: The split of the source.
+        labels: A file of labels for the source.
+        label_column: The column of a table that contains the labels.
+        keys: Names of the arrays of a .npz file, or of the columns of a table.
+        scale: Factor by which the picture is enlarged; by default, only small images are enlarged.
+        as_json: Print JSON.
+    """
+    from latentarium.arguments import as_count
+    from latentarium.files import require_writable, write_atomic
+    from latentarium.image_files import grid_scale, npz_bytes, pairs_png
+    from latentarium.latent.encode_source import load_source, require_encoder
+    from latentarium.latent.reconstruct_source import reconstruct_split
+    from latentarium.progress import console_progress
+    from latentarium.run import Run
+
+    require_image_suffix(out, (".png", ".npz"))
+    is_picture = out.suffix.lower() == ".png"
+    opened = Run(run)
+    model = opened.load(prior="trained")
+    require_encoder(model)
+    data = load_source(opened, source, labels, label_column=label_column, keys=keys)
+    total = len(data.splits()[split])
+    count = min(total, as_count("n", n if n is not None else PAIRS if is_picture else total))
+    if is_picture:
+        grid_scale(2 * count, model.image_shape, scale)
+    require_writable(out)
+    with console_progress() as progress:
+        task = progress.task(f"reconstruct {source}", count) if count > SILENT_ROWS else None
+        result = reconstruct_split(
+            model, data, split, None if count == total else count,
+            None if task is None else task.update,
+        )  # fmt: skip
+        if task is not None:
+            task.end()
+    if is_picture:
+        write_atomic(out, pairs_png(result.images, result.reconstructions, scale))
+    else:
+        arrays = {
+            "images": result.images.numpy(),
+            "reconstructions": result.reconstructions.numpy(),
+            "error": result.errors.numpy(),
+            "index": result.index,
+        }
+        write_atomic(out, npz_bytes(**arrays))
+    interval = result.interval()
+    if as_json:
+        content = {"run": str(run), "source": source, "split": split, "file": str(out)}
+        print_json(content | {"n": count, "error": result.error, "interval": interval})
+    else:
+        shown = "" if interval is None else f" (95 % interval {interval[0]:.4f}-{interval[1]:.4f})"
+        print_result(
+            f"{result.error:.4f}{shown}: mean squared error over pixels in [-1, 1] of {count:,} "
+            f"{split} images"
+        )
+    print_note(f"Written to {out}.")
+
+
+def require_image_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse a file whose format can't be written (code "unknown-format")."""
+    if path.suffix.lower() not in suffixes:
+        *others, last = suffixes
+        raise UserError(
+            f"out is {path}; it must end in {', '.join(others)} or {last}.", code="unknown-format"
+        )

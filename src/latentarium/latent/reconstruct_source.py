@@ -42,11 +42,6 @@ class Reconstructions:
         """Return the 95 % interval of the mean error over images; None for one image."""
         return None if len(self.errors) < 2 else bootstrap(self.errors)
 
-    def pairs(self) -> torch.Tensor:
-        """Return each image, followed by its reconstruction, uint8 (2N, C, H, W)."""
-        both = torch.stack([self.images, self.reconstructions], 1)
-        return both.flatten(0, 1)
-
 
 def reconstruct_split(
     model: LatentModel,
