@@ -26,10 +26,20 @@ def export(run: RunFolder, onnx: Path | None = None, as_json: JsonFlag = False) 
             "Nothing is exported, since no file is given: add --onnx FILE.onnx.",
             code="nothing-to-export",
         )
-    print_note("Exporting takes a few seconds.")
     from latentarium.export.onnx import export_onnx
+    from latentarium.progress import ProgressTask, console_progress
 
-    exported = export_onnx(run, onnx)
+    with console_progress() as progress:
+        task: ProgressTask | None = None
+
+        def update(done: int, total: int, what: str) -> None:
+            nonlocal task
+            task = task or progress.task(f"export {run}", total)
+            task.update(done, what)
+
+        exported = export_onnx(run, onnx, update)
+        if task is not None:
+            task.end()
     if as_json:
         print_json({"onnx": _as_json(exported)})
     else:

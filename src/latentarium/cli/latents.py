@@ -1,7 +1,7 @@
 """The commands encode, decode and reconstruct."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -10,6 +10,8 @@ from latentarium.cli.output import print_json, print_note, print_result
 from latentarium.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from latentarium.latent.latent_table import LatentTable
     from latentarium.models import LatentModel
 
@@ -177,7 +179,9 @@ def decode(
     print_note(f"{out}: {len(z):,} images.")
 
 
-def _decoder_labels(model: "LatentModel", table: "LatentTable", label: str | None, n: int) -> Any:
+def _decoder_labels(
+    model: "LatentModel", table: "LatentTable", label: str | None, n: int
+) -> "Tensor | None":
     """Return a label for each latent; None for a decoder that takes none."""
     if label is not None:
         labels = model.read_labels(label, n)

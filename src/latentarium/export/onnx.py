@@ -76,7 +76,13 @@ class Export:
     """Metadata of both files: values that are not text are JSON."""
 
 
-def export_onnx(run: str | Path | Run, path: str | Path) -> Export:
+Progress = Callable[[int, int, str], None]
+"""Is called with the number of finished networks, their total number, and the current one."""
+
+
+def export_onnx(
+    run: str | Path | Run, path: str | Path, progress: Progress | None = None
+) -> Export:
     """Write the decoder of a trained model to an ONNX file, and its encoder, if it has one, to
     another.
 
@@ -86,6 +92,7 @@ def export_onnx(run: str | Path | Run, path: str | Path) -> Export:
     Arguments:
         run: A run, its folder, or shipped:NAME.
         path: The file of the decoder, such as "vae.onnx"; the encoder is "vae-encoder.onnx".
+        progress: Reports the progress.
 
     Raises:
         UserError: A package is missing (code "missing-package"), a file can't be written (code
@@ -101,24 +108,30 @@ def export_onnx(run: str | Path | Run, path: str | Path) -> Export:
     for file in (path, encoder_path)[: 1 + model.has_encoder]:
         require_writable(file)
     metadata = _metadata(model) | {"run": opened.id, "weights_sha256": opened.weights_hash()}
-    return export_model(model, path, encoder_path, metadata)
+    return export_model(model, path, encoder_path, metadata, progress)
 
 
 def export_model(
-    model: LatentModel, decoder_path: Path, encoder_path: Path, metadata: dict[str, str]
+    model: LatentModel,
+    decoder_path: Path,
+    encoder_path: Path,
+    metadata: dict[str, str],
+    progress: Progress | None = None,
 ) -> Export:
     """Write the networks of a model, as `export_onnx` does, with other metadata."""
     model = copy.deepcopy(model).cpu().float().eval()
-    decoder = _convert(model, _Decoder(model), _latent_inputs, {"role": "decoder", **metadata})
-    encoder = None
+    parts: dict[str, tuple[_Network, Inputs]] = {"decoder": (_Decoder(model), _latent_inputs)}
     if model.has_encoder:
-        network = _Encoder(model)
-        encoder = _convert(model, network, _image_inputs, {"role": "encoder", **metadata})
-    written = decoder.write(decoder_path)
+        parts["encoder"] = (_Encoder(model), _image_inputs)
+    converted: dict[str, _Converted] = {}
+    for role, (network, inputs) in parts.items():
+        if progress is not None:
+            progress(len(converted), len(parts), role)
+        converted[role] = _convert(model, network, inputs, {"role": role, **metadata})
+    paths = {"decoder": decoder_path, "encoder": encoder_path}
+    written = {role: part.write(paths[role]) for role, part in converted.items()}
     return Export(
-        decoder=written,
-        encoder=None if encoder is None else encoder.write(encoder_path),
-        metadata=metadata,
+        decoder=written["decoder"], encoder=written.get("encoder"), metadata=metadata
     )
 
 

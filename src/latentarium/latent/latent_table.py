@@ -13,7 +13,7 @@ A row is an image. Columns that are unknown are left out. In a .npz file the lat
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -212,7 +212,7 @@ def _labels(columns: Mapping[str, Any]) -> tuple[np.ndarray | None, tuple[str, .
     return np.array([numbers[name] for name in names], np.int64), classes
 
 
-def _texts(column: Sequence[object] | None) -> tuple[str, ...] | None:
+def _texts(column: Iterable[object] | None) -> tuple[str, ...] | None:
     return None if column is None else tuple("" if v is None else str(v) for v in column)
 
 
