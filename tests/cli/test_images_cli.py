@@ -10,6 +10,7 @@ from PIL import Image
 import latentarium as la
 from support.command_line import error_code, output_of, run_command
 from support.tiny import tiny_arrays
+from support.tiny_runs import train_tiny_runs
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +18,7 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("runs")
     pixels, labels = tiny_arrays()
     np.savez(place / "tiny.npz", images=pixels[:, 0], labels=labels)
-    for name in ("vae", "gan", "cgan"):
-        data = ["--data", place / "tiny.npz", "--train.steps", 2]
-        run_command("train", f"{name}_debug", *data, "--run", place / name)
-    conditional = ["--model.conditional", "True", "--model.prior", "standard_normal"]
-    run_command("train", "vae_debug", *data, *conditional, "--run", place / "cvae")
+    train_tiny_runs(place, place / "tiny.npz")
     return place
 
 
@@ -128,7 +125,8 @@ def test_the_latent_that_invert_finds_decodes_to_the_error_that_it_prints(
     assert (label is not None) == model.takes_label
     image = model.decode(np.array([content["z"]]), *([label] if label else [])).detach()
     real = data.test.images[2:3] / 127.5 - 1
-    assert content["error"] == pytest.approx(float((image.clamp(-1, 1) - real).square().mean()), rel=1e-3)
+    error = float((image.clamp(-1, 1) - real).square().mean())
+    assert content["error"] == pytest.approx(error, rel=1e-3)
     run_command("decode", place / name, out, "--out", tmp_path / "a.npz")
     assert close(images_of(tmp_path / "a.npz"), as_pixels(image))
 

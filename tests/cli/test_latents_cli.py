@@ -11,6 +11,7 @@ from PIL import Image
 import latentarium as la
 from support.command_line import error_code, output_of, run_command
 from support.tiny import tiny_arrays
+from support.tiny_runs import train_tiny_runs
 
 CLASS_NAMES = ("low", "middle", "top")
 SPLITS = ("train", "validation", "test")
@@ -25,11 +26,7 @@ def place(tmp_path_factory):
         folder = place / "pictures" / CLASS_NAMES[label]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"a,{k}.png")
-    for name in ("vae", "gan", "cgan"):
-        data = ["--data", place / "pictures", "--train.steps", 2]
-        run_command("train", f"{name}_debug", *data, "--run", place / name)
-    conditional = ["--model.conditional", "True", "--model.prior", "standard_normal"]
-    run_command("train", "vae_debug", *data, *conditional, "--run", place / "cvae")
+    train_tiny_runs(place, place / "pictures")
     return place
 
 
