@@ -32,6 +32,7 @@ ORDER = [
     "evaluation",
     "diagnostics",
     "bench",
+    "export",
     "tour",
     "studio",
     "cli",

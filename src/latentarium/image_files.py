@@ -179,6 +179,20 @@ def _grid_bytes(count: int, image_shape: Sequence[int], scale: int) -> int:
     return rows * (height * scale + GAP) * columns * (width * scale + GAP) * visible
 
 
+def pairs_png(left: Tensor, right: Tensor, scale: int | None = None) -> bytes:
+    """Encode pairs of images as PNG: a grid in which each image of `left` is followed by that of
+    `right`.
+
+    Arguments:
+        left, right: Images (N, C, H, W), uint8 or floats in [-1, 1].
+        scale: As for `grid_scale`, whose error is raised.
+    """
+    images = to_float(torch.stack([left, right], 1).flatten(0, 1))
+    factor = grid_scale(len(images), images.shape[1:], scale)
+    columns = 2 * math.ceil(math.sqrt(len(left) / 2))
+    return png_bytes(grid(images, columns, scale=factor))
+
+
 def grid_npz(images: Tensor) -> bytes:
     """Encode images in [-1, 1] as a .npz with the array `images`, uint8 (N, C, H, W)."""
     return npz_bytes(images=to_uint8(images).numpy())

@@ -17,9 +17,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -34,6 +35,7 @@ from rich.progress import (
 from latentarium.errors import UserError
 from latentarium.terminal import printable
 
+T = TypeVar("T", bound=Sized)
 JSON_VARIABLE = "LATENTARIUM_PROGRESS_JSON"
 """Environment variable that requests JSON lines; its value is the interval in seconds."""
 PLAIN_INTERVAL = 10.0
@@ -208,6 +210,18 @@ def console_progress() -> Iterator[ConsoleProgress]:
     )
     with Progress(*columns, console=console, expand=True) as bars:
         yield ConsoleProgress(bars)
+
+
+def report_parts(parts: Iterator[T], task: ProgressTask | None) -> Iterator[T]:
+    """Yield the parts of a set, such as tensors of images, and report their total length."""
+    done = 0
+    for part in parts:
+        yield part
+        done += len(part)
+        if task is not None:
+            task.update(done)
+    if task is not None:
+        task.end()
 
 
 def format_duration(seconds: float) -> str:

@@ -12,6 +12,9 @@ import tyro
 
 from latentarium import __version__
 from latentarium.cli.arguments import parse_arguments, with_json_target
+from latentarium.cli.export import export
+from latentarium.cli.images import interpolate, invert, nearest
+from latentarium.cli.latents import decode, encode, reconstruct
 from latentarium.cli.measure import bench, compare, doctor, duality_gap, evaluate, tour
 from latentarium.cli.output import PROG, print_result
 from latentarium.cli.priors import fit_prior
@@ -37,6 +40,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
     "duality-gap": duality_gap,
     "fit-prior": fit_prior,
+    "encode": encode,
+    "decode": decode,
+    "reconstruct": reconstruct,
+    "interpolate": interpolate,
+    "invert": invert,
+    "nearest": nearest,
+    "export": export,
     "studio": studio,
     "data check": data_check,
 }

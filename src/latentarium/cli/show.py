@@ -1,20 +1,14 @@
 """Commands that show samples, the studio, and the contents of a data source."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
 from latentarium.errors import UserError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from latentarium.progress import ProgressTask
 
 SILENT_SAMPLES = 10_000
 """Up to this many samples, which take seconds, no progress is reported."""
@@ -60,7 +54,7 @@ def sample(
     from latentarium.image_files import grid_png, grid_scale, write_npz
     from latentarium.latent.class_samples import class_gaussian, draw_latents
     from latentarium.models.inference import decode_parts
-    from latentarium.progress import console_progress
+    from latentarium.progress import console_progress, report_parts
     from latentarium.run import Run
     from latentarium.run.priors import TRAINED, split_prior
 
@@ -94,24 +88,12 @@ def sample(
     require_writable(out)
     with console_progress() as progress:
         task = progress.task(str(out), n) if n > SILENT_SAMPLES else None
-        images = _reported(decode_parts(model, z, y), task)
+        images = report_parts(decode_parts(model, z, y), task)
         if suffix == ".npz":
             write_npz(out, images, n)
         else:
             write_atomic(out, grid_png(torch.cat(list(images)), scale))
     print_note(f"{out}: {n} images from {run}, seed {seed}.")
-
-
-def _reported(parts: Iterator["Tensor"], task: "ProgressTask | None") -> Iterator["Tensor"]:
-    """Yield parts of a set of images, and report how many were yielded."""
-    done = 0
-    for part in parts:
-        yield part
-        done += len(part)
-        if task is not None:
-            task.update(done)
-    if task is not None:
-        task.end()
 
 
 def studio(

@@ -39,6 +39,7 @@ class RawData:
         notes: Short descriptions of what the reader changed or left out.
         skipped: Names of files that could not be read.
         problems: Sentences on what the reader finds doubtful.
+        files: Names of the image files of each split; empty if the images are not files.
         deep: For image files, which images of each split have more than 8 bits per value; empty if
             none has, or if the images are arrays, whose type and values decide.
     """
@@ -51,6 +52,7 @@ class RawData:
     skipped: tuple[str, ...] = ()
     deep: Mapping[str, np.ndarray] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def all_problems(self) -> tuple[str, ...]:
         """Return the problems, with one on the files that could not be read."""
@@ -96,8 +98,10 @@ def to_data(
     native = NativeImages(source=raw.source, parts=parts, deep=deep)
     rows = _divide({name: counts[name] for name in parts}, raw.source)
     pixels = to_pixels(native, rows, value_range, storage)
-    splits = {}
+    splits, files = {}, {}
     for name, (part, positions) in rows.items():
+        if part in raw.files:
+            files[name] = tuple(raw.files[part][i] for i in positions)
         numbers = torch.from_numpy(labels.numbers[part][positions]) if labels.numbers else None
         splits[name] = Split(torch.from_numpy(pixels.images[name]), numbers)
     train, validation, test = (splits[name] for name in ("train", "validation", "test"))
@@ -110,7 +114,7 @@ def to_data(
         value_range=pixels.value_range,
     )
     notes = (*raw.notes, *pixels.notes, *labels.notes)
-    return Data(card, train, validation, test, notes, raw.all_problems())
+    return Data(card, train, validation, test, notes, raw.all_problems(), files)
 
 
 def _divide(counts: dict[str, int], source: str) -> dict[str, Rows]:

@@ -24,7 +24,7 @@ from latentarium.data.readers.listing import Listing
 from latentarium.data.storage import Storage
 from latentarium.files import atomic_folder, cache_folder
 
-FORMAT = 3
+FORMAT = 4
 MIN_FREE_BYTES = 1 << 30
 """Disk space to leave free when an entry is saved."""
 
@@ -90,9 +90,9 @@ def load(key: str, storage: Storage | None = None) -> Data | None:
         # verifying mapped arrays would read the whole files
         if not mapped and fingerprint(train, validation, test) != card.fingerprint:
             return None
-        return Data(
-            card, train, validation, test, tuple(content["notes"]), tuple(content["problems"])
-        )
+        files = {name: tuple(names) for name, names in content["files"].items()}
+        notes, problems = tuple(content["notes"]), tuple(content["problems"])
+        return Data(card, train, validation, test, notes, problems, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -122,6 +122,7 @@ def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
                 "card": to_dict(data.card),
                 "notes": list(data.notes),
                 "problems": list(data.problems),
+                "files": {name: list(names) for name, names in data.files.items()},
             }
             (temporary / "card.json").write_text(json.dumps(content))
     except OSError as error:

@@ -1,7 +1,8 @@
 """A data set: three splits of images and a card, and the conversion between pixels and floats."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -67,6 +68,7 @@ class Data:
         train, validation, test: The splits.
         notes: Short descriptions of what the reader changed or left out.
         problems: Sentences on what the reader finds doubtful.
+        files: Names of the image files of each split, if the images are from files.
 
     Raises:
         UserError: The splits don't match the card.
@@ -78,6 +80,7 @@ class Data:
     test: Split
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, split in self.splits().items():

@@ -124,6 +124,7 @@ def read_images(
         skipped=tuple(files[i].name for i in sorted(broken)),
         problems=placed.problems,
         deep=deep if common.dtype != np.uint8 else {},
+        files={split: tuple(files[i].name for i in part) for split, part in kept.items()},
     )
 
 

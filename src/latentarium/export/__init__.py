@@ -1,0 +1,1 @@
+"""Export trained models to formats that need neither latentarium nor torch."""
