@@ -1,0 +1,21 @@
+"""The estimators pass scikit-learn's own checks, all of them."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from support.errors import untyped
+
+from latentarium.estimators import AnomalyDetector, ImageGenerator, LatentEncoder
+
+ESTIMATORS = [
+    LatentEncoder(),
+    LatentEncoder("ae"),
+    AnomalyDetector(),
+    AnomalyDetector("ae"),
+    ImageGenerator(),
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_check(estimator, check):
+    with untyped():  # a check gives values of wrong types on purpose
+        check(estimator)
