@@ -1,10 +1,9 @@
 """The estimators pass scikit-learn's own checks, all of them."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from support.errors import untyped
 
 from latentarium.estimators import AnomalyDetector, ImageGenerator, LatentEncoder
+from support.errors import untyped
 
 ESTIMATORS = [
     LatentEncoder(),

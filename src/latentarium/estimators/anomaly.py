@@ -1,7 +1,7 @@
 """The estimator that detects rows which differ from the training data."""
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class AnomalyDetector(OutlierMixin, LatentEstimator):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
+    def fit(self, X: Any, y: object = None) -> "AnomalyDetector":  # noqa: ANN401
         """Train the model, and set the threshold to a quantile of the training scores.
 
         Arguments:

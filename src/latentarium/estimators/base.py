@@ -3,7 +3,7 @@
 import copy
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from latentarium.estimators.storage import SavedEstimator, read_estimator, write
 from latentarium.models.base import LatentModel
 from latentarium.training.in_memory import train_in_memory
 
+E = TypeVar("E", bound="LatentEstimator")
 BATCH_SIZE = 1000
 """Rows that are computed at a time."""
 
@@ -122,7 +123,7 @@ class LatentEstimator(BaseEstimator):
         return write_estimator(Path(folder), type(self).__name__, self._to_saved())
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
+    def load(cls: type[E], folder: str | os.PathLike[str]) -> E:
         """Load an estimator that `save` wrote.
 
         Raises:

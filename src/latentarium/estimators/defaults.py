@@ -9,6 +9,7 @@ from latentarium.config import AutoencoderConfig, Config, NetConfig, OptimizerCo
 from latentarium.config import setting as setting_of
 from latentarium.errors import UserError
 from latentarium.estimators.data_format import DataFormat
+from latentarium.presets.mnist import SMALL_OUTPUT
 from latentarium.presets.variants import vary
 
 FAMILIES = ("ae", "vae", "gan")
@@ -17,10 +18,13 @@ MAX_DENSE_VALUES = 1024
 """Largest number of values of an image for which the default trunks are fully connected."""
 MIN_CONV_SIDE = 16
 """Shortest side, in pixels, of images for which the default trunks are convolutional."""
+MAX_NARROW_VALUES = 256
+"""Largest number of values of an image for which the default trunks are narrow."""
 MIN_STEPS = 60
-STEPS_PER_SAMPLE = 2
 TABLE_STEPS = 4000
-"""Largest default number of steps for a table; for images, it is that of the preset."""
+"""Limits of the default number of steps, which is that of the samples. The upper one for images is
+the number of the preset."""
+NARROW = NetConfig(kind="mlp", width=64, depth=2)
 
 
 def resolve_config(
@@ -100,7 +104,7 @@ def with_overrides(
 def _with_steps(config: Config, num_samples: int) -> Config:
     """Return a default configuration whose number of steps follows from that of the samples."""
     longest = config.train.steps
-    steps = min(max(MIN_STEPS, STEPS_PER_SAMPLE * num_samples), longest)
+    steps = min(max(MIN_STEPS, num_samples), longest)
     return replace(
         config,
         optimizer=replace(
@@ -112,25 +116,24 @@ def _with_steps(config: Config, num_samples: int) -> Config:
 
 def _table_config(family: str, num_features: int) -> Config:
     if family == "gan":
-        trunk = NetConfig(kind="mlp", width=128, depth=3)
+        trunk = replace(NARROW, width=128, depth=3)
         base = presets.get("gan_grid")
         model = {
             "latent_dim": min(16, max(2, num_features)), "r1": 0.1, "r2": 0.1,
             "generator": trunk, "discriminator": trunk,
         }  # fmt: skip
         return vary(base, "", model=model, train={"steps": TABLE_STEPS, "batch_size": 128})
-    trunk = NetConfig(kind="mlp", width=128, depth=2)
     return Config(
         model=AutoencoderConfig(
             latent_dim=min(16, max(1, num_features // 2)),
             posterior="point" if family == "ae" else "gaussian",
             likelihood="gaussian",
             likelihood_std=0.3,
-            encoder=trunk,
-            decoder=trunk,
+            encoder=NARROW,
+            decoder=NARROW,
         ),
-        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=100),
-        train=TrainConfig(steps=TABLE_STEPS, ema_halflife=20_000),
+        optimizer=OptimizerConfig(learning_rate=4e-3, warmup_steps=100),
+        train=TrainConfig(steps=TABLE_STEPS),
     )
 
 
@@ -142,6 +145,10 @@ def _image_config(family: str, shape: tuple[int, int, int]) -> Config:
     if family == "gan" and min(height, width) < MIN_CONV_SIDE:
         trunk = NetConfig(kind="mlp", width=256, depth=2)
         return vary(config, "", model={"generator": trunk, "discriminator": trunk})
+    if family != "gan" and values <= MAX_NARROW_VALUES:
+        trunk = replace(NARROW, width=128)
+        decoder = replace(trunk, output_scale=SMALL_OUTPUT)
+        return vary(config, "", model={"encoder": trunk, "decoder": decoder})
     if family == "vae" and not is_small:
         return vary(config, "", model={"beta": 1.0})
     return replace(config, name="")

@@ -1,7 +1,7 @@
 """The estimator that turns rows into latents."""
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentEst
         latent_dim: Number of dimensions of the latents; None for that of the configuration. By
             default, it is half the number of features of a table, and 16 at most.
         steps: Number of training steps; None for that of the configuration. By default, it is
-            twice the number of samples, within limits.
+            the number of samples, within limits.
         batch_size: Rows in a step; None for that of the configuration.
         learning_rate: The highest learning rate; None for that of the configuration.
         image_shape: Shape of the images in X: (height, width), (channels, height, width) or
@@ -65,7 +65,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentEst
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
+    def fit(self, X: Any, y: object = None) -> "LatentEncoder":  # noqa: ANN401
         """Train the model.
 
         Arguments:

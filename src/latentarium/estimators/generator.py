@@ -1,6 +1,6 @@
 """The estimator that generates new rows."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ MIN_HELD_OUT = 5
 
 
 class ImageGenerator(LatentEstimator):
-    """Generate images, or rows of a table, that are like the training data; by class if y is given.
+    """Generate images, or rows of a table, like the training data; of a class if y is given.
 
     Arguments:
         config: "auto" for a GAN on images, which is conditional if y is given, and on tables for
@@ -72,7 +72,7 @@ class ImageGenerator(LatentEstimator):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
+    def fit(self, X: Any, y: object = None) -> "ImageGenerator":  # noqa: ANN401
         """Train the model.
 
         Arguments:
