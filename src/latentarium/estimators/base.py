@@ -19,6 +19,7 @@ from latentarium.estimators.defaults import with_overrides
 from latentarium.estimators.storage import SavedEstimator, read_estimator, write_estimator
 from latentarium.models.base import LatentModel
 from latentarium.training.in_memory import train_in_memory
+from latentarium.unchecked import unchecked_inputs
 
 E = TypeVar("E", bound="LatentEstimator")
 BATCH_SIZE = 1000
@@ -103,6 +104,21 @@ class LatentEstimator(BaseEstimator):
         dtype = next(model.parameters()).dtype
         parts = range(0, len(rows), BATCH_SIZE)
         return [self.format_.to_model(rows[start : start + BATCH_SIZE], dtype) for start in parts]
+
+    def _decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Decode latents (N, Z), with their class numbers if the model decodes them.
+
+        `LatentModel.sample` limits the results to the range of pixels, which a table exceeds.
+        """
+        model = self._precise_model()
+        z = z.to(next(model.parameters()).dtype)
+        parts = []
+        with torch.no_grad(), unchecked_inputs():
+            for start in range(0, len(z), BATCH_SIZE):
+                rows = slice(start, start + BATCH_SIZE)
+                labels = None if y is None or not model.decodes_label else y[rows]
+                parts.append(model.decode(z[rows], labels))
+        return torch.cat(parts)
 
     # ------------------------------------------------------------------------------ files
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from latentarium.config import Config
 from latentarium.errors import UserError
-from latentarium.estimators.base import BATCH_SIZE, LatentEstimator
+from latentarium.estimators.base import LatentEstimator
 from latentarium.estimators.defaults import resolve_config
 from latentarium.estimators.scores import require_encoder, scores
 from latentarium.unchecked import unchecked_inputs
@@ -104,14 +104,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentEst
                 f"{self.model_.latent_dim}: give what `transform` returns.",
                 code="shape-mismatch",
             )
-        model = self._precise_model()
-        dtype = next(model.parameters()).dtype
-        with torch.no_grad(), unchecked_inputs():
-            parts = [
-                self.format_.from_model(model.decode(z))
-                for z in torch.from_numpy(latents).to(dtype).split(BATCH_SIZE)
-            ]
-        return np.concatenate(parts)
+        return self.format_.from_model(self._decode(torch.from_numpy(latents)))
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: ANN401
         """Return the score of each row: the higher, the better the model explains it.

@@ -12,10 +12,11 @@ from latentarium.arguments import as_count
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
 from latentarium.errors import UserError
-from latentarium.estimators.base import BATCH_SIZE, LatentEstimator
+from latentarium.estimators.base import LatentEstimator
 from latentarium.estimators.defaults import resolve_config
 from latentarium.estimators.storage import SavedEstimator
 from latentarium.latent.prior_fit import fit_to_latents
+from latentarium.rng import Noise
 from latentarium.run.priors import PriorKind
 
 AUTO, TRAINED = "auto", "trained"
@@ -136,12 +137,9 @@ class ImageGenerator(LatentEstimator):
         generator = check_random_state(self.random_state if random_state is None else random_state)
         seed = int(generator.randint(2**31 - 1))
         labels = self._read_requested(y, count, generator)
-        images = self.model_.sample(
-            count,
-            None if labels is None else torch.from_numpy(labels),
-            seed=seed,
-            batch_size=BATCH_SIZE,
-        )
+        numbers = None if labels is None else torch.from_numpy(labels)
+        z, numbers = self.model_.latents(count, numbers, seed)
+        images = self._decode(z, numbers)
         if self.format_.is_table:
             noise = torch.from_numpy(generator.standard_normal((count, self.n_features_in_)))
             images = images.double() + (noise * self.noise_std_)[:, :, None, None]
@@ -179,11 +177,11 @@ class ImageGenerator(LatentEstimator):
         """
         if not (self.format_.is_table and self.model_.has_encoder):
             return np.zeros(self.n_features_in_)
-        images = data.train.images
-        model = self.model_
+        images, model = data.train.images, self.model_
+        y = data.train.labels if model.decodes_label else None
         with torch.no_grad():
-            y = data.train.labels if model.decodes_label else None
-            residual = model.decode(model.encode(images, y).mean, y) - images
+            z = model.encode(images, y).sample(Noise("residuals", self.config_.train.seed))
+            residual = model.decode(z, y) - images
         return residual.square().mean(0).flatten().sqrt().double().numpy()
 
     def _read_requested(
