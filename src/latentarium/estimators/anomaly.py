@@ -12,7 +12,7 @@ from latentarium.config import Config
 from latentarium.errors import UserError
 from latentarium.estimators.base import LatentEstimator
 from latentarium.estimators.defaults import resolve_config
-from latentarium.estimators.scores import deviances, require_encoder, scores
+from latentarium.estimators.scores import deviances, require_encoder
 from latentarium.estimators.storage import SavedEstimator
 from latentarium.unchecked import unchecked_inputs
 
@@ -81,7 +81,7 @@ class AnomalyDetector(OutlierMixin, LatentEstimator):
         config = resolve_config(self.config, self.format_, len(rows))
         require_encoder(config)
         self._train(rows, config, None, ())
-        self.offset_ = float(np.percentile(self._score(rows), 100 * float(share)))
+        self.offset_ = float(np.percentile(self._scores(rows), 100 * float(share)))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: ANN401
@@ -90,7 +90,7 @@ class AnomalyDetector(OutlierMixin, LatentEstimator):
         It is the ELBO of a VAE in nats, or for an autoencoder minus the mean squared error of the
         reconstruction, in units of standardized features or of pixels in [-1, 1].
         """
-        return self._score(self._read_rows(X))
+        return self._scores(self._read_rows(X))
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: ANN401
         """Return the score of each row minus the threshold: negative for an outlier."""
@@ -118,13 +118,6 @@ class AnomalyDetector(OutlierMixin, LatentEstimator):
         if self.format_.is_table:
             return values.flatten(1).numpy()
         return values.sum(1).numpy()
-
-    def _score(self, rows: np.ndarray) -> np.ndarray:
-        model = self._precise_model()
-        with unchecked_inputs():
-            parts = [scores(model, x) for x in self._batches(rows, model)]
-        constant = self.format_.log_scale if model.has_likelihood else 0.0
-        return torch.cat(parts).double().numpy() - constant
 
     def _to_saved(self) -> SavedEstimator:
         saved = super()._to_saved()

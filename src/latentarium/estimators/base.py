@@ -16,7 +16,13 @@ from latentarium.config import Config, DataCard
 from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.estimators.data_format import DataFormat, flatten, measure_format
 from latentarium.estimators.defaults import with_overrides
-from latentarium.estimators.storage import SavedEstimator, read_estimator, write_estimator
+from latentarium.estimators.scores import scores
+from latentarium.estimators.storage import (
+    SavedEstimator,
+    naming_damage,
+    read_estimator,
+    write_estimator,
+)
 from latentarium.models.base import LatentModel
 from latentarium.training.in_memory import train_in_memory
 from latentarium.unchecked import unchecked_inputs
@@ -29,9 +35,17 @@ BATCH_SIZE = 1000
 class LatentEstimator(BaseEstimator):
     """Base class of the estimators, which train a latent-variable model on the rows of X.
 
-    A subclass's constructor has the parameters that `_train` uses: config, latent_dim, steps,
-    batch_size, learning_rate, image_shape, device and random_state.
+    The constructor of a subclass sets the parameters that are declared here.
     """
+
+    config: str | Config
+    latent_dim: int | None
+    steps: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    image_shape: tuple[int, ...] | None
+    device: str
+    random_state: int | np.random.RandomState | None
 
     model_: LatentModel
     """The trained model, on the CPU."""
@@ -42,7 +56,7 @@ class LatentEstimator(BaseEstimator):
 
     def _read_training_rows(self, X: Any) -> np.ndarray:  # noqa: ANN401
         """Check X, set the attributes that describe it, and return its rows."""
-        X, image_shape, is_nested = flatten(X, self._parameter("image_shape"))
+        X, image_shape, is_nested = flatten(X, self.image_shape)
         rows: np.ndarray = validate_data(self, X, dtype="numeric", ensure_min_samples=2)
         self.format_ = measure_format(rows, image_shape, is_nested=is_nested)
         return rows
@@ -64,19 +78,19 @@ class LatentEstimator(BaseEstimator):
             labels: Class numbers; None if there are no labels.
             classes: The names of the classes.
         """
-        generator = check_random_state(self._parameter("random_state"))
+        generator = check_random_state(self.random_state)
         self.config_ = with_overrides(
             config,
             len(rows),
-            latent_dim=self._parameter("latent_dim"),
-            steps=self._parameter("steps"),
-            batch_size=self._parameter("batch_size"),
-            learning_rate=self._parameter("learning_rate"),
-            device=self._parameter("device"),
+            latent_dim=self.latent_dim,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            device=self.device,
             seed=int(generator.randint(2**31 - 1)),
         )
         numbers = None if labels is None else torch.from_numpy(labels.astype(np.int64))
-        split = Split(self.format_.to_model(rows), numbers)
+        split = Split(self.format_.to_storage(rows), numbers)
         nothing = Split(split.images[:0], None if numbers is None else numbers[:0])
         card = DataCard(
             source="the training data of an estimator",
@@ -87,9 +101,6 @@ class LatentEstimator(BaseEstimator):
         data = Data(card, split, nothing, nothing)
         self.model_ = train_in_memory(self.config_, data)
         return data
-
-    def _parameter(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self, name)
 
     def _precise_model(self) -> LatentModel:
         """Return the model in the precision of results.
@@ -104,6 +115,14 @@ class LatentEstimator(BaseEstimator):
         dtype = next(model.parameters()).dtype
         parts = range(0, len(rows), BATCH_SIZE)
         return [self.format_.to_model(rows[start : start + BATCH_SIZE], dtype) for start in parts]
+
+    def _scores(self, rows: np.ndarray) -> np.ndarray:
+        """Return the scores of rows, in units of the data; see `scores`."""
+        model = self._precise_model()
+        with unchecked_inputs():
+            values = torch.cat([scores(model, x) for x in self._batches(rows, model)])
+        constant = self.format_.log_scale if model.has_likelihood else 0.0
+        return values.double().numpy() - constant
 
     def _decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Decode latents (N, Z), with their class numbers if the model decodes them.
@@ -147,8 +166,9 @@ class LatentEstimator(BaseEstimator):
                 class (code "other-estimator"), or a file is damaged.
         """
         saved = read_estimator(Path(folder), cls.__name__)
-        estimator = cls(**saved.parameters)
-        estimator._from_saved(saved)
+        with naming_damage(Path(folder)):
+            estimator = cls(**saved.parameters)
+            estimator._from_saved(saved)
         return estimator
 
     def _to_saved(self) -> SavedEstimator:

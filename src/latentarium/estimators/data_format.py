@@ -90,7 +90,21 @@ class DataFormat:
             return torch.from_numpy(values).to(dtype)[:, :, None, None]
         require_pixels(rows, self.maximum)
         values = torch.from_numpy(rows.astype(np.float64)) * (2 / self.maximum) - 1
-        images = values.clamp_(-1, 1).to(dtype).unflatten(1, self.image_shape)
+        return self._channels_first(values.clamp_(-1, 1).to(dtype))
+
+    def to_storage(self, rows: np.ndarray) -> Tensor:
+        """Return rows as the images of a training set: bytes stay bytes, which need less memory.
+
+        Raises:
+            UserError: As for `to_model`.
+        """
+        if rows.dtype == np.uint8 and not self.is_table:
+            return self._channels_first(torch.from_numpy(np.array(rows)))
+        return self.to_model(rows)
+
+    def _channels_first(self, rows: Tensor) -> Tensor:
+        assert self.image_shape is not None
+        images = rows.unflatten(1, self.image_shape)
         if len(self.image_shape) == 2:
             return images[:, None]
         return images.permute(0, 3, 1, 2).contiguous() if self.channels_last else images
@@ -110,19 +124,8 @@ class DataFormat:
         """Return arrays of the model's shape (N, C, H, W) in the shape of the caller's."""
         if self.channels_last:
             images = images.transpose(0, 2, 3, 1)
-        shape = self.image_shape if self.is_nested and self.image_shape else (-1,)
-        return (
-            images.reshape(len(images), *shape)
-            if len(images)
-            else images.reshape(
-                0,
-                *(
-                    self.image_shape
-                    if self.is_nested and self.image_shape
-                    else [self.num_features]
-                ),
-            )
-        )
+        nested = self.image_shape if self.is_nested else None
+        return images.reshape(len(images), *(nested or (self.num_features,)))
 
     def _float_type(self) -> type:
         return np.float32 if self.dtype == "float32" else np.float64

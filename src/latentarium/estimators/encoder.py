@@ -13,7 +13,7 @@ from latentarium.config import Config
 from latentarium.errors import UserError
 from latentarium.estimators.base import LatentEstimator
 from latentarium.estimators.defaults import resolve_config
-from latentarium.estimators.scores import require_encoder, scores
+from latentarium.estimators.scores import require_encoder
 from latentarium.unchecked import unchecked_inputs
 
 
@@ -113,12 +113,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentEst
         autoencoder, it is minus the mean squared error of the reconstruction, in units of
         standardized features or of pixels in [-1, 1].
         """
-        rows = self._read_rows(X)
-        model = self._precise_model()
-        with unchecked_inputs():
-            values = torch.cat([scores(model, x) for x in self._batches(rows, model)])
-        constant = self.format_.log_scale if model.has_likelihood else 0.0
-        return values.double().numpy() - constant
+        return self._scores(self._read_rows(X))
 
     def score(self, X: Any, y: object = None) -> float:  # noqa: ANN401
         """Return the mean of `score_samples`."""

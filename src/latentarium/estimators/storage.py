@@ -7,6 +7,9 @@ estimator.json         the class, its parameters, the format of the data, what w
 """
 
 import dataclasses
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,18 +111,41 @@ def read_estimator(folder: Path, name: str) -> SavedEstimator:
             code="other-estimator",
         )
     run = Run(folder)
-    try:
+    with naming_damage(folder):
+        model = run.load(prior=content["prior"] or TRAINED)
+        data_format = from_dict(DataFormat, content["data_format"], "data_format")
+        numbers = data_format.num_features if data_format.is_table else 0
+        if (
+            data_format.model_shape != model.image_shape
+            or math.prod(model.image_shape) != data_format.num_features
+            or not len(data_format.mean) == len(data_format.scale) == numbers
+        ):
+            raise ValueError("its data_format does not fit the model")
         return SavedEstimator(
-            model=run.load(prior=content["prior"] or TRAINED),
+            model=model,
             config=run.config,
             parameters={key: _from_json(v) for key, v in content["parameters"].items()},
-            data_format=from_dict(DataFormat, content["data_format"], FILE),
+            data_format=data_format,
             feature_names=_as_tuple(content["feature_names"]),
             fitted=dict(content["fitted"]),
         )
+
+
+@contextmanager
+def naming_damage(folder: Path) -> Iterator[None]:
+    """Name estimator.json in the errors that its values cause.
+
+    Raises:
+        UserError: Values are missing or have wrong types (code "damaged-file").
+    """
+    try:
+        yield
+    except UserError:
+        raise
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
-            f"{path} is damaged ({' '.join(str(error).split())[:200]}): save the estimator again.",
+            f"{folder / FILE} is damaged ({' '.join(str(error).split())[:200]}): save the "
+            "estimator again.",
             code="damaged-file",
         ) from None
 
