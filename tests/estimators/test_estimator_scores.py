@@ -21,7 +21,7 @@ def digits():
 def correlated():
     """Points of a Gaussian, whose density is known, and in units far from 1."""
     covariance = np.array([[1.0, 0.9, 0.2], [0.9, 1.0, 0.1], [0.2, 0.1, 1.0]]) * 400
-    x = np.random.default_rng(0).multivariate_normal([10, -20, 30], covariance, 500)
+    x = np.random.default_rng(0).multivariate_normal([10, -20, 30], covariance, 2000)
     return x, multivariate_normal([10, -20, 30], covariance).logpdf(x)
 
 
@@ -34,8 +34,9 @@ def test_the_elbo_of_a_table_is_a_bound_of_its_density_in_its_units(correlated):
         optimizer=OptimizerConfig(learning_rate=1e-2),
         train=TrainConfig(steps=300),
     )
-    score = LatentEncoder(config, random_state=0).fit(x).score(x)
-    assert log_density.mean() - 1.0 < score < log_density.mean() + 0.05
+    score = LatentEncoder(config, random_state=0).fit(x[:1000]).score(x[1000:])
+    truth = log_density[1000:].mean()
+    assert truth - 0.5 < score < truth + 0.05
 
 
 def test_a_change_of_units_changes_the_elbo_by_the_volume(correlated):
@@ -62,7 +63,7 @@ def test_damaged_digits_are_outliers_and_the_heat_map_shows_the_damage(digits, c
     damaged = digits[600:700].copy()
     damaged[:, 2:5, 0:2] = 1  # a block in the margin, where digits have no ink
     assert (detector.predict(damaged) == -1).mean() > 0.9
-    assert (detector.predict(digits[600:700]) == -1).mean() < 0.3
+    assert (detector.predict(digits[600:700]) == -1).mean() < 0.5
     heat = detector.explain(damaged)
     inside = heat[:, 2:5, 0:2].sum((1, 2)) / heat.sum((1, 2))
     assert np.median(inside) > 0.4

@@ -28,7 +28,12 @@ NARROW = NetConfig(kind="mlp", width=64, depth=2)
 
 
 def resolve_config(
-    choice: object, data_format: DataFormat, num_samples: int, *, labelled: bool = False
+    choice: object,
+    data_format: DataFormat,
+    num_samples: int,
+    *,
+    labelled: bool = False,
+    generates: bool = False,
 ) -> Config:
     """Return the configuration that an estimator's parameter `config` stands for.
 
@@ -37,6 +42,7 @@ def resolve_config(
         data_format: The format of the training data.
         num_samples: The number of training samples.
         labelled: Whether a default configuration takes labels.
+        generates: Whether the default for a table keeps all details, instead of compressing.
 
     Raises:
         UserError: The choice is no configuration (code "wrong-type"), there is no such preset
@@ -52,7 +58,7 @@ def resolve_config(
         )
     elif choice in FAMILIES:
         config = (
-            _table_config(choice, data_format.num_features)
+            _table_config(choice, data_format.num_features, generates)
             if data_format.is_table
             else _image_config(choice, data_format.model_shape)
         )
@@ -114,7 +120,7 @@ def _with_steps(config: Config, num_samples: int) -> Config:
     )
 
 
-def _table_config(family: str, num_features: int) -> Config:
+def _table_config(family: str, num_features: int, generates: bool) -> Config:
     if family == "gan":
         trunk = replace(NARROW, width=128, depth=3)
         base = presets.get("gan_grid")
@@ -125,10 +131,10 @@ def _table_config(family: str, num_features: int) -> Config:
         return vary(base, "", model=model, train={"steps": TABLE_STEPS, "batch_size": 128})
     return Config(
         model=AutoencoderConfig(
-            latent_dim=min(16, max(1, num_features // 2)),
+            latent_dim=min(16, max(1, num_features // (1 if generates else 2))),
             posterior="point" if family == "ae" else "gaussian",
             likelihood="gaussian",
-            likelihood_std=0.3,
+            likelihood_std=0.1 if generates else 0.3,
             encoder=NARROW,
             decoder=NARROW,
         ),

@@ -104,7 +104,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentEst
                 f"{self.model_.latent_dim}: give what `transform` returns.",
                 code="shape-mismatch",
             )
-        return self.format_.from_model(self._decode(torch.from_numpy(latents)))
+        return self.format_.from_model(self._decode(torch.from_numpy(np.array(latents))))
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: ANN401
         """Return the score of each row: the higher, the better the model explains it.

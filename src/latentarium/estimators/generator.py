@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from latentarium.arguments import as_count
 from latentarium.config import Config
 from latentarium.data.dataset import Data, Split
-from latentarium.errors import UserError
+from latentarium.errors import UserError, did_you_mean
 from latentarium.estimators.base import LatentEstimator
 from latentarium.estimators.defaults import resolve_config
 from latentarium.estimators.storage import SavedEstimator
 from latentarium.latent.prior_fit import fit_to_latents
 from latentarium.rng import Noise
-from latentarium.run.priors import PriorKind
+from latentarium.run.priors import PRIOR_KINDS, PriorKind
 
 AUTO, TRAINED = "auto", "trained"
 MIN_PER_CLASS = 10
@@ -84,7 +84,7 @@ class ImageGenerator(LatentEstimator):
             UserError: y has no classes (code "wrong-type"), the configuration does not fit the
                 data, or X has a wrong format.
         """
-        for name in ("classes_", "class_prior_"):
+        for name in ("classes_", "class_prior_", "_trained_prior"):
             vars(self).pop(name, None)
         rows = self._read_training_rows(X)
         labels = None if y is None else self._read_classes(y, rows)
@@ -93,6 +93,7 @@ class ImageGenerator(LatentEstimator):
             self.format_,
             len(rows),
             labelled=labels is not None,
+            generates=True,
         )
         kind = self._prior_kind(config, labels)
         takes_label = config.model.takes_label or (kind or "").startswith("class-")
@@ -105,6 +106,7 @@ class ImageGenerator(LatentEstimator):
             fit = fit_to_latents(
                 self.model_, _with_held_out(data), kind, seed=self.config_.train.seed
             )
+            self._trained_prior = self.model_.prior
             self.model_.use_prior(fit.prior, kind)
             self.model_.eval()
         self.noise_std_ = self._residual_std(data)
@@ -142,7 +144,8 @@ class ImageGenerator(LatentEstimator):
         images = self._decode(z, numbers)
         if self.format_.is_table:
             noise = torch.from_numpy(generator.standard_normal((count, self.n_features_in_)))
-            images = images.double() + (noise * self.noise_std_)[:, :, None, None]
+            noise = noise * torch.from_numpy(self.noise_std_)
+            images = images.double() + noise[:, :, None, None]
         return self.format_.from_model(images)
 
     def _read_classes(self, y: object, rows: np.ndarray) -> np.ndarray:
@@ -164,7 +167,14 @@ class ImageGenerator(LatentEstimator):
         if self.prior == TRAINED:
             return None
         if self.prior != AUTO:
-            return self.prior  # pyright: ignore[reportReturnType]  checked by fit_to_latents
+            for kind in PRIOR_KINDS:
+                if kind == self.prior:
+                    return kind
+            known = (AUTO, TRAINED, *PRIOR_KINDS)
+            raise UserError(
+                f"There is no prior {self.prior!r}.{did_you_mean(str(self.prior), known)}",
+                code="unknown-prior",
+            )
         if not config.model.has_encoder:
             return None
         enough = labels is not None and np.bincount(labels).min() >= MIN_PER_CLASS
@@ -218,6 +228,7 @@ class ImageGenerator(LatentEstimator):
 
     def _to_saved(self) -> SavedEstimator:
         saved = super()._to_saved()
+        saved.trained_prior = getattr(self, "_trained_prior", None)
         saved.fitted["noise_std"] = self.noise_std_.tolist()
         if hasattr(self, "classes_"):
             saved.fitted["classes"] = self.classes_.tolist()
@@ -227,6 +238,8 @@ class ImageGenerator(LatentEstimator):
 
     def _from_saved(self, saved: SavedEstimator) -> None:
         super()._from_saved(saved)
+        if saved.trained_prior is not None:
+            self._trained_prior = saved.trained_prior
         self.noise_std_ = np.array(saved.fitted["noise_std"])
         if "classes" in saved.fitted:
             self.classes_ = np.array(saved.fitted["classes"], dtype=saved.fitted["class_type"])

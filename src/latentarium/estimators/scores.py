@@ -10,7 +10,7 @@ from latentarium.models.checked import a_kind
 from latentarium.rng import Noise
 from latentarium.shapes import Images, PerSample
 
-PAIRS = 4
+PAIRS = 8
 """Antithetic pairs of latents with which the ELBO of an image is estimated."""
 
 
@@ -46,7 +46,9 @@ def scores(model: LatentModel, x: Images) -> PerSample:
     posterior = model.encode(x)
     if not model.has_likelihood:
         return -(model.decode(posterior.mean) - x).square().flatten(1).mean(1)
-    eps = Noise("estimator scores", 0).normal(PAIRS, 1, posterior.mean.shape[1]).to(x.dtype)
+    eps = Noise("estimator scores", 0).normal(PAIRS, posterior.mean.shape[1]).to(x.dtype)
+    # the error would be that of all images: these numbers have exactly the variance 1
+    eps = eps / eps.square().mean(0).sqrt()
     elbos = []
     for number in torch.cat([eps, -eps]):
         z = posterior.unwhiten(number.expand(len(x), -1))

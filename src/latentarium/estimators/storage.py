@@ -6,6 +6,7 @@ priors/                the prior that was fitted to the latents, if there is one
 estimator.json         the class, its parameters, the format of the data, what was fitted
 """
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from latentarium.config import Config, from_dict, to_dict
-from latentarium.distributions import FlowPrior
+from latentarium.distributions import FlowPrior, Prior
 from latentarium.errors import UserError
 from latentarium.estimators.data_format import DataFormat
 from latentarium.files import read_json, to_json, write_atomic
@@ -42,6 +43,7 @@ class SavedEstimator:
         data_format: The format of the rows.
         feature_names: Names of the columns of the training data; None without names.
         fitted: Other fitted values, as JSON values.
+        trained_prior: The prior that was trained with the model, if a fitted one replaces it.
     """
 
     model: LatentModel
@@ -50,6 +52,7 @@ class SavedEstimator:
     data_format: DataFormat
     feature_names: tuple[str, ...] | None
     fitted: dict[str, Any]
+    trained_prior: Prior | None = None
 
 
 def write_estimator(folder: Path, name: str, saved: SavedEstimator) -> Path:
@@ -64,7 +67,10 @@ def write_estimator(folder: Path, name: str, saved: SavedEstimator) -> Path:
             code="folder-not-empty",
         )
     run = Run.start(folder, saved.config, saved.model.data)
-    run.save_weights(saved.model, step=saved.config.train.steps)
+    model = copy.deepcopy(saved.model)
+    if saved.trained_prior is not None:
+        model.prior = saved.trained_prior
+    run.save_weights(model, step=saved.config.train.steps)
     kind = saved.model.fitted_prior
     if kind is not None:
         prior = saved.model.prior
@@ -112,7 +118,9 @@ def read_estimator(folder: Path, name: str) -> SavedEstimator:
         )
     run = Run(folder)
     with naming_damage(folder):
-        model = run.load(prior=content["prior"] or TRAINED)
+        kind = content["prior"]
+        model = run.load(prior=kind or TRAINED)
+        trained_prior = run.load(prior=TRAINED).prior if kind else None
         data_format = from_dict(DataFormat, content["data_format"], "data_format")
         numbers = data_format.num_features if data_format.is_table else 0
         if (
@@ -128,6 +136,7 @@ def read_estimator(folder: Path, name: str) -> SavedEstimator:
             data_format=data_format,
             feature_names=_as_tuple(content["feature_names"]),
             fitted=dict(content["fitted"]),
+            trained_prior=trained_prior,
         )
 
 
