@@ -130,9 +130,7 @@ def export_model(
         converted[role] = _convert(model, network, inputs, {"role": role, **metadata})
     paths = {"decoder": decoder_path, "encoder": encoder_path}
     written = {role: part.write(paths[role]) for role, part in converted.items()}
-    return Export(
-        decoder=written["decoder"], encoder=written.get("encoder"), metadata=metadata
-    )
+    return Export(decoder=written["decoder"], encoder=written.get("encoder"), metadata=metadata)
 
 
 def require_packages() -> None:
