@@ -75,8 +75,8 @@ def test_a_conditional_path_blends_the_labels_of_its_ends(place, data, tmp_path)
     assert close(images_of(out), as_pixels(ends))
 
 
-def test_a_gif_plays_forward_and_backward_and_a_png_is_a_row(place, tmp_path, capsys):
-    command = ["interpolate", place / "gan", "seed:0", "seed:1", "--steps", 4]
+def test_a_gif_plays_forward_and_backward_and_a_png_is_a_row(tmp_path, capsys):
+    command = ["interpolate", "shipped:gan", "seed:0", "seed:1", "--steps", 4]
     content = json.loads(output_of(capsys, *command, "--out", tmp_path / "a.gif", "--json"))
     assert content["steps"] == 4
     assert content["method"] == "linear"

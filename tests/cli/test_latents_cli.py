@@ -50,6 +50,7 @@ def test_each_image_of_each_split_is_a_row_with_the_mean_of_its_posterior(place,
         mine = [row for row in rows if row["split"] == name]
         z = np.array([[float(row[f"z{k}"]) for k in range(4)] for row in mine], np.float32)
         assert np.allclose(z, model.encode(split.images).mean.detach().numpy(), atol=1e-6)
+        assert split.labels is not None
         assert [row["label"] for row in mine] == [data.card.classes[k] for k in split.labels]
 
 
@@ -184,4 +185,5 @@ def test_reconstruct_writes_pairs_and_reports_their_error(place, tmp_path, capsy
     with np.load(out) as file:
         left = picture[:12, :10]
         (k,) = np.flatnonzero((file["images"][:, 0] == left).all((1, 2)))
-        assert (picture[:12, 12:22] == file["reconstructions"][k, 0]).all()
+        right = picture[:12, 12:22].astype(int)
+        assert np.abs(right - file["reconstructions"][k, 0]).max() <= 1  # other batches

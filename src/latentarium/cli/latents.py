@@ -74,7 +74,6 @@ def encode(
         task = progress.task(f"encode {source}", total)
         if latent_map is not None:
             task.update(0, "calibrating the trust on held-out images")
-            latent_map.prepare()
         table = encode_source(model, images, latent_map, task.update)
         task.end()
     table.write(out)
