@@ -5,9 +5,11 @@
 Of 1,078 small digits of scikit-learn, only 50 have a label. The encoder of a pipeline learns from
 all of them, and logistic regression from the labelled ones. `GridSearchCV` chooses the size of the
 latent space and the regularization of the classifier, by cross-validation on the labelled images.
-The encoder is that of a denoising autoencoder, which is given as a `Config`. The script prints the accuracy on other images next to that of the same search on
-the raw pixels.
+The encoder is that of a denoising autoencoder, which is given as a `Config`. The script prints the
+accuracy on other images next to that of the same search on the raw pixels.
 """
+
+# pyright: reportArgumentType=false, reportCallIssue=false
 
 import time
 import warnings

@@ -51,7 +51,7 @@ def test_each_image_of_each_split_is_a_row_with_the_mean_of_its_posterior(place,
         z = np.array([[float(row[f"z{k}"]) for k in range(4)] for row in mine], np.float32)
         assert np.allclose(z, model.encode(split.images).mean.detach().numpy(), atol=1e-6)
         assert split.labels is not None
-        assert [row["label"] for row in mine] == [data.card.classes[k] for k in split.labels]
+        assert [row["label"] for row in mine] == [data.card.classes[k] for k in split.labels]  # pyright: ignore[reportOptionalIterable]
 
 
 def test_the_file_of_a_row_is_the_file_of_its_image(place, tmp_path):

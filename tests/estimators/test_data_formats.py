@@ -1,5 +1,10 @@
 """Tables and images of all shapes and types reach the model, and come back in their own form."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: reportOptionalIterable=false
+# the stubs of scikit-learn and pandas are narrower than their functions
+
 import numpy as np
 import pytest
 

@@ -1,5 +1,10 @@
 """The estimators pass scikit-learn's own checks, all of them."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: reportOptionalIterable=false
+# the stubs of scikit-learn and pandas are narrower than their functions
+
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from latentarium.estimators import AnomalyDetector, ImageGenerator, LatentEncoder

@@ -1,5 +1,10 @@
 """The scores are bounds of densities, anomalies are found, and heat maps show where they are."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: reportOptionalIterable=false
+# the stubs of scikit-learn and pandas are narrower than their functions
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal

@@ -1,5 +1,10 @@
 """Estimators work with the tools of scikit-learn: pipelines, searches, clones, DataFrames."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: reportOptionalIterable=false
+# the stubs of scikit-learn and pandas are narrower than their functions
+
 import pickle
 
 import numpy as np

@@ -1,5 +1,10 @@
 """Generated samples follow the training data, by class, and in its units."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: reportOptionalIterable=false
+# the stubs of scikit-learn and pandas are narrower than their functions
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs

@@ -1,5 +1,10 @@
 """Estimators are saved without pickle, and loaded ones give the same results."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: reportOptionalIterable=false
+# the stubs of scikit-learn and pandas are narrower than their functions
+
 import json
 from dataclasses import replace
 

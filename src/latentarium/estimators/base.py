@@ -57,7 +57,7 @@ class LatentEstimator(BaseEstimator):
     def _read_training_rows(self, X: Any) -> np.ndarray:  # noqa: ANN401
         """Check X, set the attributes that describe it, and return its rows."""
         X, image_shape, is_nested = flatten(X, self.image_shape)
-        rows: np.ndarray = validate_data(self, X, dtype="numeric", ensure_min_samples=2)
+        rows = np.asarray(validate_data(self, X, dtype="numeric", ensure_min_samples=2))
         self.format_ = measure_format(rows, image_shape, is_nested=is_nested)
         return rows
 
@@ -65,7 +65,7 @@ class LatentEstimator(BaseEstimator):
         """Check that X has the format of the training data, and return its rows."""
         check_is_fitted(self, "model_")
         X, _, _ = flatten(X, self.format_.image_shape)
-        return validate_data(self, X, dtype="numeric", reset=False)
+        return np.asarray(validate_data(self, X, dtype="numeric", reset=False))
 
     def _train(
         self, rows: np.ndarray, config: Config, labels: np.ndarray | None, classes: tuple[str, ...]
