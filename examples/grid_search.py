@@ -14,7 +14,7 @@ accuracy on other images next to that of the same search on the raw pixels.
 import time
 import warnings
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -73,10 +73,9 @@ def search(
 def main() -> None:
     """Print the accuracy with and without the encoder, for several draws of the labels."""
     started = time.monotonic()
-    pixels, digits = load_digits(return_X_y=True)
-    x, x_test, y, y_test = train_test_split(
-        pixels / 16, digits, test_size=0.4, random_state=0, stratify=digits
-    )
+    pixels, digits = cast(tuple[np.ndarray, np.ndarray], load_digits(return_X_y=True))
+    parts = train_test_split(pixels / 16, digits, test_size=0.4, random_state=0, stratify=digits)
+    x, x_test, y, y_test = cast(list[np.ndarray], parts)
     encoder = LatentEncoder(DENOISING, image_shape=(8, 8), random_state=0)
     scores: dict[str, list[float]] = {"latents": [], "raw pixels": []}
     for seed in range(DRAWS):
@@ -88,8 +87,8 @@ def main() -> None:
         grid = {"encode__latent_dim": [16, 32], "classify__C": STRENGTHS}
         latents = search([("encode", encoder)], grid, x, known, seed)
         raw = search([], {"classify__C": STRENGTHS}, x, known, seed)
-        scores["latents"].append(float(latents.score(x_test, y_test)))
-        scores["raw pixels"].append(float(raw.score(x_test, y_test)))
+        scores["latents"].append(cast(float, latents.score(x_test, y_test)))
+        scores["raw pixels"].append(cast(float, raw.score(x_test, y_test)))
         print(f"labels {seed}: {latents.best_params_}", flush=True)
     for name, values in scores.items():
         each = ", ".join(f"{value:.1%}" for value in values)

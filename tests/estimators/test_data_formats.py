@@ -1,9 +1,6 @@
 """Tables and images of all shapes and types reach the model, and come back in their own form."""
 
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
-# pyright: reportOptionalIterable=false
-# the stubs of scikit-learn and pandas are narrower than their functions
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from support.errors import raises_code, untyped
 SHAPES = [(5, 7), (1, 5, 7), (3, 5, 7), (5, 7, 3), (5, 7, 1), (5, 7, 4), (3, 3, 3)]
 
 
-def pictures(shape, n=12, dtype=np.uint8):
+def pictures(shape, n=12, dtype: Any = np.uint8):
     x = np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8)
     return x if dtype == np.uint8 else (x / 255).astype(dtype)
 

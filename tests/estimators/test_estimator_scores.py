@@ -1,9 +1,6 @@
 """The scores are bounds of densities, anomalies are found, and heat maps show where they are."""
 
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
-# pyright: reportOptionalIterable=false
-# the stubs of scikit-learn and pandas are narrower than their functions
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +16,14 @@ LINEAR = NetConfig(kind="mlp", width=32, depth=1)
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_digits().images / 16
+    pixels: Any = load_digits(return_X_y=True)[0]
+    return pixels.reshape(-1, 8, 8) / 16
 
 
 @pytest.fixture(scope="module")
 def correlated():
     """Points of a Gaussian, whose density is known, and in units far from 1."""
-    covariance = np.array([[1.0, 0.9, 0.2], [0.9, 1.0, 0.1], [0.2, 0.1, 1.0]]) * 400
+    covariance: Any = np.array([[1.0, 0.9, 0.2], [0.9, 1.0, 0.1], [0.2, 0.1, 1.0]]) * 400
     x = np.random.default_rng(0).multivariate_normal([10, -20, 30], covariance, 2000)
     return x, multivariate_normal([10, -20, 30], covariance).logpdf(x)
 

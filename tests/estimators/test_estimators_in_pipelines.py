@@ -6,6 +6,7 @@
 # the stubs of scikit-learn and pandas are narrower than their functions
 
 import pickle
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,9 @@ def test_grid_search_over_a_pipeline(blobs):
     x, y = blobs
     pipeline = make_pipeline(LatentEncoder(random_state=0, steps=20), LogisticRegression())
     search = GridSearchCV(pipeline, {"latentencoder__latent_dim": [1, 3]}, cv=2).fit(x, y)
-    widths = [clone(pipeline).set_params(**p).fit(x, y)[0] for p in search.cv_results_["params"]]
+    options = search.cv_results_["params"]
+    fitted = [cast(Any, clone(pipeline)).set_params(**option).fit(x, y) for option in options]
+    widths = [pipeline[0] for pipeline in fitted]
     assert [encoder.transform(x).shape[1] for encoder in widths] == [1, 3]
     assert search.predict(x).shape == y.shape
 
@@ -53,7 +56,7 @@ def test_output_as_dataframe_keeps_the_index(blobs):
 
 def test_a_clone_has_the_parameters_and_the_configuration():
     encoder = LatentEncoder(la.presets.vae_debug(), image_shape=(8, 8), random_state=3)
-    copy = clone(encoder)
+    copy = cast(Any, clone(encoder))
     assert copy.get_params() == encoder.get_params()
     assert not hasattr(copy, "model_")
 

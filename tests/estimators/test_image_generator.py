@@ -1,9 +1,6 @@
 """Generated samples follow the training data, by class, and in its units."""
 
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false, reportAssignmentType=false, reportCallIssue=false
-# pyright: reportOptionalIterable=false
-# the stubs of scikit-learn and pandas are narrower than their functions
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +13,8 @@ from support.errors import raises_code
 
 @pytest.fixture(scope="module")
 def blobs():
-    x, y = make_blobs([150, 50], n_features=3, centers=[[0, 0, 0], [8, 8, -8]], random_state=0)
+    options: Any = {"n_samples": [150, 50], "centers": [[0, 0, 0], [8, 8, -8]]}
+    x, y = cast(Any, make_blobs(**options, random_state=0))
     return 100 * x + 1000, np.where(y == 1, "rare", "usual")
 
 

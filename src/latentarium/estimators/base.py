@@ -3,7 +3,7 @@
 import copy
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -57,7 +57,8 @@ class LatentEstimator(BaseEstimator):
     def _read_training_rows(self, X: Any) -> np.ndarray:  # noqa: ANN401
         """Check X, set the attributes that describe it, and return its rows."""
         X, image_shape, is_nested = flatten(X, self.image_shape)
-        rows = np.asarray(validate_data(self, X, dtype="numeric", ensure_min_samples=2))
+        checked = validate_data(self, X, dtype="numeric", ensure_min_samples=2)
+        rows = cast(np.ndarray, checked)
         self.format_ = measure_format(rows, image_shape, is_nested=is_nested)
         return rows
 
@@ -65,7 +66,7 @@ class LatentEstimator(BaseEstimator):
         """Check that X has the format of the training data, and return its rows."""
         check_is_fitted(self, "model_")
         X, _, _ = flatten(X, self.format_.image_shape)
-        return np.asarray(validate_data(self, X, dtype="numeric", reset=False))
+        return cast(np.ndarray, validate_data(self, X, dtype="numeric", reset=False))
 
     def _train(
         self, rows: np.ndarray, config: Config, labels: np.ndarray | None, classes: tuple[str, ...]

@@ -97,10 +97,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentEst
             Rows in the units, the type and the shape of the training data.
         """
         check_is_fitted(self, "model_")
-        latents = check_array(
-            X,
-            dtype=[np.float64, np.float32],  # pyright: ignore[reportArgumentType]  a narrow stub
-        )
+        latents = check_array(X, dtype="numeric")
         if latents.shape[1] != self.model_.latent_dim:
             raise UserError(
                 f"X has {latents.shape[1]} features, but the latents of this estimator have "
