@@ -52,7 +52,7 @@ def readme_table(*, chinese: bool) -> str:
     rows = [
         [
             f"`{name}`",
-            f"`{row['name']}`" + r"\*" * (chosen_on.get(row["name"]) == TEST_IMAGES),
+            f"`{row['name']}`" + r"\*" * (TEST_IMAGES in chosen_on.get(row["name"], "")),
             measured(name, row, chinese=chinese),
             str(len(row["seeds"])),
             machine.split(",")[0],

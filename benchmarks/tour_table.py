@@ -48,7 +48,10 @@ def result(condition: dict[str, Any]) -> str:
     """Return the value in bold, its interval, and whether it misses the threshold."""
     text = quantity(condition["value"], condition["unit"], condition["interval"])
     value, bracket, ends = text.partition(" [")
-    return f"**{value}**{bracket}{ends}{'' if condition['holds'] else ': fails'}"
+    missed = (
+        ": fails" if condition.get("decides", True) else ": missed, but not part of the verdict"
+    )
+    return f"**{value}**{bracket}{ends}{'' if condition['holds'] else missed}"
 
 
 def tour_values(claim_id: str, name: str) -> list[float]:

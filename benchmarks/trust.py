@@ -92,7 +92,7 @@ def make_scorer(data: Data, steps: int | None) -> tuple[RealismScorer, float]:
     if steps is not None and data.card.classes:
         classifier = classifier_for(data, steps=steps or None, progress=print)
     start = time.perf_counter()
-    scorer = RealismScorer(data, classifier)
+    scorer = RealismScorer(data, classifier, progress=print)
     _ = scorer.calibration
     return scorer, time.perf_counter() - start
 

@@ -36,6 +36,21 @@ for preset in (own_gan, own_vae, own_wae):
     assert lines == [f"{name} 2 1 12 10" for name in ("own_gan", "own_vae", "own_wae")]
 
 
+def test_encoder_of_the_grid_search_learns_from_images_without_labels(tmp_path):
+    code = """
+import numpy as np
+from grid_search import UNLABELLED, search
+from latentarium.estimators import LatentEncoder
+x = np.random.default_rng(0).uniform(size=(40, 16))
+y = np.where(np.arange(40) < 12, np.arange(40) % 2, UNLABELLED)
+encoder = LatentEncoder(image_shape=(4, 4), steps=2, random_state=0)
+found = search([("encode", encoder)], {"encode__latent_dim": [1, 2]}, x, y, 0)
+print(*found.classes_, found.n_splits_, len(found.cv_results_["params"]))
+print(found.best_estimator_["encode"].transform(x).shape[0])
+"""
+    assert run_python(tmp_path, "-c", code).split() == ["0", "1", "3", "2", "40"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
 def test_example_runs(path, tmp_path):

@@ -30,6 +30,7 @@ ORDER = [
     "latent",
     "training",
     "evaluation",
+    "estimators",
     "diagnostics",
     "bench",
     "export",

@@ -15,6 +15,7 @@ import pickle
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -113,7 +114,9 @@ def _run_in_workers(tasks: Sequence[Callable[[], T]], workers: int, count: int) 
     except Exception as error:  # the error depends on what can't be pickled
         raise CannotCopyError from error
     worker = Worker(threads=count, parent=os.getpid(), imports=imported_files())
-    with parallel_config(backend="loky", inner_max_num_threads=count):
+    with parallel_config(backend="loky", inner_max_num_threads=count), warnings.catch_warnings():
+        # a worker whose memory has grown is replaced
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         parallel = Parallel(n_jobs=workers, max_nbytes=None, batch_size=cast(Any, 1))
         results = parallel(delayed(worker.run)(copy) for copy in copies)
     return cast(list[T], results)

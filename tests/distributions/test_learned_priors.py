@@ -61,9 +61,8 @@ def full_mixture(n: int, classes: int = 1) -> FullMixture:
     means, roots = 2 * noise.normal(3, 2), noise.normal(3, 2, 2)
     factors = torch.linalg.cholesky(roots @ roots.mT + 0.1 * torch.eye(2))
     weights = torch.tensor([[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]])[:classes]
-    return FittedMixturePrior(weights, means, factors)(
-        None if classes == 1 else torch.arange(n) % classes, n
-    )
+    labels = None if classes == 1 else torch.arange(n) % classes
+    return FittedMixturePrior(weights, means, factors).forward(labels, n)
 
 
 @pytest.mark.parametrize("settings", PRIORS.values(), ids=PRIORS)

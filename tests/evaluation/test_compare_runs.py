@@ -8,7 +8,7 @@ import pytest
 
 import latentarium as la
 from latentarium import presets
-from latentarium.evaluation.compare_runs import reports_to_compare
+from latentarium.evaluation.compare_runs import RunWithPrior, reports_to_compare
 from latentarium.evaluation.report import Report
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
@@ -59,7 +59,7 @@ def never(folder):
 
 
 def folders(runs, *names):
-    return {name: runs / name for name in names}
+    return {name: RunWithPrior(runs / name) for name in names}
 
 
 def contents(runs):
@@ -82,8 +82,8 @@ def test_a_stored_measurement_with_other_data_is_refused_and_kept(runs):
 def test_with_given_data_all_runs_are_measured_with_them(runs, sources):
     measured = []
 
-    def measure(folder):
-        measured.append(folder.name)
+    def measure(run):
+        measured.append(run.folder.name)
         return report("1" * 64)
 
     store(runs / "a", "0" * 64)
@@ -99,8 +99,8 @@ def test_only_missing_measurements_are_made_and_the_order_is_kept(runs):
     store(runs / "b", fingerprint)
     measured = []
 
-    def measure(folder):
-        measured.append(folder.name)
+    def measure(run):
+        measured.append(run.folder.name)
         return report(fingerprint)
 
     assert list(reports_to_compare(folders(runs, "a", "b"), measure)) == ["a", "b"]
@@ -113,7 +113,8 @@ def test_measurements_of_other_weights_are_made_again(runs):
         store(runs / name, fingerprint, weights="0" * 64)
     measured = []
     reports_to_compare(
-        folders(runs, "a", "b"), lambda f: measured.append(f.name) or report(fingerprint)
+        folders(runs, "a", "b"),
+        lambda run: measured.append(run.folder.name) or report(fingerprint),
     )
     assert measured == ["a", "b"]
 

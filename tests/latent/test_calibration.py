@@ -40,18 +40,16 @@ def ten():
 
 def test_level_of_one_measure_is_the_share_of_images_at_least_as_unusual():
     calibration = Calibration(make_scores(distance=range(100)))
-    rarities = calibration.rarities(
-        {"distance": torch.tensor([-1.0, 0, 49.5, 98, 99, 100]).double()}
-    )
-    assert rarities["distance"].tolist() == [0, 0, 0.5, 0.98, 0.99, 1]
-    levels = calibration.level(rarities)
+    values = {"distance": torch.tensor([-1.0, 0, 49.5, 98, 99, 100]).double()}
+    assert calibration.rarities(values)["distance"].tolist() == [0, 0, 0.5, 0.98, 0.99, 1]
+    levels = calibration.level(values)
     torch.testing.assert_close(levels, torch.tensor([1, 1, 0.5, 0.02, 0.01, 0]).double())
 
 
 def test_largest_rarity_is_compared_with_those_of_held_out_images(ten):
     # largest rarities: 0.9 0.8 0.7 0.6 0.5 0.5 0.6 0.7 0.8 0.9
-    rarities = {"distance": torch.tensor([0.9, 0.0, 1.0]), "doubt": torch.tensor([0.0, 0.65, 0])}
-    levels = ten.level({name: one.double() for name, one in rarities.items()})
+    values = {"distance": torch.tensor([9.0, 0.0, 10.0]), "doubt": torch.tensor([0.0, 6.5, 0])}
+    levels = ten.level({name: one.double() for name, one in values.items()})
     torch.testing.assert_close(levels, torch.tensor([0.2, 0.6, 0.0]).double())
 
 
@@ -63,7 +61,7 @@ def test_share_off_data_does_not_depend_on_the_number_of_measures():
         some = dict(list(values.items())[:count])
         fresh = {name: torch.randn(4000, generator=noise).double() for name in some}
         calibration = Calibration(make_scores(**some))
-        off = share_off_data(calibration.level(calibration.rarities(fresh)))
+        off = share_off_data(calibration.level(fresh))
         assert off.share == pytest.approx(OFF_LEVEL, abs=0.007)  # three standard errors
         assert share_off_data(calibration.levels).share == pytest.approx(OFF_LEVEL, abs=0.003)
         edge = float((calibration.levels < EDGE_LEVEL).double().mean())
@@ -147,14 +145,11 @@ def test_images_without_an_encoder_are_scored_by_their_distance_to_real_ones(lat
     sorted_ = torch.cdist(own, features).sort(1)
     torch.testing.assert_close(distance[:20], sorted_.values[:, 4])
     assert torch.equal(nearest[:20], sorted_.indices[:, 0])
-    calibration = latent_map.calibration.level(
-        latent_map.calibration.rarities(scorer.score(real).values)
-    )
-    assert float((calibration < EDGE_LEVEL).double().mean()) == pytest.approx(EDGE_LEVEL, abs=0.03)
+    levels = latent_map.calibration.level(scorer.score(real).values)
+    assert float((levels < EDGE_LEVEL).double().mean()) == pytest.approx(EDGE_LEVEL, abs=0.03)
     noise = torch.randint(0, 256, (5, 1, 12, 10), generator=torch.Generator().manual_seed(0))
-    strange = latent_map.calibration.rarities(
-        {"strange": scorer.distance(noise.to(torch.uint8))[0]}
-    )
+    strange = scorer.score(noise.to(torch.uint8)).values
+    assert float(latent_map.calibration.rarities(strange)["strange"].min()) == 1
     assert float(latent_map.calibration.level(strange).max()) == 0
 
 

@@ -139,6 +139,26 @@ def test_each_map_shows_the_projected_prior(page, served):
         assert one["x"] + one["width"] <= box["x"] + box["width"]
 
 
+def test_marks_tell_the_grades_and_the_prior_covers_no_class_name(page, served):
+    open_page(page, served, "#tab=compare&c.models=0.1&c.image=17")
+    for model in (AE, VAE):
+        pane = page.get_by_test_id(f"pane-{model}")
+        grade = pane.locator(".ring [data-grade]").get_attribute("data-grade")
+        cursor = pane.locator("circle.cursor").get_attribute("class") or ""
+        assert grade in cursor.split()
+        samples = page.get_by_test_id(f"samples-{model}")
+        samples.locator("[data-grade]").last.wait_for()
+        assert samples.locator(".ring [data-grade]").count() == samples.locator("canvas").count()
+        label = page.get_by_test_id(f"normal-{model}").locator("text").bounding_box()
+        names = pane.locator("svg text[data-class]").all()
+        assert names
+        for box in (name.bounding_box() for name in names):
+            wide = min(label["x"] + label["width"], box["x"] + box["width"])
+            high = min(label["y"] + label["height"], box["y"] + box["height"])
+            # the boxes are larger by the outlines of the texts, and by the spacing of their lines
+            assert wide - max(label["x"], box["x"]) <= 8 or high - max(label["y"], box["y"]) <= 8
+
+
 def test_two_to_four_models_are_selected(page, served):
     open_page(page, served, "#tab=compare&c.models=1.3")
     assert page.locator("article").count() == 2

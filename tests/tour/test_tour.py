@@ -7,7 +7,7 @@ import pytest
 from latentarium import cli, presets
 from latentarium.registry import registered
 from latentarium.tour.claim import Claim
-from latentarium.tour.run import all_claims
+from latentarium.tour.measuring import all_claims
 from latentarium.tour.systems import SYSTEMS, TRAINED
 
 IDS = [

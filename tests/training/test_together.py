@@ -138,7 +138,7 @@ train_together(items, reporter=lambda title: Reporter())
     )
     runs = [tmp_path / name for name in "ab"]
     deadline = time.monotonic() + 60
-    while not all((folder / "progress.json").exists() for folder in runs):
+    while not all(Run.log_path_at(folder).exists() for folder in runs):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)

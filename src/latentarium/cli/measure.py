@@ -90,11 +90,14 @@ def evaluate(
     from latentarium.evaluation.report import COLUMNS
     from latentarium.files import read_json, write_atomic
     from latentarium.run import Run
+    from latentarium.run.priors import split_prior
     from latentarium.tables import render_table
 
     _require_target(as_json)
-    report = _evaluate(run, options)
-    opened = Run(run)
+    folder, kind = split_prior(run)
+    options = replace(options, prior=options.prior or kind)
+    report = _evaluate(Path(folder), options)
+    opened = Run(folder)
     path = opened.metrics_path_of(opened.resolve_prior(options.prior))
     if as_json == STDOUT:
         print_json(read_json(path, f"{path} is missing."))

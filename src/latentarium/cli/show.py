@@ -37,9 +37,9 @@ def sample(
             3:0.6,8:0.4.
         prior: Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is
             the trained prior; for an autoencoder, which has none, the best fitted one.
-        gaussian: For a model that encodes images without labels: a class, by number or name. Short
-            for --prior class-gaussian --label CLASS; the prior is fitted now if it was not
-            fitted before.
+        gaussian: For a model that encodes images and takes no label: a class, by number or name.
+            The latents are drawn from the Gaussian of this class, which is the one of --prior
+            class-gaussian; it is fitted now.
         data: With --gaussian: the new source of the training data, if the data have moved.
         seed: The same seed gives the same images.
         truncation: Factor on the latents' deviation from the mean of the prior; values below 1
@@ -52,10 +52,11 @@ def sample(
 
     from latentarium.files import require_writable, write_atomic
     from latentarium.image_files import grid_png, grid_scale, write_npz
-    from latentarium.latent.prior_fit import class_gaussian_model
+    from latentarium.latent.class_samples import class_gaussian, draw_latents
     from latentarium.models.inference import decode_parts
     from latentarium.progress import console_progress, report_parts
     from latentarium.run import Run
+    from latentarium.run.priors import TRAINED, split_prior
 
     suffix = out.suffix.lower()
     if suffix not in (".png", ".npz"):
@@ -68,11 +69,9 @@ def sample(
                 f"Both {name} and gaussian are given; give only one of them.",
                 code="conflicting-options",
             )
-    opened = Run(run)
-    if gaussian is None:
-        model = opened.load(prior=prior)
-    else:
-        model, label = class_gaussian_model(opened, data), gaussian
+    folder, kind = split_prior(run)
+    opened, prior = Run(folder), prior or kind
+    model = opened.load(prior=prior if gaussian is None else TRAINED)
     if suffix == ".png":
         grid_scale(max(1, n), model.image_shape, scale)  # before time is spent on the samples
     if n > MAX_LATENTS // model.latent_dim:
@@ -81,7 +80,11 @@ def sample(
             "Write several files with different seeds.",
             code="invalid-count",
         )
-    z, y = model.latents(n, label, seed, truncation=truncation)
+    if gaussian is None:
+        z, y = model.latents(n, label, seed, truncation=truncation)
+    else:
+        fitted = class_gaussian(model, opened.load_data(data), gaussian)
+        z, y = draw_latents(fitted, n, seed, truncation=truncation), None
     require_writable(out)
     with console_progress() as progress:
         task = progress.task(str(out), n) if n > SILENT_SAMPLES else None
@@ -109,7 +112,8 @@ def studio(
     """Serve a web page to explore latent spaces, compare models, generate images and train.
 
     Args:
-        folders: Folders of runs; without any, the small models that ship with the package.
+        folders: Folders of runs; RUN@KIND is a run with a fitted prior (see fit-prior). Without
+            any, the small models that ship with the package.
         data: The new source of the runs' training data, if the data have moved.
         runs: The folder whose runs the page lists, and in which it starts new runs.
         host: The address to listen on. If other machines can reach it, the link contains a token.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from latentarium.evaluation.report import Report, require_same_data, require_several
 from latentarium.run import Run
-from latentarium.run.priors import PRIOR_KINDS, TRAINED
+from latentarium.run.priors import split_prior
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,8 @@ class RunWithPrior:
     @classmethod
     def parse(cls, text: str, prior: str | None = None) -> "RunWithPrior":
         """Read a folder, or FOLDER@KIND; `prior` is the kind if none is given."""
-        folder, separator, kind = text.rpartition("@")
-        if separator and kind in (*PRIOR_KINDS, TRAINED):
-            return cls(Path(folder), kind)
-        return cls(Path(text), prior)
+        folder, kind = split_prior(text)
+        return cls(Path(folder), kind or prior)
 
 
 def reports_to_compare(

@@ -1,14 +1,17 @@
 """Calibrate scores of images on held-out images.
 
 Each measure gives an image a rarity: the share of held-out images that are less unusual by this
-measure. The largest rarity of an image counts. The largest of several rarities is often high by
-chance, so it is compared with the largest rarity of each held-out image (minP). The result is the
-level of the image: the share of held-out images that are at least as unusual. Whatever the number
-of measures, 1 % of the held-out images have a level below 0.01.
+measure. The measures of an image (corruption, texture, strange, doubt) are combined: each is
+standardized by the median and the 95th percentile of the held-out images, and the weighted sum has
+a rarity too. The largest of this rarity and those of the measures of a latent (distance, round
+trip, error) counts. The largest of several rarities is often high by chance, so it is compared
+with the largest rarity of each held-out image (minP). The result is the level of the image: the
+share of held-out images that are at least as unusual. Whatever the number of measures, 1 % of the
+held-out images have a level below 0.01.
 
-The measures of an image (doubt, strange, texture, corruption) are compared with those of real
-held-out images, also for a model whose images are all blurred. The measures of a latent (distance,
-round trip, error) are compared with those of the latents of the same held-out images.
+The measures of an image are compared with those of real held-out images, also for a model whose
+images are all blurred. The measures of a latent are compared with those of the latents of the same
+held-out images.
 
 References:
     Resampling-based multiple testing (Westfall and Young, 1993): the minP adjustment
@@ -34,7 +37,8 @@ MEASURES = ("distance", "round_trip", "doubt", "strange", "texture", "corruption
     strange      distance of the image's features to those of its 5th nearest training image
     texture      distance of the statistics of its texture to those of its 5th nearest training
                  image
-    corruption   log odds of a discriminator that tells corrupted images from real ones
+    corruption   standardized log odds of two discriminators that tell corrupted images from real
+                 ones
     error        mean squared error of a reconstruction
 """
 SCORE_COLUMNS = (
@@ -51,6 +55,11 @@ MAX_HELD_OUT = 2000
 EDGE_LEVEL, OFF_LEVEL = 0.1, 0.01
 """An image is borderline if its level is below `EDGE_LEVEL`, and unusual if its level is below
 `OFF_LEVEL`."""
+IMAGE_WEIGHTS = {"corruption": 3.0, "texture": 1.0, "strange": 0.5, "doubt": 0.5}
+"""Weights of the measures of an image in their sum."""
+MAX_UNITS = 10.0
+"""Standardized measures are clipped to at most this, and at least to 0, the median: no measure can
+make up for what another one finds."""
 READABLE = 0.5
 """The classifier reads a class if its probability is at least this."""
 
@@ -99,7 +108,7 @@ class Calibration:
     Arguments:
         scores: The scores of held-out images.
         softened: The scores of the same images after a mild blur, or None. An image is compared
-            with the sharp or with the softened images, whichever it is more like.
+            with the sharp and the softened images together.
         can_tell: Whether the measures tell real images from corrupted ones. If not, the level of
             an image that is not unusual is unknown.
     """
@@ -108,38 +117,51 @@ class Calibration:
         self, scores: Scores, *, softened: Scores | None = None, can_tell: bool = True
     ) -> None:
         self.can_tell = can_tell
-        self._softened = None if softened is None else Calibration(softened)
         self.values: Mapping[str, PerPoint] = scores.values
         self.probabilities: ClassScores | None = scores.probabilities
-        rarities = self.rarities(scores.values)
-        self._max_rarities = max_rarity(rarities)
-        self.levels: PerPoint = self.compare(scores.values)[1]
+        self._standardize: Mapping[str, Standardizer] = {
+            name: Standardizer(scores.values[name]) for name in IMAGE_WEIGHTS
+            if name in scores.values
+        }  # fmt: skip
+        reference = dict(scores.values)
+        if softened is not None:
+            other = softened.values
+            reference = {
+                name: torch.cat([value, other[name]]) for name, value in reference.items()
+            }
+        self._reference = self._with_sum(reference)
+        self._max_rarities = self._max_rarity(self._reference)
+        self.levels: PerPoint = self.level(scores.values)
         """The levels of the held-out images themselves."""
 
     def rarities(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
         """Return rarities by each measure: shares of held-out images that are less unusual."""
-        return {name: percentile_among(value, self.values[name]) for name, value in values.items()}
+        return {
+            name: percentile_among(value, self._reference[name]) for name, value in values.items()
+        }
 
-    def level(self, rarities: Mapping[str, PerPoint]) -> PerPoint:
-        """Return levels: shares of held-out images whose largest rarity is at least as large."""
-        return 1 - percentile_among(max_rarity(rarities), self._max_rarities)
+    def level(self, values: Mapping[str, PerPoint]) -> PerPoint:
+        """Return levels: shares of held-out images that are at least as unusual."""
+        return 1 - percentile_among(self._max_rarity(self._with_sum(values)), self._max_rarities)
 
-    def compare(self, values: Mapping[str, PerPoint]) -> tuple[dict[str, PerPoint], PerPoint]:
-        """Return rarities and levels among the held-out images, or among the softened ones where
-        these levels are larger."""
-        rarities = self.rarities(values)
-        levels = self.level(rarities)
-        if self._softened is None:
-            return rarities, levels
-        other, other_levels = self._softened.compare(values)
-        softer = other_levels > levels
-        rarities = {name: other[name].where(softer, rarity) for name, rarity in rarities.items()}
-        return rarities, other_levels.where(softer, levels)
+    def _with_sum(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
+        """Return the values, with those of an image and their weighted sum."""
+        parts = [
+            IMAGE_WEIGHTS[name] * self._standardize[name](values[name])
+            for name in IMAGE_WEIGHTS
+            if name in values
+        ]
+        return {**values, **({"": torch.stack(parts).sum(0)} if parts else {})}
+
+    def _max_rarity(self, values: Mapping[str, PerPoint]) -> PerPoint:
+        """Return the largest rarity of each image: by the sum, and by each measure of a latent."""
+        chosen = {name: value for name, value in values.items() if name not in IMAGE_WEIGHTS}
+        return torch.stack(list(self.rarities(chosen).values())).amax(0)
 
     def judge(self, scores: Scores) -> PerPoint:
         """Return the levels of images, with 0 for reconstructions in which the classifier reads
         another class than in the original, or none, and nan for unknown levels."""
-        return self._judge(scores, self.compare(scores.values)[1])
+        return self._judge(scores, self.level(scores.values))
 
     def _judge(self, scores: Scores, levels: PerPoint) -> PerPoint:
         if scores.read is not None and scores.original is not None:
@@ -151,9 +173,9 @@ class Calibration:
     def table(self, scores: Scores) -> np.ndarray:
         """Return scores, rarities and levels as float32 (n, `SCORE_COLUMNS`), with nan for
         unavailable measures."""
-        rarities, levels = self.compare(scores.values)
+        rarities = self.rarities(scores.values)
         columns = {
-            "level": self._judge(scores, levels),
+            "level": self.judge(scores),
             "nearest": scores.nearest,
             **scores.values,
         }
@@ -165,9 +187,22 @@ class Calibration:
         return torch.stack(ordered, 1).float().numpy()
 
 
-def max_rarity(rarities: Mapping[str, PerPoint]) -> PerPoint:
-    """Return the largest rarity of each image."""
-    return torch.stack(list(rarities.values())).amax(0)
+class Standardizer:
+    """Maps the median of some values to 0, their 95th percentile to 1, and clips the result.
+
+    Arguments:
+        values: The values.
+    """
+
+    def __init__(self, values: PerPoint) -> None:
+        self._median = values.quantile(0.5)
+        self._unit = (values.quantile(0.95) - self._median).clamp_min(
+            1e-6 * float(self._median.abs()) + 1e-12
+        )
+
+    def __call__(self, values: PerPoint) -> PerPoint:
+        """Return standardized values between 0 and `MAX_UNITS`."""
+        return ((values - self._median) / self._unit).clamp(0, MAX_UNITS)
 
 
 def levels_of(table: np.ndarray) -> PerPoint:

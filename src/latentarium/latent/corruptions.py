@@ -1,16 +1,17 @@
 """Corrupted versions of real images, which nobody takes for real.
 
-They have two uses. A discriminator learns to tell them from real images. And they are positive
-controls: if the scores of corrupted images don't differ from those of real ones, the scores of
-other images can't show that they are like real ones either.
+They have two uses. Two discriminators learn to tell them from real images. And those in
+`CORRUPTIONS` are positive controls: if the scores of corrupted images don't differ from those of
+real ones, the scores of other images can't show that they are like real ones either.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import grid_sample, interpolate
 
 from latentarium.shapes import Pixels
 
@@ -24,35 +25,51 @@ def corrupt(images: Pixels, seed: int) -> Pixels:
     """Return a corrupted version of each image; the kinds take turns."""
     noise = torch.Generator().manual_seed(seed)
     kinds = [*CORRUPTIONS.values(), *HARD]
-    corrupted = torch.empty_like(images)
+    return _as_pixels(corrupt_floats(images.float() / 255, kinds, noise))
+
+
+def corrupt_floats(x: Tensor, kinds: Sequence[Corruption], noise: torch.Generator) -> Tensor:
+    """Return a corrupted version of each image in [0, 1]; the kinds take turns."""
+    corrupted = torch.empty_like(x)
     for number, kind in enumerate(kinds):
-        part = images[number :: len(kinds)]
+        part = x[number :: len(kinds)]
         if len(part):
-            x = kind(part.float() / 255, noise)
-            corrupted[number :: len(kinds)] = (x.clamp(0, 1) * 255).round().to(torch.uint8)
+            corrupted[number :: len(kinds)] = kind(part, noise).clamp(0, 1)
     return corrupted
 
 
 def soften(images: Pixels, seed: int) -> Pixels:
     """Return a mildly blurred version of each image, which is still readable."""
     noise = torch.Generator().manual_seed(seed)
-    x = images.float() / 255
-    blurred = blur(x, MILD_BLUR * min(x.shape[2:]))
+    return _as_pixels(soften_floats(images.float() / 255, noise))
+
+
+def soften_floats(x: Tensor, noise: torch.Generator) -> Tensor:
+    """Return a mildly blurred version of each image in [0, 1]."""
     share = torch.rand(len(x), 1, 1, 1, generator=noise)
-    return ((x + share * (blurred - x)) * 255).round().to(torch.uint8)
+    return x + share * (blur(x, MILD_BLUR * min(x.shape[2:])) - x)
+
+
+def _as_pixels(x: Tensor) -> Pixels:
+    return (x * 255).round().to(torch.uint8)
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """Convolve images with a Gaussian, given its standard deviation in pixels."""
+    """Convolve images with a Gaussian, given its standard deviation in pixels; border pixels are
+    repeated outside the image."""
+    height, width = x.shape[2:]
+    return _blur_matrix(height, deviation) @ x @ _blur_matrix(width, deviation).T
+
+
+@lru_cache(maxsize=64)
+def _blur_matrix(size: int, deviation: float) -> Tensor:
+    """Return the matrix that blurs a column of pixels; products are faster than convolutions."""
     radius = max(1, math.ceil(2.5 * deviation))
-    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    offsets = torch.arange(-radius, radius + 1)
     kernel = (-0.5 * (offsets / deviation).square()).exp()
-    kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, -1)
-    for vertical in (False, True):
-        shape = kernel[..., None] if vertical else kernel[:, :, None]
-        margin = (0, 0, radius, radius) if vertical else (radius, radius, 0, 0)
-        x = conv2d(pad(x, margin, mode="replicate"), shape, groups=x.shape[1])
-    return x
+    weights = (kernel / kernel.sum()).expand(size, -1)
+    source = (torch.arange(size)[:, None] + offsets).clamp(0, size - 1)
+    return torch.zeros(size, size).scatter_add_(1, source, weights)
 
 
 def spectral_noise(x: Tensor, noise: torch.Generator) -> Tensor:
@@ -172,6 +189,44 @@ def checkerboard(x: Tensor, noise: torch.Generator) -> Tensor:
     return x + strength * (board - x)
 
 
+def blend(x: Tensor, noise: torch.Generator) -> Tensor:
+    """Join parts of two images along a random smooth line."""
+    field = _smooth_fields(x, noise, 0.08, 0.25)[:, :1]
+    return torch.where(field > 0, x, x.roll(1, 0))
+
+
+def warp(x: Tensor, noise: torch.Generator) -> Tensor:
+    """Move the pixels along random smooth fields, by up to about a third of the side."""
+    height, width = x.shape[2:]
+    strength = 0.16 + 0.2 * torch.rand(len(x), 1, 1, 1, generator=noise)
+    shift = (strength * _smooth_fields(x, noise, 0.06, 0.16)).permute(0, 2, 3, 1)
+    down, across = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+    places = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
+    return grid_sample(x, places + shift, padding_mode="border", align_corners=True)
+
+
+def melt(x: Tensor, noise: torch.Generator) -> Tensor:
+    """Warp and blur images, which leaves soft shapes of their colours."""
+    least = 1 / 20
+    widths = least + (HEAVY_BLUR - least) * torch.rand(4, generator=noise)
+    parts = [
+        blur(warp(part, noise), float(width) * min(x.shape[2:]))
+        for part, width in zip(x.chunk(4), widths, strict=False)
+    ]
+    return torch.cat(parts)
+
+
+def _smooth_fields(x: Tensor, noise: torch.Generator, low: float, high: float) -> Tensor:
+    """Return two smooth random fields of unit variance per image.
+
+    Their scale, as a share of the side, is drawn between `low` and `high`.
+    """
+    share = low + (high - low) * float(torch.rand(1, generator=noise))
+    white = torch.randn(len(x), 2, *x.shape[2:], generator=noise)
+    fields = blur(white, share * min(x.shape[2:]))
+    return fields / fields.std((2, 3), keepdim=True).clamp_min(1e-6)
+
+
 CORRUPTIONS: dict[str, Corruption] = {
     kind.__name__: kind
     for kind in (
@@ -181,3 +236,12 @@ CORRUPTIONS: dict[str, Corruption] = {
 }  # fmt: skip
 HARD = (mix, overlay, stitch, shuffle_patches)
 """Kinds that most resemble real images; a discriminator sees them twice as often."""
+MORE_CORRUPTIONS: tuple[Corruption, ...] = (blend, warp, melt)
+"""Kinds from which only the network learns; they are no positive controls."""
+NETWORK_KINDS: tuple[Corruption, ...] = (
+    *CORRUPTIONS.values(),
+    *4 * (mix, overlay, stitch, blend),
+    *3 * (shuffle_patches,),
+    *2 * (occlude, warp, melt),
+)
+"""Kinds from which the network learns, hard ones several times."""

@@ -34,6 +34,7 @@ from latentarium.latent.scores import ScoredImages
 from latentarium.models.base import LatentModel
 from latentarium.models.inputs import as_latents, to_model, to_tensor
 from latentarium.run import Run
+from latentarium.run.priors import split_prior
 from latentarium.shapes import (
     ImageInput,
     Images,
@@ -118,7 +119,7 @@ class LatentMap:
         """Load a run's model and data.
 
         Arguments:
-            run: A run, or its folder.
+            run: A run, or its folder; RUN@KIND is a run with a fitted prior.
             data: The data, or their new source if they have moved; None: the source that the run
                 was trained on.
             step: The step of a snapshot to open, whose map is aligned with the maps of the run's
@@ -129,11 +130,14 @@ class LatentMap:
             UserError: The folder is not a run, the run has no such snapshot (code "no-snapshot"),
                 or the data differ from those that the run was trained on.
         """
-        run = run if isinstance(run, Run) else Run(run)
+        prior = None
+        if not isinstance(run, Run):
+            path, prior = split_prior(run)
+            run = Run(path)
         loaded = run.load_data(str(data)) if isinstance(data, str | Path) else data
         loaded = run.load_data() if loaded is None else loaded
         if step is None:
-            return cls(run.load(), loaded, seed)
+            return cls(run.load(prior=prior), loaded, seed)
         from latentarium.latent.snapshots import Snapshots  # which imports this module
 
         return Snapshots(run, loaded, seed).at_step(step)

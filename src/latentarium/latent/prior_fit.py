@@ -44,7 +44,6 @@ from latentarium.run.priors import (
     TRAINED,
     PriorFacts,
     PriorKind,
-    prior_kinds,
     prior_path,
     write_prior,
 )
@@ -156,26 +155,6 @@ def fit_prior(
     )
     write_prior(run.folder, fit.prior, facts)
     return fit
-
-
-def class_gaussian_model(run: Run, data: str | None = None) -> LatentModel:
-    """Return a run's model with a Gaussian for each class as its prior, which is fitted now if it
-    was not fitted before.
-
-    Arguments:
-        run: A run whose training has ended. A prior that is fitted now is not kept.
-        data: The new source of the training data, if the data have moved.
-
-    Raises:
-        UserError: As for `fit_to_latents` and `read_prior`.
-    """
-    kind: PriorKind = "class-gaussian"
-    if kind in prior_kinds(run.folder):
-        return run.load(prior=kind)
-    model = run.load(prior=TRAINED)
-    require_fittable(model, run.data, kind, None)
-    model.use_prior(fit_to_latents(model, run.load_data(data), kind).prior, kind)
-    return model
 
 
 def fit_to_latents(

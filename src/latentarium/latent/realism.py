@@ -2,13 +2,15 @@
 
     strange      distance of the image's features to those of its 5th nearest training image
     texture      the same distance between statistics of textures, in whitened coordinates
-    corruption   log odds that the image is corrupted, by a discriminator that learned to tell
-                 corrupted training images from real ones
+    corruption   log odds that the image is corrupted, by two discriminators that learned to tell
+                 corrupted training images from real ones: a convolutional network by the pixels,
+                 if there are enough images, and a small network by statistics and features. Each
+                 is standardized by the held-out images; the first has twice the weight.
     doubt        entropy of the classifier's probabilities
 
 Training images enter `texture` and `corruption` sharp and mildly blurred, and an image is compared
-with sharp or mildly blurred held-out images, whichever it is more like. An image that is only a
-little softer than real ones is therefore not flagged.
+with sharp and mildly blurred held-out images. An image that is only a little softer than real ones
+is therefore not flagged.
 
 The scores are useless if they are the same for real and for corrupted images, for instance because
 a classifier is not trained or because the real images are noise. Corrupted held-out images reveal
@@ -16,6 +18,7 @@ this: unless most of them are flagged, no image can be called like real ones.
 """
 
 import threading
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 import torch
@@ -33,7 +36,10 @@ from latentarium.latent.calibration import (
     Calibration,
     ImageClassifier,
     Scores,
+    Standardizer,
 )
+from latentarium.latent.corruption_lookup import corruption_network
+from latentarium.latent.corruption_network import CorruptionNetwork
 from latentarium.latent.corruptions import corrupt, soften
 from latentarium.latent.discriminator import Discriminator, WhitenedDistance
 from latentarium.latent.encoded import K_NEAREST
@@ -50,6 +56,8 @@ MAX_LEARNED, MAX_CONTROLS = 2500, 500
 of corrupted held-out images that test them."""
 MIN_DOUBT = 1e-6
 """Added to the doubt before its logarithm, in nats."""
+NETWORK_WEIGHT = 2.0
+"""Weight of the convolutional network; the weight of the discriminator of statistics is 1."""
 SEED, CONTROL_SEED = 0, 1
 """Seeds of the corruptions from which the discriminator learns, and of those that test it."""
 
@@ -62,10 +70,16 @@ class RealismScorer:
         classifier: A classifier of such images. If it is an `Extractor`, it extracts the features,
             otherwise random convolutions extract them.
         max_real: Maximum number of training images to compare with.
+        progress: Called with lines of text if the convolutional network must be trained.
     """
 
     def __init__(
-        self, data: Data, classifier: ImageClassifier | None, max_real: int = 5000
+        self,
+        data: Data,
+        classifier: ImageClassifier | None,
+        max_real: int = 5000,
+        *,
+        progress: Callable[[str], object] | None = None,
     ) -> None:
         self._lock = threading.RLock()
         self.held_out: Split = first(data.validation, MAX_HELD_OUT)
@@ -93,6 +107,13 @@ class RealismScorer:
             self._discriminator = Discriminator(
                 torch.cat([statistics, soft_statistics]), corrupted
             )
+            self._network: CorruptionNetwork | None = corruption_network(data, progress=progress)
+            _, statistics = self._statistics(self.held_out.images)
+            self._standardize = Standardizer(self._discriminator(statistics))
+            if self._network is not None:
+                self._standardize_network = Standardizer(
+                    self._network.log_odds(self.held_out.images)
+                )
 
     @cached
     def held_out_scores(self) -> Scores:
@@ -139,7 +160,10 @@ class RealismScorer:
         if self._texture is not None:
             texture, statistics = self._statistics(images, features, values.get("doubt"))
             values["texture"] = self._texture(texture)
-            values["corruption"] = self._discriminator(statistics)
+            values["corruption"] = self._standardize(self._discriminator(statistics))
+            if self._network is not None:
+                by_pixels = self._standardize_network(self._network.log_odds(images))
+                values["corruption"] = values["corruption"] + NETWORK_WEIGHT * by_pixels
         return Scores(values=values, nearest=nearest, probabilities=probabilities)
 
     def distance(self, images: Pixels) -> tuple[PerPoint, LabelSet]:

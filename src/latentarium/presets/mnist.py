@@ -32,8 +32,8 @@ CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
 
 
 def ae_mnist() -> Config:
-    """Autoencoder with 16 latent dimensions: its test error is 0.286 times that of PCA with 16
-    components (width and depth chosen on test images); about 70 s."""
+    """Autoencoder with 16 latent dimensions: its test error is 0.2844 to 0.2860 times that of
+    PCA with 16 components (width and depth chosen on test images); about 90 s."""
     return Config(
         name="ae_mnist",
         model=AutoencoderConfig(
@@ -44,7 +44,7 @@ def ae_mnist() -> Config:
         ),
         optimizer=OptimizerConfig(learning_rate=4e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=4500,
+            steps=5500,
             ema_halflife=20_000,
             checkpoint_every=2000,
             sample_every=2000,
@@ -66,6 +66,7 @@ def vae_mnist() -> Config:
         "vae_mnist",
         model={"posterior": "gaussian"},
         optimizer={"learning_rate": 3e-3},
+        train={"steps": 4500},
     )
 
 
@@ -99,7 +100,7 @@ def vae_dynamic_mnist() -> Config:
 
 
 def vae_class_mnist() -> Config:
-    """VAE whose prior has a Gaussian for each digit: 93.55 % of samples are classified as the
+    """VAE whose prior has a Gaussian for each digit: 93.87 % of samples are classified as the
     requested digit (width and depth chosen on test images); about 2 and a half minutes."""
     return vary(
         vae_mnist(),

@@ -47,7 +47,7 @@ from latentarium.run.manifest import (
     require_same_kind,
     write_manifest,
 )
-from latentarium.run.priors import TRAINED, hash_with_prior, read_prior, resolve_prior
+from latentarium.run.priors import TRAINED, hash_with_prior, read_prior, resolve_prior, split_prior
 from latentarium.run.run_files import RunFiles
 from latentarium.run.shipped_models import resolve_run
 from latentarium.run.weights import (
@@ -333,7 +333,7 @@ def load(folder: str | os.PathLike[str] | Run, *, prior: str | None = None) -> L
     The package contains the small models shipped:ae, shipped:vae, shipped:gan and shipped:cgan.
 
     Arguments:
-        folder: The folder of a run, or a `Run`.
+        folder: The folder of a run, or a `Run`. RUN@KIND is short for a folder and a prior.
         prior: The kind of a prior that `latentarium.fit_prior` fitted to its latents; or
             "trained" for the trained prior. None: the trained prior, or for an autoencoder, which
             has none, the best fitted prior if there is any.
@@ -344,5 +344,7 @@ def load(folder: str | os.PathLike[str] | Run, *, prior: str | None = None) -> L
     Raises:
         UserError: As for `Run` and `Run.load`.
     """
-    run = folder if isinstance(folder, Run) else Run(folder)
-    return run.load(prior=prior)
+    if isinstance(folder, str | os.PathLike):
+        folder, kind = split_prior(folder)
+        prior = kind if prior is None else prior
+    return (folder if isinstance(folder, Run) else Run(folder)).load(prior=prior)

@@ -5,6 +5,7 @@
 A fitted prior belongs to the weights to whose latents it was fitted.
 """
 
+import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from latentarium.config import FlowPriorConfig, ModelConfig, from_dict, to_dict
 from latentarium.distributions import FittedMixturePrior, FlowPrior, Prior
 from latentarium.errors import UserError, did_you_mean
 from latentarium.files import read_regular_file, sha256, write_atomic
+from latentarium.run.run_files import RunFiles
 from latentarium.run.weights import tensors_from_file, tensors_to_file
 
 PriorKind = Literal["gaussian", "class-gaussian", "mixture", "class-mixture", "flow"]
@@ -67,6 +69,17 @@ def prior_path(folder: Path, kind: str) -> Path:
             code="unknown-prior",
         )
     return folder / FOLDER / f"{kind}.safetensors"
+
+
+def split_prior(run: str | os.PathLike[str]) -> tuple[str, str | None]:
+    """Split RUN@KIND into the folder of a run and the kind of a fitted prior; None without one.
+
+    A folder that has such a name itself is not split.
+    """
+    text = os.fsdecode(run)
+    folder, separator, kind = text.rpartition("@")
+    named = separator and kind in (*PRIOR_KINDS, TRAINED) and not RunFiles.is_at(Path(text))
+    return (folder, kind) if named else (text, None)
 
 
 def prior_kinds(folder: Path) -> list[str]:

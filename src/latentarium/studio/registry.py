@@ -20,6 +20,7 @@ from latentarium.latent.gaps import decoder_stretch
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.snapshots import Snapshots
 from latentarium.run import Run
+from latentarium.run.priors import split_prior
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES, SHIPPED_PREFIX
 from latentarium.studio.errors import NotFoundError
 
@@ -46,6 +47,8 @@ class LoadedModel:
     """The new source of its images, if they have moved; None: the source of the training."""
     known_history: Snapshots | None = None
     """The snapshots that an earlier entry for the same run has already loaded; None: none."""
+    prior: str | None = None
+    """The kind of the fitted prior that was asked for; None: the default."""
     step: int | None = None
     """The step of the shown snapshot, for a run without final weights; None: the final weights."""
 
@@ -67,7 +70,9 @@ class LoadedModel:
 
     def model_code(self) -> str:
         """Return Python code that loads the model."""
-        folder = json.dumps(self.folder)
+        folder = json.dumps(split_prior(self.folder)[0])
+        if self.prior is not None:
+            return f'la.load({folder}, prior="{self.prior}")'
         return f"la.load({folder})" if self.step is None else f"la.Run({folder}).load({self.step})"
 
     def data_code(self) -> str:
@@ -90,12 +95,14 @@ class LoadedModel:
             "id": index,
             "name": self.name,
             "folder": self.folder,
+            "run": split_prior(self.folder)[0],
             "kind": self.kind,
             "latent_dim": model.latent_dim,
             "image_shape": list(model.image_shape),
             "classes": list(model.classes or data.card.classes),
             "decodes_label": model.decodes_label,
             "takes_label": model.takes_label,
+            "fitted_prior": model.fitted_prior,
             "has_map": self.latent_map.can_encode,
             "images": self.latent_map.encoded.num_images,
             "train_images": len(self.latent_map.encoded.train),
@@ -156,8 +163,10 @@ class ModelRegistry:
 
     def index_of(self, folder: Path) -> int | None:
         """Return the number of the model in a folder; None if it is not shown."""
+        folder = folder.resolve()
         for index, loaded in enumerate(self):
-            if loaded.run is not None and loaded.run.folder.resolve() == folder.resolve():
+            shown = loaded.run
+            if shown is not None and loaded.prior is None and shown.folder.resolve() == folder:
                 return index
         return None
 
@@ -181,7 +190,7 @@ class ModelRegistry:
         While a run has no final weights, its newest snapshot is shown.
 
         Arguments:
-            folder: A run with weights or a snapshot.
+            folder: A run with weights or a snapshot; RUN@KIND is a run with a fitted prior.
             shown_as: The name of the folder on the page; None: its path.
 
         Raises:
@@ -189,10 +198,11 @@ class ModelRegistry:
                 (code "not-images"), the images differ from those of the training (code
                 "other-data"), or too many models are shown (code "too-many-models").
         """
-        run = Run(folder)
+        path, prior = split_prior(folder)
+        run = Run(path)
         steps = run.snapshots() if run.weights_step() is None else []
         step = steps[-1] if steps else None
-        model = run.load(step)
+        model = run.load(step, prior=prior)
         if min(model.image_shape[1:]) < 2:
             raise UserError(
                 f"{folder} generates points on a plane; give a run that was trained on images.",
@@ -205,6 +215,7 @@ class ModelRegistry:
             latent_map=LatentMap(model, self.load_images(run)),
             run=run,
             data_path=self.data,
+            prior=prior,
             step=step,
         )
         with self._lock:

@@ -12,7 +12,11 @@ export interface Model {
   /** whether the decoder takes a class */
   decodes_label: boolean;
   /** whether samples can be conditioned on a class */
+  /** The folder without the kind of a fitted prior. */
+  run: string;
   takes_label: boolean;
+  /** The kind of a prior that was fitted after the training; null for the trained prior. */
+  fitted_prior: string | null;
   has_map: boolean;
   images: number;
   /** number of training images, which come first among `images`; the rest are held-out images */

@@ -81,6 +81,14 @@ function find(name: PlacedName, others: PlacedName[], directions: number): boole
   return false;
 }
 
+/** The first of some places in pixels where a box covers no name and is inside the map; otherwise the first one. */
+export function freePlace(places: { x: number; y: number }[], box: { width: number; height: number }, names: PlacedName[], map: { width: number; height: number }): { x: number; y: number } {
+  const isFree = ({ x, y }: { x: number; y: number }): boolean =>
+    x >= box.width / 2 && x <= map.width - box.width / 2 && y >= box.height / 2 && y <= map.height - box.height / 2
+    && names.every((name) => Math.abs(name.x - x) >= (name.width + box.width) / 2 || Math.abs(name.y - y) >= (name.height + box.height) / 2);
+  return places.find(isFree) ?? places[0];
+}
+
 /** The class whose name is at a position in pixels; null if there is none. */
 export function nameAt(names: PlacedName[], x: number, y: number): number | null {
   const found = names.find((name) => Math.abs(name.x - x) <= name.width / 2 && Math.abs(name.y - y) <= name.height / 2);

@@ -24,12 +24,13 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run to evaluate: the model's number in the registry, the run's folder, and the new
-    source of its images if they have moved."""
+    """A run to evaluate: the model's number in the registry, the run's folder, the new source of
+    its images if they have moved, and the kind of its prior if it is not the default."""
 
     model: int
     folder: Path
     data: str | None
+    prior: str | None
 
 
 class EvaluationQueue:
@@ -61,13 +62,16 @@ class EvaluationQueue:
         self._durations: list[float] = []
         """Seconds of the evaluations since the start of the server."""
 
-    def add(self, model: int, folder: Path, data: str | None = None) -> None:
+    def add(
+        self, model: int, folder: Path, data: str | None = None, prior: str | None = None
+    ) -> None:
         """Queue a run, unless it is queued already.
 
         Arguments:
             model: The model's number in the registry.
             folder: The run's folder.
             data: The new source of its images, if they have moved.
+            prior: The kind of its prior; None for the default.
 
         Raises:
             UserError: The queue is full (code "queue-full").
@@ -82,7 +86,7 @@ class EvaluationQueue:
                     code="queue-full",
                 )
             self._failures.pop(model, None)
-            self._queue.append(Evaluation(model, folder, data))
+            self._queue.append(Evaluation(model, folder, data, prior))
             if len(self._queue) == 1:
                 self._finished = 0
                 threading.Thread(target=self._work, name="evaluate", daemon=True).start()
@@ -170,7 +174,8 @@ class EvaluationQueue:
         if evaluation is self._stopped:
             return ""
         data = [] if evaluation.data is None else ["--data", evaluation.data]
-        arguments = ["evaluate", str(evaluation.folder), *data]
+        prior = [] if evaluation.prior is None else ["--prior", evaluation.prior]
+        arguments = ["evaluate", str(evaluation.folder), *data, *prior]
         with self._lock:
             self.processes.start(NAME, evaluation.folder, arguments, background=True)
             self._started, self._start_time = evaluation, time.monotonic()

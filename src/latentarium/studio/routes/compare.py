@@ -44,7 +44,7 @@ def router(services: Services) -> APIRouter:
                 "that does not ship with the package.",
                 code="not-measurable",
             )
-        measuring.add(index, loaded.run.folder, registry.data)
+        measuring.add(index, loaded.run.folder, registry.data, loaded.prior)
         return measuring.state()
 
     @routes.get("/measuring")
@@ -71,10 +71,11 @@ def report_of(loaded: LoadedModel) -> tuple[Report | None, str]:
     if loaded.run is None:
         return None, "unmeasured"
     try:
-        metrics = loaded.run.metrics()
+        prior = loaded.latent_map.model.fitted_prior
+        metrics = loaded.run.metrics(prior)
         if metrics is None:
             return None, "unmeasured"
-        if metrics.get("weights") != loaded.run.weights_hash():
+        if metrics.get("weights") != loaded.run.weights_hash(prior):
             return None, "trained on since"
         return Report.from_dict(metrics), ""
     except UserError as error:

@@ -3,10 +3,10 @@ import type { Grade } from "../scores";
 
 export const en = {
   from: "Sample from",
-  prior: "N(0, I)",
+  prior: (fitted: string | null) => (fitted ? `fitted prior: ${fitted}` : "prior"),
   anyClass: "any",
   gaussianHint: (name: string) => `The model was trained without labels: these samples come from the [[gaussian:Gaussian]] of ${name} in its [[latent:latent space]].`,
-  priorHint: "The [[prior:prior]] N(0, I): the class of a sample is random.",
+  priorHint: "These samples come from the [[prior:prior]]: the class of a sample is random.",
   cannotChooseClass: "This GAN was trained without labels, so the class of its samples can't be chosen. A conditional GAN takes a class.",
   noLabels: "The images have no labels, so no class can be chosen.",
   count: "Images",
@@ -58,10 +58,10 @@ export const en = {
 
 export const zhTW: typeof en = {
   from: "抽樣來源",
-  prior: "N(0, I)",
+  prior: (fitted) => (fitted ? `擬合的先驗：${fitted}` : "先驗分布"),
   anyClass: "不限",
   gaussianHint: (name) => `這個模型訓練時沒有使用標籤：樣本抽自[[latent:潛在空間]]中「${name}」的[[gaussian:高斯分布]]。`,
-  priorHint: "[[prior:先驗分布]] N(0, I)：樣本的類別是隨機的。",
+  priorHint: "這些樣本抽自[[prior:先驗分布]]：類別是隨機的。",
   cannotChooseClass: "這個 GAN 訓練時沒有使用標籤，因此無法指定樣本的類別；條件式 GAN 可以指定。",
   noLabels: "這批影像沒有標籤，因此無法指定類別。",
   count: "張數",

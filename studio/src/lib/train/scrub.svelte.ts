@@ -192,7 +192,7 @@ export class Scrub {
     return [
       "import latentarium as la",
       "",
-      `run = la.Run(${JSON.stringify(model.folder)})`,
+      `run = la.Run(${JSON.stringify(model.run)})`,
       `model = run.load(${step})`,
       `samples = model.sample(${this.sampleArguments}seed=0)`,
       `latent_map = la.LatentMap.from_run(run${data}, step=${step})`,

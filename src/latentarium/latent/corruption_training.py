@@ -1,0 +1,110 @@
+"""Train the network that tells corrupted images from real ones.
+
+Every batch has new corruptions. Real and corrupted images are rotated, zoomed, shifted, softened
+and, if they have colours, mirrored alike, so that none of this tells them apart. Grey images are
+not mirrored, since a mirrored digit or letter may look like a different one, or like none.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from latentarium.classifier.training import augment
+from latentarium.errors import NonFiniteError
+from latentarium.latent.corruption_network import CorruptionNetwork, reduce, round_weights
+from latentarium.latent.corruptions import NETWORK_KINDS, corrupt_floats, soften_floats
+from latentarium.memory import keep_freed_memory
+from latentarium.rng import Noise, derive_seed
+from latentarium.shapes import Pixels
+
+BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY, WARMUP = 64, 4e-3, 0.02, 0.15
+"""Real images per batch, next to which there are as many corrupted ones; peak of a one-cycle
+schedule for AdamW; share of the steps in which the rate rises."""
+AUGMENTED, SOFTENED = 0.5, 0.5
+"""Shares of the images that are rotated, zoomed and shifted, and that are softened."""
+MIN_CHANNELS_MIRRORED = 3
+"""Images with fewer channels are not mirrored."""
+CHUNK = 16
+"""Number of batches that are made at a time, since few large operations are faster than many."""
+REPORT_EVERY = 250
+STREAM = "corruption network"
+
+
+def train_network(
+    images: Pixels,
+    *,
+    steps: int,
+    seed: int = 0,
+    progress: Callable[[str], object] | None = None,
+) -> CorruptionNetwork:
+    """Train the network on the CPU.
+
+    Arguments:
+        images: Real images.
+        steps: Number of batches.
+        seed: The seed; all random numbers are functions of the seed and the step.
+        progress: Called with a line of text now and then.
+
+    Raises:
+        NonFiniteError: The loss is not finite.
+    """
+    keep_freed_memory()
+    start = time.perf_counter()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(STREAM, seed))
+        channels, height, width = images.shape[1:]
+        network = CorruptionNetwork((channels, height, width))
+    small = torch.cat([reduce(part) for part in images.split(500)])
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=max(steps, 2), pct_start=WARMUP
+    )
+    target = torch.cat([torch.zeros(BATCH_SIZE), torch.ones(BATCH_SIZE)])
+    network.train()
+    for step, x in enumerate(_batches(small, seed, steps), 1):
+        loss = nn.functional.binary_cross_entropy_with_logits(network(x), target)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step % REPORT_EVERY and step < steps:
+            continue
+        if not bool(loss.isfinite()):
+            raise NonFiniteError(
+                f"The loss of the corruption network is not finite at step {step}",
+                "report this as a bug",
+            )
+        if progress:
+            elapsed = time.perf_counter() - start
+            progress(
+                f"step {step}/{steps}  loss {loss.item():.3f}  {elapsed:.0f} s, "
+                f"{elapsed / step * (steps - step):.0f} s left"
+            )
+    return round_weights(network)
+
+
+def _batches(small: Tensor, seed: int, steps: int) -> Iterator[Tensor]:
+    """Yield batches, each of real images and as many corrupted ones."""
+    for first in range(0, steps, CHUNK):
+        noise = torch.Generator().manual_seed(derive_seed(STREAM, seed, first))
+        half = CHUNK * BATCH_SIZE
+        x = small[torch.randint(len(small), (2 * half,), generator=noise)]
+        chosen = torch.rand(len(x), generator=noise) < AUGMENTED
+        x[chosen] = augment(x[chosen], Noise.from_generator(noise))
+        if x.shape[1] >= MIN_CHANNELS_MIRRORED:
+            chosen = torch.rand(len(x), generator=noise) < 0.5
+            x[chosen] = x[chosen].flip(3)
+        x[half:] = corrupt_floats(x[half:], NETWORK_KINDS, noise)
+        chosen = torch.rand(len(x), generator=noise) < SOFTENED
+        x[chosen] = soften_floats(x[chosen], noise)
+        x = (x.clamp(0, 1) * 255).round() / 255
+        # the kinds take turns, so that batches of neighbours would have the same kinds each time
+        corrupted = x[half:][torch.randperm(half, generator=noise)]
+        for real, bad in zip(x[:half].split(BATCH_SIZE), corrupted.split(BATCH_SIZE), strict=True):
+            if first < steps:
+                yield torch.cat([real, bad])
+                first += 1

@@ -1,0 +1,169 @@
+"""Measure the claims of a tour next to each other, in worker processes.
+
+Each worker keeps one `TourContext`, so the claims that it measures share their samples and
+features. Results are also written to files, from which the main process shows them as they come.
+"""
+
+import pickle
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from latentarium import charts
+from latentarium.classifier.classifier import load_classifier
+from latentarium.data.dataset import Data, Split
+from latentarium.data.sources import load_data
+from latentarium.evaluation.context import shuffle_test_split
+from latentarium.evaluation.game_protocol import RESPONSE_STEPS
+from latentarium.registry import registered
+from latentarium.run import Run
+from latentarium.stats.measurement import Measurement
+from latentarium.tour.claim import Claim
+from latentarium.tour.context import TourContext
+from latentarium.tour.results import ClaimResult, Figure, SystemSummary
+from latentarium.tour.systems import SYSTEMS
+from latentarium.workers import run_together
+
+DATA = "mnist"
+SAMPLES_SHOWN = 30
+SPREAD = "equilibrium"
+"""A claim whose own computation is spread over the workers; it is measured before the others."""
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What the claims of a tour are measured on.
+
+    Arguments:
+        folders: The names of the runs and their folders.
+        seed: The seed of all random numbers.
+        quick: Whether to use few samples, which only checks that everything works.
+    """
+
+    folders: tuple[tuple[str, Path], ...]
+    seed: int
+    quick: bool
+
+
+@lru_cache(maxsize=1)
+def open_context(tour: Tour) -> TourContext:
+    """Return the shared inputs of the claims of a tour in this process."""
+    data = load_data(DATA)
+    return TourContext(
+        data=shuffle_test_split(_shorten(data) if tour.quick else data),
+        classifier=load_classifier(),
+        runs={name: Run(folder) for name, folder in tour.folders},
+        seed=tour.seed,
+        n=500 if tour.quick else 10_000,
+        response_steps=5 if tour.quick else RESPONSE_STEPS,
+    )
+
+
+def all_claims() -> dict[str, Claim]:
+    """Return every registered claim by its id, in the order of the report."""
+    claims = {name: entry.component() for name, entry in registered("claim").items()}
+    return dict(sorted(claims.items(), key=lambda item: item[1].order))
+
+
+def measure_claims(
+    tour: Tour, on_result: Callable[[Mapping[str, ClaimResult]], object]
+) -> tuple[tuple[ClaimResult, ...], tuple[SystemSummary, ...]]:
+    """Measure all claims, and summarize the four systems.
+
+    Arguments:
+        tour: What to measure them on.
+        on_result: Called with the results so far, by the id of the claim and in the order of the
+            report, each time that there are more.
+
+    Returns:
+        The results in the order of the report, and the summaries.
+    """
+    names = list(all_claims())
+    known: dict[str, ClaimResult] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+
+        def look() -> None:
+            new = {n: folder / n for n in names if n not in known and (folder / n).exists()}
+            for name, path in new.items():
+                known[name] = pickle.loads(path.read_bytes())
+            if new:
+                on_result({name: known[name] for name in names if name in known})
+
+        if SPREAD in names:
+            _ClaimTask(tour, SPREAD, folder)()
+            look()
+        tasks: list[Callable[[], object]] = [
+            _ClaimTask(tour, name, folder) for name in names if name != SPREAD
+        ]
+        *_, summaries = run_together([*tasks, _SummaryTask(tour)], watch=look)
+        look()
+    open_context.cache_clear()
+    assert isinstance(summaries, tuple)
+    return tuple(known[name] for name in names), summaries
+
+
+@dataclass(frozen=True)
+class _ClaimTask:
+    tour: Tour
+    name: str
+    folder: Path
+
+    def __call__(self) -> None:
+        claim: Claim = registered("claim")[self.name].component()
+        result = replace(claim.measure(open_context(self.tour)), id=self.name)
+        unfinished = self.folder / f".{self.name}"
+        unfinished.write_bytes(pickle.dumps(result))
+        unfinished.rename(self.folder / self.name)
+
+
+@dataclass(frozen=True)
+class _SummaryTask:
+    tour: Tour
+
+    def __call__(self) -> tuple[SystemSummary, ...]:
+        context = open_context(self.tour)
+        return tuple(_summarize(context, name) for name in SYSTEMS)
+
+
+def _shorten(data: Data) -> Data:
+    """Return the first images of each split, for a quick tour."""
+
+    def first(split: Split, n: int) -> Split:
+        labels = None if split.labels is None else split.labels[:n]
+        return Split(split.images[:n], labels)
+
+    return Data(
+        data.card, first(data.train, 4000), first(data.validation, 1000), first(data.test, 2000)
+    )
+
+
+def _summarize(tour: TourContext, name: str) -> SystemSummary:
+    system, model = SYSTEMS[name], tour.model(name)
+    return SystemSummary(
+        id=name,
+        name=system.name,
+        description=system.description,
+        numbers=(
+            replace(tour.frechet_distances[name], name="Fréchet distance"),
+            Measurement(
+                name="Parameters",
+                value=sum(p.numel() for p in model.parameters()),
+                better="neither",
+            ),
+            Measurement(
+                name="Training",
+                value=tour.runs[name].training_seconds(),
+                unit="s",
+                better="neither",
+            ),
+            Measurement(name="Latent dimensions", value=model.latent_dim, better="neither"),
+        ),
+        samples=Figure(
+            caption="Samples",
+            alt=f"Samples of the {system.name}",
+            content=charts.image_grid(tour.samples[name][:SAMPLES_SHOWN], 6),
+        ),
+    )
