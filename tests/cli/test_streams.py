@@ -102,6 +102,37 @@ def walk(folder: Path) -> dict[str, list[list[object]]]:
         "duality-gap": [
             ["duality-gap", run], ["duality-gap", run, "--json"], ["duality-gap", missing],
         ],
+        "fit-prior": [
+            ["fit-prior", run, "--kind", "gaussian", "--json"], ["fit-prior", run, "--kind", "é"],
+            ["fit-prior", missing, "--kind", "gaussian"],
+        ],
+        "encode": [
+            ["encode", run, data, "--no-trust", "--out", folder / "z.csv"],
+            ["encode", run, data, "--no-trust", "--out", folder / "z.npz", "--json"],
+            ["encode", run, missing, "--json"], ["encode", run, data, "--out", folder / "é"],
+        ],
+        "decode": [
+            ["decode", run, folder / "z.csv", "-n", 4, "--out", folder / "z.png", "--json"],
+            ["decode", run, missing], ["decode", run],
+        ],
+        "reconstruct": [
+            ["reconstruct", run, data, "--out", folder / "pairs.png"],
+            ["reconstruct", run, data, "--out", folder / "pairs.npz", "--json"],
+            ["reconstruct", run, data, "--split", "é"],
+        ],
+        "interpolate": [
+            ["interpolate", run, "test:0", "test:1", "--out", folder / "path.gif", "--json"],
+            ["interpolate", run, "test:0", "猫"],
+        ],
+        "invert": [
+            ["invert", run, "test:0", "--steps", 2], ["invert", run, "猫.png", "--json"],
+            ["invert", run, "test:0", "--steps", 2, "--json"],
+        ],
+        "nearest": [
+            ["nearest", run, "test:0", "-k", 2], ["nearest", run, "test:0", "--json"],
+            ["nearest", run, "猫:0"],
+        ],
+        "export": [["export", run], ["export", run, "--onnx", folder, "--json"]],
         "studio": [
             ["studio", missing], ["studio", run, "--host", "猫"], ["studio", "--port", "é"],
             ["studio", "--help"],
