@@ -1,6 +1,7 @@
 """The conditional GAN's samples are as realistic as the GAN's."""
 
 import re
+import textwrap
 from typing import ClassVar
 
 from latentarium import charts
@@ -90,7 +91,7 @@ def _distances_and_samples(tour: TourContext) -> tuple[Figure, ...]:
             f"real images against real images, is {distances['gan'].reference:.1f}.",
             alt="Bars; GAN and CGAN are the lowest.",
             content=charts.bar_chart(
-                [SAMPLER_TITLES[name].replace(", ", ",\n", 1) for name in distances],
+                [textwrap.fill(SAMPLER_TITLES[name], 8) for name in distances],
                 [number.value for number in distances.values()],
                 [charts.SYSTEM_COLOURS[re.split("[_@]", name)[0]] for name in distances],
                 "Fréchet distance",
