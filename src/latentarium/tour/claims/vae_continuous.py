@@ -53,8 +53,8 @@ class VAEContinuous(Claim):
                 "A VAE encodes each image as a small Gaussian, and its loss pulls the Gaussians "
                 "towards a prior. The gaps close, and a latent drawn from the prior is close to "
                 "the latents of the data. How far they close depends on the prior: the standard "
-                f"normal distribution N(0, I) leaves {100 * shares['vae'].share:.0f} % of its draws in "
-                "gaps, a prior that is trained with the VAE much less."
+                f"normal distribution N(0, I) leaves {100 * shares['vae'].share:.0f} % of its "
+                "draws in gaps, a prior that is trained with the VAE much less."
             ),
             conditions=(
                 Condition(
