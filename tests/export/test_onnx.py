@@ -74,7 +74,8 @@ def model_of(config, shape):
     model = build(config, card, 0).eval()
     with torch.no_grad():  # some layers start at zero
         for parameter in model.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=torch.manual_seed(1))
+            noise = torch.randn(parameter.shape, generator=torch.manual_seed(1))
+            parameter += 0.3 * noise / max(10, parameter[0].numel()) ** 0.5
     return model
 
 
