@@ -103,7 +103,7 @@ def test_an_interrupted_run_is_told_how_many_steps_are_left(tmp_path):
 
 def test_a_held_out_loss_that_still_falls_steeply_is_not_trained(tmp_path):
     """Though the reconstructions are good already, and all the steps of the plan are over."""
-    run = train_run(tmp_path / "r", config("ae_debug", MIN_MODEL_STEPS), images())
+    run = train_run(tmp_path / "r", config("ae_debug", MIN_MODEL_STEPS, 2e-3), images())
     diagnosis = examine(run, images())
     require_not_trained(diagnosis)
     assert [reason.code for reason in diagnosis.status.reasons] == ["still improving"]
@@ -146,6 +146,7 @@ def test_a_run_of_20_steps_says_so_at_its_end_and_in_the_doctor(npz, tmp_path, c
 
 def test_the_status_of_a_log_follows_the_training():
     settings = presets.vae_mnist()
+    settings = replace(settings, train=replace(settings.train, steps=6000))
 
     def rows(*steps: int) -> list[dict]:
         loss = {"total": 200.0, "held_out": 200.0, "rate": 20.0}

@@ -181,7 +181,7 @@ def diagnose(
     evidence |= learning.evidence | curve.evidence
 
     too_short = step is not None and step < MIN_STEPS and not fine_tuned
-    is_start = bool(too_short or curve.problems or (problems and not judged))
+    is_start = bool(too_short or curve.problems or learning.untrained or (problems and not judged))
     found, reasons = dict(in_log), dict(log_reasons(config, rows))
     if in_log or (judged and not is_start):
         issues, inconclusive = _check_model(config, model, data, n, seed, progress)

@@ -59,8 +59,13 @@ class Learning:
 
     evidence: dict[Evidence, Real]
     problems: tuple[Message, ...]
+    untrained: bool = False
+    """Whether reconstructions are clearly worse than the mean image, which even a collapsed model
+    learns."""
 
 
+MAX_UNTRAINED = -0.1
+"""Share of the variation below which reconstructions are clearly worse than the mean image."""
 NOTHING_MEASURED = Learning(evidence={}, problems=())
 """The result if nothing could be measured."""
 
@@ -83,7 +88,9 @@ def measure_learning(config: Config, model: LatentModel, data: Data, seed: int) 
             return NOTHING_MEASURED
         problems = () if share >= MIN_RECONSTRUCTED else (Message("not reconstructing", {}),)
         return Learning(
-            evidence={"share of the variation of images reconstructed": share}, problems=problems
+            evidence={"share of the variation of images reconstructed": share},
+            problems=problems,
+            untrained=share < MAX_UNTRAINED,
         )
     untrained = build(config.model, data.card, config.train.seed).eval()
     distance = relative_distance(model, untrained, to_float(real.images), seed)
