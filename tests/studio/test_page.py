@@ -303,6 +303,7 @@ def test_on_a_phone_the_decoded_image_is_in_sight_while_a_finger_drags(page, ser
         values = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
         return box["x"], canvas.evaluate(values)
 
+    drag(page, [(0.85, 0.75), (0.9, 0.8)])
     side, before = shown()
     drag(page, [(0.1, 0.2), (0.15, 0.25)])
     other_side, after = shown()
