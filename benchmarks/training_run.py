@@ -34,7 +34,7 @@ Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 Decode = Callable[[Tensor], Tensor]
 BATCH_SIZE, LATENT_DIM, HIDDEN = 128, 16, 512
 TUNED_SHARE = 3 / 5
-"""The passes of the side "tuned", as a share of those of the others."""
+"""Number of passes of the side "tuned", divided by that of the other sides."""
 
 
 @dataclass(frozen=True)

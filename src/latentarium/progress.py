@@ -182,6 +182,27 @@ class ConsoleProgress:
 
 
 @contextmanager
+def reported_parts(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Report a task on standard error until the block ends.
+
+    Yields:
+        A function that takes the number of finished parts, that of all parts, and the name of the
+        current part.
+    """
+    with console_progress() as progress:
+        task: ProgressTask | None = None
+
+        def update(done: int, total: int, label: str) -> None:
+            nonlocal task
+            task = task or progress.task(title, total)
+            task.update(done, label)
+
+        yield update
+        if task is not None:
+            task.end()
+
+
+@contextmanager
 def console_progress() -> Iterator[ConsoleProgress]:
     """Report progress on standard error until the block ends.
 

@@ -27,19 +27,10 @@ def export(run: RunFolder, onnx: Path | None = None, as_json: JsonFlag = False) 
             code="nothing-to-export",
         )
     from latentarium.export.onnx import export_onnx
-    from latentarium.progress import ProgressTask, console_progress
+    from latentarium.progress import reported_parts
 
-    with console_progress() as progress:
-        task: ProgressTask | None = None
-
-        def update(done: int, total: int, what: str) -> None:
-            nonlocal task
-            task = task or progress.task(f"export {run}", total)
-            task.update(done, what)
-
-        exported = export_onnx(run, onnx, update)
-        if task is not None:
-            task.end()
+    with reported_parts(f"export {run}") as report:
+        exported = export_onnx(run, onnx, report)
     if as_json:
         print_json({"onnx": _as_json(exported)})
     else:

@@ -34,20 +34,11 @@ def fit_prior(
         as_json: Print JSON.
     """
     from latentarium.latent.prior_fit import fit_prior as fit
-    from latentarium.progress import ProgressTask, console_progress
+    from latentarium.progress import reported_parts
     from latentarium.run.priors import prior_path
 
-    with console_progress() as progress:
-        task: ProgressTask | None = None
-
-        def update(done: int, total: int, what: str) -> None:
-            nonlocal task
-            task = task or progress.task(f"fit {kind}", total)
-            task.update(done, what)
-
-        result = fit(run, kind, components=components, seed=seed, data=data, progress=update)
-        if task is not None:
-            task.end()
+    with reported_parts(f"fit {kind}") as report:
+        result = fit(run, kind, components=components, seed=seed, data=data, progress=report)
     if as_json:
         print_json(_as_json(result))
     else:

@@ -1,4 +1,4 @@
-"""Settings of the built-in priors that have some."""
+"""Settings of the built-in priors."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

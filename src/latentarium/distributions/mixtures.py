@@ -21,7 +21,7 @@ from latentarium.rng import Noise
 from latentarium.shapes import ClassWeights, Labels, Latents, PerSample, SoftLabels
 
 PSEUDO_INPUT_STD = 0.3
-"""Size of the initial deviation of the pseudo-inputs from black."""
+"""Scale of the initial brightness of pseudo-inputs, in units of x in [-1, 1]; black is -1."""
 
 
 class DiagonalMixture(Distribution):

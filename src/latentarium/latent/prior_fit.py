@@ -40,13 +40,7 @@ from latentarium.models.checked import a_kind
 from latentarium.models.inference import encode
 from latentarium.rng import Noise, derive_seed
 from latentarium.run import Run
-from latentarium.run.priors import (
-    TRAINED,
-    PriorFacts,
-    PriorKind,
-    prior_path,
-    write_prior,
-)
+from latentarium.run.priors import TRAINED, PriorFacts, PriorKind, prior_path, write_prior
 from latentarium.run.shipped_models import SHIPPED
 from latentarium.shapes import LabelSet, LatentSet, OtherLabelSet, OtherLatentSet
 from latentarium.workers import threads

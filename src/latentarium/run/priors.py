@@ -64,8 +64,8 @@ def prior_path(folder: Path, kind: str) -> Path:
     """
     if kind not in PRIOR_KINDS:
         raise UserError(
-            f"There is no kind of fitted prior {kind!r}.{did_you_mean(kind, PRIOR_KINDS)} The "
-            f"kinds are {', '.join(PRIOR_KINDS)}; {TRAINED} is the trained prior.",
+            f"There is no kind of fitted prior {kind!r}."
+            f"{did_you_mean(kind, (*PRIOR_KINDS, TRAINED))}",
             code="unknown-prior",
         )
     return folder / FOLDER / f"{kind}.safetensors"

@@ -75,7 +75,7 @@ def measure_claims(
     Arguments:
         tour: What to measure them on.
         on_result: Called with the results so far, by the id of the claim and in the order of the
-            report, each time that there are more.
+            report, whenever a claim has been measured.
 
     Returns:
         The results in the order of the report, and the summaries.
