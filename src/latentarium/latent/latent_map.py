@@ -33,6 +33,7 @@ from latentarium.latent.scored_decoder import ScoredDecoder
 from latentarium.latent.scores import ScoredImages
 from latentarium.models.base import LatentModel
 from latentarium.models.inputs import as_latents, to_model, to_tensor
+from latentarium.progress import StepProgress
 from latentarium.run import Run
 from latentarium.run.priors import split_prior
 from latentarium.shapes import (
@@ -447,13 +448,21 @@ class LatentMap:
         """
         return explained_variance(self.model, self.data.validation) if self.can_encode else None
 
-    def prepare(self) -> None:
-        """Compute everything that decoding and scoring need, so that the first call is fast."""
+    def prepare(self, progress: StepProgress | None = None) -> None:
+        """Compute everything that decoding and scoring need, so that the first call is fast.
+
+        Scoring needs a network that has learned to recognize corrupted images of these data. It is
+        trained when a data set is scored for the first time, in about two minutes, and cached.
+
+        Arguments:
+            progress: Reports the training of this network: takes the number of finished steps, the
+                number of all steps, and the loss.
+        """
         with self.lock:
             if self.can_encode:
                 self.points()
                 _ = self.explained_variance
-            _ = self.calibration
+        self.decoder.prepare(progress)
 
     @property
     def is_prepared(self) -> bool:

@@ -11,9 +11,9 @@ export interface Model {
   classes: string[];
   /** whether the decoder takes a class */
   decodes_label: boolean;
-  /** whether samples can be conditioned on a class */
   /** The folder without the kind of a fitted prior. */
   run: string;
+  /** whether samples can be conditioned on a class */
   takes_label: boolean;
   /** The kind of a prior that was fitted after the training; null for the trained prior. */
   fitted_prior: string | null;
@@ -40,6 +40,8 @@ export interface Model {
   /** training steps with a snapshot */
   snapshots: number[];
   gaps: string[];
+  /** progress of the training of the network that scores need; null: scores are available */
+  learning: { done: number; total: number; seconds_left: number | null } | null;
 }
 
 export interface Ellipse {
