@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--missing", action="store_true", help="train all presets to their ends")
     parser.add_argument("--runs", nargs="+", default=[], help="finished runs, or shipped:NAME")
     parser.add_argument("--presets", nargs="+", help="only these presets")
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS, help="only these seeds")
     parser.add_argument("--out", type=Path, default=OUT, help="file of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -98,7 +99,7 @@ def main() -> None:
     if options.runs:
         return
     for name in options.presets or presets.all_presets():
-        for seed in SEEDS:
+        for seed in options.seeds:
             wanted = [
                 stop
                 for stop in (*STOPS, END)
