@@ -29,6 +29,7 @@ import latentarium as la
 from latentarium import presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data
+from latentarium.data.toy import MIXTURES
 from latentarium.diagnostics.examine import Diagnosis, diagnose, examine
 from latentarium.errors import StoppedError, UserError
 from latentarium.machine import describe_machine, versions
@@ -157,7 +158,7 @@ def load(source: str) -> Data:
 
 def is_short(config: Config) -> bool:
     """Return whether a training takes at most two minutes."""
-    kind = "point" if config.train.data in ("ring", "grid") else "image"
+    kind = "point" if config.train.data in MIXTURES else "image"
     return config.train.steps <= SHORT_STEPS[kind]
 
 

@@ -16,13 +16,11 @@ from typing import ClassVar
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
-from latentarium.data.toy import Mixture2D, grid, ring
+from latentarium.data.toy import MIXTURES, Mixture2D
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.plan import Plan
 from latentarium.models.base import LatentModel
 from latentarium.stats.measurement import Measurement
-
-_MIXTURES = {"ring": ring, "grid": grid}
 
 
 class Section(ABC):
@@ -69,5 +67,5 @@ class Section(ABC):
 
 def known_mixture(data: Data) -> Mixture2D | None:
     """Return the Gaussian mixture that 2-D points were drawn from; None for images."""
-    make = _MIXTURES.get(data.card.source)
+    make = MIXTURES.get(data.card.source)
     return None if make is None else make()
