@@ -14,7 +14,7 @@ from latentarium.classifier.training import augment
 from latentarium.errors import NonFiniteError
 from latentarium.latent.corruption_network import CorruptionNetwork, reduce, round_weights
 from latentarium.latent.corruptions import NETWORK_KINDS, corrupt_floats, soften_floats
-from latentarium.memory import keep_freed_memory
+from latentarium.memory import keeping_freed_memory
 from latentarium.progress import StepProgress
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Pixels
@@ -32,6 +32,7 @@ REPORT_EVERY = 25
 STREAM = "corruption network"
 
 
+@keeping_freed_memory()
 def train_network(
     images: Pixels,
     *,
@@ -50,7 +51,6 @@ def train_network(
     Raises:
         NonFiniteError: The loss is not finite.
     """
-    keep_freed_memory()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(STREAM, seed))
         channels, height, width = images.shape[1:]
