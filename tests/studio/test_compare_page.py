@@ -333,27 +333,3 @@ def test_compare_in_chinese(page, served):
     page.get_by_role("button", name="中文").click()
     assert "沒有編碼器" in page.get_by_test_id("pane-2").inner_text()
     assert "評估結果" in page.get_by_test_id("measures").inner_text()
-
-
-def test_measures_have_names_in_the_language_of_the_page(page, served):
-    rows = {
-        "frechet": measured("Fréchet distance", 2, 1, 3),
-        "game.gap.bernoulli-gaussian.ema": measured(
-            "Optimality gap (bernoulli-gaussian)", 0, 0, 1
-        ),
-        "own": measured("Mean pixel", 1, 0, 2),  # of a section of one's own
-    }
-    run = served.registry[VAE].run
-    run.save_metrics(metrics_of(run, rows))
-    try:
-        open_page(page, served, "#tab=compare&c.models=1.2&c.all=1&lang=zh-TW")
-        names = page.locator(".row .name").all_inner_texts()
-        assert [name.split("\n")[0].split("  ")[0] for name in names]
-        text = " ".join(names)
-        assert "Fréchet 距離" in text
-        assert "與最佳解的差距（VAE、伯努利概似）" in text
-        assert "下界；均衡時為" in text
-        assert "Mean pixel" in text
-        assert "bernoulli" not in page.get_by_test_id("measures").inner_text()
-    finally:
-        (run.folder / "metrics.json").unlink()
