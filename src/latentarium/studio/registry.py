@@ -106,6 +106,7 @@ class LoadedModel:
             "has_map": self.latent_map.can_encode,
             "images": self.latent_map.encoded.num_images,
             "train_images": len(self.latent_map.encoded.train),
+            "test_images": len(data.test),
             "background": None if layout.background is None else list(layout.background),
             "centred_by": layout.centre,
             "contrast": layout.contrast,
