@@ -17,6 +17,10 @@ export interface Model {
   takes_label: boolean;
   /** The kind of a prior that was fitted after the training; null for the trained prior. */
   fitted_prior: string | null;
+  /** whether a prior can be fitted to its latents */
+  can_fit_prior: boolean;
+  /** the kinds of the priors that were fitted to its run */
+  fitted_priors: string[];
   has_map: boolean;
   images: number;
   /** number of training images, which come first among `images`; the rest are held-out images */
