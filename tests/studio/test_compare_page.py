@@ -75,7 +75,7 @@ def test_every_encoder_receives_the_same_real_image(page, served, monkeypatch):
             verdict.get_by_text(re.compile("^(Changed|Lost): the classifier reads")).wait_for()
             continue
         verdict.get_by_text("more unusual than").wait_for()
-        said = verdict.inner_text().replace(".0 %", " %")
+        said = verdict.inner_text().replace("\xa0", " ").replace(".0 %", " %")
         share = f"{100 * (1 - row['level']):.0f} % of real images"
         compared = share if row["level"] > 0 else "every held-out image"
         assert f"more unusual than {compared}" in said
@@ -193,7 +193,7 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
         page.get_by_test_id(f"prior-summary-{model}").wait_for()
         text = page.get_by_test_id(f"prior-scores-{model}").inner_text()
         assert f"{expected['classes']} of 3 classes" in text
-        assert f"{100 * expected['confident']['share']:.0f} % [" in text.replace("100.0", "100")
+        assert f"{100 * expected['confident']['share']:.0f} % [" in text.replace("\xa0", " ").replace("100.0", "100")
         first = float(text.split("\n")[text.split("\n").index(UNUSUAL_ROW[model]) + 1].split()[0])
         assert first == pytest.approx(100 * shares[model], abs=0.51)
     assert "unlike most real images" in text  # the GAN has no encoder
