@@ -51,7 +51,7 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
             assert "✗" in badge.inner_text()
     drawn = draw(latent_map, SampleRequest(n=16, seed=5, truncation=0.5, label="1"))
     said = assess_each(latent_map, drawn)
-    legend = page.get_by_test_id("legend").inner_text()
+    legend = page.get_by_test_id("legend").inner_text().replace("\xa0", " ")
     for words in ("✓ requested class", "typical of real images", "borderline", "?", "unknown"):
         assert words in legend
     assert f"as are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")

@@ -13,6 +13,7 @@ from latentarium.diagnostics.examine import issues_of
 from latentarium.diagnostics.issue import IssueName
 from latentarium.diagnostics.messages import FIXES, REASONS, SIGNS, Evidence
 from latentarium.diagnostics.status import StatusName
+from latentarium.evaluation import reasons
 from latentarium.evaluation.evaluate import all_sections
 from latentarium.evaluation.interpretation import CONSERVATIVE, DIRECTIONS
 from latentarium.evaluation.report import Report
@@ -96,6 +97,16 @@ def test_each_measure_has_a_name_in_both_languages():
         kind = (measurement.extractor or "").split(" ")[0]
         assert any(kind == name or kind.startswith(f"{name}-") for name in texts["extractors"])
     assert texts["fields"].keys() == set(COMPARED_FIELDS)
+
+
+def test_each_reason_for_a_missing_measure_has_a_chinese_text():
+    texts = json.loads((LOCALES / "measures.json").read_text())["reasons"]
+    english = {code: text for code, (text, _) in texts.items() if not code.startswith("error")}
+    assert english == reasons.REASONS
+    for code, (_, chinese) in texts.items():
+        assert CHINESE.search(chinese) or chinese == "{text}", code
+        assert fields(chinese) <= fields(texts[code][0]), code
+        assert code.startswith("error.") or fields(chinese) == fields(texts[code][0]), code
 
 
 def test_the_page_names_measures_as_the_command_line_does():

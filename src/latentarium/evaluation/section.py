@@ -12,6 +12,7 @@ class Brightness(la.Section):
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from latentarium.classifier.classifier import Classifier
@@ -19,6 +20,7 @@ from latentarium.data.dataset import Data
 from latentarium.data.toy import MIXTURES, Mixture2D
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason
 from latentarium.models.base import LatentModel
 from latentarium.stats.measurement import Measurement
 
@@ -41,8 +43,9 @@ class Section(ABC):
         """
         return known_mixture(data) is None
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
-        """Return the quantities that can't be measured, with the reasons, by name.
+    def unmeasurable(self, plan: Plan) -> Mapping[str, Reason | str]:
+        """Return the quantities that can't be measured, with the reasons, by name; a reason may be
+        a sentence.
 
         It is called before anything is computed, also for models and data to which the section
         does not apply. By default there are none.

@@ -18,7 +18,7 @@ from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.latent import gaussian_samples
 from latentarium.latent.calibration import Calibration, ImageClassifier
-from latentarium.latent.encoded import K_NEAREST, EncodedData
+from latentarium.latent.encoded import K_NEAREST, EncodedData, ImageSet
 from latentarium.latent.explained_variance import explained_variance
 from latentarium.latent.gap_layer import Box, GapLayers
 from latentarium.latent.gaussian_samples import NUM_SAMPLES
@@ -155,9 +155,15 @@ class LatentMap:
         """One latent per training image on the map, drawn from the image's posterior."""
         return self.encoded.latents
 
-    def image(self, number: int) -> Tensor | None:
-        """Return the pixels of an image on the map, uint8 (C, H, W); None if there is none."""
-        return self.encoded.image(number)
+    def image(self, number: int, images: ImageSet = "map") -> Tensor | None:
+        """Return the pixels of an image, uint8 (C, H, W); None if there is none.
+
+        Arguments:
+            number: Its number, from 0.
+            images: "map": the images on the map, which are the training images and after them the
+                validation images; "test": the test images.
+        """
+        return self.encoded.image(number, images)
 
     @property
     def plane(self) -> Plane:

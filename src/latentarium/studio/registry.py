@@ -17,7 +17,7 @@ from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.snapshots import Snapshots
 from latentarium.run import Run
-from latentarium.run.priors import split_prior
+from latentarium.run.priors import prior_kinds, split_prior
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES, SHIPPED_PREFIX
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.preparation import Preparation
@@ -54,6 +54,12 @@ class LoadedModel:
     def is_shipped(self) -> bool:
         """Whether the model comes with the package."""
         return self.folder.startswith(SHIPPED_PREFIX)
+
+    @property
+    def can_fit_prior(self) -> bool:
+        """Whether a prior can be fitted to its latents and kept in the folder of its run."""
+        has_ended = self.run is not None and self.step is None
+        return has_ended and not self.is_shipped and self.latent_map.model.has_encoder
 
     @cached_property
     def history(self) -> Snapshots | None:
@@ -101,9 +107,12 @@ class LoadedModel:
             "decodes_label": model.decodes_label,
             "takes_label": model.takes_label,
             "fitted_prior": model.fitted_prior,
+            "can_fit_prior": self.can_fit_prior,
+            "fitted_priors": prior_kinds(self.run.folder) if self.run else [],
             "has_map": self.latent_map.can_encode,
             "images": self.latent_map.encoded.num_images,
             "train_images": len(self.latent_map.encoded.train),
+            "test_images": len(data.test),
             "background": None if layout.background is None else list(layout.background),
             "centred_by": layout.centre,
             "contrast": layout.contrast,

@@ -1,5 +1,6 @@
 // Runs, estimates, diagnoses and uploads: their types, and the server's routes for them.
 import { get, post } from "../api";
+import type { Message } from "../messages";
 
 export type RunState = "waiting" | "training" | "paused" | "stopped" | "done" | "failed";
 
@@ -73,12 +74,6 @@ export interface Row {
   scores?: DiscriminatorScores;
   /** losses of each player, by name */
   [player: string]: unknown;
-}
-
-/** A translatable message: its code and the values of its placeholders; an array contains class names. */
-export interface Message {
-  code: string;
-  values: Record<string, number | string | string[]>;
 }
 
 export interface Issue {
