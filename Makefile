@@ -1,18 +1,22 @@
-# From a fresh clone, `make tour` and `make test` do all their set-up. They need Python 3.11 and pip.
+# From a fresh clone, `make tour`, `make test` and `make docs` do all their set-up. They need Python 3.11 and pip.
 PYTHON ?= python3.11
 BIN := .venv/bin
-SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
+SOURCES := src tests benchmarks docs examples studio/*.py hatch_build.py
 
 # without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: tour test examples soak speed figures lint types format clean
+.PHONY: tour test docs examples soak speed figures lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
 test: .venv/ready
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+
+# docs/_build/html/index.html; a warning is an error
+docs: .venv/ready
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 examples: .venv/ready
 	$(BIN)/pytest tests/test_examples.py
@@ -59,4 +63,4 @@ PAGE := $(shell find studio -name node_modules -prune -o -type f -print)
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers tour runs
+	rm -rf .venv .venv-peers docs/_build tour runs
