@@ -1,12 +1,12 @@
 # From a fresh clone, `make tour`, `make test` and `make docs` do all their set-up. They need Python 3.11 and pip.
 PYTHON ?= python3.11
 BIN := .venv/bin
-SOURCES := src tests benchmarks docs examples studio/*.py hatch_build.py
+SOURCES := .ci/smoke.py src tests benchmarks docs examples studio/*.py hatch_build.py
 
 # without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: tour test docs examples soak speed figures lint types format clean
+.PHONY: tour test docs release examples soak speed figures lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
@@ -17,6 +17,10 @@ test: .venv/ready
 # docs/_build/html/index.html; a warning is an error
 docs: .venv/ready
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+# the sdist and the wheel, tested in a clean environment
+release: .venv/ready
+	.ci/release
 
 examples: .venv/ready
 	$(BIN)/pytest tests/test_examples.py

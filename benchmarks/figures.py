@@ -68,7 +68,7 @@ LESSONS: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ("equilibrium", "claims"): (("own-parameters", "equilibrium"), ()),
     ("conditional-gan", "claims"): (("label-control", "wrong-label-refused", "realism"), ()),
 }  # fmt: skip
-"""The claims, and further numbers of the tour, in the tables of the lessons: by page and marker."""
+"""The claims, and further numbers of the tour, that the lessons show, by page and marker."""
 
 
 def lessons() -> list[Figure]:

@@ -12,7 +12,9 @@ COLUMNS = {
 def gpu_table() -> str:
     """Return milliseconds per step by preset and batch size."""
     steps = load("gpu")["steps"]
-    sizes = {name: dict.fromkeys(key.split()[-1] for key in times) for name, times in steps.items()}
+    sizes = {
+        name: dict.fromkeys(key.split()[-1] for key in times) for name, times in steps.items()
+    }
     return table(
         ["preset", "batch", *COLUMNS.values()],
         [

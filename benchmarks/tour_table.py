@@ -53,7 +53,9 @@ def claims_table(*claims: str, evidence: tuple[str, ...] = (), chinese: bool = F
     if missing or len(chosen) != len(claims):
         raise ValueError(f"The tour lacks one of the claims {claims}, or the numbers {missing}.")
     rows += [_lesson_row(numbers[name], chinese) for name in evidence]
-    return table(["測量項目", "數值", "要求"] if chinese else ["measured", "value", "required"], rows)
+    return table(
+        ["測量項目", "數值", "要求"] if chinese else ["measured", "value", "required"], rows
+    )
 
 
 def _lesson_row(number: dict[str, Any], chinese: bool) -> list[str]:

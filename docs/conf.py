@@ -9,7 +9,7 @@ sys.path[:0] = [str(HERE / "_ext"), str(HERE / "learn" / "pictures")]
 import latentarium  # noqa: E402
 
 project = "latentarium"
-copyright = "the authors of latentarium"  # noqa: A001  Sphinx reads this name
+copyright = "the authors of latentarium"
 version = release = latentarium.__version__
 extensions = [
     "myst_parser",
@@ -18,6 +18,7 @@ extensions = [
     "sphinx_design",
     "matplotlib.sphinxext.plot_directive",
     "command_help",
+    "json_schemas",
     "languages",
     "mathml",
     "plain_docstrings",

@@ -39,7 +39,11 @@ def _starts_block(lines: list[str], number: int) -> bool:
     if number < 2 or not lines[number].startswith("    ") or lines[number - 1].strip():
         return False
     before = lines[number - 2]
-    return bool(before.strip()) and not before.startswith((" ", ":", "..")) and ">>>" not in lines[number]
+    return (
+        bool(before.strip())
+        and not before.startswith((" ", ":", ".."))
+        and ">>>" not in lines[number]
+    )
 
 
 def _escape(line: str) -> str:

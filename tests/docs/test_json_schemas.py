@@ -33,7 +33,14 @@ def place(tmp_path_factory):
         patch.setattr("latentarium.training.estimate", partial(estimate, min_seconds=0.1))
         for name in ("ae", "vae", "cgan"):
             run_command(
-                "train", f"{name}_debug", "--data", "tiny.npz", "--run", name, "--train.snapshots", 2
+                "train",
+                f"{name}_debug",
+                "--data",
+                "tiny.npz",
+                "--run",
+                name,
+                "--train.snapshots",
+                2,
             )
         run_command("encode", "vae", "tiny.npz", "--out", "z.npz", "--no-trust")
         yield folder

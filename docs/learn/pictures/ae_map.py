@@ -1,6 +1,7 @@
 """The latents of the autoencoder, and images decoded on a line that crosses a gap."""
 
 import matplotlib.pyplot as plt
+
 from shared import map_of, show_image, show_map
 
 latent_map = map_of("ae")

@@ -1,6 +1,7 @@
 """Four latents of the conditional GAN, each decoded as all ten digits."""
 
 import torch
+
 from shared import shipped, show_rows
 
 model = shipped("cgan")

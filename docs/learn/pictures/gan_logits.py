@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import torch
+
 from latentarium.data.dataset import to_float
 from shared import mnist, shipped
 

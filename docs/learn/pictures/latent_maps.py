@@ -1,6 +1,7 @@
 """The maps of the autoencoder and of the VAE, with N(0, I) at 1 and 2 standard deviations."""
 
 import matplotlib.pyplot as plt
+
 from shared import show_map
 
 figure, panels = plt.subplots(1, 2, figsize=(8, 4.2))

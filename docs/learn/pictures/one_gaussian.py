@@ -1,6 +1,7 @@
 """Eight modes on a ring, and samples of distributions that are fitted by maximum likelihood."""
 
 import matplotlib.pyplot as plt
+
 from latentarium.data.toy import ring
 from latentarium.latent import mixture, single_gaussian
 from latentarium.rng import Noise

@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 import torch
-from shared import mnist, shipped, show_image
 
 from latentarium.data.dataset import to_float
+from shared import mnist, shipped, show_image
 
 model, test = shipped("cgan"), mnist().test
 assert test.labels is not None

@@ -49,7 +49,9 @@ def show_rows(rows: dict[str, torch.Tensor], labels: Sequence[str] = ()) -> None
         labels: A text below each image of the last row.
     """
     count = max(map(len, rows.values()))
-    _, axes = plt.subplots(len(rows), count, figsize=(0.72 * count, 0.78 * len(rows)), squeeze=False)
+    _, axes = plt.subplots(
+        len(rows), count, figsize=(0.72 * count, 0.78 * len(rows)), squeeze=False
+    )
     for line, (title, images) in zip(axes, rows.items(), strict=True):
         for cell in line:
             cell.axis("off")
@@ -77,6 +79,7 @@ def show_map(axes: Axes, name: str, *, names: bool = True) -> None:
     axes.scatter(*points.T, c=np.array(COLOURS)[digits], s=1.5, alpha=0.5, linewidths=0)
     for digit in range(10) if names else ():
         x, y = np.median(points[digits == digit], axis=0)
-        axes.text(x, y, str(digit), ha="center", va="center", weight="bold", color="black",
-                  bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8})  # fmt: skip
+        box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
+        style = {"ha": "center", "va": "center", "weight": "bold", "color": "black"}
+        axes.text(x, y, str(digit), bbox=box, **style)
     axes.set_aspect("equal")

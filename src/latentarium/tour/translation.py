@@ -12,9 +12,21 @@ from importlib.resources import files
 
 
 def translate(text: str) -> str | None:
-    """Return the Chinese translation of a text of the report; None if there is none."""
+    """Return the Chinese translation of a text of the report; None if there is none.
+
+    A text that has no translation as a whole is translated sentence by sentence.
+    """
     if not text:
         return ""
+    whole = _translate_whole(text)
+    sentences = re.split(r"(?<=\.) (?=[A-Z0-9])", text)
+    if whole is not None or len(sentences) == 1:
+        return whole
+    parts = [_translate_whole(sentence) for sentence in sentences]
+    return None if None in parts else "".join(map(str, parts))
+
+
+def _translate_whole(text: str) -> str | None:
     exact, templates = _catalogue()
     if text in exact:
         return exact[text]
