@@ -80,6 +80,5 @@ def show_map(axes: Axes, name: str, *, names: bool = True) -> None:
     for digit in range(10) if names else ():
         x, y = np.median(points[digits == digit], axis=0)
         box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
-        style = {"ha": "center", "va": "center", "weight": "bold", "color": "black"}
-        axes.text(x, y, str(digit), bbox=box, **style)
+        axes.text(x, y, str(digit), bbox=box, ha="center", va="center", weight="bold", color="k")
     axes.set_aspect("equal")
