@@ -1,7 +1,7 @@
 # From a fresh clone, `make tour`, `make test` and `make docs` do all their set-up. They need Python 3.11 and pip.
 PYTHON ?= python3.11
 BIN := .venv/bin
-SOURCES := .ci/smoke.py src tests benchmarks docs examples studio/*.py hatch_build.py
+SOURCES := .ci/smoke.py src tests benchmarks docs/conf.py docs/_ext docs/learn/pictures examples studio/*.py hatch_build.py
 
 # without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
