@@ -33,9 +33,9 @@ LARGE = {
 
 def run(*words: object) -> str:
     """Run a command of the installed package, and return what it prints."""
-    return subprocess.run(
-        [str(COMMAND), *map(str, words)], check=True, capture_output=True, text=True
-    ).stdout
+    done = subprocess.run([str(COMMAND), *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(map(str, words))} fails:\n{done.stderr}"
+    return done.stdout
 
 
 def dependencies() -> set[str]:
