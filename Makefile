@@ -1,18 +1,26 @@
-# From a fresh clone, `make tour` and `make test` do all their set-up. They need Python 3.11 and pip.
+# From a fresh clone, `make tour`, `make test` and `make docs` do all their set-up. They need Python 3.11 and pip.
 PYTHON ?= python3.11
 BIN := .venv/bin
-SOURCES := src tests benchmarks examples studio/*.py hatch_build.py
+SOURCES := .ci/smoke.py src tests benchmarks docs/conf.py docs/_ext docs/learn/pictures examples studio/*.py hatch_build.py
 
 # without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: tour test examples soak speed figures lint types format clean
+.PHONY: tour test docs release examples soak speed figures lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
 test: .venv/ready
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+
+# docs/_build/html/index.html; a warning is an error
+docs: .venv/ready
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+# the sdist and the wheel, tested in a clean environment
+release: .venv/ready
+	.ci/release
 
 examples: .venv/ready
 	$(BIN)/pytest tests/test_examples.py
@@ -59,4 +67,4 @@ PAGE := $(shell find studio -name node_modules -prune -o -type f -print)
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers tour runs
+	rm -rf .venv .venv-peers docs/_build tour runs

@@ -11,15 +11,17 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench_tables import published_table, readme_table
 from committed import ROOT, load_all
 from doctor_table import doctor_table
+from gpu_table import gpu_table
 from preset_facts import choices_table, missing_phrases
 from speed_page import render
 from studio_table import studio_table
-from tour_table import tour_table, verdicts
+from tour_table import claims_table, tour_table, verdicts
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,36 @@ class Figure:
         return pattern.sub(lambda match: match[1] + self.content() + match[2], text)
 
 
+LESSONS: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    ("autoencoder", "claims"): (("ae-compresses", "latent-useful"), ()),
+    ("latent-space", "claims"): (("ae-gaps",), ("Latents from N(0, I) that are in gaps, AE",)),
+    ("vae", "claims"): (
+        ("vae-continuous", "class-gaussian"), ("Latents from N(0, I) that are in gaps, AE",)
+    ),
+    ("vae", "one-gaussian"): (("one-gaussian-fails",), ()),
+    ("gan", "claims"): ((), (
+        "Fréchet distance, GAN", "Rarest digit of the GAN", "Most common digit of the GAN",
+        "Modes found by the GAN, grid of 25", "Samples of the GAN near a mode, grid",
+    )),
+    ("equilibrium", "claims"): (("own-parameters", "equilibrium"), ()),
+    ("conditional-gan", "claims"): (("label-control", "wrong-label-refused", "realism"), ()),
+}  # fmt: skip
+"""The claims, and further numbers of the tour, that the lessons show, by page and marker."""
+
+
+def lessons() -> list[Figure]:
+    """Return the tables of the lessons, in both languages."""
+    return [
+        Figure(
+            f"docs/{folder}learn/{page}.md",
+            marker,
+            partial(claims_table, *claims, evidence=evidence, chinese=bool(folder)),
+        )
+        for (page, marker), (claims, evidence) in LESSONS.items()
+        for folder in ("", "zh-TW/")
+    ]
+
+
 FIGURES = (
     Figure("README.md", "benches", lambda: readme_table(chinese=False)),
     Figure("README.zh-TW.md", "benches", lambda: readme_table(chinese=True)),
@@ -62,6 +94,8 @@ FIGURES = (
     Figure("docs/studio.md", "speed", studio_table),
     Figure("docs/measuring.md", "doctor", doctor_table),
     Figure("docs/benchmarks.md", "", lambda: render(load_all("speed"))),
+    Figure("docs/howto/gpu.md", "gpu", gpu_table),
+    *lessons(),
 )
 
 

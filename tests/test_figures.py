@@ -10,6 +10,14 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 TEXTS = [
     "README.md", "README.zh-TW.md", "docs/results.md", "docs/studio.md", "docs/measuring.md",
+    "docs/howto/gpu.md",
+    *(
+        f"docs/{folder}learn/{lesson}.md"
+        for folder in ("", "zh-TW/")
+        for lesson in (
+            "autoencoder", "latent-space", "vae", "gan", "equilibrium", "conditional-gan",
+        )
+    ),
 ]  # fmt: skip
 """Texts that contain figures; docs/benchmarks.md consists of them."""
 
@@ -23,7 +31,7 @@ def benchmarks(monkeypatch):
 def copied_texts(tmp_path):
     """Return a folder with copies of the texts that have figures."""
     for name in TEXTS:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / "docs" / "benchmarks.md").write_text((ROOT / "docs" / "benchmarks.md").read_text())
     return tmp_path

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from latentarium.run import Run, load
     from latentarium.training import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "AdversarialLoss",
     "AdversarialLossConfig",

@@ -1,6 +1,8 @@
 """A whole tour with tiny models: every claim is measured and the report is written."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -69,3 +71,19 @@ def test_runs_of_the_tour_are_ready_for_use(folder, tmp_path):
     out = tmp_path / "sevens.png"
     cli.main(["sample", str(folder / "cgan"), "--label", "7", "-n", "16", "--out", str(out)])
     assert out.exists()
+
+
+def test_every_text_of_the_report_is_in_both_languages(folder):
+    page = (folder / "report.html").read_text()
+    page = re.sub(r"<(title|style|script|pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
+    page = re.sub(r'<(span|text) lang="(en|zh-TW)".*?</\1>', "", page, flags=re.DOTALL)
+    texts = [html.unescape(text) for text in re.findall(r">([^<>]+)<", page)]
+    sentences = [text for text in texts if re.search(r"[A-Za-z]{3,} [a-z]{2,}", text)]
+    assert [text for text in sentences if "x86_64" not in text] == []
+
+
+def test_every_picture_of_the_report_is_described_in_both_languages(folder):
+    page = (folder / "report.html").read_text()
+    labels = re.findall(r'(?:alt|aria-label)="([^"]*)" data-(?:alt|aria-label)="([^"]*)"', page)
+    assert len(labels) > 30
+    assert [english for english, chinese in labels if english == chinese] == []

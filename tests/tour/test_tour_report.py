@@ -59,7 +59,7 @@ def test_page_shows_the_direction_of_each_number():
     own = replace(claim.conditions[0].number, better="reference", conservative=True)
     first = replace(claim.conditions[0], number=own)
     page = render(example_report(replace(claim, conditions=(first, *claim.conditions[1:]))))
-    assert "<td>near the reference</td>" in page
+    assert '<td><span lang="en">near the reference</span>' in page
     assert "<td>lower</td>" in page
     assert "<th>better</th>" in page
     assert page.count("(conservative)") == 1

@@ -1,10 +1,13 @@
 """Write a tour's report: report.json for machines, and report.html, one self-contained page.
 
 The page is rendered from `report.html.j2` and `report.css`. All images are embedded in it, so it
-loads no other file.
+loads no other file. Each text is in it twice, in English and in Traditional Chinese, and a button
+switches between them. A text without a translation, such as that of a custom claim, is shown in
+English.
 """
 
 import base64
+import html
 import json
 import re
 import time
@@ -20,6 +23,7 @@ from latentarium.files import sha256, write_atomic
 from latentarium.progress import format_duration
 from latentarium.stats.measurement import Measurement, Real, format_quantity, is_one_sided
 from latentarium.tour.results import ClaimResult, Condition, Figure, TourReport, TrainingProgress
+from latentarium.tour.translation import translate
 
 REPORT_FILE = "report.html"
 GLOSSARY = {
@@ -47,6 +51,9 @@ GLOSSARY = {
     "Reference": "The value of the same measurement for real images instead of generated images.",
     "nat": "The unit of information with natural logarithms; ln 2 = 0.693 nats are one bit.",
 }
+
+UNITS = {"times": "倍", "s": "秒"}
+"""Units in Chinese; the other units are the same."""
 
 _RELATIONS = {">=": "≥", "<=": "≤", "==": "="}
 
@@ -76,9 +83,11 @@ def render(
         keep_trailing_newline=True,
     )
     environment.filters.update(
+        both=both,
         cells=_cells,
         duration=format_duration,
         extractors=_extractors,
+        label=_label,
         picture=_picture,
         threshold=_threshold,
     )
@@ -95,39 +104,79 @@ def render(
     )
 
 
-def _cells(number: Measurement, better: str = "") -> dict[str, str]:
-    """Return a measurement's fields as text for the tables; a missing field is an empty string.
+def both(text: str, chinese: str | None = None) -> Markup:
+    """Return a text in both languages as HTML.
+
+    Arguments:
+        text: The English text.
+        chinese: Its translation; None looks it up.
+    """
+    chinese = translate(text) if chinese is None else chinese
+    if chinese is None or chinese == text:
+        return Markup.escape(text)
+    template = Markup('<span lang="en">{}</span><span lang="zh-TW">{}</span>')
+    return template.format(text, chinese)
+
+
+def _label(text: str, name: str = "aria-label") -> Markup:
+    """Return an attribute of an HTML element whose value the page's script translates."""
+    chinese = translate(text) or text
+    return Markup('{}="{}" data-{}="{}"').format(name, text, name, chinese)
+
+
+def _cells(number: Measurement, better: str = "") -> dict[str, Markup | str]:
+    """Return a measurement's fields as HTML for the tables; a missing field is empty.
 
     Arguments:
         number: The measurement.
         better: Its direction, if it has none of its own.
     """
 
-    def text(value: Real | None) -> str:
-        return "" if value is None else format_quantity(value, number.unit)
+    def quantity(value: Real | None) -> Markup | str:
+        return "" if value is None else _quantity(value, number.unit)
 
     return {
-        "name": number.name,
-        "value": text(number.value),
+        "name": both(number.name),
+        "value": quantity(number.value),
         "interval": _interval(number),
-        "reference": text(number.reference),
-        "better": PHRASES.get(number.better or better, ""),
+        "reference": quantity(number.reference),
+        "better": both(PHRASES.get(number.better or better, "")),
         "n": "" if number.n is None else f"{number.n:,}",
-        "note": number.note,
+        "note": both(number.note),
     }
 
 
-def _interval(number: Measurement) -> str:
+def _quantity(value: Real, unit: str, prefix: str = "") -> Markup:
+    return both(
+        prefix + format_quantity(value, unit),
+        prefix + format_quantity(value, UNITS.get(unit, unit)),
+    )
+
+
+def _interval(number: Measurement) -> Markup | str:
     if number.interval is None:
         return ""
-    low, high = (format_quantity(end, number.unit) for end in number.interval)
-    text = f"at least {low}" if is_one_sided(number.interval) else f"{low} to {high}"
-    return f"{text} (conservative)" if number.conservative else text
+    texts = []
+    for chinese in (False, True):
+        unit = UNITS.get(number.unit, number.unit) if chinese else number.unit
+        low, high = (format_quantity(end, unit) for end in number.interval)
+        text = f"at least {low}" if is_one_sided(number.interval) else f"{low} to {high}"
+        text = f"{text} (conservative)" if number.conservative else text
+        texts.append(_interval_in_chinese(text) if chinese else text)
+    return both(*texts)
 
 
-def _threshold(condition: Condition) -> str:
+def _interval_in_chinese(text: str) -> str:
+    for english, chinese in (
+        ("at least ", "至少 "), (" to ", " 至 "), (" (conservative)", "（保守）"),
+    ):  # fmt: skip
+        text = text.replace(english, chinese)
+    return text
+
+
+def _threshold(condition: Condition) -> Markup:
     relation = _RELATIONS.get(condition.relation, condition.relation)
-    return f"{relation} {format_quantity(condition.threshold, condition.number.unit)}"
+    return _quantity(condition.threshold, condition.number.unit, f"{relation} ")
 
 
 def _extractors(claim: ClaimResult) -> str:
@@ -140,9 +189,26 @@ def _picture(figure: Figure) -> Markup:
     """Return a figure's content as an HTML element."""
     if isinstance(figure.content, bytes):
         data = base64.b64encode(figure.content).decode()
-        return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(figure.alt, data)
-    attributes = Markup('<svg role="img" aria-label="{}"').format(figure.alt)
-    return Markup(_with_unique_ids(figure.content).replace("<svg", attributes, 1))
+        alt = _label(figure.alt, "alt")
+        return Markup('<img {} src="data:image/png;base64,{}">').format(alt, data)
+    attributes = Markup('<svg role="img" {}').format(_label(figure.alt))
+    return Markup(_translated(_with_unique_ids(figure.content)).replace("<svg", attributes, 1))
+
+
+def _translated(svg: str) -> str:
+    """Add the translations of the texts in a chart."""
+
+    def in_both(match: re.Match[str]) -> str:
+        attributes, text = match.groups()
+        chinese = translate(html.unescape(text))
+        if chinese is None or chinese == html.unescape(text):
+            return match[0]
+        return (
+            f'<text lang="en"{attributes}>{text}</text>'
+            f'<text lang="zh-TW"{attributes}>{html.escape(chinese)}</text>'
+        )
+
+    return re.sub(r"<text([^>]*)>([^<]+)</text>", in_both, svg)
 
 
 def _with_unique_ids(svg: str) -> str:

@@ -1,0 +1,8 @@
+"""Samples of the GAN, with the digit that the evaluation classifier reads in each."""
+
+from latentarium.classifier import classifier_for
+from shared import mnist, shipped, show_rows
+
+images = shipped("gan").sample(12, seed=0)
+digits = classifier_for(mnist()).predict(images)
+show_rows({"G(z)": images}, [str(int(digit)) for digit in digits])

@@ -1,0 +1,8 @@
+"""Two paths between the same two latents of the autoencoder: straight, and along the data."""
+
+from shared import map_of, show_rows
+
+latent_map = map_of("ae")
+methods = ("linear", "data")
+paths = {method: latent_map.interpolate("4,1.5", "-1,-4", 12, method) for method in methods}
+show_rows({method: latent_map.decode(path) for method, path in paths.items()})
