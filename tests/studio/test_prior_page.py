@@ -9,7 +9,7 @@ import latentarium as la
 from latentarium import presets
 from latentarium.config import change_settings
 from latentarium.run.priors import prior_kinds
-from latentarium.studio.registry import load_registry, prepare
+from latentarium.studio.registry import load_registry
 from support.browser import BROWSER_MARKS, StudioServer, address, open_page, wait_idle
 from support.keyboard import tab_to
 from support.tiny import tiny_arrays
@@ -30,7 +30,8 @@ def original(tmp_path_factory):
 def served(original, tmp_path):
     folder = shutil.copytree(original, tmp_path / "ae")
     registry = load_registry([folder])
-    prepare(registry).join()
+    registry.preparation.start()
+    registry.preparation.wait()
     studio = StudioServer(registry, runs=tmp_path / "runs")
     yield studio
     studio.stop()
