@@ -193,7 +193,9 @@ def test_all_models_decode_the_same_samples_and_score_them(page, served):
         page.get_by_test_id(f"prior-summary-{model}").wait_for()
         text = page.get_by_test_id(f"prior-scores-{model}").inner_text()
         assert f"{expected['classes']} of 3 classes" in text
-        assert f"{100 * expected['confident']['share']:.0f} % [" in text.replace("\xa0", " ").replace("100.0", "100")
+        assert f"{100 * expected['confident']['share']:.0f} % [" in text.replace(
+            "\xa0", " "
+        ).replace("100.0", "100")
         first = float(text.split("\n")[text.split("\n").index(UNUSUAL_ROW[model]) + 1].split()[0])
         assert first == pytest.approx(100 * shares[model], abs=0.51)
     assert "unlike most real images" in text  # the GAN has no encoder
