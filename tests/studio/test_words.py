@@ -18,6 +18,7 @@ from latentarium.evaluation.evaluate import all_sections
 from latentarium.evaluation.interpretation import CONSERVATIVE, DIRECTIONS
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.sections import game, likelihood, reconstruction
+from latentarium.registry import registered
 from latentarium.run import Run
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES
 from latentarium.stats.measurement import COMPARED_FIELDS
@@ -123,7 +124,8 @@ def test_each_setting_on_the_page_has_a_chinese_name_and_meaning():
     shown = {
         f"{field['owner']}.{field['name'].rsplit('.', 1)[-1]}"
         for name in presets.all_presets()
-        for field in describe_settings(name)
+        for prior in (None, *registered("prior"))
+        for field in describe_settings(name, prior)
     }
     assert translations.keys() == shown
     for label, meaning in translations.values():

@@ -35,7 +35,7 @@ export const en = {
   testImage: "test image",
   testNumber: (n: number) => `test #${n}`,
   imageSet: "Images to choose from",
-  imageSets: { map: "training, validation", test: "test" },
+  imageSets: { map: "on the map", test: "test" },
   noSuchImage: (last: string) => `Enter a whole number from 0 to ${last}.`,
   tools: {
     look: "View", gaussians: "Gaussians", draw: "Draw", find: "Find", path: "Path", plane: "Plane",
@@ -79,7 +79,7 @@ export const zhTW: typeof en = {
   testImage: "測試影像",
   testNumber: (n) => `測試 #${n}`,
   imageSet: "從哪些影像中選取",
-  imageSets: { map: "訓練與驗證", test: "測試" },
+  imageSets: { map: "地圖上", test: "測試" },
   noSuchImage: (last) => `請輸入 0 到 ${last} 的整數。`,
   tools: { look: "檢視", gaussians: "高斯分布", draw: "手繪", find: "尋找", path: "路徑", plane: "平面" },
   toolList: "工具",

@@ -247,7 +247,9 @@ const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 
 export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
 export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
-export const fetchSettings = async (preset: string): Promise<Setting[]> => (await get(`api/presets/${encodeURIComponent(preset)}/settings`)).json();
+/** @param prior the prior whose settings are listed; by default, that of the preset */
+export const fetchSettings = async (preset: string, prior?: string): Promise<Setting[]> =>
+  (await get(`api/presets/${encodeURIComponent(preset)}/settings${prior ? `?prior=${encodeURIComponent(prior)}` : ""}`)).json();
 export const checkSettings = async (preset: string, settings: ChangedSettings): Promise<SettingsCheck> =>
   (await post("api/check-settings", { preset, settings })).json();
 export const ESTIMATE_URL = "api/estimate";
