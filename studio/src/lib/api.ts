@@ -42,6 +42,9 @@ export interface Model {
   gaps: string[];
 }
 
+/** What a map needs to know about a model. */
+export type MapModel = Pick<Model, "id" | "classes" | "has_map" | "decodes_label" | "image_shape">;
+
 export interface Ellipse {
   x: number;
   y: number;
