@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 from torch._decomp import get_decompositions
 
 from latentarium.errors import UserError
-from latentarium.export.networks import ExportableNetwork
 
 aten = torch.ops.aten
 DECOMPOSED = (
@@ -20,7 +19,7 @@ KEPT = (aten.leaky_relu.default, aten.elu.default, aten.softplus.default)
 """Operations that torch would decompose into several."""
 
 
-def record(network: ExportableNetwork, inputs: Sequence[Tensor]) -> torch.export.ExportedProgram:
+def record(network: nn.Module, inputs: Sequence[Tensor]) -> torch.export.ExportedProgram:
     """Return the graph of a network, for inputs of the given shapes.
 
     Raises:
@@ -47,6 +46,11 @@ def not_exportable(reason: str) -> UserError:
         "the decoder from convolutions, dense layers and elementwise functions.",
         code="not-exportable",
     )
+
+
+def unknown_operation(node: fx.Node) -> UserError:
+    """Return the error for an operation that the page lacks."""
+    return not_exportable(f"its operation {operation_name(node)} is unknown to the page")
 
 
 def operation_name(node: fx.Node) -> str:

@@ -14,10 +14,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
-from latentarium.export.graph import all_arguments, example, not_exportable, operation_name, record
-from latentarium.export.networks import ExportableNetwork
+from latentarium.export.graph import (
+    all_arguments,
+    example,
+    not_exportable,
+    operation_name,
+    record,
+    unknown_operation,
+)
 from latentarium.export.program import BINARY, UNARY, Program, Step, gather_index, gather_tables
 
 MOVES = {
@@ -39,8 +45,8 @@ LARGEST = 3.4028234663852886e38
 """The largest float32, a limit of clamping that changes nothing."""
 
 
-def lower(network: ExportableNetwork, inputs: Sequence[Tensor]) -> Program:
-    """Return the program of a network of one output.
+def lower(network: nn.Module, inputs: Sequence[Tensor]) -> Program:
+    """Return the program of a network that returns a tuple of one tensor.
 
     Arguments:
         network: The network in evaluation mode.
@@ -204,7 +210,7 @@ class _Lowering:
             return self._step("map", operands, shape, function="eq")
         if name == "var":
             return self._variance(arguments, shape)
-        raise not_exportable(f"its operation {name} is unknown to the page")
+        raise unknown_operation(node)
 
     def _unary(self, function: str, arguments: list[Any], shape: tuple[int, ...]) -> str:
         further = arguments[1:]
@@ -315,6 +321,8 @@ class _Lowering:
             others = others[:1]
         target: Any = node.target
         if operation_name(node) == "getitem":
+            if operation_name(source) not in MOVES:
+                raise unknown_operation(source)
             inner, move = self._movement(source)
             position: Any = others[0]
             return inner, lambda x: move(x)[position]

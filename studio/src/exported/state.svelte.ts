@@ -9,7 +9,7 @@ import { Decoder, toPixels } from "./decoder";
 import { latticeLatent, normals } from "./random";
 import type { Inputs } from "./worker";
 
-export const NUM_SAMPLES = 18;
+export const NUM_SAMPLES = 24;
 const SEEDS = 2 ** 31;
 
 const start = map?.plane.ellipses[0]?.[0] ?? { x: 0, y: 0 };
@@ -91,11 +91,11 @@ export class Page {
     return latents.subarray(row * json.latentDim, (row + 1) * json.latentDim);
   }
 
-  /** The scores of sample i, if the map shows the whole latent space. */
+  /** Whether the map shows the whole latent space, so that the scores of all latents are known. */
+  readonly ratesSamples = map !== null && map.trust !== null && json.latentDim === 2;
   sampleScores(i: number): Scores | null {
-    if (!map?.trust || json.latentDim !== 2) return null;
     const [x, y] = this.drawn(sources[this.source], i);
-    return map.trust.at(x, y);
+    return map!.trust!.at(x, y);
   }
 
   decodeCursor(): void {

@@ -20,7 +20,7 @@ export const en = {
   gapKey: "blue: fewer than half of real images are as unusual; orange: fewer than 1 %",
   trustNote: (cells: number) =>
     `The ring shows how an image compares with real images that were held out of the training. It was measured on a grid of ${cells} × ${cells} places when this page was written; in between, the nearest place counts.`,
-  noTrust: "How usual an image is isn't rated on this page. The studio of latentarium does it.",
+  noTrust: "This page doesn't rate how real an image looks; the studio of latentarium does.",
   grades: {
     typical: "like real images",
     borderline: "borderline",
@@ -60,7 +60,7 @@ export const zhTW: typeof en = {
   gaps: "標示不尋常的位置",
   gapKey: "藍：不到一半的真實影像同樣少見；橘：不到 1 %",
   trustNote: (cells) => `圓環顯示影像與未參與訓練的真實影像相比的結果。這是寫出本頁時在 ${cells} × ${cells} 的格點上量測的，其間的位置採用最近的格點。`,
-  noTrust: "本頁不評估影像是否尋常；latentarium 的工作室可以評估。",
+  noTrust: "本頁不評估影像有多逼真；latentarium 的工作室可以評估。",
   grades: {
     typical: "與真實影像相似",
     borderline: "處於邊緣",
