@@ -25,6 +25,7 @@ from torch import Tensor
 
 from latentarium import __version__
 from latentarium.data.arrays import fixed_permutation
+from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.export.lowering import lower
 from latentarium.export.networks import DecoderNetwork, soft_labels
@@ -70,7 +71,7 @@ def export_html(
     run: str | Path | Run,
     path: str | Path,
     *,
-    data: str | None = None,
+    data: str | Data | None = None,
     trust: bool = True,
     progress: Progress | None = None,
 ) -> ExportedPage:
@@ -79,7 +80,7 @@ def export_html(
     Arguments:
         run: A run, its folder, or shipped:NAME.
         path: The file of the page, such as "vae.html".
-        data: The new source of the training data, if the data have moved. They are needed for the
+        data: The training data, or their new source if they have moved. They are needed for the
             map of a model that encodes images.
         trust: Measure how unusual the images on the map are; this takes most of the time.
         progress: Reports the progress.
@@ -98,7 +99,8 @@ def export_html(
     decoder = PageDecoder.of(model)
     latent_map = None
     if model.has_encoder and not model.decodes_label:
-        latent_map = LatentMap(model, opened.load_data(data))
+        loaded = data if isinstance(data, Data) else opened.load_data(data)
+        latent_map = LatentMap(model, loaded)
         decoder = decoder.compared(model, latent_map.latents)
     content = page(model, decoder, latent_map, trust=trust, progress=progress)
     write_atomic(path, content)

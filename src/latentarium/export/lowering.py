@@ -74,13 +74,13 @@ class _Lowering:
         }
         self.known: dict[fx.Node, Any] = {}
         """Values of nodes that depend on no input."""
-        self.sources: dict[fx.Node, int] = {}
-        """Number of weights that each of these was computed from."""
+        self.sources: dict[fx.Node, frozenset[fx.Node]] = {}
+        """The weights that each of these was computed from."""
         self.inputs: list[fx.Node] = []
         for node in self.graph.nodes:
             if node.op == "placeholder" and node.target in lifted:
                 self.known[node] = tensors[lifted[node.target]].detach()
-                self.sources[node] = self.known[node].numel()
+                self.sources[node] = frozenset([node])
             elif node.op == "placeholder":
                 self.inputs.append(node)
         self.names: dict[fx.Node, str] = {node: f"i{k}" for k, node in enumerate(self.inputs)}
@@ -128,7 +128,9 @@ class _Lowering:
     def _is_embedded(self, node: fx.Node) -> bool:
         """Return whether the value of a node is a constant of the program."""
         value = self.known.get(node)
-        return isinstance(value, Tensor) and value.numel() <= max(self.sources[node], 1)
+        if not isinstance(value, Tensor):
+            return False
+        return value.numel() <= sum(self.known[source].numel() for source in self.sources[node])
 
     def _compute_constants(self) -> None:
         for node in self.graph.nodes:
@@ -136,7 +138,7 @@ class _Lowering:
                 node.op == "call_function" and operation_name(node) == "full_like"
             ):  # of an input's shape
                 self.known[node] = torch.full(example(node).shape, float(all_arguments(node)[1]))
-                self.sources[node] = self.known[node].numel()
+                self.sources[node] = frozenset([node])
             if node.op != "call_function" or any(
                 n not in self.known for n in node.all_input_nodes
             ):
@@ -144,7 +146,7 @@ class _Lowering:
             arguments = fx.map_arg((node.args, node.kwargs), self.known.__getitem__)
             self.known[node] = node.target(*arguments[0], **arguments[1])
             parts = [self.sources[n] for n in node.all_input_nodes]
-            self.sources[node] = sum(parts) if parts else example(node).numel()
+            self.sources[node] = frozenset().union(*parts) or frozenset([node])
 
     # ---------------------------------------------------------------------------------- one value
 
