@@ -93,11 +93,13 @@ export class Convolution {
         if (this.patches.length < depth * columns.count) this.patches = new Float64Array(depth * columns.count);
         for (let j = 0; j < rows.count; j++) {
           this.collect(input, group, rows, columns, j);
-          const y = rows.start + j * rows.step;
-          for (let o = 0; o < this.outputs; o++) {
+          const at = (group * this.outputs * height + rows.start + j * rows.step) * width + columns.start;
+          const product = { weights, patches: this.patches, depth, bias, output, step: columns.step, count: columns.count };
+          for (let o = 0; o < this.outputs; o += 2) {
             const channel = group * this.outputs + o;
-            const at = (channel * height + y) * width + columns.start;
-            multiply(weights, channel * depth, this.patches, depth, columns.count, bias ? bias[channel] : 0, output, at, columns.step);
+            const place = at + o * height * width;
+            if (o + 1 < this.outputs) multiplyTwo(product, channel, place, place + height * width);
+            else multiplyOne(product, channel, place);
           }
         }
       }
@@ -126,30 +128,75 @@ export class Convolution {
   }
 }
 
-/** Write the products of one row of weights with all patches, four at a time. */
-function multiply(
-  weights: Float64Array, from: number, patches: Float64Array, depth: number, count: number, bias: number,
-  output: Float32Array, at: number, step: number,
-): void {
+/** The sums of one row of the output: products of rows of weights, one for each channel, with patches. */
+interface Product {
+  weights: Float64Array;
+  patches: Float64Array;
+  /** length of a patch */
+  depth: number;
+  count: number;
+  bias: Float32Array | null;
+  output: Float32Array;
+  step: number;
+}
+
+/** Compute a row of two channels, four places at a time: the more sums at once, the fewer numbers are read for each. */
+function multiplyTwo({ weights, patches, depth, count, bias, output, step }: Product, channel: number, atFirst: number, atSecond: number): void {
+  const first = channel * depth;
+  const second = first + depth;
+  const start = bias ? bias[channel] : 0;
+  const startSecond = bias ? bias[channel + 1] : 0;
   let i = 0;
   for (; i + 4 <= count; i += 4) {
-    let [a, b, c, d] = [bias, bias, bias, bias];
-    const [p, q, r, s] = [i * depth, (i + 1) * depth, (i + 2) * depth, (i + 3) * depth];
+    let a = start;
+    let b = start;
+    let c = start;
+    let d = start;
+    let e = startSecond;
+    let f = startSecond;
+    let g = startSecond;
+    let h = startSecond;
+    const p = i * depth;
+    const q = p + depth;
+    const r = q + depth;
+    const s = r + depth;
     for (let k = 0; k < depth; k++) {
-      const weight = weights[from + k];
-      a += weight * patches[p + k];
-      b += weight * patches[q + k];
-      c += weight * patches[r + k];
-      d += weight * patches[s + k];
+      const v = weights[first + k];
+      const w = weights[second + k];
+      const x = patches[p + k];
+      const y = patches[q + k];
+      const z = patches[r + k];
+      const u = patches[s + k];
+      a += v * x;
+      b += v * y;
+      c += v * z;
+      d += v * u;
+      e += w * x;
+      f += w * y;
+      g += w * z;
+      h += w * u;
     }
-    output[at + i * step] = a;
-    output[at + (i + 1) * step] = b;
-    output[at + (i + 2) * step] = c;
-    output[at + (i + 3) * step] = d;
+    output[atFirst + i * step] = a;
+    output[atFirst + (i + 1) * step] = b;
+    output[atFirst + (i + 2) * step] = c;
+    output[atFirst + (i + 3) * step] = d;
+    output[atSecond + i * step] = e;
+    output[atSecond + (i + 1) * step] = f;
+    output[atSecond + (i + 2) * step] = g;
+    output[atSecond + (i + 3) * step] = h;
   }
   for (; i < count; i++) {
-    let sum = bias;
-    for (let k = 0; k < depth; k++) sum += weights[from + k] * patches[i * depth + k];
-    output[at + i * step] = sum;
+    output[atFirst + i * step] = dot(weights, first, patches, i * depth, depth, start);
+    output[atSecond + i * step] = dot(weights, second, patches, i * depth, depth, startSecond);
   }
+}
+
+function multiplyOne({ weights, patches, depth, count, bias, output, step }: Product, channel: number, at: number): void {
+  for (let i = 0; i < count; i++) output[at + i * step] = dot(weights, channel * depth, patches, i * depth, depth, bias ? bias[channel] : 0);
+}
+
+function dot(x: Float64Array, fromX: number, y: Float64Array, fromY: number, length: number, start: number): number {
+  let sum = start;
+  for (let k = 0; k < length; k++) sum += x[fromX + k] * y[fromY + k];
+  return sum;
 }

@@ -11,6 +11,8 @@ import type { Inputs } from "./worker";
 
 export const NUM_SAMPLES = 24;
 const SEEDS = 2 ** 31;
+/** The address is written when the cursor rests, since writing it takes longer than an image. */
+const REST_MS = 400;
 
 const start = map?.plane.ellipses[0]?.[0] ?? { x: 0, y: 0 };
 /** What the address contains. */
@@ -23,6 +25,7 @@ export class Page {
   error = $state("");
   view = $state<View>({ x: 0, y: 0, scale: 90 });
   showGaps = $state(false);
+  private rest = 0;
 
   get x(): number {
     return shown.x;
@@ -49,8 +52,9 @@ export class Page {
   moveTo(x: number, y: number): void {
     shown.x = x;
     shown.y = y;
-    updateAddress();
     this.decodeCursor();
+    clearTimeout(this.rest);
+    this.rest = window.setTimeout(updateAddress, REST_MS);
   }
   choose(label: number): void {
     shown.label = label;
