@@ -20,10 +20,13 @@ CHROMIUM = "/usr/bin/chromium-headless-shell"
 OPENINGS, MOVES, DECODES = 5, 100, 30
 
 MEASURE = """async ([moves, decodes]) => {
-  const canvas = document.querySelector("[data-testid=decoded]"), map = document.querySelector(".map");
+  const canvas = document.querySelector("[data-testid=decoded]");
+  const map = document.querySelector(".map");
   const box = map.getBoundingClientRect();
   const send = (type, x, y) => map.dispatchEvent(new PointerEvent(type, {
-    pointerId: 1, bubbles: true, clientX: box.left + x * box.width, clientY: box.top + y * box.height }));
+    pointerId: 1, bubbles: true,
+    clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+  }));
   map.setPointerCapture = () => {};  // there is no real pointer
   let painted = () => {};
   const put = CanvasRenderingContext2D.prototype.putImageData;
@@ -42,8 +45,9 @@ MEASURE = """async ([moves, decodes]) => {
     times.push(performance.now() - start);
   }
   send("pointerup", 0.5, 0.5);
-  const { latentDim, decodesLabel, classes } = JSON.parse(document.getElementById("model").textContent);
-  const inputs = [Array(latentDim).fill(0.1), ...(decodesLabel ? [classes.map((_, i) => Number(!i))] : [])];
+  const model = JSON.parse(document.getElementById("model").textContent);
+  const inputs = [Array(model.latentDim).fill(0.1)];
+  if (model.decodesLabel) inputs.push(model.classes.map((_, i) => Number(!i)));
   const decoding = [];
   for (let i = 0; i < decodes; i++) {
     const start = performance.now();
@@ -89,6 +93,6 @@ def measure(browser: Browser, page: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pages", type=Path, nargs="+")
     main(parser.parse_args().pages)
