@@ -73,6 +73,20 @@ def test_batch_normalization_uses_the_learned_statistics():
     require_parity(Wrapped(norm).eval(), (torch.randn(5, 4),))
 
 
+def test_a_decoder_that_changes_its_buffers_is_one_message():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(1))
+
+        def forward(self, x):
+            self.calls += 1
+            return x * self.calls
+
+    with raises_code("not-exportable"):
+        lower(Wrapped(Counting()), (torch.ones(1, 4),))
+
+
 @pytest.mark.parametrize(
     "function",
     [

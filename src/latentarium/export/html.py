@@ -98,7 +98,7 @@ def export_html(
     require_writable(path)
     decoder = PageDecoder.of(model)
     latent_map = None
-    if model.has_encoder and not model.decodes_label:
+    if model.has_encoder and not model.decodes_label and model.latent_dim > 1:
         loaded = data if isinstance(data, Data) else opened.load_data(data)
         latent_map = LatentMap(model, loaded)
         decoder = decoder.compared(model, latent_map.latents)

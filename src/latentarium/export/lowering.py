@@ -90,7 +90,10 @@ class _Lowering:
     def lower(self) -> Program:
         """Return the program."""
         self._compute_constants()
-        (output,) = next(node for node in self.graph.nodes if node.op == "output").args[0]
+        outputs = next(node for node in self.graph.nodes if node.op == "output").args[0]
+        if len(outputs) != 1:
+            raise not_exportable("it changes its buffers, or returns several tensors")
+        output = outputs[0]
         needed = self._needed(output)
         for node in self.graph.nodes:
             if node in needed and isinstance(node.meta.get("val"), Tensor):
@@ -134,19 +137,16 @@ class _Lowering:
 
     def _compute_constants(self) -> None:
         for node in self.graph.nodes:
-            if (
-                node.op == "call_function" and operation_name(node) == "full_like"
-            ):  # of an input's shape
+            if node.op != "call_function":
+                continue
+            if operation_name(node) == "full_like":  # depends on the shape of its input only
                 self.known[node] = torch.full(example(node).shape, float(all_arguments(node)[1]))
                 self.sources[node] = frozenset([node])
-            if node.op != "call_function" or any(
-                n not in self.known for n in node.all_input_nodes
-            ):
-                continue
-            arguments = fx.map_arg((node.args, node.kwargs), self.known.__getitem__)
-            self.known[node] = node.target(*arguments[0], **arguments[1])
-            parts = [self.sources[n] for n in node.all_input_nodes]
-            self.sources[node] = frozenset().union(*parts) or frozenset([node])
+            elif all(n in self.known for n in node.all_input_nodes):
+                arguments = fx.map_arg((node.args, node.kwargs), self.known.__getitem__)
+                self.known[node] = node.target(*arguments[0], **arguments[1])
+                parts = [self.sources[n] for n in node.all_input_nodes]
+                self.sources[node] = frozenset().union(*parts) or frozenset([node])
 
     # ---------------------------------------------------------------------------------- one value
 
