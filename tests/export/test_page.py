@@ -105,7 +105,7 @@ def test_dragging_on_the_map_shows_the_image_that_the_model_decodes(browser, vae
         place = shown.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
         expected = latent_map.decode_at(float(place["x"]), float(place["y"]))
         grey = np.array(after.split(","), int).reshape(16, 16, 4)[:, :, 0]
-        assert np.abs(grey - (expected[0, 0].numpy() + 1) * 127.5).max() <= 1
+        assert np.abs(grey - (expected[0, 0].numpy() + 1) * 127.5).max() < 1.5
 
 
 def test_the_trust_is_that_of_the_studio(browser, vae_page):
@@ -159,9 +159,10 @@ def test_a_class_can_be_chosen_and_the_lattice_can_be_drawn_again(browser, tmp_p
         second = image_at_cursor(shown)
         assert second != first
         shown.get_by_role("button", name="New random latents").click()
-        assert image_at_cursor(shown) != second
-        address = shown.evaluate("location.hash")
         seeded = image_at_cursor(shown)
+        assert seeded != second
+        wait_idle(shown)
+        address = shown.evaluate("location.hash")
     with opened(browser, path, address) as shown:
         assert image_at_cursor(shown) == seeded
 

@@ -40,6 +40,7 @@ def test_decoders_of_points(name):
     require_parity(DecoderNetwork(model).eval(), latent_inputs(model, 5))
 
 
+@pytest.mark.slow  # the same decoder is compared in the browser
 def test_operations_that_no_preset_uses():
     decoder = OddDecoder().eval()
     require_parity(decoder, (torch.randn(3, 8, generator=torch.manual_seed(0)),))
