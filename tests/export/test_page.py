@@ -154,6 +154,7 @@ def test_a_class_can_be_chosen_and_the_lattice_can_be_drawn_again(browser, tmp_p
     with opened(browser, path) as shown:
         canvas = shown.get_by_test_id("decoded")
         assert (canvas.get_attribute("width"), canvas.get_attribute("height")) == ("20", "12")
+        assert axe_violations(shown) == []
         first = image_at_cursor(shown)
         shown.get_by_role("radio").nth(1).click()
         second = image_at_cursor(shown)
