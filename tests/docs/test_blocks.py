@@ -114,7 +114,11 @@ def test_every_page_with_code_is_run():
     assert with_code - {"docs/studio.md"} <= set(PAGES)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    # the same block as in README.md
+    [pytest.param(page, marks=[pytest.mark.slow] * (page == "README.zh-TW.md")) for page in PAGES],
+)
 def test_blocks_of_a_page_run(place, page, capsys):
     parsers = [
         myst.PythonCodeBlockParser(),
