@@ -13,6 +13,7 @@ from latentarium.registry import component
 BENCHES = {
     "ring": ("modes", "high_quality", "reverse_kl"),
     "grid": ("modes", "high_quality", "reverse_kl"),
+    "grid-wide": ("covered", "high_quality", "mode_masses"),
     "stacked-mnist": ("modes", "reverse_kl"),
     "stacked-mnist-small-discriminator": ("modes", "reverse_kl"),
     "nll-dynamic": ("nll",),
@@ -24,6 +25,8 @@ TITLES = {
     "modes": ("modes found", "找到的眾數"),
     "high_quality": ("samples within 3 sigma of a mode", "距眾數 3 個標準差內的樣本"),
     "reverse_kl": ("reverse KL", "反向 KL"),
+    "covered": ("modes with at least 1 % of the samples", "含至少 1 % 樣本的眾數"),
+    "mode_masses": ("total variation of mode masses", "眾數質量的總變差"),
     "nll": ("test NLL, 5,000 importance samples", "測試 NLL，5,000 個重要性樣本"),
     "parzen": ("Parzen-window log-likelihood", "Parzen 窗對數概似"),
     "real": ("with real images as centres", "以真實影像為中心"),
@@ -35,6 +38,7 @@ TITLES = {
 PUBLISHED = {
     "ring": ("VEEGAN", "PacGAN4"),
     "grid": ("VEEGAN", "PacGAN4"),
+    "grid-wide": ("GAN, non-saturating", "PacGAN2"),
     "stacked-mnist": ("PacDCGAN2", "R3GAN"),
     "stacked-mnist-small-discriminator": ("Unrolled GAN, 10 steps", "PacDCGAN4"),
     "nll-dynamic": ("VAE, 1 layer, k = 1", "IWAE, 2 layers, k = 50"),

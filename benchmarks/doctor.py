@@ -29,6 +29,7 @@ import latentarium as la
 from latentarium import presets
 from latentarium.config import Config
 from latentarium.data.dataset import Data
+from latentarium.data.toy import MIXTURES
 from latentarium.diagnostics.examine import Diagnosis, diagnose, examine
 from latentarium.errors import StoppedError, UserError
 from latentarium.machine import describe_machine, versions
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--missing", action="store_true", help="train all presets to their ends")
     parser.add_argument("--runs", nargs="+", default=[], help="finished runs, or shipped:NAME")
     parser.add_argument("--presets", nargs="+", help="only these presets")
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS, help="only these seeds")
     parser.add_argument("--out", type=Path, default=OUT, help="file of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -98,7 +100,7 @@ def main() -> None:
     if options.runs:
         return
     for name in options.presets or presets.all_presets():
-        for seed in SEEDS:
+        for seed in options.seeds:
             wanted = [
                 stop
                 for stop in (*STOPS, END)
@@ -156,7 +158,7 @@ def load(source: str) -> Data:
 
 def is_short(config: Config) -> bool:
     """Return whether a training takes at most two minutes."""
-    kind = "point" if config.train.data in ("ring", "grid") else "image"
+    kind = "point" if config.train.data in MIXTURES else "image"
     return config.train.steps <= SHORT_STEPS[kind]
 
 

@@ -10,6 +10,7 @@ import torch
 import latentarium as la
 from latentarium.latent.corruption_lookup import train
 from latentarium.latent.corruption_network import save_network
+from latentarium.progress import reported_parts
 
 OUT = Path(__file__).parent.parent / "src/latentarium/latent/mnist/corruption.safetensors"
 
@@ -18,7 +19,8 @@ def main() -> None:
     """Train and save the network."""
     torch.set_num_threads(1)
     data = la.load_data("mnist")
-    network = train(data, progress=lambda line: print(line, flush=True))
+    with reported_parts("train the network") as report:
+        network = train(data, progress=report)
     save_network(network, OUT, fingerprint=data.card.fingerprint)
     print(f"{OUT}: {OUT.stat().st_size:,} bytes")
 

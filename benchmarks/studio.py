@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from latentarium.machine import describe_machine, versions
 from latentarium.studio.protocol import REQUEST
-from latentarium.studio.registry import load_registry, prepare
+from latentarium.studio.registry import load_registry
 from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"
@@ -169,7 +169,8 @@ def _use_map(page: Page) -> None:
 
 def _serve(tour: Path) -> int:
     registry = load_registry([])
-    prepare(registry).join()
+    registry.preparation.start()
+    registry.preparation.wait()
     settings = uvicorn.Config(
         make_app(registry, runs=tour), port=0, log_level="warning", lifespan="off"
     )

@@ -35,6 +35,7 @@ from latentarium.data.dataset import Data, Split, to_uint8
 from latentarium.latent.calibration import OFF_LEVEL
 from latentarium.latent.realism import RealismScorer
 from latentarium.machine import describe_machine, versions
+from latentarium.progress import reported_parts
 from latentarium.stats.intervals import wilson
 
 ROOT = Path(__file__).parent.parent
@@ -92,7 +93,8 @@ def make_scorer(data: Data, steps: int | None) -> tuple[RealismScorer, float]:
     if steps is not None and data.card.classes:
         classifier = classifier_for(data, steps=steps or None, progress=print)
     start = time.perf_counter()
-    scorer = RealismScorer(data, classifier, progress=print)
+    with reported_parts("train the network") as report:
+        scorer = RealismScorer(data, classifier, progress=report)
     _ = scorer.calibration
     return scorer, time.perf_counter() - start
 

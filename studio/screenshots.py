@@ -27,7 +27,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES, ModelRegistry, prepare
+from latentarium.studio.registry import SHIPPED, SHIPPED_NAMES, ModelRegistry
 from latentarium.studio.server import make_app
 
 CHROMIUM = "/usr/bin/chromium"
@@ -175,7 +175,8 @@ def _serve(runs: Path) -> str:
     registry = ModelRegistry()
     for name in SHIPPED_NAMES:
         registry.add(SHIPPED / name, f"shipped:{name}")
-    prepare(registry).join()
+    registry.preparation.start()
+    registry.preparation.wait()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     app = make_app(registry, runs=runs)

@@ -49,6 +49,7 @@ STUDIO_ORDER = [
     "deployment",
     "security",
     "responses",
+    "preparation",
     "registry",
     "lab",
     "samples query",

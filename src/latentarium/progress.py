@@ -36,6 +36,8 @@ from latentarium.errors import UserError
 from latentarium.terminal import printable
 
 T = TypeVar("T", bound=Sized)
+StepProgress = Callable[[int, int, str], object]
+"""Takes the number of finished steps, that of all steps, and the name of the current part."""
 JSON_VARIABLE = "LATENTARIUM_PROGRESS_JSON"
 """Environment variable that requests JSON lines; its value is the interval in seconds."""
 PLAIN_INTERVAL = 10.0
@@ -182,12 +184,11 @@ class ConsoleProgress:
 
 
 @contextmanager
-def reported_parts(title: str) -> Iterator[Callable[[int, int, str], None]]:
+def reported_parts(title: str) -> Iterator[StepProgress]:
     """Report a task on standard error until the block ends.
 
     Yields:
-        A function that takes the number of finished parts, that of all parts, and the name of the
-        current part.
+        The function that reports the progress; nothing is printed before its first call.
     """
     with console_progress() as progress:
         task: ProgressTask | None = None

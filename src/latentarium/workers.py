@@ -28,7 +28,7 @@ import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from latentarium.errors import UserError
-from latentarium.memory import available_memory, keep_freed_memory
+from latentarium.memory import available_memory, keeping_freed_memory
 from latentarium.registry import import_file, imported_files
 
 T = TypeVar("T")
@@ -67,6 +67,8 @@ def max_workers() -> int:
 class _State:
     in_worker = False
     """Whether this process is a worker. A worker starts no further workers."""
+    memory = keeping_freed_memory()
+    """Entered for the lifetime of a worker."""
 
 
 def run_together(
@@ -163,7 +165,7 @@ class Worker:
         if not _State.in_worker:
             _State.in_worker = True
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
-            keep_freed_memory()
+            _State.memory.__enter__()
             threading.Thread(target=_end_with, args=(self.parent,), daemon=True).start()
         for path in self.imports:
             import_file(path)

@@ -24,8 +24,8 @@ from support.errors import raises_code
 from support.tiny import ModelStub, tiny_data
 
 NAMES = {
-    "ring", "grid", "stacked-mnist", "stacked-mnist-small-discriminator", "nll-dynamic",
-    "parzen-legacy", "cgan-mnist",
+    "ring", "grid", "grid-wide", "stacked-mnist", "stacked-mnist-small-discriminator",
+    "nll-dynamic", "parzen-legacy", "cgan-mnist",
 }  # fmt: skip
 
 

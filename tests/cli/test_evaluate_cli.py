@@ -212,7 +212,7 @@ def test_a_bench_prints_its_rows_next_to_the_published_ones_and_resumes(capsys, 
 
 def test_bench_without_a_name_lists_all_benches(capsys):
     output = output_of(capsys, "bench")
-    names = {"ring", "grid", "stacked-mnist", "stacked-mnist-small-discriminator", "nll-dynamic",
-             "parzen-legacy", "cgan-mnist"}  # fmt: skip
+    names = {"ring", "grid", "grid-wide", "stacked-mnist", "stacked-mnist-small-discriminator",
+             "nll-dynamic", "parzen-legacy", "cgan-mnist"}  # fmt: skip
     assert names <= set(registered("bench"))
     assert names <= {line.split()[0] for line in output.splitlines() if line.strip()}

@@ -5,6 +5,7 @@ import torch
 
 from latentarium.data.sources import load_data
 from latentarium.data.toy import (
+    MIXTURES,
     Mixture2D,
     grid,
     ring,
@@ -43,7 +44,7 @@ def test_log_prob_equals_torch():
     assert torch.allclose(mixture.log_prob(points), expected.log_prob(points), atol=1e-5)
 
 
-@pytest.mark.parametrize("mixture", [ring(), grid()], ids=["ring", "grid"])
+@pytest.mark.parametrize("mixture", [make() for make in MIXTURES.values()], ids=MIXTURES)
 def test_samples_have_the_entropy_of_the_mixture(mixture):
     n = 100_000
     points, modes = mixture.sample_with_modes(n, seed=3)
@@ -58,9 +59,9 @@ def test_samples_are_a_function_of_the_seed():
     assert not torch.equal(ring().sample(50, seed=1), ring().sample(50, seed=2))
 
 
-@pytest.mark.parametrize("name", ["ring", "grid"])
+@pytest.mark.parametrize("name", MIXTURES)
 def test_mixtures_load_by_name(name):
-    mixture = {"ring": ring(), "grid": grid()}[name]
+    mixture = MIXTURES[name]()
     data = load_data(name)
     assert [len(s) for s in data.splits().values()] == [100_000, 10_000, 10_000]
     assert data.card.source == name

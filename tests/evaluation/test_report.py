@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from latentarium.evaluation.reasons import as_reason, reason
 from latentarium.evaluation.report import COLUMNS, EMPTY, Report, compare
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
@@ -40,6 +41,33 @@ def test_a_report_of_format_2_is_read():
     assert Report.from_dict(json.loads(old)) == original
 
 
+def test_reasons_survive_json_and_those_of_format_4_are_read():
+    why = reason("unseen-classes", classes=["7", "eight"], count=1200)
+    original = dataclasses.replace(report(precision=number()), left_out={"Recall": why})
+    content = json.loads(json.dumps(original.to_dict()))
+    assert Report.from_dict(content).left_out == {"Recall": why}
+    assert str(why).startswith("7, eight: ")
+    assert "1,200" in str(why)
+    old = {**content, "format": 4, "left_out": {"Recall": str(why)}}
+    read = Report.from_dict(old)
+    assert read.left_out == {"Recall": as_reason(str(why))}
+    assert read.notes() == original.notes()
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        5, None, [], {}, {"code": "text", "values": {}}, {"code": 1, "values": {}, "text": "a"},
+        {"code": "text", "values": {"text": {}}, "text": "a"},
+        {"code": "text", "values": [], "text": "a"},
+    ],
+)  # fmt: skip
+def test_a_damaged_reason_is_refused(why):
+    content = {**report(precision=number()).to_dict(), "left_out": {"Recall": why}}
+    with raises_code("damaged-file"):
+        Report.from_dict(content)
+
+
 def test_a_row_shows_everything_that_a_number_needs():
     measurement = number(
         0.5, interval=(0.4, 0.6), reference=0.9, seed=3, extractor="classifier 12ab", n=10_000
@@ -65,7 +93,9 @@ def test_what_a_measurement_lacks_is_an_empty_cell():
 
 
 def test_a_quantity_that_was_not_measured_has_a_row_of_dashes_and_a_reason():
-    lacking = dataclasses.replace(report(precision=number()), left_out={"Recall": "too few"})
+    lacking = dataclasses.replace(
+        report(precision=number()), left_out={"Recall": as_reason("too few")}
+    )
     measured, missing = lacking.rows()
     assert measured[0] == "Precision"
     assert missing == ["Recall", *[EMPTY] * (len(COLUMNS) - 1)]

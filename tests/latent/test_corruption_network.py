@@ -63,8 +63,8 @@ def test_every_shape_has_a_network(shape):
     images = torch.randint(0, 256, (9, *shape), generator=torch.Generator().manual_seed(0))
     images = images.to(torch.uint8)
     lines = []
-    network = train_network(images, steps=2, progress=lines.append)
-    assert len(lines) == 1
+    network = train_network(images, steps=2, progress=lambda *step: lines.append(step))
+    assert [step[:2] for step in lines] == [(2, 2)]
     odds = network.log_odds(images, batch_size=2)
     assert bool(odds.isfinite().all())
     torch.testing.assert_close(odds, network.log_odds(images), rtol=1e-4, atol=1e-4)
@@ -104,9 +104,9 @@ def few_steps(monkeypatch, tmp_path):
 
 def test_network_is_trained_once_and_then_read(few_steps, tmp_path):
     data, lines = la.load_data(crosses(200).numpy()), []
-    first = corruption_network(data, progress=lines.append)
+    first = corruption_network(data, progress=lambda *step: lines.append(step))
     assert lines
-    again = corruption_network(data, progress=lambda line: pytest.fail(line))
+    again = corruption_network(data, progress=lambda *step: pytest.fail(str(step)))
     assert first is not None
     assert again is not None
     assert torch.equal(first.log_odds(data.test.images), again.log_odds(data.test.images))
@@ -143,7 +143,7 @@ def test_scores_use_the_network(few_steps, monkeypatch):
 def test_shipped_network_is_that_of_mnist(monkeypatch, tmp_path):
     monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path))
     data = la.load_data("mnist")
-    network = corruption_network(data, progress=lambda line: pytest.fail(line))
+    network = corruption_network(data, progress=lambda *step: pytest.fail(str(step)))
     assert network is not None
     real = data.test.images[:500]
     bad = corrupt(real, 3)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from latentarium.data.toy import PERFECT_SHARE, grid, ring
+from latentarium.data.toy import MIXTURES, PERFECT_SHARE, ring
 from latentarium.metrics.coverage import mixture_quality, mode_coverage
 from latentarium.stats.shares import clopper_pearson
 from support.errors import raises_code
@@ -108,14 +108,14 @@ def test_without_samples_the_kl_is_nan_and_no_mode_is_found():
     assert math.isnan(result.reverse_kl)
 
 
-@pytest.mark.parametrize("mixture", [ring(), grid()], ids=["ring", "grid"])
+@pytest.mark.parametrize("mixture", [make() for make in MIXTURES.values()], ids=MIXTURES)
 def test_perfect_samples_reach_the_closed_form_share(mixture):
     assert pytest.approx(1 - math.exp(-4.5)) == PERFECT_SHARE
     n = 100_000
     result = mixture_quality(mixture.sample(n, seed=3), mixture)
     spread = math.sqrt(PERFECT_SHARE * (1 - PERFECT_SHARE) / n)
     assert abs(result.high_quality - PERFECT_SHARE) < 4 * spread
-    assert result.modes == len(mixture.means)
+    assert result.modes == result.covered == len(mixture.means)
     low, high = result.coverage.reference_interval
     assert low <= result.reverse_kl <= high
 

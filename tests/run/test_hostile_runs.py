@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from latentarium import presets
 from latentarium.errors import UserError
+from latentarium.evaluation.reasons import as_reason
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.report import compare as compare_reports
 from latentarium.run import Run
@@ -47,7 +48,7 @@ def metrics_of(run: Run) -> dict:
     measurement = Measurement(name="n", value=0.5, interval=(0.1, 0.9), n=100, split="test")
     report = Report(
         model="m", data="d", fingerprint="f", seed=0, measurements={"mse": measurement},
-        left_out={"a": "b"}, seconds={"a": 1.0}, tables={"t": [1]},
+        left_out={"a": as_reason("b")}, seconds={"a": 1.0}, tables={"t": [1]},
     )  # fmt: skip
     return {"run": "r", "weights": run.weights_hash(), **report.to_dict()}
 
@@ -175,6 +176,7 @@ def test_commands_refuse_damaged_results(run_folder, tmp_path, capsys):
     for path, value in (
         (("fingerprint",), None),
         (("left_out",), 0),
+        (("left_out", "a", "text"), 0),
         (("model",), 5),
         (("measurements", "mse", "n"), ""),
         (("measurements", "mse", "name"), 7),

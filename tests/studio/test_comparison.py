@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from latentarium import presets
+from latentarium.evaluation.reasons import as_reason, reason
 from latentarium.evaluation.report import Report
 from latentarium.latent.latent_map import LatentMap
 from latentarium.progress import ProgressLine
@@ -63,15 +64,20 @@ def test_best_is_marked_only_if_intervals_do_not_overlap():
 
 def test_a_missing_measurement_has_its_reason_and_one_that_all_lack_has_a_row():
     a = report(recall=measured("Recall", 0.1, 0.0, 0.2))
-    b = dataclasses.replace(report(), left_out={"Recall": "too few", "Fréchet distance": "also"})
+    few = reason("few-validation-images", needed=20, count=3)
+    also = as_reason("also too few")
+    b = dataclasses.replace(report(), left_out={"Recall": few, "Fréchet distance": also})
     found = table({"a": a, "b": b})
     recall = row(found, "recall")
     assert recall["cells"][1] is None
-    assert recall["reasons"] == ["", "too few"]
+    assert recall["reasons"] == [
+        None,
+        {"code": few.code, "values": {"needed": 20, "count": 3}, "text": str(few)},
+    ]
     last = found["rows"][-1]
     assert last["name"] == "Fréchet distance"
     assert last["cells"] == [None, None]
-    assert last["reasons"] == ["", "also"]
+    assert last["reasons"] == [None, dataclasses.asdict(also)]
 
 
 def test_different_protocols_are_marked_and_never_ranked():

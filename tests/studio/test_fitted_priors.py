@@ -1,5 +1,7 @@
 """The studio shows a run with a fitted prior as a model of its own."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +70,36 @@ def test_the_models_have_names_of_their_own_and_name_their_prior(registry, tmp_p
     assert len({model["name"] for model in shown}) == 3
     assert [model["fitted_prior"] for model in shown] == [None, "class-gaussian", "gaussian"]
     assert len({model["run"] for model in shown}) == 1
+
+
+def test_a_prior_is_fitted_and_opened_from_the_page(folder, tmp_path):
+    run = shutil.copytree(folder, tmp_path / "ae")
+    shutil.rmtree(run / "priors")
+    registry = load_registry([run])
+    app = make_app(registry, runs=tmp_path / "runs")
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        (model,) = client.get("/api/models").json()
+        assert model["can_fit_prior"]
+        assert model["fitted_priors"] == []
+        assert client.post("/api/models/0/priors/gaussian/show").status_code == 422
+        answer = client.post("/api/models/0/priors/class-gaussian/fit")
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        assert lines[-1] == {"result": {"model": 1}}
+        first, second = client.get("/api/models").json()
+        assert first["fitted_priors"] == second["fitted_priors"] == ["class-gaussian"]
+        assert second["fitted_prior"] == "class-gaussian"
+        assert second["takes_label"]
+        assert client.post("/api/models/1/priors/class-gaussian/show").json() == {"model": 1}
+        trained = client.post("/api/models/1/priors/trained/show").json()["model"]
+        assert client.get("/api/models").json()[trained]["fitted_prior"] is None
+        assert client.post("/api/models/0/priors/luck/fit").status_code == 422
+
+
+def test_no_prior_is_fitted_to_a_model_of_the_package_or_without_encoder(tmp_path):
+    registry = load_registry([])
+    app = make_app(registry, runs=tmp_path / "runs")
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        for index in (0, 2):
+            assert not client.get("/api/models").json()[index]["can_fit_prior"]
+            answer = client.post(f"/api/models/{index}/priors/gaussian/fit")
+            assert answer.status_code == 422

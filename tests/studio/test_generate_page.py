@@ -51,7 +51,7 @@ def test_the_grid_shows_what_sample_returns_and_each_image_is_scored(page, serve
             assert "✗" in badge.inner_text()
     drawn = draw(latent_map, SampleRequest(n=16, seed=5, truncation=0.5, label="1"))
     said = assess_each(latent_map, drawn)
-    legend = page.get_by_test_id("legend").inner_text()
+    legend = page.get_by_test_id("legend").inner_text().replace("\xa0", " ")
     for words in ("✓ requested class", "typical of real images", "borderline", "?", "unknown"):
         assert words in legend
     assert f"as are {100 * said.held_out_off:.0f} % of held-out" in legend.replace(".0 %", " %")
@@ -206,3 +206,13 @@ def test_generate_in_chinese(page, served):
     page.get_by_role("button", name="中文").click()
     wait_for_summary(page, "符合指定類別")
     assert "同一種筆跡" in page.get_by_test_id("handwriting").inner_text()
+
+
+def test_samples_of_a_model_that_learned_little_are_not_called_typical(page, served, monkeypatch):
+    latent_map = served.registry[0].latent_map
+    monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.0)
+    open_page(page, served, "#tab=generate&model=0&g.n=16")
+    page.get_by_test_id("legend").wait_for()
+    assert "0 typical of the data" in page.get_by_test_id("summary").inner_text()
+    badges = page.locator("[data-testid=grid] .badge").all_inner_texts()
+    assert all(badge.startswith("?") for badge in badges)

@@ -19,6 +19,7 @@ from support.browser import (
     studio_of,
     tracked_page,
     wait_idle,
+    wait_ready,
     wait_until,
 )
 from support.tiny import tiny_arrays
@@ -103,6 +104,38 @@ def test_the_image_of_a_number_is_shown_and_marked(page, served):
     open_page(page, served, "#model=1&image=3&v.x=900&v.y=0&v.s=30")
     assert page.get_by_test_id("image-note").inner_text().endswith("training image")
     assert field.input_value() == "3"
+
+
+def test_a_test_image_is_encoded_and_marked(page, served):
+    latent_map = served.registry[1].latent_map
+    test = latent_map.data.test
+    open_page(page, served, "#model=1&image=355")
+    page.get_by_test_id("image-set").select_option("test")  # there is no test image 355
+    assert "image" not in address(page)
+    field, note = page.get_by_test_id("image-number"), page.get_by_test_id("image-note")
+    field.fill(str(len(test)))
+    field.press("Enter")
+    note.get_by_text(f"from 0 to {len(test) - 1}").wait_for()
+    field.fill("5")
+    field.press("Enter")
+    page.get_by_test_id("marked").wait_for()
+    wait_idle(page)
+    there = address(page)
+    assert (there["image"], there["images"]) == ("5", "test")
+    x, y = latent_map.locate(test.images[5][None]).point
+    assert (float(there["x"]), float(there["y"])) == pytest.approx((x, y), abs=1e-4)
+    assert note.inner_text() == f"class {test.labels[5]}, test image"
+    assert pixels(page, "selected-image")[::4] == test.images[5].flatten().tolist()
+    page.reload()
+    wait_ready(page)
+    page.get_by_test_id("marked").get_by_text("test #5").wait_for()
+    mark = page.get_by_test_id("marked").locator("rect").first.bounding_box()
+    cursor = page.locator("circle.cursor").bounding_box()
+    assert mark["x"] + mark["width"] / 2 == pytest.approx(cursor["x"] + cursor["width"] / 2, abs=2)
+    page.get_by_test_id("image-set").select_option("map")  # the same number of the other images
+    page.get_by_test_id("marked").get_by_text("#5", exact=True).wait_for()
+    assert pixels(page, "selected-image")[::4] == latent_map.image(5).flatten().tolist()
+    assert "images" not in address(page)
 
 
 def test_points_and_names_become_larger_for_a_projector(page, served):

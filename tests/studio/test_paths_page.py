@@ -192,7 +192,7 @@ def test_the_map_shows_a_plane_through_three_anchors(page, served):
     page.get_by_text("Plane through mean of 0, image #").wait_for()
     name = address(page)["plane"]
     share = 100 * latent_map.named_plane(name).variance_share
-    assert f"{share:.0f} % of the variance" in page.get_by_test_id("caption").inner_text()
+    assert f"{share:.0f}\xa0% of the variance" in page.get_by_test_id("caption").inner_text()
     drag(page, [(0.6, 0.4)])
     wait_idle(page)
     now = address(page)

@@ -1,6 +1,7 @@
 """Settings of presets on the page: complete, checked, and the same as on the command line."""
 
 import dataclasses
+import json
 
 import pytest
 from starlette.testclient import TestClient
@@ -30,9 +31,10 @@ def client(tmp_path_factory):
 def test_every_setting_of_a_preset_is_listed_with_its_value_and_meaning(name):
     config = presets.get(name)
     names = flat(to_dict(config)).keys() - SEPARATE
-    expected = {"model.prior" if name.startswith("model.prior.") else name for name in names}
+    if "model.prior.kind" in names:  # the choice of the prior
+        names = names - {"model.prior.kind"} | {"model.prior"}
     described = describe_settings(name)
-    assert {field["name"] for field in described} == expected
+    assert {field["name"] for field in described} == names
     groups = [field["group"] for field in described]
     assert groups == sorted(groups, key=groups.index)  # the settings of a group are together
     for field in described:
@@ -51,7 +53,9 @@ def other_value(field):
     return field.value + 1 if field.kind == "integer" else field.value / 2 + 0.01
 
 
-@pytest.mark.parametrize("name", ["ae_mnist", "vae_images", "cgan_mnist", "gan_ring"])
+@pytest.mark.parametrize(
+    "name", ["ae_mnist", "vae_images", "vae_flow_mnist", "cgan_mnist", "gan_ring"]
+)
 def test_options_give_the_configuration_that_was_checked(name, monkeypatch, tmp_path):
     config = presets.get(name)
     parsed = []
@@ -110,6 +114,37 @@ def test_numbers_are_taken_as_the_command_line_takes_them(client):
         "--model.latent-dim", "2", "--optimizer.learning-rate", "0.0001", "--model.binarize"
     ]  # fmt: skip
     assert client.get("/api/presets/nothing/settings").headers["x-error-code"] == "unknown-preset"
+
+
+def test_another_prior_has_its_own_settings(client, monkeypatch, tmp_path):
+    listed = client.get("/api/presets/vae_mnist/settings?prior=flow").json()
+    own = {field["name"]: field for field in listed if field["group"] == "model.prior"}
+    assert {"model.prior.transforms", "model.prior.coupling"} <= own.keys()
+    assert own["model.prior.transforms"]["value"] == 4
+    assert "model.prior.kind" not in own
+    for prior in ("standard_normal", "luck"):
+        plain = client.get(f"/api/presets/vae_mnist/settings?prior={prior}").json()
+        assert not any(field["group"] == "model.prior" for field in plain)
+    values = {"model.prior": "flow", "model.prior.transforms": "2", "model.prior.coupling": True}
+    body = {"preset": "vae_mnist", "settings": values}
+    answer = client.post("/api/check-settings", json=body).json()
+    assert answer["problems"] == {}
+    option, text = answer["options"]
+    assert option == "--model.prior"
+    assert json.loads(text) == {"kind": "flow", "transforms": 2, "coupling": True}
+    parsed = []
+    monkeypatch.setattr(train_command, "_fitting_data", lambda *_: None)
+    monkeypatch.setattr(train_command, "_train", lambda made, *_, **__: parsed.append(made))
+    train_command.train_preset(
+        "vae_mnist", ["--data", "mnist", "--run", str(tmp_path), option, text]
+    )
+    assert parsed[0].model.prior == change_settings(presets.get("vae_mnist"), values).model.prior
+    body["settings"]["model.prior.transforms"] = "0"
+    answer = client.post("/api/check-settings", json=body).json()
+    assert answer["problems"].keys() == {"model.prior.transforms"}
+    body["settings"] = {"model.prior": "mixture", "model.prior.transforms": "2"}
+    answer = client.post("/api/check-settings", json=body).json()
+    assert answer["problems"].keys() == {"model.prior.transforms"}
 
 
 def test_settings_of_the_data_are_refused():

@@ -83,10 +83,24 @@ def test_image_is_sent_as_pixels(client, registry):
     assert client.get("/api/models/0/images?number=17").content == image.numpy().tobytes()
 
 
+def test_a_test_image_is_sent_with_its_position_and_class(client, registry):
+    latent_map = registry[0].latent_map
+    test = latent_map.data.test
+    answer = client.get("/api/models/0/images?number=3&of=test")
+    assert answer.content == test.images[3].numpy().tobytes()
+    place = client.get("/api/models/0/test-images/3").json()
+    assert (place["x"], place["y"]) == pytest.approx(latent_map.locate(test.images[3][None]).point)
+    assert place["label"] == int(test.labels[3])
+    assert client.get("/api/models/0/images?number=3&of=all").status_code == 422
+
+
 @pytest.mark.parametrize(
     "path",
     ["/api/models/2/map", "/api/models/1/map", "/api/models/0/images?number=9999",
-     "/api/models/-1/map", "/api/models/0/images?number=-1", "/api/nothing", "/../pyproject.toml"],
+     "/api/models/-1/map", "/api/models/0/images?number=-1",
+     "/api/models/0/images?number=9999&of=test",
+     "/api/models/0/test-images/9999", "/api/models/0/test-images/-1",
+     "/api/models/1/test-images/0", "/api/nothing", "/../pyproject.toml"],
 )  # fmt: skip
 def test_unknown_resource_is_not_found(path, client):
     assert client.get(path).status_code == 404

@@ -82,3 +82,25 @@ def test_settings_are_checked_while_typing_and_used_by_the_training(page, served
     config = Run(runs / "changed").config.model
     assert isinstance(config, AutoencoderConfig)
     assert (config.beta, config.latent_dim, config.binarize) == (0.5, 3, False)
+
+
+def test_the_chosen_prior_has_settings_of_its_own(page, served):
+    open_page(page, served, "#tab=train&lang=zh-TW")
+    page.get_by_role("radio", name="vae_debug").click()
+    page.get_by_test_id("settings-model").locator("summary").click()
+    assert page.get_by_test_id("settings-model.prior").count() == 0
+    prior = page.locator("[id='setting-model.prior']")
+    prior.select_option("flow")
+    group = page.get_by_test_id("settings-model.prior")
+    group.locator("summary").click()
+    assert "轉換次數" in group.inner_text()
+    page.locator("[id='setting-model.prior.transforms']").fill("2")
+    command = page.get_by_test_id("code-command")
+    command.filter(has_text='{"kind": "flow", "transforms": 2}').wait_for()
+    prior.select_option("mixture")
+    page.locator("[id='setting-model.prior.components']").wait_for()
+    command.filter(has_text="--model.prior mixture").wait_for()
+    assert page.locator("[id='setting-model.prior.transforms']").count() == 0
+    page.get_by_test_id("reset-settings").click()
+    group.wait_for(state="detached")
+    assert "--model.prior" not in command.inner_text()

@@ -13,10 +13,12 @@ from latentarium.diagnostics.examine import issues_of
 from latentarium.diagnostics.issue import IssueName
 from latentarium.diagnostics.messages import FIXES, REASONS, SIGNS, Evidence
 from latentarium.diagnostics.status import StatusName
+from latentarium.evaluation import reasons
 from latentarium.evaluation.evaluate import all_sections
 from latentarium.evaluation.interpretation import CONSERVATIVE, DIRECTIONS
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.sections import game, likelihood, reconstruction
+from latentarium.registry import registered
 from latentarium.run import Run
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES
 from latentarium.stats.measurement import COMPARED_FIELDS
@@ -98,6 +100,16 @@ def test_each_measure_has_a_name_in_both_languages():
     assert texts["fields"].keys() == set(COMPARED_FIELDS)
 
 
+def test_each_reason_for_a_missing_measure_has_a_chinese_text():
+    texts = json.loads((LOCALES / "measures.json").read_text())["reasons"]
+    english = {code: text for code, (text, _) in texts.items() if not code.startswith("error")}
+    assert english == reasons.REASONS
+    for code, (_, chinese) in texts.items():
+        assert CHINESE.search(chinese) or chinese == "{text}", code
+        assert fields(chinese) <= fields(texts[code][0]), code
+        assert code.startswith("error.") or fields(chinese) == fields(texts[code][0]), code
+
+
 def test_the_page_names_measures_as_the_command_line_does():
     texts = json.loads((LOCALES / "measures.json").read_text())["measures"]
     sources = " ".join(path.read_text() for path in SECTIONS.glob("*.py"))
@@ -112,7 +124,8 @@ def test_each_setting_on_the_page_has_a_chinese_name_and_meaning():
     shown = {
         f"{field['owner']}.{field['name'].rsplit('.', 1)[-1]}"
         for name in presets.all_presets()
-        for field in describe_settings(name)
+        for prior in (None, *registered("prior"))
+        for field in describe_settings(name, prior)
     }
     assert translations.keys() == shown
     for label, meaning in translations.values():

@@ -40,6 +40,13 @@ BROWSER_MARKS = [
 ]
 
 
+def in_browser(test):
+    """Mark a single test that needs a browser, in a module whose other tests need none."""
+    for mark in BROWSER_MARKS:
+        test = mark(test)
+    return test
+
+
 # Tracks the requests, images and short timers of a page that are still pending. Timers of half a
 # second or more are ignored, since a page that polls would never become idle.
 TRACK_PENDING = """(() => {

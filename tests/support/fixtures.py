@@ -42,7 +42,7 @@ def served(tmp_path_factory):
     import latentarium as la
     from latentarium import presets
     from latentarium.latent.latent_map import LatentMap
-    from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
+    from latentarium.studio.registry import LoadedModel, ModelRegistry
     from latentarium.studio.server import STATIC
     from support.browser import StudioServer
     from support.tiny import tiny_arrays
@@ -60,7 +60,8 @@ def served(tmp_path_factory):
             LoadedModel(name=name, folder=folder, kind=kind, latent_map=latent_map, run=run)
         )
     registry = ModelRegistry(models)
-    prepare(registry).join()
+    registry.preparation.start()
+    registry.preparation.wait()
     studio = StudioServer(registry)
     yield studio
     studio.stop()

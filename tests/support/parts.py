@@ -26,7 +26,8 @@ def open_term(page) -> None:
 
 def open_keys(page) -> None:
     """Open the list of keyboard shortcuts."""
-    page.get_by_test_id("shortcuts").click()
+    page.keyboard.press("?")
+    page.get_by_test_id("keys").locator("button").wait_for()
 
 
 def open_details(page) -> None:

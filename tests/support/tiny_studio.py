@@ -8,7 +8,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.training import train_classifier
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry, prepare
+from latentarium.studio.registry import LoadedModel, ModelRegistry
 from support.browser import StudioServer, pixels
 from support.tiny import tiny_arrays
 
@@ -41,7 +41,8 @@ def with_classifier(registry) -> tuple[ModelRegistry, Classifier]:
             )
         )
     classified = ModelRegistry(models)
-    prepare(classified).join()
+    classified.preparation.start()
+    classified.preparation.wait()
     return classified, classifier
 
 

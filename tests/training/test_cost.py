@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from latentarium import cli, presets
-from latentarium.memory import keep_freed_memory
 from latentarium.models.build import build
 from latentarium.training import estimate, train
 from support.errors import raises_code
@@ -63,8 +62,3 @@ def test_settings_that_cannot_train_cannot_be_estimated():
     settings = dataclasses.replace(config.train, batch_size=5000)
     with raises_code("batch-too-large"):
         estimate(dataclasses.replace(config, train=settings), tiny_data())
-
-
-def test_keeping_freed_memory_can_be_requested_twice():
-    assert keep_freed_memory() in (True, False)
-    assert keep_freed_memory() == keep_freed_memory()

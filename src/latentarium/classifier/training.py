@@ -23,7 +23,7 @@ from latentarium.data.class_counts import without_unseen_classes
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import NonFiniteError, UserError
-from latentarium.memory import keep_freed_memory
+from latentarium.memory import keeping_freed_memory
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Images
 from latentarium.stats.intervals import wilson
@@ -36,6 +36,7 @@ STREAM = "judge"
 """Name of the random streams. A different name would give different weights for a seed."""
 
 
+@keeping_freed_memory()
 def train_classifier(
     data: Data,
     *,
@@ -67,7 +68,6 @@ def train_classifier(
             classes with training images ("too-few-images").
         NonFiniteError: The loss is not finite.
     """
-    keep_freed_memory()
     card, start = data.card, time.perf_counter()
     data = without_unseen_classes(data)
     if not len(data.validation) or not len(data.test):

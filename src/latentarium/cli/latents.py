@@ -59,7 +59,7 @@ def encode(
         require_encoder,
     )
     from latentarium.latent.latent_table import require_format
-    from latentarium.progress import console_progress
+    from latentarium.progress import console_progress, reported_parts
     from latentarium.run import Run
 
     require_format(out)
@@ -69,11 +69,12 @@ def encode(
     require_encoder(model)
     images = load_source(opened, source, labels, label_column=label_column, keys=keys)
     latent_map = open_map(opened, model, data) if trust else None
+    if latent_map is not None:
+        with reported_parts("learn to recognize corrupted images") as report:
+            latent_map.prepare(report)
     with console_progress() as progress:
         total = sum(map(len, images.splits().values()))
         task = progress.task(f"encode {source}", total)
-        if latent_map is not None:
-            task.update(0, "calibrating the trust on held-out images")
         table = encode_source(model, images, latent_map, task.update)
         task.end()
     table.write(out)

@@ -19,6 +19,7 @@ from latentarium.config.fields import (
     change_settings,
     check_setting,
     list_settings,
+    named_components,
 )
 from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.models import (
@@ -67,6 +68,7 @@ __all__ = [
     "from_dict",
     "list_settings",
     "name_of",
+    "named_components",
     "read_fields",
     "require",
     "require_seed",

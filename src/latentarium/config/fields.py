@@ -9,6 +9,7 @@ import textwrap
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from latentarium import registry
@@ -28,6 +29,7 @@ NAMED_COMPONENTS: dict[type, registry.Kind] = {
     AdversarialLossConfig: "adversarial_loss",
 }
 """Settings that are chosen by the name of a component."""
+NO_COMPONENTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +44,25 @@ class SettingField:
     value: Any
     choices: tuple[str, ...] = ()
     """Allowed values of a choice."""
+    is_component: bool = False
+    """Whether a choice names a component, which may have settings of its own."""
     limits: str = ""
     """Allowed values of a number in words; empty if there is no limit."""
     meaning: str = ""
     """The text below the field in its dataclass."""
 
 
-def list_settings(config: Config) -> list[SettingField]:
-    """Return all settings of a configuration in the order of their definition."""
-    return list(_fields(config, ""))
+def list_settings(
+    config: Config, components: Mapping[str, str] = NO_COMPONENTS
+) -> list[SettingField]:
+    """Return all settings of a configuration in the order of their definition.
+
+    Arguments:
+        config: The configuration.
+        components: Names of components by the full names of their settings, such as model.prior,
+            whose own settings are listed in place of those of the configuration's component.
+    """
+    return list(_fields(config, "", components))
 
 
 def change_settings(config: Config, values: Mapping[str, Any]) -> Config:
@@ -64,28 +76,50 @@ def change_settings(config: Config, values: Mapping[str, Any]) -> Config:
         UserError: There is no such setting (code "unknown-setting"), or a value is refused, as on
             construction.
     """
-    known = {field.name: field for field in list_settings(config)}
+    components = named_components(config, values)
+    known = {field.name: field for field in list_settings(config, components)}
     parsed = {name: _parse(_known(known, name), value) for name, value in values.items()}
     return _replace(config, parsed)
 
 
-def check_setting(config: Config, name: str, value: Any) -> None:  # noqa: ANN401
+def check_setting(
+    config: Config,
+    name: str,
+    value: Any,  # noqa: ANN401
+    components: Mapping[str, str] = NO_COMPONENTS,
+) -> None:
     """Check the value of one setting without regard to the other settings.
+
+    Arguments:
+        config: The configuration.
+        name: The full name of the setting.
+        value: Its new value.
+        components: As for `list_settings`.
 
     Raises:
         UserError: As for `change_settings`; the message contains the full name.
     """
-    field = _known({field.name: field for field in list_settings(config)}, name)
+    field = _known({field.name: field for field in list_settings(config, components)}, name)
     *path, last = name.split(".")
     owner: object = config
-    for part in path:
-        owner = getattr(owner, part)
+    for depth, part in enumerate(path):
+        choice = components.get(".".join(path[: depth + 1]), getattr(owner, part))
+        owner = _settings_of(owner, part, choice)
     convert(field_hints(type(owner))[last], _parse(field, value), name)
     if field.kind == "choice" and value not in field.choices:
         raise UserError(
             f"{name} is {shown(value)}; it must be one of {', '.join(field.choices)}.",
             code="invalid-setting",
         )
+
+
+def named_components(config: Config, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the components that changed settings name, by the full names of their settings."""
+    return {
+        field.name: values[field.name]
+        for field in list_settings(config)
+        if field.name in values and field.is_component and values[field.name] in field.choices
+    }
 
 
 def _known(fields: Mapping[str, SettingField], name: str) -> SettingField:
@@ -108,11 +142,14 @@ def _parse(field: SettingField, value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _fields(settings: object, prefix: str) -> Iterator[SettingField]:
+def _fields(
+    settings: object, prefix: str, components: Mapping[str, str]
+) -> Iterator[SettingField]:
     hints = field_hints(type(settings))
     for field in dataclasses.fields(typing.cast(Any, settings)):
         value, name = getattr(settings, field.name), prefix + field.name
         kind, choices, limits = _describe(hints[field.name])
+        component = _component_kind(hints[field.name])
         if kind is not None:
             yield SettingField(
                 name=name,
@@ -120,11 +157,30 @@ def _fields(settings: object, prefix: str) -> Iterator[SettingField]:
                 kind=kind,
                 value=value if kind != "choice" else name_of(value),
                 choices=choices,
+                is_component=component is not None,
                 limits=limits,
                 meaning=meanings(type(settings)).get(field.name, ""),
             )
-        elif dataclasses.is_dataclass(value):
-            yield from _fields(value, f"{name}.")
+        inner = _settings_of(settings, field.name, components.get(name, value))
+        if dataclasses.is_dataclass(inner):
+            for nested in _fields(inner, f"{name}.", components):
+                if component is None or nested.name != f"{name}.kind":
+                    yield nested
+
+
+def _component_kind(hint: object) -> registry.Kind | None:
+    """Return the kind of component that an annotation chooses by name; None for other settings."""
+    arguments = typing.get_args(hint)
+    return next((kind for base, kind in NAMED_COMPONENTS.items() if base in arguments), None)
+
+
+def _settings_of(owner: object, name: str, value: object) -> object:
+    """Return the nested settings of a field: those of a component if it is chosen by name."""
+    kind = _component_kind(field_hints(type(owner))[name])
+    if kind is None or not isinstance(value, str):
+        return value
+    settings = registry.settings_type(kind, value)
+    return None if settings is None else settings()
 
 
 def _describe(hint: object) -> tuple[FieldKind | None, tuple[str, ...], str]:
@@ -136,9 +192,9 @@ def _describe(hint: object) -> tuple[FieldKind | None, tuple[str, ...], str]:
         return kind, choices, limits
     if origin is Literal:
         return "choice", tuple(map(str, arguments)), ""
-    for base, component in NAMED_COMPONENTS.items():
-        if base in arguments:
-            return "choice", tuple(registry.registered(component)), ""
+    component = _component_kind(hint)
+    if component is not None:
+        return "choice", tuple(registry.registered(component)), ""
     kinds: dict[object, FieldKind] = {
         bool: "boolean", int: "integer", float: "number", str: "text",
     }  # fmt: skip
@@ -150,7 +206,8 @@ def _replace(settings: Any, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
     changes: dict[str, Any] = {k: v for k, v in values.items() if "." not in k}
     for part in {name.split(".", 1)[0] for name in values if "." in name}:
         inner = {n.split(".", 1)[1]: v for n, v in values.items() if n.startswith(f"{part}.")}
-        changes[part] = _replace(getattr(settings, part), inner)
+        chosen = changes.get(part, getattr(settings, part))
+        changes[part] = _replace(_settings_of(settings, part, chosen), inner)
     return dataclasses.replace(settings, **changes)
 
 

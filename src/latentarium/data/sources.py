@@ -27,7 +27,7 @@ from latentarium.data.readers.listing import IMAGE_SUFFIXES, TABLE_SUFFIXES
 from latentarium.data.readers.placement import no_images
 from latentarium.data.resize import fit_data
 from latentarium.data.stacked_mnist import stacked_mnist
-from latentarium.data.toy import grid, ring, toy_data
+from latentarium.data.toy import MIXTURES, toy_data
 from latentarium.errors import UserError, did_you_mean
 from latentarium.files import require_regular
 
@@ -51,8 +51,8 @@ def load_data(
     - "stacked-mnist": images whose three channels are three digits of MNIST; 1,000 classes
     - "fashion-mnist": Fashion-MNIST from Debian's package; if that is not installed, the files are
       downloaded once from the authors' repository
-    - "ring", "grid": mixtures of Gaussians in the plane with known density, as float32 "images" of
-      two channels and one pixel
+    - "ring", "grid", "grid-wide": mixtures of Gaussians in the plane with known density, as
+      float32 "images" of two channels and one pixel
     - "hf:NAME" or "hf:NAME/CONFIG": a data set of the Hugging Face hub; needs `latentarium[hf]`
     - the path of a folder of image files, or of a .zip of such a folder; sub-folders are classes,
       and folders named train, validation and test are splits
@@ -219,8 +219,7 @@ def _missing(text: str) -> UserError:
 NAMED_SOURCES: dict[str, Callable[[], Data]] = {
     "mnist": load_mnist,
     "mnist-dynamic": dynamic_mnist,
-    "ring": lambda: toy_data(ring()),
-    "grid": lambda: toy_data(grid()),
+    **{name: lambda make=make: toy_data(make()) for name, make in MIXTURES.items()},
     "stacked-mnist": stacked_mnist,
     "fashion-mnist": fashion_mnist,
 }

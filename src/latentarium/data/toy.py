@@ -3,7 +3,8 @@
 The ring and the grid follow the protocol of VEEGAN (Srivastava et al., 2017,
 https://arxiv.org/abs/1705.07761) as stated by PacGAN (Lin et al., 2018,
 https://arxiv.org/abs/1712.04086). The ring has radius 1 and standard deviation 0.01. The modes of
-the grid have the coordinates -4, -2, 0, 2 and 4 on each axis, and standard deviation 0.05.
+the grid have the coordinates -4, -2, 0, 2 and 4 on each axis, and standard deviation 0.05. Those
+of the wide grid have the coordinates -3, -1.5, 0, 1.5 and 3, and standard deviation 0.1.
 """
 
 import math
@@ -85,6 +86,19 @@ def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Mixture2D:
     """Return a mixture of side x side modes on a square grid around the origin."""
     axis = (torch.arange(side) - (side - 1) / 2) * spacing
     return Mixture2D(torch.cartesian_prod(axis, axis), std, "grid")
+
+
+def wide_grid() -> Mixture2D:
+    """Return a grid whose modes are closer together and twice as wide."""
+    return Mixture2D(grid(spacing=1.5).means, 0.1, "grid-wide")
+
+
+MIXTURES: dict[str, Callable[[], Mixture2D]] = {
+    "ring": ring,
+    "grid": grid,
+    "grid-wide": wide_grid,
+}
+"""The mixtures by the name of their data source."""
 
 
 def toy_scale(mixture: Mixture2D) -> float:

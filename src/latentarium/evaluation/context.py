@@ -12,6 +12,7 @@ from latentarium.data.class_counts import class_counts
 from latentarium.data.dataset import Data, Split
 from latentarium.data.subsets import first, scattered
 from latentarium.evaluation.game_protocol import RESPONSE_STEPS
+from latentarium.evaluation.reasons import Reason
 from latentarium.metrics.extractors import Extractor
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import encode, reconstruct
@@ -48,7 +49,7 @@ class EvaluationContext:
     response_steps: int = RESPONSE_STEPS
     tables: dict[str, Any] = field(default_factory=dict)
     """Results that are more than one number, as JSON values; filled by the sections."""
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, Reason | str] = field(default_factory=dict)
     """Names of the quantities that can't be measured, with the reasons: those that were known
     before the evaluation, and those that the sections add."""
 

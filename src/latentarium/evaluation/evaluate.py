@@ -23,6 +23,7 @@ from latentarium.evaluation.context import EvaluationContext, shuffle_test_split
 from latentarium.evaluation.game_protocol import RESPONSE_STEPS
 from latentarium.evaluation.interpretation import interpreted
 from latentarium.evaluation.plan import MIN_IMAGES, Plan
+from latentarium.evaluation.reasons import Reason, as_reason, as_reasons, reason
 from latentarium.evaluation.report import Report
 from latentarium.evaluation.section import Section, known_mixture
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
@@ -63,7 +64,7 @@ def plan_evaluation(
     *,
     has_classifier: bool,
     extractor: Extractor | None = None,
-) -> tuple[Plan, dict[str, str]]:
+) -> tuple[Plan, dict[str, Reason]]:
     """Find out what can be measured, before anything is computed.
 
     Arguments:
@@ -105,19 +106,19 @@ def plan_evaluation(
     )  # fmt: skip
     reasons = plan.class_reasons()
     for section in all_sections().values():
-        reasons |= section.unmeasurable(plan)
+        reasons |= as_reasons(section.unmeasurable(plan))
     return plan, reasons
 
 
 def _finite(
-    measurements: dict[str, Measurement], left_out: dict[str, str]
+    measurements: dict[str, Measurement], left_out: dict[str, Reason | str]
 ) -> dict[str, Measurement]:
     """Return the measurements whose value is finite; the others are added to `left_out`. A
     reference that is not finite becomes unknown."""
     finite = {}
     for key, m in measurements.items():
         if not math.isfinite(m.value):
-            left_out[m.name] = m.note or "its value is not finite"
+            left_out.setdefault(m.name, m.note or reason("value-not-finite"))
         elif m.reference is not None and not math.isfinite(m.reference):
             finite[key] = replace(m, reference=None)
         else:
@@ -206,7 +207,7 @@ def evaluate(
         nll_samples=nll_samples,
         gan_train_steps=gan_train_steps,
         response_steps=response_steps,
-        left_out=reasons,
+        left_out=dict(reasons),
     )
     if plan.unmeasured_classes():
         context.tables["unmeasured_classes"] = plan.unmeasured_classes()
@@ -221,7 +222,7 @@ def evaluate(
             measured = _finite(section.measure(context), context.left_out)
             measurements |= {key: interpreted(key, m) for key, m in measured.items()}
         except UserError as error:  # other sections may still have results
-            context.left_out[name] = str(error)
+            context.left_out[name] = as_reason(error)
             first_error = first_error or error
         seconds[name] = time.perf_counter() - start
     if not measurements and first_error is not None:
@@ -233,7 +234,7 @@ def evaluate(
         seed=seed,
         measurements=measurements,
         tables=context.tables,
-        left_out=context.left_out,
+        left_out=as_reasons(context.left_out),
         seconds=seconds,
     )
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from latentarium.classifier.classifier import NUM_FEATURES
-from latentarium.data.class_counts import class_counts, list_names, unseen_classes
+from latentarium.data.class_counts import class_counts, unseen_classes
 from latentarium.data.dataset import Data
 from latentarium.data.subsets import first
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.metrics.extractors import Extractor
 from latentarium.models.base import LatentModel
 
 MIN_IMAGES = 20
 """The smallest number of test images, and of samples, for an evaluation."""
-NO_LABELS = "the model needs the label of each image, and the data has no labels"
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class Plan:
         """Numbers of the classes with training images."""
         return [number for number, count in enumerate(self.train_counts) if count]
 
-    def names(self, numbers: list[int]) -> str:
-        """Return the names of classes; of many, the first and the number of the others."""
-        return list_names([self.classes[number] for number in numbers])
+    def names(self, numbers: list[int]) -> list[str]:
+        """Return the names of classes."""
+        return [self.classes[number] for number in numbers]
 
     def unmeasured_classes(self) -> dict[str, str]:
         """Return the classes without training or test images, by name, with the reasons."""
@@ -84,20 +84,18 @@ class Plan:
                 reasons[name] = "no test images"
         return reasons
 
-    def class_reasons(self) -> dict[str, str]:
+    def class_reasons(self) -> dict[str, Reason]:
         """Return the groups of classes that can't be measured like others, with the reasons."""
         reasons = {}
         unseen = unseen_classes(self.data)
         if unseen:
             dropped = len(self.data.test) - len(self.usable.test)
-            reasons["Classes without training images"] = (
-                f"{self.names(unseen)}: no model can learn them, so no samples of them are "
-                f"requested, and their {dropped:,} test images are not used"
+            reasons["Classes without training images"] = reason(
+                "unseen-classes", classes=self.names(unseen), count=dropped
             )
         untested = [number for number in self.seen if not self.test_counts[number]]
         if untested:
-            reasons["Classes without test images"] = (
-                f"{self.names(untested)}: their samples can't be compared with real images of the "
-                "same class"
+            reasons["Classes without test images"] = reason(
+                "untested-classes", classes=self.names(untested)
             )
         return reasons

@@ -13,11 +13,12 @@ from latentarium.arguments import describe
 from latentarium.config import read_fields, require
 from latentarium.errors import UserError
 from latentarium.evaluation.interpretation import PHRASES, direction_of
+from latentarium.evaluation.reasons import Reason, as_reasons
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement, format_quantity, is_one_sided, mismatch
 
-FORMAT = 4
-READABLE_FORMATS = (2, 3, 4)
+FORMAT = 5
+READABLE_FORMATS = (2, 3, 4, 5)
 EMPTY = "–"
 """The cell of a table for a value that a measurement doesn't have."""
 COLUMNS = [
@@ -47,7 +48,7 @@ class Report:
     seed: int
     measurements: dict[str, Measurement]
     tables: dict[str, Any] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, Reason] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Measurement:
@@ -63,7 +64,7 @@ class Report:
             "seed": self.seed,
             "measurements": {key: m.to_dict() for key, m in self.measurements.items()},
             "tables": self.tables,
-            "left_out": self.left_out,
+            "left_out": {name: dataclasses.asdict(why) for name, why in self.left_out.items()},
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
         }
 
@@ -82,7 +83,8 @@ class Report:
                 f"formats {', '.join(map(str, READABLE_FORMATS))}: evaluate the run again.",
                 code="unsupported-format",
             )
-        hints = {"measurements": dict[str, Any]}
+        # up to format 4, a reason is a sentence
+        hints = {"measurements": dict[str, Any], "left_out": dict[str, str | Reason]}
         try:
             fields = read_fields(cls, values, "metrics.json", hints=hints, ignore_unknown=True)
             missing = [f.name for f in dataclasses.fields(cls) if f.name not in fields]
@@ -91,6 +93,7 @@ class Report:
             raise UserError(
                 f"metrics.json is damaged: {error} Evaluate the run again.", code="damaged-file"
             ) from None
+        fields["left_out"] = as_reasons(fields["left_out"])
         measurements = fields.pop("measurements").items()
         return cls(measurements={k: Measurement.from_dict(v) for k, v in measurements}, **fields)
 

@@ -12,17 +12,17 @@ class Brightness(la.Section):
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
-from latentarium.data.toy import Mixture2D, grid, ring
+from latentarium.data.toy import MIXTURES, Mixture2D
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason
 from latentarium.models.base import LatentModel
 from latentarium.stats.measurement import Measurement
-
-_MIXTURES = {"ring": ring, "grid": grid}
 
 
 class Section(ABC):
@@ -43,8 +43,9 @@ class Section(ABC):
         """
         return known_mixture(data) is None
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
-        """Return the quantities that can't be measured, with the reasons, by name.
+    def unmeasurable(self, plan: Plan) -> Mapping[str, Reason | str]:
+        """Return the quantities that can't be measured, with the reasons, by name; a reason may be
+        a sentence.
 
         It is called before anything is computed, also for models and data to which the section
         does not apply. By default there are none.
@@ -69,5 +70,5 @@ class Section(ABC):
 
 def known_mixture(data: Data) -> Mixture2D | None:
     """Return the Gaussian mixture that 2-D points were drawn from; None for images."""
-    make = _MIXTURES.get(data.card.source)
+    make = MIXTURES.get(data.card.source)
     return None if make is None else make()

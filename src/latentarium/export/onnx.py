@@ -36,6 +36,7 @@ from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
 from latentarium.files import require_writable, write_atomic
 from latentarium.models.base import LatentModel
+from latentarium.progress import StepProgress
 from latentarium.rng import Noise
 from latentarium.run import Run
 
@@ -76,12 +77,8 @@ class Export:
     """Metadata of both files: values that are not text are JSON."""
 
 
-Progress = Callable[[int, int, str], None]
-"""Is called with the number of finished networks, their total number, and the current one."""
-
-
 def export_onnx(
-    run: str | Path | Run, path: str | Path, progress: Progress | None = None
+    run: str | Path | Run, path: str | Path, progress: StepProgress | None = None
 ) -> Export:
     """Write the decoder of a trained model to an ONNX file, and its encoder, if it has one, to
     another.
@@ -116,7 +113,7 @@ def export_model(
     decoder_path: Path,
     encoder_path: Path,
     metadata: dict[str, str],
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Export:
     """Write the networks of a model, as `export_onnx` does, with other metadata."""
     model = copy.deepcopy(model).cpu().float().eval()

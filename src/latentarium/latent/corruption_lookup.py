@@ -2,7 +2,6 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from latentarium.errors import UserError
 from latentarium.files import cache_folder
 from latentarium.latent import corruption_training
 from latentarium.latent.corruption_network import CorruptionNetwork, load_network, save_network
+from latentarium.progress import StepProgress
 
 MIN_IMAGES, MAX_IMAGES, STEPS = 2000, 20_000, 2500
 """Fewest training images with which there is a network, since it would learn fewer by heart; most
@@ -27,7 +27,7 @@ def corruption_network(
     data: Data,
     *,
     cache: Path | None = None,
-    progress: Callable[[str], object] | None = None,
+    progress: StepProgress | None = None,
 ) -> CorruptionNetwork | None:
     """Return the network of these data: the shipped network if it was trained on them, or else a
     cached network, or else a newly trained network, which is then cached.
@@ -38,7 +38,7 @@ def corruption_network(
     Arguments:
         data: The images; labels are not used.
         cache: Folder of the cached networks; None: the usual one.
-        progress: Called with lines of text if a network is trained.
+        progress: Reports the steps if a network is trained.
     """
     if len(data.train) < MIN_IMAGES:
         return None
@@ -57,8 +57,6 @@ def corruption_network(
                 return known
         except UserError as error:
             warnings.warn(str(error), CacheWarning, stacklevel=2)
-    if progress:
-        progress(f"Training a corruption network on {data.card.source}; it will be cached.")
     network = train(data, progress=progress)
     try:
         save_network(network, path, fingerprint=fingerprint)
@@ -72,7 +70,7 @@ def corruption_network(
     return network
 
 
-def train(data: Data, *, progress: Callable[[str], object] | None = None) -> CorruptionNetwork:
+def train(data: Data, *, progress: StepProgress | None = None) -> CorruptionNetwork:
     """Train a network on the training split."""
     chosen = torch.from_numpy(fixed_permutation(len(data.train))[:MAX_IMAGES])
     images = data.train.images[chosen]

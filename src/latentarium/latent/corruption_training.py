@@ -5,8 +5,7 @@ and, if they have colours, mirrored alike, so that none of this tells them apart
 not mirrored, since a mirrored digit or letter may look like a different one, or like none.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,8 @@ from latentarium.classifier.training import augment
 from latentarium.errors import NonFiniteError
 from latentarium.latent.corruption_network import CorruptionNetwork, reduce, round_weights
 from latentarium.latent.corruptions import NETWORK_KINDS, corrupt_floats, soften_floats
-from latentarium.memory import keep_freed_memory
+from latentarium.memory import keeping_freed_memory
+from latentarium.progress import StepProgress
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Pixels
 
@@ -28,16 +28,17 @@ MIN_CHANNELS_MIRRORED = 3
 """Images with fewer channels are not mirrored."""
 CHUNK = 16
 """Number of batches that are made at a time, since few large operations are faster than many."""
-REPORT_EVERY = 250
+REPORT_EVERY = 25
 STREAM = "corruption network"
 
 
+@keeping_freed_memory()
 def train_network(
     images: Pixels,
     *,
     steps: int,
     seed: int = 0,
-    progress: Callable[[str], object] | None = None,
+    progress: StepProgress | None = None,
 ) -> CorruptionNetwork:
     """Train the network on the CPU.
 
@@ -45,13 +46,11 @@ def train_network(
         images: Real images.
         steps: Number of batches.
         seed: The seed; all random numbers are functions of the seed and the step.
-        progress: Called with a line of text now and then.
+        progress: Reports the finished steps, the total, and the loss.
 
     Raises:
         NonFiniteError: The loss is not finite.
     """
-    keep_freed_memory()
-    start = time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(STREAM, seed))
         channels, height, width = images.shape[1:]
@@ -79,11 +78,7 @@ def train_network(
                 "report this as a bug",
             )
         if progress:
-            elapsed = time.perf_counter() - start
-            progress(
-                f"step {step}/{steps}  loss {loss.item():.3f}  {elapsed:.0f} s, "
-                f"{elapsed / step * (steps - step):.0f} s left"
-            )
+            progress(step, steps, f"loss {loss.item():.3f}")
     return round_weights(network)
 
 

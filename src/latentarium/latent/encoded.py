@@ -15,6 +15,7 @@ References:
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Literal
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ K_NEAREST = 5
 """The distance of a latent to the data is its distance to the 5th nearest training latent."""
 ELLIPSE_SIGMAS = (1.0, 2.0)
 NO_LABEL, MAX_CLASS = 255, 254
+ImageSet = Literal["map", "test"]
+"""The images on the map (training images, after them validation images), or the test images."""
 
 
 class EncodedData:
@@ -123,10 +126,10 @@ class EncodedData:
             for split in self.splits
         ])  # fmt: skip
 
-    def image(self, number: int) -> Tensor | None:
-        """Return the pixels of an image on the map, uint8 (C, H, W); None if there is no image of
-        this number."""
-        for split in self.splits:
+    def image(self, number: int, images: ImageSet = "map") -> Tensor | None:
+        """Return the pixels of an image on the map or of a test image, uint8 (C, H, W); None if
+        there is no image of this number."""
+        for split in [self.data.test] if images == "test" else self.splits:
             if 0 <= number < len(split):
                 return split.images[number]
             number -= len(split)

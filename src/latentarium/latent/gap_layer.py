@@ -144,7 +144,7 @@ class GapLayers:
         tables = []
         for table, done, total in chunks:
             tables.append(table)
-            if done == total:
+            if done == total and not self._decoder.is_learning:
                 self._store(key, np.concatenate(tables))
             yield LayerPart(values=table[:, column], done=done, total=total)
 

@@ -18,7 +18,7 @@ from latentarium.data.sources import load_data
 from latentarium.errors import UserError
 from latentarium.latent import gaussian_samples
 from latentarium.latent.calibration import Calibration, ImageClassifier
-from latentarium.latent.encoded import K_NEAREST, EncodedData
+from latentarium.latent.encoded import K_NEAREST, EncodedData, ImageSet
 from latentarium.latent.explained_variance import explained_variance
 from latentarium.latent.gap_layer import Box, GapLayers
 from latentarium.latent.gaussian_samples import NUM_SAMPLES
@@ -33,6 +33,7 @@ from latentarium.latent.scored_decoder import ScoredDecoder
 from latentarium.latent.scores import ScoredImages
 from latentarium.models.base import LatentModel
 from latentarium.models.inputs import as_latents, to_model, to_tensor
+from latentarium.progress import StepProgress
 from latentarium.run import Run
 from latentarium.run.priors import split_prior
 from latentarium.shapes import (
@@ -154,9 +155,15 @@ class LatentMap:
         """One latent per training image on the map, drawn from the image's posterior."""
         return self.encoded.latents
 
-    def image(self, number: int) -> Tensor | None:
-        """Return the pixels of an image on the map, uint8 (C, H, W); None if there is none."""
-        return self.encoded.image(number)
+    def image(self, number: int, images: ImageSet = "map") -> Tensor | None:
+        """Return the pixels of an image, uint8 (C, H, W); None if there is none.
+
+        Arguments:
+            number: Its number, from 0.
+            images: "map": the images on the map, which are the training images and after them the
+                validation images; "test": the test images.
+        """
+        return self.encoded.image(number, images)
 
     @property
     def plane(self) -> Plane:
@@ -447,13 +454,21 @@ class LatentMap:
         """
         return explained_variance(self.model, self.data.validation) if self.can_encode else None
 
-    def prepare(self) -> None:
-        """Compute everything that decoding and scoring need, so that the first call is fast."""
+    def prepare(self, progress: StepProgress | None = None) -> None:
+        """Compute everything that decoding and scoring need, so that the first call is fast.
+
+        Scoring needs a network that has learned to recognize corrupted images of these data. It is
+        trained when a data set is scored for the first time, in about two minutes, and cached.
+
+        Arguments:
+            progress: Reports the training of this network: takes the number of finished steps, the
+                number of all steps, and the loss.
+        """
         with self.lock:
             if self.can_encode:
                 self.points()
                 _ = self.explained_variance
-            _ = self.calibration
+        self.decoder.prepare(progress)
 
     @property
     def is_prepared(self) -> bool:

@@ -17,7 +17,7 @@ References:
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -38,6 +38,7 @@ from latentarium.latent.gaussians import (
 from latentarium.models.base import LatentModel
 from latentarium.models.checked import a_kind
 from latentarium.models.inference import encode
+from latentarium.progress import StepProgress
 from latentarium.rng import Noise, derive_seed
 from latentarium.run import Run
 from latentarium.run.priors import TRAINED, PriorFacts, PriorKind, prior_path, write_prior
@@ -52,8 +53,6 @@ MAX_POINTS = 20_000
 """Largest number of latents that a mixture is fitted to."""
 FLOW = FlowPriorConfig(transform="affine", transforms=4, width=128)
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 3000, 512, 2e-3
-Progress = Callable[[int, int, str], object]
-"""Receives the number of finished parts, that of all parts, and what was done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +103,7 @@ def fit_prior(
     components: int | None = None,
     seed: int = 0,
     data: str | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> PriorFit:
     """Fit a prior to the latents of a run's training images, and keep it with the run.
 
@@ -158,7 +157,7 @@ def fit_to_latents(
     *,
     components: int | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> PriorFit:
     """Fit a prior to the latents of a model's training images.
 
@@ -238,7 +237,7 @@ def _fit_mixtures(
     kind: PriorKind,
     components: int | None,
     seed: int,
-    report: Progress,
+    report: StepProgress,
 ) -> PriorFit:
     """Return the mixture whose number of components has the largest held-out density."""
     classes = range(num_classes) if kind.startswith("class-") else None
@@ -310,7 +309,7 @@ def _as_prior(mixtures: Sequence[FittedMixture]) -> FittedMixturePrior:
     )
 
 
-def _fit_flow(latents: _Latents, seed: int, report: Progress) -> PriorFit:
+def _fit_flow(latents: _Latents, seed: int, report: StepProgress) -> PriorFit:
     z = latents.train.float()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("flow", seed))

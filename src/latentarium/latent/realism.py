@@ -18,7 +18,8 @@ this: unless most of them are flagged, no image can be called like real ones.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 import torch
@@ -46,6 +47,7 @@ from latentarium.latent.encoded import K_NEAREST
 from latentarium.latent.gaps import classifier_entropy
 from latentarium.latent.texture import MIN_SIDE, texture_statistics
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
+from latentarium.progress import StepProgress
 from latentarium.shapes import Features, LabelSet, OtherFeatures, PerPoint, Pixels
 from latentarium.stats.intervals import wilson
 
@@ -70,7 +72,7 @@ class RealismScorer:
         classifier: A classifier of such images. If it is an `Extractor`, it extracts the features,
             otherwise random convolutions extract them.
         max_real: Maximum number of training images to compare with.
-        progress: Called with lines of text if the convolutional network must be trained.
+        progress: Reports the training of the convolutional network, if it must be trained.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class RealismScorer:
         classifier: ImageClassifier | None,
         max_real: int = 5000,
         *,
-        progress: Callable[[str], object] | None = None,
+        progress: StepProgress | None = None,
     ) -> None:
         self._lock = threading.RLock()
         self.held_out: Split = first(data.validation, MAX_HELD_OUT)
@@ -207,15 +209,47 @@ def _works(classifier: ImageClassifier, held_out: Split) -> bool:
     return low > float(held_out.labels.bincount().max()) / len(held_out)
 
 
-_scorers: "WeakValueDictionary[tuple[str, str | int], RealismScorer]" = WeakValueDictionary()
+_ScorerKey = tuple[str, str | int]
+_scorers: "WeakValueDictionary[_ScorerKey, RealismScorer]" = WeakValueDictionary()
+_build_lock = threading.RLock()
+_in_background: set[_ScorerKey] = set()
 
 
-def realism_scorer(data: Data, classifier: ImageClassifier | None) -> RealismScorer:
-    """Return the scorer of these images and this classifier, shared by all models that use it."""
+def realism_scorer(
+    data: Data, classifier: ImageClassifier | None, *, progress: StepProgress | None = None
+) -> RealismScorer:
+    """Return the scorer of these images and this classifier, shared by all models that use it.
+
+    Arguments:
+        data: As for `RealismScorer`.
+        classifier: As for `RealismScorer`.
+        progress: As for `RealismScorer`.
+    """
+    key = _key(data, classifier)
+    with _build_lock:  # a second thread waits instead of training the same network
+        scorer = _scorers.get(key)
+        if scorer is None:
+            scorer = _scorers[key] = RealismScorer(data, classifier, progress=progress)
+    return scorer
+
+
+@contextmanager
+def built_in_background(data: Data, classifier: ImageClassifier | None) -> Iterator[None]:
+    """Declare that this thread builds a scorer for which other threads must not wait."""
+    key = _key(data, classifier)
+    _in_background.add(key)
+    try:
+        yield
+    finally:
+        _in_background.discard(key)
+
+
+def is_built_in_background(data: Data, classifier: ImageClassifier | None) -> bool:
+    """Return whether another part of the program is inside `built_in_background`."""
+    return _key(data, classifier) in _in_background
+
+
+def _key(data: Data, classifier: ImageClassifier | None) -> _ScorerKey:
     # a cached scorer keeps its classifier, so no other classifier gets the same id
     known = classifier.hash if isinstance(classifier, Extractor) else id(classifier)
-    key = (data.card.fingerprint, known)
-    scorer = _scorers.get(key)
-    if scorer is None:
-        scorer = _scorers[key] = RealismScorer(data, classifier)
-    return scorer
+    return data.card.fingerprint, known

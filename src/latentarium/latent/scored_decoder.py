@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
+import numpy as np
 from torch.nn.functional import one_hot
 
 from latentarium.cached import cached
@@ -10,13 +11,19 @@ from latentarium.classifier.lookup import known_classifier
 from latentarium.data.dataset import Data, to_float, to_uint8
 from latentarium.errors import UserError
 from latentarium.latent.calibration import (
+    SCORE_COLUMNS,
     Calibration,
     ImageClassifier,
     Scores,
     read_class,
 )
 from latentarium.latent.encoded import EncodedData
-from latentarium.latent.realism import RealismScorer, realism_scorer
+from latentarium.latent.realism import (
+    RealismScorer,
+    built_in_background,
+    is_built_in_background,
+    realism_scorer,
+)
 from latentarium.latent.scores import (
     ScoredImages,
     posterior_means,
@@ -25,6 +32,7 @@ from latentarium.latent.scores import (
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
 from latentarium.models.labels import as_labels
+from latentarium.progress import StepProgress
 from latentarium.shapes import Images, LatentSet, Pixels, SoftLabelSet
 
 CHUNK_SIZE = 64
@@ -77,6 +85,42 @@ class ScoredDecoder:
     def realism(self) -> RealismScorer:
         """The scorer of images by their similarity to real ones."""
         return realism_scorer(self.data, self.classifier)
+
+    def prepare(self, progress: StepProgress | None = None) -> None:
+        """Compute everything that scoring needs. While a network is trained, other threads can
+        decode, but images have unknown scores; see `is_learning`.
+
+        Arguments:
+            progress: Reports the training of the network.
+        """
+        if "realism" not in vars(self):
+            classifier = self.classifier
+            with built_in_background(self.data, classifier):
+                scorer = realism_scorer(self.data, classifier, progress=progress)
+            with self._lock:
+                if self.classifier is classifier:
+                    vars(self).setdefault("realism", scorer)
+        with self._lock:
+            _ = self.calibration
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether `prepare` is training the network of these images in another thread. Until it
+        has finished, decoded images have unknown scores."""
+        return "realism" not in vars(self) and is_built_in_background(self.data, self.classifier)
+
+    def require_scores(self) -> None:
+        """Raise the error of scores that are not available yet.
+
+        Raises:
+            UserError: `is_learning` (code "scores-not-ready").
+        """
+        if self.is_learning:
+            raise UserError(
+                "Images can't be scored yet, since the network that recognizes corrupted images "
+                "is being trained: try again in a few minutes.",
+                code="scores-not-ready",
+            )
 
     @cached
     def calibration(self) -> Calibration:
@@ -137,6 +181,9 @@ class ScoredDecoder:
         with self._lock:
             images = decode(self.model, z, weights)
             pixels = to_uint8(images)
+            if self.is_learning:
+                unknown = np.full((len(z), len(SCORE_COLUMNS)), np.nan, np.float32)
+                return ScoredImages(pixels=pixels.numpy(), scores=unknown)
             calibration = self.calibration if real is None else self.reconstruction_calibration
             scores = calibration.table(self._score(z, images, pixels, real))
             return ScoredImages(pixels=pixels.numpy(), scores=scores)

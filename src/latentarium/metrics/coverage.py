@@ -34,6 +34,7 @@ from latentarium.stats.measurement import Interval
 from latentarium.stats.shares import clopper_pearson
 
 RESAMPLES = 2000
+COVERED_SHARE = 0.01
 CERTAIN_COUNT = 10
 """A mode with so many samples is found by n new samples almost certainly."""
 
@@ -208,6 +209,8 @@ class MixtureQuality:
     """Mode coverage of the high-quality points."""
     masses: ModeMasses
     """Total variation of the mode masses; a point that is not of high quality is invalid."""
+    covered: int
+    """Number of modes that have at least `COVERED_SHARE` of all points, of high quality."""
     n: int
 
     @property
@@ -234,7 +237,9 @@ def mixture_quality(points: Points, mixture: Mixture2D, *, seed: int = 0) -> Mix
     high = distance <= HIGH_QUALITY_SIGMAS * mixture.std  # False for nan
     hits, num_modes = int(high.sum()), len(mixture.means)
     equal = torch.full((num_modes,), 1 / num_modes, dtype=torch.float64)
+    counts = mode[high].bincount(minlength=num_modes)
     return MixtureQuality(
+        covered=int((counts >= COVERED_SHARE * len(points)).sum()),
         high_quality=hits / len(points),
         high_quality_interval=clopper_pearson(hits / len(points), len(points)),
         coverage=mode_coverage(mode[high], num_modes, seed=seed),

@@ -55,6 +55,11 @@ def gan_ring() -> Config:
     )
 
 
+def gan_grid_wide() -> Config:
+    """GAN on the wide grid of 25 Gaussians."""
+    return vary(gan_grid(), "gan_grid_wide", train={"data": "grid-wide"})
+
+
 def vae_grid() -> Config:
     """VAE on the grid of 25 Gaussians, seeds 0 to 4: 15 to 21 modes, 3 to 7 % of samples
     within 3 sigma; 4 s."""
@@ -86,6 +91,7 @@ def vae_ring() -> Config:
 PRESETS: tuple[Callable[[], Config], ...] = (
     gan_grid,
     gan_ring,
+    gan_grid_wide,
     vae_grid,
     vae_ring,
 )

@@ -10,6 +10,7 @@ except in this order:
     deployment          how the studio is reached: by a reverse proxy, below a path, in a frame
     security            ASGI middleware: host, origin, token, size limits, headers
     responses           HTTP responses: binary, streamed JSON lines
+    preparation         prepares models in the background
     registry            the models that the page shows
     lab                 the 2-D lab
     samples, query      images drawn from a model; images supplied by the user

@@ -4,25 +4,23 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-import torch
-
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data, loading_code
 from latentarium.errors import UserError
 from latentarium.latent.calibration import SCORE_COLUMNS
-from latentarium.latent.gaps import decoder_stretch
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.snapshots import Snapshots
 from latentarium.run import Run
-from latentarium.run.priors import split_prior
+from latentarium.run.priors import prior_kinds, split_prior
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES, SHIPPED_PREFIX
 from latentarium.studio.errors import NotFoundError
+from latentarium.studio.preparation import Preparation
 
 MAX_CACHED_SNAPSHOTS = 24
 """Snapshots in memory at the same time, over all runs."""
@@ -56,6 +54,12 @@ class LoadedModel:
     def is_shipped(self) -> bool:
         """Whether the model comes with the package."""
         return self.folder.startswith(SHIPPED_PREFIX)
+
+    @property
+    def can_fit_prior(self) -> bool:
+        """Whether a prior can be fitted to its latents and kept in the folder of its run."""
+        has_ended = self.run is not None and self.step is None
+        return has_ended and not self.is_shipped and self.latent_map.model.has_encoder
 
     @cached_property
     def history(self) -> Snapshots | None:
@@ -103,9 +107,12 @@ class LoadedModel:
             "decodes_label": model.decodes_label,
             "takes_label": model.takes_label,
             "fitted_prior": model.fitted_prior,
+            "can_fit_prior": self.can_fit_prior,
+            "fitted_priors": prior_kinds(self.run.folder) if self.run else [],
             "has_map": self.latent_map.can_encode,
             "images": self.latent_map.encoded.num_images,
             "train_images": len(self.latent_map.encoded.train),
+            "test_images": len(data.test),
             "background": None if layout.background is None else list(layout.background),
             "centred_by": layout.centre,
             "contrast": layout.contrast,
@@ -138,6 +145,9 @@ class ModelRegistry:
     ) -> None:
         self._models = list(models)
         self.data = data
+        self.preparation = Preparation()
+        for loaded in self._models:
+            self.preparation.add(loaded.latent_map)
         self._max_cached_snapshots = max_cached_snapshots
         self._data_sets: WeakValueDictionary[tuple[str | int, ...], Data] = WeakValueDictionary()
         """Data sets by source and size, as long as a model needs them."""
@@ -180,9 +190,13 @@ class ModelRegistry:
         models = list(self)
         names = shortest_suffixes([loaded.path() for loaded in models])
         return [
-            {**loaded.describe(i), "name": name}
+            {**loaded.describe(i), "name": name, "learning": self._learning(loaded)}
             for i, (loaded, name) in enumerate(zip(models, names, strict=True))
         ]
+
+    def _learning(self, loaded: LoadedModel) -> dict[str, Any] | None:
+        learning = self.preparation.learning(loaded.latent_map)
+        return None if learning is None else asdict(learning)
 
     def add(self, folder: Path, shown_as: str | None = None) -> int:
         """Load a run and return its number; a run that is already shown is reloaded.
@@ -218,6 +232,7 @@ class ModelRegistry:
             prior=prior,
             step=step,
         )
+        self.preparation.add(added.latent_map)
         with self._lock:
             for index, loaded in enumerate(self._models):
                 if loaded.folder == added.folder:
@@ -357,20 +372,3 @@ def load_registry(folders: Sequence[Path], data: str | None = None) -> ModelRegi
 def shipped() -> list[Path]:
     """Return the folders of the small models that ship with the package."""
     return [SHIPPED / name for name in SHIPPED_NAMES]
-
-
-def prepare(registry: ModelRegistry) -> threading.Thread:
-    """Encode the images of all models, one model after the other, in a background thread."""
-
-    def work() -> None:
-        for loaded in registry:
-            loaded.latent_map.prepare()
-        for model in [
-            loaded.latent_map.model for loaded in registry if loaded.latent_map.can_encode
-        ][:1]:
-            # the first derivative initializes parts of torch, which blocks all threads
-            decoder_stretch(model.decode, torch.zeros(1, model.latent_dim))
-
-    thread = threading.Thread(target=work, name="prepare", daemon=True)
-    thread.start()
-    return thread

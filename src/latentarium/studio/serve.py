@@ -12,7 +12,7 @@ import uvicorn
 from latentarium.errors import UserError
 from latentarium.studio.deployment import DIRECT, Deployment
 from latentarium.studio.limiter import RequestLimiter
-from latentarium.studio.registry import ModelRegistry, prepare
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.security import LOOPBACK, new_token
 from latentarium.studio.server import make_app
 
@@ -62,7 +62,7 @@ def serve(
     path = deployment.base_path.rstrip("/")
     for proxy in deployment.hosts:
         say(f"Through the proxy, it is at {proxy}{path}/{query}")
-    prepare(registry)
+    registry.preparation.start()
     if browse:
         threading.Timer(0.5, webbrowser.open, [address]).start()
     settings = uvicorn.Config(

@@ -14,7 +14,7 @@ import torch
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
-from latentarium.memory import keep_freed_memory
+from latentarium.memory import keeping_freed_memory
 from latentarium.progress import format_duration
 from latentarium.training.device import pick_device
 from latentarium.training.distributed import join_processes
@@ -77,6 +77,7 @@ class CostEstimate:
         ]
 
 
+@keeping_freed_memory()
 def estimate(
     config: Config,
     data: Data | None = None,
@@ -104,7 +105,6 @@ def estimate(
     """
     settings = config.train
     data = load_training_data(settings) if data is None else data
-    keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
         state, players, batches = prepare(config, data, distributed)
 

@@ -3,7 +3,7 @@
 from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.errors import NonFiniteError
-from latentarium.memory import keep_freed_memory
+from latentarium.memory import keeping_freed_memory
 from latentarium.models.base import LatentModel
 from latentarium.training.device import pick_device
 from latentarium.training.distributed import Distributed
@@ -15,6 +15,7 @@ from latentarium.training.threads import with_threads
 from latentarium.workers import threads
 
 
+@keeping_freed_memory()
 def train_in_memory(config: Config, data: Data) -> LatentModel:
     """Train a model in this process, and write no files.
 
@@ -29,7 +30,6 @@ def train_in_memory(config: Config, data: Data) -> LatentModel:
         NonFiniteError: A loss or a parameter is not finite.
     """
     settings = config.train
-    keep_freed_memory()
     distributed = Distributed(pick_device(settings.device))
     state, players, batches = prepare(config, data, distributed)
     count = with_threads(config, rehearse(state, players, batches)).train.threads

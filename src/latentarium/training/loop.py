@@ -17,7 +17,7 @@ from latentarium.data.class_counts import list_names, unseen_classes
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import NonFiniteError, StoppedError, UserError
-from latentarium.memory import keep_freed_memory
+from latentarium.memory import keeping_freed_memory
 from latentarium.models.build import model_shapes, require_memory
 from latentarium.models.game import Player
 from latentarium.models.inference import fixed_grid
@@ -39,6 +39,7 @@ from latentarium.workers import threads
 BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
 
 
+@keeping_freed_memory()
 def train(
     config: Config,
     folder: str | Path,
@@ -81,7 +82,6 @@ def train(
     config, data = with_data(config, data)
     settings = config.train
     reporter = reporter or Reporter()
-    keep_freed_memory()
     with join_processes(pick_device(settings.device)) as distributed:
         if distributed.is_main:
             warn_of_unseen_classes(data)

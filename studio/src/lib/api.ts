@@ -11,16 +11,21 @@ export interface Model {
   classes: string[];
   /** whether the decoder takes a class */
   decodes_label: boolean;
-  /** whether samples can be conditioned on a class */
-  /** The folder without the kind of a fitted prior. */
+  /** the folder without the kind of a fitted prior */
   run: string;
+  /** whether samples can be conditioned on a class */
   takes_label: boolean;
   /** The kind of a prior that was fitted after the training; null for the trained prior. */
   fitted_prior: string | null;
+  /** whether a prior can be fitted to its latents */
+  can_fit_prior: boolean;
+  /** the kinds of the priors that were fitted to its run */
+  fitted_priors: string[];
   has_map: boolean;
   images: number;
   /** number of training images, which come first among `images`; the rest are held-out images */
   train_images: number;
+  test_images: number;
   /** display name of the data set */
   data: string;
   /** value of each channel of the images' uniform background; null if they have none */
@@ -40,6 +45,8 @@ export interface Model {
   /** training steps with a snapshot */
   snapshots: number[];
   gaps: string[];
+  /** progress of the training of the network that scores need; null: scores are available */
+  learning: { done: number; total: number; seconds_left: number | null } | null;
 }
 
 export interface Ellipse {
@@ -152,13 +159,21 @@ export async function* jsonLines<T>(response: Response): AsyncGenerator<T> {
   }
 }
 
-/** Fetch at most 256 images of the map by their numbers: pixels row by row, channels last. */
-export async function realImages(id: number, numbers: number[], snapshot = 0): Promise<Uint8Array[]> {
+/** The images on the map, which are the training images and after them the validation images; or the test images. */
+export const IMAGE_SETS = ["map", "test"] as const;
+export type ImageSet = (typeof IMAGE_SETS)[number];
+
+/** Fetch at most 256 images by their numbers: pixels row by row, channels last. */
+export async function realImages(id: number, numbers: number[], snapshot = 0, of: ImageSet = "map"): Promise<Uint8Array[]> {
   const query = numbers.map((number) => `number=${number}`).join("&");
-  const content = await (await get(`api/models/${id}/images?snapshot=${snapshot}&${query}`)).arrayBuffer();
+  const content = await (await get(`api/models/${id}/images?of=${of}&snapshot=${snapshot}&${query}`)).arrayBuffer();
   const size = content.byteLength / numbers.length;
   return numbers.map((_, i) => new Uint8Array(content, i * size, size));
 }
+
+/** Where a test image is on a plane, which is named as for `plane`, and its class. */
+export const testImage = async (id: number, number: number, name = ""): Promise<{ x: number; y: number; label: number | null }> =>
+  (await get(`api/models/${id}/test-images/${number}?plane=${encodeURIComponent(name)}`)).json();
 
 /** Number of channels that pictures show: of one or two the first, in grey; of three or more the first three, as red,
  * green and blue. Python has the same rule, in `num_visible`. */

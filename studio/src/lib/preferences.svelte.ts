@@ -47,12 +47,15 @@ export function switchTheme(): void {
 /** A label with the colon of the visitor's language. */
 export const labelled = (label: string): string => label + strings().colon;
 
+/** The unit of a share, which stays on the line of its number. */
+const PERCENT = "\u00a0%";
+
 /** Format a share: 41 %, but 99.7 % near the ends, and 0 % and 100 % only if nothing or everything is meant. */
 export function percent(share: number): string {
-  if (share > 0.9995 && share < 1) return "> 99.9 %";
-  if (share > 0 && share < 0.0005) return "< 0.1 %";
+  if (share > 0.9995 && share < 1) return `> 99.9${PERCENT}`;
+  if (share > 0 && share < 0.0005) return `< 0.1${PERCENT}`;
   const nearEnd = share !== 0 && share !== 1 && (share > 0.995 || share < 0.005);
-  return `${(100 * share).toFixed(nearEnd ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(nearEnd ? 1 : 0)}${PERCENT}`;
 }
 
 /** The kind of a model, in the visitor's language. */

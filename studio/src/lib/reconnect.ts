@@ -23,4 +23,4 @@ export async function restoreModels(folders: string[]): Promise<RestoredModels> 
 }
 
 /** Not through `get`, which waits until the models are restored. */
-const openModels = async (): Promise<Model[]> => (await fetchOnce("api/models")).json();
+export const openModels = async (): Promise<Model[]> => (await fetchOnce("api/models")).json();

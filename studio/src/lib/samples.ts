@@ -116,6 +116,18 @@ export function integerSide(shape: [number, number, number], limit: number): num
   return limit < longer ? Math.floor(limit) : longer * Math.floor(limit / longer);
 }
 
+/** Number of columns of a grid of images: fewer than preferred where the images would not be enlarged otherwise.
+ *
+ * @param frame pixels around an image
+ * @param least smallest number of columns */
+export function gridColumns(shape: [number, number, number], width: number, frame: number, preferred: number, least: number): number {
+  const doubled = Math.floor(width / (2 * Math.max(shape[1], shape[2]) + frame));
+  return doubled < preferred && doubled >= least ? doubled : preferred;
+}
+
+/** Width of the mark on the ring of an image of this side, in pixels. */
+export const markSize = (side: number): number => (side < 40 ? 11 : 16);
+
 /** Python that saves images as a picture; channels are shown as on the page. */
 export const saveImages = (variable: string, file: string): string => `la.save_images(${variable}, "${file}")`;
 

@@ -3,7 +3,7 @@ import type { Model } from "./api";
 import { shared } from "./address.svelte";
 import { comparedFolders } from "./compare/folders";
 import { markConnected, markDisconnected, sleep, waitForServer, whenConnected } from "./connection";
-import { restoreModels } from "./reconnect";
+import { openModels, restoreModels } from "./reconnect";
 import { DecodeSocket } from "./socket";
 import { socketAddress } from "./socketAddress";
 
@@ -60,6 +60,27 @@ export async function refresh(): Promise<void> {
   }
 }
 
+/** Milliseconds between two looks at the progress of the networks that scores need. */
+const LEARNING_INTERVAL = 2000;
+let polling = false;
+
+/** Follow the training of these networks, and reload the parts of the page when scores are available. */
+async function followLearning(): Promise<void> {
+  if (polling) return;
+  polling = true;
+  while (studio.models.some((model) => model.learning)) {
+    await sleep(LEARNING_INTERVAL);
+    const models = await openModels().catch(() => []); // without a connection, the socket reloads the list
+    for (const { id, folder, learning } of models) {
+      const shown = studio.models[id];
+      if (shown?.folder !== folder || !shown.learning) continue;
+      shown.learning = learning;
+      if (!learning) studio.epoch += 1;
+    }
+  }
+  polling = false;
+}
+
 async function loadModels(): Promise<void> {
   const before = studio.models.map((model) => model.folder);
   const { models, reason } = await restoreModels([...before, shared.of, ...comparedFolders()]);
@@ -71,4 +92,5 @@ async function loadModels(): Promise<void> {
   studio.notOpen = !known && models.length > 0;
   studio.reason = studio.notOpen ? reason : "";
   choose(known ? (shared.of ? current : shared.model) : 0);
+  void followLearning();
 }

@@ -2,72 +2,19 @@
 // whole numbers and framed in the colour of their class. They are fetched on demand and cached.
 import { paint, realImages, type Model, type PointMap } from "./api";
 import { colour } from "./palette";
+import { gridOf, knownGrid } from "./pointGrid";
 import type { View } from "./splat";
 
 /** Only dots are drawn if more points are in view, or if images would cover a larger share of the map. */
 const MAX_THUMBNAILS = 150;
 const MAX_COVERAGE = 0.5;
 const MAX_ENLARGEMENT = 3;
-const CELLS = 128;
 const CACHE_SIZE = 4000;
 const MAX_REQUEST_BYTES = 1 << 21;
 const MAX_REQUEST_IMAGES = 256;
 /** Larger images are shrunk to at most this side. */
 const MAX_SIDE = 64;
 const FETCH_DELAY_MS = 120;
-
-/** A grid of cells that finds the points in a box without a scan of all points. */
-export class PointGrid {
-  private readonly starts = new Int32Array(CELLS * CELLS + 1);
-  private readonly order: Int32Array;
-  private readonly origin: [number, number];
-  private readonly cellSize: [number, number];
-
-  constructor(private readonly points: Float32Array) {
-    const n = points.length / 2;
-    const spread = [0, 1].map((axis) => {
-      let sum = 0;
-      let squares = 0;
-      for (let i = axis; i < points.length; i += 2) {
-        sum += points[i];
-        squares += points[i] ** 2;
-      }
-      const mean = sum / Math.max(1, n);
-      return { mean, deviation: Math.sqrt(Math.max(1e-12, squares / Math.max(1, n) - mean ** 2)) };
-    });
-    // the cells at the edge also contain the few points beyond three standard deviations
-    this.origin = [spread[0].mean - 3 * spread[0].deviation, spread[1].mean - 3 * spread[1].deviation];
-    this.cellSize = [(6 * spread[0].deviation) / CELLS, (6 * spread[1].deviation) / CELLS];
-    const cells = Int32Array.from({ length: n }, (_, i) => this.cell(points[2 * i], 0) + CELLS * this.cell(points[2 * i + 1], 1));
-    for (const cell of cells) this.starts[cell + 1]++;
-    for (let i = 0; i < CELLS * CELLS; i++) this.starts[i + 1] += this.starts[i];
-    const next = this.starts.slice();
-    this.order = new Int32Array(n);
-    cells.forEach((cell, i) => (this.order[next[cell]++] = i));
-  }
-
-  private cell(value: number, axis: 0 | 1): number {
-    return Math.max(0, Math.min(CELLS - 1, Math.floor((value - this.origin[axis]) / this.cellSize[axis])));
-  }
-
-  /** Return the numbers of the points in a box that satisfy a condition; null if there are more than `limit`. */
-  within(left: number, right: number, low: number, high: number, satisfies: (i: number) => boolean, limit: number): number[] | null {
-    const inside: number[] = [];
-    const first = this.cell(left, 0);
-    const last = this.cell(right, 0);
-    for (let row = this.cell(low, 1); row <= this.cell(high, 1); row++) {
-      for (let at = this.starts[CELLS * row + first]; at < this.starts[CELLS * row + last + 1]; at++) {
-        const i = this.order[at];
-        const x = this.points[2 * i];
-        const y = this.points[2 * i + 1];
-        if (x < left || x > right || y < low || y > high || !satisfies(i)) continue;
-        if (inside.length >= limit) return null;
-        inside.push(i);
-      }
-    }
-    return inside.sort((a, b) => a - b);
-  }
-}
 
 interface Placed {
   number: number;
@@ -78,8 +25,6 @@ interface Placed {
 }
 
 export class Thumbnails {
-  /** built when the view first contains few points */
-  private grid: PointGrid | null = null;
   private readonly cache = new Map<number, HTMLCanvasElement>();
   private placed: Placed[] = [];
   private missing: number[] = [];
@@ -129,9 +74,8 @@ export class Thumbnails {
   }
 
   private within(left: number, right: number, low: number, high: number, visible: Uint8Array, limit: number): number[] | null {
-    if (!this.grid && this.isCrowded(left, right, low, high, visible, limit)) return null;
-    this.grid ??= new PointGrid(this.map.points);
-    return this.grid.within(left, right, low, high, (i) => visible[this.map.classes[i]] > 0, limit);
+    if (!knownGrid(this.map) && this.isCrowded(left, right, low, high, visible, limit)) return null;
+    return gridOf(this.map).within(left, right, low, high, visible, limit);
   }
 
   /** Whether a box contains more than `limit` visible points. The scan stops as soon as it has counted them, which

@@ -7,7 +7,8 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.game_protocol import GameProtocol
-from latentarium.evaluation.plan import NO_LABELS, Plan
+from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
@@ -27,14 +28,12 @@ class Game(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return True  # to models of points too
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         if plan.lacks_labels:
-            return {TITLE: NO_LABELS}
+            return {TITLE: reason("no-labels")}
         count = len(plan.usable.validation)
         if count < MIN_HELD_OUT:
-            return {
-                TITLE: f"it needs at least {MIN_HELD_OUT} validation images, and there are {count}"
-            }
+            return {TITLE: reason("few-validation-images", needed=MIN_HELD_OUT, count=count)}
         return {}
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:

@@ -13,6 +13,7 @@ from latentarium.data.dataset import Data, Split
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.gan_train import gan_train
 from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.metrics.conditional import (
     confusion,
@@ -49,39 +50,37 @@ class LabelAdherence(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and classifier is not None
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         model = plan.model
         if not (super().applies(model, plan.data, None) and model.takes_label):
             return {}
         has_wrong_labels = model.has_discriminator and model.decodes_label
         wrong_label = [WRONG_LABEL, WRONG_LABEL_WORST] if has_wrong_labels else []
         if len(plan.seen) < 2:  # else the caller wants no classifier
-            reason = (
-                f"it needs at least 2 classes with training images, and there is {len(plan.seen)}"
+            why = (
+                reason("one-class", count=len(plan.seen))
                 if plan.classes
-                else "it needs labelled images, and the data has no labels"
+                else reason("labels-needed")
             )
             quantities = [GAN_TEST, GAN_TEST_WORST, GAN_TRAIN, COVERAGE, *wrong_label]
-            return dict.fromkeys(quantities, reason)
+            return dict.fromkeys(quantities, why)
         if not plan.has_classifier:
             return {}
         reasons = {}
         needed = COVERAGE_NEIGHBOURS + 1
         if len(plan.seen) > plan.n:  # the first n classes are requested once
-            reasons["Classes without samples"] = (
-                f"{plan.names(plan.seen[plan.n :])}: with n = {plan.n}, only the first {plan.n} "
-                "classes are requested"
+            reasons["Classes without samples"] = reason(
+                "unsampled-classes", classes=plan.names(plan.seen[plan.n :]), n=plan.n
             )
         few = [c for c in plan.seen[: plan.n] if plan.test_counts[c] < needed]
         if len(few) == len(plan.seen[: plan.n]):
-            reasons[COVERAGE] = f"no class has at least {needed} test images"
+            reasons[COVERAGE] = reason("all-classes-small", needed=needed)
         elif few:
-            reasons["Coverage within some classes"] = (
-                f"{plan.names(few)}: it needs at least {needed} test images of the class"
+            reasons["Coverage within some classes"] = reason(
+                "small-classes", classes=plan.names(few), needed=needed
             )
         if sum(count > 0 for count in plan.test_counts) < 2:
-            reason = "it needs test images of at least 2 classes, and there are those of 1"
-            reasons |= dict.fromkeys(wrong_label, reason)
+            reasons |= dict.fromkeys(wrong_label, reason("one-test-class"))
         return reasons
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:

@@ -9,6 +9,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.latent.gaps import distance_to_data, gap_share, round_trip_error
 from latentarium.latent.neighbours import knn_accuracy
@@ -48,23 +49,20 @@ class LatentSpace(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_encoder
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         model, train, test = plan.model, len(plan.usable.train), len(plan.usable.test)
         if not self.applies(model, plan.data, None) or model.decodes_label:
             return {}
         reasons = {}
         if test < MIN_HELD_OUT_LATENTS:
-            reasons[GAPS] = (
-                f"the 99 % quantile of the distances of held-out images needs at least "
-                f"{MIN_HELD_OUT_LATENTS} test images, and there are {test}"
+            reasons[GAPS] = reason(
+                "few-images-for-quantile", needed=MIN_HELD_OUT_LATENTS, count=test
             )
         elif train < GAP_NEIGHBOURS:
-            reasons[GAPS] = (
-                f"it needs at least {GAP_NEIGHBOURS} training images, and there are {train}"
-            )
+            reasons[GAPS] = reason("few-training-images", needed=GAP_NEIGHBOURS, count=train)
         if plan.classes and train < ACCURACY_NEIGHBOURS:
-            reasons[NEIGHBOURS] = (
-                f"it needs at least {ACCURACY_NEIGHBOURS} training images, and there are {train}"
+            reasons[NEIGHBOURS] = reason(
+                "few-training-images", needed=ACCURACY_NEIGHBOURS, count=train
             )
         return reasons
 

@@ -10,7 +10,8 @@ from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.likelihood import elbo, importance_nll
 from latentarium.evaluation.likelihood_protocols import describe_protocol, likelihood_protocol
-from latentarium.evaluation.plan import NO_LABELS, Plan
+from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.models.base import LatentModel
 from latentarium.registry import register
@@ -34,9 +35,9 @@ class LikelihoodBounds(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_likelihood
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         applies = self.applies(plan.model, plan.data, None)
-        return {TITLE: NO_LABELS} if applies and plan.lacks_labels else {}
+        return {TITLE: reason("no-labels")} if applies and plan.lacks_labels else {}
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         if TITLE in context.left_out:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from latentarium.data.subsets import scattered
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.plan import MIN_IMAGES, Plan
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.metrics.memorization import (
     Memorization,
@@ -28,16 +29,13 @@ class Copies(Section):
 
     order: ClassVar[float] = 80
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         if not self.applies(plan.model, plan.data, None):
             return {}
         count, reasons = len(plan.usable.validation), {}
         for quantity, needed in ((NEARER, MIN_IMAGES), (NEAR_COPIES, MIN_FOR_QUANTILE)):
             if count < needed:
-                reasons[quantity] = (
-                    f"it needs at least {needed} held-out (validation) images, and there are "
-                    f"{count}"
-                )
+                reasons[quantity] = reason("few-validation-images", needed=needed, count=count)
         return reasons
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:

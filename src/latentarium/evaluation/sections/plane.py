@@ -19,6 +19,7 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.data.toy import PERFECT_SHARE, Mixture2D, to_points
 from latentarium.evaluation.context import EvaluationContext
+from latentarium.evaluation.reasons import REASONS, reason
 from latentarium.evaluation.section import Section, known_mixture
 from latentarium.metrics.coverage import mixture_quality
 from latentarium.metrics.density_distance import density_distance
@@ -29,6 +30,8 @@ from latentarium.stats.measurement import Measurement
 
 MIXTURE_SAMPLES = 2500
 """Samples compared with the mixture, as in VEEGAN's protocol."""
+NOT_FINITE = {"density_distance": "points-not-finite", "reverse_kl": "no-sample-near-mode"}
+"""Codes of the reasons for values that are not finite, by the key of the measurement."""
 
 
 @register("section", "plane")
@@ -43,7 +46,13 @@ class Plane(Section):
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         mixture = known_mixture(context.data)
         assert mixture is not None  # else the section doesn't apply
-        return mixture_measurements(context.samples[:MIXTURE_SAMPLES], mixture, context.seed)
+        measurements = mixture_measurements(
+            context.samples[:MIXTURE_SAMPLES], mixture, context.seed
+        )
+        for key, code in NOT_FINITE.items():
+            if not math.isfinite(measurements[key].value):
+                context.left_out[measurements[key].name] = reason(code)
+        return measurements
 
 
 def mixture_measurements(images: Images, mixture: Mixture2D, seed: int) -> dict[str, Measurement]:
@@ -84,7 +93,7 @@ def mixture_measurements(images: Images, mixture: Mixture2D, seed: int) -> dict[
             interval=coverage.interval, reference=coverage.reference,
             protocol="reverse-kl-uniform",
             **{**shared, "n": coverage.n},
-            note="" if coverage.n else "no sample is within 3 standard deviations of a mode",
+            note="" if coverage.n else REASONS["no-sample-near-mode"],
         ),
     }  # fmt: skip
 
@@ -95,7 +104,7 @@ def _density_measurement(points: Points, mixture: Mixture2D, seed: int) -> Measu
         "seed": seed, "extractor": "points", "split": "known density", "n": len(points),
     }  # fmt: skip
     if not bool(points.isfinite().all()):
-        return Measurement(value=math.nan, note="some points are not finite", **shared)
+        return Measurement(value=math.nan, note=REASONS["points-not-finite"], **shared)
     distance = density_distance(points, mixture)
     return Measurement(
         value=distance.value, interval=distance.interval, reference=distance.reference, **shared,

@@ -5,7 +5,8 @@ from typing import ClassVar
 from latentarium.classifier.classifier import Classifier
 from latentarium.data.dataset import Data
 from latentarium.evaluation.context import EvaluationContext
-from latentarium.evaluation.plan import NO_LABELS, Plan
+from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.metrics.extractors import describe
 from latentarium.metrics.reconstruction import PSNR_CAP, measure_reconstruction
@@ -25,9 +26,9 @@ class ReconstructionErrors(Section):
     def applies(self, model: LatentModel, data: Data, classifier: Classifier | None) -> bool:
         return super().applies(model, data, classifier) and model.has_encoder
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         applies = self.applies(plan.model, plan.data, None) and plan.model.decodes_label
-        return {TITLE: NO_LABELS} if applies and plan.lacks_labels else {}
+        return {TITLE: reason("no-labels")} if applies and plan.lacks_labels else {}
 
     def measure(self, context: EvaluationContext) -> dict[str, Measurement]:
         if TITLE in context.left_out:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from latentarium.errors import UserError
 from latentarium.evaluation.context import EvaluationContext
 from latentarium.evaluation.plan import Plan
+from latentarium.evaluation.reasons import Reason, as_reason, reason
 from latentarium.evaluation.section import Section
 from latentarium.latent.gaussians import (
     FittedGaussian,
@@ -45,7 +46,7 @@ class Samples(Section):
 
     order: ClassVar[float] = 20
 
-    def unmeasurable(self, plan: Plan) -> dict[str, str]:
+    def unmeasurable(self, plan: Plan) -> dict[str, Reason]:
         if not self.applies(plan.model, plan.data, None):
             return {}
         model, reasons = plan.model, {}
@@ -56,16 +57,13 @@ class Samples(Section):
                 titles[title] = plan.num_features
                 latents = len(plan.usable.train)
                 if latents < needed:
-                    reasons[title] = (
-                        f"the fit needs at least {needed} training images, and there are {latents}"
-                    )
+                    reasons[title] = reason("few-latents-for-fit", needed=needed, count=latents)
         if plan.extractor is None or plan.extractor.hash != random.hash:
             titles["Fréchet distance, random convolutions"] = random.num_features
         for title, features in titles.items():
             if plan.n <= features:
-                reasons[title] = (
-                    f"a covariance of {features} features needs more than {features} test images "
-                    f"and samples, and there are {plan.n} of each"
+                reasons[title] = reason(
+                    "few-images-for-covariance", features=features, count=plan.n
                 )
         return reasons
 
@@ -82,7 +80,7 @@ class Samples(Section):
             try:
                 measurements[key] = _frechet(context, source, title, images, by, real)
             except UserError as error:  # too few images for the number of features
-                context.left_out[title] = str(error)
+                context.left_out[title] = as_reason(error)
 
         add_frechet("frechet", "prior", "", context.samples, extractor, real)
         if model.has_encoder and not model.decodes_label:
@@ -126,7 +124,7 @@ def _from_fitted_densities(context: EvaluationContext) -> Iterator[tuple[str, st
         try:
             z = fit().sample(context.n, noise.generator)
         except UserError as error:  # such as latents that are all equal
-            context.left_out[title] = str(error)
+            context.left_out[title] = as_reason(error)
             continue
         yield source, suffix, decode(context.model, z)
 

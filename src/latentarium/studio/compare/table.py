@@ -5,6 +5,7 @@ best one is marked only if its interval overlaps no other interval.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from latentarium.errors import UserError
@@ -22,7 +23,7 @@ BETTER = {"higher": "more", "lower": "less"}
 def table(reports: Mapping[str, Report]) -> dict[str, Any]:
     """Return rows with a cell for each report; a cell is None if a report lacks the measurement.
 
-    The `reasons` of a row say why a report lacks it; they are empty if it has the measurement, or
+    The `reasons` of a row say why a report lacks it; they are None if it has the measurement, or
     if the measurement does not apply to the model. Quantities that no report has are the last
     rows.
 
@@ -76,8 +77,9 @@ def _unmeasured_row(name: str, reports: Sequence[Report]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _reasons(name: str, reports: Sequence[Report]) -> list[str]:
-    return [report.left_out.get(name, "") for report in reports]
+def _reasons(name: str, reports: Sequence[Report]) -> list[dict[str, Any] | None]:
+    reasons = [report.left_out.get(name) for report in reports]
+    return [None if reason is None else asdict(reason) for reason in reasons]
 
 
 def best_of(key: str, measurements: Sequence[Measurement]) -> Measurement | None:

@@ -6,10 +6,14 @@ from typing import Annotated, Any
 import torch
 from fastapi import APIRouter, Query, Response
 
+from latentarium.latent.encoded import ImageSet
 from latentarium.latent.gap_layer import LayerParts
+from latentarium.latent.latent_map import LatentMap
+from latentarium.shapes import Pixels
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.priority_lock import interleaved
 from latentarium.studio.protocol import MAX_IMAGES
+from latentarium.studio.query.locate import locate_query
 from latentarium.studio.responses import (
     JsonLines,
     PlaneName,
@@ -89,18 +93,41 @@ def router(services: Services) -> APIRouter:
         index: int,
         number: Annotated[list[int], Query(min_length=1, max_length=MAX_IMAGES)],
         snapshot: int = 0,
+        of: ImageSet = "map",
     ) -> Response:
         """Return images by number, one after the other: uint8, row by row, channels last."""
-        latent_map = registry.latent_map(index, snapshot)
-        pixels = [latent_map.image(i) for i in number]
-        if any(image is None for image in pixels):
-            raise NotFoundError(
-                f"There is no such image; numbers are 0 to {latent_map.encoded.num_images - 1}.",
-                code="unknown-image",
-            )
-        return binary(pixel_bytes(torch.stack([image for image in pixels if image is not None])))
+        return binary(pixel_bytes(images_of(registry.latent_map(index, snapshot), number, of)))
+
+    @routes.get("/{index}/test-images/{number}")
+    @limiter.limit
+    def test_image(
+        index: int, number: int, snapshot: int = 0, plane: PlaneName = ""
+    ) -> dict[str, Any]:
+        """Encode a test image: its position on the plane, and its class (null without labels)."""
+        latent_map = registry.encoded_map(index, snapshot)
+        image, labels = images_of(latent_map, [number], "test"), latent_map.data.test.labels
+        x, y = locate_query(latent_map, image, plane=latent_map.named_plane(plane)).point
+        return {"x": x, "y": y, "label": None if labels is None else int(labels[number])}
 
     return routes
+
+
+def images_of(latent_map: LatentMap, numbers: list[int], images: ImageSet) -> Pixels:
+    """Return images by number.
+
+    Raises:
+        NotFoundError: There is no image of one of these numbers (code "unknown-image").
+    """
+    pixels = [latent_map.image(number, images) for number in numbers]
+    if any(image is None for image in pixels):
+        test = images == "test"
+        count = len(latent_map.data.test) if test else latent_map.encoded.num_images
+        raise NotFoundError(
+            f"There is no such {'test image' if test else 'image'}; numbers are 0 to "
+            f"{count - 1:,}.",
+            code="unknown-image",
+        )
+    return torch.stack([image for image in pixels if image is not None])
 
 
 def gap_lines(parts: LayerParts) -> JsonLines:

@@ -29,7 +29,8 @@ def router(services: Services) -> APIRouter:
         latent_map = registry.latent_map(index, number)
         with priority_lock(latent_map):
             shown = snapshot_images(latent_map.model, latent_map.data)
-        latent_map.prepare()
+        if not latent_map.decoder.is_learning:
+            latent_map.prepare()
         rebuilt = (
             b"" if shown.reconstructions is None else pixel_bytes(to_uint8(shown.reconstructions))
         )

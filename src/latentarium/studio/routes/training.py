@@ -86,8 +86,11 @@ def router(services: Services) -> APIRouter:
         }
 
     @routes.get("/presets/{name}/settings")
-    def settings(name: str) -> list[dict[str, Any]]:
-        return describe_settings(name)
+    def settings(
+        name: str, prior: Annotated[str | None, Query(max_length=100)] = None
+    ) -> list[dict[str, Any]]:
+        """Return the settings of a preset, with those of its prior or of another prior."""
+        return describe_settings(name, prior)
 
     @routes.post("/check-settings")
     def check_settings(body: SettingsBody) -> dict[str, Any]:

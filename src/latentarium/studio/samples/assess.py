@@ -44,6 +44,7 @@ class SampleAssessment:
 
 def assess_each(latent_map: LatentMap, samples: Samples) -> SampleAssessment:
     """Score samples and classify them."""
+    latent_map.decoder.require_scores()
     weights = decoder_weights(latent_map.model, samples.labels)
     decoded = decode_interleaved(latent_map, samples.z, weights)
     calibration = latent_map.calibration
@@ -79,6 +80,7 @@ def describe_gaussian(
         confident, and that it assigns to the class; held_out: the same of held-out images of the
         class.
     """
+    latent_map.decoder.require_scores()
     decoded = decode_interleaved(latent_map, z)
     median = float(levels_of(decoded.scores).median())
     return {
@@ -100,6 +102,7 @@ def describe_prior(latent_map: LatentMap, seed: int, n: int = NUM_SAMPLES) -> di
         distance: of held-out latents from the prior, with the distance of two samples of the prior
         as reference. Unknown values are None.
     """
+    latent_map.decoder.require_scores()
     with priority_lock(latent_map):
         z, labels = prior_latents(latent_map.model, n, seed)
     decoded = decode_interleaved(latent_map, z, decoder_weights(latent_map.model, labels))

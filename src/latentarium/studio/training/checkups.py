@@ -1,4 +1,4 @@
-"""Measurements of a run that the page requests: cost, duality gap, diagnosis.
+"""Measurements of a run that the page requests: cost, duality gap, diagnosis, fitted priors.
 
 All of them run in child processes at low priority.
 """
@@ -20,6 +20,8 @@ from latentarium.studio.training.timed_commands import ProgressLines, TimedComma
 
 TIMEOUT = 600.0
 """Seconds that an estimate or a diagnosis may take."""
+FIT_TIMEOUT = 3600.0
+"""Seconds that the fit of a prior may take."""
 
 
 class Checkups:
@@ -59,6 +61,21 @@ class Checkups:
             path = Path(temporary) / "doctor.json"
             yield from self._run_alone("doctor", str(folder), "--json", str(path))
             yield {"result": json.loads(path.read_text())}
+
+    def fit_prior(self, folder: Path, kind: str, data: str | None) -> ProgressLines:
+        """Run `latentarium fit-prior` on a run, and yield the progress.
+
+        Arguments:
+            folder: The folder of the run.
+            kind: The kind of the prior.
+            data: The new source of its images, if they have moved.
+
+        Raises:
+            UserError: The prior can't be fitted, or another measurement is running (code "busy").
+        """
+        source = [] if data is None else ["--data", data]
+        arguments = ("fit-prior", str(folder), "--kind", kind, *source)
+        yield from self._run_alone(*arguments, timeout=FIT_TIMEOUT)
 
     def duality_gap(self, name: str) -> dict[str, Any]:
         """Return the measured duality gaps of a run, and whether more are being measured.
@@ -125,11 +142,13 @@ class Checkups:
         self.duality_gaps.stop(process_name(self.trainings.run(name).folder))
         return self.duality_gap(name)
 
-    def _run_alone(self, *arguments: str) -> Generator[dict[str, Any], None, str]:
+    def _run_alone(
+        self, *arguments: str, timeout: float = TIMEOUT
+    ) -> Generator[dict[str, Any], None, str]:
         """Run a command, or fail if another one is running: waiting would block a thread."""
         if not self._busy.acquire(blocking=False):
             raise UserError("Another measurement is running: try again in a while.", code="busy")
         try:
-            return (yield from self.commands.run(*arguments, timeout=TIMEOUT))
+            return (yield from self.commands.run(*arguments, timeout=timeout))
         finally:
             self._busy.release()

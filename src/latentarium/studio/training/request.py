@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from latentarium import presets
+from latentarium.data.toy import MIXTURES
 from latentarium.errors import UserError
 from latentarium.studio.training.settings import SNAPSHOTS, SettingValue, setting_options
 from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads
 
-BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", "ring", "grid")
+BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", *MIXTURES)
 """Data sets that need no files from the user."""
 
 

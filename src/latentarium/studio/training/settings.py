@@ -1,14 +1,24 @@
 """The settings of a preset that the page lets the user change."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from latentarium import presets
-from latentarium.config import Config, change_settings, check_setting, list_settings
+from latentarium.config import (
+    Config,
+    change_settings,
+    check_setting,
+    list_settings,
+    named_components,
+    to_dict,
+)
 from latentarium.errors import UserError
 
+PRIOR = "model.prior"
+"""The setting that chooses a prior, which has settings of its own."""
 SNAPSHOTS = 24
 """Number of snapshots of a training that the page starts, unless the user changes it."""
 SEPARATE = {
@@ -19,21 +29,29 @@ SEPARATE = {
 SettingValue = bool | int | float | str
 
 
-def describe_settings(preset: str) -> list[dict[str, Any]]:
+def describe_settings(preset: str, prior: str | None = None) -> list[dict[str, Any]]:
     """Return the settings of a preset as JSON values, in groups that follow each other.
+
+    Arguments:
+        preset: The preset.
+        prior: The prior whose settings are listed; None: that of the preset.
 
     Raises:
         UserError: There is no such preset (code "unknown-preset").
     """
-    return [
+    config = _config_of(preset)
+    components = {} if prior is None else named_components(config, {PRIOR: prior})
+    described = [
         {
             **asdict(field),
             "group": field.name.rsplit(".", 1)[0],
             "option": option_of(field.name),
         }
-        for field in list_settings(_config_of(preset))
+        for field in list_settings(config, components)
         if field.name not in SEPARATE
     ]
+    groups = list(dict.fromkeys(field["group"] for field in described))
+    return sorted(described, key=lambda field: groups.index(field["group"]))
 
 
 def setting_problems(preset: str, values: Mapping[str, SettingValue]) -> dict[str, str]:
@@ -46,10 +64,11 @@ def setting_problems(preset: str, values: Mapping[str, SettingValue]) -> dict[st
         UserError: There is no such preset (code "unknown-preset").
     """
     config, problems = _config_of(preset), dict[str, str]()
+    components = named_components(config, values)
     for name, value in values.items():
         try:
             _require_changeable(name)
-            check_setting(config, name, value)
+            check_setting(config, name, value, components)
         except UserError as error:
             problems[name] = str(error)
     if not problems:
@@ -73,9 +92,11 @@ def setting_options(preset: str, values: Mapping[str, SettingValue]) -> list[str
     options: list[str] = []
     flags: list[str] = []
     for field in list_settings(changed):
-        if field.name not in values:
+        if field.is_component and any(name.startswith(f"{field.name}.") for name in values):
+            options += [option_of(field.name), _as_json(changed, field.name)]
+        elif field.name not in values or field.name.startswith(f"{PRIOR}."):
             continue
-        if field.kind == "boolean":
+        elif field.kind == "boolean":
             flags.append(option_of(field.name, negated=not field.value))
         else:
             options += [option_of(field.name), str(field.value)]
@@ -86,6 +107,16 @@ def option_of(name: str, *, negated: bool = False) -> str:
     """Return the option of the command line for a setting; `negated` switches a flag off."""
     *path, last = name.replace("_", "-").split(".")
     return "--" + ".".join([*path, f"no-{last}" if negated else last])
+
+
+def _as_json(config: Config, name: str) -> str:
+    """Return a component as the JSON object that its option takes, without default values."""
+    settings: Any = config
+    for part in name.split("."):
+        settings = getattr(settings, part)
+    defaults = to_dict(type(settings)())
+    content = to_dict(settings)
+    return json.dumps({k: v for k, v in content.items() if k == "kind" or v != defaults[k]})
 
 
 def _config_of(preset: str) -> Config:

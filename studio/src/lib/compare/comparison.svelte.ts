@@ -2,7 +2,9 @@
 import { plane, pointMap, realImages, type Ellipse, type Model, type PointMap } from "../api";
 import { slice, updateAddress } from "../address.svelte";
 import type { PriorSummary } from "../samples";
+import { ownFrame } from "../frames";
 import { project } from "../plane";
+import { gridOf } from "../pointGrid";
 import { studio } from "../studio.svelte";
 import { comparedFolders, setComparedFolders } from "./folders";
 import type { View } from "../splat";
@@ -10,6 +12,8 @@ import type { View } from "../splat";
 /** Compare's slice of the address. */
 export const compareState = slice("c.", { models: "", lock: "image", image: 0, x: 0, y: 0, label: 0, seed: 0, all: false as boolean }, { lock: ["image", "z"] });
 export const MAX_MODELS = 4;
+/** Largest multiple of a step of the cursor. */
+const MAX_STEPS = 1024;
 
 export class Comparison {
   errorMessage = $state("");
@@ -57,6 +61,7 @@ export class Comparison {
     if (!model.has_map || this.maps[model.id]) return;
     try {
       const [map, mapPlane] = await Promise.all([pointMap(model.id), plane(model.id)]);
+      await ownFrame();
       this.maps = { ...this.maps, [model.id]: map };
       const [[x, y]] = project(mapPlane, new Float32Array(model.latent_dim));
       if (!model.takes_label) this.normals = { ...this.normals, [model.id]: { x, y } };
@@ -108,18 +113,23 @@ export class Comparison {
 
   /** Select the real image nearest to a point of a model's map. */
   pick(model: Model, x: number, y: number): void {
-    const points = this.maps[model.id]?.points;
-    if (!points) return;
-    let least = Infinity;
-    let nearest = 0;
-    for (let i = 0; i < points.length / 2; i++) {
-      const squared = (points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2;
-      if (squared < least) {
-        least = squared;
-        nearest = i;
-      }
+    const map = this.maps[model.id];
+    const nearest = map && gridOf(map).nearest(x, y);
+    if (nearest !== null && nearest !== undefined) this.choose(nearest);
+  }
+
+  /** Select the real image nearest to a step from the selected one, or to a multiple of that step, if there is no other
+   * image nearer. */
+  step(model: Model, dx: number, dy: number): void {
+    const map = this.maps[model.id];
+    if (!map) return;
+    const { x, y } = this.positionOf(model);
+    for (let times = 1; times <= MAX_STEPS; times *= 2) {
+      const nearest = gridOf(map).nearest(x + times * dx, y + times * dy);
+      if (nearest === null || nearest === this.image) continue;
+      const [aheadX, aheadY] = [map.points[2 * nearest] - x, map.points[2 * nearest + 1] - y];
+      if (aheadX * dx + aheadY * dy > 0) return this.choose(nearest);
     }
-    this.choose(nearest);
   }
 
   /** Select a real image by its number. */

@@ -1,7 +1,8 @@
 // The texts of measurements in the language of the page: names, units, protocols, parts of an evaluation.
 import TEXTS from "../locales/measures.json";
+import { fillIn } from "../messages";
 import { preferences, strings } from "../preferences.svelte";
-import type { Cell, Row } from "./measures";
+import type { Cell, Reason, Row } from "./measures";
 
 type Texts = Record<string, string[] | undefined>;
 
@@ -36,6 +37,13 @@ export function nameOf({ key, name }: Row): string {
     ? inLanguage((TEXTS.titles as Texts)[name] ?? Object.values(TEXTS.measures).find(([english]) => english === name))
     : textOf(isGame && name.startsWith("Optimality") ? "game.optimality" : key);
   return text?.replace("{n}", /\d[\d,]*/.exec(name)?.[0] ?? "").replace("{loss}", isGame ? lossText(key.split(".")[2] ?? "") : "") ?? name;
+}
+
+/** Why a model lacks a measurement. */
+export function reasonText({ code, values, text }: Reason): string {
+  const texts: Texts = TEXTS.reasons;
+  const template = inLanguage(texts[code] ?? texts[code.split(".")[0]]);
+  return template === undefined ? text : fillIn(template, values);
 }
 
 /** The name of a part of the evaluation. */

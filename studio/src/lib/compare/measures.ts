@@ -1,5 +1,6 @@
 // The evaluation results of the open models, as the server formats them.
 import { get, post } from "../api";
+import type { Message } from "../messages";
 
 export interface Cell {
   value: string;
@@ -11,6 +12,11 @@ export interface Cell {
   note: string;
   extractor: string;
   best: boolean;
+}
+
+/** Why a quantity was not measured: a code with values, and the English text. */
+export interface Reason extends Message {
+  text: string;
 }
 
 export interface Row {
@@ -26,8 +32,8 @@ export interface Row {
   split: string;
   /** one for each evaluated model */
   cells: (Cell | null)[];
-  /** for each evaluated model, why it lacks the measurement; empty if it has it or it doesn't apply */
-  reasons: string[];
+  /** for each evaluated model, why it lacks the measurement; null if it has it or it doesn't apply */
+  reasons: (Reason | null)[];
 }
 
 export interface Column {

@@ -1,8 +1,9 @@
 // State of Explore for one model, shared by its map and its tools.
-import { plane, pointMap, type Box, type Model, type Plane, type PointMap } from "../api";
+import { IMAGE_SETS, plane, pointMap, testImage, type Box, type ImageSet, type Model, type Plane, type PointMap } from "../api";
 import { pythonFloat, slice, updateAddress } from "../address.svelte";
 import { LANGUAGES } from "../locales";
 import { unproject } from "../plane";
+import { strings } from "../preferences.svelte";
 import { socket } from "../studio.svelte";
 import { LATENTS, oneHot, POINTS, type DecodeReply, type DecodeRequest } from "../socket";
 import { fit, SCALE_LIMITS, type View } from "../splat";
@@ -13,8 +14,8 @@ import { GapLayer } from "./gapLayer.svelte";
 /** Explore's slice of the address. */
 export const exploreState = slice(
   "",
-  { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "", image: -1, hide: "", points: 1 },
-  { gaps: Object.keys(LANGUAGES.en.explore.gapNames), tool: Object.keys(LANGUAGES.en.explore.tools) },
+  { x: 0, y: 0, label: 0, ellipses: true, gaps: "none", tool: "look", plane: "", image: -1, images: "map" as ImageSet, hide: "", points: 1 },
+  { gaps: Object.keys(LANGUAGES.en.explore.gapNames), tool: Object.keys(LANGUAGES.en.explore.tools), images: IMAGE_SETS },
 );
 
 /** Factors of the size of points and names. */
@@ -26,12 +27,20 @@ const SEPARATOR = ".";
 export const viewState = slice("v.", { x: 0, y: 0, s: 0 });
 const LATTICE: View = { x: 0, y: 0, scale: 80 };
 
+interface ImagePoint {
+  x: number;
+  y: number;
+  /** number of its class; 255 or null without labels */
+  label: number | null;
+}
+
 export class Explorer {
   points = $state.raw<PointMap | null>(null);
   plane = $state.raw<Plane | null>(null);
   answer = $state.raw<DecodeReply | null>(null);
   view = $state<View>(LATTICE);
   errorMessage = $state("");
+  private testPoint = $state.raw<(ImagePoint & { number: number }) | null>(null);
   /** why the requested plane could not be shown */
   planeError = $state("");
   private size = { width: 640, height: 480 };
@@ -76,20 +85,54 @@ export class Explorer {
     this.hide([]);
   }
 
-  /** Number of the selected image on the map; null for none. */
-  get image(): number | null {
-    const { image } = exploreState;
-    return this.model.has_map && Number.isInteger(image) && image >= 0 && image < this.model.images ? image : null;
+  /** Number of images that the selected one is chosen from. */
+  get numImages(): number {
+    return exploreState.images === "test" ? this.model.test_images : this.model.images;
   }
 
-  /** Select an image of the map by its number, and move the cursor to its latent; null selects none. */
-  selectImage(number: number | null): void {
+  /** Number of the selected image; null for none. */
+  get image(): number | null {
+    const { image } = exploreState;
+    return this.model.has_map && Number.isInteger(image) && image >= 0 && image < this.numImages ? image : null;
+  }
+
+  /** Where the selected image is on the map, and its class; null for none, or before it is encoded. */
+  get imagePoint(): ImagePoint | null {
+    const { image, points, testPoint } = this;
+    if (image === null || !points) return null;
+    if (exploreState.images === "test") return testPoint?.number === image ? testPoint : null;
+    return { x: points.points[2 * image], y: points.points[2 * image + 1], label: points.classes[image] };
+  }
+
+  /** The selected image as a mark on the map. */
+  get marked(): { x: number; y: number; name: string } | null {
+    const { imagePoint } = this;
+    return imagePoint && { ...imagePoint, name: exploreState.images === "test" ? strings().explore.testNumber(this.image!) : `#${this.image}` };
+  }
+
+  /** Select an image by its number, and move the cursor to its latent; null selects none. */
+  async selectImage(number: number | null, of: ImageSet = exploreState.images): Promise<void> {
+    exploreState.images = of;
     exploreState.image = number ?? -1;
     updateAddress();
-    if (number === null || !this.points) return;
-    const [x, y] = [this.points.points[2 * number], this.points.points[2 * number + 1]];
+    if (of === "test") await this.encodeTestImage();
+    if (!this.imagePoint || exploreState.image !== number || exploreState.images !== of) return;
+    const { x, y } = this.imagePoint;
     if (!this.isVisible(x, y)) this.view = { ...this.view, x, y };
     this.moveCursor(x, y);
+  }
+
+  /** Find out where the selected test image is on the plane. */
+  private async encodeTestImage(): Promise<void> {
+    const { image: number, planeName } = this;
+    this.testPoint = null;
+    if (number === null || exploreState.images !== "test") return;
+    try {
+      const point = await testImage(this.model.id, number, planeName);
+      if (this.image === number && this.planeName === planeName) this.testPoint = { ...point, number };
+    } catch (error) {
+      this.errorMessage = (error as Error).message;
+    }
   }
 
   /** Show the part of the map that the address names. */
@@ -159,6 +202,7 @@ export class Explorer {
     }
     this.resetView();
     if (first) this.restoreView();
+    this.encodeTestImage();
     this.showGaps();
     if (name) this.decode();
     return true;

@@ -42,6 +42,8 @@ export interface Tool<State extends ToolState = ToolState> {
   createState: (context: ToolContext) => State;
   /** on the right of the map */
   Panel: Component<ToolProps<State>>;
+  /** on the map, below the names of the classes */
+  Dots?: Component<ToolProps<State> & { frame: Frame }>;
   /** on the map */
   Marks?: Component<ToolProps<State> & { frame: Frame }>;
   /** whether the marks stay while other tools are open */

@@ -2,7 +2,7 @@
 import { plane, type Model } from "../api";
 import { slice, updateAddress } from "../address.svelte";
 import { nearestTraining, samplePixels, classArgument, assess, saveImages, shellQuote, type NearestTraining, type Assessment, type SampleRequest } from "../samples";
-import { gradeOf, type Scores } from "../scores";
+import { shownGrade, type Scores } from "../scores";
 
 /** Generate's slice of the address. */
 export const generateState = slice("g.", { n: 36, seed: 0, truncation: 1, label: "", at: 0, blend: "", rows: 4 });
@@ -101,7 +101,7 @@ export class Generator {
     const scores = this.scores(i);
     if (!scores) return "unknown";
     if (this.matches(i) === false) return "mismatch";
-    if (gradeOf(scores.level) === "unusual") return "unusual";
+    if (shownGrade(scores.level, this.fidelity) === "unusual") return "unusual";
     return this.matches(i) ? "match" : "unknown";
   }
 

@@ -22,6 +22,8 @@ export const en = {
   theme: "Light or dark theme",
   language: "中文",
   model: "Model",
+  learning: ({ done, total, seconds_left }: { done: number; total: number; seconds_left: number | null }) =>
+    `A network is learning to recognize bad images of this data set, which takes a few minutes the first time${total ? `: ${Math.floor((100 * done) / total)} %` : ""}${seconds_left === null ? "" : `, about ${Math.ceil(seconds_left)} s left`}. Until then, images are not rated.`,
   connectionLost: "Connection lost. Reconnecting … Your work on this page is kept.",
   notOpen: "The model in this link isn't open here, so the first open model is shown.",
   missing: (folders: string[]) => `These models are not open here and are left out of the comparison: ${folders.join(", ")}. Restart the studio with ${folders.length > 1 ? "these folders" : "this folder"}, or select other models.`,
@@ -142,6 +144,8 @@ export const zhTW: typeof en = {
   theme: "淺色或深色主題",
   language: "English",
   model: "模型",
+  learning: ({ done, total, seconds_left }: { done: number; total: number; seconds_left: number | null }) =>
+    `正在訓練網路辨認這組資料的不良影像，第一次需要幾分鐘${total ? `：${Math.floor((100 * done) / total)} %` : ""}${seconds_left === null ? "" : `，約剩 ${Math.ceil(seconds_left)} 秒`}。完成之前影像沒有評分。`,
   connectionLost: "連線中斷，正在重新連線……頁面上的內容都會保留。",
   notOpen: "連結中的模型沒有在這裡開啟，因此顯示第一個已開啟的模型。",
   missing: (folders) => `這些模型沒有開啟，因此未列入比較：${folders.join("、")}。請用這些資料夾重新啟動工作室，或改選其他模型。`,

@@ -8,6 +8,7 @@ import * as glossary from "./glossary";
 import * as lab from "./lab";
 import * as paths from "./paths";
 import * as planes from "./planes";
+import * as priors from "./priors";
 import * as query from "./query";
 import * as snapshots from "./snapshots";
 import * as train from "./train";
@@ -22,6 +23,7 @@ const en = {
   lab: lab.en,
   paths: paths.en,
   planes: planes.en,
+  priors: priors.en,
   query: query.en,
   snapshots: snapshots.en,
   train: train.en,
@@ -36,6 +38,7 @@ const zhTW: typeof en = {
   lab: lab.zhTW,
   paths: paths.zhTW,
   planes: planes.zhTW,
+  priors: priors.zhTW,
   query: query.zhTW,
   snapshots: snapshots.zhTW,
   train: train.zhTW,

@@ -1,6 +1,6 @@
 // Text of the query image: the pad, its encoding, and the search for its latent.
 export const en = {
-  pad: "Pad: draw with the pointer, or move with the arrow keys and press Space to lower or lift the pen",
+  pad: "Pad: draw with the pointer, or move with the arrow keys and press Space or Enter to lower or lift the pen",
   drawHere: "Draw here",
   erase: "Erase",
   undo: "Undo",
@@ -64,7 +64,7 @@ export const en = {
 };
 
 export const zhTW: typeof en = {
-  pad: "畫板：用滑鼠或觸控筆作畫；或用方向鍵移動，按空白鍵下筆與提筆",
+  pad: "畫板：用滑鼠或觸控筆作畫；或用方向鍵移動，按空白鍵或 Enter 下筆與提筆",
   drawHere: "在這裡畫",
   erase: "擦除",
   undo: "復原",

@@ -1,8 +1,9 @@
 // Text of a diagnosis in the visitor's language. The server sends message codes with values, and its
 // own English text, which is shown for a code that has no translation.
+import { fillIn, type Message } from "../messages";
 import { preferences } from "../preferences.svelte";
 import zhTW from "../locales/doctor.json";
-import { type Diagnosis, type Issue, type Message, type Status } from "./runs";
+import type { Diagnosis, Issue, Status } from "./runs";
 
 export interface LocalizedText {
   text: string;
@@ -13,7 +14,6 @@ export interface LocalizedText {
 type Table = Record<string, string>;
 type Section = "statuses" | "issues" | "signs" | "evidence" | "fixes" | "reasons" | "players";
 const translations: Record<string, Record<Section, Table>> = { "zh-TW": zhTW };
-const MAX_CLASSES = 6;
 
 const translation = (): Record<Section, Table> | undefined => translations[preferences.language];
 /** Translate a name, which is its own English text. */
@@ -26,16 +26,9 @@ export const evidenceName = (name: string): string => translateName("evidence", 
 /** Translate a message; null without a translation. */
 function translate(section: "signs" | "fixes" | "reasons", { code, values }: Message): string | null {
   const template = code === "error" ? undefined : translation()?.[section][code];
-  return template?.replace(/\{(\w+)\}/g, (_, name: string) => formatValue(name, values[name])) ?? null;
-}
-
-function formatValue(name: string, value: Message["values"][string]): string {
-  if (Array.isArray(value)) {
-    const suffix = value.length > MAX_CLASSES ? `等 ${value.length} 類` : "";
-    return `類別 ${value.slice(0, suffix ? MAX_CLASSES - 1 : MAX_CLASSES).join("、")}${suffix}`;
-  }
-  if (name === "player") return translation()?.players[String(value)] ?? String(value);
-  return value.toLocaleString("en");
+  if (template === undefined) return null;
+  const { player } = values;
+  return fillIn(template, player ? { ...values, player: translation()?.players[String(player)] ?? player } : values);
 }
 
 const withFallback = (text: string | null, english: string): LocalizedText =>

@@ -1,6 +1,5 @@
 // Grids of images on a canvas, and all snapshots of a run in one picture.
 import type { Model } from "../api";
-import { rgb } from "../palette";
 import { Splat, type View } from "../splat";
 import type { Snapshot } from "./snapshots.svelte";
 
@@ -43,7 +42,7 @@ export function snapshotStrip(
     context.fillText(step.toLocaleString("en"), left, 16);
     context.drawImage(grids[i], left, top, COLUMN_WIDTH, gridHeight);
     if (!map) return;
-    splat.draw(tile.getContext("2d")!, map.points, map.classes, rgb, tileView, 2);
+    splat.draw(tile.getContext("2d")!, map, tileView, 2);
     context.drawImage(tile, left, TITLE_HEIGHT);
   });
   return canvas;

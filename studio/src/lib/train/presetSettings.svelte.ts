@@ -1,6 +1,8 @@
 // The settings of the chosen preset, and what the user has changed; the server checks each change.
 import { checkSettings, fetchSettings, type ChangedSettings, type Setting } from "./runs";
 
+/** The setting that chooses the prior, which has settings of its own. */
+const PRIOR = "model.prior";
 /** Pause after the last key before the server checks the settings. */
 const CHECK_DELAY_MS = 150;
 
@@ -14,6 +16,8 @@ export class PresetSettings {
   error = $state("");
   readonly isRefused = $derived(Object.keys(this.problems).length > 0);
   private preset = "";
+  /** the prior whose settings are in the list, if it isn't the preset's */
+  private listedPrior: string | undefined = undefined;
   private timer = 0;
 
   /** @param changed changes to begin with */
@@ -23,11 +27,13 @@ export class PresetSettings {
 
   /** Show the settings of a preset, and keep the changes of settings that it has too. */
   async open(preset: string): Promise<void> {
-    if (preset === this.preset) return;
+    const prior = this.prior;
+    if (preset === this.preset && prior === this.listedPrior) return;
     this.preset = preset;
+    this.listedPrior = prior;
     try {
-      const list = await fetchSettings(preset);
-      if (preset !== this.preset) return;
+      const list = await fetchSettings(preset, prior);
+      if (preset !== this.preset || prior !== this.listedPrior) return;
       this.list = list;
       this.error = "";
     } catch (caught) {
@@ -45,12 +51,19 @@ export class PresetSettings {
     const { [setting.name]: _, ...others } = this.changed;
     const isSame = typeof value === "boolean" ? value === setting.value : value.trim() === "" || value.trim() === String(setting.value);
     this.changed = isSame ? others : { ...others, [setting.name]: typeof value === "string" ? value.trim() : value };
-    this.check();
+    if (setting.name === PRIOR) this.open(this.preset);
+    else this.check();
+  }
+
+  /** The chosen prior; undefined for that of the preset. */
+  private get prior(): string | undefined {
+    return PRIOR in this.changed ? String(this.changed[PRIOR]) : undefined;
   }
 
   reset(): void {
     this.changed = {};
-    this.check();
+    if (this.listedPrior) this.open(this.preset);
+    else this.check();
   }
 
   close(): void {

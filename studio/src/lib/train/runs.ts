@@ -1,5 +1,6 @@
 // Runs, estimates, diagnoses and uploads: their types, and the server's routes for them.
 import { get, post } from "../api";
+import type { Message } from "../messages";
 
 export type RunState = "waiting" | "training" | "paused" | "stopped" | "done" | "failed";
 
@@ -73,12 +74,6 @@ export interface Row {
   scores?: DiscriminatorScores;
   /** losses of each player, by name */
   [player: string]: unknown;
-}
-
-/** A translatable message: its code and the values of its placeholders; an array contains class names. */
-export interface Message {
-  code: string;
-  values: Record<string, number | string | string[]>;
 }
 
 export interface Issue {
@@ -252,7 +247,9 @@ const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 
 export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
 export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
-export const fetchSettings = async (preset: string): Promise<Setting[]> => (await get(`api/presets/${encodeURIComponent(preset)}/settings`)).json();
+/** @param prior the prior whose settings are listed; by default, that of the preset */
+export const fetchSettings = async (preset: string, prior?: string): Promise<Setting[]> =>
+  (await get(`api/presets/${encodeURIComponent(preset)}/settings${prior ? `?prior=${encodeURIComponent(prior)}` : ""}`)).json();
 export const checkSettings = async (preset: string, settings: ChangedSettings): Promise<SettingsCheck> =>
   (await post("api/check-settings", { preset, settings })).json();
 export const ESTIMATE_URL = "api/estimate";

@@ -8,6 +8,7 @@ import { LATENTS, type DecodeReply, type DecodeSocket } from "../../../socket";
 import type { Explorer } from "../../explorer.svelte";
 import type { Tool, ToolState } from "../../tools";
 import { Noise, sampleEllipse } from "./ellipseDraft";
+import Dots from "./Dots.svelte";
 import Marks from "./Marks.svelte";
 import Panel from "./Panel.svelte";
 
@@ -216,5 +217,6 @@ export default {
   supports: (model) => model.has_map,
   createState: ({ here, socket }) => new Gaussians(here, socket),
   Panel,
+  Dots,
   Marks,
 } satisfies Tool<Gaussians>;

@@ -1,0 +1,96 @@
+"""Prepare models in the background, so that the first request for each one is fast."""
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+
+from latentarium.latent.gaps import decoder_stretch
+from latentarium.latent.latent_map import LatentMap
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Progress of the training of the network that recognizes corrupted images of a data set."""
+
+    done: int
+    """Number of finished steps."""
+    total: int
+    """Number of all steps; 0 before the first report."""
+    seconds_left: float | None
+    """Estimated remaining time; None until it can be estimated."""
+
+
+class Preparation:
+    """A queue of models that a background thread prepares, one after the other.
+
+    A data set that was never scored before needs a network first; see `LatentMap.prepare`. Until
+    it is trained, the images have unknown scores.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[LatentMap] = deque()
+        self._unfinished = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._progress: dict[str, Learning] = {}
+        """By the fingerprint of the data."""
+
+    def start(self) -> None:
+        """Start the thread; models that were added before are prepared first."""
+        self._thread = threading.Thread(target=self._work, name="prepare", daemon=True)
+        self._thread.start()
+
+    def add(self, latent_map: LatentMap) -> None:
+        """Prepare a model after those that wait already."""
+        with self._changed:
+            self._waiting.append(latent_map)
+            self._unfinished += 1
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait until all models that were added are prepared."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._unfinished)
+
+    def learning(self, latent_map: LatentMap) -> Learning | None:
+        """Return the progress of the network of a model's data; None if it isn't being trained."""
+        if not latent_map.decoder.is_learning:
+            return None
+        unknown = Learning(0, 0, None)
+        return self._progress.get(latent_map.data.card.fingerprint, unknown)
+
+    def _work(self) -> None:
+        differentiated = False
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                latent_map = self._waiting.popleft()
+            try:
+                self._prepare(latent_map)
+                if latent_map.can_encode and not differentiated:
+                    # the first derivative initializes parts of torch, which blocks all threads
+                    zero = torch.zeros(1, latent_map.model.latent_dim)
+                    decoder_stretch(latent_map.model.decode, zero)
+                    differentiated = True
+            except Exception:  # a request for this model reports the same error to the page
+                logging.getLogger(__name__).exception("A model could not be prepared.")
+            with self._changed:
+                self._unfinished -= 1
+                self._changed.notify_all()
+
+    def _prepare(self, latent_map: LatentMap) -> None:
+        fingerprint, started = latent_map.data.card.fingerprint, time.monotonic()
+
+        def report(done: int, total: int, label: str) -> None:
+            del label
+            left = (time.monotonic() - started) * (total - done) / done if done else None
+            self._progress[fingerprint] = Learning(done, total, left)
+
+        try:
+            latent_map.prepare(report)
+        finally:
+            self._progress.pop(fingerprint, None)
