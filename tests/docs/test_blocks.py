@@ -25,6 +25,7 @@ from latentarium import presets
 from latentarium.data.dataset import Split
 from latentarium.data.sources import NAMED_SOURCES
 from latentarium.evaluation.evaluate import evaluate
+from latentarium.evaluation.report import Report
 from latentarium.presets.variants import vary
 from latentarium.training import estimate, train
 from support.command_line import run_command
@@ -56,9 +57,8 @@ def place(tmp_path_factory):
         shorten_evaluation(patch)
         patch.setattr("latentarium.training.estimate", partial(estimate, min_seconds=0.1))
         patch.setattr(la, "train", train_briefly)
-        patch.setattr(
-            la, "evaluate", partial(evaluate, n=300, gan_train_steps=20, response_steps=5)
-        )
+        patch.setattr(la, "evaluate", evaluate_briefly)
+        patch.setattr("latentarium.evaluation.runs.evaluate", evaluate_briefly)
         for name, preset in PRESETS.items():
             la.train(presets.get(preset), f"runs/{name}", small)
         write_pictures(folder)
@@ -69,6 +69,11 @@ def train_briefly(config: la.Config, *arguments: Any, **options: Any) -> la.Run:
     return train(
         vary(config, config.name, train={"steps": 2, "snapshots": 2}), *arguments, **options
     )
+
+
+def evaluate_briefly(*arguments: Any, **options: Any) -> Report:
+    brief = {"n": 300, "gan_train_steps": 20, "response_steps": 5, "nll_samples": 10}
+    return evaluate(*arguments, **(options | brief))
 
 
 def first(split: Split, n: int) -> Split:
@@ -98,7 +103,7 @@ def run_commands(example) -> None:
         if words[:1] == ["latentarium"]:
             trains = words[1] == "train" and not words[2].startswith("-")
             if words[1] != "studio":  # a server, which does not end
-                run_command(*words[1:], *(SHORT if trains and "--init-from" not in words else ()))
+                run_command(*words[1:], *(SHORT if trains else ()))
         elif words[:1] == ["python"]:
             subprocess.run([sys.executable, *words[1:]], check=True, stdout=subprocess.DEVNULL)
         elif words:
