@@ -60,8 +60,8 @@ def test_page_shows_the_direction_of_each_number():
     first = replace(claim.conditions[0], number=own)
     page = render(example_report(replace(claim, conditions=(first, *claim.conditions[1:]))))
     assert '<td><span lang="en">near the reference</span>' in page
-    assert "<td>lower</td>" in page
-    assert "<th>better</th>" in page
+    assert '<td><span lang="en">lower</span><span lang="zh-TW">越低越好</span></td>' in page
+    assert '<th><span lang="en">better</span>' in page
     assert page.count("(conservative)") == 1
 
 

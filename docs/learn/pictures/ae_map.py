@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from shared import map_of, show_image, show_map
+from shared import GREY, map_of, show_image, show_map
 
 latent_map = map_of("ae")
 line = latent_map.interpolate("4,1.5", "-1,-4", steps=9)
@@ -12,7 +12,7 @@ figure = plt.figure(figsize=(7, 5.6))
 grid = figure.add_gridspec(2, 9, height_ratios=[6, 1], hspace=0.3)
 axes = figure.add_subplot(grid[0, :])
 show_map(axes, "ae")
-axes.plot(*line.T, "o-", color="black", mfc="white", ms=5, lw=1)
+axes.plot(*line.T, "o-", color=GREY, mfc="white", ms=6, lw=1.5)
 axes.set_xlabel("$z_1$", labelpad=0)
 axes.set_ylabel("$z_2$", rotation=0)
 for column, image in enumerate(latent_map.decode(line)):

@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from shared import GREY
+
 a, b, c, rate = 0.2, 1.0, 0.2, 0.05
 points = [np.array([1.0, -1.0])]
 for _ in range(600):
@@ -14,7 +16,7 @@ gap = (a / 2 + b**2 / (2 * c)) * x**2 + (c / 2 + b**2 / (2 * a)) * y**2
 
 figure, (plane, curves) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=[1, 1.5])
 plane.plot(x, y, lw=1)
-plane.plot(0, 0, "o", color="black")
+plane.plot(0, 0, "o", color=GREY)
 plane.set_xlabel("x")
 plane.set_ylabel("y", rotation=0)
 plane.set_aspect("equal")

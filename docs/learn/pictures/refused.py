@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from latentarium.data.dataset import to_float
-from shared import mnist, shipped, show_image
+from shared import GREY, mnist, shipped, show_image
 
 model, test = shipped("cgan"), mnist().test
 assert test.labels is not None
@@ -28,7 +28,7 @@ chart = figure.add_subplot(grid[1, :])
 chart.bar(range(6), logits - typical.median(), width=0.5, color=["tab:green"] + ["tab:red"] * 5)
 low, high = (typical - typical.median()).quantile(torch.tensor([0.05, 0.95]))
 chart.axhspan(float(low), float(high), color="tab:green", alpha=0.25, lw=0)
-chart.axhline(0, color="#7d7d7d", lw=0.8)
+chart.axhline(0, color=GREY, lw=0.8)
 chart.set_xlim(-0.5, 5.5)
 chart.set_xticks([])
 chart.set_ylabel("D(x, 4)")

@@ -13,6 +13,8 @@ from latentarium.data.dataset import Data, to_float
 
 COLOURS = plt.get_cmap("tab10").colors  # pyright: ignore[reportAttributeAccessIssue]
 """A colour for each digit."""
+GREY = "#7d7d7d"
+"""The colour of lines and texts, which is legible on a light and on a dark page."""
 
 
 @cache
