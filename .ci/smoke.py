@@ -26,7 +26,7 @@ FILES = [
 ]
 LARGE = {
     "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "fonttools", "sympy",
-    "networkx", "setuptools", "pydantic-core", "pygments", "kiwisolver",
+    "networkx", "setuptools", "pydantic-core", "pygments", "kiwisolver", "narwhals",
 }  # fmt: skip
 """Dependencies that may have more than 5 MB."""
 
@@ -87,23 +87,21 @@ def test_commands() -> None:
 
 def test_studio() -> None:
     """The studio serves its page."""
-    server = subprocess.Popen(
-        [str(COMMAND), "studio", "--port", "0", "--no-browse"], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert server.stdout is not None
-        address = next(
-            match[0] for line in server.stdout if (match := re.search(r"http://\S+", line))
-        )
-        with urllib.request.urlopen(address) as answer:
-            page = answer.read().decode()
-        script = re.search(r'src="([^"]+\.js)"', page)
-        assert script is not None
-        with urllib.request.urlopen(urljoin(address, script[1])) as answer:
-            assert len(answer.read()) > 10_000
-    finally:
-        server.terminate()
-        server.wait()
+    command = [str(COMMAND), "studio", "--port", "0", "--no-browse"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            address = next(
+                match[0] for line in server.stdout if (match := re.search(r"http://\S+", line))
+            )
+            with urllib.request.urlopen(address) as answer:
+                page = answer.read().decode()
+            script = re.search(r'src="([^"]+\.js)"', page)
+            assert script is not None
+            with urllib.request.urlopen(urljoin(address, script[1])) as answer:
+                assert len(answer.read()) > 10_000
+        finally:
+            server.terminate()
 
 
 def test_sizes() -> None:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support.command_line import output_of
+from support.command_line import run_command
 
 BASH = """source "$0"
 name=$(complete -p latentarium | sed 's/.*-F \\([^ ]*\\).*/\\1/')
@@ -18,8 +18,12 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.fixture
 def script(tmp_path, capsys):
     def write(shell):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            run_command("--tyro-print-completion", shell)
+        assert not stop.value.code
         path = tmp_path / shell
-        path.write_text(output_of(capsys, "--tyro-print-completion", shell))
+        path.write_text(capsys.readouterr().out)
         return path
 
     return write
