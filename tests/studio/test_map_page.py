@@ -134,6 +134,7 @@ def test_a_test_image_is_encoded_and_marked(page, served):
     assert mark["x"] + mark["width"] / 2 == pytest.approx(cursor["x"] + cursor["width"] / 2, abs=2)
     page.get_by_test_id("image-set").select_option("map")  # the same number of the other images
     page.get_by_test_id("marked").get_by_text("#5", exact=True).wait_for()
+    wait_idle(page)
     assert pixels(page, "selected-image")[::4] == latent_map.image(5).flatten().tolist()
     assert "images" not in address(page)
 

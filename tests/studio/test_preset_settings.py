@@ -138,7 +138,7 @@ def test_another_prior_has_its_own_settings(client, monkeypatch, tmp_path):
     train_command.train_preset(
         "vae_mnist", ["--data", "mnist", "--run", str(tmp_path), option, text]
     )
-    assert parsed[0].model.prior == change_settings(presets.get("vae_mnist"), values).model.prior
+    assert parsed[0].model == change_settings(presets.get("vae_mnist"), values).model
     body["settings"]["model.prior.transforms"] = "0"
     answer = client.post("/api/check-settings", json=body).json()
     assert answer["problems"].keys() == {"model.prior.transforms"}
