@@ -1,4 +1,6 @@
-"""Build the studio's page into the package. Node need not be installed.
+"""Build the studio's page, and the page that models are exported to, into the package.
+
+Node need not be installed.
 
 If the page is there already and was built from the same sources, as in an sdist, nothing is done.
 If it can't be built, the build fails, so that no package without its page is published.
@@ -13,6 +15,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE = Path("src/latentarium/studio/static")
+EXPORTED_PAGE = Path("src/latentarium/export/static")
 SOURCES = Path("studio")
 STAMP_NAME = ".made-from"
 """A file in the page's folder: the fingerprint of the sources that the page was built from."""
@@ -25,26 +28,29 @@ class PageHook(BuildHookInterface):
         """Build the page before the files are packed."""
         root = Path(self.root)
         page, sources = root / PAGE, root / SOURCES
-        build_data["artifacts"].append(f"/{PAGE.as_posix()}/**")
+        files = [root / PAGE / "index.html", root / EXPORTED_PAGE / "page.html"]
+        build_data["artifacts"] += [f"/{folder.as_posix()}/**" for folder in (PAGE, EXPORTED_PAGE)]
         if not sources.is_dir():
-            if not (page / "index.html").is_file():
+            if not all(file.is_file() for file in files):
                 raise RuntimeError(
-                    f"Neither {PAGE}/index.html nor the folder {SOURCES} exists: build from a "
-                    "complete clone or sdist."
+                    f"{PAGE}/index.html or {EXPORTED_PAGE}/page.html is missing, and so is the "
+                    f"folder {SOURCES}: build from a complete clone or sdist."
                 )
             return
         current = fingerprint(sources)
         stamp = page / STAMP_NAME
-        if stamp.is_file() and stamp.read_text() == current and (page / "index.html").is_file():
+        built = all(file.is_file() for file in files)
+        if stamp.is_file() and stamp.read_text() == current and built:
             return
         modules = sources / "node_modules"
         if modules.is_symlink():
             modules.unlink()  # `npm ci` would empty the folder of the clone that it links to
         for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
             run_npm(command, sources)
-        if not (page / "index.html").is_file():
+        if not all(file.is_file() for file in files):
             raise RuntimeError(
-                f"npm built the page without {PAGE}/index.html: check studio/vite.config.ts."
+                f"npm built no {PAGE}/index.html or no {EXPORTED_PAGE}/page.html: check the "
+                f"configurations of vite in {SOURCES}."
             )
         stamp.write_text(current)
 

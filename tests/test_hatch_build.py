@@ -38,3 +38,25 @@ def test_linked_node_modules_of_another_clone_are_not_emptied(hook, tmp_path, mo
         hook.PageHook().initialize("standard", {"artifacts": []})
     assert link_exists == [False, False]
     assert other.is_dir()
+
+
+def test_both_pages_are_built_unless_both_are_there(hook, tmp_path, monkeypatch):
+    sources, page = tmp_path / "studio", tmp_path / hook.PAGE
+    exported = tmp_path / hook.EXPORTED_PAGE / "page.html"
+    sources.mkdir()
+    page.mkdir(parents=True)
+    (page / "index.html").touch()
+    (page / hook.STAMP_NAME).write_text(hook.fingerprint(sources))
+    calls = []
+
+    def build(command, folder):
+        calls.append(command[0])
+        exported.parent.mkdir(parents=True, exist_ok=True)
+        exported.touch()
+
+    monkeypatch.setattr(hook, "run_npm", build)
+    for _ in range(2):  # the second time, nothing is left to do
+        data = {"artifacts": []}
+        hook.PageHook().initialize("standard", data)
+        assert calls == ["ci", "run"]
+        assert len(data["artifacts"]) == 2

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,72 +10,15 @@ from torch import nn
 
 import latentarium as la
 from latentarium import presets
-from latentarium.config import DataCard, NetConfig
 from latentarium.distributions import DiagonalGaussian
 from latentarium.export import onnx as export
-from latentarium.models.build import build
 from latentarium.models.gan import GAN
 from support.errors import raises_code
+from support.exported_models import CLASSES, covering_presets, model_of, shape_of, shrunk
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
-CLASSES = ("zero", "one", "二")
-TRAINING_ONLY = {
-    "prior", "likelihood_std", "beta", "noise_std", "binarize", "loss", "r1", "r2",
-    "wrong_label_weight", "discriminator.kind", "discriminator.upsampling", "discriminator.norm",
-}  # fmt: skip
-"""Settings of a model that change neither its decoder nor its encoder."""
-
-
-def shape_of(name):
-    if name.endswith(("_ring", "_grid")):
-        return (2, 1, 1)
-    if name.endswith("_images"):
-        return (3, 24, 16)
-    return (3, 28, 28) if "stacked" in name else (1, 28, 28)
-
-
-def shrunk(config):
-    """Return settings with the same operations and small layers."""
-    trunks = {
-        name: replace(net, width=min(net.width, 8), hidden=min(net.hidden, 16))
-        for name in config.trunks
-        if isinstance(net := getattr(config, name), NetConfig)
-    }
-    return replace(config, latent_dim=min(config.latent_dim, 8), **trunks)
-
-
-def features(name):
-    """Return the settings that decide which operations a preset's networks have."""
-    config = presets.get(name).model
-    values = {f.name: getattr(config, f.name) for f in fields(config)}
-    for trunk in config.trunks:
-        net = values.pop(trunk)
-        values |= {f"{trunk}.{key}": getattr(net, key) for key in ("kind", "upsampling", "norm")}
-    values["points"] = shape_of(name)[1:] == (1, 1)
-    ignored = {"latent_dim", *TRAINING_ONLY}
-    return {(key, repr(value)) for key, value in values.items() if key not in ignored}
-
-
-def covering_presets():
-    """Return presets that together have all features of all presets."""
-    chosen, covered = [], set()
-    for name in sorted(presets.all_presets(), key=lambda name: -len(features(name))):
-        if not features(name) <= covered:
-            chosen.append(name)
-            covered |= features(name)
-    return chosen
-
-
-def model_of(config, shape):
-    card = DataCard(source="test", fingerprint="0", image_shape=shape, classes=CLASSES)
-    model = build(config, card, 0).eval()
-    with torch.no_grad():  # some layers start at zero
-        for parameter in model.parameters():
-            noise = torch.randn(parameter.shape, generator=torch.manual_seed(1))
-            parameter += 0.3 * noise / max(10, parameter[0].numel()) ** 0.5
-    return model
 
 
 def exported(model, folder):

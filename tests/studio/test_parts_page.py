@@ -1,8 +1,8 @@
 """Every part of the studio: axe finds nothing, the keyboard is enough, and the layout fits."""
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 
+from support.accessibility import NAMELESS_CANVASES, axe_violations
 from support.browser import BROWSER_MARKS, address, open_page, tracked_page, wait_idle
 from support.layout import layout_faults
 from support.parts import LANGUAGES, PARTS
@@ -18,18 +18,6 @@ SCREENS = {
     "zoomed": {"viewport": {"width": 683, "height": 384}, "device_scale_factor": 2},
 }
 """The last one is 1366 x 768 at a zoom of 200 %."""
-
-RUN_AXE = """async () => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, any, all, none, html }) =>
-    `${id}: ${target} ${[...any, ...all, ...none].map((check) => check.message)} ${html}`));
-}"""
-
-# axe has no rule for canvases
-NAMELESS_CANVASES = """() => [...document.querySelectorAll("canvas")].filter((canvas) =>
-  canvas.checkVisibility() && !canvas.closest("[aria-hidden=true]") &&
-  !canvas.closest(["img", "slider", "application"].map((role) => `[role=${role}][aria-label]`)),
-).map((canvas) => canvas.outerHTML)"""
 
 RADIO_STOPS = """() => [...document.querySelectorAll("[role=radiogroup]")].map((group) =>
   [...group.querySelectorAll("[role=radio]:enabled")].filter((radio) => !radio.tabIndex).length)"""
@@ -54,13 +42,6 @@ FAULTY = {
     "sticks out of its button": "<button style='width: 60px; white-space: nowrap'>Stop and keep"
     "</button>",
 }
-
-
-def axe_violations(page) -> list[str]:
-    """Return what axe finds: WCAG 2.2 A and AA, and best practices."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE_SCRIPT)
-    return page.evaluate(RUN_AXE)
 
 
 def use(page, language: str, theme: str) -> None:

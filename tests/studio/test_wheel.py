@@ -32,6 +32,7 @@ def test_installed_wheel_serves_page(tmp_path):
     assert set(tracked_files()) <= set(names)
     assert "latentarium/run/shipped/vae/weights.safetensors" in names
     assert "latentarium/studio/static/index.html" in names
+    assert "latentarium/export/static/page.html" in names
     script = r"latentarium/studio/static/assets/index-.*\.js"
     assert any(re.fullmatch(script, name) for name in names)
     assert not any("node_modules" in name for name in names)

@@ -63,6 +63,16 @@ def test_report_warns_of_a_quick_tour_and_has_all_claims(folder):
         assert f'<section class="claim" id="{name}"' in page
 
 
+def test_two_systems_have_a_page_that_the_report_links_to(folder):
+    systems = json.loads((folder / "report.json").read_text())["systems"]
+    pages = {name: system["page"] for name, system in systems.items()}
+    assert pages == {"ae": None, "vae": "vae.html", "gan": None, "cgan": "cgan.html"}
+    report = (folder / "report.html").read_text()
+    for name in ("vae.html", "cgan.html"):
+        assert f'href="{name}"' in report
+        assert 'id="model">{"version"' in (folder / name).read_text()
+
+
 def test_runs_of_the_tour_are_ready_for_use(folder, tmp_path):
     for name in SYSTEMS:
         assert (folder / name / "weights.safetensors").exists()

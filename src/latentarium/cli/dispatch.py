@@ -4,8 +4,11 @@ torch takes seconds to import, so each command imports what it needs when it run
 answers quickly.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import tyro
@@ -28,6 +31,8 @@ DESCRIPTION = (
     "latentarium tour. Every command accepts --import FILE.py, which imports custom "
     "components (see docs/extending.md)."
 )
+COMPLETION = "--tyro-print-completion"
+"""The option that prints a script of shell completion."""
 COMMANDS: dict[str, Callable[..., None]] = {
     "tour": tour,
     "train": train,
@@ -78,13 +83,30 @@ def dispatch(arguments: list[str]) -> None:
     if name in ("evaluate", "compare", "doctor"):
         arguments = with_json_target(arguments)
     commands: dict[str, Any] = {name: _deferred(call) for name, call in COMMANDS.items()}
-    call = parse_arguments(
-        lambda: tyro.extras.subcommand_cli_from_dict(
-            commands, prog=PROG, description=DESCRIPTION, args=arguments or ["--help"]
-        ),
-        f"{PROG} {name}" if name in COMMANDS else PROG,
-    )
+    with _on_one_line() if name == COMPLETION else contextlib.nullcontext():
+        call = parse_arguments(
+            lambda: tyro.extras.subcommand_cli_from_dict(
+                commands, prog=PROG, description=DESCRIPTION, args=arguments or ["--help"]
+            ),
+            f"{PROG} {name}" if name in COMMANDS else PROG,
+        )
     call()
+
+
+@contextmanager
+def _on_one_line() -> Iterator[None]:
+    """Print a script of shell completion with each description on one line, since the script takes
+    each line for a completion."""
+    script = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(script):
+            yield
+    finally:
+        lines = script.getvalue().splitlines()
+        print_result("\n".join(
+            line.replace("\\n", " ") if line.startswith("COMPLETION_SPEC") else line
+            for line in lines
+        ))  # fmt: skip
 
 
 def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:

@@ -14,13 +14,12 @@ References:
 """
 
 import copy
-import inspect
 import json
 import logging
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -29,15 +28,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentarium import __version__
-from latentarium.distributions import DiagonalGaussian
 from latentarium.errors import UserError
+from latentarium.export.networks import (
+    DecoderNetwork,
+    EncoderNetwork,
+    ExportableNetwork,
+    Inputs,
+    image_inputs,
+    latent_inputs,
+)
 from latentarium.files import require_writable, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.progress import StepProgress
-from latentarium.rng import Noise
 from latentarium.run import Run
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -117,9 +122,11 @@ def export_model(
 ) -> Export:
     """Write the networks of a model, as `export_onnx` does, with other metadata."""
     model = copy.deepcopy(model).cpu().float().eval()
-    parts: dict[str, tuple[_Network, Inputs]] = {"decoder": (_Decoder(model), _latent_inputs)}
+    parts: dict[str, tuple[ExportableNetwork, Inputs]] = {
+        "decoder": (DecoderNetwork(model), latent_inputs)
+    }
     if model.has_encoder:
-        parts["encoder"] = (_Encoder(model), _image_inputs)
+        parts["encoder"] = (EncoderNetwork(model), image_inputs)
     converted: dict[str, _Converted] = {}
     for role, (network, inputs) in parts.items():
         if progress is not None:
@@ -158,75 +165,12 @@ def _metadata(model: LatentModel) -> dict[str, str]:
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
 
 
-class _Network(nn.Module):
-    """A network with named inputs and outputs.
-
-    The functions of the model are called without their checks of inputs, which can't be traced.
-    """
-
-    outputs: tuple[str, ...]
-
-    def __init__(self, model: LatentModel, method: str) -> None:
-        super().__init__()
-        self.model = model
-        self.function: Callable[..., Any] = inspect.unwrap(getattr(type(model), method))
-        first = "z" if method == "decode" else "images"
-        self.inputs: tuple[str, ...] = (first, "label") if model.decodes_label else (first,)
-
-
-class _Decoder(_Network):
-    def __init__(self, model: LatentModel) -> None:
-        super().__init__(model, "decode")
-        self.outputs = ("images",)
-
-    def forward(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor, ...]:
-        return (self.function(self.model, z, label).clamp(-1, 1),)
-
-
-class _Encoder(_Network):
-    def __init__(self, model: LatentModel) -> None:
-        super().__init__(model, "encode")
-        shape = (1, *model.image_shape)
-        label = torch.full((1, model.num_classes), 1.0) if model.decodes_label else None
-        with torch.no_grad():
-            posterior = self.function(model, torch.zeros(shape), label)
-        self.has_std: bool = isinstance(posterior, DiagonalGaussian)
-        self.outputs = ("mean", "std") if self.has_std else ("mean",)
-
-    def forward(self, images: Tensor, label: Tensor | None = None) -> tuple[Tensor, ...]:
-        posterior = self.function(self.model, images, label)
-        if self.has_std:
-            return posterior.mean, posterior.std
-        return (posterior.mean,)
-
-
-Inputs = Callable[[LatentModel, int], tuple[Tensor, ...]]
-
-
-@torch.no_grad()
-def _latent_inputs(model: LatentModel, n: int) -> tuple[Tensor, ...]:
-    z = Noise("export", n).normal(n, model.latent_dim)
-    return (z, _soft_labels(model, n)) if model.decodes_label else (z,)
-
-
-def _image_inputs(model: LatentModel, n: int) -> tuple[Tensor, ...]:
-    x = Noise("export", n).normal(n, *model.image_shape).clamp(-1, 1)
-    return (x, _soft_labels(model, n)) if model.decodes_label else (x,)
-
-
-def _soft_labels(model: LatentModel, n: int) -> Tensor:
-    """Return a class for every second row, and a blend of all classes for the others."""
-    blends = Noise("export labels", n).normal(n, model.num_classes).softmax(1)
-    classes = nn.functional.one_hot(torch.arange(n) % model.num_classes, model.num_classes)
-    return torch.where(torch.arange(n)[:, None] % 2 == 0, classes.float(), blends)
-
-
 @dataclass(frozen=True)
 class _Converted:
     """A converted network, whose outputs were compared with those of the model."""
 
     content: bytes
-    network: _Network
+    network: ExportableNetwork
     max_error: float
     milliseconds: dict[int, float]
 
@@ -243,7 +187,7 @@ class _Converted:
 
 
 def _convert(
-    model: LatentModel, network: _Network, inputs: Inputs, metadata: dict[str, str]
+    model: LatentModel, network: ExportableNetwork, inputs: Inputs, metadata: dict[str, str]
 ) -> _Converted:
     from onnx import checker, helper
 
@@ -288,11 +232,16 @@ def _session(content: bytes) -> Any:  # noqa: ANN401  of onnxruntime, which has 
     return InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
-def _feed(network: _Network, inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
+def _feed(network: ExportableNetwork, inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
     return {name: x.numpy() for name, x in zip(network.inputs, inputs, strict=True)}
 
 
-def _max_error(session: Any, network: _Network, inputs: Sequence[Tensor], role: str) -> float:  # noqa: ANN401
+def _max_error(
+    session: Any,  # noqa: ANN401
+    network: ExportableNetwork,
+    inputs: Sequence[Tensor],
+    role: str,
+) -> float:
     """Return the largest difference from the model's outputs.
 
     Raises:
@@ -315,7 +264,7 @@ def _max_error(session: Any, network: _Network, inputs: Sequence[Tensor], role: 
     return worst
 
 
-def _milliseconds(session: Any, network: _Network, inputs: Sequence[Tensor]) -> float:  # noqa: ANN401
+def _milliseconds(session: Any, network: ExportableNetwork, inputs: Sequence[Tensor]) -> float:  # noqa: ANN401
     feed, names = _feed(network, inputs), list(network.outputs)
     session.run(names, feed)  # the first call allocates memory
     times: list[float] = []

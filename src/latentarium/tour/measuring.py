@@ -6,6 +6,7 @@ features. Results are also written to files, from which the main process shows t
 
 import pickle
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,8 +16,10 @@ from latentarium import charts
 from latentarium.classifier.classifier import load_classifier
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
+from latentarium.errors import UserError
 from latentarium.evaluation.context import shuffle_test_split
 from latentarium.evaluation.game_protocol import RESPONSE_STEPS
+from latentarium.export.html import export_html
 from latentarium.registry import registered
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement
@@ -28,6 +31,8 @@ from latentarium.workers import run_together
 
 DATA = "mnist"
 SAMPLES_SHOWN = 30
+PAGES = ("vae", "cgan")
+"""The systems that are exported to a page each, which the report links to."""
 SPREAD = "equilibrium"
 """A claim whose own computation is spread over the workers; it is measured before the others."""
 
@@ -98,11 +103,15 @@ def measure_claims(
         tasks: list[Callable[[], object]] = [
             _ClaimTask(tour, name, folder) for name in names if name != SPREAD
         ]
-        *_, summaries = run_together([*tasks, _SummaryTask(tour)], watch=look)
+        pages = [_PageTask(tour, name) for name in PAGES]
+        results = run_together([*tasks, *pages, _SummaryTask(tour)], watch=look)
         look()
     open_context.cache_clear()
+    summaries = results[-1]
     assert isinstance(summaries, tuple)
-    return tuple(known[name] for name in names), summaries
+    files = dict(zip(PAGES, results[len(tasks) :], strict=False))
+    with_pages = (replace(summary, page=files.get(summary.id)) for summary in summaries)
+    return tuple(known[name] for name in names), tuple(with_pages)
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,25 @@ class _ClaimTask:
         unfinished = self.folder / f".{self.name}"
         unfinished.write_bytes(pickle.dumps(result))
         unfinished.rename(self.folder / self.name)
+
+
+@dataclass(frozen=True)
+class _PageTask:
+    tour: Tour
+    name: str
+
+    def __call__(self) -> str | None:
+        """Write the page of a system next to its run, and return the name of the file; None if it
+        can't be exported."""
+        context = open_context(self.tour)
+        run = context.runs[self.name]
+        path = run.folder.with_name(f"{self.name}.html")
+        try:
+            export_html(run, path, data=context.data, trust=not self.tour.quick)
+        except UserError as error:
+            warnings.warn(f"{path} is not written: {error}", stacklevel=1)
+            return None
+        return path.name
 
 
 @dataclass(frozen=True)

@@ -134,12 +134,15 @@ class SystemSummary:
     description: str
     numbers: tuple[Measurement, ...]
     samples: Figure
+    page: str | None = None
+    """The file of the page that decodes in the browser, next to the report; None without one."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values, without the figure."""
         return {
             "name": self.name,
             "description": self.description,
+            "page": self.page,
             "numbers": [number.to_dict() for number in self.numbers],
         }
 

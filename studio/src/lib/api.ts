@@ -49,6 +49,9 @@ export interface Model {
   learning: { done: number; total: number; seconds_left: number | null } | null;
 }
 
+/** What a map needs to know about a model. */
+export type MapModel = Pick<Model, "id" | "classes" | "has_map" | "decodes_label" | "image_shape">;
+
 export interface Ellipse {
   x: number;
   y: number;

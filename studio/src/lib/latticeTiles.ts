@@ -1,6 +1,6 @@
 // The images of a lattice of seeds, decoded on demand, for a model without encoder.
 import { SvelteMap } from "svelte/reactivity";
-import { paint, type Model } from "./api";
+import { paint, type MapModel } from "./api";
 import { oneHot, pixelsOf, POINTS, shapeOf, type DecodeSocket } from "./socket";
 import type { View } from "./splat";
 
@@ -17,7 +17,7 @@ export class LatticeTiles {
   private readonly drawn = new Map<string, HTMLCanvasElement>();
 
   constructor(
-    private readonly model: Model,
+    private readonly model: MapModel,
     private readonly socket: Pick<DecodeSocket, "decode">,
   ) {}
 
@@ -34,13 +34,15 @@ export class LatticeTiles {
     const halfY = height / 2 / view.scale;
     const missing: [number, number][] = [];
     context.imageSmoothingEnabled = false;
+    const [, rows, columns] = this.model.image_shape;
+    const [wide, tall] = [columns, rows].map((pixels) => Math.round((side * pixels) / Math.max(columns, rows)));
     for (let x = Math.ceil(view.x - halfX - 0.5); x <= view.x + halfX + 0.5; x++) {
       for (let y = Math.ceil(view.y - halfY - 0.5); y <= view.y + halfY + 0.5; y++) {
         const decoded = this.decoded.get(this.key(x, y, label, snapshot));
         const tile = decoded ?? this.drawn.get(`${x} ${y}`);
-        const left = width / 2 + (x - view.x) * view.scale - side / 2;
-        const top = height / 2 - (y - view.y) * view.scale - side / 2;
-        if (tile) context.drawImage(tile, Math.round(left), Math.round(top), side, side);
+        const left = width / 2 + (x - view.x) * view.scale - wide / 2;
+        const top = height / 2 - (y - view.y) * view.scale - tall / 2;
+        if (tile) context.drawImage(tile, Math.round(left), Math.round(top), wide, tall);
         if (decoded) this.drawn.set(`${x} ${y}`, decoded);
         else missing.push([x, y]);
       }

@@ -1,6 +1,6 @@
 // Thumbnails on the map: where few points are in view, their images replace the dots, enlarged by
 // whole numbers and framed in the colour of their class. They are fetched on demand and cached.
-import { paint, realImages, type Model, type PointMap } from "./api";
+import { paint, realImages, type MapModel, type PointMap } from "./api";
 import { colour } from "./palette";
 import { gridOf, knownGrid } from "./pointGrid";
 import type { View } from "./splat";
@@ -32,7 +32,7 @@ export class Thumbnails {
   private timer = 0;
 
   constructor(
-    private readonly model: Model,
+    private readonly model: MapModel,
     private readonly snapshot: number,
     private readonly map: PointMap,
     /** called when images have arrived that can be drawn */

@@ -2,6 +2,7 @@
 import * as common from "./common";
 import * as compare from "./compare";
 import * as explore from "./explore";
+import * as exported from "./exported";
 import * as gaussians from "./gaussians";
 import * as generate from "./generate";
 import * as glossary from "./glossary";
@@ -17,6 +18,7 @@ const en = {
   ...common.en,
   compare: compare.en,
   explore: explore.en,
+  exported: exported.en,
   gaussians: gaussians.en,
   generate: generate.en,
   glossary: glossary.en,
@@ -32,6 +34,7 @@ const zhTW: typeof en = {
   ...common.zhTW,
   compare: compare.zhTW,
   explore: explore.zhTW,
+  exported: exported.zhTW,
   gaussians: gaussians.zhTW,
   generate: generate.zhTW,
   glossary: glossary.zhTW,

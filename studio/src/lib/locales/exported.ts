@@ -1,0 +1,86 @@
+// Text of the page that `latentarium export --html` writes.
+
+/** "a VAE", "an autoencoder" */
+const aKind = (kind: string): string => `${/^[aeiou]/i.test(kind) ? "An" : "A"} ${kind}`;
+
+export const en = {
+  title: (kind: string, data: string) => `${aKind(kind)} trained on ${data}`,
+  dragMap: "Drag on the map: the decoder turns the latent under the pointer into an image.",
+  dragLattice: "Drag across the grid: the decoder turns the latent under the pointer into an image.",
+  dragLatticeLabel: "Choose a class, then drag across the grid: the decoder turns the latent and the class into an image.",
+  seeClasses: "Each dot is a training image at its latent, in the colour of its class. The ellipses show a Gaussian for each class, at one and two standard deviations.",
+  seePoints: "Each dot is a training image at its latent.",
+  projected: (dimensions: number, share: string) =>
+    `The latents have ${dimensions} dimensions. The map shows the plane through their mean with the largest variance, which contains ${share} of it.`,
+  seeLattice: (dimensions: number) =>
+    `Each small image is decoded from ${dimensions} random numbers, drawn from a standard normal distribution. Between the images, these numbers are blended.`,
+  image: "Decoded image",
+  decodedFrom: "Decoded from",
+  gaps: "Show unusual places",
+  gapKey: "blue: fewer than half of real images are as unusual; orange: fewer than 1 %",
+  trustNote: (cells: number) =>
+    `The ring shows how an image compares with real images that were held out of the training. It was measured on a grid of ${cells} × ${cells} places when this page was written; in between, the nearest place counts.`,
+  noTrust: "This page doesn't rate how real an image looks; the studio of latentarium does.",
+  grades: {
+    typical: "like real images",
+    borderline: "borderline",
+    unusual: "unusual",
+    unknown: "can't tell",
+  },
+  outside: "Not rated: this place is outside the part of the map on which images were compared.",
+  newLattice: "New random latents",
+  samples: "Samples",
+  from: "Drawn from",
+  prior: "the prior",
+  normalPrior: "the prior N(0, I)",
+  all: "one Gaussian for all images",
+  classGaussian: (name: string) => `the Gaussian of class ${name}`,
+  newSamples: "New samples",
+  sampleNumber: (n: number) => `Sample ${n}`,
+  about: "About this page",
+  local: "All images are computed in this page. It loads nothing and sends nothing, so it also works offline.",
+  facts: (dimensions: number, weights: string, size: string) =>
+    `${dimensions} latent dimensions; ${weights} numbers in the decoder; images of ${size} pixels.`,
+  madeWith: (version: string) => `Written by latentarium ${version}.`,
+  keys: "Keyboard: arrow keys move the pointer on the map, + and − zoom. Mouse: the wheel zooms, Shift moves the map.",
+  failed: (reason: string) => `The decoder doesn't run in this browser: ${reason}`,
+};
+
+export const zhTW: typeof en = {
+  title: (kind, data) => `以 ${data} 訓練的${/^[A-Za-z]/.test(kind) ? " " : ""}${kind}`,
+  dragMap: "在地圖上拖曳：解碼器會把游標處的潛在向量變成影像。",
+  dragLattice: "在格點上拖曳：解碼器會把游標處的潛在向量變成影像。",
+  dragLatticeLabel: "先選擇類別，再於格點上拖曳：解碼器會把潛在向量與類別變成影像。",
+  seeClasses: "每個點是一張訓練影像，畫在它的潛在向量處，顏色代表類別。橢圓是各類別的高斯分布，畫在一個與兩個標準差處。",
+  seePoints: "每個點是一張訓練影像，畫在它的潛在向量處。",
+  projected: (dimensions, share) => `潛在向量有 ${dimensions} 維。地圖顯示通過平均、變異最大的平面，涵蓋其中 ${share} 的變異。`,
+  seeLattice: (dimensions) => `每張小圖由 ${dimensions} 個亂數解碼而成，這些亂數抽自標準常態分布。影像之間的位置會混合相鄰的亂數。`,
+  image: "解碼影像",
+  decodedFrom: "解碼自",
+  gaps: "標示不尋常的位置",
+  gapKey: "藍：不到一半的真實影像同樣少見；橘：不到 1 %",
+  trustNote: (cells) => `圓環顯示影像與未參與訓練的真實影像相比的結果。這是寫出本頁時在 ${cells} × ${cells} 的格點上量測的，其間的位置採用最近的格點。`,
+  noTrust: "本頁不評估影像有多逼真；latentarium 的工作室可以評估。",
+  grades: {
+    typical: "與真實影像相似",
+    borderline: "處於邊緣",
+    unusual: "不尋常",
+    unknown: "無法判斷",
+  },
+  outside: "未評等：此處超出影像比較的範圍。",
+  newLattice: "重新抽取亂數",
+  samples: "樣本",
+  from: "抽樣自",
+  prior: "先驗分布",
+  normalPrior: "先驗分布 N(0, I)",
+  all: "涵蓋所有影像的單一高斯分布",
+  classGaussian: (name) => `類別 ${name} 的高斯分布`,
+  newSamples: "重新抽樣",
+  sampleNumber: (n) => `樣本 ${n}`,
+  about: "關於本頁",
+  local: "所有影像都在本頁內計算，不載入也不傳送任何資料，因此離線也能使用。",
+  facts: (dimensions, weights, size) => `潛在空間 ${dimensions} 維；解碼器有 ${weights} 個參數；影像大小 ${size} 像素。`,
+  madeWith: (version) => `由 latentarium ${version} 寫出。`,
+  keys: "鍵盤：方向鍵移動地圖上的游標，+ 與 − 縮放。滑鼠：滾輪縮放，按住 Shift 拖曳可移動地圖。",
+  failed: (reason) => `解碼器無法在這個瀏覽器執行：${reason}`,
+};
