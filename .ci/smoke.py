@@ -17,6 +17,7 @@ COMMAND = Path(sys.prefix) / "bin" / "latentarium"
 FILES = [
     "py.typed",
     "studio/static/index.html",
+    "export/static/page.html",
     "data/mnist/train-images-idx3-ubyte.gz",
     "classifier/mnist/classifier.safetensors",
     "latent/mnist/corruption.safetensors",
@@ -81,7 +82,19 @@ def test_commands() -> None:
     assert distribution("latentarium").version == la.__version__
     run("sample", "shipped:cgan", "--label", 7, "-n", 4, "--out", "sevens.png")
     assert Path("sevens.png").read_bytes().startswith(b"\x89PNG")
-    content = json.loads(run("export", "shipped:vae", "--onnx", "vae.onnx", "--json"))
+    content = json.loads(
+        run(
+            "export",
+            "shipped:vae",
+            "--onnx",
+            "vae.onnx",
+            "--html",
+            "vae.html",
+            "--no-trust",
+            "--json",
+        )
+    )
+    assert Path("vae.html").read_text().lower().startswith("<!doctype html>")
     assert Path(content["onnx"]["encoder"]["file"]).stat().st_size > 1000
 
 

@@ -35,6 +35,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = [
     "README.md", "README.zh-TW.md",
     "docs/index.md", "docs/data.md", "docs/estimators.md", "docs/extending.md", "docs/latent.md",
+    "docs/exporting.md",
     "docs/models.md",
     *(f"docs/howto/{path.name}" for path in sorted((ROOT / "docs" / "howto").glob("*.md"))),
 ]  # fmt: skip

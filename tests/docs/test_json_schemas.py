@@ -77,6 +77,7 @@ CASES = [
     ("nearest", "nearest cgan test:0 --space pixels --out a.png"),
     ("export", "export cgan --onnx a.onnx"),
     ("export", "export vae --onnx a.onnx"),
+    ("export", "export vae --html a.html --no-trust"),
     ("bench list", "bench"),
     ("bench", "bench ring --seeds 1 --budget 5 --out bench"),
     ("data check", "data check tiny.npz"),
