@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "matplotlib.sphinxext.plot_directive",
+    "chinese_lines",
     "command_help",
     "json_schemas",
     "languages",

@@ -1,6 +1,7 @@
 """While the network of a new data set is trained, the studio decodes and shows the progress."""
 
 import threading
+import time
 from itertools import count
 
 import numpy as np
@@ -75,6 +76,23 @@ def test_other_threads_do_not_wait_for_the_network(registry, training):
         assert not np.isnan(shown.decode_scored(shown.latents[:3]).scores[:, 2:4]).any()
         assert not np.isnan(shown.gap_layer("distance", BOX, 4)).any()
     assert [described["learning"] for described in registry.describe()] == [None, None]
+
+
+def test_stopping_ends_the_training(registry, monkeypatch):
+    reports = []
+
+    def train(data, *, progress=None):
+        for step in range(10**6):
+            progress(step, 10**6, "")
+            reports.append(step)
+
+    monkeypatch.setattr(corruption_lookup, "train", train)
+    registry.preparation.start()
+    while not reports:
+        time.sleep(0.01)
+    registry.preparation.stop()
+    assert len(reports) < 10**6
+    assert registry.describe()[0]["learning"] is None
 
 
 @in_browser

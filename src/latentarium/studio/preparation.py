@@ -24,6 +24,10 @@ class Learning:
     """Estimated remaining time; None until it can be estimated."""
 
 
+class _StoppedError(Exception):
+    """The training of a network was stopped."""
+
+
 class Preparation:
     """A queue of models that a background thread prepares, one after the other.
 
@@ -36,6 +40,7 @@ class Preparation:
         self._unfinished = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._stopping = False
         self._progress: dict[str, Learning] = {}
         """By the fingerprint of the data."""
 
@@ -50,6 +55,17 @@ class Preparation:
             self._waiting.append(latent_map)
             self._unfinished += 1
             self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Stop the thread, and wait until it has ended.
+
+        A thread that is inside torch when the interpreter exits would abort the process.
+        """
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
 
     def wait(self) -> None:
         """Wait until all models that were added are prepared."""
@@ -67,7 +83,9 @@ class Preparation:
         differentiated = False
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if self._stopping:
+                    return
                 latent_map = self._waiting.popleft()
             try:
                 self._prepare(latent_map)
@@ -76,6 +94,8 @@ class Preparation:
                     zero = torch.zeros(1, latent_map.model.latent_dim)
                     decoder_stretch(latent_map.model.decode, zero)
                     differentiated = True
+            except _StoppedError:
+                return
             except Exception:  # a request for this model reports the same error to the page
                 logging.getLogger(__name__).exception("A model could not be prepared.")
             with self._changed:
@@ -87,6 +107,8 @@ class Preparation:
 
         def report(done: int, total: int, label: str) -> None:
             del label
+            if self._stopping:
+                raise _StoppedError
             left = (time.monotonic() - started) * (total - done) / done if done else None
             self._progress[fingerprint] = Learning(done, total, left)
 

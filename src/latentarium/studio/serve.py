@@ -72,7 +72,10 @@ def serve(
     )  # fmt: skip
     server = uvicorn.Server(settings)
     app.state.is_stopping = lambda: server.should_exit
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        registry.preparation.stop()
 
 
 def _listen(host: str, port: int) -> socket.socket:
