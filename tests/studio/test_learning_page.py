@@ -82,6 +82,7 @@ def test_stopping_ends_the_training(registry, monkeypatch):
     reports = []
 
     def train(data, *, progress=None):
+        assert progress is not None
         for step in range(10**6):
             progress(step, 10**6, "")
             reports.append(step)
