@@ -24,6 +24,7 @@ from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.models import (
     AutoencoderConfig,
     GANConfig,
+    HierarchicalConfig,
     ModelConfig,
     component_files,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "DataCard",
     "FlowPriorConfig",
     "GANConfig",
+    "HierarchicalConfig",
     "MixturePriorConfig",
     "ModelConfig",
     "NetConfig",
