@@ -28,6 +28,9 @@ ImageInput = Any
 Latents = Float[Tensor, "B Z"]
 LatentSet = Float[Tensor, "N Z"]
 OtherLatentSet = Float[Tensor, "M Z"]
+LowerLatents = Float[Tensor, "B Z1"]
+UpperLatents = Float[Tensor, "B Z2"]
+"""The two parts of a latent with two levels."""
 LatentInput = Any
 """Latents as callers give them: tensors or arrays (N, Z); see `models.inputs`."""
 LatentsPerImage = Float[Tensor, "B S Z"]

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from latentarium import presets
-from latentarium.config import AutoencoderConfig, GANConfig
+from latentarium.config import (
+    AutoencoderConfig,
+    GANConfig,
+    HierarchicalConfig,
+    VampPriorConfig,
+)
 from latentarium.data.batches import Batches
 from latentarium.models.build import build
 from latentarium.rng import Noise
@@ -35,6 +40,27 @@ def families():
         "vae_gaussian": replace(vae, likelihood="gaussian"),
         "vae_class": klass,
         "cvae": replace(vae, conditional=True),
+        "vae_importance": replace(vae, importance_samples=3),
+        "hierarchical": HierarchicalConfig(
+            latent_dim=6, upper_dim=2, width=16, encoder=vae.encoder, decoder=vae.decoder
+        ),
+        "hierarchical_conditional": HierarchicalConfig(
+            latent_dim=6,
+            upper_dim=2,
+            width=16,
+            encoder=vae.encoder,
+            decoder=vae.decoder,
+            conditional=True,
+            prior="class_gaussian",
+        ),
+        "hierarchical_vamp": HierarchicalConfig(
+            latent_dim=6,
+            upper_dim=2,
+            width=16,
+            encoder=vae.encoder,
+            decoder=vae.decoder,
+            prior=VampPriorConfig(pseudo_inputs=4),
+        ),
         "gan": gan,
         "gan_ns": replace(gan, loss="non_saturating"),
         "gan_hinge": replace(gan, loss="hinge", r1=0.0, r2=0.0),

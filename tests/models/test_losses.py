@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import latentarium as la
 from latentarium import presets
 from latentarium.config import ADVERSARIAL_LOSSES, AutoencoderConfig, GANConfig
 from latentarium.data.batches import Batch, Batches
@@ -65,6 +66,69 @@ def test_the_loss_of_a_vae_is_distortion_plus_beta_times_rate():
     torch.testing.assert_close(loss.terms["rate"], rate.detach())
     torch.testing.assert_close(loss.terms["distortion"], distortion.detach())
     torch.testing.assert_close(loss.total, distortion + 2.5 * rate)
+
+
+def test_importance_weighted_loss_is_the_log_of_the_mean_weight():
+    model, batch = autoencoder("vae_debug", importance_samples=4), one_batch()
+    posterior, noise = model.encode(batch.x), Noise(0)
+    prior = model.prior(None, len(batch.x))
+    weights = []
+    for _ in range(4):
+        z = posterior.sample(noise)
+        log_ratio = prior.log_prob(z) - posterior.log_prob(z)
+        weights.append((log_ratio - model.distortion(batch.x, z)).double())
+    bound = torch.stack(weights).logsumexp(0) - torch.tensor(4.0).double().log()
+    loss = model.loss(batch, Noise(0))
+    torch.testing.assert_close(loss.total.double(), -bound.mean(), rtol=1e-5, atol=1e-4)
+
+
+def test_importance_weighted_bound_rises_with_the_number_of_latents():
+    batch, losses = one_batch(), []
+    for samples in (1, 2, 8, 32):
+        model = autoencoder("vae_debug", importance_samples=samples)
+        draws = [float(model.loss(batch, Noise(k)).total.detach()) for k in range(64 // samples)]
+        losses.append(sum(draws) / len(draws))
+    assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "weight"), [(0, 0.0), (5, 1.0), (10, 2.0), (99, 2.0), (None, 2.0)]
+)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_weight_of_the_rate_rises_to_beta(step, weight, samples):
+    batch = replace(one_batch(), step=step)
+    settings = {"importance_samples": samples}
+    warm = autoencoder("vae_debug", beta=2.0, kl_warmup_steps=10, **settings)
+    plain = autoencoder("vae_debug", beta=weight, **settings)
+    plain.load_state_dict(warm.state_dict())
+    found, expected = (model.loss(batch, Noise(0)).total for model in (warm, plain))
+    torch.testing.assert_close(found, expected)
+
+
+def test_training_steps_have_their_number(tmp_path):
+    data, config = tiny_data(), presets.vae_debug()
+    assert isinstance(config.model, AutoencoderConfig)
+    first = []
+    for warmup in (0, 10**9):
+        model = replace(config.model, kl_warmup_steps=warmup)
+        train = replace(config.train, steps=30)
+        run = la.train(replace(config, model=model, train=train), tmp_path / str(warmup), data)
+        row = run.log()[-1]
+        first.append(row["autoencoder"]["rate"] if "autoencoder" in row else row)
+    assert first[1] > first[0]  # a rate that costs nothing grows
+
+
+def test_pseudo_inputs_have_no_labels():
+    with raises_code("invalid-setting"):
+        replace(presets.vae_debug().model, conditional=True, prior="vampprior")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"importance_samples": 2}, {"kl_warmup_steps": 5}, {"importance_samples": 0}]
+)
+def test_a_point_has_no_rate_to_weight(changes):
+    with raises_code("invalid-setting"):
+        replace(presets.ae_debug().model, **changes)
 
 
 def test_the_rate_pulls_on_encoder_and_class_gaussians_but_not_on_the_decoder():

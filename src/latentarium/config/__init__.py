@@ -25,6 +25,7 @@ from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.models import (
     AutoencoderConfig,
     GANConfig,
+    HierarchicalConfig,
     ModelConfig,
     component_files,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "DataCard",
     "FlowPriorConfig",
     "GANConfig",
+    "HierarchicalConfig",
     "MixturePriorConfig",
     "ModelConfig",
     "NetConfig",

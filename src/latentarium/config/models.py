@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from latentarium import registry
 from latentarium.config.components import (
+    MAX_WIDTH,
     AdversarialLossConfig,
     NetConfig,
     PriorConfig,
@@ -21,6 +22,7 @@ from latentarium.config.validation import Settings, require
 
 LatentDim = Annotated[int, Range(1, 1_000_000)]
 Weight = Annotated[float, Range(low=0)]
+HIERARCHICAL = "hierarchical VAE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,12 @@ class AutoencoderConfig(ModelConfig):
     """Standard deviation of the Gaussian likelihood, in units of x in [-1, 1]."""
     beta: Weight = 1.0
     """Weight of the KL term (Higgins et al., 2017); 1 gives the ELBO."""
+    kl_warmup_steps: Annotated[int, Range(low=0)] = 0
+    """Number of first steps in which the weight of the KL term rises from 0 to beta (Bowman et
+    al., 2016; Sønderby et al., 2016)."""
+    importance_samples: Annotated[int, Range(1, 1000)] = 1
+    """Number of latents per image in the importance-weighted bound that training maximizes (Burda
+    et al., 2016); 1 gives the ELBO."""
     noise_std: Weight = 0.0
     """Standard deviation of Gaussian noise added to the encoder's input during training; a value
     above 0 gives a denoising autoencoder (Vincent et al., 2008)."""
@@ -145,6 +153,21 @@ class AutoencoderConfig(ModelConfig):
             self.posterior == "gaussian" or name_of(self.prior) == "standard_normal",
             f"prior is '{name_of(self.prior)}' and posterior is 'point': a point has no KL "
             "divergence from a prior. Set posterior to 'gaussian', or prior to 'standard_normal'.",
+        )
+        require(
+            not self.conditional or name_of(self.prior) != "vampprior",
+            "prior is 'vampprior' and conditional is True: the pseudo-inputs of a VampPrior have "
+            "no labels to encode them with. Set conditional to False, or choose another prior.",
+        )
+        require(
+            self.posterior == "gaussian" or self.importance_samples == 1,
+            f"importance_samples is {self.importance_samples} and posterior is 'point', which has "
+            "no density. Set posterior to 'gaussian', or importance_samples to 1.",
+        )
+        require(
+            self.posterior == "gaussian" or self.kl_warmup_steps == 0,
+            f"kl_warmup_steps is {self.kl_warmup_steps} and posterior is 'point', which has no KL "
+            "term. Set posterior to 'gaussian', or kl_warmup_steps to 0.",
         )
         require(
             not self.binarize or self.likelihood == "bernoulli",
@@ -180,6 +203,37 @@ class AutoencoderConfig(ModelConfig):
     @property
     def loss_name(self) -> str:
         return f"{self.likelihood}-{self.posterior}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HierarchicalConfig(AutoencoderConfig):
+    """A VAE with two levels of latents (Tomczak and Welling, 2018)."""
+
+    family: Literal["hierarchical_vae"] = (  # pyright: ignore[reportIncompatibleVariableOverride]
+        "hierarchical_vae"
+    )
+    latent_dim: LatentDim = 80
+    """Number of dimensions of both levels together."""
+    upper_dim: LatentDim = 40
+    """Number of dimensions of the upper level; `prior` is the prior of this level."""
+    width: Annotated[int, Range(1, MAX_WIDTH)] = 256
+    """Units of the hidden layers between the levels."""
+
+    def check(self) -> None:
+        super().check()
+        require(
+            self.upper_dim < self.latent_dim,
+            f"upper_dim is {self.upper_dim} and latent_dim is {self.latent_dim}, which leaves no "
+            "dimension for the lower level: set upper_dim to less than latent_dim.",
+        )
+        require(
+            self.posterior == "gaussian",
+            "posterior is 'point', and a hierarchical VAE needs 'gaussian': leave posterior out.",
+        )
+
+    @property
+    def kind(self) -> str:
+        return f"conditional {HIERARCHICAL}" if self.takes_label else HIERARCHICAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,4 +325,5 @@ def component_files(config: ModelConfig) -> tuple[str, ...]:
 
 
 registry.register_settings("family", "autoencoder", AutoencoderConfig)
+registry.register_settings("family", "hierarchical_vae", HierarchicalConfig)
 registry.register_settings("family", "gan", GANConfig)

@@ -21,10 +21,15 @@ MAX_MEMORY_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Batch:
-    """Images in [-1, 1] and their class numbers, or None if there are no labels."""
+    """Images in [-1, 1] and their class numbers, or None if there are no labels.
+
+    `step` is the number of the training step, from 0, for losses that change during the training;
+    None for a measurement, which uses the loss after the last change.
+    """
 
     x: Images
     y: Labels | None
+    step: int | None = None
 
 
 class Batches:

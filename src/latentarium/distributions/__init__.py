@@ -2,7 +2,7 @@
 
     prior        p(z) or p(z | y)    StandardNormal, ClassGaussian, LearnedMixture, VampPrior,
                                      FlowPrior; fitted after the training: FittedMixturePrior
-    posterior    q(z | x)            Point, DiagonalGaussian
+    posterior    q(z | x)            Point, DiagonalGaussian; both: TwoLevel
     likelihood   p(x | z)            Bernoulli, Gaussian
 
 Log densities and divergences are in nats and summed over dimensions: one value per sample.
@@ -22,6 +22,7 @@ from latentarium.distributions.priors import (
     StandardNormal,
     build_prior,
 )
+from latentarium.distributions.two_level import TwoLevel
 
 __all__ = [
     "Bernoulli",
@@ -40,6 +41,7 @@ __all__ = [
     "Prior",
     "PriorContext",
     "StandardNormal",
+    "TwoLevel",
     "VampPrior",
     "build_prior",
 ]

@@ -16,7 +16,6 @@ References:
     Fixing a broken ELBO (Alemi et al., 2018), https://arxiv.org/abs/1711.00464
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +33,7 @@ from latentarium.evaluation.joint_density import (
 )
 from latentarium.models.base import LatentModel
 from latentarium.models.modes import evaluation_mode
+from latentarium.objectives import importance_weighted_bound
 from latentarium.shapes import (
     Images,
     LabelSet,
@@ -241,8 +241,8 @@ def effective_share(log_w: PerImageLatent) -> PerPoint:
 def _bound(log_w: PerImageLatent, k: int) -> PerPoint:
     """Return the NLL from k latents, averaged over all complete sets of k latents."""
     sets = log_w.shape[1] // k
-    parts = log_w[:, : sets * k].unflatten(1, (sets, k))
-    return (math.log(k) - parts.logsumexp(2)).mean(1)
+    bounds = importance_weighted_bound(log_w[:, : sets * k].reshape(-1, k))
+    return -bounds.unflatten(0, (len(log_w), sets)).mean(1)
 
 
 def _exact_rate(group: ImageGroup) -> PerSample | None:

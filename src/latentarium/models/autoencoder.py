@@ -2,12 +2,15 @@
 
     autoencoder   minimizes  -log p(x | z),                     z = E(x)
     VAE           minimizes  -log p(x | z) + beta KL(q(z|x) || p(z)),   z ~ q(z | x)
+                  or, with several latents per image, the importance-weighted bound
 
 References:
     Auto-encoding variational Bayes (Kingma and Welling, 2014), https://arxiv.org/abs/1312.6114
     beta-VAE (Higgins et al., 2017), https://openreview.net/forum?id=Sy2fzU9gl
     Extracting and composing robust features with denoising autoencoders (Vincent et al., 2008)
-    Importance weighted autoencoders (Burda, Grosse and Salakhutdinov, 2016): `binarize`
+    Importance weighted autoencoders (Burda, Grosse and Salakhutdinov, 2016),
+    https://arxiv.org/abs/1509.00519: `importance_samples`, `binarize`
+    Generating sentences from a continuous space (Bowman et al., 2016): `kl_warmup_steps`
     Learning structured output representation using deep conditional generative models (Sohn et
     al., 2015)
 """
@@ -35,6 +38,7 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 from latentarium.models.inputs import ImageFormat
 from latentarium.nn import DecoderTrunk, EncoderTrunk, build_decoder, build_encoder
+from latentarium.objectives import importance_weighted_bound
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
@@ -70,9 +74,7 @@ class Autoencoder(LatentModel):
         )
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
-        if self.config.encoder_range == "unit":
-            x = (x + 1) / 2
-        output = self.to_posterior(self.encoder(x, self._class_weights(y)))
+        output = self.to_posterior(self.encoder(self._network_input(x), self._class_weights(y)))
         output = output.to(self.to_posterior.weight.dtype)  # bfloat16 under autocast
         if self.config.posterior == "point":
             return Point(output)
@@ -86,23 +88,52 @@ class Autoencoder(LatentModel):
         return [Player("autoencoder", self, self.loss, heads=(self.decoder,))]
 
     def loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return distortion + beta * rate, in nats per image."""
+        """Return distortion + weight * rate, or minus the importance-weighted bound, in nats per
+        image."""
         x = binarize(batch.x, noise) if self.config.binarize else batch.x
         seen = x
         if self.config.noise_std > 0:
             seen = seen + self.config.noise_std * noise.normal(*seen.shape)
         y = batch.y if self.takes_label else None
         posterior = self.encode(seen, y)
+        if self.config.importance_samples > 1:
+            return self._importance_weighted(x, y, posterior, noise, self._rate_weight(batch.step))
         z = posterior.sample(noise)
         distortion = self.distortion(x, z, y).mean()
         if not posterior.has_density:
             return Loss(distortion, {"distortion": distortion.detach()})
         rate = posterior.kl(self.prior(y, len(z)), z).mean()
         terms = {"distortion": distortion.detach(), "rate": rate.detach()}
-        return Loss(distortion + self.config.beta * rate, terms)
+        return Loss(distortion + self._rate_weight(batch.step) * rate, terms)
+
+    def _rate_weight(self, step: int | None) -> float:
+        """Return the weight of the KL term at a step of the training, or None for after it."""
+        warmup = self.config.kl_warmup_steps
+        if step is None or step >= warmup:
+            return self.config.beta
+        return self.config.beta * step / warmup
+
+    def _importance_weighted(
+        self, x: Images, y: Labels | None, posterior: Distribution, noise: Noise, weight: float
+    ) -> Loss:
+        """Return minus the importance-weighted bound, with the mean distortion and rate."""
+        prior = self.prior(y, len(x))
+        distortions, rates = [], []
+        for _ in range(self.config.importance_samples):
+            z = posterior.sample(noise)
+            distortions.append(self.distortion(x, z, y))
+            rates.append(posterior.log_prob(z) - prior.log_prob(z))
+        distortion, rate = torch.stack(distortions, 1), torch.stack(rates, 1)
+        bound = importance_weighted_bound(-distortion - weight * rate)
+        terms = {"distortion": distortion.detach().mean(), "rate": rate.detach().mean()}
+        return Loss(-bound.mean(), terms)
 
     def distortion(self, x: Images, z: Latents, y: Labels | SoftLabels | None = None) -> PerSample:
         return self.likelihood.nll(self._output(z, y), x)
+
+    def _network_input(self, x: Images) -> Images:
+        """Return images in the range of pixels that the encoder's network gets."""
+        return (x + 1) / 2 if self.config.encoder_range == "unit" else x
 
     def _output(self, z: Latents, y: Labels | SoftLabels | None) -> Images:
         """Return the parameters of p(x | z): logits or means."""

@@ -2,7 +2,7 @@
 
 from latentarium.nn.base import DecoderTrunk, EncoderTrunk, Trunk, build_decoder, build_encoder
 from latentarium.nn.conv import ConvTrunk, stage_sizes
-from latentarium.nn.layers import Fourier
+from latentarium.nn.layers import Fourier, dense_stack
 from latentarium.nn.mlp import MLPTrunk
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Trunk",
     "build_decoder",
     "build_encoder",
+    "dense_stack",
     "stage_sizes",
 ]

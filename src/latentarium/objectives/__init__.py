@@ -8,6 +8,7 @@ from latentarium.objectives.adversarial import (
     build_adversarial_loss,
     squared_gradient,
 )
+from latentarium.objectives.bounds import importance_weighted_bound
 
 __all__ = [
     "AdversarialLoss",
@@ -15,5 +16,6 @@ __all__ = [
     "NonSaturating",
     "Relativistic",
     "build_adversarial_loss",
+    "importance_weighted_bound",
     "squared_gradient",
 ]

@@ -6,7 +6,7 @@ players get no gradient, and their running statistics do not change.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +66,7 @@ def play_round(
     """
     moves: dict[str, Move] = {}
     for index, player in enumerate(players):
-        batch = batches.draw(step * len(players) + index)
+        batch = replace(batches.draw(step * len(players) + index), step=step)
         noise = Noise(seed, step, player.name, device=distributed.device, shard=distributed.shard)
         optimizer = optimizers[player.name]
         optimizer.param_groups[0]["lr"] = learning_rate

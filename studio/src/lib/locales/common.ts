@@ -128,6 +128,8 @@ export const zhTW: typeof en = {
     autoencoder: "自編碼器",
     "conditional autoencoder": "條件式自編碼器",
     "conditional VAE": "條件式 VAE",
+    "hierarchical VAE": "階層式 VAE",
+    "conditional hierarchical VAE": "條件式階層式 VAE",
     "conditional GAN": "條件式 GAN",
   },
   keys: "鍵盤快速鍵",

@@ -1,0 +1,57 @@
+"""Distributions of latents with two levels, z = (z1, z2)."""
+
+from collections.abc import Callable
+from typing import final
+
+import torch
+
+from latentarium.distributions.base import Distribution
+from latentarium.distributions.gaussian import DiagonalGaussian
+from latentarium.rng import Noise
+from latentarium.shapes import Latents, LowerLatents, PerSample, UpperLatents
+
+
+@final
+class TwoLevel(Distribution):
+    """The upper latent z2 has a distribution of its own, and the lower latent z1 one given z2.
+
+    A latent is z1 followed by z2.
+
+    Arguments:
+        upper: The distribution of z2.
+        lower: Function from z2 to the distribution of z1.
+    """
+
+    def __init__(
+        self, upper: Distribution, lower: Callable[[UpperLatents], DiagonalGaussian]
+    ) -> None:
+        self.upper, self.lower = upper, lower
+
+    @property
+    def mean(self) -> Latents:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The mean of z1 given the mean of z2, and the mean of z2."""
+        z2 = self.upper.mean
+        return torch.cat([self.lower(z2).mean, z2], 1)
+
+    def sample(self, noise: Noise, scale: float = 1.0) -> Latents:
+        z2 = self.upper.sample(noise, scale)
+        return torch.cat([self.lower(z2).sample(noise, scale), z2], 1)
+
+    def log_prob(self, z: Latents) -> PerSample:
+        z1, z2 = self._split(z)
+        return self.lower(z2).log_prob(z1) + self.upper.log_prob(z2)
+
+    def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
+        """Return KL(self || other), in nats.
+
+        If the other distribution has two levels too, the divergence of the lower level is computed
+        in closed form, given one sample of z2.
+        """
+        if z is None or not isinstance(other, TwoLevel):
+            return super().kl(other, z)
+        z1, z2 = self._split(z)
+        return self.lower(z2).kl(other.lower(z2), z1) + self.upper.kl(other.upper, z2)
+
+    def _split(self, z: Latents) -> tuple[LowerLatents, UpperLatents]:
+        upper = self.upper.mean.shape[1]
+        return z[:, :-upper], z[:, -upper:]
