@@ -19,12 +19,13 @@ from latentarium.presets.mnist import (
     cvae_mnist,
     dae_mnist,
     gan_mnist,
+    hvae_dynamic_mnist,
     vae_class_mnist,
     vae_dynamic_mnist,
     vae_flow_mnist,
     vae_mnist,
 )
-from latentarium.presets.plane import gan_grid, gan_ring, vae_grid, vae_ring
+from latentarium.presets.plane import gan_grid, gan_grid_wide, gan_ring, vae_grid, vae_ring
 from latentarium.presets.small import ae_small, cgan_small, gan_small, vae_small
 from latentarium.presets.stacked_mnist import gan_stacked_mnist, gan_stacked_small
 from latentarium.presets.suggestions import Suggestion, suggest
@@ -46,6 +47,7 @@ __all__ = [
     "dae_mnist",
     "gan_debug",
     "gan_grid",
+    "gan_grid_wide",
     "gan_images",
     "gan_mnist",
     "gan_ring",
@@ -53,6 +55,7 @@ __all__ = [
     "gan_stacked_mnist",
     "gan_stacked_small",
     "get",
+    "hvae_dynamic_mnist",
     "suggest",
     "vae_class_debug",
     "vae_class_mnist",

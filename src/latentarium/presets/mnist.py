@@ -17,9 +17,11 @@ from latentarium.config import (
     Config,
     FlowPriorConfig,
     GANConfig,
+    HierarchicalConfig,
     NetConfig,
     OptimizerConfig,
     TrainConfig,
+    VampPriorConfig,
 )
 from latentarium.presets.variants import vary
 
@@ -99,6 +101,21 @@ def vae_dynamic_mnist() -> Config:
     )
 
 
+def hvae_dynamic_mnist() -> Config:
+    """Hierarchical VAE with a VampPrior on dynamically binarized MNIST, with two levels of 40
+    latent dimensions; about 20 minutes."""
+    base = vae_dynamic_mnist()
+    model = HierarchicalConfig(
+        latent_dim=80,
+        upper_dim=40,
+        prior=VampPriorConfig(pseudo_inputs=500),
+        binarize=True,
+        encoder=_MLP,
+        decoder=_MLP,
+    )
+    return replace(base, name="hvae_dynamic_mnist", model=model)
+
+
 def vae_class_mnist() -> Config:
     """VAE whose prior has a Gaussian for each digit: 93.87 % of samples are classified as the
     requested digit (width and depth chosen on test images); about 2 and a half minutes."""
@@ -158,6 +175,7 @@ PRESETS: tuple[Callable[[], Config], ...] = (
     vae_mnist,
     vae_flow_mnist,
     vae_dynamic_mnist,
+    hvae_dynamic_mnist,
     vae_class_mnist,
     cvae_mnist,
     gan_mnist,

@@ -23,7 +23,7 @@ class DynamicNLL(Bench):
     """
 
     title = "NLL of dynamically binarized MNIST"
-    presets: ClassVar[tuple[str, ...]] = ("vae_dynamic_mnist",)
+    presets: ClassVar[tuple[str, ...]] = ("vae_dynamic_mnist", "hvae_dynamic_mnist")
     columns: ClassVar[tuple[Column, ...]] = (
         Column(key="nll", title="NLL, k = 5,000", unit="nats"),
         Column(key="nll_100", title="NLL, k = 100", unit="nats"),
@@ -34,7 +34,7 @@ class DynamicNLL(Bench):
         "Published models were trained for hundreds to thousands of passes over the data; with "
         "the small budget, ours are trained for 51 passes."
     )
-    full_steps: ClassVar[Mapping[str, int]] = {"vae_dynamic_mnist": 400_000}
+    full_steps: ClassVar[Mapping[str, int]] = dict.fromkeys(presets, 400_000)
 
     def __init__(self, samples: int = 5000) -> None:
         self.samples = samples
