@@ -12,10 +12,11 @@ tour: .venv/ready
 	$(BIN)/latentarium tour
 
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/docs
 
-# docs/_build/html/index.html; a warning is an error
+# docs/_build/html/index.html; a warning is an error, and the code blocks must run
 docs: .venv/ready
+	$(BIN)/pytest -m "not slow" -n 2 --dist load tests/docs
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 # the sdist and the wheel, tested in a clean environment

@@ -118,6 +118,7 @@ def perfect_triples(card) -> PerfectModel:
     )
 
 
+@pytest.mark.slow
 def test_real_triples_have_no_excess_over_real_triples():
     progress = []
     data = stacked_mnist(10, 10)

@@ -12,7 +12,7 @@ from support.data_files import write_files
 
 TEXT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 LAYOUTS = re.findall(r"^\| (`[^|]*`) \| ([^|]*) \| ([^|]*) \| ([^|]*)\|$", TEXT, re.MULTILINE)
-TABLES = re.findall(r"^(`[\w.]+`[^\n]*):\n\n```(?:csv|jsonl?)\n([^`]*)```", TEXT, re.MULTILINE)
+TABLES = re.findall(r"^(`[\w.]+`[^\n]*):\n\n```(?:text|json)\n([^`]*)```", TEXT, re.MULTILINE)
 
 
 def expand(pattern):

@@ -105,6 +105,7 @@ def test_frames_depend_on_seed_and_steps_only():
     assert one.frame()["gan"] != other.frame()["gan"]
 
 
+@pytest.mark.slow
 def test_all_models_learn_the_ring_and_the_gaussian_fills_its_centre():
     lab = Lab("ring")
     before = lab.frame()

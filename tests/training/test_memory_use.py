@@ -38,6 +38,7 @@ with TemporaryDirectory() as folder:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc returns the memory")
 def test_three_trainings_return_their_memory():
     process = subprocess.run(

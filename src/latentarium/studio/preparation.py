@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from weakref import ref
 
 import torch
 
@@ -36,7 +37,8 @@ class Preparation:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[LatentMap] = deque()
+        self._waiting: deque[ref[LatentMap]] = deque()
+        """Models that are not shown any longer may be freed."""
         self._unfinished = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -52,7 +54,7 @@ class Preparation:
     def add(self, latent_map: LatentMap) -> None:
         """Prepare a model after those that wait already."""
         with self._changed:
-            self._waiting.append(latent_map)
+            self._waiting.append(ref(latent_map))
             self._unfinished += 1
             self._changed.notify_all()
 
@@ -86,10 +88,11 @@ class Preparation:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if self._stopping:
                     return
-                latent_map = self._waiting.popleft()
+                latent_map = self._waiting.popleft()()
             try:
-                self._prepare(latent_map)
-                if latent_map.can_encode and not differentiated:
+                if latent_map is not None:
+                    self._prepare(latent_map)
+                if latent_map is not None and latent_map.can_encode and not differentiated:
                     # the first derivative initializes parts of torch, which blocks all threads
                     zero = torch.zeros(1, latent_map.model.latent_dim)
                     decoder_stretch(latent_map.model.decode, zero)
@@ -98,6 +101,7 @@ class Preparation:
                 return
             except Exception:  # a request for this model reports the same error to the page
                 logging.getLogger(__name__).exception("A model could not be prepared.")
+            latent_map = None
             with self._changed:
                 self._unfinished -= 1
                 self._changed.notify_all()
