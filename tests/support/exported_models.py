@@ -5,20 +5,21 @@ from dataclasses import fields, replace
 import torch
 
 from latentarium import presets
-from latentarium.config import DataCard, NetConfig
+from latentarium.config import DataCard, HierarchicalConfig, NetConfig
 from latentarium.models.build import build
 
 CLASSES = ("zero", "one", "二")
 TRAINING_ONLY = {
     "prior", "likelihood_std", "beta", "noise_std", "binarize", "loss", "r1", "r2",
-    "wrong_label_weight", "discriminator.kind", "discriminator.upsampling", "discriminator.norm",
+    "wrong_label_weight", "kl_warmup_steps", "importance_samples",
+    "discriminator.kind", "discriminator.upsampling", "discriminator.norm",
 }  # fmt: skip
 """Settings of a model that change neither its decoder nor its encoder."""
 
 
 def shape_of(name):
     """Return a shape of images for a preset."""
-    if name.endswith(("_ring", "_grid")):
+    if name.endswith(("_ring", "_grid", "_wide")):
         return (2, 1, 1)
     if name.endswith("_images"):
         return (3, 24, 16)
@@ -32,7 +33,8 @@ def shrunk(config):
         for name in config.trunks
         if isinstance(net := getattr(config, name), NetConfig)
     }
-    return replace(config, latent_dim=min(config.latent_dim, 8), **trunks)
+    levels = {"upper_dim": 3, "width": 8} if isinstance(config, HierarchicalConfig) else {}
+    return replace(config, latent_dim=min(config.latent_dim, 8), **levels, **trunks)
 
 
 def features(name):
