@@ -85,3 +85,15 @@ def test_posterior_and_prior_depend_on_both_levels():
         (gradient,) = torch.autograd.grad(density.log_prob(z).sum(), z)
         assert bool((gradient != 0).all())
     assert model.kind == "hierarchical VAE"
+
+
+def test_a_posterior_that_was_made_without_gradients_has_none():
+    small = AutoencoderConfig().encoder
+    config = HierarchicalConfig(latent_dim=5, upper_dim=2, width=8, encoder=small, decoder=small)
+    model, data = build(config, tiny_data().card), tiny_data()
+    x = data.test.images[:3].float() / 127.5 - 1
+    with torch.no_grad():
+        posterior = model.encode(x)
+    assert not posterior.mean.requires_grad
+    assert not posterior.sample(Noise(0)).requires_grad
+    assert model.encode(x).mean.requires_grad

@@ -25,7 +25,14 @@ class TwoLevel(Distribution):
     def __init__(
         self, upper: Distribution, lower: Callable[[UpperLatents], DiagonalGaussian]
     ) -> None:
-        self.upper, self.lower = upper, lower
+        self.upper, self._lower = upper, lower
+        self._has_gradients = torch.is_grad_enabled()
+
+    def lower(self, z2: UpperLatents) -> DiagonalGaussian:
+        """Return the distribution of z1 given z2, with gradients only if the distribution was made
+        with gradients."""
+        with torch.set_grad_enabled(self._has_gradients and torch.is_grad_enabled()):
+            return self._lower(z2)
 
     @property
     def mean(self) -> Latents:  # pyright: ignore[reportIncompatibleVariableOverride]
