@@ -2,10 +2,12 @@
 
 One thread, so that parallel test processes don't slow each other down. No GPU, because
 bit-identical results are promised for a CPU only. No flushes to the disk, which cost more time
-than the writes. Types and shapes of the package's calls are checked.
+than the writes. An empty cache, so that the results don't depend on what was cached before. Types
+and shapes of the package's calls are checked.
 """
 
 import os
+import tempfile
 
 from support import type_checks
 
@@ -13,6 +15,8 @@ from support import type_checks
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["LATENTARIUM_WORKERS"] = "1"  # the tests themselves run in several processes
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+CACHE = tempfile.TemporaryDirectory(prefix="latentarium-tests-")
+os.environ["LATENTARIUM_CACHE"] = CACHE.name
 
 os.fsync = lambda fd: None
 type_checks.install("latentarium")
