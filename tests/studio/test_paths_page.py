@@ -213,6 +213,8 @@ def test_collinear_anchors_give_an_error_and_keep_the_map(page, served):
     assert "one line" in page.get_by_role("alert").inner_text()
     assert canvas_summary(page) == before
     assert page.get_by_role("combobox", name="Anchor 2").input_value() == "c1"
+    wait_idle(page)
+    page.wait_for_timeout(200)  # for the messages of the console
     assert all("422" in line for line in page.problems)  # the browser logs the refused request
     page.problems.clear()
 
