@@ -47,9 +47,7 @@ def corruption_network(
         known = load_network(shipped, fingerprint=fingerprint) if shipped.is_file() else None
     if known is not None:
         return known
-    key = hashlib.sha256(repr((fingerprint, STEPS, VERSION)).encode()).hexdigest()[:16]
-    folder = cache or cache_folder("corruption-networks")
-    path = folder / f"{fingerprint[:16]}-{key}.safetensors"
+    path = _cached_path(fingerprint, cache)
     if path.is_file():
         try:
             known = load_network(path, fingerprint=fingerprint)
@@ -68,6 +66,21 @@ def corruption_network(
             stacklevel=2,
         )
     return network
+
+
+def must_be_trained(data: Data) -> bool:
+    """Return whether the network of these data is neither shipped nor cached, and so takes minutes
+    to get."""
+    if len(data.train) < MIN_IMAGES or _cached_path(data.card.fingerprint).is_file():
+        return False
+    with as_file(files("latentarium.latent") / "mnist" / "corruption.safetensors") as shipped:
+        return load_network(shipped, fingerprint=data.card.fingerprint) is None
+
+
+def _cached_path(fingerprint: str, cache: Path | None = None) -> Path:
+    key = hashlib.sha256(repr((fingerprint, STEPS, VERSION)).encode()).hexdigest()[:16]
+    folder = cache or cache_folder("corruption-networks")
+    return folder / f"{fingerprint[:16]}-{key}.safetensors"
 
 
 def train(data: Data, *, progress: StepProgress | None = None) -> CorruptionNetwork:

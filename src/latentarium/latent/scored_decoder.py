@@ -1,7 +1,7 @@
 """Decode latents, and score how unusual the images are compared with held-out images."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from torch.nn.functional import one_hot
@@ -17,6 +17,7 @@ from latentarium.latent.calibration import (
     Scores,
     read_class,
 )
+from latentarium.latent.corruption_lookup import must_be_trained
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.realism import (
     RealismScorer,
@@ -95,7 +96,8 @@ class ScoredDecoder:
         """
         if "realism" not in vars(self):
             classifier = self.classifier
-            with built_in_background(self.data, classifier):
+            waiting = must_be_trained(self.data)
+            with built_in_background(self.data, classifier) if waiting else nullcontext():
                 scorer = realism_scorer(self.data, classifier, progress=progress)
             with self._lock:
                 if self.classifier is classifier:
