@@ -138,7 +138,10 @@ class Classifier(nn.Module):
 
     def logits(self, images: Images | Pixels, *, batch_size: int = 500) -> PerClass:
         """Return one unnormalized log-probability per class; arguments as for `features`."""
-        features = self._features(images, batch_size)
+        return self.logits_of(self._features(images, batch_size))
+
+    def logits_of(self, features: Features) -> PerClass:
+        """Return the logits of images whose features are known, on the CPU."""
         with torch.no_grad():
             return self.head(features.to(self.head.weight.device)).cpu()
 

@@ -24,7 +24,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from latentarium.latent.gaps import percentile_among
+from latentarium.latent.gaps import percentile_in_sorted
 from latentarium.shapes import ClassScores, LabelSet, PerPoint, Pixels
 from latentarium.stats.intervals import wilson
 
@@ -129,20 +129,25 @@ class Calibration:
             reference = {
                 name: torch.cat([value, other[name]]) for name, value in reference.items()
             }
-        self._reference = self._with_sum(reference)
-        self._max_rarities = self._max_rarity(self._reference)
+        reference = self._with_sum(reference)
+        self._reference = {name: value.double().sort().values for name, value in reference.items()}
+        self._max_rarities = self._max_rarity(self.rarities(reference)).sort().values
         self.levels: PerPoint = self.level(scores.values)
         """The levels of the held-out images themselves."""
 
     def rarities(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
         """Return rarities by each measure: shares of held-out images that are less unusual."""
         return {
-            name: percentile_among(value, self._reference[name]) for name, value in values.items()
+            name: percentile_in_sorted(value, self._reference[name])
+            for name, value in values.items()
         }
 
     def level(self, values: Mapping[str, PerPoint]) -> PerPoint:
         """Return levels: shares of held-out images that are at least as unusual."""
-        return 1 - percentile_among(self._max_rarity(self._with_sum(values)), self._max_rarities)
+        return self._level(self.rarities(self._with_sum(values)))
+
+    def _level(self, rarities: Mapping[str, PerPoint]) -> PerPoint:
+        return 1 - percentile_in_sorted(self._max_rarity(rarities), self._max_rarities)
 
     def _with_sum(self, values: Mapping[str, PerPoint]) -> dict[str, PerPoint]:
         """Return the values, with those of an image and their weighted sum."""
@@ -153,10 +158,10 @@ class Calibration:
         ]
         return {**values, **({"": torch.stack(parts).sum(0)} if parts else {})}
 
-    def _max_rarity(self, values: Mapping[str, PerPoint]) -> PerPoint:
+    def _max_rarity(self, rarities: Mapping[str, PerPoint]) -> PerPoint:
         """Return the largest rarity of each image: by the sum, and by each measure of a latent."""
-        chosen = {name: value for name, value in values.items() if name not in IMAGE_WEIGHTS}
-        return torch.stack(list(self.rarities(chosen).values())).amax(0)
+        chosen = [rarity for name, rarity in rarities.items() if name not in IMAGE_WEIGHTS]
+        return torch.stack(chosen).amax(0)
 
     def judge(self, scores: Scores) -> PerPoint:
         """Return the levels of images, with 0 for reconstructions in which the classifier reads
@@ -173,13 +178,13 @@ class Calibration:
     def table(self, scores: Scores) -> np.ndarray:
         """Return scores, rarities and levels as float32 (n, `SCORE_COLUMNS`), with nan for
         unavailable measures."""
-        rarities = self.rarities(scores.values)
+        rarities = self.rarities(self._with_sum(scores.values))
         columns = {
-            "level": self.judge(scores),
+            "level": self._judge(scores, self._level(rarities)),
             "nearest": scores.nearest,
             **scores.values,
         }
-        columns |= {f"{name}_rarity": rarity for name, rarity in rarities.items()}
+        columns |= {f"{name}_rarity": rarities[name] for name in scores.values}
         classes = {"read": scores.read, "original": scores.original}
         columns |= {name: labels for name, labels in classes.items() if labels is not None}
         unknown = torch.full((len(scores.nearest),), torch.nan)

@@ -44,7 +44,11 @@ def distance_to_data(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPo
 
 def percentile_among(distance: PerPoint, held_out: PerOther) -> PerPoint:
     """Return the share of held-out values that are smaller than each value, from 0 to 1."""
-    ordered = held_out.double().sort().values
+    return percentile_in_sorted(distance, held_out.double().sort().values)
+
+
+def percentile_in_sorted(distance: PerPoint, ordered: PerOther) -> PerPoint:
+    """Return `percentile_among` held-out values that are sorted already, as float64."""
     return torch.searchsorted(ordered, distance.double()).double() / len(ordered)
 
 

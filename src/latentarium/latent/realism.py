@@ -27,7 +27,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from latentarium.cached import cached
-from latentarium.classifier.classifier import as_pixels
+from latentarium.classifier.classifier import Classifier, as_pixels
 from latentarium.data.arrays import fixed_permutation
 from latentarium.data.dataset import Data, Split
 from latentarium.data.subsets import first
@@ -157,7 +157,10 @@ class RealismScorer:
         distance, nearest = self._nearest(features)
         values, probabilities = {"strange": distance}, None
         if self.classifier is not None:
-            probabilities = self.classifier.probabilities(images)
+            if isinstance(self.classifier, Classifier):  # its features are those above
+                probabilities = self.classifier.logits_of(features).softmax(1)
+            else:
+                probabilities = self.classifier.probabilities(images)
             values["doubt"] = classifier_entropy(probabilities)
         if self._texture is not None:
             texture, statistics = self._statistics(images, features, values.get("doubt"))
