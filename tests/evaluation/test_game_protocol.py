@@ -11,7 +11,12 @@ from latentarium import presets
 from latentarium.classifier.classifier import load_classifier
 from latentarium.evaluation import measure_duality_gap
 from latentarium.evaluation.evaluate import evaluate
-from latentarium.evaluation.game_protocol import GameProtocol, comparable_snapshots, is_current
+from latentarium.evaluation.game_protocol import (
+    GameProtocol,
+    comparable_snapshots,
+    is_current,
+    spread_evenly,
+)
 from latentarium.evaluation.report import Report, compare
 from latentarium.models.build import build
 from latentarium.progress import console_progress
@@ -157,3 +162,14 @@ def test_too_few_images_are_refused():
     model = build(presets.gan_debug().model, few.card)
     with raises_code("too-few-batches"):
         replace(GameProtocol.of(model, few, seed=0), num_batches=1).measure(model, few)
+
+
+@pytest.mark.parametrize(("length", "count"), [(14, 5), (24, 12), (6, 5), (5, 5), (2, 5), (0, 5)])
+def test_evenly_spread_steps_contain_the_ends_and_no_step_twice(length, count):
+    steps = [3 * i for i in range(length)]
+    chosen = spread_evenly(steps, count)
+    assert len(chosen) == min(length, count)
+    assert chosen == sorted(set(chosen))
+    assert set(chosen) <= set(steps)
+    assert chosen[:1] == steps[:1]
+    assert chosen[-1:] == steps[-1:]

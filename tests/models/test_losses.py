@@ -221,6 +221,38 @@ def test_the_penalty_is_differentiable():
     torch.testing.assert_close(gradients[1] - gradients[0], 7.0 * Noise(3).normal(1, 120))
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_rare_penalties_have_the_mean_gradient_of_penalties_in_each_step(every):
+    batch = one_batch()
+    models = (
+        adversaries("gan_debug", r1=2.0, r2=5.0, penalty_every=every),
+        adversaries("gan_debug"),
+    )
+    models[1].load_state_dict(models[0].state_dict())
+    models[1].config = replace(models[1].config, r1=2.0, r2=5.0)
+    parameters = [list(model.discriminator.parameters()) for model in models]
+    means = []
+    for model, own in zip(models, parameters, strict=True):
+        total = sum(
+            model.discriminator_loss(replace(batch, step=step), Noise(0)).total
+            for step in range(2 * every)
+        )
+        assert isinstance(total, Tensor)
+        means.append(torch.autograd.grad(total / (2 * every), own))
+    torch.testing.assert_close(means[0], means[1])
+
+
+def test_a_measurement_has_penalties_whatever_the_training_skips():
+    model = adversaries("gan_debug", r1=2.0, r2=5.0, penalty_every=3)
+    skipped = model.discriminator_loss(replace(one_batch(), step=1), Noise(0))
+    measured = model.discriminator_loss(one_batch(), Noise(0))
+    assert not {"r1", "r2"} & set(skipped.terms)
+    torch.testing.assert_close(skipped.total.detach(), skipped.terms["adversarial"])
+    terms = measured.terms
+    expected = terms["adversarial"] + 0.5 * (2.0 * terms["r1"] + 5.0 * terms["r2"])
+    torch.testing.assert_close(measured.total.detach(), expected)
+
+
 def test_r1_is_taken_on_real_images_and_r2_on_generated_ones():
     """Computed one image at a time, so no logit depends on another image."""
     model, batch = adversaries("cgan_debug", r1=2.0, r2=0.0, wrong_label_weight=0.0), one_batch()

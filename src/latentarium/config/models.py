@@ -247,9 +247,12 @@ class GANConfig(ModelConfig):
     """relativistic: pairs of a real and a generated image (Jolicoeur-Martineau, 2018; Huang et
     al., 2025); non_saturating: Goodfellow et al., 2014; hinge: Lim and Ye, 2017."""
     r1: Weight = 1.0
-    """Weight gamma of the penalty gamma/2 |grad D|^2 on real images, in each step."""
+    """Weight gamma of the penalty gamma/2 |grad D|^2 on real images."""
     r2: Weight = 1.0
-    """Weight gamma of the penalty gamma/2 |grad D|^2 on generated images, in each step."""
+    """Weight gamma of the penalty gamma/2 |grad D|^2 on generated images."""
+    penalty_every: Annotated[int, Range(1, 1000)] = 1
+    """Number of training steps from one gradient penalty to the next. The penalty of such a step
+    counts for all of them (Karras et al., 2020), which saves time."""
     conditional: bool = False
     """Whether the generator (embedding) and the discriminator (projection) take the label."""
     wrong_label_weight: Weight = 0.0

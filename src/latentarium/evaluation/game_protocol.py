@@ -123,3 +123,13 @@ def comparable_snapshots(run: Run) -> list[int]:
     """
     steps = run.snapshots()
     return [step for step in steps if run.weights_kind(step) == run.weights_kind(steps[-1])]
+
+
+def spread_evenly(steps: list[int], count: int) -> list[int]:
+    """Return `count` of the given steps, evenly spaced by position, with the first and the last.
+
+    All are returned if there are no more than `count`.
+    """
+    if len(steps) <= count:
+        return steps
+    return [steps[round(i * (len(steps) - 1) / (count - 1))] for i in range(count)]

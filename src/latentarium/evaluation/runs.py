@@ -18,6 +18,7 @@ from latentarium.evaluation.game_protocol import (
     RESPONSE_STEPS,
     GameProtocol,
     comparable_snapshots,
+    spread_evenly,
 )
 from latentarium.evaluation.report import Report
 from latentarium.machine import describe_machine, versions
@@ -134,10 +135,7 @@ def measure_duality_gap(
             f"{left_out} snapshots are left out, because an earlier version saved their weights "
             "without averaging them."
         )
-    wanted = snapshots
-    if len(snapshots) > MAX_SNAPSHOTS:
-        last = len(snapshots) - 1
-        wanted = [snapshots[round(i * last / (MAX_SNAPSHOTS - 1))] for i in range(MAX_SNAPSHOTS)]
+    wanted = spread_evenly(snapshots, MAX_SNAPSHOTS)
     images = run.load_data(data)
     protocol = GameProtocol.of(
         run.load(wanted[-1]), images, seed=run.config.train.seed, response_steps=RESPONSE_STEPS

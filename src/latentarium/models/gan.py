@@ -122,22 +122,30 @@ class GAN(LatentModel):
         ]  # fmt: skip
 
     def discriminator_loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss."""
+        """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss.
+
+        During training, the penalties R1 and R2 are part of every `penalty_every`-th step only,
+        with `penalty_every` times their weights.
+        """
         config, weights = self.config, self._batch_weights(batch)
         count = len(batch.x)
+        every = 1 if batch.step is None else config.penalty_every
+        penalized = batch.step is None or batch.step % every == 0
         with torch.no_grad():
             fakes = self.generator(noise.normal(count, config.latent_dim), weights)
-        both = torch.cat([batch.x, fakes]).requires_grad_()
+        both = torch.cat([batch.x, fakes]).requires_grad_(penalized)
         features = self.discriminator.trunk(both)
         both_weights = None if weights is None else torch.cat([weights, weights])
         logits = self.discriminator.score(features, both_weights)
-        squared = squared_gradient(logits, both)
         real, fake = logits.split(count)
-        r1, r2 = (part.mean() for part in squared.split(count))
-        game = self.adversarial_loss.discriminator(real, fake).mean()
-        total = game + 0.5 * (config.r1 * r1 + config.r2 * r2)
+        total = game = self.adversarial_loss.discriminator(real, fake).mean()
         terms = {"adversarial": game, "real_logit": real.mean(), "fake_logit": fake.mean()}
-        terms |= {"r1": r1, "r2": r2, "pair_accuracy": (real > fake).float().mean()}
+        terms["pair_accuracy"] = (real > fake).float().mean()
+        if penalized:
+            squared = squared_gradient(logits, both)
+            r1, r2 = (part.mean() for part in squared.split(count))
+            total = total + 0.5 * every * (config.r1 * r1 + config.r2 * r2)
+            terms |= {"r1": r1, "r2": r2}
         if weights is not None and config.wrong_label_weight > 0:
             wrong = self.discriminator.score(features[:count], self._wrong(weights, noise))
             refused = self.adversarial_loss.discriminator(real, wrong).mean()
