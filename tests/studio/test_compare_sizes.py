@@ -1,7 +1,5 @@
 """Compare with four models: nothing overlaps, is cut or sticks out, at every size."""
 
-import pytest
-
 from support.browser import BROWSER_MARKS, address, open_page, wait_idle, wait_until
 
 pytestmark = BROWSER_MARKS
@@ -18,17 +16,20 @@ OUTSIDE_PANE = """() => [...document.querySelectorAll("[data-testid^=pane-]")].f
 })"""
 
 
-# the last one is 1366 x 768 at a zoom of 200 %
-@pytest.mark.parametrize("size", [(390, 844), (1024, 768), (1366, 768), (1920, 1080), (683, 384)])
-def test_four_models_fit_in_their_columns(page, served, size):
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+SIZES = [(390, 844), (1024, 768), (1366, 768), (1920, 1080), (683, 384)]
+"""The last one is 1366 x 768 at a zoom of 200 %."""
+
+
+def test_four_models_fit_in_their_columns(page, served):
     open_page(page, served, "#tab=compare&c.models=0.1.2.3&c.image=17")
     wait_until(page, "document.querySelectorAll('[data-testid^=pane-]').length === 4")
-    for _ in range(2):  # in both languages
-        wait_idle(page)
-        assert page.evaluate(OUTSIDE_PANE) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.get_by_test_id("language").click()
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for _ in range(2):  # in both languages
+            wait_idle(page)
+            assert page.evaluate(OUTSIDE_PANE) == [], width
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+            page.get_by_test_id("language").click()
 
 
 def test_unknown_values_in_the_address_are_dropped(page, served):

@@ -1,13 +1,18 @@
 """Every part of the studio: axe finds nothing, the keyboard is enough, and the layout fits."""
 
+import itertools
+
 import pytest
 
 from support.accessibility import NAMELESS_CANVASES, axe_violations
 from support.browser import BROWSER_MARKS, address, open_page, tracked_page, wait_idle
+from support.keyboard import walk
 from support.layout import layout_faults
-from support.parts import LANGUAGES, PARTS
+from support.parts import LANGUAGES, PARTS, Part
 
 pytestmark = BROWSER_MARKS
+
+COMBINATIONS = tuple(itertools.product(LANGUAGES, ("light", "dark")))
 
 SCREENS = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
@@ -52,31 +57,38 @@ def use(page, language: str, theme: str) -> None:
     wait_idle(page)
 
 
-# the slow tests below visit every part in all combinations
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_axe_finds_nothing_and_the_layout_fits(page, served, part):
-    part.visit(page, served)
-    faults = {"axe, light": axe_violations(page)}
-    for width, height in ((390, 844), (1024, 768)):
+# The parts take turns with the combinations, since languages and themes belong to the whole page.
+# The slow tests below visit every part in all combinations.
+@pytest.mark.parametrize(
+    ("part", "combination"),
+    list(zip(PARTS, itertools.cycle(COMBINATIONS), strict=False)),
+    ids=lambda value: value.name if isinstance(value, Part) else "-".join(value),
+)
+def test_axe_finds_nothing_the_layout_fits_and_the_keyboard_is_enough(
+    page, served, part, combination
+):
+    part.visit(page, served, combination[0])
+    use(page, *combination)
+    faults = {"axe": axe_violations(page)}
+    names, faults["keyboard"] = walk(page)
+    for width, height in ((390, 844), (1366, 768)):
         page.set_viewport_size({"width": width, "height": height})
         wait_idle(page)
         faults[f"{width}"] = layout_faults(page)
-    page.set_viewport_size({"width": 1366, "height": 768})
-    use(page, "zh-TW", "dark")
-    faults |= {"axe, dark": axe_violations(page), "1366": layout_faults(page)}
     assert {name: found for name, found in faults.items() if found} == {}
+    assert names
     assert page.evaluate(NAMELESS_CANVASES) == []
     assert all(stops <= 1 for stops in page.evaluate(RADIO_STOPS))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("zh-TW", "light")])
-def test_axe_finds_nothing_in_the_other_combinations(page, served, language, theme):
+@pytest.mark.parametrize(("language", "theme"), COMBINATIONS)
+def test_axe_and_the_keyboard_find_nothing_in_any_combination(page, served, language, theme):
     faults = {}
     for part in PARTS:
         part.visit(page, served, language)
         use(page, language, theme)
-        faults[part.name] = axe_violations(page)
+        faults[part.name] = axe_violations(page) + walk(page)[1]
     assert {name: found for name, found in faults.items() if found} == {}
 
 

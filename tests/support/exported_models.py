@@ -50,12 +50,13 @@ def features(name):
 
 
 def covering_presets():
-    """Return presets that together have all features of all presets."""
-    chosen, covered = [], set()
-    for name in sorted(presets.all_presets(), key=lambda name: -len(features(name))):
-        if not features(name) <= covered:
-            chosen.append(name)
-            covered |= features(name)
+    """Return few presets that together have all features of all presets."""
+    wanted = {name: features(name) for name in sorted(presets.all_presets())}
+    chosen, missing = [], set().union(*wanted.values())
+    while missing:
+        best = max(wanted, key=lambda name: len(wanted[name] & missing))
+        chosen.append(best)
+        missing -= wanted[best]
     return chosen
 
 

@@ -88,7 +88,9 @@ def read_fields(
     given = typing.cast(dict[str, Any], values)
     known = {**field_hints(kind), **(hints or {})}
     for key in () if ignore_unknown else given:
-        require(key in known, f"{where} has no key {shown(key)}.{did_you_mean(key, known)}")
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise UserError(f"{where} has no key {shown(key)}.{hint}", code="invalid-setting")
     fields = [f for f in dataclasses.fields(kind) if f.init]
     for field in fields:
         has_default = field.default is not MISSING or field.default_factory is not MISSING

@@ -61,8 +61,8 @@ def open_context(tour: Tour) -> TourContext:
         classifier=load_classifier(),
         runs={name: Run(folder) for name, folder in tour.folders},
         seed=tour.seed,
-        n=500 if tour.quick else 10_000,
-        response_steps=5 if tour.quick else RESPONSE_STEPS,
+        n=200 if tour.quick else 10_000,
+        response_steps=2 if tour.quick else RESPONSE_STEPS,
     )
 
 
@@ -164,7 +164,7 @@ def _shorten(data: Data) -> Data:
         return Split(split.images[:n], labels)
 
     return Data(
-        data.card, first(data.train, 4000), first(data.validation, 1000), first(data.test, 2000)
+        data.card, first(data.train, 1500), first(data.validation, 240), first(data.test, 600)
     )
 
 

@@ -104,5 +104,5 @@ def _configure(preset: str, seed: int, quick: bool) -> Config:
     config = presets.get(preset)
     settings = replace(config.train, seed=seed)
     if quick:
-        settings = replace(settings, steps=20, log_every=10, snapshots=3)
+        settings = replace(settings, steps=10, log_every=5, snapshots=2)
     return replace(config, train=settings)

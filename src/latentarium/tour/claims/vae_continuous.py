@@ -1,5 +1,6 @@
 """The VAE's latent space is continuous: few latents from its prior are in gaps."""
 
+import math
 from dataclasses import replace
 from typing import ClassVar
 
@@ -90,7 +91,8 @@ class VAEContinuous(Claim):
                     number=Measurement(
                         name="Drop of realism from near the data to far from the data, VAE "
                         "divided by AE",
-                        unit="times", value=drops["vae"] / drops["ae"],
+                        unit="times",
+                        value=drops["vae"] / drops["ae"] if drops["ae"] else math.nan,
                         n=len(tour.realism_probes["vae"].z),
                     ),
                     relation="<", threshold=1.0,
