@@ -1,4 +1,4 @@
-"""Test the installed package from another folder than that of its sources."""
+"""Test the installed package outside the folder of its sources."""
 
 import json
 import re
@@ -33,7 +33,7 @@ LARGE = {
 
 
 def run(*words: object) -> str:
-    """Run a command of the installed package, and return what it prints."""
+    """Run a command of the installed package, and return its output."""
     done = subprocess.run([str(COMMAND), *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(map(str, words))} fails:\n{done.stderr}"
     return done.stdout
@@ -70,14 +70,14 @@ def megabytes(name: str) -> float:
 
 
 def test_files() -> None:
-    """The package is the installed one, and complete."""
+    """Check that the installed package is imported and that its files are complete."""
     assert PACKAGE.is_relative_to(sys.prefix), PACKAGE
     missing = [name for name in FILES if not (PACKAGE / name).is_file()]
     assert not missing, missing
 
 
 def test_commands() -> None:
-    """Commands work without the sources."""
+    """Check that commands work without the sources."""
     assert run("--version").strip() == f"latentarium {la.__version__}"
     assert distribution("latentarium").version == la.__version__
     run("sample", "shipped:cgan", "--label", 7, "-n", 4, "--out", "sevens.png")
@@ -99,7 +99,7 @@ def test_commands() -> None:
 
 
 def test_studio() -> None:
-    """The studio serves its page."""
+    """Check that the studio serves its page."""
     command = [str(COMMAND), "studio", "--port", "0", "--no-browse"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -118,7 +118,7 @@ def test_studio() -> None:
 
 
 def test_sizes() -> None:
-    """Installing without extras adds no large package."""
+    """Check that an installation without extras adds no unexpected large package."""
     sizes = {name: megabytes(name) for name in dependencies()}
     large = {name: round(size, 1) for name, size in sizes.items() if size > 5}
     assert {"torch", "numpy"} <= set(large)

@@ -17,7 +17,6 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "matplotlib.sphinxext.plot_directive",
-    "chinese_lines",
     "command_help",
     "json_schemas",
     "languages",

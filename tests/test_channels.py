@@ -11,7 +11,7 @@ from PIL import Image
 from latentarium.data.dataset import to_uint8
 from latentarium.data.sources import load_data
 from latentarium.image_files import grid, grid_png, save_images, thumbnails
-from latentarium.latent.animation import path_gif
+from latentarium.latent.animation import path_animation
 from latentarium.presets import vae_debug
 from latentarium.training.loop import train
 from support.data_files import image_bytes, write_files
@@ -35,7 +35,7 @@ def test_grids_thumbnails_and_animations_show_the_first_channels(channels):
     mode = "RGB" if shown == 3 else "L"
     for png in (grid_png(x), *thumbnails(x, 3, 16)):
         assert Image.open(io.BytesIO(png)).mode == mode
-    gif = Image.open(io.BytesIO(path_gif(to_uint8(x).numpy(), side=11))).convert("RGB")
+    gif = Image.open(io.BytesIO(path_animation(to_uint8(x).numpy(), side=11))).convert("RGB")
     assert np.asarray(gif).shape == (9, 11, 3)
 
 

@@ -1,4 +1,4 @@
-"""The directive `command-help`: what a command prints for --help, from its real parser."""
+"""The directive `command-help`, which shows the --help output of a command."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 class CommandHelp(Directive):
-    """The help of the command that the argument names, such as `data check`."""
+    """A literal block with the --help output of a command, such as `data check`."""
 
     required_arguments = 1
     final_argument_whitespace = True

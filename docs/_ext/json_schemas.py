@@ -1,4 +1,4 @@
-"""The directive `json-schema`: a schema of reference/schemas.json."""
+"""The directive `json-schema`, which shows a schema from reference/schemas.json."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 class JsonSchema(Directive):
-    """The schema of the command, or the shared part, that the argument names."""
+    """A literal block with the JSON schema of a command or of a shared part."""
 
     required_arguments = 1
     final_argument_whitespace = True

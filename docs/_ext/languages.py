@@ -1,5 +1,5 @@
-"""State the language of each page, link each page to its translation, and join the lines of
-Chinese paragraphs without spaces."""
+"""State the language of each page, translate the labels of the theme, link each page to its
+translation, and join the lines of Chinese paragraphs without spaces."""
 
 import re
 from typing import Any
@@ -7,6 +7,19 @@ from typing import Any
 from sphinx.application import Sphinx
 
 CHINESE = "zh-TW"
+LABELS = {
+    "Back to top": "回到頁首",
+    "Copyright &#169; %(copyright)s": "版權所有 &#169; %(copyright)s",
+    "Home": "首頁",
+    "Index": "索引",
+    "Made with ": "佈景主題：",
+    "Next": "下一頁",
+    "On this page": "本頁內容",
+    "Previous": "上一頁",
+    "Search": "搜尋",
+    "Skip to content": "跳到內容",
+}
+"""Labels of the theme in Chinese; those that it does not look up are in `_templates/page.html`."""
 CHARACTER = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
 
 
@@ -25,6 +38,8 @@ def set_language(
     is_chinese = page.startswith(prefix)
     context["language"] = CHINESE if is_chinese else "en"
     other = page.removeprefix(prefix) if is_chinese else prefix + page
+    if is_chinese:
+        context["gettext"] = lambda text: LABELS.get(text, text)
     context["other_language"] = "English" if is_chinese else "繁體中文"
     context["other_page"] = other if other in app.env.found_docs else ""
 

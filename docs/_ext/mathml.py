@@ -23,7 +23,7 @@ def inline(self: HTML5Translator, node: nodes.Element) -> None:
 
 
 def block(self: HTML5Translator, node: nodes.Element) -> None:
-    """Write a formula of its own."""
+    """Write a displayed formula."""
     formula = latex2mathml.tex2mathml(node.astext(), as_block=True)
     self.body.append(f'<div class="math-block">{formula}</div>')
     raise nodes.SkipNode

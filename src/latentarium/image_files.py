@@ -8,7 +8,7 @@ import stat
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -252,16 +252,22 @@ def _require_space(path: Path, size: int, share: float) -> None:
         )
 
 
-def gif_bytes(frames: Sequence[np.ndarray], milliseconds: Sequence[int]) -> bytes:
-    """Encode an endlessly looping GIF.
+def animation_bytes(
+    frames: Sequence[np.ndarray],
+    milliseconds: Sequence[int],
+    kind: Literal["GIF", "WEBP"] = "GIF",
+) -> bytes:
+    """Encode an endlessly looping animation.
 
     Arguments:
         frames: uint8 pictures (H, W) or (H, W, 3), at least one.
         milliseconds: Display time of each frame.
+        kind: The format: GIF, with at most 256 colours in a frame; or WebP, which is lossless.
     """
     first, *others = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()
     first.save(
-        buffer, "GIF", save_all=True, append_images=others, duration=list(milliseconds), loop=0
-    )
+        buffer, kind, save_all=True, append_images=others, duration=list(milliseconds), loop=0,
+        **({"lossless": True} if kind == "WEBP" else {}),
+    )  # fmt: skip
     return buffer.getvalue()

@@ -75,13 +75,20 @@ def test_a_conditional_path_blends_the_labels_of_its_ends(place, data, tmp_path)
     assert close(images_of(out), as_pixels(ends))
 
 
-def test_a_gif_plays_forward_and_backward_and_a_png_is_a_row(tmp_path, capsys):
+@pytest.mark.parametrize("name", ["a.gif", "a.WEBP"])
+def test_an_animation_plays_forward_and_backward(tmp_path, capsys, name):
     command = ["interpolate", "shipped:gan", "seed:0", "seed:1", "--steps", 4]
-    content = json.loads(output_of(capsys, *command, "--out", tmp_path / "a.gif", "--json"))
+    content = json.loads(output_of(capsys, *command, "--out", tmp_path / name, "--json"))
     assert content["steps"] == 4
     assert content["method"] == "linear"
-    with Image.open(tmp_path / "a.gif") as picture:
+    with Image.open(tmp_path / name) as picture:
         assert getattr(picture, "n_frames", 1) == 6
+        first = np.asarray(picture.convert("L"))[::9, ::9]
+    assert np.array_equal(first, as_pixels(la.load("shipped:gan").sample(1, seed=0))[0, 0])
+
+
+def test_a_png_is_a_row(tmp_path):
+    command = ["interpolate", "shipped:gan", "seed:0", "seed:1", "--steps", 4]
     run_command(*command, "--out", tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width > 3 * picture.height

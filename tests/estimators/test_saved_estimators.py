@@ -11,10 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 
 import latentarium as la
 from latentarium.estimators import AnomalyDetector, ImageGenerator, LatentEncoder
+from latentarium.models.inference import decode
+from support.command_line import error_code
 from support.errors import raises_code
 
 
@@ -89,6 +92,27 @@ def test_the_folder_is_a_run_without_pickles(images, tmp_path):
     suffixes = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".safetensors", "", ".md", ".pid"}
     assert json.loads((folder / "estimator.json").read_text())["estimator"] == "LatentEncoder"
+
+
+def test_commands_that_write_images_refuse_a_table(capsys, table, tmp_path):
+    encoder = LatentEncoder(steps=2, random_state=0).fit(table)
+    folder, out = encoder.save(tmp_path / "run"), tmp_path / "out.npz"
+    latents = tmp_path / "z.csv"
+    latents.write_text("z0,z1\n0,1\n")
+    for command in (["sample", folder], ["decode", folder, latents],
+                    ["interpolate", folder, "seed:0", "seed:1"]):  # fmt: skip
+        assert error_code(capsys, *command, "--out", out) == "not-images"
+    assert not out.exists()
+
+
+def test_the_model_of_a_table_is_not_limited_to_the_range_of_pixels(table, tmp_path):
+    encoder = LatentEncoder(steps=200, random_state=0).fit(table)
+    model = la.load(encoder.save(tmp_path / "run"))
+    z = encoder.transform(table)
+    rows = encoder.format_.from_model(decode(model, torch.from_numpy(z)))
+    assert np.abs((table - table.mean(0)) / table.std(0)).max() > 1.5
+    assert np.allclose(rows, encoder.inverse_transform(z), atol=1e-4)
+    assert model.reconstruct(encoder.format_.to_model(table)).abs().max() > 1.2
 
 
 def test_a_random_generator_is_not_saved(table, tmp_path):

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 import latentarium as la
 from latentarium import presets
-from latentarium.latent.animation import path_gif
+from latentarium.latent.animation import path_animation
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
 from latentarium.models.interpolation import lerp, slerp
@@ -269,7 +269,7 @@ def test_invalid_ends_of_paths_are_refused(query, client):
         assert get(client, path, **{"a": "i0", "b": "i1", **query}).status_code == 422
 
 
-def test_path_gif_runs_back_and_forth_without_smoothing(client, registry):
+def test_path_animation_runs_back_and_forth_without_smoothing(client, registry):
     latent_map = registry[GAN].latent_map
     answer = get(client, "interpolations/spherical.gif", GAN, a="0,0", b="1,2", steps=4, label=2)
     assert answer.headers["content-type"] == "image/gif"
@@ -291,10 +291,10 @@ def test_path_gif_runs_back_and_forth_without_smoothing(client, registry):
     )
 
 
-def test_path_gif_keeps_colours():
+def test_path_animation_keeps_colours():
     pixels = np.zeros((2, 3, 4, 4), np.uint8)
     pixels[0, 0], pixels[1, 2] = 255, 255
-    shown = GifImageFile(io.BytesIO(path_gif(pixels, side=8)))
+    shown = GifImageFile(io.BytesIO(path_animation(pixels, side=8)))
     assert shown.size == (8, 8)
     assert shown.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
     shown.seek(1)

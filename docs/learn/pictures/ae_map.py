@@ -1,4 +1,4 @@
-"""The latents of the autoencoder, and images decoded on a line that crosses a gap."""
+"""Plot the autoencoder's latents, and decode images on a line that crosses a gap."""
 
 import matplotlib.pyplot as plt
 

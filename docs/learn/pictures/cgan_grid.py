@@ -1,4 +1,4 @@
-"""Four latents of the conditional GAN, each decoded as all ten digits."""
+"""Decode four latents of the conditional GAN as each of the ten digits."""
 
 import torch
 

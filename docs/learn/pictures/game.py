@@ -1,4 +1,4 @@
-"""A game of two players with known duality gap: gradient steps circle around the equilibrium."""
+"""Plot a game whose duality gap is known: gradient steps circle around the equilibrium."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The discriminator's logits of real test images, of samples, and of noise."""
+"""Plot the discriminator's logits of real test images, of samples and of noise."""
 
 import matplotlib.pyplot as plt
 import torch

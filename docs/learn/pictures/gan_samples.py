@@ -1,4 +1,4 @@
-"""Samples of the GAN, with the digit that the evaluation classifier reads in each."""
+"""Show samples of the GAN with the digits that the evaluation classifier assigns to them."""
 
 from latentarium.classifier import classifier_for
 from shared import mnist, shipped, show_rows

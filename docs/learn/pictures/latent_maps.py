@@ -1,4 +1,4 @@
-"""The maps of the autoencoder and of the VAE, with N(0, I) at 1 and 2 standard deviations."""
+"""Plot the maps of the autoencoder and the VAE, with N(0, I) at 1 and 2 standard deviations."""
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle

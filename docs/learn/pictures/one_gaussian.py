@@ -1,4 +1,4 @@
-"""Eight modes on a ring, and samples of distributions that are fitted by maximum likelihood."""
+"""Compare eight modes on a ring with samples of one fitted Gaussian and of a fitted mixture."""
 
 import matplotlib.pyplot as plt
 

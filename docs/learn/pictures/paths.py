@@ -1,4 +1,4 @@
-"""Two paths between the same two latents of the autoencoder: straight, and along the data."""
+"""Decode a straight path and a path along the data between two latents of the autoencoder."""
 
 from shared import map_of, show_rows
 

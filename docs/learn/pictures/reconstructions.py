@@ -1,4 +1,4 @@
-"""Test digits, and their reconstructions from two numbers each."""
+"""Show test digits, their latents of two numbers, and their reconstructions."""
 
 from shared import shipped, show_rows, test_images
 

@@ -1,4 +1,4 @@
-"""The conditional discriminator's logits of six images when a 4 is asked for."""
+"""Plot the conditional discriminator's logits of six images for the label 4."""
 
 import matplotlib.pyplot as plt
 import torch

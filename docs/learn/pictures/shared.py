@@ -1,4 +1,4 @@
-"""The models, maps and colours that the pictures share."""
+"""Models, maps, colours and functions that several pictures use."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -44,7 +44,7 @@ def test_images(*digits: int) -> torch.Tensor:
 
 
 def show_rows(rows: dict[str, torch.Tensor], labels: Sequence[str] = ()) -> None:
-    """Show a row of images for each title.
+    """Show titled rows of images.
 
     Arguments:
         rows: Images (N, 1, H, W) in [-1, 1] by the title of their row.

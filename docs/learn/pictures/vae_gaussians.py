@@ -1,4 +1,4 @@
-"""The Gaussian of each digit in the latent space of the VAE, and samples from two Gaussians."""
+"""Plot the Gaussian of each digit in the latent space of the VAE."""
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import Ellipse

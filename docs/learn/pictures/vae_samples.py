@@ -1,4 +1,4 @@
-"""Samples from the Gaussian of the sevens, and from one Gaussian for all digits."""
+"""Show samples from the Gaussian of the digit 7 and from one Gaussian for all digits."""
 
 from shared import map_of, show_rows
 

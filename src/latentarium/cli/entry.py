@@ -62,7 +62,9 @@ def _run(arguments: list[str], interrupts: Interrupts) -> int | None:
     except SystemExit as stop:
         return int(stop.code or 0)
     except Exception as error:
-        if interrupts.received:  # a library has turned Ctrl-C into an error of its own
+        if (
+            interrupts.received
+        ):  # a library has replaced the KeyboardInterrupt with another exception
             return _interrupted(KeyboardInterrupt())
         explained = _explain(error)
         if explained is None:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentarium.cli.latents import require_image_suffix
+from latentarium.cli.latents import require_image_suffix, require_images
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
+from latentarium.errors import UserError
 
 if TYPE_CHECKING:
     from latentarium.latent.inversion import Inversion
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 ImageArgument = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
 First = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="A")]
 Second = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="B")]
+VIDEOS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
+"""Formats that are refused with a hint, since the libraries that write them bring FFmpeg."""
 
 
 def interpolate(
@@ -35,8 +38,8 @@ def interpolate(
         a: The first end: an image file; an image of the data, such as test:0, validation:3 or
             train:17; or, for every model, a sample such as seed:5.
         b: The second end.
-        out: The file to write: a .gif that plays forward and backward, a .png with all images in
-            a row, or a .npz with the images as uint8 (N, C, H, W).
+        out: The file to write: a .gif or .webp that plays forward and backward, a .png with all
+            images in a row, or a .npz with the images as uint8 (N, C, H, W).
         steps: Number of images, with both ends.
         method: linear; spherical, which keeps the norm that is typical of N(0, I); or data, along
             a graph of the nearest latents of the training images.
@@ -48,20 +51,28 @@ def interpolate(
     from latentarium.data.dataset import to_uint8
     from latentarium.files import require_writable, write_atomic
     from latentarium.image_files import grid, grid_npz, grid_scale, png_bytes
-    from latentarium.latent.animation import path_gif
+    from latentarium.latent.animation import path_animation
     from latentarium.latent.image_path import path_images
     from latentarium.run import Run
 
-    require_image_suffix(out, (".gif", ".png", ".npz"))
+    suffix = out.suffix.lower()
+    if suffix in VIDEOS:
+        raise UserError(
+            f"out is {out}, and videos can't be written. Write a .gif or .webp, or convert a GIF: "
+            f"ffmpeg -i path.gif -pix_fmt yuv420p {out.name}",
+            code="unknown-format",
+        )
+    require_image_suffix(out, (".gif", ".webp", ".png", ".npz"))
     opened = Run(run)
+    require_images(opened)
     model = opened.load(prior="trained")
-    if out.suffix.lower() == ".png":
+    if suffix == ".png":
         grid_scale(max(1, steps), model.image_shape)
     require_writable(out)
     images = path_images(model, lambda: opened.load_data(data), (a, b), steps, method, label)
-    if out.suffix.lower() == ".gif":
-        content = path_gif(to_uint8(images).numpy())
-    elif out.suffix.lower() == ".png":
+    if suffix in (".gif", ".webp"):
+        content = path_animation(to_uint8(images).numpy(), "GIF" if suffix == ".gif" else "WEBP")
+    elif suffix == ".png":
         scale = grid_scale(len(images), model.image_shape)
         content = png_bytes(grid(images, columns=len(images), scale=scale))
     else:

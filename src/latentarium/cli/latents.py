@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from latentarium.latent.latent_table import LatentTable
     from latentarium.models import LatentModel
+    from latentarium.run import Run
 
 SILENT_ROWS = 10_000
 """Up to this many images, which take seconds, no progress is reported."""
@@ -41,7 +42,7 @@ def encode(
     Args:
         run: The folder of the run.
         source: As for training: mnist, a folder of images, a .npz file, and so on. Images are
-            fitted to the size of the model's.
+            fitted to the size of the model's, and converted to grey or colour.
         out: The table to write: .parquet (needs latentarium[parquet]), .npz or .csv.
         labels: A file of labels for the source.
         label_column: The column of a table that contains the labels.
@@ -161,7 +162,9 @@ def decode(
 
     require_image_suffix(out, (".png", ".npz"))
     table = read_latent_table(latents)
-    model = Run(run).load(prior="trained")
+    opened = Run(run)
+    require_images(opened)
+    model = opened.load(prior="trained")
     z = model.read_latents(table.z)[: len(table) if n is None else as_count("n", n)]
     labels = _decoder_labels(model, table, label, len(z))
     if out.suffix.lower() == ".png":
@@ -275,6 +278,22 @@ def reconstruct(
             f"{split} images"
         )
     print_note(f"Written to {out}.")
+
+
+def require_images(run: "Run") -> None:
+    """Refuse the saved estimator of a table, whose rows are not images (code "not-images")."""
+    from latentarium.files import read_json
+
+    path = run.estimator_path
+    if not path.is_file() or run.data.image_shape[1:] != (1, 1):
+        return
+    name = read_json(path, f"{path} is missing.").get("estimator")
+    method = ".sample(64)" if name == "ImageGenerator" else ""
+    raise UserError(
+        f"{run.folder} contains the estimator {name} of a table, which has no images. Use it in "
+        f"Python: latentarium.estimators.{name}.load({str(run.folder)!r}){method}.",
+        code="not-images",
+    )
 
 
 def require_image_suffix(path: Path, suffixes: tuple[str, ...]) -> None:

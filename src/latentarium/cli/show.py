@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentarium.cli.latents import require_images
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
 from latentarium.errors import UserError
@@ -71,6 +72,7 @@ def sample(
             )
     folder, kind = split_prior(run)
     opened, prior = Run(folder), prior or kind
+    require_images(opened)
     model = opened.load(prior=prior if gaussian is None else TRAINED)
     if suffix == ".png":
         grid_scale(max(1, n), model.image_shape, scale)  # before time is spent on the samples

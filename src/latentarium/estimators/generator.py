@@ -21,7 +21,7 @@ from latentarium.run.priors import PRIOR_KINDS, PriorKind
 
 AUTO, TRAINED = "auto", "trained"
 MIN_PER_CLASS = 10
-"""Smallest number of samples of a class for which each class gets a prior of its own."""
+"""Each class gets its own prior if every class has at least this number of samples."""
 HELD_OUT_SHARE = 0.1
 MIN_HELD_OUT = 5
 """Fewest samples that are held out to choose the number of components of a prior."""
@@ -36,7 +36,7 @@ class ImageGenerator(LatentEstimator):
             preset; or a `Config`.
         prior: The distribution of the latents that are decoded: "trained"; the kind of a prior
             that is fitted to the latents after the training, as for `latentarium.fit_prior`; or
-            "auto" for a fitted mixture for a VAE or an autoencoder, with components of their own
+            "auto" for a fitted mixture for a VAE or an autoencoder, with separate components
             for each class if there are enough samples, and the trained one for a GAN.
         latent_dim, steps, batch_size, learning_rate, image_shape, device, random_state: As for
             `LatentEncoder`.

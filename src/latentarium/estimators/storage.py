@@ -26,8 +26,8 @@ from latentarium.latent.prior_fit import FLOW
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 from latentarium.run.priors import TRAINED, PriorFacts, write_prior
+from latentarium.run.run_files import RunFiles
 
-FILE = "estimator.json"
 FORMAT = 1
 """Version of the format of estimator.json."""
 
@@ -93,7 +93,7 @@ def write_estimator(folder: Path, name: str, saved: SavedEstimator) -> Path:
         "prior": kind,
         "fitted": saved.fitted,
     }
-    write_atomic(folder / FILE, to_json(content))
+    write_atomic(run.estimator_path, to_json(content))
     return folder
 
 
@@ -104,10 +104,11 @@ def read_estimator(folder: Path, name: str) -> SavedEstimator:
         UserError: The folder has no estimator (code "not-an-estimator"), it has one of another
             class (code "other-estimator"), or a file is damaged.
     """
-    path = folder / FILE
+    path = RunFiles(folder).estimator_path
     if not path.is_file():
         raise UserError(
-            f"{folder} has no {FILE}: give a folder that `save` wrote.", code="not-an-estimator"
+            f"{folder} has no {path.name}: give a folder that `save` wrote.",
+            code="not-an-estimator",
         )
     content = read_json(path, f"{path} is missing.")
     if content.get("estimator") != name:
@@ -153,8 +154,8 @@ def naming_damage(folder: Path) -> Iterator[None]:
         raise
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
-            f"{folder / FILE} is damaged ({' '.join(str(error).split())[:200]}): save the "
-            "estimator again.",
+            f"{RunFiles(folder).estimator_path} is damaged "
+            f"({' '.join(str(error).split())[:200]}): save the estimator again.",
             code="damaged-file",
         ) from None
 

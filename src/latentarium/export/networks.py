@@ -40,7 +40,7 @@ class DecoderNetwork(ExportableNetwork):
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the images as the only element of a tuple."""
-        return (self.function(self.model, z, label).clamp(-1, 1),)
+        return (self.model.limit(self.function(self.model, z, label)),)
 
 
 class EncoderNetwork(ExportableNetwork):

@@ -16,6 +16,7 @@ References:
 import copy
 import json
 import logging
+import math
 import statistics
 import time
 import warnings
@@ -150,12 +151,13 @@ def require_packages() -> None:
 
 def _metadata(model: LatentModel) -> dict[str, str]:
     """Return what a user of the file has to know about the model."""
+    is_unbounded = math.isinf(model.image_format.bound)
     values: dict[str, object] = {
         "latentarium_version": __version__,
         "model": model.kind,
         "image_shape": list(model.image_shape),
-        "image_range": [-1, 1],
-        "value_range": list(model.data.value_range or (0, 255)),
+        "image_range": None if is_unbounded else [-1, 1],
+        "value_range": None if is_unbounded else list(model.data.value_range or (0, 255)),
         "latent_dim": model.latent_dim,
         "classes": list(model.classes),
         "takes_label": model.decodes_label,

@@ -1,13 +1,14 @@
-"""Animated GIFs of the images on a path, and of the snapshots of a run."""
+"""Animations of the images on a path, and of the snapshots of a run."""
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentarium.errors import UserError
-from latentarium.image_files import gif_bytes, grid, visible_channels
+from latentarium.image_files import animation_bytes, grid, visible_channels
 from latentarium.latent.snapshots import Snapshots
 from latentarium.models.inference import fixed_samples
 from latentarium.shapes import Images, LabelSet, Points
@@ -28,13 +29,20 @@ OUTLIER_PERCENT = 1.0
 """Percentage of the points that may be outside the map, at each of its four sides."""
 
 
-def path_gif(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> bytes:
-    """Return images as an endless GIF that plays forward, then backward.
+def path_animation(
+    pixels: np.ndarray,
+    kind: Literal["GIF", "WEBP"] = "GIF",
+    *,
+    side: int = 256,
+    milliseconds: int = 90,
+) -> bytes:
+    """Return images as an endless animation that plays forward, then backward.
 
     Pixels are enlarged without smoothing.
 
     Arguments:
         pixels: uint8 (n, channels, height, width).
+        kind: The format.
         side: Frames are enlarged by the largest whole number that keeps their longer side within
             this number of pixels.
         milliseconds: Duration of a frame. The first and the last image are shown four times as
@@ -45,7 +53,7 @@ def path_gif(pixels: np.ndarray, *, side: int = 256, milliseconds: int = 90) -> 
     frames = list(np.ascontiguousarray(large if large.shape[3] == 3 else large[..., 0]))
     times = [milliseconds] * len(frames)
     times[0] = times[-1] = 4 * milliseconds
-    return gif_bytes(frames + frames[-2:0:-1], times + times[-2:0:-1])
+    return animation_bytes(frames + frames[-2:0:-1], times + times[-2:0:-1], kind)
 
 
 def snapshots_gif(snapshots: Snapshots) -> bytes:
@@ -75,7 +83,7 @@ def snapshots_gif(snapshots: Snapshots) -> bytes:
             labels, classes = snapshots.labels, snapshots.data.card.classes
             parts = [draw_map(points, labels, classes, window, side), sheet]
         frames.append(_side_by_side(parts, f"step {step:,}"))
-    return gif_bytes(frames, [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS])
+    return animation_bytes(frames, [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS])
 
 
 @dataclass(frozen=True)

@@ -245,7 +245,7 @@ def _evaluate(
     row = loss.view(-1, restarts).argmin(1) + first
     labels = None if y is None else y[row]
     loss, eps, z, images = (values.detach()[row] for values in (loss, eps, z, images))
-    return _Candidate(loss, eps, z, images.clamp(-1, 1), labels)
+    return _Candidate(loss, eps, z, model.limit(images), labels)
 
 
 def _class_choices(model: LatentModel, label: LabelInput, n: int) -> Tensor | None:

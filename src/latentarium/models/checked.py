@@ -51,7 +51,7 @@ class CheckedModel(nn.Module):
         self.data = data
         self.image_shape: tuple[int, int, int] = data.image_shape
         self.classes: tuple[str, ...] = data.classes
-        points = data.image_shape[1:] == (1, 1)  # of a toy density, which has no bounds
+        points = data.image_shape[1:] == (1, 1)  # or rows of a table; they have no bounds
         self.image_format: ImageFormat = ImageFormat(
             shape=data.image_shape,
             bound=math.inf if points else 1.0,
@@ -85,6 +85,11 @@ class CheckedModel(nn.Module):
             UserError: As for `ImageFormat.read`.
         """
         return to_model(self.image_format.read(x, stacklevel=stacklevel + 1), self._like())
+
+    def limit(self, images: Images) -> Images:
+        """Clamp images to [-1, 1]. Points and rows of a table, of one pixel, have no bounds."""
+        bound = self.image_format.bound
+        return images if math.isinf(bound) else images.clamp(-bound, bound)
 
     def read_latents(self, z: LatentInput) -> Latents:
         """Return latents (N, Z) with the model's type, on its device.

@@ -85,7 +85,7 @@ def decode_parts(
         label = y[rows].to(model.device) if y is not None and model.takes_label else None
         with torch.no_grad(), unchecked_inputs():
             images = model.decode(z[rows].float().to(model.device), label)
-        yield images.clamp(-1, 1).cpu()
+        yield model.limit(images).cpu()
 
 
 def reconstruct(model: LatentModel, split: Split) -> Images:
@@ -98,7 +98,7 @@ def reconstruct(model: LatentModel, split: Split) -> Images:
     with torch.no_grad(), unchecked_inputs():
         for start in range(0, len(split.images), BATCH_SIZE):
             x, y = _batch(model, split, start)
-            parts.append(model.reconstruct(x, y).clamp(-1, 1).cpu())
+            parts.append(model.reconstruct(x, y).cpu())
     return torch.cat(parts)
 
 

@@ -117,7 +117,7 @@ def compute_in_batches(
         batch_size: Number of inputs in a batch.
 
     Returns:
-        Images in [-1, 1], on the CPU.
+        Images in [-1, 1], or points, on the CPU.
     """
     parameter = next(model.parameters(), torch.empty(0))
     images = torch.empty(len(inputs), *model.image_shape, dtype=parameter.dtype)
@@ -125,5 +125,5 @@ def compute_in_batches(
         for start in range(0, len(inputs), batch_size):
             rows = slice(start, start + batch_size)
             y = None if labels is None else labels[rows].to(model.device)
-            images[rows] = function(inputs[rows], y).clamp(-1, 1)
+            images[rows] = model.limit(function(inputs[rows], y))
     return images

@@ -11,6 +11,7 @@
     metrics.json           results of `evaluate`
     duality_gap.json       results of `duality-gap`
     priors/                priors that were fitted to the latents
+    estimator.json         the rest of a saved scikit-learn estimator
     notes.json             display name and note of the user, if there are any
     README.md              model card
 

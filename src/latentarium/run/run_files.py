@@ -60,6 +60,11 @@ class RunFiles:
         with locked(self.folder):
             yield
 
+    @property
+    def estimator_path(self) -> Path:
+        """The file that a scikit-learn estimator adds when it is saved as a run."""
+        return self.folder / "estimator.json"
+
     def is_locked(self) -> bool:
         """Return whether a process is training the run."""
         return is_locked(self.folder / LOCK_FILE)

@@ -1,8 +1,6 @@
 // The state of the page lives in its address, so that a copied link opens the same view. Each part of
 // the page owns a slice of it.
 
-import { LANGUAGES } from "./locales";
-
 type Value = string | number | boolean;
 type Values = Record<string, Value>;
 
@@ -98,4 +96,4 @@ addEventListener("hashchange", () => {
 /** State that all parts share. `of` is the folder of the model, since its number can change when the
  * server restarts. */
 export const TABS = ["explore", "compare", "generate", "train"];
-export const shared = slice("", { tab: "explore", model: 0, of: "", lang: "" }, { tab: TABS, lang: Object.keys(LANGUAGES) });
+export const shared = slice("", { tab: "explore", model: 0, of: "", lang: "" }, { tab: TABS, lang: ["en", "zh", "zh-TW"] });

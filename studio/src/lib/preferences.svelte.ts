@@ -20,8 +20,13 @@ function save(key: string, value: string): void {
   }
 }
 
+/** Write a language to the address in the short form that the tour's report has too. */
+function writeLanguage(language: Language): void {
+  shared.lang = language.slice(0, 2);
+}
+
 const initial: Language = (shared.lang || (load("language") ?? navigator.language)).startsWith("zh") ? "zh-TW" : "en";
-shared.lang = initial;
+writeLanguage(initial);
 export const preferences: { language: Language; theme: string } = $state({ language: initial, theme: load("theme") ?? "" });
 
 /** The text of the page in the visitor's language. */
@@ -30,7 +35,7 @@ export const strings = (): (typeof LANGUAGES)["en"] => LANGUAGES[preferences.lan
 export function switchLanguage(): void {
   preferences.language = preferences.language === "en" ? "zh-TW" : "en";
   save("language", preferences.language);
-  shared.lang = preferences.language;
+  writeLanguage(preferences.language);
   writeAddress();
 }
 

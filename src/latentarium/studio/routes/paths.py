@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from latentarium.errors import UserError
-from latentarium.latent.animation import path_gif
+from latentarium.latent.animation import path_animation
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.named_latents import MAX_NAME
 from latentarium.shapes import SoftLabelSet
@@ -74,7 +74,9 @@ def router(services: Services) -> APIRouter:
         loaded = registry[index]
         latent_map = loaded.latent_map
         z = latent_map.interpolator.path(*query.latents(latent_map), query.steps, name)
-        content = path_gif(latent_map.decode_scored(z, query.class_weights(latent_map)).pixels)
+        content = path_animation(
+            latent_map.decode_scored(z, query.class_weights(latent_map)).pixels
+        )
         title = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{loaded.name}-{name}-{query.a}-{query.b}")
         headers = {"Content-Disposition": f'attachment; filename="{title}.gif"'}
         return Response(content, media_type="image/gif", headers=headers)
