@@ -50,7 +50,7 @@ def gan_images() -> Config:
     return vary(
         gan_mnist(),
         "gan_images",
-        model={"generator": _DECODER, "r1": 1.0, "r2": 1.0},
+        model={"generator": _DECODER, "r1": 1.0, "r2": 1.0, "penalty_every": 1},
         optimizer={"learning_rate": 2e-3},
         train={"steps": 2500},
     )

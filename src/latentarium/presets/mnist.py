@@ -147,6 +147,7 @@ def gan_mnist() -> Config:
             discriminator=NetConfig(width=16, depth=1, hidden=128),
             r1=0.3,
             r2=0.3,
+            penalty_every=4,
         ),
         optimizer=OptimizerConfig(
             learning_rate=4e-3, beta1=0.0, beta2=0.99, warmup_steps=50, final_fraction=0.1

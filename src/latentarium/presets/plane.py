@@ -27,14 +27,15 @@ def gan_grid() -> Config:
             latent_dim=2,
             r1=0.003,
             r2=0.003,
+            penalty_every=4,
             bounded=False,
-            generator=small,
+            generator=replace(small, depth=8),
             discriminator=replace(small, fourier=1.0),
         ),
-        optimizer=OptimizerConfig(learning_rate=8e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
+        optimizer=OptimizerConfig(learning_rate=4e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
         train=TrainConfig(
             data="grid",
-            steps=9000,
+            steps=12_000,
             batch_size=512,
             ema_halflife=40_000,
             checkpoint_every=3000,
@@ -51,7 +52,7 @@ def gan_ring() -> Config:
         gan_grid(),
         "gan_ring",
         model={"r1": 0.015, "r2": 0.015},
-        train={"data": "ring", "steps": 3500, "ema_halflife": 80_000},
+        train={"data": "ring", "steps": 6000, "ema_halflife": 80_000},
     )
 
 

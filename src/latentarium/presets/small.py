@@ -36,6 +36,7 @@ def gan_small() -> Config:
         "latent_dim": 32,
         "generator": NetConfig(width=8, depth=1, hidden=64),
         "discriminator": NetConfig(width=8, depth=1, hidden=48),
+        "penalty_every": 1,
     }
     return vary(gan_mnist(), "gan_small", model=model, train={"snapshots": 0})
 

@@ -16,6 +16,7 @@ def gan_stacked_mnist() -> Config:
         model={
             "generator": NetConfig(width=24, depth=1, hidden=384),
             "discriminator": NetConfig(width=24, depth=1, hidden=192),
+            "penalty_every": 1,
         },
         train={"data": "stacked-mnist", "steps": 6000, "snapshots": 0},
     )
