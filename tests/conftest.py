@@ -6,6 +6,7 @@ than the writes. An empty cache, so that the results don't depend on what was ca
 and shapes of the package's calls are checked.
 """
 
+import gc
 import os
 import tempfile
 
@@ -23,13 +24,21 @@ type_checks.install("latentarium")
 pytest_plugins = ["support.fixtures"]
 
 LONGEST = (
-    "test_train_page", "test_page", "test_draw_page", "test_evaluate_cli", "test_tour",
-    "test_duality_gap_theorems", "test_mistakes", "test_compare_page", "test_lab_page",
-    "test_time_machine_page", "test_hostile_runs_api", "test_kills",
+    "test_train_page", "test_parts_page", "test_tour", "test_page", "test_map_page",
+    "test_estimator_checks", "test_compare_page", "test_evaluate_cli", "test_onnx",
+    "test_failing_runs", "test_exported_page", "test_copied_code", "test_keyboard_page",
+    "test_draw_page", "test_lab_page", "test_evaluate", "test_small_sets", "test_kills",
+    "test_streams", "test_mistakes", "test_time_machine_page", "test_paths_page",
 )  # fmt: skip
-"""Files that start first; one that starts last leaves the other processes idle."""
+"""Files that take more than about 15 s of processor time. They start first, the longest one before
+all others: a long file that starts last leaves the other processes idle."""
 
 
 def pytest_collection_modifyitems(items):
     order = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
+
+
+def pytest_collection_finish():
+    # each full garbage collection would take 0.3 s to walk through the imported modules
+    gc.freeze()

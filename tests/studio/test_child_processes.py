@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import psutil
 import pytest
@@ -81,6 +82,21 @@ def test_only_measurements_end_with_the_server(kind, tmp_path):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", ["measurement", "training"])
+def test_python_warns_only_of_measurements_that_still_run(kind, tmp_path):
+    """When the object that started them is deleted."""
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    processes = ChildProcesses(tmp_path, lambda *_: command)
+    processes.start("a", tmp_path / "r", [], background=kind == "measurement")
+    record = processes.record("a")
+    assert record is not None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del processes
+    os.kill(record.pid, signal.SIGTERM)
+    assert [w.category for w in caught] == [ResourceWarning] * (kind == "measurement")
 
 
 def test_a_stop_is_recorded_before_the_signal(tmp_path, monkeypatch):

@@ -202,7 +202,8 @@ STYLE = """(element) => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+# the same rules of the style sheet apply in both schemes
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_forced_colours_keep_selection_grades_and_classes(browser, served, scheme):
     shown = {}
     for forced in ("none", "active"):

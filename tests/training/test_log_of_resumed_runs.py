@@ -20,8 +20,14 @@ def rows(run: Run) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in run.log()]
 
 
-@pytest.mark.parametrize("preset", ["vae_debug", "cgan_debug"])
-@pytest.mark.parametrize("stops", [(17,), (3, 9, 11), (10, 20), (39,)], ids=str)
+# what is stored at a stop depends on the players only, of which a VAE has one
+@pytest.mark.parametrize(
+    ("preset", "stops"),
+    [
+        ("cgan_debug", (17,)), ("cgan_debug", (3, 9, 11)), ("cgan_debug", (10, 20)),
+        ("cgan_debug", (39,)), ("vae_debug", (3, 9, 11)),
+    ],
+)  # fmt: skip
 def test_stops_between_rows_change_no_row(preset, stops, tmp_path):
     data, config = tiny_data(), presets.get(preset)
     whole = train(config, tmp_path / "whole", data)

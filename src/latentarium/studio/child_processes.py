@@ -36,6 +36,10 @@ DETACHED_INTERVAL = 10.0
 """Seconds between two progress lines of a training; measurements report each of their parts."""
 BACKGROUND_NICENESS = 10
 
+_trainings: list[subprocess.Popen[bytes]] = []
+"""Trainings, which may outlive the objects that started them: Python warns of a running process
+whose `Popen` object is deleted."""
+
 CommandLine = Callable[..., list[str]]
 """Turns the arguments of latentarium into the command line of a process."""
 
@@ -106,6 +110,8 @@ class ChildProcesses:
         self._children[name] = child
         if background:
             lower_priority(child.pid)
+        else:
+            _trainings[:] = [child, *(other for other in _trainings if other.poll() is None)]
         record = ChildRecord(folder=folder, arguments=tuple(arguments), pid=child.pid)
         try:
             self._write_record(name, record)

@@ -62,7 +62,7 @@ def open_context(tour: Tour) -> TourContext:
         runs={name: Run(folder) for name, folder in tour.folders},
         seed=tour.seed,
         n=200 if tour.quick else 10_000,
-        response_steps=2 if tour.quick else RESPONSE_STEPS,
+        response_steps=1 if tour.quick else RESPONSE_STEPS,
     )
 
 
