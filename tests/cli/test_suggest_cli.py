@@ -49,9 +49,7 @@ def run_there(command: list[str], folder: Path) -> Run:
 
 
 def test_train_with_data_only_lists_commands_that_run(capsys, labelled, tmp_path):
-    message, code = error_and_code(capsys, "train", "--data", labelled)
-    assert code == "preset-missing"
-    commands = commands_in(message)
+    commands = commands_in(output_of(capsys, "train", "--data", labelled))
     assert [command[1] for command in commands] == [
         "vae_images", "gan_images", "ae_images", "cgan_images", "cvae_images"
     ]  # fmt: skip
@@ -68,6 +66,14 @@ def test_data_in_the_place_of_the_preset_is_recognized(capsys, labelled):
         assert command[command.index("--data") + 1] == str(labelled)
         assert command[command.index("--train.seed") + 1] == "3"
     assert error_code(capsys, "train", "no-such-thing") == "unknown-preset"
+
+
+def test_an_incomplete_training_is_an_error_and_a_question_about_data_is_not(capsys, labelled):
+    shown = output_of(capsys, "train", "--data", labelled, "--image-size=16")
+    assert commands_in(shown)
+    for setting in ("--run=r", "--dry-run", "--json", "--train.steps=5"):
+        assert error_code(capsys, "train", "--data", labelled, setting) == "preset-missing"
+    assert error_code(capsys, "train", "--data", labelled / "no") == "file-not-found"
 
 
 def test_run_settings_without_a_preset_keep_their_place_in_the_commands(capsys):

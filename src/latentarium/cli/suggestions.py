@@ -71,7 +71,25 @@ def move_preset_first(arguments: Sequence[str]) -> list[str]:
 
 
 def missing_preset(arguments: Sequence[str]) -> UserError:
-    """Return the error for `train` with settings but without a preset: the presets that fit."""
+    """Return the error for `train` with settings but without a preset."""
+    return UserError(f"No preset is given. {fitting_presets(arguments)}", code="preset-missing")
+
+
+def only_describes_data(arguments: Sequence[str]) -> bool:
+    """Return whether all arguments of `train` are options that describe the data."""
+    known = (*DATA_OPTIONS, *SIZE_OPTIONS, *LABEL_OPTIONS, *COLUMN_OPTIONS, *KEY_OPTIONS)
+    return all(option.name in known for option in parse_options(arguments))
+
+
+def fitting_presets(arguments: Sequence[str]) -> str:
+    """Return the presets that fit the data of these arguments, with the commands that train them.
+
+    Arguments:
+        arguments: Options of `train`, without a preset.
+
+    Raises:
+        UserError: The data can't be read.
+    """
     from latentarium.data.sources import load_training_data
 
     options = parse_options(arguments)
@@ -85,12 +103,12 @@ def missing_preset(arguments: Sequence[str]) -> UserError:
         image_size=image_size,
     )
     summary = DataSummary.of(load_training_data(settings))
-    lines = [f"No preset is given. For {summary}, choose one of these, the best one first:"]
+    lines = [f"For {summary}, choose one of these presets, the best one first:"]
     for suggestion in suggest_at_size(summary, image_size):
         description = presets.all_presets()[suggestion.preset].__doc__ or ""
         lines += ["", f"  {train_command(suggestion, arguments)}"]
         lines += [f"      {' '.join(description.split())}"]
-    return UserError("\n".join(lines), code="preset-missing")
+    return "\n".join(lines)
 
 
 def require_fit(config: Config, data: "Data", arguments: Sequence[str]) -> None:

@@ -22,10 +22,12 @@ from latentarium.cli.output import (
     print_result,
 )
 from latentarium.cli.suggestions import (
+    fitting_presets,
     missing_preset,
     move_preset_first,
     names_data,
     names_source,
+    only_describes_data,
     require_fit,
 )
 from latentarium.config import (
@@ -55,12 +57,14 @@ def run_train(arguments: Sequence[str]) -> None:
     """Run `latentarium train`; without a preset, list the presets, or those that fit the data.
 
     Raises:
-        UserError: Settings are given without a preset (code "preset-missing"): the message names
-            the presets that fit the data.
+        UserError: Settings of a training are given without a preset (code "preset-missing"): the
+            message names the presets that fit the data.
     """
     preset, *options = move_preset_first(arguments) or [""]
     if not preset or preset in ("-h", "--help"):
         print_result(preset_list())
+    elif only_describes_data(arguments):
+        print_result(fitting_presets(arguments))
     elif preset.startswith("-"):
         raise missing_preset(arguments)
     elif names_data(preset):
