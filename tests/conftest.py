@@ -12,6 +12,8 @@ import tempfile
 
 from support import type_checks
 
+gc.disable()  # until all modules are imported
+
 # for this process, which doesn't import torch before, and for child processes
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["LATENTARIUM_WORKERS"] = "1"  # the tests themselves run in several processes
@@ -40,5 +42,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    # each full garbage collection would take 0.3 s to walk through the imported modules
+    # a full garbage collection would walk through the imported modules, which takes 0.3 s
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
