@@ -80,6 +80,16 @@ def test_a_resumed_task_estimates_from_its_own_steps(capsys):
     assert line.seconds_left == 10.0
 
 
+def test_steps_of_unequal_length_are_weighted_by_their_share(capsys):
+    clock = Clock()
+    task = ProgressTask("r", 10, interval=1.0, as_json=True, clock=clock)
+    clock.now += 30
+    task.update(1, share=0.75)
+    line = parse_progress(capsys.readouterr().err)
+    assert line is not None
+    assert (line.done, line.seconds_left) == (1, 10.0)
+
+
 def test_the_environment_variable_requests_json(monkeypatch, capsys):
     monkeypatch.setenv(JSON_VARIABLE, "0.2")
     with console_progress() as progress:

@@ -123,16 +123,25 @@ class ProgressTask:
         if bars is not None:
             self._bar = bars.add_task(printable(title), total=total, completed=start, note="")
 
-    def update(self, done: int, label: str = "") -> None:
-        """Report that `done` steps are finished; `label` names the current part."""
+    def update(self, done: int, label: str = "", share: float | None = None) -> None:
+        """Report finished steps.
+
+        Arguments:
+            done: The number of finished steps.
+            label: The name of the current part.
+            share: The share of the task's time that the finished steps take, between 0 and 1; None
+                if all steps take the same time.
+        """
         if self._bars is not None:
-            self._bars.update(self._bar, completed=done, note=label)
+            completed = done if share is None else share * self.total
+            self._bars.update(self._bar, completed=completed, note=label)
             return
         now = self._clock()
         if now - self._last_line >= self._interval and self.start < done < self.total:
             self._last_line = now
-            left = (now - self._started) * (self.total - done) / (done - self.start)
-            self._write(done, label, left)
+            if share is None:
+                share = (done - self.start) / (self.total - self.start)
+            self._write(done, label, (now - self._started) * (1 - share) / share)
         elif done == self.start and self._as_json:
             self._write(done, label, None)
 

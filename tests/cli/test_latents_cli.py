@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -123,6 +124,25 @@ def test_images_without_labels_and_of_another_size_are_encoded(tmp_path):
     assert [float(row["z0"]), float(row["z1"])] == pytest.approx(expected[0].tolist(), abs=1e-5)
 
 
+def test_colour_images_are_converted_to_the_grey_of_the_model(tmp_path):
+    digits = la.load_data("mnist").test.images[:20, 0].numpy()
+    pixels = (digits[..., None] * np.array([1.0, 0.8, 0.5])).astype(np.uint8)
+    grey = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in pixels])
+    np.savez(tmp_path / "colour.npz", images=pixels)
+    np.savez(tmp_path / "grey.npz", images=grey)
+    for name in ("colour", "grey"):
+        command = ["encode", "shipped:ae", tmp_path / f"{name}.npz", "--no-trust"]
+        expected = pytest.warns(UserWarning, match="colour to grey")
+        with expected if name == "colour" else nullcontext():
+            run_command(*command, "--out", tmp_path / f"{name}.csv")
+    colour, grey = (
+        [float(row[z]) for row in rows_of(tmp_path / f"{name}.csv") for z in ("z0", "z1")]
+        for name in ("colour", "grey")
+    )
+    assert np.allclose(colour, grey, atol=0.1)
+    assert np.std(colour) > 0.5
+
+
 def test_a_model_without_an_encoder_is_refused(place, tmp_path, capsys):
     for name in ("gan", "cgan"):
         for command in ("encode", "reconstruct"):
@@ -138,7 +158,7 @@ def test_mistakes_are_refused_before_anything_is_computed(place, tmp_path, capsy
     (tmp_path / "empty.csv").write_text("a,b\n1,2\n")
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     np.savez(tmp_path / "narrow.npz", z=np.zeros((3, 2), np.float32))
-    np.savez(tmp_path / "large.npz", images=np.zeros((20, 3, 9, 9), np.uint8))
+    np.savez(tmp_path / "large.npz", images=np.zeros((20, 4, 9, 9), np.uint8))
 
     def code(*arguments):
         return error_code(capsys, *arguments)

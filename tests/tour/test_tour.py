@@ -1,6 +1,7 @@
 """A whole tour with tiny models: every claim is measured and the report is written."""
 
 import html
+import itertools
 import json
 import re
 
@@ -9,7 +10,7 @@ import pytest
 from latentarium import cli, presets
 from latentarium.registry import registered
 from latentarium.tour.claim import Claim
-from latentarium.tour.measuring import all_claims
+from latentarium.tour.measuring import all_claims, finished_share
 from latentarium.tour.systems import SYSTEMS, TRAINED
 
 IDS = [
@@ -28,6 +29,14 @@ def folder(tmp_path_factory):
 
 def test_built_in_claims_are_registered_in_the_order_of_the_report():
     assert [name for name in all_claims() if name in IDS] == IDS
+
+
+def test_the_share_of_the_measuring_time_grows_with_each_claim():
+    shares = [finished_share(IDS[:n]) for n in range(len(IDS) + 1)]
+    assert shares[0] == 0
+    assert all(a < b for a, b in itertools.pairwise(shares))
+    assert shares[-1] < 1  # the pages and the summary remain
+    assert finished_share(["equilibrium"]) > 1 / len(IDS)
 
 
 def test_claims_need_known_systems():

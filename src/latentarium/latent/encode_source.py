@@ -1,9 +1,12 @@
 """Encode all images of a source with the model of a run."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, to_float
@@ -30,7 +33,8 @@ def load_source(
 
     Arguments:
         run: The run. Its training data are read as for the training.
-        source: As for `latentarium.load_data`. Images are fitted to the size of the model's.
+        source: As for `latentarium.load_data`. Images are fitted to the size of the model's, and
+            converted to grey or colour as the model takes them.
         labels, label_column, keys: As for `latentarium.load_data`.
 
     Raises:
@@ -50,8 +54,43 @@ def load_source(
             keys=keys,
             value_range=run.data.value_range,
         )
+    data = _with_channels(data, run.data.image_shape[0])
     require_shape(data.card, run.data)
     return data
+
+
+def _with_channels(data: Data, channels: int) -> Data:
+    """Convert colour images for a model of grey ones, or grey images for a model of colour."""
+    given = data.card.image_shape[0]
+    if {given, channels} != {1, 3} or data.train.images.dtype != torch.uint8:
+        return data
+    names = {1: "grey", 3: "colour"}
+    warnings.warn(
+        f"The images of {data.card.source} are converted from {names[given]} to "
+        f"{names[channels]}, which the model takes.",
+        stacklevel=3,
+    )
+    card = replace(data.card, image_shape=(channels, *data.card.image_shape[1:]))
+    splits = {
+        name: Split(_to_channels(split.images, channels), split.labels)
+        for name, split in data.splits().items()
+    }
+    return replace(data, card=card, **splits)
+
+
+def _to_channels(images: Tensor, channels: int) -> Tensor:
+    """Return uint8 images (N, 1 or 3, H, W) with the other number of channels.
+
+    The grey value of a colour is its luma (ITU-R BT.601).
+    """
+    if channels == 3:
+        return images.expand(-1, 3, -1, -1)
+    grey = torch.empty(len(images), 1, *images.shape[2:], dtype=torch.uint8)
+    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    for start in range(0, len(images), BATCH_SIZE):
+        rows = slice(start, start + BATCH_SIZE)
+        grey[rows] = (images[rows] * luma).sum(1, keepdim=True).round()
+    return grey
 
 
 def require_shape(given: DataCard, expected: DataCard) -> None:

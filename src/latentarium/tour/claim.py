@@ -34,6 +34,10 @@ class Claim(ABC):
     """The claims of a report are sorted by this number; it is 10, 20, ..., 110 for the built-in
     claims."""
 
+    seconds: ClassVar[float] = 10
+    """Seconds that one processor core needs for the measurement, for the estimate of the remaining
+    time."""
+
     @abstractmethod
     def measure(self, tour: TourContext) -> ClaimResult:
         """Measure the claim.

@@ -7,7 +7,7 @@ features. Results are also written to files, from which the main process shows t
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +35,9 @@ PAGES = ("vae", "cgan")
 """The systems that are exported to a page each, which the report links to."""
 SPREAD = "equilibrium"
 """A claim whose own computation is spread over the workers; it is measured before the others."""
+
+OTHER_SECONDS = 14.0
+"""Seconds that one processor core needs for the pages and the summary, as for `Claim.seconds`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ def all_claims() -> dict[str, Claim]:
     """Return every registered claim by its id, in the order of the report."""
     claims = {name: entry.component() for name, entry in registered("claim").items()}
     return dict(sorted(claims.items(), key=lambda item: item[1].order))
+
+
+def finished_share(names: Collection[str]) -> float:
+    """Return the share of the measuring time that the claims with these ids take.
+
+    The first claims to be finished take most of the time, so their number is a poor estimate.
+    """
+    seconds = {name: claim.seconds for name, claim in all_claims().items()}
+    return sum(seconds[name] for name in names) / (sum(seconds.values()) + OTHER_SECONDS)
 
 
 def measure_claims(

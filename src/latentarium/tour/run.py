@@ -10,7 +10,7 @@ from latentarium.config import Config
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress
 from latentarium.tour.claim import Claim
-from latentarium.tour.measuring import Tour, all_claims, measure_claims
+from latentarium.tour.measuring import Tour, all_claims, finished_share, measure_claims
 from latentarium.tour.report import REPORT_FILE, write_report
 from latentarium.tour.results import ClaimResult, TourReport
 from latentarium.tour.systems import SYSTEMS, TRAINED
@@ -66,7 +66,7 @@ def run_tour(
     task = display.task("measure the claims", len(claims))
 
     def show(results: Mapping[str, ClaimResult]) -> None:
-        task.update(len(results), ", ".join(results))
+        task.update(len(results), ", ".join(results), finished_share(results))
         page.update(list(results.values()), now=True)
 
     measured, summaries = measure_claims(tour, show)

@@ -27,6 +27,7 @@ class AutoencoderCompresses(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae")
     order: ClassVar[float] = 10
+    seconds: ClassVar[float] = 4
 
     def measure(self, tour: TourContext) -> ClaimResult:
         dimensions = tour.model("ae").latent_dim

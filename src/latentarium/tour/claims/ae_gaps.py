@@ -26,6 +26,7 @@ class AutoencoderHasGaps(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
     order: ClassVar[float] = 30
+    seconds: ClassVar[float] = 26
 
     def measure(self, tour: TourContext) -> ClaimResult:
         probe = tour.realism_probes["ae"]

@@ -33,6 +33,7 @@ class ClassGaussian(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "vae_class", "cgan")
     order: ClassVar[float] = 50
+    seconds: ClassVar[float] = 10
 
     def measure(self, tour: TourContext) -> ClaimResult:
         classes, labels = tour.data.card.classes, tour.data.train.labels

@@ -29,6 +29,7 @@ class LabelControl(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
     order: ClassVar[float] = 90
+    seconds: ClassVar[float] = 7
 
     def measure(self, tour: TourContext) -> ClaimResult:
         names, classifier = tour.data.card.classes, tour.classifier

@@ -27,6 +27,7 @@ class LatentUseful(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae",)
     order: ClassVar[float] = 20
+    seconds: ClassVar[float] = 14
 
     def measure(self, tour: TourContext) -> ClaimResult:
         train, test = tour.data.train, tour.data.test

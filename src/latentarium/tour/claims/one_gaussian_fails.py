@@ -27,6 +27,7 @@ class OneGaussianFails(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("gan_ring", "vae_ring", "gan_grid", "vae_grid")
     order: ClassVar[float] = 60
+    seconds: ClassVar[float] = 1
 
     def measure(self, tour: TourContext) -> ClaimResult:
         qualities: dict[str, dict[str, MixtureQuality]] = {}

@@ -19,6 +19,7 @@ class OwnParameters(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("gan", "cgan")
     order: ClassVar[float] = 70
+    seconds: ClassVar[float] = 1
 
     def measure(self, tour: TourContext) -> ClaimResult:
         moves = [

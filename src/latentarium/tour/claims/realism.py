@@ -25,6 +25,7 @@ class Realism(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "vae_flow", "gan", "cgan")
     order: ClassVar[float] = 110
+    seconds: ClassVar[float] = 38
 
     def measure(self, tour: TourContext) -> ClaimResult:
         half = min(MAX_IMAGES, tour.n)

@@ -23,6 +23,7 @@ class WrongLabelRefused(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("cgan",)
     order: ClassVar[float] = 100
+    seconds: ClassVar[float] = 3
 
     def measure(self, tour: TourContext) -> ClaimResult:
         model, test = tour.model("cgan"), tour.data.test
