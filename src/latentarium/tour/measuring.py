@@ -112,8 +112,10 @@ def measure_claims(
         if SPREAD in names:
             _ClaimTask(tour, SPREAD, folder)()
             look()
+        # the longest first, so that no worker is left alone with a long one
+        longest = sorted(names, key=lambda name: -registered("claim")[name].component.seconds)
         tasks: list[Callable[[], object]] = [
-            _ClaimTask(tour, name, folder) for name in names if name != SPREAD
+            _ClaimTask(tour, name, folder) for name in longest if name != SPREAD
         ]
         pages = [_PageTask(tour, name) for name in PAGES]
         results = run_together([*tasks, *pages, _SummaryTask(tour)], watch=look)

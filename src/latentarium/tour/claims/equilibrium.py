@@ -25,7 +25,7 @@ class ApproachesEquilibrium(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("gan",)
     order: ClassVar[float] = 80
-    seconds: ClassVar[float] = 260
+    seconds: ClassVar[float] = 165
 
     def measure(self, tour: TourContext) -> ClaimResult:
         run = tour.runs["gan"]

@@ -38,7 +38,7 @@ class VAEContinuous(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "vae_flow", "gan", "cgan")
     order: ClassVar[float] = 40
-    seconds: ClassVar[float] = 124
+    seconds: ClassVar[float] = 80
 
     def measure(self, tour: TourContext) -> ClaimResult:
         draws = {name: _draw(tour.model(name), PRIOR_DRAWS, tour.seed) for name in PRIORS}
