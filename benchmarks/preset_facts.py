@@ -1,7 +1,7 @@
 """What the docstrings of presets must say, and the table of how their settings were chosen."""
 
 from bench_tables import training_seconds, values
-from committed import TEST_IMAGES, load, shipped_value, table
+from committed import TEST_IMAGES, load, load_all, shipped_value, table
 from rounding import quantity, span
 from tour_table import tour_values
 
@@ -64,8 +64,12 @@ def plane_phrases(family: str, data: str) -> tuple[str, ...]:
 
 
 def duration(bench: str, preset: str) -> str:
-    """Return the shortest and the longest mean duration of a training run among the machines."""
-    seconds = training_seconds(bench, preset).values()
+    """Return the shortest and the longest mean duration of a training run among the machines.
+
+    The durations in tours are used if no bench was measured alone on a machine.
+    """
+    seconds = list(training_seconds(bench, preset).values())
+    seconds = seconds or [tour["part_seconds"][preset] for tour in load_all("tour").values()]
     shortest, longest = format_duration(min(seconds)), format_duration(max(seconds))
     return shortest if shortest == longest else f"{shortest} to {longest}"
 

@@ -1,7 +1,7 @@
 """Measure how fast the studio's page reacts: `python benchmarks/studio.py`. It needs Debian's
 chromium and uses the shipped models. Results in benchmarks/results/studio.json.
 
-    pointer    from a pointer move to the painted image
+    pointer    from a pointer move to the painted image; for the VAE also during a training
     redraw     from a turn of the wheel to the painted map with all its points
     paint      from the request of the page to the map and the first decoded image
     blocked    the longest task of the page's main thread in each part while it is used (Chromium
@@ -13,14 +13,17 @@ With --tour, a run of `make tour` is opened in the Train tab too.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,18 +104,12 @@ def main() -> None:
     parser.add_argument("--tour", type=Path, default=Path("tour"), help="output of make tour")
     options = parser.parse_args()
     port = _serve(options.tour)
-    results: dict[str, Any] = {"machine": describe_machine(), "versions": versions()}
+    results: dict[str, Any] = json.loads(OUT.read_text())  # keeps those of studio_load.py
+    results |= {"machine": describe_machine(), "versions": versions()}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for index, name in enumerate(("ae", "vae", "gan", "cgan")):
-            page = browser.new_page(viewport={"width": 1180, "height": 760})
-            started = time.perf_counter()
-            page.goto(f"http://127.0.0.1:{port}/#model={index}&label=4")
-            page.wait_for_selector("html[data-ready=yes]")
-            while page.evaluate("document.querySelector('[data-testid=decoded]')?.width") != 28:
-                page.wait_for_timeout(5)  # its content policy forbids wait_for_function
-            paint = time.perf_counter() - started
-            page.wait_for_timeout(800)
+            page, paint = _open(browser, port, index)
             results[name] = {
                 "first_useful_paint_s": round(paint, 2),
                 "pointer_to_image_ms": _median_and_p95(page.evaluate(POINTER)),
@@ -120,11 +117,46 @@ def main() -> None:
             if index < 2:
                 results[name]["redraw_ms"] = _median_and_p95(page.evaluate(REDRAW))
             page.close()
+        with _training():
+            page, _ = _open(browser, port, 1)
+            results["vae"]["pointer_during_training_ms"] = _median_and_p95(page.evaluate(POINTER))
+            page.close()
         results["blocked_ms"] = _longest_tasks(browser, f"http://127.0.0.1:{port}/", options.tour)
         browser.close()
     results["crowd"] = asyncio.run(_crowd(port, 100, options.seconds))
     OUT.write_text(json.dumps(results, indent=2) + "\n")
     sys.stdout.write(json.dumps(results, indent=2) + "\n")
+
+
+def _open(browser: Browser, port: int, index: int) -> tuple[Page, float]:
+    """Open a model; return the page, and the seconds until it showed the first decoded image."""
+    page = browser.new_page(viewport={"width": 1180, "height": 760})
+    started = time.perf_counter()
+    page.goto(f"http://127.0.0.1:{port}/#model={index}&label=4")
+    page.wait_for_selector("html[data-ready=yes]")
+    while page.evaluate("document.querySelector('[data-testid=decoded]')?.width") != 28:
+        page.wait_for_timeout(5)  # its content policy forbids wait_for_function
+    paint = time.perf_counter() - started
+    page.wait_for_timeout(800)
+    return page, paint
+
+
+@contextlib.contextmanager
+def _training() -> Iterator[None]:
+    """Train a VAE in another process, as the studio does, until the block ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        command = [sys.executable, "-m", "latentarium", "train", "vae_mnist", "--run", str(run)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not (run / "log.jsonl").exists():
+                if process.poll() is not None:
+                    raise RuntimeError(f"The training ended with {process.returncode}.")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _longest_tasks(browser: Browser, address: str, tour: Path) -> dict[str, int]:
