@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    # a full garbage collection would walk through the imported modules, which takes 0.3 s
+    # a full garbage collection would walk through the imported modules, which takes 0.2 s
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
