@@ -50,7 +50,7 @@ def features(name):
 
 
 def covering_presets():
-    """Return few presets that together have all features of all presets."""
+    """Return a small set of presets whose networks have all the operations of all presets."""
     wanted = {name: features(name) for name in sorted(presets.all_presets())}
     chosen, missing = [], set().union(*wanted.values())
     while missing:

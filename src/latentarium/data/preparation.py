@@ -20,6 +20,7 @@ from latentarium.shapes import Pixels
 
 RESAMPLING = Image.Resampling.LANCZOS
 LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in the luma of a colour (ITU-R BT.601)."""
 MAX_SIDE = 8192
 WORKING_SIDE = 1024
 """Larger pictures are scaled down first."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentarium.config import DataCard
 from latentarium.data.dataset import Data, Split, to_float
+from latentarium.data.preparation import LUMINANCE
 from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import UserError
 from latentarium.latent.calibration import levels_of
@@ -86,7 +87,7 @@ def _to_channels(images: Tensor, channels: int) -> Tensor:
     if channels == 3:
         return images.expand(-1, 3, -1, -1)
     grey = torch.empty(len(images), 1, *images.shape[2:], dtype=torch.uint8)
-    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    luma = torch.from_numpy(LUMINANCE).float()[:, None, None]
     for start in range(0, len(images), BATCH_SIZE):
         rows = slice(start, start + BATCH_SIZE)
         grey[rows] = (images[rows] * luma).sum(1, keepdim=True).round()
