@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from itertools import chain
 from typing import Annotated, Any
 
@@ -72,24 +72,21 @@ def json_lines(lines: JsonLines, iterate: Iterate = iterate_in_threadpool) -> St
 class _JsonLinesResponse(StreamedResponse):
     def __init__(self, first: dict[str, Any], lines: JsonLines, iterate: Iterate) -> None:
         self._describe_error: Callable[[Exception], str] = str
-        objects = iterate(chain([first], lines))
-        super().__init__(self._text(objects, lines), "application/x-ndjson")
+        self._lines = lines
+        super().__init__(self._text(iterate(chain([first], lines))), "application/x-ndjson")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._describe_error = scope["app"].state.describe_error
-        await super().__call__(scope, receive, send)
+        with closing(self._lines):  # even if the client left before the first line was sent
+            await super().__call__(scope, receive, send)
 
-    async def _text(
-        self, objects: AsyncIterator[dict[str, Any]], lines: JsonLines
-    ) -> AsyncGenerator[str, None]:
+    async def _text(self, objects: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[str, None]:
         try:
             async for content in objects:
                 yield json.dumps(content) + "\n"
         except (UserError, OSError) as error:
             content = {"error": self._describe_error(error), "code": error_code(error)}
             yield json.dumps(content) + "\n"
-        finally:
-            lines.close()
 
 
 def error_code(error: Exception) -> str:
