@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from latentarium.studio.responses import json_lines
 
@@ -22,8 +23,9 @@ def test_generator_is_closed_when_the_client_disconnects(parts_sent):
 
     left = [parts_sent]
 
-    async def receive():
+    async def receive() -> Message:
         await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
 
     async def send(message):
         if not left[0]:
