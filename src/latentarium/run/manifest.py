@@ -246,9 +246,9 @@ def require_same_data(folder: Path, stored: DataCard, given: DataCard) -> None:
     """
     if given.fingerprint != stored.fingerprint:
         raise UserError(
-            f"{folder} was not trained on the given data ({given.source}): the fingerprint of its "
-            f"training data ({stored.source}) is {stored.fingerprint[:12]}, and that of the given "
-            f"data is {given.fingerprint[:12]}. Give the original data with --data.",
+            f"{folder} was trained on {stored.source} (fingerprint {stored.fingerprint[:12]}), "
+            f"not on {given.source} (fingerprint {given.fingerprint[:12]}). Give its training data "
+            "with --data.",
             code="other-data",
         )
 
