@@ -1,5 +1,6 @@
 // Text of Train.
 import type { RunState } from "../train/runs";
+import { thousands } from "../thousands";
 
 export const en = {
   views: { images: "Image models", lab: "2-D lab" } as Record<string, string>,
@@ -74,9 +75,9 @@ export const en = {
   cancel: "Cancel",
   remove: "Remove",
   tooMany: (n: number, most: number) =>
-    `There are ${n.toLocaleString("en")} files, but at most ${most.toLocaleString("en")} can be uploaded one by one. Drop a single zip that contains all of them.`,
+    `There are ${thousands(n)} files, but at most ${thousands(most)} can be uploaded one by one. Drop a single zip that contains all of them.`,
   leftOut: (n: number) =>
-    n === 1 ? "One file is neither a picture nor a table of labels, and was skipped." : `${n.toLocaleString("en")} files are neither pictures nor tables of labels, and were skipped.`,
+    n === 1 ? "One file is neither a picture nor a table of labels, and was skipped." : `${thousands(n)} files are neither pictures nor tables of labels, and were skipped.`,
   nothing: "No pictures found. Drop a folder of pictures, or a zip of such a folder.",
   found: (images: string, classes: number, size: string) =>
     `${images} images, ${classes ? `${classes} classes` : "no labels"}, ${size}`,
@@ -227,8 +228,8 @@ export const zhTW: typeof en = {
   cancel: "取消",
   remove: "移除",
   tooMany: (n, most) =>
-    `共有 ${n.toLocaleString("en")} 個檔案，逐一上傳最多 ${most.toLocaleString("en")} 個：請改拖入一個包含全部檔案的 zip。`,
-  leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片也不是標籤表，已略過。`,
+    `共有 ${thousands(n)} 個檔案，逐一上傳最多 ${thousands(most)} 個：請改拖入一個包含全部檔案的 zip。`,
+  leftOut: (n) => `有 ${thousands(n)} 個檔案不是圖片也不是標籤表，已略過。`,
   nothing: "沒有找到圖片：請拖放圖片資料夾，或這種資料夾的 zip。",
   found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"}，${size}`,
   noProblems: "沒有發現問題。",
