@@ -105,14 +105,12 @@ def main() -> None:
     options = parser.parse_args()
     results: dict[str, Any] = json.loads(OUT.read_text())  # keeps those of studio_load.py
     results |= {"machine": describe_machine(), "versions": versions()}
-    with (
-        studio_process([], options.tour) as (port, server),
-        sync_playwright() as playwright,
-    ):
+    with studio_process([], options.tour) as (port, server):
         asyncio.run(_prepare(port))
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        _measure_page(results, browser, port, options.tour)
-        browser.close()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            _measure_page(results, browser, port, options.tour)
+            browser.close()
         results["crowd"] = asyncio.run(_crowd(port, server, 100, options.seconds))
     OUT.write_text(json.dumps(results, indent=2) + "\n")
     sys.stdout.write(json.dumps(results, indent=2) + "\n")
