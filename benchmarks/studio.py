@@ -1,5 +1,6 @@
 """Measure how fast the studio's page reacts: `python benchmarks/studio.py`. It needs Debian's
-chromium and uses the shipped models. Results in benchmarks/results/studio.json.
+chromium and uses the shipped models. The server runs in a separate process, as users start it.
+Results in benchmarks/results/studio.json.
 
     pointer    from a pointer move to the painted image; for the VAE also during a training
     redraw     from a turn of the wheel to the painted map with all its points
@@ -16,28 +17,27 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+import numpy as np
 import websockets
 from playwright.sync_api import Browser, Page, sync_playwright
+from studio_process import memory_mib, studio_process
 
 from latentarium.machine import describe_machine, versions
 from latentarium.studio.protocol import REQUEST
-from latentarium.studio.registry import load_registry
-from latentarium.studio.server import make_app
 
 OUT = Path(__file__).parent / "results" / "studio.json"
 CHROMIUM = "/usr/bin/chromium"
+MODELS = ("ae", "vae", "gan", "cgan")
+"""The shipped models, in the order of their numbers."""
 VIEWS = {
     "explore": "#model=1",
     "gaps": "#model=0&gaps=distance",
@@ -103,29 +103,45 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="duration of the crowd")
     parser.add_argument("--tour", type=Path, default=Path("tour"), help="output of make tour")
     options = parser.parse_args()
-    port = _serve(options.tour)
     results: dict[str, Any] = json.loads(OUT.read_text())  # keeps those of studio_load.py
     results |= {"machine": describe_machine(), "versions": versions()}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for index, name in enumerate(("ae", "vae", "gan", "cgan")):
-            page, paint = _open(browser, port, index)
-            results[name] = {
-                "first_useful_paint_s": round(paint, 2),
-                "pointer_to_image_ms": _median_and_p95(page.evaluate(POINTER)),
-            }
-            if index < 2:
-                results[name]["redraw_ms"] = _median_and_p95(page.evaluate(REDRAW))
-            page.close()
-        with _training():
-            page, _ = _open(browser, port, 1)
-            results["vae"]["pointer_during_training_ms"] = _median_and_p95(page.evaluate(POINTER))
-            page.close()
-        results["blocked_ms"] = _longest_tasks(browser, f"http://127.0.0.1:{port}/", options.tour)
-        browser.close()
-    results["crowd"] = asyncio.run(_crowd(port, 100, options.seconds))
+    with studio_process([], options.tour) as (port, server):
+        asyncio.run(_prepare(port))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            _measure_page(results, browser, port, options.tour)
+            browser.close()
+        results["crowd"] = asyncio.run(_crowd(port, server, 100, options.seconds))
     OUT.write_text(json.dumps(results, indent=2) + "\n")
     sys.stdout.write(json.dumps(results, indent=2) + "\n")
+
+
+def _measure_page(results: dict[str, Any], browser: Browser, port: int, tour: Path) -> None:
+    for index, name in enumerate(MODELS):
+        page, paint = _open(browser, port, index)
+        results[name] = {
+            "first_useful_paint_s": round(paint, 2),
+            "pointer_to_image_ms": _median_and_p95(page.evaluate(POINTER)),
+        }
+        if index < 2:
+            results[name]["redraw_ms"] = _median_and_p95(page.evaluate(REDRAW))
+        page.close()
+    with _training():
+        page, _ = _open(browser, port, 1)
+        results["vae"]["pointer_during_training_ms"] = _median_and_p95(page.evaluate(POINTER))
+        page.close()
+    results["blocked_ms"] = _longest_tasks(browser, f"http://127.0.0.1:{port}/", tour)
+
+
+async def _prepare(port: int) -> None:
+    """Wait until all models decode without a computation first."""
+    for model, name in enumerate(MODELS):
+        async with websockets.connect(f"ws://127.0.0.1:{port}/decode") as socket:
+            labels = np.eye(10, dtype=np.float32)[0].tobytes() if name == "cgan" else b""
+            await socket.send(REQUEST.pack(1, model, 1, 1, bool(labels), 0) + bytes(8) + labels)
+            answer = await socket.recv()
+            assert isinstance(answer, bytes)
+            assert answer[4] == 1, answer[16:]
 
 
 def _open(browser: Browser, port: int, index: int) -> tuple[Page, float]:
@@ -199,26 +215,12 @@ def _use_map(page: Page) -> None:
         page.wait_for_timeout(500)
 
 
-def _serve(tour: Path) -> int:
-    registry = load_registry([])
-    registry.preparation.start()
-    registry.preparation.wait()
-    settings = uvicorn.Config(
-        make_app(registry, runs=tour), port=0, log_level="warning", lifespan="off"
-    )
-    server = uvicorn.Server(settings)
-    threading.Thread(target=server.run, daemon=True).start()
-    while not server.started:
-        time.sleep(0.02)
-    return server.servers[0].sockets[0].getsockname()[1]
-
-
-async def _crowd(port: int, clients: int, seconds: float) -> dict[str, Any]:
+async def _crowd(port: int, server: int, clients: int, seconds: float) -> dict[str, Any]:
     """Let clients decode, each one again as soon as it has its answer."""
     end = time.monotonic() + seconds
     latencies: list[float] = []
     frame = REQUEST.pack(1, 1, 1, 1, 0, 0) + bytes(8)
-    before = _memory_mib()
+    before = memory_mib(server)
 
     async def client() -> None:
         async with websockets.connect(f"ws://127.0.0.1:{port}/decode") as socket:
@@ -236,7 +238,7 @@ async def _crowd(port: int, clients: int, seconds: float) -> dict[str, Any]:
         "seconds": seconds,
         "answers": len(latencies),
         "answer_ms": _median_and_p95([1000 * s for s in latencies]),
-        "memory_growth_mib": round(_memory_mib() - before, 1),
+        "memory_growth_mib": round(memory_mib(server) - before, 1),
     }
 
 
@@ -246,15 +248,6 @@ def _median_and_p95(values: list[float]) -> dict[str, float]:
         "median": round(statistics.median(ordered), 1),
         "p95": round(ordered[int(0.95 * len(ordered))], 1),
     }
-
-
-def _memory_mib() -> float:
-    """Return the memory of this process, which includes the server."""
-    output = subprocess.run(
-        ["ps", "-o", "rss=", "-p", str(os.getpid())],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return int(output.stdout) / 1024
 
 
 if __name__ == "__main__":

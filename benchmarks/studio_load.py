@@ -11,10 +11,8 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import websockets
+from studio_process import memory_mib, studio_process
 
 from latentarium.studio.protocol import REQUEST
 
@@ -91,7 +90,7 @@ def main() -> None:
     results.pop("beside", None)  # the old name of pointer_under_load
     with (
         tempfile.TemporaryDirectory() as folder,
-        studio_process(Path(folder), options.tour) as (port, process),
+        studio_with_runs(Path(folder), options.tour) as (port, process),
     ):
         names = [n for n in [*requests_of(0), ALL] if n.startswith(options.only)]
         results["pointer_under_load"] = {
@@ -103,26 +102,14 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def studio_process(folder: Path, tour: Path) -> Iterator[tuple[int, int]]:
+def studio_with_runs(folder: Path, tour: Path) -> Iterator[tuple[int, int]]:
     """Run a studio with copies of a tour's runs; yield its port and its process id."""
     for name in ("vae", "gan", "ae"):
         shutil.copytree(tour / name, folder / name)
-    models = [str(folder / name) for name in ("vae", "gan", "ae")]
-    command = [sys.executable, "-m", "latentarium", "studio", *models, "--runs", str(folder)]
-    server = subprocess.Popen(
-        [*command, "--port", "0", "--no-browse"], stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        port = int(line.split("127.0.0.1:")[1].split("/")[0])
+    with studio_process([folder / name for name in ("vae", "gan", "ae")], folder) as (port, pid):
         for model in (VAE, GAN, AE):
             asyncio.run(follow_pointer(port, model, 0.5))  # computes the model's map
-        yield port, server.pid
-    finally:
-        server.terminate()
-        server.wait()
+        yield port, pid
 
 
 def measure_pointer(port: int, name: str, seconds: float) -> dict[str, float]:
@@ -168,8 +155,7 @@ def measure_memory(port: int, process: int, rounds: int) -> dict[str, Any]:
         requests = [request for name in list(variants)[1:-1] for request in variants[name]]
         with ThreadPoolExecutor(len(requests)) as clients:
             list(clients.map(lambda request: fetch(port, *request), requests))
-        status = Path(f"/proc/{process}/status").read_text()
-        memory.append(round(int(status.split("VmRSS:")[1].split()[0]) / 1024))
+        memory.append(round(memory_mib(process)))
         sys.stdout.write(f"round {i + 1}: {memory[-1]} MiB\n")
         sys.stdout.flush()
     return {"asked_at_once": len(requests), "held_mib": memory}

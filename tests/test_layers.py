@@ -50,6 +50,7 @@ STUDIO_ORDER = [
     "security",
     "responses",
     "preparation",
+    "loaded_model",
     "registry",
     "lab",
     "samples query",

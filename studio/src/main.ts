@@ -1,6 +1,8 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import "./app.css";
+import { loadCharts } from "./lib/chart/library";
 
-// a task of its own, so that it does not add to the time that the modules take
+// tasks of their own, so that they don't add to the time that the modules take
 setTimeout(() => mount(App, { target: document.getElementById("app")! }));
+setTimeout(() => void loadCharts());

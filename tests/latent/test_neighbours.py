@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from sklearn.neighbors import NearestNeighbors
 
-from latentarium.latent.neighbours import knn_accuracy, nearest
+from latentarium.latent.neighbours import NeighbourSearch, knn_accuracy, nearest
 from latentarium.stats.shares import clopper_pearson
 from support.errors import raises_code
 
@@ -25,6 +27,34 @@ def test_latent_is_its_own_nearest():
     found = nearest(latents, latents, 1)
     assert found.index[:, 0].tolist() == list(range(30))
     assert float(found.distance.max()) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dimensions", [2, 15, 16, 100])
+@pytest.mark.parametrize("queries", [1, 16, 17])
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_search_equals_scikit_learn(dtype, dimensions, queries, offset):
+    points = (normal(2000, dimensions).numpy() + offset).astype(dtype)
+    query = (normal(queries, dimensions, seed=1).numpy() + offset).astype(dtype)
+    expected, index = (
+        NearestNeighbors(algorithm="brute")
+        .fit(points.astype(float))
+        .kneighbors(query.astype(float), 5)
+    )
+    found = NeighbourSearch(points)(query, 5)
+    assert found.distance.dtype == torch.float64
+    np.testing.assert_allclose(found.distance.numpy(), expected, rtol=1e-7)
+    np.testing.assert_array_equal(found.index.numpy(), index)
+
+
+@pytest.mark.parametrize("dimensions", [3, 20])
+def test_search_finds_equal_points_and_all_points(dimensions):
+    points = np.repeat(normal(10, dimensions).double().numpy(), 3, axis=0)
+    found = NeighbourSearch(points)(points[4:5], len(points))
+    assert sorted(found.index[0].tolist()) == list(range(30))
+    assert sorted(found.index[0, :3].tolist()) == [3, 4, 5]
+    assert found.distance[0, :3].tolist() == [0, 0, 0]
+    assert bool((found.distance[0].diff() >= 0).all())
 
 
 @pytest.mark.parametrize("k", [0, 31])

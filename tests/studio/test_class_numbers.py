@@ -11,7 +11,8 @@ import latentarium as la
 from latentarium import cli, presets
 from latentarium.data.dataset import to_uint8
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
 from support.errors import raises_code
 from support.tiny import tiny_arrays

@@ -229,7 +229,7 @@ def test_only_comparable_measures_are_ranked(page, served):
         open_page(page, served, "#tab=compare&c.models=0.1.2")
         row = page.get_by_test_id("row-frechet")
         row.wait_for()
-        assert "real images: 0.5 (lower is better) · n = 100" in row.inner_text()
+        assert "real images: 0.5 (lower is better) · n\u00a0=\u00a0100" in row.inner_text()
         cells = row.locator(".cell").all_inner_texts()
         assert "[1, 2]" in cells[0]
         assert [("best" in cell) for cell in cells] == [True, False, False]
@@ -310,7 +310,7 @@ def test_one_button_evaluates_all_runs(page, served, monkeypatch, tmp_path):
     studio = StudioServer(served.registry, runs=tmp_path)
     try:
         page.goto(studio.address + "#tab=compare&c.models=0.1")
-        page.get_by_role("button", name=re.compile(r"Evaluate all 2 \(about \d+ min")).click()
+        page.get_by_role("button", name=re.compile(r"Evaluate all 2 \(about \d+\smin")).click()
         page.get_by_text("Model 1 of 2").wait_for()
         page.goto("about:blank")  # the server continues
         (runs[0].folder / "go").touch()

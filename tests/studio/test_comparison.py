@@ -17,7 +17,8 @@ from latentarium.studio import child_processes
 from latentarium.studio.child_processes import ChildProcesses
 from latentarium.studio.compare.evaluation_queue import EvaluationQueue
 from latentarium.studio.compare.table import table
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes.compare import report_of
 from latentarium.studio.server import make_app
 from latentarium.training import train

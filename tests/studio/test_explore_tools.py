@@ -15,7 +15,8 @@ from latentarium.latent.animation import path_animation
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
 from latentarium.models.interpolation import lerp, slerp
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.samples.assess import describe_gaussian
 from latentarium.studio.server import make_app
 from support.errors import raises_code

@@ -22,10 +22,11 @@ from latentarium.latent import gap_layer, interpolation
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.scores import ScoredImages
 from latentarium.studio.limiter import RequestLimiter
+from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.priority_lock import PriorityLock, priority_lock
 from latentarium.studio.protocol import REQUEST
 from latentarium.studio.query.baseline import shared_baseline
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes.events import EventStreams
 from latentarium.studio.server import answer, is_quick, make_app
 from latentarium.studio.training.run_events import RunFollower

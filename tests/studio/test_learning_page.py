@@ -12,7 +12,8 @@ from latentarium import presets
 from latentarium.latent import corruption_lookup
 from latentarium.latent.corruption_training import train_network
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from support.browser import StudioServer, in_browser, open_page, pixels, tracked_page, wait_until
 from support.errors import raises_code
 from support.tiny import tiny_arrays

@@ -8,7 +8,8 @@ import pytest
 import latentarium as la
 from latentarium import presets
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from support.browser import (
     BROWSER_MARKS,
     StudioServer,

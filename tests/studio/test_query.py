@@ -17,8 +17,9 @@ from latentarium.latent.calibration import SCORE_COLUMNS
 from latentarium.latent.inversion import invert
 from latentarium.latent.inversion_baseline import BATCH_SIZE
 from latentarium.latent.latent_map import LatentMap
+from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.query.baseline import shared_baseline
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.routes import query as given
 from latentarium.studio.server import make_app
 from support.tiny import tiny_arrays

@@ -16,7 +16,8 @@ from latentarium.latent.class_samples import class_gaussian, sample_gaussian
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.nearest_training import CopyCheck
 from latentarium.models.inference import encode
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.samples.assess import describe_prior
 from latentarium.studio.server import make_app
 from support.frames import reply, request

@@ -31,7 +31,8 @@ from latentarium.latent.planes import aligned_plane, principal_plane
 from latentarium.latent.snapshots import Snapshots, watched_images
 from latentarium.models.inference import decode, fixed_samples, reconstruct
 from latentarium.run import Run
-from latentarium.studio.registry import MAX_CACHED_SNAPSHOTS, LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import MAX_CACHED_SNAPSHOTS, ModelRegistry
 from latentarium.studio.server import make_app
 from support.tiny import tiny_arrays
 

@@ -137,7 +137,7 @@ def test_train_from_estimate_to_explore(page, served, runs, tmp_path):
     page.get_by_test_id("estimate").click()
     task = page.get_by_test_id("task")
     task.locator("progress:not([value])").wait_for()  # first, the amount of work is unknown
-    task.filter(has_text=re.compile(r" · \D+\d+ s\b")).wait_for(timeout=120_000)
+    task.filter(has_text=re.compile(r" · \D+\d+\ss\b")).wait_for(timeout=120_000)
     assert task.locator("progress").get_attribute("max")
     page.get_by_test_id("estimated-time").wait_for(timeout=120_000)
     assert "autoencoder" in page.locator(".cost").inner_text()

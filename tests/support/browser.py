@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,8 @@ import uvicorn
 
 import latentarium as la
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
 
 # the first one takes about 60 % of the processor time of the second
@@ -136,6 +138,7 @@ def tracked_page(context):
 def load_benchmark():
     """Import the benchmark of the studio, whose page scripts the tests reuse."""
     path = Path(__file__).parents[2] / "benchmarks" / "studio.py"
+    sys.path.append(str(path.parent))  # it imports other files of this folder
     spec = importlib.util.spec_from_file_location("studio_benchmark", path)
     assert spec is not None
     assert spec.loader is not None

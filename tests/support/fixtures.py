@@ -42,7 +42,8 @@ def served(tmp_path_factory):
     import latentarium as la
     from latentarium import presets
     from latentarium.latent.latent_map import LatentMap
-    from latentarium.studio.registry import LoadedModel, ModelRegistry
+    from latentarium.studio.loaded_model import LoadedModel
+    from latentarium.studio.registry import ModelRegistry
     from latentarium.studio.server import STATIC
     from support.browser import StudioServer
     from support.tiny import tiny_arrays

@@ -8,7 +8,8 @@ from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.training import train_classifier
 from latentarium.latent.gap_layer import coarse_to_fine
 from latentarium.latent.latent_map import LatentMap
-from latentarium.studio.registry import LoadedModel, ModelRegistry
+from latentarium.studio.loaded_model import LoadedModel
+from latentarium.studio.registry import ModelRegistry
 from support.browser import StudioServer, pixels
 from support.tiny import tiny_arrays
 

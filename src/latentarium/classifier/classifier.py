@@ -174,13 +174,15 @@ class Classifier(nn.Module):
                 code="shape-mismatch",
             )
         device, was_training = self.head.weight.device, self.training
-        self.eval()
+        if was_training:  # walking through the modules takes longer than the layers of one image
+            self.eval()
         parts = [torch.empty(0, self.num_features)]
         with torch.no_grad():
             for part in images.split(batch_size):
                 x = quantize(part.to(device)).contiguous(memory_format=torch.channels_last)
                 parts.append(self.trunk(x).cpu())
-        self.train(was_training)
+        if was_training:
+            self.train()
         return torch.cat(parts)
 
 

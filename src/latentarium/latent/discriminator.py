@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
+from latentarium.latent.neighbours import NeighbourSearch
 from latentarium.shapes import Features, FeatureSet, PerPoint
 
 RIDGE = 0.05
@@ -29,14 +29,13 @@ class WhitenedDistance:
         x = self._standardize(x)
         variances, axes = np.linalg.eigh(np.cov(x.T))
         self._axes = axes / np.sqrt(variances.clip(0) + RIDGE)
-        neighbours = NearestNeighbors(n_neighbors=min(k, len(x)), algorithm="brute")
-        self._index = neighbours.fit((x @ self._axes).astype(np.float32))
+        self._k = min(k, len(x))
+        self._search = NeighbourSearch((x @ self._axes).astype(np.float32))
 
     def __call__(self, statistics: Features) -> PerPoint:
         """Return the distance of each image."""
         x = self._standardize(statistics.double().numpy()) @ self._axes
-        distance, _ = self._index.kneighbors(x.astype(np.float32))
-        return torch.from_numpy(distance[:, -1].astype(np.float64))
+        return self._search(x.astype(np.float32), self._k).distance[:, -1].contiguous()
 
 
 class Discriminator:

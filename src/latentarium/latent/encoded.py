@@ -19,7 +19,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from latentarium.cached import cached
@@ -28,7 +27,7 @@ from latentarium.data.subsets import stratified
 from latentarium.errors import UserError
 from latentarium.latent.gaussians import ClassGaussians, Ellipse
 from latentarium.latent.lattice import seed_lattice
-from latentarium.latent.neighbours import Neighbours
+from latentarium.latent.neighbours import Neighbours, NeighbourSearch
 from latentarium.latent.planes import Plane, aligned_plane, principal_plane
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import encode
@@ -190,9 +189,8 @@ class EncodedData:
 
     def neighbours(self, z: LatentSet, k: int = K_NEAREST) -> Neighbours:
         """Return the k nearest training images of each latent, by number."""
-        distance, index = self._index.kneighbors(z.double().numpy(), min(k, len(self.train)))
-        return Neighbours(distance=torch.from_numpy(distance), index=torch.from_numpy(index))
+        return self._search(z.double().numpy(), min(k, len(self.train)))
 
     @cached
-    def _index(self) -> NearestNeighbors:
-        return NearestNeighbors(n_neighbors=K_NEAREST).fit(self.latents.double().numpy())
+    def _search(self) -> NeighbourSearch:
+        return NeighbourSearch(self.latents.double().numpy())

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KDTree, KNeighborsClassifier, NearestNeighbors
 
 from latentarium.errors import UserError
 from latentarium.shapes import (
@@ -17,6 +18,13 @@ from latentarium.shapes import (
 from latentarium.stats.measurement import Measurement
 from latentarium.stats.shares import clopper_pearson
 
+MAX_TREE_DIMENSIONS = 15
+"""A tree is faster than comparing all pairs in at most this many dimensions."""
+MAX_PRODUCT_QUERIES = 16
+"""Up to this many queries are compared with all points in one matrix product."""
+SPARE_CANDIDATES = 16
+"""Points that a matrix product selects in addition to the k nearest, because it rounds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
@@ -26,6 +34,52 @@ class Neighbours:
     """Euclidean, in units of z, float64."""
     index: NeighbourIndices
     """Row numbers of the neighbours."""
+
+
+class NeighbourSearch:
+    """Exact search for the nearest of some fixed points, fast for a single query too.
+
+    For a single query, the checks of scikit-learn's `kneighbors` take longer than the search.
+
+    Arguments:
+        points: Finite float32 or float64 (N, D).
+    """
+
+    def __init__(self, points: np.ndarray) -> None:
+        self._tree: KDTree | None = None
+        if points.shape[1] <= MAX_TREE_DIMENSIONS:
+            self._tree = KDTree(points)
+            return
+        self._points = points
+        self._centre = points.mean(0)  # the product below rounds less near the origin
+        self._centred = points - self._centre
+        self._half_squares = np.square(self._centred).sum(1) / 2
+        self._estimator = NearestNeighbors(algorithm="brute").fit(points)
+
+    def __call__(self, query: np.ndarray, k: int) -> Neighbours:
+        """Return the k nearest points of each query (n, D); k is at most the number of points."""
+        if self._tree is not None:
+            distance, index = self._tree.query(query, k)
+        elif len(query) <= MAX_PRODUCT_QUERIES:
+            distance, index = self._by_product(query, k)
+        else:
+            distance, index = self._estimator.kneighbors(query, k)
+        return Neighbours(
+            distance=torch.from_numpy(distance.astype(np.float64, copy=False)),
+            index=torch.from_numpy(index),
+        )
+
+    def _by_product(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        # |x - q|^2 / 2 without the term that is the same for all points
+        products = (query - self._centre).astype(self._centred.dtype) @ self._centred.T
+        order = self._half_squares - products
+        selected = min(k + SPARE_CANDIDATES, len(self._points))
+        index = np.argpartition(order, selected - 1, axis=1)[:, :selected]
+        index.sort(axis=1)
+        offsets = self._points[index].astype(np.float64) - query[:, None]
+        distance = np.sqrt(np.square(offsets).sum(2))
+        ranks = distance.argsort(axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(distance, ranks, 1), np.take_along_axis(index, ranks, 1)
 
 
 def nearest(latents: OtherLatentSet, query: LatentSet, k: int = 5) -> Neighbours:

@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from latentarium.cached import cached
@@ -45,6 +44,7 @@ from latentarium.latent.corruptions import corrupt, soften
 from latentarium.latent.discriminator import Discriminator, WhitenedDistance
 from latentarium.latent.encoded import K_NEAREST
 from latentarium.latent.gaps import classifier_entropy
+from latentarium.latent.neighbours import NeighbourSearch
 from latentarium.latent.texture import MIN_SIDE, texture_statistics
 from latentarium.metrics.extractors import Extractor, RandomConvolutions
 from latentarium.progress import StepProgress
@@ -98,7 +98,8 @@ class RealismScorer:
         )
         features = self.extractor.features(real)
         k = min(K_NEAREST, len(features))
-        self._index = NearestNeighbors(n_neighbors=k).fit(features.double().numpy())
+        self._k = k
+        self._search = NeighbourSearch(features.double().numpy())
         self._texture: WhitenedDistance | None = None
         if min(data.card.image_shape[1:]) >= MIN_SIDE:
             real = real[:MAX_LEARNED]
@@ -177,9 +178,8 @@ class RealismScorer:
         return self._nearest(self.extractor.features(images))
 
     def _nearest(self, features: Features) -> tuple[PerPoint, LabelSet]:
-        distance, index = self._index.kneighbors(features.double().numpy())
-        nearest = self._numbers[torch.from_numpy(index[:, 0])]
-        return torch.from_numpy(distance[:, -1]).contiguous(), nearest
+        neighbours = self._search(features.double().numpy(), self._k)
+        return neighbours.distance[:, -1].contiguous(), self._numbers[neighbours.index[:, 0]]
 
     def _statistics(
         self, images: Pixels, features: OtherFeatures | None = None, doubt: PerPoint | None = None

@@ -11,7 +11,8 @@ except in this order:
     security            ASGI middleware: host, origin, token, size limits, headers
     responses           HTTP responses: binary, streamed JSON lines
     preparation         prepares models in the background
-    registry            the models that the page shows
+    loaded_model        a model that the page shows, and its description
+    registry            the models that the page shows, by number
     lab                 the 2-D lab
     samples, query      images drawn from a model; images supplied by the user
     compare             measurements of several models side by side

@@ -7,8 +7,9 @@ export const colour = (index: number): string => PALETTE.classes[index % PALETTE
 
 const channel = (hex: string, i: number): number => parseInt(hex.slice(1 + 2 * i, 3 + 2 * i), 16);
 
+const classChannels = PALETTE.classes.flatMap((hex) => [0, 1, 2].map((i) => channel(hex, i)));
 /** Red, green and blue of each class number; grey without a class (255). */
-export const rgb = Float32Array.from({ length: 3 * 256 }, (_, i) => (i >= 3 * 255 ? 127 : channel(colour(Math.floor(i / 3)), i % 3)));
+export const rgb = Float32Array.from({ length: 3 * 256 }, (_, i) => (i >= 3 * 255 ? 127 : classChannels[i % classChannels.length]));
 
 /** Shares of held-out images that are less unusual, at which the gap layer starts, and at which a place is a gap. */
 const GAP_LOW = 0.5;

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from latentarium.errors import UserError
 from latentarium.evaluation.report import Report
 from latentarium.studio.compare.table import table
-from latentarium.studio.registry import LoadedModel
+from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.services import Services
 
 MAX_MODELS = 4

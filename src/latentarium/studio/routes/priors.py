@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.priors import TRAINED, PriorKind, split_prior
-from latentarium.studio.registry import LoadedModel
+from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.responses import JsonLines, StreamedResponse, json_lines
 from latentarium.studio.services import Services
 

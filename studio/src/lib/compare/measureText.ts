@@ -60,7 +60,7 @@ export const intervalText = (text: string): string => (text.startsWith("at least
 /** Which class or pair of classes a value belongs to. */
 export function detailText(detail: string): string {
   const pair = /^a real (.+) (?:labelled|under) (.+)$/.exec(detail);
-  return pair ? strings().compare.pair(pair[1], pair[2]) : detail;
+  return pair ? strings().compare.pair(pair[1], pair[2]) : detail && strings().explore.ofClass(detail);
 }
 
 /** How a value was measured: protocol, images, extractor of features. */

@@ -31,7 +31,9 @@ function coarseToFine(): Cell[] {
   return order;
 }
 
-const ORDER = coarseToFine();
+let cells: Cell[] | null = null;
+/** The cells in the order in which the server sends them. */
+const order = (): Cell[] => (cells ??= coarseToFine());
 
 export class GapLayer {
   grid = $state.raw<GapGrid | null>(null);
@@ -84,7 +86,7 @@ class Raster {
 
   add(values: Float32Array): void {
     for (const value of values) {
-      const { row, column, half } = ORDER[this.count++];
+      const { row, column, half } = order()[this.count++];
       for (let y = row - half; y < Math.max(row + half, row + 1); y++)
         for (let x = column - half; x < Math.max(column + half, column + 1); x++)
           if (!this.known[CELLS * y + x]) this.values[CELLS * y + x] = value;

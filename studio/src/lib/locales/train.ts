@@ -1,5 +1,6 @@
 // Text of Train.
 import type { RunState } from "../train/runs";
+import { thousands } from "../thousands";
 
 export const en = {
   views: { images: "Image models", lab: "2-D lab" } as Record<string, string>,
@@ -17,9 +18,9 @@ export const en = {
   left: (time: string) => `about ${time} left`,
   duration: (seconds: number) => {
     const total = Math.max(0, Math.round(seconds));
-    if (total < 60) return `${total} s`;
-    if (total < 3600) return `${Math.floor(total / 60)} min ${String(total % 60).padStart(2, "0")} s`;
-    return `${Math.floor(total / 3600)} h ${String(Math.floor((total % 3600) / 60)).padStart(2, "0")} min`;
+    if (total < 60) return `${total}\u00a0s`;
+    if (total < 3600) return `${Math.floor(total / 60)}\u00a0min\u00a0${String(total % 60).padStart(2, "0")}\u00a0s`;
+    return `${Math.floor(total / 3600)}\u00a0h\u00a0${String(Math.floor((total % 3600) / 60)).padStart(2, "0")}\u00a0min`;
   },
   // a new run
   what: "Model",
@@ -74,9 +75,9 @@ export const en = {
   cancel: "Cancel",
   remove: "Remove",
   tooMany: (n: number, most: number) =>
-    `There are ${n.toLocaleString("en")} files, but at most ${most.toLocaleString("en")} can be uploaded one by one. Drop a single zip that contains all of them.`,
+    `There are ${thousands(n)} files, but at most ${thousands(most)} can be uploaded one by one. Drop a single zip that contains all of them.`,
   leftOut: (n: number) =>
-    n === 1 ? "One file is neither a picture nor a table of labels, and was skipped." : `${n.toLocaleString("en")} files are neither pictures nor tables of labels, and were skipped.`,
+    n === 1 ? "One file is neither a picture nor a table of labels, and was skipped." : `${thousands(n)} files are neither pictures nor tables of labels, and were skipped.`,
   nothing: "No pictures found. Drop a folder of pictures, or a zip of such a folder.",
   found: (images: string, classes: number, size: string) =>
     `${images} images, ${classes ? `${classes} classes` : "no labels"}, ${size}`,
@@ -117,7 +118,7 @@ export const en = {
   perStep: "Time per step",
   ms: "ms",
   reference: "chance level",
-  equilibrium: "At the dotted line, the discriminator is guessing: it can't tell real from generated images. Compare the line with the adversarial term, not with the total loss: the total also includes the penalties and the loss for real images with wrong labels.",
+  equilibrium: "At the dashed line, the discriminator is guessing: it can't tell real from generated images. Compare the line with the adversarial term, not with the total loss: the total also includes the penalties and the loss for real images with wrong labels.",
   scores: "D(real) and D(generated)",
   margin: "D(real) − D(generated)",
   logit: "logit",
@@ -138,8 +139,8 @@ export const en = {
   dualityGapUnit: "nats",
   dualityGapMeans: (game: boolean, updates: number) =>
     game
-      ? `What both players together could gain at least if each were trained alone (up to ${updates} updates, several learning rates). It is 0 at a Nash equilibrium. Bands end at the one-sided 95 % bound.`
-      : `How much the loss could decrease at least (up to ${updates} updates, several learning rates). It is 0 at the optimum. Bands end at the one-sided 95 % bound.`,
+      ? `What both players together could gain at least if each were trained alone (up to ${updates} updates, several learning rates). It is 0 at a Nash equilibrium. Bands end at the one-sided 95\u00a0% bound.`
+      : `How much the loss could decrease at least (up to ${updates} updates, several learning rates). It is 0 at the optimum. Bands end at the one-sided 95\u00a0% bound.`,
   dualityGapCost: "May take several minutes. Other work has priority.",
   dualityGapOutdated: "The results of an earlier version were much too low and are not shown. Measure again.",
   measureDualityGap: "Measure",
@@ -175,9 +176,9 @@ export const zhTW: typeof en = {
   left: (time) => `約剩 ${time}`,
   duration: (seconds) => {
     const total = Math.max(0, Math.round(seconds));
-    if (total < 60) return `${total} 秒`;
-    if (total < 3600) return `${Math.floor(total / 60)} 分 ${String(total % 60).padStart(2, "0")} 秒`;
-    return `${Math.floor(total / 3600)} 小時 ${String(Math.floor((total % 3600) / 60)).padStart(2, "0")} 分`;
+    if (total < 60) return `${total}\u00a0秒`;
+    if (total < 3600) return `${Math.floor(total / 60)}\u00a0分\u00a0${String(total % 60).padStart(2, "0")}\u00a0秒`;
+    return `${Math.floor(total / 3600)}\u00a0小時\u00a0${String(Math.floor((total % 3600) / 60)).padStart(2, "0")}\u00a0分`;
   },
   what: "模型",
   kinds: { autoencoder: "自編碼器與 VAE", gan: "GAN", quick: "幾秒內就能訓練完的迷你模型" },
@@ -227,8 +228,8 @@ export const zhTW: typeof en = {
   cancel: "取消",
   remove: "移除",
   tooMany: (n, most) =>
-    `共有 ${n.toLocaleString("en")} 個檔案，逐一上傳最多 ${most.toLocaleString("en")} 個：請改拖入一個包含全部檔案的 zip。`,
-  leftOut: (n) => `有 ${n.toLocaleString("en")} 個檔案不是圖片也不是標籤表，已略過。`,
+    `共有 ${thousands(n)} 個檔案，逐一上傳最多 ${thousands(most)} 個：請改拖入一個包含全部檔案的 zip。`,
+  leftOut: (n) => `有 ${thousands(n)} 個檔案不是圖片也不是標籤表，已略過。`,
   nothing: "沒有找到圖片：請拖放圖片資料夾，或這種資料夾的 zip。",
   found: (images, classes, size) => `${images} 張影像，${classes ? `${classes} 個類別` : "沒有標籤"}，${size}`,
   noProblems: "沒有發現問題。",

@@ -2,6 +2,7 @@
 import type { Model } from "../api";
 import { Splat, type View } from "../splat";
 import type { Snapshot } from "./snapshots.svelte";
+import { thousands } from "../thousands";
 
 const COLUMN_WIDTH = 220;
 const SPACING = 8;
@@ -39,7 +40,7 @@ export function snapshotStrip(
   const tileView = { ...view, scale: view.scale * Math.min(COLUMN_WIDTH / width, COLUMN_WIDTH / height) };
   snapshots.forEach(({ map, step }, i) => {
     const left = i * (COLUMN_WIDTH + SPACING);
-    context.fillText(step.toLocaleString("en"), left, 16);
+    context.fillText(thousands(step), left, 16);
     context.drawImage(grids[i], left, top, COLUMN_WIDTH, gridHeight);
     if (!map) return;
     splat.draw(tile.getContext("2d")!, map, tileView, 2);
