@@ -15,6 +15,8 @@ from torch import Tensor
 # ------------------------------------------------------------------------------------ images
 Images = Float[Tensor, "B C H W"]
 """Images as models take and return them, in [-1, 1]."""
+DecoderOutput = Float[Tensor, "B P H W"]
+"""The parameters of p(x | z): P = C channels, or more if a value has several parameters."""
 Pixels = UInt8[Tensor, "N C H W"]
 """Images as they are stored, 0 to 255."""
 ImageSet = Float[Tensor, "N C H W"] | Pixels
@@ -33,6 +35,8 @@ UpperLatents = Float[Tensor, "B Z2"]
 """The two parts of a latent with two levels."""
 LatentInput = Any
 """Latents as callers give them: tensors or arrays (N, Z); see `models.inputs`."""
+PerGroup = Float[Tensor, "B G"]
+"""A number for each group of latent dimensions."""
 LatentsPerImage = Float[Tensor, "B S Z"]
 """S latents for each of B images."""
 PerImageLatent = Float[Tensor, "B S"]

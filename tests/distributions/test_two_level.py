@@ -97,3 +97,14 @@ def test_a_posterior_that_was_made_without_gradients_has_none():
     assert not posterior.mean.requires_grad
     assert not posterior.sample(Noise(0)).requires_grad
     assert model.encode(x).mean.requires_grad
+
+
+def test_the_groups_of_a_divergence_add_up_to_it():
+    (q, _), (p, _) = linear(0), linear(1)
+    z = q(50).sample(Noise(0))
+    groups = q(50).kl_by_group(p(50), z)
+    assert groups.shape == (50, 5)
+    assert float(groups.min()) >= 0
+    torch.testing.assert_close(groups.sum(1), q(50).kl(p(50), z))
+    standard = DiagonalGaussian(torch.zeros(50, 5), torch.zeros(50, 5))
+    torch.testing.assert_close(q(50).kl_by_group(standard, z)[:, 0], q(50).kl(standard, z))

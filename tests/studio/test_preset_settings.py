@@ -117,13 +117,13 @@ def test_numbers_are_taken_as_the_command_line_takes_them(client):
 
 
 def test_another_prior_has_its_own_settings(client, monkeypatch, tmp_path):
-    listed = client.get("/api/presets/vae_mnist/settings?prior=flow").json()
+    listed = client.get("/api/presets/vae_mnist/settings?component=model.prior=flow").json()
     own = {field["name"]: field for field in listed if field["group"] == "model.prior"}
     assert {"model.prior.transforms", "model.prior.coupling"} <= own.keys()
     assert own["model.prior.transforms"]["value"] == 4
     assert "model.prior.kind" not in own
     for prior in ("standard_normal", "luck"):
-        plain = client.get(f"/api/presets/vae_mnist/settings?prior={prior}").json()
+        plain = client.get(f"/api/presets/vae_mnist/settings?component=model.prior={prior}").json()
         assert not any(field["group"] == "model.prior" for field in plain)
     values = {"model.prior": "flow", "model.prior.transforms": "2", "model.prior.coupling": True}
     body = {"preset": "vae_mnist", "settings": values}

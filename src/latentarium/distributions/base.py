@@ -6,7 +6,7 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, PerSample
+from latentarium.shapes import Latents, PerGroup, PerSample
 
 
 class Distribution(ABC):
@@ -51,6 +51,17 @@ class Distribution(ABC):
         if z is None:
             raise ValueError("without a closed form, the estimate needs samples z")
         return self.log_prob(z) - other.log_prob(z)
+
+    def kl_by_group(self, other: "Distribution", z: Latents | None = None) -> PerGroup:
+        """Return the parts of KL(self || other) that groups of dimensions contribute, in nats.
+
+        Without a closed form there is one group of all dimensions.
+
+        Arguments:
+            other: The second distribution.
+            z: One sample of each distribution in `self`.
+        """
+        return self.kl(other, z)[:, None]
 
     def whiten(self, z: Latents) -> Tensor:
         """Map latents to coordinates in which the distribution is close to N(0, I).

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentarium.distributions.base import Distribution
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, PerSample
+from latentarium.shapes import Latents, PerGroup, PerSample
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -42,9 +42,18 @@ class DiagonalGaussian(Distribution):
         """Return KL(self || other), in nats, in closed form if both are Gaussians."""
         if not isinstance(other, DiagonalGaussian):
             return super().kl(other, z)
+        return 0.5 * self._twice_kl(other).sum(1)
+
+    def kl_by_group(self, other: Distribution, z: Latents | None = None) -> PerGroup:
+        """Return the KL divergence of each dimension if both are Gaussians."""
+        if not isinstance(other, DiagonalGaussian):
+            return super().kl_by_group(other, z)
+        return 0.5 * self._twice_kl(other)
+
+    def _twice_kl(self, other: "DiagonalGaussian") -> Latents:
         ratio = self.log_variance - other.log_variance
         shift = (self.mean - other.mean).square() * (-other.log_variance).exp()
-        return 0.5 * (ratio.exp() + shift - 1 - ratio).sum(1)
+        return ratio.exp() + shift - 1 - ratio
 
     def whiten(self, z: Latents) -> Tensor:
         return (z - self.mean) * (-0.5 * self.log_variance).exp()
