@@ -109,7 +109,7 @@ def test_a_rate_below_the_free_nats_of_a_dimension_costs_nothing():
     assert isinstance(posterior, DiagonalGaussian)
     assert isinstance(prior, DiagonalGaussian)
     q, p = (torch.distributions.Normal(d.mean, d.std) for d in (posterior, prior))
-    rates = torch.distributions.kl_divergence(q, p).mean(0)
+    rates = torch.distributions.kl_divergence(q, p).mean(0).detach()
     nats = float(rates.sort().values[:2].mean())  # between the smallest rate and the next one
     free = autoencoder("vae_debug", beta=1.0, objective=FreeBitsConfig(nats=nats))
     free.load_state_dict(model.state_dict())

@@ -17,7 +17,7 @@ from torch.nn import functional
 from latentarium.distributions.likelihoods import Likelihood
 from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import DecoderOutput, Images, PerSample
+from latentarium.shapes import ConstantOutput, DecoderOutput, Images, PerSample
 
 HALF_BIN = 1 / 255
 """Half the distance between neighbouring values of 8-bit pixels in [-1, 1]."""
@@ -65,7 +65,7 @@ class DiscretizedLogistic(Likelihood):
         x = location + log_scale.exp() * logistic.to(location.dtype)
         return ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
-    def constant_output(self, images: Images) -> DecoderOutput:
+    def constant_output(self, images: Images) -> ConstantOutput:
         deviation = images.std(0, keepdim=True, correction=0).clamp_min(HALF_BIN)
         scale = deviation * math.sqrt(3) / math.pi
         return torch.cat([images.mean(0, keepdim=True), scale.log()], 1)

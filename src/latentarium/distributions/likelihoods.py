@@ -18,7 +18,7 @@ from latentarium.config import LikelihoodConfig, resolve
 from latentarium.distributions.gaussian import LOG_2PI
 from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import DecoderOutput, Images, PerSample
+from latentarium.shapes import ConstantOutput, DecoderOutput, Images, PerSample
 
 
 class Likelihood(ABC):
@@ -62,7 +62,7 @@ class Likelihood(ABC):
         """Draw images from p(x | z)."""
 
     @abstractmethod
-    def constant_output(self, images: Images) -> DecoderOutput:
+    def constant_output(self, images: Images) -> ConstantOutput:
         """Return the decoder output, of one row, that has the mean of a set of images; its scale,
         if it has one, is that of the set."""
 
@@ -128,7 +128,7 @@ class Bernoulli(Likelihood):
     def sample(self, output: Images, noise: Noise) -> Images:
         return binarize(self.mean(output), noise)
 
-    def constant_output(self, images: Images) -> Images:
+    def constant_output(self, images: Images) -> ConstantOutput:
         return torch.logit((images.mean(0, keepdim=True) + 1) / 2, eps=1e-6)
 
     def deviance(self, mean: Images, x: Images) -> Images:
@@ -204,7 +204,7 @@ class Gaussian(Likelihood):
     def sample(self, output: Images, noise: Noise) -> Images:
         return output + self.std * noise.normal(*output.shape)
 
-    def constant_output(self, images: Images) -> Images:
+    def constant_output(self, images: Images) -> ConstantOutput:
         return images.mean(0, keepdim=True)
 
     def deviance(self, mean: Images, x: Images) -> Images:

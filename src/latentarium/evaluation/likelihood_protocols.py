@@ -3,6 +3,7 @@
 from latentarium.config import setting
 from latentarium.data.binarized_mnist import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
+from latentarium.distributions import Likelihood
 from latentarium.evaluation.joint_density import require_likelihood
 from latentarium.models.base import LatentModel
 from latentarium.registry import registered
@@ -57,7 +58,7 @@ def likelihood_protocol(
 
 def describe_protocol(name: str) -> str:
     """Return a sentence that explains a name from `likelihood_protocol`."""
-    texts = dict(PUBLISHED)
+    texts = {**PUBLISHED, **Likelihood.protocols}
     for entry in registered("likelihood").values():
         texts |= entry.component.protocols
     description = next(text for start, text in texts.items() if name.startswith(start))
