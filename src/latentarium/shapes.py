@@ -37,8 +37,6 @@ UpperLatents = Float[Tensor, "B Z2"]
 """The two parts of a latent with two levels."""
 LatentInput = Any
 """Latents as callers give them: tensors or arrays (N, Z); see `models.inputs`."""
-PerGroup = Float[Tensor, "B G"]
-"""A number for each group of latent dimensions."""
 LatentsPerImage = Float[Tensor, "B S Z"]
 """S latents for each of B images."""
 PerImageLatent = Float[Tensor, "B S"]

@@ -31,8 +31,9 @@ def client(tmp_path_factory):
 def test_every_setting_of_a_preset_is_listed_with_its_value_and_meaning(name):
     config = presets.get(name)
     names = flat(to_dict(config)).keys() - SEPARATE
-    if "model.prior.kind" in names:  # the choice of the prior
-        names = names - {"model.prior.kind"} | {"model.prior"}
+    for choice in ("model.prior", "model.objective"):
+        if f"{choice}.kind" in names:
+            names = names - {f"{choice}.kind"} | {choice}
     described = describe_settings(name)
     assert {field["name"] for field in described} == names
     groups = [field["group"] for field in described]

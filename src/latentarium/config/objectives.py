@@ -23,8 +23,7 @@ class FreeBitsConfig(ObjectiveConfig):
 
     kind: Literal["free_bits"] = "free_bits"
     nats: Annotated[float, Range(low=0)] = 0.1
-    """KL divergence of a latent dimension, or of a level whose prior is no Gaussian, that costs
-    nothing, in nats."""
+    """KL divergence of a latent dimension that costs nothing, in nats."""
 
 
 registry.register_settings("objective", "importance_weighted", ImportanceWeightedConfig)

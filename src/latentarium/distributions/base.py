@@ -6,7 +6,7 @@ from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, PerGroup, PerSample
+from latentarium.shapes import Latents, PerSample
 
 
 class Distribution(ABC):
@@ -52,16 +52,17 @@ class Distribution(ABC):
             raise ValueError("without a closed form, the estimate needs samples z")
         return self.log_prob(z) - other.log_prob(z)
 
-    def kl_by_group(self, other: "Distribution", z: Latents | None = None) -> PerGroup:
-        """Return the parts of KL(self || other) that groups of dimensions contribute, in nats.
+    def kl_by_dimension(self, other: "Distribution", z: Latents | None = None) -> Latents:
+        """Return what each dimension contributes to KL(self || other), in nats.
 
-        Without a closed form there is one group of all dimensions.
+        Without a closed form, the divergence is divided equally among the dimensions.
 
         Arguments:
             other: The second distribution.
             z: One sample of each distribution in `self`.
         """
-        return self.kl(other, z)[:, None]
+        size = self.mean.shape[1]
+        return (self.kl(other, z) / size)[:, None].expand(-1, size)
 
     def whiten(self, z: Latents) -> Tensor:
         """Map latents to coordinates in which the distribution is close to N(0, I).

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentarium.distributions.base import Distribution
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, PerGroup, PerSample
+from latentarium.shapes import Latents, PerSample
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -44,10 +44,10 @@ class DiagonalGaussian(Distribution):
             return super().kl(other, z)
         return 0.5 * self._twice_kl(other).sum(1)
 
-    def kl_by_group(self, other: Distribution, z: Latents | None = None) -> PerGroup:
+    def kl_by_dimension(self, other: Distribution, z: Latents | None = None) -> Latents:
         """Return the KL divergence of each dimension if both are Gaussians."""
         if not isinstance(other, DiagonalGaussian):
-            return super().kl_by_group(other, z)
+            return super().kl_by_dimension(other, z)
         return 0.5 * self._twice_kl(other)
 
     def _twice_kl(self, other: "DiagonalGaussian") -> Latents:

@@ -8,7 +8,7 @@ import torch
 from latentarium.distributions.base import Distribution
 from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, LowerLatents, PerGroup, PerSample, UpperLatents
+from latentarium.shapes import Latents, LowerLatents, PerSample, UpperLatents
 
 
 @final
@@ -59,13 +59,13 @@ class TwoLevel(Distribution):
         z1, z2 = self._split(z)
         return self.lower(z2).kl(other.lower(z2), z1) + self.upper.kl(other.upper, z2)
 
-    def kl_by_group(self, other: Distribution, z: Latents | None = None) -> PerGroup:
-        """Return the groups of the lower level, given one sample of z2, and of the upper level."""
+    def kl_by_dimension(self, other: Distribution, z: Latents | None = None) -> Latents:
+        """Return the contributions of z1, given one sample of z2, and those of z2."""
         if z is None or not isinstance(other, TwoLevel):
-            return super().kl_by_group(other, z)
+            return super().kl_by_dimension(other, z)
         z1, z2 = self._split(z)
-        lower = self.lower(z2).kl_by_group(other.lower(z2), z1)
-        return torch.cat([lower, self.upper.kl_by_group(other.upper, z2)], 1)
+        lower = self.lower(z2).kl_by_dimension(other.lower(z2), z1)
+        return torch.cat([lower, self.upper.kl_by_dimension(other.upper, z2)], 1)
 
     def _split(self, z: Latents) -> tuple[LowerLatents, UpperLatents]:
         upper = self.upper.mean.shape[1]

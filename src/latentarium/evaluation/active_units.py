@@ -80,7 +80,7 @@ def active_units(
             mean = posterior.mean
             means.append(mean.double().cpu())
             if isinstance(posterior, DiagonalGaussian) and isinstance(prior, DiagonalGaussian):
-                unit_rates.append(posterior.kl_by_group(prior).double().cpu())
+                unit_rates.append(posterior.kl_by_dimension(prior).double().cpu())
             else:
                 draws = torch.cat(list(group.draws(10, seed, batch_size)), 1)
                 other_rates.append(group.log_ratio(draws).mean(1).cpu())

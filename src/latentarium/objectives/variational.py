@@ -106,11 +106,11 @@ class ImportanceWeighted(Objective):
 
 @register("objective", "free_bits", settings=FreeBitsConfig)
 class FreeBits(Objective):
-    """distortion + weight * sum_g max(nats, rate_g), where rate_g is the mean rate of the g-th
-    group of latent dimensions over the batch; the groups are those of `Distribution.kl_by_group`.
+    """distortion + weight * sum_j max(nats, rate_j), where rate_j is what dimension j contributes
+    to the mean rate of the batch, as `Distribution.kl_by_dimension` defines it.
 
     Arguments:
-        settings: The rate of a group that costs nothing.
+        settings: The rate of a dimension that costs nothing.
     """
 
     def __init__(self, settings: FreeBitsConfig) -> None:
@@ -119,7 +119,7 @@ class FreeBits(Objective):
     def value(self, inference: Inference, noise: Noise, weight: float) -> ObjectiveValue:
         z = inference.posterior.sample(noise)
         distortion = inference.distortion(z).mean()
-        rates = inference.posterior.kl_by_group(inference.prior, z).mean(0)
+        rates = inference.posterior.kl_by_dimension(inference.prior, z).mean(0)
         total = distortion + weight * rates.clamp_min(self.nats).sum()
         return ObjectiveValue(total, distortion, rates.sum())
 
