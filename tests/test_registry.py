@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import pytest
 
 from latentarium import registry
-from latentarium.config import Config, PriorConfig, component_files, from_dict, to_dict
+from latentarium.config import (
+    NAMED_COMPONENTS,
+    Config,
+    PriorConfig,
+    component_files,
+    from_dict,
+    to_dict,
+)
 from latentarium.presets import vae_debug
 from support.errors import raises_code
 from support.own_components import component_file
@@ -17,7 +24,7 @@ def own_prior(tmp_path):
         yield path
 
 
-@pytest.mark.parametrize("kind", ["family", "trunk", "prior", "adversarial_loss", "preset"])
+@pytest.mark.parametrize("kind", ["family", "trunk", "preset", *NAMED_COMPONENTS.values()])
 def test_each_kind_has_built_in_components(kind):
     entries = registry.registered(kind)
     assert entries

@@ -9,12 +9,14 @@ if TYPE_CHECKING:
         AdversarialLossConfig,
         Config,
         DataCard,
+        LikelihoodConfig,
         ModelConfig,
+        ObjectiveConfig,
         PriorConfig,
         TrunkConfig,
     )
     from latentarium.data.sources import load_data
-    from latentarium.distributions import Distribution, Prior, PriorContext
+    from latentarium.distributions import Distribution, Likelihood, Prior, PriorContext
     from latentarium.errors import UserError
     from latentarium.evaluation.evaluate import evaluate
     from latentarium.evaluation.report import compare
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from latentarium.latent.prior_fit import fit_prior
     from latentarium.models import LatentModel, Loss, Player
     from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
-    from latentarium.objectives import AdversarialLoss
+    from latentarium.objectives import AdversarialLoss, Objective
     from latentarium.registry import import_file, register
     from latentarium.rng import Noise
     from latentarium.run import Run, load
@@ -41,9 +43,13 @@ __all__ = [
     "EncoderTrunk",
     "LatentMap",
     "LatentModel",
+    "Likelihood",
+    "LikelihoodConfig",
     "Loss",
     "ModelConfig",
     "Noise",
+    "Objective",
+    "ObjectiveConfig",
     "Player",
     "Prior",
     "PriorConfig",
@@ -75,9 +81,13 @@ _MODULES = {
     "EncoderTrunk": "nn",
     "LatentMap": "latent.latent_map",
     "LatentModel": "models",
+    "Likelihood": "distributions",
+    "LikelihoodConfig": "config",
     "Loss": "models",
     "ModelConfig": "config",
     "Noise": "rng",
+    "Objective": "objectives",
+    "ObjectiveConfig": "config",
     "Player": "models",
     "Prior": "distributions",
     "PriorConfig": "config",

@@ -1,4 +1,4 @@
-"""Components that are chosen by name: families, trunks, priors, losses, presets, claims, ...
+"""Components that are chosen by name: families, trunks, priors, likelihoods, losses, presets, ...
 
 Each kind of component has one table. `register` adds to it, and code that needs a component looks
 it up by name. The built-in components of a kind are registered when the modules that define them
@@ -20,13 +20,16 @@ from typing import Any, Literal, TypeVar, cast, get_args
 from latentarium.errors import UserError, did_you_mean
 
 Kind = Literal[
-    "family", "trunk", "prior", "adversarial_loss", "preset", "section", "claim", "bench"
-]
+    "family", "trunk", "prior", "likelihood", "objective", "adversarial_loss",
+    "preset", "section", "claim", "bench",
+]  # fmt: skip
 
 _HOMES: dict[str, str] = {
     "family": "latentarium.models",
     "trunk": "latentarium.nn",
     "prior": "latentarium.distributions",
+    "likelihood": "latentarium.distributions",
+    "objective": "latentarium.objectives",
     "adversarial_loss": "latentarium.objectives",
     "preset": "latentarium.presets",
     "section": "latentarium.evaluation.sections",
@@ -70,6 +73,7 @@ def register(kind: Kind, name: str, *, settings: type | None = None) -> Callable
 
     Arguments:
         kind: What it is: "family" (a `LatentModel`), "trunk" (a `Trunk`), "prior" (a `Prior`),
+            "likelihood" (a `Likelihood`), "objective" (an `Objective` of VAEs),
             "adversarial_loss" (an `AdversarialLoss`), "preset" (a function that returns a
             `Config`), "section" (of `evaluate`), "claim" (of the tour) or "bench".
         name: The name in configurations and on the command line.

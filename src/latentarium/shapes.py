@@ -15,6 +15,10 @@ from torch import Tensor
 # ------------------------------------------------------------------------------------ images
 Images = Float[Tensor, "B C H W"]
 """Images as models take and return them, in [-1, 1]."""
+DecoderOutput = Float[Tensor, "B P H W"]
+"""The parameters of p(x | z): P = C channels, or more if a value has several parameters."""
+ConstantOutput = Float[Tensor, "1 P H W"]
+"""The same for one row, which stands for every image."""
 Pixels = UInt8[Tensor, "N C H W"]
 """Images as they are stored, 0 to 255."""
 ImageSet = Float[Tensor, "N C H W"] | Pixels

@@ -8,7 +8,7 @@ import pytest
 from latentarium import registry
 from latentarium.run import Run
 from support.command_line import error_and_code, error_code, output_of, run_command
-from support.own_components import component_file, unregister
+from support.own_components import SOURCES, component_file, unregister
 from support.short_evaluation import shorten_evaluation
 from support.tiny import tiny_arrays
 
@@ -34,7 +34,7 @@ def own_loss(tmp_path):
 def start_new_process(path):
     """Forget an imported file and its component."""
     registry._imported.pop(str(path.resolve()), None)
-    for kind in ("prior", "trunk", "adversarial_loss"):
+    for kind in SOURCES:
         unregister(kind, path.stem)
 
 
@@ -119,6 +119,29 @@ def test_a_loss_is_chosen_by_name(own_loss, npz, tmp_path):
     assert Run(folder).imports == (own_loss.name,)
 
 
+@pytest.mark.parametrize("kind", ["likelihood", "objective"])
+def test_a_likelihood_and_an_objective_of_ones_own_are_measured(kind, tmp_path, monkeypatch):
+    """A whole run uses the component, and no other file names it."""
+    monkeypatch.setenv("LATENTARIUM_CACHE", str(tmp_path / "cache"))
+    shorten_evaluation(monkeypatch)
+    images, labels = tiny_arrays(1000)
+    npz, folder = tmp_path / "thousand.npz", tmp_path / "r"
+    np.savez(npz, images=images[:, 0], labels=labels)
+    with component_file(kind, tmp_path, f"own_{kind}_cli") as path:
+        option = ["--import", path, f"--model.{kind}"]
+        assert train("vae_debug", npz, folder, *option, path.stem)[kind] == path.stem
+        assert Run(folder).imports == (path.name,)
+        measure = ["--n", "100", "--extractor", "random", "--nll-samples", "2"]
+        run_command("evaluate", folder, *option[:2], *measure)
+        measurements = json.loads((folder / "metrics.json").read_text())["measurements"]
+        protocol = measurements["nll"]["protocol"]
+        assert protocol.split()[1] == {
+            "likelihood": f"other-{path.stem}", "objective": "grey-bce"
+        }[kind]  # fmt: skip
+        assert measurements["elbo"]["note"]
+        run_command("doctor", folder, *option[:2])
+
+
 def test_a_trunk_is_chosen_by_name_with_its_own_settings(own_trunk, npz, tmp_path):
     option = ["--import", own_trunk, "--model.encoder.kind", "own_trunk_cli"]
     model = train("vae_debug", npz, tmp_path / "r", *option, "--model.encoder.units", "5")
@@ -131,6 +154,8 @@ def test_a_trunk_is_chosen_by_name_with_its_own_settings(own_trunk, npz, tmp_pat
     [
         ("vae_debug", "--model.prior"),
         ("gan_debug", "--model.loss"),
+        ("vae_debug", "--model.likelihood"),
+        ("vae_debug", "--model.objective"),
         ("vae_debug", "--model.encoder.kind"),
     ],
 )

@@ -161,13 +161,3 @@ def test_a_point_has_no_density():
     assert not point.has_density
     with raises_code("no-density"):
         point.log_prob(point.mean)
-
-
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.3)], ids=["bernoulli", "gaussian"])
-def test_samples_of_a_likelihood_have_its_mean_and_output_of_inverts_mean(likelihood):
-    output = 0.5 * Noise(0).normal(1, 1, 3, 4)
-    mean = likelihood.mean(output)
-    torch.testing.assert_close(likelihood.output_of(mean), output, rtol=1e-4, atol=1e-4)
-    samples = likelihood.sample(output.expand(20_000, -1, -1, -1), Noise(1))
-    error = samples.std(0) / 20_000**0.5
-    assert bool(((samples.mean(0) - mean[0]).abs() < 5 * error + 1e-6).all())

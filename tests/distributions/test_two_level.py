@@ -97,3 +97,15 @@ def test_a_posterior_that_was_made_without_gradients_has_none():
     assert not posterior.mean.requires_grad
     assert not posterior.sample(Noise(0)).requires_grad
     assert model.encode(x).mean.requires_grad
+
+
+def test_the_contributions_of_dimensions_add_up_to_the_divergence():
+    (q, _), (p, _) = linear(0), linear(1)
+    z = q(50).sample(Noise(0))
+    parts = q(50).kl_by_dimension(p(50), z)
+    assert parts.shape == (50, 5)
+    assert float(parts.min()) >= 0
+    torch.testing.assert_close(parts.sum(1), q(50).kl(p(50), z))
+    standard = DiagonalGaussian(torch.zeros(50, 5), torch.zeros(50, 5))
+    equal = q(50).kl_by_dimension(standard, z)
+    torch.testing.assert_close(equal, (q(50).kl(standard, z) / 5)[:, None].expand(-1, 5))

@@ -3,13 +3,16 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import logistic
 from torch import distributions as td
 from torch import nn
 
 from latentarium.evaluation.annealed import annealed_nll
 from latentarium.evaluation.likelihood import effective_share, elbo, importance_nll
+from latentarium.evaluation.likelihood_protocols import likelihood_protocol
 from latentarium.rng import Noise
 from support.known_vaes import SHAPE, D, LinearVAE, untrained_vae, vae_with_linear_encoder
 from support.tiny import tiny_data
@@ -278,6 +281,30 @@ def test_the_nll_equals_that_of_a_plain_loop(preset, changes):
     result = importance_nll(model, x, labels[:4], samples=70, seed=3)
     expected = naive_nll(model, x, labels[:4], 70, 3)
     torch.testing.assert_close(result.per_image, expected, rtol=1e-5, atol=1e-3)
+
+
+def test_bits_per_dimension_of_a_decoder_that_ignores_its_latent():
+    """With q(z | x) = p(z), every bound equals -log p(x), here that of one logistic per value."""
+    model = untrained_vae("vae_debug", likelihood="discretized_logistic")
+    location, scale = 0.2, 0.4
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        bias = model.decoder.convolutions[-1].bias  # type: ignore[attr-defined]
+        bias.copy_(torch.tensor([location, math.log(scale)]))
+    pixels = tiny_data().test.images
+    edges = (np.arange(257) - 0.5) / 127.5 - 1
+    edges[[0, -1]] = -np.inf, np.inf
+    p = np.diff(logistic.cdf(edges, location, scale))
+    expected = -np.log2(p)[pixels.numpy()].mean()
+    assert likelihood_protocol(model, pixels) == "8-bit"
+    bits = [
+        elbo(model, pixels).bits_per_dimension,
+        importance_nll(model, pixels, samples=3).bits_per_dimension,
+        annealed_nll(model, pixels, temperatures=2, chains=2, leapfrog=1).nll
+        / (pixels[0].numel() * math.log(2)),
+    ]
+    assert bits == pytest.approx([expected] * 3, rel=1e-4)
 
 
 def test_mode_and_gradients_of_the_model_are_restored():

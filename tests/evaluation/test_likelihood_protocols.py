@@ -115,6 +115,9 @@ def test_other_pixels_and_likelihoods_have_names_of_their_own():
         for s in (0.1, 0.2)
     }
     assert stds == {"gaussian-density-std0.1", "gaussian-density-std0.2"}
+    logistic = vae(likelihood="discretized_logistic")
+    assert likelihood_protocol(logistic, data.test.images) == "8-bit"
+    assert likelihood_protocol(logistic, data.test.images // 2) == "8-bit"
     labelled = tiny_data().test
     for preset in ("vae_class_debug", "cvae_mnist"):
         assert (
@@ -123,9 +126,11 @@ def test_other_pixels_and_likelihoods_have_names_of_their_own():
 
 
 def test_each_protocol_has_its_own_description():
-    names = ("mnist-dynamic", "mnist-static", "binary", "grey-bce", "gaussian-density-std0.1")
+    names = (
+        "mnist-dynamic", "mnist-static", "binary", "grey-bce", "gaussian-density-std0.1", "8-bit"
+    )  # fmt: skip
     described = {describe_protocol(name) for name in names}
-    assert len(described | {describe_protocol(f"{name}-given-label") for name in names}) == 10
+    assert len(described | {describe_protocol(f"{name}-given-label") for name in names}) == 12
 
 
 def test_a_likelihood_of_ones_own_has_its_own_protocol():
@@ -141,8 +146,8 @@ def test_a_likelihood_of_ones_own_has_its_own_protocol():
         def sample(self, output, noise):
             return output
 
-        def output_of(self, mean):
-            return mean
+        def constant_output(self, images):
+            return images.mean(0, keepdim=True)
 
     data, vae = binary_data("photos")
     model = vae()

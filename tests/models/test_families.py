@@ -10,6 +10,7 @@ from latentarium.config import (
     AutoencoderConfig,
     GANConfig,
     HierarchicalConfig,
+    ImportanceWeightedConfig,
     VampPriorConfig,
 )
 from latentarium.data.batches import Batches
@@ -40,7 +41,9 @@ def families():
         "vae_gaussian": replace(vae, likelihood="gaussian"),
         "vae_class": klass,
         "cvae": replace(vae, conditional=True),
-        "vae_importance": replace(vae, importance_samples=3),
+        "vae_logistic": replace(vae, likelihood="discretized_logistic"),
+        "vae_importance": replace(vae, objective=ImportanceWeightedConfig(samples=3)),
+        "vae_free_bits": replace(vae, objective="free_bits"),
         "hierarchical": HierarchicalConfig(
             latent_dim=6, upper_dim=2, width=16, encoder=vae.encoder, decoder=vae.decoder
         ),

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 import latentarium as la
 from latentarium import presets
-from latentarium.config import ADVERSARIAL_LOSSES, AutoencoderConfig, GANConfig
+from latentarium.config import (
+    ADVERSARIAL_LOSSES,
+    AutoencoderConfig,
+    FreeBitsConfig,
+    GANConfig,
+    ImportanceWeightedConfig,
+)
 from latentarium.data.batches import Batch, Batches
 from latentarium.distributions import ClassGaussian, DiagonalGaussian, Point
 from latentarium.models.autoencoder import Autoencoder
@@ -68,8 +74,12 @@ def test_the_loss_of_a_vae_is_distortion_plus_beta_times_rate():
     torch.testing.assert_close(loss.total, distortion + 2.5 * rate)
 
 
+def weighted(samples: int) -> ImportanceWeightedConfig:
+    return ImportanceWeightedConfig(samples=samples)
+
+
 def test_importance_weighted_loss_is_the_log_of_the_mean_weight():
-    model, batch = autoencoder("vae_debug", importance_samples=4), one_batch()
+    model, batch = autoencoder("vae_debug", objective=weighted(4)), one_batch()
     posterior, noise = model.encode(batch.x), Noise(0)
     prior = model.prior(None, len(batch.x))
     weights = []
@@ -85,21 +95,38 @@ def test_importance_weighted_loss_is_the_log_of_the_mean_weight():
 def test_importance_weighted_bound_rises_with_the_number_of_latents():
     batch, losses = one_batch(), []
     for samples in (1, 2, 8, 32):
-        model = autoencoder("vae_debug", importance_samples=samples)
+        model = autoencoder("vae_debug", objective=weighted(samples))
         draws = [float(model.loss(batch, Noise(k)).total.detach()) for k in range(64 // samples)]
         losses.append(sum(draws) / len(draws))
     assert losses == sorted(losses, reverse=True)
 
 
+def test_a_rate_below_the_free_nats_of_a_dimension_costs_nothing():
+    batch, noise = one_batch(), Noise(0)
+    model = autoencoder("vae_debug", beta=1.0)
+    posterior = model.encode(batch.x)
+    prior = model.prior(None, len(batch.x))
+    assert isinstance(posterior, DiagonalGaussian)
+    assert isinstance(prior, DiagonalGaussian)
+    q, p = (torch.distributions.Normal(d.mean, d.std) for d in (posterior, prior))
+    rates = torch.distributions.kl_divergence(q, p).mean(0).detach()
+    nats = float(rates.sort().values[:2].mean())  # between the smallest rate and the next one
+    free = autoencoder("vae_debug", beta=1.0, objective=FreeBitsConfig(nats=nats))
+    free.load_state_dict(model.state_dict())
+    found, plain = free.loss(batch, noise), model.loss(batch, Noise(0))
+    assert found.terms.keys() == plain.terms.keys()
+    torch.testing.assert_close(found.terms, plain.terms)
+    torch.testing.assert_close(found.total - plain.total, nats - rates.min())
+
+
 @pytest.mark.parametrize(
     ("step", "weight"), [(0, 0.0), (5, 1.0), (10, 2.0), (99, 2.0), (None, 2.0)]
 )
-@pytest.mark.parametrize("samples", [1, 3])
-def test_weight_of_the_rate_rises_to_beta(step, weight, samples):
+@pytest.mark.parametrize("objective", ["elbo", "importance_weighted", "free_bits"])
+def test_weight_of_the_rate_rises_to_beta(step, weight, objective):
     batch = replace(one_batch(), step=step)
-    settings = {"importance_samples": samples}
-    warm = autoencoder("vae_debug", beta=2.0, kl_warmup_steps=10, **settings)
-    plain = autoencoder("vae_debug", beta=weight, **settings)
+    warm = autoencoder("vae_debug", beta=2.0, kl_warmup_steps=10, objective=objective)
+    plain = autoencoder("vae_debug", beta=weight, objective=objective)
     plain.load_state_dict(warm.state_dict())
     found, expected = (model.loss(batch, Noise(0)).total for model in (warm, plain))
     torch.testing.assert_close(found, expected)
@@ -124,7 +151,8 @@ def test_pseudo_inputs_have_no_labels():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"importance_samples": 2}, {"kl_warmup_steps": 5}, {"importance_samples": 0}]
+    "changes",
+    [{"objective": "importance_weighted"}, {"objective": "free_bits"}, {"kl_warmup_steps": 5}],
 )
 def test_a_point_has_no_rate_to_weight(changes):
     with raises_code("invalid-setting"):

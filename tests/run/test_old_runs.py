@@ -1,5 +1,6 @@
 """Runs of earlier versions load, resume bit for bit, and are read with the present names."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from latentarium import presets
+from latentarium.config import ImportanceWeightedConfig
 from latentarium.presets.variants import shrink
 from latentarium.run import Run
 from latentarium.training import finish, train
@@ -65,6 +67,21 @@ def test_a_run_of_the_former_preset_gan_images_resumes_as_cgan_images(tmp_path):
     assert Run(tmp_path / "old").config.name == "cgan_images"
     with raises_code("other-run"):
         train(shrink(presets.gan_images(), "gan_images"), tmp_path / "old", data)
+
+
+@pytest.mark.parametrize(
+    ("samples", "objective"), [(1, "elbo"), (4, ImportanceWeightedConfig(samples=4))]
+)
+def test_importance_samples_became_an_objective(samples, objective, tmp_path):
+    config, data = presets.vae_debug(), tiny_data()
+    run = train(replace(config, train=replace(config.train, steps=2)), tmp_path / "r", data)
+    path = run.folder / "config.json"
+    content = json.loads(path.read_text())
+    del content["config"]["model"]["objective"]
+    content["config"]["model"]["importance_samples"] = samples
+    path.write_text(json.dumps(content))
+    model = Run(run.folder).config.model
+    assert model == replace(config.model, objective=objective)
 
 
 def test_training_a_finished_old_run_again_keeps_its_weights_file(tmp_path):

@@ -31,8 +31,9 @@ def client(tmp_path_factory):
 def test_every_setting_of_a_preset_is_listed_with_its_value_and_meaning(name):
     config = presets.get(name)
     names = flat(to_dict(config)).keys() - SEPARATE
-    if "model.prior.kind" in names:  # the choice of the prior
-        names = names - {"model.prior.kind"} | {"model.prior"}
+    for choice in ("model.prior", "model.objective"):
+        if f"{choice}.kind" in names:
+            names = names - {f"{choice}.kind"} | {choice}
     described = describe_settings(name)
     assert {field["name"] for field in described} == names
     groups = [field["group"] for field in described]
@@ -117,13 +118,13 @@ def test_numbers_are_taken_as_the_command_line_takes_them(client):
 
 
 def test_another_prior_has_its_own_settings(client, monkeypatch, tmp_path):
-    listed = client.get("/api/presets/vae_mnist/settings?prior=flow").json()
+    listed = client.get("/api/presets/vae_mnist/settings?component=model.prior=flow").json()
     own = {field["name"]: field for field in listed if field["group"] == "model.prior"}
     assert {"model.prior.transforms", "model.prior.coupling"} <= own.keys()
     assert own["model.prior.transforms"]["value"] == 4
     assert "model.prior.kind" not in own
     for prior in ("standard_normal", "luck"):
-        plain = client.get(f"/api/presets/vae_mnist/settings?prior={prior}").json()
+        plain = client.get(f"/api/presets/vae_mnist/settings?component=model.prior={prior}").json()
         assert not any(field["group"] == "model.prior" for field in plain)
     values = {"model.prior": "flow", "model.prior.transforms": "2", "model.prior.coupling": True}
     body = {"preset": "vae_mnist", "settings": values}

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from latentarium import presets
+from latentarium.config import NAMED_COMPONENTS
 from latentarium.diagnostics.examine import issues_of
 from latentarium.diagnostics.issue import IssueName
 from latentarium.diagnostics.messages import FIXES, REASONS, SIGNS, Evidence
@@ -121,11 +122,13 @@ def test_the_page_names_measures_as_the_command_line_does():
 
 def test_each_setting_on_the_page_has_a_chinese_name_and_meaning():
     translations = json.loads((LOCALES / "settings.json").read_text())
+    choices = {f"model.{kind}": registered(kind) for kind in NAMED_COMPONENTS.values()}
     shown = {
         f"{field['owner']}.{field['name'].rsplit('.', 1)[-1]}"
         for name in presets.all_presets()
-        for prior in (None, *registered("prior"))
-        for field in describe_settings(name, prior)
+        for setting in choices
+        for component in choices[setting]
+        for field in describe_settings(name, {setting: component})
     }
     assert translations.keys() == shown
     for label, meaning in translations.values():

@@ -1,4 +1,4 @@
-"""Files that register a prior and a trunk, as a user writes them."""
+"""Files that register components, as a user writes them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,10 +52,51 @@ from latentarium.objectives.adversarial import Hinge
 class OwnHinge(Hinge):
     pass
 """
+OWN_LIKELIHOOD = """
+from dataclasses import dataclass
+import latentarium as la
+from latentarium.distributions import Gaussian
+
+@dataclass(frozen=True, kw_only=True)
+class OwnConfig(la.LikelihoodConfig):
+    kind: str = "{name}"
+    width: float = 0.5
+
+@la.register("likelihood", "{name}", settings=OwnConfig)
+class Own(Gaussian):
+    name = "{name}"
+    outputs_per_value = 2
+
+    def __init__(self, settings):
+        super().__init__(settings.width)
+
+    @classmethod
+    def build(cls, settings, std):
+        return cls(settings)
+
+    def mean(self, output):
+        return output.chunk(2, 1)[0]
+
+    def nll(self, output, x):
+        return super().nll(self.mean(output), x)
+
+    def protocol(self, binary):
+        return "other-{name}"
+"""
+OWN_OBJECTIVE = """
+import latentarium as la
+from latentarium.objectives.variational import NegativeELBO
+
+@la.register("objective", "{name}")
+class Own(NegativeELBO):
+    pass
+"""
 SOURCES: dict[registry.Kind, str] = {
     "prior": OWN_PRIOR,
     "trunk": OWN_TRUNK,
     "adversarial_loss": OWN_LOSS,
+    "likelihood": OWN_LIKELIHOOD,
+    "objective": OWN_OBJECTIVE,
 }
 
 

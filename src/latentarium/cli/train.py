@@ -31,11 +31,10 @@ from latentarium.cli.suggestions import (
     require_fit,
 )
 from latentarium.config import (
-    AdversarialLossConfig,
+    NAMED_COMPONENTS,
     Config,
     ModelConfig,
     OptimizerConfig,
-    PriorConfig,
     TrainConfig,
     component_from_dict,
     name_of,
@@ -279,14 +278,13 @@ def _with_named_trunks(model: ModelConfig, arguments: Sequence[str]) -> ModelCon
 
 
 def _components() -> ConstructorRegistry:
-    """Parse a prior or a loss from its name, or from a JSON object of its settings."""
+    """Parse a component, such as a prior, from its name, or from a JSON object of its settings."""
     constructors = ConstructorRegistry()
 
     @constructors.primitive_rule
     def component(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         kinds: dict[object, tuple[Kind, type]] = {
-            str | PriorConfig: ("prior", PriorConfig),
-            str | AdversarialLossConfig: ("adversarial_loss", AdversarialLossConfig),
+            str | base: (kind, base) for base, kind in NAMED_COMPONENTS.items()
         }
         if info.type not in kinds:
             return None

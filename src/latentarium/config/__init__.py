@@ -7,8 +7,12 @@ allowed range.
 
 from latentarium.config.components import (
     ADVERSARIAL_LOSSES,
+    NAMED_COMPONENTS,
     AdversarialLossConfig,
+    ComponentConfig,
+    LikelihoodConfig,
     NetConfig,
+    ObjectiveConfig,
     PriorConfig,
     TrunkConfig,
     name_of,
@@ -29,6 +33,7 @@ from latentarium.config.models import (
     ModelConfig,
     component_files,
 )
+from latentarium.config.objectives import FreeBitsConfig, ImportanceWeightedConfig
 from latentarium.config.priors import FlowPriorConfig, MixturePriorConfig, VampPriorConfig
 from latentarium.config.run import Config, DataCard, setting
 from latentarium.config.serialization import (
@@ -43,17 +48,23 @@ from latentarium.config.validation import Settings, require, require_seed
 
 __all__ = [
     "ADVERSARIAL_LOSSES",
+    "NAMED_COMPONENTS",
     "NOT_EMPTY",
     "AdversarialLossConfig",
     "AutoencoderConfig",
+    "ComponentConfig",
     "Config",
     "DataCard",
     "FlowPriorConfig",
+    "FreeBitsConfig",
     "GANConfig",
     "HierarchicalConfig",
+    "ImportanceWeightedConfig",
+    "LikelihoodConfig",
     "MixturePriorConfig",
     "ModelConfig",
     "NetConfig",
+    "ObjectiveConfig",
     "OptimizerConfig",
     "PriorConfig",
     "Range",

@@ -1,5 +1,6 @@
-"""Settings of components that are chosen by name: trunks, priors and adversarial losses."""
+"""Settings of components that are chosen by name: trunks, priors, likelihoods and losses."""
 
+import typing
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -59,30 +60,71 @@ class NetConfig(TrunkConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriorConfig(Settings):
-    """Base class of the settings of priors; a prior without settings has no such class."""
+class ComponentConfig(Settings):
+    """Base class of the settings of a component that a field gives by its name or its settings.
+
+    A component without settings has no such class, and is always given by its name.
+    """
 
     kind: Name
-    """Registered name of the prior."""
+    """Registered name of the component."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialLossConfig(Settings):
-    """Base class of the settings of adversarial losses; a loss without settings has none."""
-
-    kind: Name
-    """Registered name of the loss."""
+class PriorConfig(ComponentConfig):
+    """Base class of the settings of priors."""
 
 
-def name_of(choice: str | PriorConfig | AdversarialLossConfig) -> str:
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodConfig(ComponentConfig):
+    """Base class of the settings of likelihoods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig(ComponentConfig):
+    """Base class of the settings of objectives of VAEs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialLossConfig(ComponentConfig):
+    """Base class of the settings of adversarial losses."""
+
+
+NAMED_COMPONENTS: dict[type[ComponentConfig], registry.Kind] = {
+    PriorConfig: "prior",
+    LikelihoodConfig: "likelihood",
+    ObjectiveConfig: "objective",
+    AdversarialLossConfig: "adversarial_loss",
+}
+"""The kinds of these components. A field for one of them has the type `str | PriorConfig`."""
+
+
+def name_of(choice: str | ComponentConfig) -> str:
     """Return the registered name of a component that is given by its name or by its settings."""
     return choice if isinstance(choice, str) else choice.kind
 
 
+def component_kind(hint: object) -> registry.Kind | None:
+    """Return the kind of component that an annotation chooses by name; None for other settings."""
+    arguments = typing.get_args(hint)
+    return next((kind for base, kind in NAMED_COMPONENTS.items() if base in arguments), None)
+
+
+OBJECTIVES = ("elbo", "importance_weighted", "free_bits")
+"""The built-in objectives of VAEs."""
 ADVERSARIAL_LOSSES = ("relativistic", "non_saturating", "hinge")
 """The built-in adversarial losses."""
 _LABELLED_PRIORS = {"standard_normal": False, "class_gaussian": True}
 """Whether each built-in prior needs a label."""
+_BINARY_LIKELIHOODS = {"bernoulli": True, "gaussian": False, "discretized_logistic": False}
+"""Whether each built-in likelihood is a probability of binary pixels."""
+_BUILT_IN: dict[registry.Kind, tuple[str, ...]] = {
+    "prior": tuple(_LABELLED_PRIORS),
+    "likelihood": tuple(_BINARY_LIKELIHOODS),
+    "objective": OBJECTIVES,
+    "adversarial_loss": ADVERSARIAL_LOSSES,
+}
+"""Components that are known without importing torch."""
 
 
 def labelled_prior(prior: str | PriorConfig) -> bool:
@@ -93,9 +135,15 @@ def labelled_prior(prior: str | PriorConfig) -> bool:
     return bool(registry.component("prior", name).takes_label)
 
 
-def require_known(
-    kind: registry.Kind, choice: str | PriorConfig | AdversarialLossConfig, where: str
-) -> None:
+def binary_likelihood(likelihood: str | LikelihoodConfig) -> bool:
+    """Return whether a likelihood is a probability of binary pixels."""
+    name = name_of(likelihood)
+    if name in _BINARY_LIKELIHOODS:
+        return _BINARY_LIKELIHOODS[name]
+    return bool(registry.component("likelihood", name).binary)
+
+
+def require_known(kind: registry.Kind, choice: str | ComponentConfig, where: str) -> None:
     """Check that a component is registered, and that its settings have the registered class.
 
     Raises:
@@ -103,7 +151,7 @@ def require_known(
             another component (code "invalid-setting").
     """
     name = name_of(choice)
-    if name not in (_LABELLED_PRIORS if kind == "prior" else ADVERSARIAL_LOSSES):
+    if name not in _BUILT_IN[kind]:
         registry.component(kind, name)
     if not isinstance(choice, str):
         require_settings_of(kind, name, choice, where)
@@ -123,9 +171,7 @@ def require_settings_of(kind: registry.Kind, name: str, settings: object, where:
     )
 
 
-def resolve(
-    kind: registry.Kind, choice: str | PriorConfig | AdversarialLossConfig
-) -> tuple[Any, Any]:
+def resolve(kind: registry.Kind, choice: str | ComponentConfig) -> tuple[Any, Any]:
     """Return the class of a component and its settings.
 
     Arguments:

@@ -13,22 +13,13 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from latentarium import registry
-from latentarium.config.components import (
-    AdversarialLossConfig,
-    PriorConfig,
-    name_of,
-)
+from latentarium.config.components import component_kind, name_of
 from latentarium.config.limits import Range
 from latentarium.config.run import Config
 from latentarium.config.validation import convert, field_hints, shown
 from latentarium.errors import UserError, did_you_mean
 
 FieldKind = Literal["integer", "number", "boolean", "choice", "text"]
-NAMED_COMPONENTS: dict[type, registry.Kind] = {
-    PriorConfig: "prior",
-    AdversarialLossConfig: "adversarial_loss",
-}
-"""Settings that are chosen by the name of a component."""
 NO_COMPONENTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -149,7 +140,7 @@ def _fields(
     for field in dataclasses.fields(typing.cast(Any, settings)):
         value, name = getattr(settings, field.name), prefix + field.name
         kind, choices, limits = _describe(hints[field.name])
-        component = _component_kind(hints[field.name])
+        component = component_kind(hints[field.name])
         if kind is not None:
             yield SettingField(
                 name=name,
@@ -168,15 +159,9 @@ def _fields(
                     yield nested
 
 
-def _component_kind(hint: object) -> registry.Kind | None:
-    """Return the kind of component that an annotation chooses by name; None for other settings."""
-    arguments = typing.get_args(hint)
-    return next((kind for base, kind in NAMED_COMPONENTS.items() if base in arguments), None)
-
-
 def _settings_of(owner: object, name: str, value: object) -> object:
     """Return the nested settings of a field: those of a component if it is chosen by name."""
-    kind = _component_kind(field_hints(type(owner))[name])
+    kind = component_kind(field_hints(type(owner))[name])
     if kind is None or not isinstance(value, str):
         return value
     settings = registry.settings_type(kind, value)
@@ -192,7 +177,7 @@ def _describe(hint: object) -> tuple[FieldKind | None, tuple[str, ...], str]:
         return kind, choices, limits
     if origin is Literal:
         return "choice", tuple(map(str, arguments)), ""
-    component = _component_kind(hint)
+    component = component_kind(hint)
     if component is not None:
         return "choice", tuple(registry.registered(component)), ""
     kinds: dict[object, FieldKind] = {

@@ -8,9 +8,14 @@ from latentarium import registry
 from latentarium.config.components import (
     MAX_WIDTH,
     AdversarialLossConfig,
+    ComponentConfig,
+    LikelihoodConfig,
     NetConfig,
+    ObjectiveConfig,
     PriorConfig,
     TrunkConfig,
+    binary_likelihood,
+    component_kind,
     labelled_prior,
     name_of,
     require_known,
@@ -18,7 +23,7 @@ from latentarium.config.components import (
 )
 from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.training import OptimizerConfig
-from latentarium.config.validation import Settings, require
+from latentarium.config.validation import Settings, field_hints, require
 
 LatentDim = Annotated[int, Range(1, 1_000_000)]
 Weight = Annotated[float, Range(low=0)]
@@ -119,19 +124,21 @@ class AutoencoderConfig(ModelConfig):
     """standard_normal: N(0, I); class_gaussian: a learned Gaussian for each class; mixture: a
     learned mixture of Gaussians; vampprior: Tomczak and Welling, 2018; flow: a normalizing flow.
     """
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    likelihood: str | LikelihoodConfig = "bernoulli"
     """bernoulli: pixels in [0, 1] as probabilities; gaussian: real-valued pixels with a fixed
-    standard deviation."""
+    standard deviation; discretized_logistic: the 256 values of 8-bit pixels, with a learned scale
+    (Kingma et al., 2016; Salimans et al., 2017)."""
     likelihood_std: Annotated[float, Range(above=0)] = 0.1
     """Standard deviation of the Gaussian likelihood, in units of x in [-1, 1]."""
+    objective: str | ObjectiveConfig = "elbo"
+    """What a VAE maximizes: elbo: the evidence lower bound; importance_weighted: a tighter bound
+    (Burda et al., 2016); free_bits: the ELBO, in which a small KL term costs nothing (Kingma et
+    al., 2016)."""
     beta: Weight = 1.0
     """Weight of the KL term (Higgins et al., 2017); 1 gives the ELBO."""
     kl_warmup_steps: Annotated[int, Range(low=0)] = 0
     """Number of first steps in which the weight of the KL term rises from 0 to beta (Bowman et
     al., 2016; Sønderby et al., 2016)."""
-    importance_samples: Annotated[int, Range(1, 1000)] = 1
-    """Number of latents per image in the importance-weighted bound that training maximizes (Burda
-    et al., 2016); 1 gives the ELBO."""
     noise_std: Weight = 0.0
     """Standard deviation of Gaussian noise added to the encoder's input during training; a value
     above 0 gives a denoising autoencoder (Vincent et al., 2008)."""
@@ -149,6 +156,8 @@ class AutoencoderConfig(ModelConfig):
     def check(self) -> None:
         super().check()
         require_known("prior", self.prior, "prior")
+        require_known("likelihood", self.likelihood, "likelihood")
+        require_known("objective", self.objective, "objective")
         require(
             self.posterior == "gaussian" or name_of(self.prior) == "standard_normal",
             f"prior is '{name_of(self.prior)}' and posterior is 'point': a point has no KL "
@@ -160,9 +169,9 @@ class AutoencoderConfig(ModelConfig):
             "no labels to encode them with. Set conditional to False, or choose another prior.",
         )
         require(
-            self.posterior == "gaussian" or self.importance_samples == 1,
-            f"importance_samples is {self.importance_samples} and posterior is 'point', which has "
-            "no density. Set posterior to 'gaussian', or importance_samples to 1.",
+            self.posterior == "gaussian" or name_of(self.objective) == "elbo",
+            f"objective is '{name_of(self.objective)}' and posterior is 'point', which has no "
+            "density. Set posterior to 'gaussian', or objective to 'elbo'.",
         )
         require(
             self.posterior == "gaussian" or self.kl_warmup_steps == 0,
@@ -170,9 +179,9 @@ class AutoencoderConfig(ModelConfig):
             "term. Set posterior to 'gaussian', or kl_warmup_steps to 0.",
         )
         require(
-            not self.binarize or self.likelihood == "bernoulli",
-            "binarize is True and likelihood is 'gaussian': set likelihood to 'bernoulli', or "
-            "binarize to False.",
+            not self.binarize or binary_likelihood(self.likelihood),
+            f"binarize is True and likelihood is '{name_of(self.likelihood)}': set likelihood to "
+            "'bernoulli', or binarize to False.",
         )
 
     @property
@@ -202,7 +211,7 @@ class AutoencoderConfig(ModelConfig):
 
     @property
     def loss_name(self) -> str:
-        return f"{self.likelihood}-{self.posterior}"
+        return f"{name_of(self.likelihood)}-{self.posterior}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,12 +326,9 @@ def component_files(config: ModelConfig) -> tuple[str, ...]:
     """Return the paths of the files outside the package that define components of a model."""
     files = [registry.source_file("family", config.family)]
     files += [registry.source_file("trunk", trunk.kind) for trunk in config.trunks.values()]
-    choices: tuple[tuple[Literal["prior", "adversarial_loss"], str], ...] = (
-        ("prior", "prior"), ("adversarial_loss", "loss"),
-    )  # fmt: skip
-    for kind, field_name in choices:
-        choice = getattr(config, field_name, None)
-        if isinstance(choice, str | PriorConfig | AdversarialLossConfig):
+    for name, hint in field_hints(type(config)).items():
+        kind, choice = component_kind(hint), getattr(config, name)
+        if kind is not None and isinstance(choice, str | ComponentConfig):
             files.append(registry.source_file(kind, name_of(choice)))
     return tuple(dict.fromkeys(file for file in files if file is not None))
 

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, TypeVar
 
 from latentarium import registry
-from latentarium.config.components import AdversarialLossConfig, PriorConfig, TrunkConfig
+from latentarium.config.components import NAMED_COMPONENTS, TrunkConfig
 from latentarium.config.models import ModelConfig
 from latentarium.config.validation import convert, field_hints, require, shown
 from latentarium.errors import UserError, did_you_mean
@@ -28,8 +28,7 @@ class _Choice:
 _CHOICES: dict[type, _Choice] = {
     ModelConfig: _Choice("family", "family"),
     TrunkConfig: _Choice("kind", "trunk"),
-    PriorConfig: _Choice("kind", "prior"),
-    AdversarialLossConfig: _Choice("kind", "adversarial_loss"),
+    **{base: _Choice("kind", kind) for base, kind in NAMED_COMPONENTS.items()},
 }
 
 

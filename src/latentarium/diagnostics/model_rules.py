@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from latentarium.config import Config, ModelConfig, setting
 from latentarium.data.batches import Batches
@@ -189,8 +188,9 @@ def _mean_image_loss(model: LatentModel, split: Split) -> float:
     """Return the distortion of always predicting the mean training image, in nats."""
     assert model.likelihood is not None
     images = to_float(scattered(split, 5000).images)
-    mean: Tensor = images.mean(0, keepdim=True).expand_as(images)
-    return float(model.likelihood.nll(model.likelihood.output_of(mean), images).mean())
+    output = model.likelihood.constant_output(images)
+    output = output.expand(len(images), *output.shape[1:])
+    return float(model.likelihood.nll(output, images).mean())
 
 
 def _samples_from_prior(config: ModelConfig) -> bool:

@@ -3,16 +3,22 @@
     prior        p(z) or p(z | y)    StandardNormal, ClassGaussian, LearnedMixture, VampPrior,
                                      FlowPrior; fitted after the training: FittedMixturePrior
     posterior    q(z | x)            Point, DiagonalGaussian; both: TwoLevel
-    likelihood   p(x | z)            Bernoulli, Gaussian
+    likelihood   p(x | z)            Bernoulli, Gaussian, DiscretizedLogistic
 
 Log densities and divergences are in nats and summed over dimensions: one value per sample.
 """
 
 from latentarium.distributions.base import Distribution
+from latentarium.distributions.discretized_logistic import DiscretizedLogistic
 from latentarium.distributions.fitted import FittedMixturePrior, FullMixture
 from latentarium.distributions.flows import FlowDistribution, FlowPrior
 from latentarium.distributions.gaussian import DiagonalGaussian
-from latentarium.distributions.likelihoods import Bernoulli, Gaussian, Likelihood
+from latentarium.distributions.likelihoods import (
+    Bernoulli,
+    Gaussian,
+    Likelihood,
+    build_likelihood,
+)
 from latentarium.distributions.mixtures import DiagonalMixture, LearnedMixture, VampPrior
 from latentarium.distributions.point import Point
 from latentarium.distributions.priors import (
@@ -29,6 +35,7 @@ __all__ = [
     "ClassGaussian",
     "DiagonalGaussian",
     "DiagonalMixture",
+    "DiscretizedLogistic",
     "Distribution",
     "FittedMixturePrior",
     "FlowDistribution",
@@ -43,5 +50,6 @@ __all__ = [
     "StandardNormal",
     "TwoLevel",
     "VampPrior",
+    "build_likelihood",
     "build_prior",
 ]

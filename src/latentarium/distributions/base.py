@@ -52,6 +52,18 @@ class Distribution(ABC):
             raise ValueError("without a closed form, the estimate needs samples z")
         return self.log_prob(z) - other.log_prob(z)
 
+    def kl_by_dimension(self, other: "Distribution", z: Latents | None = None) -> Latents:
+        """Return what each dimension contributes to KL(self || other), in nats.
+
+        Without a closed form, the divergence is divided equally among the dimensions.
+
+        Arguments:
+            other: The second distribution.
+            z: One sample of each distribution in `self`.
+        """
+        size = self.mean.shape[1]
+        return (self.kl(other, z) / size)[:, None].expand(-1, size)
+
     def whiten(self, z: Latents) -> Tensor:
         """Map latents to coordinates in which the distribution is close to N(0, I).
 

@@ -42,9 +42,18 @@ class DiagonalGaussian(Distribution):
         """Return KL(self || other), in nats, in closed form if both are Gaussians."""
         if not isinstance(other, DiagonalGaussian):
             return super().kl(other, z)
+        return 0.5 * self._twice_kl(other).sum(1)
+
+    def kl_by_dimension(self, other: Distribution, z: Latents | None = None) -> Latents:
+        """Return the KL divergence of each dimension if both are Gaussians."""
+        if not isinstance(other, DiagonalGaussian):
+            return super().kl_by_dimension(other, z)
+        return 0.5 * self._twice_kl(other)
+
+    def _twice_kl(self, other: "DiagonalGaussian") -> Latents:
         ratio = self.log_variance - other.log_variance
         shift = (self.mean - other.mean).square() * (-other.log_variance).exp()
-        return 0.5 * (ratio.exp() + shift - 1 - ratio).sum(1)
+        return ratio.exp() + shift - 1 - ratio
 
     def whiten(self, z: Latents) -> Tensor:
         return (z - self.mean) * (-0.5 * self.log_variance).exp()

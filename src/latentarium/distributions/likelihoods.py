@@ -1,16 +1,24 @@
-"""Likelihoods p(x | z), whose parameters are the output of a decoder."""
+"""Likelihoods p(x | z), whose parameters are the output of a decoder, registered by name.
+
+A custom likelihood subclasses `Likelihood` and is registered with `@register("likelihood", name)`.
+If it has settings, these are a frozen dataclass derived from `LikelihoodConfig`, which its
+constructor receives as the keyword argument `settings`.
+"""
 
 import math
 from abc import ABC, abstractmethod
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 
+from latentarium.config import LikelihoodConfig, resolve
 from latentarium.distributions.gaussian import LOG_2PI
+from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import Images, PerSample
+from latentarium.shapes import ConstantOutput, DecoderOutput, Images, PerSample
 
 
 class Likelihood(ABC):
@@ -20,28 +28,80 @@ class Likelihood(ABC):
     """The name in evaluation protocols, for instance "bernoulli"."""
     discrete: bool
     """Whether p(x | z) is a probability mass function. Images must then be in [-1, 1]."""
+    binary: ClassVar[bool] = False
+    """Whether it is a probability of binary pixels, so that training may binarize the images."""
+    outputs_per_value: ClassVar[int] = 1
+    """Number of channels that the decoder returns for each channel of the images."""
+    protocols: ClassVar[Mapping[str, str]] = {
+        "other": "A likelihood defined outside the package: comparable only with the same "
+        "likelihood."
+    }
+    """Sentences that explain the names of `protocol`, by the beginnings of these names."""
+
+    @classmethod
+    def build(cls, settings: Any, std: float) -> "Likelihood":  # noqa: ANN401
+        """Build the likelihood of a model.
+
+        Arguments:
+            settings: The settings with which the likelihood is registered; None if it has none.
+            std: The standard deviation in the settings of the model.
+        """
+        options = {} if settings is None else {"settings": settings}
+        return cls(**options)
 
     @abstractmethod
-    def mean(self, output: Images) -> Images:
+    def mean(self, output: DecoderOutput) -> Images:
         """Return the mean image, in [-1, 1]."""
 
     @abstractmethod
-    def nll(self, output: Images, x: Images) -> PerSample:
+    def nll(self, output: DecoderOutput, x: Images) -> PerSample:
         """Return -log p(x | z), the distortion, in nats."""
 
     @abstractmethod
-    def sample(self, output: Images, noise: Noise) -> Images:
+    def sample(self, output: DecoderOutput, noise: Noise) -> Images:
         """Draw images from p(x | z)."""
 
     @abstractmethod
-    def output_of(self, mean: Images) -> Images:
-        """Return the decoder output that has a given mean image: the inverse of `mean`."""
+    def constant_output(self, images: Images) -> ConstantOutput:
+        """Return the decoder output, of one row, that has the mean of a set of images; its scale,
+        if it has one, is that of the set."""
 
-    def log_prob(self, output: Images, x: Images) -> PerSample:
+    def log_prob(self, output: DecoderOutput, x: Images) -> PerSample:
         """Return log p(x | z), in nats."""
         return -self.nll(output, x)
 
+    def deviance(self, mean: Images, x: Images) -> Images:
+        """Return for each value how much worse it is explained by a mean image than by itself.
 
+        This base class returns the squared error. A subclass whose density follows from the mean
+        alone returns log p(x | x) - log p(x | mean), in nats.
+        """
+        return (mean - x).square()
+
+    def protocol(self, binary: bool) -> str:
+        """Return the name under which values of `nll` can be compared.
+
+        Arguments:
+            binary: Whether each pixel of the measured images is black or white.
+        """
+        return f"other-{self.name}"
+
+
+def build_likelihood(choice: str | LikelihoodConfig, std: float) -> Likelihood:
+    """Build a likelihood from its name or its settings.
+
+    Arguments:
+        choice: The name or the settings.
+        std: The standard deviation in the settings of the model.
+
+    Raises:
+        UserError: No such likelihood is registered (code "unknown-component").
+    """
+    likelihood, settings = resolve("likelihood", choice)
+    return likelihood.build(settings, std)
+
+
+@register("likelihood", "bernoulli")
 class Bernoulli(Likelihood):
     """An independent Bernoulli distribution per pixel, whose logit is the decoder's output.
 
@@ -51,6 +111,12 @@ class Bernoulli(Likelihood):
 
     name = "bernoulli"
     discrete = True
+    binary = True
+    protocols: ClassVar[Mapping[str, str]] = {
+        "binary": "A likelihood of binary images, but not by a published protocol.",
+        "grey-bce": "Not a likelihood: a cross-entropy between grey values, not comparable with "
+        "any NLL.",
+    }
 
     def mean(self, output: Images) -> Images:
         return 2 * torch.sigmoid(output) - 1
@@ -62,8 +128,18 @@ class Bernoulli(Likelihood):
     def sample(self, output: Images, noise: Noise) -> Images:
         return binarize(self.mean(output), noise)
 
-    def output_of(self, mean: Images) -> Images:
-        return torch.logit((mean + 1) / 2, eps=1e-6)
+    def constant_output(self, images: Images) -> ConstantOutput:
+        return torch.logit((images.mean(0, keepdim=True) + 1) / 2, eps=1e-6)
+
+    def deviance(self, mean: Images, x: Images) -> Images:
+        target, p = (x + 1) / 2, ((mean + 1) / 2).clamp(1e-6, 1 - 1e-6)
+        return (
+            torch.special.xlogy(target, target / p)
+            + torch.special.xlogy(1 - target, (1 - target) / (1 - p))
+        ).clamp_min(0)
+
+    def protocol(self, binary: bool) -> str:
+        return "binary" if binary else "grey-bce"
 
 
 def binarize(x: Images, noise: Noise) -> Images:
@@ -94,6 +170,7 @@ class _BernoulliNLL(torch.autograd.Function):
         return logits.sigmoid().sub_(target).mul_(scale), None
 
 
+@register("likelihood", "gaussian")
 class Gaussian(Likelihood):
     """A normal distribution per pixel, with the decoder's output as mean and a fixed deviation.
 
@@ -103,9 +180,18 @@ class Gaussian(Likelihood):
 
     name = "gaussian"
     discrete = False
+    protocols: ClassVar[Mapping[str, str]] = {
+        "gaussian-density": "A density, not a probability, of pixels in [-1, 1], with a fixed "
+        "standard deviation: comparable only at the same standard deviation, and not with "
+        "likelihoods of binary images."
+    }
 
     def __init__(self, std: float) -> None:
         self.std = std
+
+    @classmethod
+    def build(cls, settings: None, std: float) -> "Gaussian":
+        return cls(std)
 
     def mean(self, output: Images) -> Images:
         return output
@@ -118,5 +204,11 @@ class Gaussian(Likelihood):
     def sample(self, output: Images, noise: Noise) -> Images:
         return output + self.std * noise.normal(*output.shape)
 
-    def output_of(self, mean: Images) -> Images:
-        return mean
+    def constant_output(self, images: Images) -> ConstantOutput:
+        return images.mean(0, keepdim=True)
+
+    def deviance(self, mean: Images, x: Images) -> Images:
+        return (mean - x).square() / (2 * self.std**2)
+
+    def protocol(self, binary: bool) -> str:
+        return f"gaussian-density-std{self.std}"

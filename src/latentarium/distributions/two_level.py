@@ -59,6 +59,14 @@ class TwoLevel(Distribution):
         z1, z2 = self._split(z)
         return self.lower(z2).kl(other.lower(z2), z1) + self.upper.kl(other.upper, z2)
 
+    def kl_by_dimension(self, other: Distribution, z: Latents | None = None) -> Latents:
+        """Return the contributions of z1, given one sample of z2, and those of z2."""
+        if z is None or not isinstance(other, TwoLevel):
+            return super().kl_by_dimension(other, z)
+        z1, z2 = self._split(z)
+        lower = self.lower(z2).kl_by_dimension(other.lower(z2), z1)
+        return torch.cat([lower, self.upper.kl_by_dimension(other.upper, z2)], 1)
+
     def _split(self, z: Latents) -> tuple[LowerLatents, UpperLatents]:
         upper = self.upper.mean.shape[1]
         return z[:, :-upper], z[:, -upper:]

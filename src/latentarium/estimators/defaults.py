@@ -5,12 +5,20 @@ from typing import Any
 
 from latentarium import presets
 from latentarium.arguments import describe
-from latentarium.config import AutoencoderConfig, Config, NetConfig, OptimizerConfig, TrainConfig
+from latentarium.config import (
+    AutoencoderConfig,
+    Config,
+    NetConfig,
+    OptimizerConfig,
+    TrainConfig,
+    name_of,
+)
 from latentarium.config import setting as setting_of
 from latentarium.errors import UserError
 from latentarium.estimators.data_format import DataFormat
 from latentarium.presets.mnist import SMALL_OUTPUT
 from latentarium.presets.variants import vary
+from latentarium.registry import component
 
 FAMILIES = ("ae", "vae", "gan")
 """Names that stand for a default configuration."""
@@ -162,11 +170,11 @@ def _image_config(family: str, shape: tuple[int, int, int]) -> Config:
 
 def _require_table_config(config: Config) -> None:
     """Check that a configuration fits a table, whose values have no bounds."""
-    reason = ""
+    reason, likelihood = "", setting_of(config.model, "likelihood")
     if any(trunk.kind == "conv" for trunk in config.model.trunks.values()):
         reason = "has convolutional layers"
-    elif setting_of(config.model, "likelihood") == "bernoulli":
-        reason = "has a Bernoulli likelihood, which needs pixels"
+    elif likelihood is not None and component("likelihood", name_of(likelihood)).discrete:
+        reason = f"has the likelihood '{name_of(likelihood)}', which needs pixels"
     elif setting_of(config.model, "bounded", False):
         reason = "generates pixels in [-1, 1]"
     if reason:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from latentarium.config import AutoencoderConfig, Config
+from latentarium.config import Config
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.checked import a_kind
@@ -62,18 +62,10 @@ def deviances(model: LatentModel, x: Images) -> Tensor:
     """Return for each value of an image how much worse its reconstruction is than the value.
 
     It is log p(x | x) - log p(x | reconstruction), in nats, which is at least 0 and is 0 for the
-    same value. For a model without likelihood, it is the squared error.
+    same value. For a model without likelihood, and for a likelihood whose scale varies, it is the
+    squared error.
     """
     reconstruction = model.decode(model.encode(x).mean)
-    config = model.config
-    bernoulli = isinstance(config, AutoencoderConfig) and config.likelihood == "bernoulli"
-    if not model.has_likelihood:
+    if model.likelihood is None or not model.has_likelihood:
         return (reconstruction - x).square()
-    if bernoulli:
-        target, mean = (x + 1) / 2, ((reconstruction + 1) / 2).clamp(1e-6, 1 - 1e-6)
-        return (
-            torch.special.xlogy(target, target / mean)
-            + torch.special.xlogy(1 - target, (1 - target) / (1 - mean))
-        ).clamp_min(0)
-    std = config.likelihood_std if isinstance(config, AutoencoderConfig) else 1.0
-    return (reconstruction - x).square() / (2 * std**2)
+    return model.likelihood.deviance(reconstruction, x)

@@ -25,6 +25,7 @@ from latentarium.files import read_json, to_json, write_atomic
 from latentarium.latent.prior_fit import FLOW
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
+from latentarium.run.compat import upgrade_config
 from latentarium.run.priors import TRAINED, PriorFacts, write_prior
 from latentarium.run.run_files import RunFiles
 
@@ -173,7 +174,7 @@ def _to_json(value: object) -> object:
 
 def _from_json(value: object) -> object:
     if isinstance(value, dict) and "config" in value:
-        return from_dict(Config, value["config"])
+        return from_dict(Config, upgrade_config(value["config"]))
     if isinstance(value, dict) and "tuple" in value:
         return tuple(_from_json(item) for item in value["tuple"])
     return value

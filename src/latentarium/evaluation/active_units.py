@@ -80,8 +80,7 @@ def active_units(
             mean = posterior.mean
             means.append(mean.double().cpu())
             if isinstance(posterior, DiagonalGaussian) and isinstance(prior, DiagonalGaussian):
-                kl = _units_as_samples(posterior).kl(_units_as_samples(prior))
-                unit_rates.append(kl.double().cpu().reshape(mean.shape))
+                unit_rates.append(posterior.kl_by_dimension(prior).double().cpu())
             else:
                 draws = torch.cat(list(group.draws(10, seed, batch_size)), 1)
                 other_rates.append(group.log_ratio(draws).mean(1).cpu())
@@ -109,8 +108,3 @@ def active_units(
 def count_active(means: LatentSet, threshold: float) -> Scalar:
     """Return the number of units whose posterior means vary by more than the threshold."""
     return (means.var(0) > threshold).double().sum()
-
-
-def _units_as_samples(gaussian: DiagonalGaussian) -> DiagonalGaussian:
-    """Turn each dimension of each sample into a separate sample."""
-    return DiagonalGaussian(gaussian.mean.reshape(-1, 1), gaussian.log_variance.reshape(-1, 1))

@@ -3,24 +3,20 @@
 from latentarium.config import setting
 from latentarium.data.binarized_mnist import DYNAMIC, STATIC, is_binary, is_published
 from latentarium.data.dataset import Data
-from latentarium.distributions import Bernoulli, Gaussian
+from latentarium.distributions import Likelihood
 from latentarium.evaluation.joint_density import require_likelihood
 from latentarium.models.base import LatentModel
+from latentarium.registry import registered
 from latentarium.shapes import Images, Pixels
 
-GREY, BINARY, DENSITY, OTHER = "grey-bce", "binary", "gaussian-density", "other"
+BINARY = "binary"
+OTHER = "other"
 GIVEN_LABEL = "-given-label"
-PROTOCOLS = {
+PUBLISHED = {
     DYNAMIC: "Dynamically binarized MNIST: comparable with published numbers of that protocol.",
     STATIC: "Larochelle's fixed binarization of MNIST: comparable with numbers of that protocol.",
-    BINARY: "A likelihood of binary images, but not by a published protocol.",
-    GREY: "Not a likelihood: a cross-entropy between grey values, not comparable with any NLL.",
-    DENSITY: "A density, not a probability, of pixels in [-1, 1], with a fixed standard "
-    "deviation: comparable only at the same standard deviation, and not with likelihoods of "
-    "binary images.",
-    OTHER: "A likelihood defined outside the package: comparable only with the same likelihood.",
 }
-"""Descriptions by the beginning of a protocol's name."""
+"""Descriptions of protocols of binary images, by name."""
 
 
 def likelihood_protocol(
@@ -35,6 +31,7 @@ def likelihood_protocol(
         binary            Bernoulli likelihood of other binary images
         grey-bce          binary cross-entropy of grey images, which is not a likelihood
         gaussian-density-stdS   Gaussian likelihood with standard deviation S, a density
+        8-bit             a probability of the 256 values of pixels
         other-NAME        a custom likelihood
 
     A model that takes labels gives p(x | y), and the name ends in "-given-label".
@@ -50,14 +47,9 @@ def likelihood_protocol(
         UserError: The model has no likelihood (code "no-likelihood").
     """
     require_likelihood(model)
-    likelihood, source = model.likelihood, model.data.source
-    if isinstance(likelihood, Gaussian):
-        name = f"{DENSITY}-std{likelihood.std}"
-    elif not isinstance(likelihood, Bernoulli):
-        name = f"{OTHER}-{likelihood.name}" if likelihood else OTHER
-    elif not is_binary(images):
-        name = GREY
-    else:
+    source, binary = model.data.source, is_binary(images)
+    name = OTHER if model.likelihood is None else model.likelihood.protocol(binary)
+    if name == BINARY:
         trained = setting(model.config, "binarize", False) or source != DYNAMIC
         published = trained and is_published(model.data, images, data)
         name = source if published else BINARY
@@ -66,7 +58,10 @@ def likelihood_protocol(
 
 def describe_protocol(name: str) -> str:
     """Return a sentence that explains a name from `likelihood_protocol`."""
-    description = next(text for start, text in PROTOCOLS.items() if name.startswith(start))
+    texts = {**PUBLISHED, **Likelihood.protocols}
+    for entry in registered("likelihood").values():
+        texts |= entry.component.protocols
+    description = next(text for start, text in texts.items() if name.startswith(start))
     given = (
         " Here it is the likelihood of images given their labels, p(x | y), which is not "
         "comparable with p(x)."

@@ -2,14 +2,14 @@
 
     autoencoder   minimizes  -log p(x | z),                     z = E(x)
     VAE           minimizes  -log p(x | z) + beta KL(q(z|x) || p(z)),   z ~ q(z | x)
-                  or, with several latents per image, the importance-weighted bound
+                  or another objective: see `objectives.variational`
 
 References:
     Auto-encoding variational Bayes (Kingma and Welling, 2014), https://arxiv.org/abs/1312.6114
     beta-VAE (Higgins et al., 2017), https://openreview.net/forum?id=Sy2fzU9gl
     Extracting and composing robust features with denoising autoencoders (Vincent et al., 2008)
     Importance weighted autoencoders (Burda, Grosse and Salakhutdinov, 2016),
-    https://arxiv.org/abs/1509.00519: `importance_samples`, `binarize`
+    https://arxiv.org/abs/1509.00519: `binarize`
     Generating sentences from a continuous space (Bowman et al., 2016): `kl_warmup_steps`
     Learning structured output representation using deep conditional generative models (Sohn et
     al., 2015)
@@ -23,14 +23,13 @@ from torch import nn
 from latentarium.config import AutoencoderConfig, DataCard
 from latentarium.data.batches import Batch
 from latentarium.distributions import (
-    Bernoulli,
     DiagonalGaussian,
     Distribution,
-    Gaussian,
     Likelihood,
     Point,
     Prior,
     PriorContext,
+    build_likelihood,
     build_prior,
 )
 from latentarium.distributions.likelihoods import binarize
@@ -38,10 +37,10 @@ from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 from latentarium.models.inputs import ImageFormat
 from latentarium.nn import DecoderTrunk, EncoderTrunk, build_decoder, build_encoder
-from latentarium.objectives import importance_weighted_bound
+from latentarium.objectives import Inference, Objective, build_objective
 from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import Images, Labels, Latents, PerSample, SoftLabels
+from latentarium.shapes import DecoderOutput, Images, Labels, Latents, PerSample, SoftLabels
 
 LOG_VARIANCE_BOUND = 12.0
 """The posterior's log-variance stays within this distance of 0."""
@@ -64,14 +63,18 @@ class Autoencoder(LatentModel):
         self.encoder: EncoderTrunk = build_encoder(config.encoder, self.image_shape, label_size)
         outputs = config.latent_dim * (2 if config.posterior == "gaussian" else 1)
         self.to_posterior: nn.Linear = nn.Linear(self.encoder.num_features, outputs)
+        self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
+            build_likelihood(config.likelihood, config.likelihood_std)
+        )
+        self.objective: Objective = build_objective(config.objective)
+        channels, height, width = self.image_shape
         self.decoder: DecoderTrunk = build_decoder(
-            config.decoder, config.latent_dim + label_size, self.image_shape
+            config.decoder,
+            config.latent_dim + label_size,
+            (channels * self.likelihood.outputs_per_value, height, width),
         )
         context = PriorContext(config.latent_dim, self.num_classes, self.image_shape, self.encode)
         self.prior: Prior = build_prior(config.prior, context)
-        self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
-            Bernoulli() if config.likelihood == "bernoulli" else Gaussian(config.likelihood_std)
-        )
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
         output = self.to_posterior(self.encoder(self._network_input(x), self._class_weights(y)))
@@ -88,23 +91,21 @@ class Autoencoder(LatentModel):
         return [Player("autoencoder", self, self.loss, heads=(self.decoder,))]
 
     def loss(self, batch: Batch, noise: Noise) -> Loss:
-        """Return distortion + weight * rate, or minus the importance-weighted bound, in nats per
-        image."""
+        """Return the value of the objective in nats per image: for an autoencoder, and by default
+        for a VAE, distortion + weight * rate."""
         x = binarize(batch.x, noise) if self.config.binarize else batch.x
         seen = x
         if self.config.noise_std > 0:
             seen = seen + self.config.noise_std * noise.normal(*seen.shape)
         y = batch.y if self.takes_label else None
         posterior = self.encode(seen, y)
-        if self.config.importance_samples > 1:
-            return self._importance_weighted(x, y, posterior, noise, self._rate_weight(batch.step))
-        z = posterior.sample(noise)
-        distortion = self.distortion(x, z, y).mean()
         if not posterior.has_density:
+            distortion = self.distortion(x, posterior.sample(noise), y).mean()
             return Loss(distortion, {"distortion": distortion.detach()})
-        rate = posterior.kl(self.prior(y, len(z)), z).mean()
-        terms = {"distortion": distortion.detach(), "rate": rate.detach()}
-        return Loss(distortion + self._rate_weight(batch.step) * rate, terms)
+        inference = Inference(posterior, self.prior(y, len(x)), lambda z: self.distortion(x, z, y))
+        value = self.objective.value(inference, noise, self._rate_weight(batch.step))
+        terms = {"distortion": value.distortion.detach(), "rate": value.rate.detach()}
+        return Loss(value.total, terms)
 
     def _rate_weight(self, step: int | None) -> float:
         """Return the weight of the KL term at a step of the training, or None for after it."""
@@ -113,21 +114,6 @@ class Autoencoder(LatentModel):
             return self.config.beta
         return self.config.beta * step / warmup
 
-    def _importance_weighted(
-        self, x: Images, y: Labels | None, posterior: Distribution, noise: Noise, weight: float
-    ) -> Loss:
-        """Return minus the importance-weighted bound, with the mean distortion and rate."""
-        prior = self.prior(y, len(x))
-        distortions, rates = [], []
-        for _ in range(self.config.importance_samples):
-            z = posterior.sample(noise)
-            distortions.append(self.distortion(x, z, y))
-            rates.append(posterior.log_prob(z) - prior.log_prob(z))
-        distortion, rate = torch.stack(distortions, 1), torch.stack(rates, 1)
-        bound = importance_weighted_bound(-distortion - weight * rate)
-        terms = {"distortion": distortion.detach().mean(), "rate": rate.detach().mean()}
-        return Loss(-bound.mean(), terms)
-
     def distortion(self, x: Images, z: Latents, y: Labels | SoftLabels | None = None) -> PerSample:
         return self.likelihood.nll(self._output(z, y), x)
 
@@ -135,7 +121,7 @@ class Autoencoder(LatentModel):
         """Return images in the range of pixels that the encoder's network gets."""
         return (x + 1) / 2 if self.config.encoder_range == "unit" else x
 
-    def _output(self, z: Latents, y: Labels | SoftLabels | None) -> Images:
-        """Return the parameters of p(x | z): logits or means."""
+    def _output(self, z: Latents, y: Labels | SoftLabels | None) -> DecoderOutput:
+        """Return the parameters of p(x | z), such as logits or means."""
         weights = self._class_weights(y)
         return self.decoder(z if weights is None else torch.cat([z, weights], 1))

@@ -9,13 +9,23 @@ from latentarium.objectives.adversarial import (
     squared_gradient,
 )
 from latentarium.objectives.bounds import importance_weighted_bound
+from latentarium.objectives.variational import (
+    Inference,
+    Objective,
+    ObjectiveValue,
+    build_objective,
+)
 
 __all__ = [
     "AdversarialLoss",
     "Hinge",
+    "Inference",
     "NonSaturating",
+    "Objective",
+    "ObjectiveValue",
     "Relativistic",
     "build_adversarial_loss",
+    "build_objective",
     "importance_weighted_bound",
     "squared_gradient",
 ]

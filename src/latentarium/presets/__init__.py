@@ -12,7 +12,14 @@ from latentarium.config import Config
 from latentarium.errors import UserError, did_you_mean
 from latentarium.presets import debug, images, mnist, plane, small, stacked_mnist
 from latentarium.presets.debug import ae_debug, cgan_debug, gan_debug, vae_class_debug, vae_debug
-from latentarium.presets.images import ae_images, cgan_images, cvae_images, gan_images, vae_images
+from latentarium.presets.images import (
+    ae_images,
+    cgan_images,
+    cvae_images,
+    gan_images,
+    vae_images,
+    vae_logistic_images,
+)
 from latentarium.presets.mnist import (
     ae_mnist,
     cgan_mnist,
@@ -20,6 +27,7 @@ from latentarium.presets.mnist import (
     dae_mnist,
     gan_mnist,
     hvae_dynamic_mnist,
+    iwae_dynamic_mnist,
     vae_class_mnist,
     vae_dynamic_mnist,
     vae_flow_mnist,
@@ -56,6 +64,7 @@ __all__ = [
     "gan_stacked_small",
     "get",
     "hvae_dynamic_mnist",
+    "iwae_dynamic_mnist",
     "suggest",
     "vae_class_debug",
     "vae_class_mnist",
@@ -64,6 +73,7 @@ __all__ = [
     "vae_flow_mnist",
     "vae_grid",
     "vae_images",
+    "vae_logistic_images",
     "vae_mnist",
     "vae_ring",
     "vae_small",

@@ -40,6 +40,16 @@ def vae_images() -> Config:
     return vary(ae_images(), "vae_images", model={"posterior": "gaussian", "beta": 4.0})
 
 
+def vae_logistic_images() -> Config:
+    """VAE for images of 16 to 128 pixels a side, given by --data, whose likelihood is a
+    probability of their 8-bit values, in bits per dimension."""
+    return vary(
+        ae_images(),
+        "vae_logistic_images",
+        model={"posterior": "gaussian", "likelihood": "discretized_logistic"},
+    )
+
+
 def cvae_images() -> Config:
     """Conditional VAE for labelled images of 16 to 128 pixels a side, given by --data."""
     return vary(vae_images(), "cvae_images", model={"conditional": True})
@@ -65,6 +75,7 @@ def cgan_images() -> Config:
 PRESETS: tuple[Callable[[], Config], ...] = (
     ae_images,
     vae_images,
+    vae_logistic_images,
     cvae_images,
     gan_images,
     cgan_images,

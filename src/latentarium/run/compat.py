@@ -14,14 +14,25 @@ OLD_DUALITY_GAP_FILE = "gap.json"
 OLD_CONDITIONAL_PRESETS = {"gan_images": "cgan_images"}
 """Presets that were conditional under a name that an unconditional preset has now."""
 
+OLD_SAMPLES = "importance_samples"
+"""A setting of the model that is now one of its objective."""
+
 
 def upgrade_config(config: object) -> object:
-    """Return the settings in config.json with the current name of their preset."""
+    """Return the settings in config.json with the current names of their preset and settings."""
     if not isinstance(config, dict):
         return config
     model, name = config.get("model"), config.get("name")
-    if isinstance(model, dict) and model.get("conditional") is True and isinstance(name, str):
-        return config | {"name": OLD_CONDITIONAL_PRESETS.get(name, name)}
+    if not isinstance(model, dict):
+        return config
+    if model.get("conditional") is True and isinstance(name, str):
+        config = config | {"name": OLD_CONDITIONAL_PRESETS.get(name, name)}
+    if OLD_SAMPLES in model:
+        samples = model[OLD_SAMPLES]
+        model = {key: value for key, value in model.items() if key != OLD_SAMPLES}
+        if samples != 1:
+            model["objective"] = {"kind": "importance_weighted", "samples": samples}
+        config = config | {"model": model}
     return config
 
 

@@ -32,6 +32,7 @@ MAX_SIDE = 512
 MAX_SETTINGS = 200
 """Number of settings that a request may change."""
 SettingText = Annotated[str, StringConstraints(max_length=200)]
+Components = tuple[SettingText, ...]
 ChangedSettings = dict[SettingText, StrictBool | StrictInt | StrictFloat | SettingText]
 
 
@@ -87,10 +88,14 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/presets/{name}/settings")
     def settings(
-        name: str, prior: Annotated[str | None, Query(max_length=100)] = None
+        name: str,
+        component: Annotated[tuple[SettingText, ...], Query(max_length=MAX_SETTINGS)] = (),
     ) -> list[dict[str, Any]]:
-        """Return the settings of a preset, with those of its prior or of another prior."""
-        return describe_settings(name, prior)
+        """Return the settings of a preset, with those of its components or of others.
+
+        Each component is given as SETTING=NAME, such as model.prior=flow.
+        """
+        return describe_settings(name, dict(c.split("=", 1) for c in component if "=" in c))
 
     @routes.post("/check-settings")
     def check_settings(body: SettingsBody) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from latentarium import presets
@@ -17,8 +18,6 @@ from latentarium.config import (
 )
 from latentarium.errors import UserError
 
-PRIOR = "model.prior"
-"""The setting that chooses a prior, which has settings of its own."""
 SNAPSHOTS = 24
 """Number of snapshots of a training that the page starts, unless the user changes it."""
 SEPARATE = {
@@ -27,27 +26,31 @@ SEPARATE = {
 }  # fmt: skip
 """Settings that the page has elsewhere, and those that describe the data."""
 SettingValue = bool | int | float | str
+NO_CHANGES: Mapping[str, SettingValue] = MappingProxyType({})
 
 
-def describe_settings(preset: str, prior: str | None = None) -> list[dict[str, Any]]:
+def describe_settings(
+    preset: str, components: Mapping[str, SettingValue] = NO_CHANGES
+) -> list[dict[str, Any]]:
     """Return the settings of a preset as JSON values, in groups that follow each other.
 
     Arguments:
         preset: The preset.
-        prior: The prior whose settings are listed; None: that of the preset.
+        components: Names of components by their settings, such as model.prior, whose own settings
+            are listed in place of those of the preset's.
 
     Raises:
         UserError: There is no such preset (code "unknown-preset").
     """
     config = _config_of(preset)
-    components = {} if prior is None else named_components(config, {PRIOR: prior})
+    chosen = named_components(config, components)
     described = [
         {
             **asdict(field),
             "group": field.name.rsplit(".", 1)[0],
             "option": option_of(field.name),
         }
-        for field in list_settings(config, components)
+        for field in list_settings(config, chosen)
         if field.name not in SEPARATE
     ]
     groups = list(dict.fromkeys(field["group"] for field in described))
@@ -91,10 +94,12 @@ def setting_options(preset: str, values: Mapping[str, SettingValue]) -> list[str
     changed = change_settings(_config_of(preset), values)
     options: list[str] = []
     flags: list[str] = []
+    in_json: tuple[str, ...] = ()
     for field in list_settings(changed):
         if field.is_component and any(name.startswith(f"{field.name}.") for name in values):
             options += [option_of(field.name), _as_json(changed, field.name)]
-        elif field.name not in values or field.name.startswith(f"{PRIOR}."):
+            in_json += (f"{field.name}.",)
+        elif field.name not in values or field.name.startswith(in_json):
             continue
         elif field.kind == "boolean":
             flags.append(option_of(field.name, negated=not field.value))

@@ -39,7 +39,7 @@ export const en = {
   settings: "Settings",
   explain: "explain",
   settingGroups: {
-    model: "Model", prior: "Prior", encoder: "Encoder", decoder: "Decoder", generator: "Generator", discriminator: "Discriminator", optimizer: "Optimizer", train: "Training",
+    model: "Model", prior: "Prior", likelihood: "Likelihood", objective: "Objective", encoder: "Encoder", decoder: "Decoder", generator: "Generator", discriminator: "Discriminator", optimizer: "Optimizer", train: "Training",
   } as Record<string, string>,
   settingsChanged: (n: number) => (n ? `${n} changed from the preset` : "as in the preset"),
   changedHere: (n: number) => `${n} changed`,
@@ -195,7 +195,7 @@ export const zhTW: typeof en = {
   seed: "亂數種子",
   settings: "設定",
   explain: "說明",
-  settingGroups: { model: "模型", prior: "先驗分布", encoder: "編碼器", decoder: "解碼器", generator: "生成器", discriminator: "鑑別器", optimizer: "最佳化器", train: "訓練過程" },
+  settingGroups: { model: "模型", prior: "先驗分布", likelihood: "概似", objective: "目標函數", encoder: "編碼器", decoder: "解碼器", generator: "生成器", discriminator: "鑑別器", optimizer: "最佳化器", train: "訓練過程" },
   settingsChanged: (n) => (n ? `有 ${n} 項與預設組態不同` : "與預設組態相同"),
   changedHere: (n) => `已更改 ${n} 項`,
   resetSettings: "全部還原",

@@ -1,8 +1,6 @@
 // The settings of the chosen preset, and what the user has changed; the server checks each change.
 import { checkSettings, fetchSettings, type ChangedSettings, type Setting } from "./runs";
 
-/** The setting that chooses the prior, which has settings of its own. */
-const PRIOR = "model.prior";
 /** Pause after the last key before the server checks the settings. */
 const CHECK_DELAY_MS = 150;
 
@@ -16,8 +14,8 @@ export class PresetSettings {
   error = $state("");
   readonly isRefused = $derived(Object.keys(this.problems).length > 0);
   private preset = "";
-  /** the prior whose settings are in the list, if it isn't the preset's */
-  private listedPrior: string | undefined = undefined;
+  /** the components whose settings are in the list in place of those of the preset's */
+  private listed: string[] = [];
   private timer = 0;
 
   /** @param changed changes to begin with */
@@ -27,13 +25,13 @@ export class PresetSettings {
 
   /** Show the settings of a preset, and keep the changes of settings that it has too. */
   async open(preset: string): Promise<void> {
-    const prior = this.prior;
-    if (preset === this.preset && prior === this.listedPrior) return;
+    const components = this.components();
+    if (preset === this.preset && String(components) === String(this.listed)) return;
     this.preset = preset;
-    this.listedPrior = prior;
+    this.listed = components;
     try {
-      const list = await fetchSettings(preset, prior);
-      if (preset !== this.preset || prior !== this.listedPrior) return;
+      const list = await fetchSettings(preset, components);
+      if (preset !== this.preset || components !== this.listed) return;
       this.list = list;
       this.error = "";
     } catch (caught) {
@@ -51,18 +49,21 @@ export class PresetSettings {
     const { [setting.name]: _, ...others } = this.changed;
     const isSame = typeof value === "boolean" ? value === setting.value : value.trim() === "" || value.trim() === String(setting.value);
     this.changed = isSame ? others : { ...others, [setting.name]: typeof value === "string" ? value.trim() : value };
-    if (setting.name === PRIOR) this.open(this.preset);
+    if (setting.is_component) this.open(this.preset);
     else this.check();
   }
 
-  /** The chosen prior; undefined for that of the preset. */
-  private get prior(): string | undefined {
-    return PRIOR in this.changed ? String(this.changed[PRIOR]) : undefined;
+  /** The changed choices of components, such as model.prior=flow; before there is a list, all changes, of which the server ignores the others. */
+  private components(): string[] {
+    const names = new Set(this.list.filter((setting) => setting.is_component).map(({ name }) => name));
+    return Object.entries(this.changed)
+      .filter(([name]) => !this.list.length || names.has(name))
+      .map(([name, value]) => `${name}=${value}`);
   }
 
   reset(): void {
     this.changed = {};
-    if (this.listedPrior) this.open(this.preset);
+    if (this.listed.length) this.open(this.preset);
     else this.check();
   }
 

@@ -164,6 +164,8 @@ export interface Setting {
   kind: "integer" | "number" | "boolean" | "choice" | "text";
   value: string | number | boolean;
   choices: string[];
+  /** whether a choice names a component, which may have settings of its own */
+  is_component: boolean;
   /** allowed numbers in words; empty without a limit */
   limits: string;
   meaning: string;
@@ -247,9 +249,9 @@ const runUrl = (id: string): string => `api/runs/${encodeURIComponent(id)}`;
 
 export const listRuns = async (): Promise<RunInfo[]> => (await get("api/runs")).json();
 export const fetchChoices = async (): Promise<Choices> => (await get("api/choices")).json();
-/** @param prior the prior whose settings are listed; by default, that of the preset */
-export const fetchSettings = async (preset: string, prior?: string): Promise<Setting[]> =>
-  (await get(`api/presets/${encodeURIComponent(preset)}/settings${prior ? `?prior=${encodeURIComponent(prior)}` : ""}`)).json();
+/** @param components components whose settings are listed in place of those of the preset's, such as model.prior=flow */
+export const fetchSettings = async (preset: string, components: string[]): Promise<Setting[]> =>
+  (await get(`api/presets/${encodeURIComponent(preset)}/settings?${new URLSearchParams(components.map((component) => ["component", component]))}`)).json();
 export const checkSettings = async (preset: string, settings: ChangedSettings): Promise<SettingsCheck> =>
   (await post("api/check-settings", { preset, settings })).json();
 export const ESTIMATE_URL = "api/estimate";
