@@ -20,7 +20,6 @@ training, step and quality.
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
-from training_run import elbo, latentarium_functions
+from training_run import clock, elbo, latentarium_functions
 
 Measure = Callable[[], float]
 NUM_SAMPLES = 10_000
@@ -91,7 +90,7 @@ class Stopwatch:
         self.task, self.measure = task, measure
         self.rows: list[tuple[float, int, float]] = []
         self.seconds, self.step = 0.0, 0
-        self.started = time.perf_counter()
+        self.started = clock()
 
     def step_done(self, *, last: bool = False) -> bool:
         """Count a step, and return whether the training is to stop."""
@@ -102,11 +101,11 @@ class Stopwatch:
 
     def look(self) -> bool:
         """Measure the quality, and return whether it has reached the goal."""
-        self.seconds += time.perf_counter() - self.started
+        self.seconds += clock() - self.started
         with torch.random.fork_rng():
             value = self.measure()
         self.rows.append((round(self.seconds, 3), self.step, value))
-        self.started = time.perf_counter()
+        self.started = clock()
         return self.task.goal is not None and value >= self.task.goal
 
 

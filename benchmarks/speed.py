@@ -67,6 +67,7 @@ def main() -> None:
         results[name] = PARTS[name](1 if options.quick else options.rounds, options.quick)
         print(json.dumps(results[name], indent=2), flush=True)
         results |= {"machine": describe_machine(), "versions": versions()}
+        results.setdefault("machines", {})[name] = describe_machine()
         results.setdefault("used_by_others", {})[name] = round(load, 3)
         results.setdefault("minutes", {})[name] = round((time.monotonic() - started) / 60, 1)
         options.out.write_text(json.dumps(results, indent=2) + "\n")

@@ -4,6 +4,7 @@ table of the READMEs."""
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from committed import machine as machine_of
 from committed import table
 from speed_parts import limits
 from speed_tables import spread
@@ -46,8 +47,8 @@ def examples(measured: dict[str, Results]) -> list[str]:
         "best ELBO of held-out images. The DCGAN (ngf = ndf = 64, 100 latent dimensions, Adam at "
         "2e-4, batches of 64) has the last two stages of the published network, from 7 x 7 to "
         "28 x 28 pixels, as in many copies for MNIST; the goals are its best Fréchet distances "
-        "(features of the MNIST classifier, 10,000 samples) within three passes and the first "
-        "half of them. The published settings ask for 25 passes. The quality is measured every "
+        "(features of the MNIST classifier, 10,000 samples) within a pass and its first "
+        "half. The published settings ask for 25 passes. The quality is measured every "
         "100 steps, which is not counted. The examples convert each image from PIL, as "
         "torchvision does, and the VAE's evaluates its held-out images after each pass; the row "
         "\"images in memory\" does neither.",
@@ -205,11 +206,11 @@ def readme_table(everywhere: dict[str, Results], *, chinese: bool) -> str:
     ]  # fmt: skip
     rows = []
     for part, facts in README.items():
-        for machine, results in everywhere.items():
+        for results in everywhere.values():
             if part in results:
                 rows += [
                     [titles[chinese], shown, _required(bar, chinese=chinese),
-                     machine.split(",")[0]]
+                     machine_of(results, part)]
                     for titles, shown, bar in facts(results[part])
                 ]  # fmt: skip
     return table(heads, rows)

@@ -5,9 +5,12 @@ from typing import Any
 
 import speed_bars
 import speed_tables
+from committed import machine
 
 Results = dict[str, Any]
 
+MAX_LOAD = 0.1
+"""Share of the processors used by other programs above which the page names it."""
 NOT_MEASURED = (
     "How long each side takes to reach the same ELBO is not in these results: "
     "`python benchmarks/speed.py learning_curves` measures it."
@@ -25,12 +28,17 @@ def render(everywhere: dict[str, Results]) -> str:
         "Measured by `make speed`, and written by `make figures` from "
         "`benchmarks/results/speed.*.json`. Each number is a median, with the smallest and the "
         "largest value in brackets. The sides of a comparison run alternately, each in a separate "
-        "process.", "",
-        *(f"- {machine}: torch {results['versions']['torch']}{load(results)}."
-          for machine, results in everywhere.items()),
+        "process. With one thread, the times of trainings and metrics are those of the processor, "
+        "which other programs change less.", "",
+        *(f"- {name.split(',')[0]}: torch {results['versions']['torch']}{load(results)}."
+          for name, results in everywhere.items()),
     ]  # fmt: skip
     for name, section in SECTIONS.items():
-        measured = {m: results[name] for m, results in everywhere.items() if name in results}
+        measured = {
+            machine(results, name): results[name]
+            for results in everywhere.values()
+            if name in results
+        }
         if measured:
             lines += ["", *section(measured)]
         if name == "fits":
@@ -40,8 +48,13 @@ def render(everywhere: dict[str, Results]) -> str:
 
 def load(results: Results) -> str:
     """Return a clause on the programs that ran at the same time, if they used much."""
-    share = max(results["used_by_others"].values())
-    return f"; other programs used up to {share:.0%} of the processors" if share > 0.1 else ""
+    loads = {part: share for part, share in results["used_by_others"].items() if share > MAX_LOAD}
+    if not loads:
+        return ""
+    parts = ", ".join(f"`{part}`" for part in loads)
+    return (
+        f"; other programs used up to {max(loads.values()):.0%} of the processors during {parts}"
+    )
 
 
 SECTIONS: dict[str, Callable[[dict[str, Results]], list[str]]] = {
