@@ -12,7 +12,7 @@ import torch
 from latentarium.data.sources import load_data
 from speed_parts.common import HERE, PEERS, Results, by_turns, call, ratios, spread
 
-CURVE_PASSES = 14
+CURVE_PASSES = 10
 """Epochs of a learning curve; a timed training has five."""
 
 

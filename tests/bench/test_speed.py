@@ -152,7 +152,9 @@ def test_a_goal_is_the_best_quality_of_the_example_and_reached_by_all_seeds(benc
     assert "gan_mnist" not in whole["sides"]
 
 
-@pytest.mark.parametrize("side", ["vae", "vae-in-memory", "dcgan"])
+@pytest.mark.parametrize(
+    "side", ["vae", "vae-in-memory", pytest.param("dcgan", marks=pytest.mark.slow)]
+)
 def test_an_example_learns_and_stops_at_its_goal(benchmarks, side):
     import example_run  # pyright: ignore[reportMissingImports]
     import numpy as np
