@@ -18,6 +18,7 @@ from training_run import clock
 Values = dict[str, float]
 Metrics = dict[str, Callable[[np.ndarray, np.ndarray], Values]]
 K_PRECISION, K_DENSITY = 3, 5
+NUM_SUBSETS, SUBSET_SIZE = 100, 1000
 WARMUP_ROWS = 2500
 
 
@@ -34,13 +35,16 @@ def latentarium_metrics() -> Metrics:
         result = density_coverage(torch.from_numpy(real), torch.from_numpy(fake), K_DENSITY)
         return {"density": result.density, "coverage": result.coverage}
 
+    def kernel(real: np.ndarray, fake: np.ndarray) -> Values:
+        tensors = (torch.from_numpy(real), torch.from_numpy(fake))
+        result = kernel_distance(*tensors, subsets=NUM_SUBSETS, subset_size=SUBSET_SIZE)
+        return {"kernel": result.value}
+
     return {
         "frechet": lambda real, fake: {
             "frechet": frechet(torch.from_numpy(real), torch.from_numpy(fake))
         },
-        "kernel": lambda real, fake: {
-            "kernel": kernel_distance(torch.from_numpy(real), torch.from_numpy(fake)).value
-        },
+        "kernel": kernel,
         "precision": precision,
         "density": density,
     }
@@ -61,7 +65,9 @@ def torch_fidelity_metrics() -> Metrics:
 
     def kernel(real: np.ndarray, fake: np.ndarray) -> Values:
         tensors = (torch.from_numpy(real), torch.from_numpy(fake))
-        result = kid_features_to_metric(*tensors, verbose=False)
+        result = kid_features_to_metric(
+            *tensors, kid_subsets=NUM_SUBSETS, kid_subset_size=SUBSET_SIZE, verbose=False
+        )
         return {"kernel": result["kernel_inception_distance_mean"]}
 
     def precision(real: np.ndarray, fake: np.ndarray) -> Values:
@@ -98,9 +104,10 @@ def sklearn_metrics() -> Metrics:
 
     def kernel(real: np.ndarray, fake: np.ndarray) -> Values:
         rng, values = np.random.default_rng(0), []
-        for _ in range(100):
-            x, y = (s[rng.choice(len(s), 1000, replace=False)] for s in (real, fake))
-            within = [(k.sum() - k.trace()) / (1000 * 999) for k in map(polynomial_kernel, (x, y))]
+        for _ in range(NUM_SUBSETS):
+            x, y = (s[rng.choice(len(s), SUBSET_SIZE, replace=False)] for s in (real, fake))
+            kernels = (polynomial_kernel(x), polynomial_kernel(y))
+            within = [(k.sum() - k.trace()) / SUBSET_SIZE / (SUBSET_SIZE - 1) for k in kernels]
             values.append(sum(within) - 2 * polynomial_kernel(x, y).mean())
         return {"kernel": float(np.mean(values))}
 

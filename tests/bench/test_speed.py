@@ -175,13 +175,15 @@ def test_an_example_learns_and_stops_at_its_goal(benchmarks, side):
     assert again[-1][2] >= goal
 
 
-def test_all_libraries_agree_on_metrics(benchmarks):
+def test_all_libraries_agree_on_metrics(benchmarks, monkeypatch):
     import metrics_run  # pyright: ignore[reportMissingImports]
     import numpy as np
 
+    monkeypatch.setattr(metrics_run, "NUM_SUBSETS", 20)
+    monkeypatch.setattr(metrics_run, "SUBSET_SIZE", 300)
     rng = np.random.default_rng(0)
-    real = rng.normal(size=(2100, 6)).astype(np.float32)
-    fake = rng.normal(0.2, 0.9, size=(2000, 6)).astype(np.float32)
+    real = rng.normal(size=(900, 6)).astype(np.float32)
+    fake = rng.normal(0.2, 0.9, size=(800, 6)).astype(np.float32)
     values = {}
     for side, metrics in metrics_run.SIDES.items():
         computed = [compute(real, fake) for compute in metrics().values()]
@@ -191,7 +193,7 @@ def test_all_libraries_agree_on_metrics(benchmarks):
     for side, others in values.items():
         for key, value in others.items():
             # each library draws its own subsets for the kernel distance
-            tolerance = 0.1 if key == "kernel" else 1e-4
+            tolerance = 0.3 if key == "kernel" else 1e-4
             assert value == pytest.approx(ours[key], rel=tolerance), (side, key)
 
 
