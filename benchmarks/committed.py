@@ -28,10 +28,16 @@ def load_all(name: str) -> dict[str, Results]:
     return {machine(results): results for results in (load(path.stem) for path in paths)}
 
 
-def machine(results: Results) -> str:
-    """Return the processor and the number of threads: "Intel Xeon, 2 threads"."""
-    match = re.fullmatch(r"(.+), \d+ x \S+, (\d+) threads", results["machine"])
-    assert match is not None, results["machine"]
+def machine(results: Results, part: str = "") -> str:
+    """Return the processor and the number of threads: "Intel Xeon, 2 threads".
+
+    Arguments:
+        results: The content of a file.
+        part: A part of the results that may have been measured with another number of threads.
+    """
+    description = results.get("machines", {}).get(part, results["machine"])
+    match = re.fullmatch(r"(.+), \d+ x \S+, (\d+) threads", description)
+    assert match is not None, description
     return f"{match[1]}, {match[2]} thread{'s' * (match[2] != '1')}"
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import speed_bars
 from bench_tables import published_table, readme_table
 from committed import ROOT, load_all
 from doctor_table import doctor_table
@@ -84,9 +85,16 @@ def lessons() -> list[Figure]:
     ]
 
 
+def speed_table(*, chinese: bool) -> str:
+    """Return the table of speeds of a README."""
+    return speed_bars.readme_table(load_all("speed"), chinese=chinese)
+
+
 FIGURES = (
     Figure("README.md", "benches", lambda: readme_table(chinese=False)),
     Figure("README.zh-TW.md", "benches", lambda: readme_table(chinese=True)),
+    Figure("README.md", "speed", lambda: speed_table(chinese=False)),
+    Figure("README.zh-TW.md", "speed", lambda: speed_table(chinese=True)),
     Figure("docs/results.md", "verdicts", verdicts),
     Figure("docs/results.md", "tour", tour_table),
     Figure("docs/results.md", "published", published_table),

@@ -159,7 +159,7 @@ def train_latentarium(task: Task, optimizer: "OptimizerConfig | None" = None) ->
             seconds = clock() - started
             model = run.load()
             assert isinstance(model, Autoencoder)
-            elbos.append(elbo(*_functions(model), held_out))
+            elbos.append(elbo(*latentarium_functions(model), held_out))
     # as much evaluation as pythae's pipeline does: all held-out images after each pass
     assert isinstance(model, Autoencoder)
     started = clock()
@@ -177,7 +177,7 @@ def train_latentarium(task: Task, optimizer: "OptimizerConfig | None" = None) ->
     }
 
 
-def _functions(model: "Autoencoder") -> tuple[Encode, Decode]:
+def latentarium_functions(model: "Autoencoder") -> tuple[Encode, Decode]:
     """Return encoder and decoder for images in [0, 1]."""
     from latentarium.distributions import DiagonalGaussian
 

@@ -184,7 +184,7 @@ def test_a_range_of_values_is_rounded_the_same_way(benchmarks, values, unit, tex
 
 
 def test_passes_until_a_quality_are_interpolated(benchmarks):
-    from speed_page import passes_until  # pyright: ignore[reportMissingImports]
+    from speed_tables import passes_until  # pyright: ignore[reportMissingImports]
 
     curve = [-150.0, -120.0, -110.0]
     assert passes_until(-120.0, curve) == pytest.approx(2)

@@ -1,6 +1,8 @@
 """latentarium: train, measure, explore and ship autoencoders, VAEs, GANs and conditional GANs."""
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -107,6 +109,23 @@ _MODULES = {
     "save_images": "image_files",
     "train": "training",
 }
+
+_SPIN_COUNT = "1000"
+"""Checks, a few microseconds in all, for which a thread that waits for others keeps its core."""
+
+
+def _limit_spinning() -> None:
+    """Let threads that wait for each other give up their processor cores soon.
+
+    By default, they spin for milliseconds, so that a training on several threads is several times
+    slower next to another program. GNU OpenMP, which torch uses on Linux, reads the variable when
+    it is loaded. What the user has set stays.
+    """
+    if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)
+
+
+_limit_spinning()
 
 
 def __getattr__(name: str) -> object:

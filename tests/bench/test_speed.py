@@ -20,6 +20,11 @@ def speed_page(monkeypatch):
     return speed_page
 
 
+@pytest.fixture
+def benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
 def committed_results():
     import committed  # pyright: ignore[reportMissingImports]
 
@@ -48,7 +53,7 @@ def test_time_to_equal_quality_is_passes_times_the_seconds_of_a_pass(speed_page)
         "learning_curves": {"ours": [slow], "bare": [good], "pythae": [good]},
         "fits": {side: {"median": speed} for side, speed in speeds.items()},
     }
-    lines = speed_page.equal_quality({"A, 2 threads": results})
+    lines = speed_page.speed_tables.equal_quality({"A, 2 threads": results})
     first = next(i for i, line in enumerate(lines) if "-110.0 nats" in line)
     assert lines[first].endswith("| passes | 10 | 5 | 5 |  |")
     assert lines[first + 1].endswith("| seconds, A, 2 threads | 25 | 6.25 | 25 | **1** |")
@@ -72,19 +77,18 @@ def test_both_sides_train_equally_well(tmp_path):
     assert (ROOT / "docs" / "benchmarks.md").read_text() == page
 
 
-def test_training_steps_are_those_of_training(monkeypatch, tmp_path):
-    """The steps that `speed.py` times must be the steps of `train`."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import speed  # pyright: ignore[reportMissingImports]
+def test_training_steps_are_those_of_training(benchmarks, tmp_path):
+    """The steps that are timed must be the steps of `train`."""
     import torch
+    from speed_parts import common, steps  # pyright: ignore[reportMissingImports]
 
     from latentarium import presets
     from latentarium.training import train
     from support.tiny import tiny_data
 
-    config = speed._with(presets.gan_debug(), steps=3, snapshots=0)
+    config = common.with_settings(presets.gan_debug(), steps=3, snapshots=0)
     data = tiny_data()
-    training = speed.TrainingSteps(config, data)
+    training = steps.TrainingSteps(config, data)
     for _ in range(3):
         training.step()
     trained = train(config, tmp_path / "run", data).load().state_dict()
@@ -92,8 +96,7 @@ def test_training_steps_are_those_of_training(monkeypatch, tmp_path):
         assert torch.equal(value, trained[name]), name
 
 
-def test_quick_run_does_not_overwrite_committed_results(monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def test_quick_run_does_not_overwrite_committed_results(benchmarks, monkeypatch, capsys):
     import speed  # pyright: ignore[reportMissingImports]
 
     monkeypatch.setattr(sys, "argv", ["speed.py", "fits", "--quick"])
@@ -121,3 +124,84 @@ def test_a_learning_curve_ends_where_a_single_training_ends(monkeypatch, side):
     assert curve["elbo"] == single["elbo"]
     other = train(training_run.Task(pixels, images=256, epochs=2, seed=4))
     assert other["elbo"] != single["elbo"]
+
+
+def test_sides_run_by_turns(benchmarks):
+    from speed_parts import common  # pyright: ignore[reportMissingImports]
+
+    calls = []
+    sides = {name: lambda n, name=name: calls.append((name, n)) for name in ("a", "b")}
+    assert common.by_turns(sides, 2) == {"a": [None, None], "b": [None, None]}
+    assert calls == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+
+
+def test_a_goal_is_the_best_quality_of_the_example_and_reached_by_all_seeds(benchmarks):
+    """The example's best value within half of its 400 steps is -8, within all of them -6."""
+    from speed_parts import examples  # pyright: ignore[reportMissingImports]
+
+    example = [(1.0, 100, -9.0), (2.0, 200, -8.0), (3.0, 300, -6.0), (4.0, 400, -7.0)]
+    fast = [(0.5, 100, -8.0), (1.5, 200, -6.5), (2.5, 300, -5.0)]
+    slow = [(0.5, 100, -20.0), (9.0, 200, -7.9)]
+    runs = [{"dcgan": example, "gan_mnist": preset} for preset in (fast, slow)]
+    results = examples._compare(runs, "dcgan", ("dcgan", "gan_mnist"), (0.5, 1.0), sign=-1)
+    half, whole = results.values()
+    assert half["goal"]["all"] == [8.0, 8.0]
+    assert half["sides"]["dcgan"]["seconds"]["all"] == [2.0, 2.0]
+    assert half["sides"]["gan_mnist"]["steps"]["all"] == [100, 200]
+    assert whole["sides"]["dcgan"]["steps"]["all"] == [300, 300]
+    assert "gan_mnist" not in whole["sides"]
+
+
+@pytest.mark.parametrize(
+    "side", ["vae", "vae-in-memory", pytest.param("dcgan", marks=pytest.mark.slow)]
+)
+def test_an_example_learns_and_stops_at_its_goal(benchmarks, side):
+    import example_run  # pyright: ignore[reportMissingImports]
+    import numpy as np
+
+    from latentarium.data.sources import load_data
+
+    images = load_data("mnist").train.images[:768, 0].numpy()
+    sizes = {"passes": 1, "interval": 2, "seed": 0}
+    task = example_run.Task(np.tile(images[:256], (2, 1, 1)), images[256:], goal=None, **sizes)
+    rows = example_run.SIDES[side](task).rows
+    assert rows[-1][2] > rows[0][2]
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    goal = rows[1][2]
+    task = example_run.Task(task.train, task.held_out, goal=goal, **sizes)
+    again = example_run.SIDES[side](task).rows
+    # measuring leaves the random numbers of the training as they are
+    assert [row[1:] for row in again] == [row[1:] for row in rows[: len(again)]]
+    assert again[-1][2] >= goal
+
+
+def test_all_libraries_agree_on_metrics(benchmarks, monkeypatch):
+    import metrics_run  # pyright: ignore[reportMissingImports]
+    import numpy as np
+
+    monkeypatch.setattr(metrics_run, "NUM_SUBSETS", 20)
+    monkeypatch.setattr(metrics_run, "SUBSET_SIZE", 300)
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(900, 6)).astype(np.float32)
+    fake = rng.normal(0.2, 0.9, size=(800, 6)).astype(np.float32)
+    values = {}
+    for side, metrics in metrics_run.SIDES.items():
+        computed = [compute(real, fake) for compute in metrics().values()]
+        values[side] = {key: value for part in computed for key, value in part.items()}
+    ours = values.pop("latentarium")
+    assert set(ours) == {"frechet", "kernel", "precision", "recall", "density", "coverage"}
+    for side, others in values.items():
+        for key, value in others.items():
+            # each library draws its own subsets for the kernel distance
+            tolerance = 0.3 if key == "kernel" else 1e-4
+            assert value == pytest.approx(ours[key], rel=tolerance), (side, key)
+
+
+def test_the_mnist_of_a_dcgan_has_28_pixels(benchmarks):
+    import example_run  # pyright: ignore[reportMissingImports]
+    import torch
+
+    generator, discriminator = example_run.dcgan_networks()
+    images = generator(torch.randn(2, 100, 1, 1))
+    assert images.shape == (2, 1, 28, 28)
+    assert discriminator(images).shape == (2, 1, 1, 1)

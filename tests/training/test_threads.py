@@ -1,6 +1,10 @@
 """A training keeps the number of threads that it started with."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -92,3 +96,30 @@ def test_the_work_of_layers_is_their_multiply_adds(layer, shape, work):
     assert counted.count == 2 * work
     layer(torch.zeros(shape))
     assert counted.count == 2 * work
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is torch's on Linux only")
+@pytest.mark.parametrize(
+    ("imports", "variables", "spin_count"),
+    [
+        ("latentarium, torch", {}, "1000"),
+        ("latentarium, torch", {"GOMP_SPINCOUNT": "7"}, "7"),
+        ("latentarium, torch", {"OMP_WAIT_POLICY": "PASSIVE"}, "0"),
+        ("latentarium, torch", {"OMP_WAIT_POLICY": "ACTIVE"}, "30000000000"),
+        ("torch, latentarium", {}, "300000"),
+    ],
+)
+def test_threads_that_wait_give_up_their_cores_soon(imports, variables, spin_count):
+    """What GNU OpenMP says it uses; what the user has set stays."""
+    unset = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
+    inherited = {name: value for name, value in os.environ.items() if name not in unset}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {imports}"],
+        env=inherited | variables | {"OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counts = re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)
+    assert counts
+    assert set(counts) == {spin_count}

@@ -1,0 +1,335 @@
+"""Sections of docs/benchmarks.md on other libraries, busy machines and an earlier commit, and the
+table of the READMEs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from committed import machine as machine_of
+from committed import table
+from speed_parts import limits
+from speed_tables import spread
+
+from latentarium.stats.measurement import format_number
+
+Results = dict[str, Any]
+
+SIDE_TITLES = {
+    "vae": "example's loop",
+    "vae-in-memory": "its steps, images in memory",
+    "vae_mnist": "`vae_mnist`",
+    "dcgan": "example's loop",
+    "gan_mnist": "`gan_mnist`",
+}
+METRIC_TITLES = {
+    "frechet": "Fréchet distance",
+    "kernel": "kernel distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+}
+CALLS = {
+    "frechet": "Fréchet distance",
+    "kernel": "kernel distance",
+    "precision": "precision and recall",
+    "density": "density and coverage",
+}
+OURS = "latentarium"
+
+
+def examples(measured: dict[str, Results]) -> list[str]:
+    """Return the section on the examples of PyTorch."""
+    lines = [
+        "## The examples of PyTorch", "",
+        "The training loops of the VAE and DCGAN examples, re-created from their published "
+        "settings, and the seconds until latentarium's presets are as good. The VAE (784 - 400 - "
+        "20 - 400 - 784, Adam at 1e-3, batches of 128) is trained for ten passes; the goal is its "
+        "best ELBO of held-out images. The DCGAN (ngf = ndf = 64, 100 latent dimensions, Adam at "
+        "2e-4, batches of 64) has the last two stages of the published network, from 7 x 7 to "
+        "28 x 28 pixels, as in many copies for MNIST; the goals are its best Fréchet distances "
+        "(features of the MNIST classifier, 10,000 samples) within a pass and its first "
+        "half. The published settings ask for 25 passes. The quality is measured every "
+        "100 steps, which is not counted. The examples convert each image from PIL, as "
+        "torchvision does, and the VAE's evaluates its held-out images after each pass; the row "
+        "\"images in memory\" does neither.",
+    ]  # fmt: skip
+    for machine, results in measured.items():
+        rows = []
+        for what, shares in results.items():
+            for share, result in shares.items():
+                label = f"{what}: {spread(result['goal'])}"
+                if len(shares) > 1:
+                    label += f", {share}"
+                rows.append([label, "", "", ""])
+                for side, title in _sides(result["sides"], what):
+                    value = result["sides"].get(side)
+                    if value is None:
+                        rows.append(["", title, "not reached", ""])
+                    else:
+                        rows.append(["", title, spread(value["seconds"]), spread(value["steps"])])
+        heads = [machine, "", "seconds of training", "steps"]
+        lines += ["", *table(heads, rows).splitlines()]
+    return lines
+
+
+def _sides(reached: Results, what: str) -> Iterator[tuple[str, str]]:
+    sides = ("dcgan", "gan_mnist") if "DCGAN" in what else ("vae", "vae-in-memory", "vae_mnist")
+    for side in sides:
+        yield side, SIDE_TITLES[side]
+
+
+def against(measured: dict[str, Results]) -> list[str]:
+    """Return the section on an earlier commit."""
+    commit = next(iter(measured.values()))["commit"]
+    lines = [
+        "## Against an earlier commit", "",
+        f"Seconds of training until {next(iter(measured.values()))['goal']:.0%} of 1,000 samples "
+        f"of `cgan_mnist` are classified as the requested digit, for {commit} and now, by turns, "
+        "with another seed in each round. The same classifier judges both.",
+    ]  # fmt: skip
+    rows = [
+        [
+            machine,
+            *(f"{spread(r['seconds'][side])}, {spread(r['steps'][side])} steps"
+              for side in (commit, "now")),
+            spread(r["ratio"]),
+            f"at most {limits.COMMIT}",
+        ]
+        for machine, r in measured.items()
+    ]  # fmt: skip
+    return [*lines, "", *table(["", commit, "now", "ratio", "required"], rows).splitlines()]
+
+
+def metrics(measured: dict[str, Results]) -> list[str]:
+    """Return the section on the metrics of other libraries."""
+    first = next(iter(measured.values()))
+    lines = [
+        "## Metrics", "",
+        f"Metrics of given features: {first['n']:,} test images and as many samples of the GAN "
+        f"of the package, {first['features']} features. latentarium also computes intervals in "
+        "the same call, except for the Fréchet distance. Precision and recall use the third "
+        "neighbour, density and coverage the fifth. The kernel distance is a mean over 100 random "
+        "subsets of 1,000, which are others in each library. prdc computes all four at once, and "
+        "its balls for precision and recall are open. The side of scikit-learn consists of its "
+        "neighbour search, distances and kernel.",
+    ]  # fmt: skip
+    for machine, results in measured.items():
+        sides = results["sides"]
+        rows = [
+            [title, *(_seconds_of(sides[side], call) for side in sides)]
+            for call, title in CALLS.items()
+        ]
+        lines += ["", *table([f"seconds, {machine}", *sides], rows).splitlines()]
+    values = {
+        side: {k: v for call in calls.values() for k, v in call["values"].items()}
+        for side, calls in first["sides"].items()
+    }
+    rows = [
+        [title, *(f"{values[side][key]:.6g}" if key in values[side] else "" for side in values)]
+        for key, title in METRIC_TITLES.items()
+    ]
+    return [*lines, "", *table(["value", *values], rows).splitlines()]
+
+
+def _seconds_of(calls: Results, call: str) -> str:
+    return spread(calls[call]["seconds"]) if call in calls else ""
+
+
+def busy(measured: dict[str, Results]) -> list[str]:
+    """Return the section on steps next to other processes."""
+    required = ", ".join(f"{limit:g} next to {name}" for name, limit in limits.BUSY.items())
+    lines = [
+        "## Next to other processes", "",
+        "Milliseconds per step (mean over some seconds) alone, next to one and two processes that "
+        "only use a processor core, and next to another training of the same preset; in "
+        f"parentheses, as a multiple of the same step alone (required: at most {required}). The "
+        "number of threads is the one that `train` chooses; if it exceeds one, a row for one "
+        "thread follows. `gan_images` trains on 64 x 64 images.",
+    ]  # fmt: skip
+    for machine, results in measured.items():
+        rows = []
+        for preset, sides in results.items():
+            for side in sides.values():
+                cells = [spread(side["ms"]["alone"])]
+                cells += [
+                    f"{spread(side['ms'][c])} ({format_number(side['ratio'][c]['median'])})"
+                    for c in limits.BUSY
+                ]
+                rows.append([f"`{preset}`", str(side["threads"]), *cells])
+        heads = [machine, "threads", "alone", *limits.BUSY]
+        lines += ["", *table(heads, rows).splitlines()]
+    return lines
+
+
+def together(measured: dict[str, Results]) -> list[str]:
+    """Return the section on trainings at the same time."""
+    lines = [
+        "## Trainings at the same time", "",
+        "Seconds of whole commands, with start and data: two commands that train at the same "
+        "time, as the studio starts them, against one on one thread; and a bench with two seeds "
+        "against one with one seed, whose trainings run one after the other on one thread. "
+        f"Required: at most {limits.TOGETHER} times.",
+    ]  # fmt: skip
+    for machine, r in measured.items():
+        train = f"`train {r['preset']}`, {r['steps']:,} steps"
+        bench = f"`bench {r['bench']}`, {r['bench_steps']:,} steps"
+        s = r["seconds"]
+        rows = [
+            [train, spread(s["one training"]), spread(s["two trainings"]),
+             spread(r["ratio"]["two trainings"])],
+            [bench, spread(s["bench, one seed"]), spread(s["bench, two seeds"]),
+             spread(r["ratio"]["bench, two seeds"])],
+        ]  # fmt: skip
+        lines += ["", *table([machine, "one", "two", "ratio"], rows).splitlines()]
+    return lines
+
+
+def memory(measured: dict[str, Results]) -> list[str]:
+    """Return the section on the memory that trainings leave."""
+    lines = [
+        "## Memory after trainings", "",
+        "Growth of the resident memory of a process in MiB, from before three trainings "
+        "(`vae_mnist`, `gan_mnist`, `cgan_mnist`) to after their runs and models were deleted, "
+        "and that by the modules that the first training imports. Required of the trainings: at "
+        f"most {limits.MEMORY}.", "",
+    ]  # fmt: skip
+    rows = [
+        [machine, spread(r["growth"]), spread(r["imports"])] for machine, r in measured.items()
+    ]
+    return [*lines, *table(["", "trainings", "imports"], rows).splitlines()]
+
+
+def readme_table(everywhere: dict[str, Results], *, chinese: bool) -> str:
+    """Return the table of a README: what was measured, and what is required of it."""
+    heads = ["比較", "測量結果", "要求", "處理器"] if chinese else [
+        "comparison", "measured", "required", "processor",
+    ]  # fmt: skip
+    rows = []
+    for part, facts in README.items():
+        for results in everywhere.values():
+            if part in results:
+                rows += [
+                    [titles[chinese], shown, _required(bar, chinese=chinese),
+                     machine_of(results, part)]
+                    for titles, shown, bar in facts(results[part])
+                ]  # fmt: skip
+    return table(heads, rows)
+
+
+Fact = tuple[tuple[str, str], str, str]
+"""Title in English and Chinese, the value, and the bar as "<= 2" or ">= 2"; empty for none."""
+
+
+def _required(bar: str, *, chinese: bool) -> str:
+    sign, _, value = bar.partition(" ")
+    words = {"<=": ("at most", "最多"), ">=": ("at least", "至少"), "": ("", "")}
+    return f"{words[sign][chinese]} {value}".strip()
+
+
+def _fit_facts(fits: Results) -> Iterator[Fact]:
+    measured = fits.get("time to pythae's ELBO")
+    if measured and measured["reached"]:
+        title = (
+            "Time to the ELBO of pythae 0.1.2 after five passes: pythae's divided by "
+            "latentarium's",
+            "達到 pythae 0.1.2 訓練五輪後之 ELBO 的時間：pythae 除以 latentarium",
+        )
+        yield title, spread(measured["pythae's time over tuned"]), f">= {limits.PYTHAE}"
+
+
+def _example_facts(results: Results) -> Iterator[Fact]:
+    names = {
+        "vae_mnist": ("vae", "VAE", "ELBO", "ELBO"),
+        "gan_mnist": ("dcgan", "DCGAN", "Fréchet distance", "Fréchet 距離"),
+    }
+    for preset, (example, name, quality, quality_chinese) in names.items():
+        shares = next(r for what, r in results.items() if what.startswith(name))
+        sides = list(shares.values())[-1]["sides"]
+        if preset in sides and example in sides:
+            seconds = [sides[side]["seconds"]["median"] for side in (example, preset)]
+            title = (
+                f"Time to the {quality} of PyTorch's {name} example: its median divided by that "
+                f"of `{preset}`",
+                f"達到 PyTorch {name} 範例之 {quality_chinese} 的時間：範例的中位數除以 "
+                f"`{preset}` 的中位數",
+            )
+            yield title, f"**{format_number(seconds[0] / seconds[1])}**", ""
+
+
+def _metric_facts(results: Results) -> Iterator[Fact]:
+    sides = results["sides"]
+    for side in sides:
+        if side == OURS:
+            continue
+        shared = [call for call in CALLS if call in sides[side]]
+        total = {
+            who: sum(sides[who][call]["seconds"]["median"] for call in shared)
+            for who in (OURS, side)
+        }
+        names = ", ".join(CALLS[call] for call in shared)
+        title = (
+            f"Time for {names} at n = {results['n']:,}: {side}'s divided by latentarium's",
+            f"計算 {names}（n = {results['n']:,}）的時間：{side} 除以 latentarium",
+        )
+        yield title, f"**{format_number(total[side] / total[OURS])}**", ""
+
+
+def _busy_facts(results: Results) -> Iterator[Fact]:
+    chinese = {
+        "one busy process": "一個忙碌的程式",
+        "two busy processes": "兩個忙碌的程式",
+        "another training": "另一個訓練",
+    }
+    for condition, limit in limits.BUSY.items():
+        ratios = {p: sides["chosen"]["ratio"][condition] for p, sides in results.items()}
+        worst = max(ratios, key=lambda preset: ratios[preset]["median"])
+        title = (
+            f"Training step next to {condition} as a multiple of the step alone, worst of "
+            f"{len(ratios)} presets (`{worst}`)",
+            f"有{chinese[condition]}同時執行時，訓練一步的時間是單獨執行時的幾倍，{len(ratios)} 個"
+            f"預設組態中最差者（`{worst}`）",
+        )
+        yield title, spread(ratios[worst]), f"<= {limit:g}"
+
+
+def _together_facts(results: Results) -> Iterator[Fact]:
+    titles = {
+        "two trainings": (
+            "Two trainings at the same time as a multiple of one on one thread",
+            "兩個訓練同時執行的時間，是一個單執行緒訓練的幾倍",
+        ),
+        "bench, two seeds": (
+            "`bench` with two seeds as a multiple of one seed on one thread",
+            "`bench` 兩個亂數種子的時間，是一個亂數種子單執行緒的幾倍",
+        ),
+    }
+    for key, title in titles.items():
+        yield title, spread(results["ratio"][key]), f"<= {limits.TOGETHER}"
+
+
+def _memory_facts(results: Results) -> Iterator[Fact]:
+    title = (
+        "Memory that three trainings in one process leave, MiB",
+        "同一行程中三個訓練結束後多占用的記憶體，MiB",
+    )
+    yield title, spread(results["growth"]), f"<= {limits.MEMORY}"
+
+
+def _commit_facts(results: Results) -> Iterator[Fact]:
+    title = (
+        f"Time until {results['goal']:.0%} of the CGAN's samples are as requested, as a multiple "
+        f"of that of {results['commit']}",
+        f"CGAN 有 {results['goal']:.0%} 的樣本符合要求所需的時間，是 {results['commit']} 的幾倍",
+    )
+    yield title, spread(results["ratio"]), f"<= {limits.COMMIT}"
+
+
+README: dict[str, Callable[[Results], Iterator[Fact]]] = {
+    "fits": _fit_facts,
+    "examples": _example_facts,
+    "against": _commit_facts,
+    "metrics": _metric_facts,
+    "busy": _busy_facts,
+    "together": _together_facts,
+    "memory": _memory_facts,
+}

@@ -1,0 +1,56 @@
+"""A training that is advanced step by step."""
+
+import statistics
+
+import torch
+
+from latentarium.config import Config
+from latentarium.data.dataset import Data
+from latentarium.training.distributed import Distributed
+from latentarium.training.game import play_round
+from latentarium.training.loop import prepare
+from latentarium.training.rehearsal import rehearse
+from latentarium.training.schedule import learning_rate
+from latentarium.training.threads import with_threads
+from latentarium.workers import threads
+from speed_parts.common import seconds
+
+
+class TrainingSteps:
+    """A training that is advanced step by step, without log and files, on the number of threads
+    that `train` would choose.
+
+    Arguments:
+        config: The configuration of the training.
+        data: The training data.
+    """
+
+    def __init__(self, config: Config, data: Data) -> None:
+        self.distributed = Distributed(torch.device("cpu"))
+        self.state, self.players, self.batches = prepare(config, data, self.distributed)
+        self.config = with_threads(config, rehearse(self.state, self.players, self.batches))
+        self.threads = self.config.train.threads
+
+    def step(self) -> None:
+        """Let each player move once."""
+        with threads(self.threads):
+            play_round(
+                self.state.model,
+                self.players,
+                self.state.optimizers,
+                self.batches,
+                step=self.state.step,
+                seed=self.config.train.seed,
+                learning_rate=learning_rate(
+                    self.config.optimizer, self.state.step, self.config.train.steps
+                ),
+                distributed=self.distributed,
+            )
+            self.state.update_ema()
+        self.state.step += 1
+
+    def median_seconds(self, steps: int = 60, warmup_steps: int = 5) -> float:
+        """Return the median duration of a step."""
+        for _ in range(warmup_steps):
+            self.step()
+        return statistics.median(seconds(self.step) for _ in range(steps))
