@@ -247,8 +247,8 @@ def require_same_data(folder: Path, stored: DataCard, given: DataCard) -> None:
     if given.fingerprint != stored.fingerprint:
         raise UserError(
             f"{folder} was trained on {stored.source} (fingerprint {stored.fingerprint[:12]}), "
-            f"not on {given.source} (fingerprint {given.fingerprint[:12]}). Give its training data "
-            "with --data.",
+            f"not on {given.source} (fingerprint {given.fingerprint[:12]}). Give its training "
+            "data with --data.",
             code="other-data",
         )
 
