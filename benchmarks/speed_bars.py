@@ -85,7 +85,8 @@ def against(measured: dict[str, Results]) -> list[str]:
     commit, goal = first["commit"], f"{100 * first['goal']:g} %"
     lines = [
         "## Against an earlier commit", "",
-        f"Seconds of training until {goal} of 1,000 samples of `cgan_mnist` are classified as the requested digit, for {commit} and now, by turns, "
+        f"Seconds of training until {goal} of 1,000 samples of `cgan_mnist` are classified as the "
+        f"requested digit, for {commit} and now, by turns, "
         "with another seed in each round. The same classifier judges both.",
     ]  # fmt: skip
     rows = [
