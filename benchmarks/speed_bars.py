@@ -29,11 +29,12 @@ METRIC_TITLES = {
     "coverage": "coverage",
 }
 CALLS = {
-    "frechet": "Fréchet distance",
-    "kernel": "kernel distance",
-    "precision": "precision and recall",
-    "density": "density and coverage",
+    "frechet": ("Fréchet distance", "Fréchet 距離"),
+    "kernel": ("kernel distance", "核距離"),
+    "precision": ("precision and recall", "精確率與召回率"),
+    "density": ("density and coverage", "密度與涵蓋率"),
 }
+"""Titles in English and Chinese."""
 OURS = "latentarium"
 
 
@@ -80,17 +81,18 @@ def _sides(reached: Results, what: str) -> Iterator[tuple[str, str]]:
 
 def against(measured: dict[str, Results]) -> list[str]:
     """Return the section on an earlier commit."""
-    commit = next(iter(measured.values()))["commit"]
+    first = next(iter(measured.values()))
+    commit, goal = first["commit"], f"{100 * first['goal']:g} %"
     lines = [
         "## Against an earlier commit", "",
-        f"Seconds of training until {next(iter(measured.values()))['goal']:.0%} of 1,000 samples "
-        f"of `cgan_mnist` are classified as the requested digit, for {commit} and now, by turns, "
+        f"Seconds of training until {goal} of 1,000 samples of `cgan_mnist` are classified as the "
+        f"requested digit, for {commit} and now, by turns, "
         "with another seed in each round. The same classifier judges both.",
     ]  # fmt: skip
     rows = [
         [
             machine,
-            *(f"{spread(r['seconds'][side])}, {spread(r['steps'][side])} steps"
+            *(f"{spread(r['seconds'][side])}, {_listed(r['steps'][side])} steps"
               for side in (commit, "now")),
             spread(r["ratio"]),
             f"at most {limits.COMMIT}",
@@ -98,6 +100,10 @@ def against(measured: dict[str, Results]) -> list[str]:
         for machine, r in measured.items()
     ]  # fmt: skip
     return [*lines, "", *table(["", commit, "now", "ratio", "required"], rows).splitlines()]
+
+
+def _listed(value: Results) -> str:
+    return ", ".join(f"{number:,.0f}" for number in value["all"])
 
 
 def metrics(measured: dict[str, Results]) -> list[str]:
@@ -116,8 +122,8 @@ def metrics(measured: dict[str, Results]) -> list[str]:
     for machine, results in measured.items():
         sides = results["sides"]
         rows = [
-            [title, *(_seconds_of(sides[side], call) for side in sides)]
-            for call, title in CALLS.items()
+            [titles[0], *(_seconds_of(sides[side], call) for side in sides)]
+            for call, titles in CALLS.items()
         ]
         lines += ["", *table([f"seconds, {machine}", *sides], rows).splitlines()]
     values = {
@@ -266,10 +272,11 @@ def _metric_facts(results: Results) -> Iterator[Fact]:
             who: sum(sides[who][call]["seconds"]["median"] for call in shared)
             for who in (OURS, side)
         }
-        names = ", ".join(CALLS[call] for call in shared)
+        names = ", ".join(CALLS[call][0] for call in shared)
+        chinese = "、".join(CALLS[call][1] for call in shared)
         title = (
             f"Time for {names} at n = {results['n']:,}: {side}'s divided by latentarium's",
-            f"計算 {names}（n = {results['n']:,}）的時間：{side} 除以 latentarium",
+            f"計算 {chinese}（n = {results['n']:,}）的時間：{side} 除以 latentarium",
         )
         yield title, f"**{format_number(total[side] / total[OURS])}**", ""
 
@@ -316,10 +323,11 @@ def _memory_facts(results: Results) -> Iterator[Fact]:
 
 
 def _commit_facts(results: Results) -> Iterator[Fact]:
+    commit, goal = results["commit"], f"{100 * results['goal']:g} %"
     title = (
-        f"Time until {results['goal']:.0%} of the CGAN's samples are as requested, as a multiple "
-        f"of that of {results['commit']}",
-        f"CGAN 有 {results['goal']:.0%} 的樣本符合要求所需的時間，是 {results['commit']} 的幾倍",
+        f"Time until {goal} of the CGAN's samples are as requested, as a multiple of that of "
+        f"{commit}",
+        f"CGAN 有 {goal} 的樣本符合要求所需的時間，是 {commit} 的幾倍",
     )
     yield title, spread(results["ratio"]), f"<= {limits.COMMIT}"
 

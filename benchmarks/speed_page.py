@@ -51,10 +51,8 @@ def load(results: Results) -> str:
     loads = {part: share for part, share in results["used_by_others"].items() if share > MAX_LOAD}
     if not loads:
         return ""
-    parts = ", ".join(f"`{part}`" for part in loads)
-    return (
-        f"; other programs used up to {max(loads.values()):.0%} of the processors during {parts}"
-    )
+    parts, most = ", ".join(f"`{part}`" for part in loads), 100 * max(loads.values())
+    return f"; other programs used up to {most:.0f} % of the processors during {parts}"
 
 
 SECTIONS: dict[str, Callable[[dict[str, Results]], list[str]]] = {
