@@ -1,9 +1,11 @@
 """Trainings, their states, events and child processes, without a server."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 
@@ -320,6 +322,18 @@ def python(code):
 def collect(work):
     """Yield all items of a generator, then its return value."""
     yield (yield from work)
+
+
+def test_an_abandoned_command_is_ended_and_its_folder_deleted(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    work = run_child("doctor", "r", timeout=60.0, command=python("time.sleep(60)"))
+    next(work)
+    assert len(list(tmp_path.iterdir())) == 1
+    cycle = [work]
+    cycle.append(cycle)  # pyright: ignore[reportArgumentType]  found by garbage collection alone
+    del work, cycle
+    gc.collect()  # a warning would fail the test
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_child_reports_progress_and_its_output_is_returned():

@@ -47,6 +47,7 @@ def test_classes_are_hidden_and_shown_by_pointer_and_keyboard(page, served):
     assert page.locator(CLASSES).nth(2).get_attribute("aria-pressed") == "false"
     page.reload()
     wait_until(page, "document.querySelector('[data-testid=decoded]')?.width > 0")
+    page.locator(".map svg text").first.wait_for()  # the Gaussians come after the image
     assert page.locator(".map svg text").all_text_contents() == ["0"]
     page.locator(CLASSES).nth(2).click(modifiers=["Shift"])
     assert address(page)["hide"] == "0.1"

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path, PurePath
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import psutil
 
@@ -211,6 +212,21 @@ class ChildProcesses:
         return self.folder / f"{name}.log"
 
 
+class temporary_folder:
+    """A temporary folder that is deleted at the end of a block.
+
+    In a generator that is abandoned, it is deleted when the generator is closed. A
+    `TemporaryDirectory` warns instead if garbage collection finds it before the generator.
+    """
+
+    def __enter__(self) -> Path:
+        self._path = Path(mkdtemp())
+        return self._path
+
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
 def run_child(
     *arguments: str,
     timeout: float,
@@ -232,8 +248,8 @@ def run_child(
         UserError: The command failed (with the message and the code of the command), or took too
             long (code "timeout").
     """
-    with TemporaryDirectory() as folder:
-        stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
+    with temporary_folder() as folder:
+        stdout, stderr = folder / "stdout", folder / "stderr"
         with stdout.open("wb") as output, stderr.open("wb") as errors:
             child = subprocess.Popen(
                 (command or latentarium_command)(*arguments),

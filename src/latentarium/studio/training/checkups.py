@@ -7,12 +7,11 @@ import json
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from latentarium.errors import UserError
 from latentarium.evaluation.game_protocol import is_current
-from latentarium.studio.child_processes import ChildProcesses
+from latentarium.studio.child_processes import ChildProcesses, temporary_folder
 from latentarium.studio.training.jobs import TrainingJobs
 from latentarium.studio.training.listing import process_name
 from latentarium.studio.training.request import TrainingRequest, train_arguments
@@ -57,8 +56,8 @@ class Checkups:
             UserError: The run has no weights yet, or another measurement is running (code "busy").
         """
         folder = self.trainings.run(name).folder
-        with TemporaryDirectory() as temporary:
-            path = Path(temporary) / "doctor.json"
+        with temporary_folder() as temporary:
+            path = temporary / "doctor.json"
             yield from self._run_alone("doctor", str(folder), "--json", str(path))
             yield {"result": json.loads(path.read_text())}
 
