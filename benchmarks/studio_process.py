@@ -1,4 +1,4 @@
-"""Run the studio in a process of its own, as users start it."""
+"""Run the studio in a separate process, as users start it."""
 
 import contextlib
 import os
@@ -34,6 +34,6 @@ def studio_process(models: Sequence[Path], runs: Path) -> Iterator[tuple[int, in
 
 
 def memory_mib(process: int) -> float:
-    """Return the memory of a process that is in RAM."""
+    """Return the resident memory of a process."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024

@@ -212,7 +212,7 @@ class ChildProcesses:
         return self.folder / f"{name}.log"
 
 
-class temporary_folder:
+class TemporaryFolder:
     """A temporary folder that is deleted at the end of a block.
 
     In a generator that is abandoned, it is deleted when the generator is closed. A
@@ -248,7 +248,7 @@ def run_child(
         UserError: The command failed (with the message and the code of the command), or took too
             long (code "timeout").
     """
-    with temporary_folder() as folder:
+    with TemporaryFolder() as folder:
         stdout, stderr = folder / "stdout", folder / "stderr"
         with stdout.open("wb") as output, stderr.open("wb") as errors:
             child = subprocess.Popen(

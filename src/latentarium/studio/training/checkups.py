@@ -11,7 +11,7 @@ from typing import Any
 
 from latentarium.errors import UserError
 from latentarium.evaluation.game_protocol import is_current
-from latentarium.studio.child_processes import ChildProcesses, temporary_folder
+from latentarium.studio.child_processes import ChildProcesses, TemporaryFolder
 from latentarium.studio.training.jobs import TrainingJobs
 from latentarium.studio.training.listing import process_name
 from latentarium.studio.training.request import TrainingRequest, train_arguments
@@ -56,7 +56,7 @@ class Checkups:
             UserError: The run has no weights yet, or another measurement is running (code "busy").
         """
         folder = self.trainings.run(name).folder
-        with temporary_folder() as temporary:
+        with TemporaryFolder() as temporary:
             path = temporary / "doctor.json"
             yield from self._run_alone("doctor", str(folder), "--json", str(path))
             yield {"result": json.loads(path.read_text())}
