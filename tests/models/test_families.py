@@ -11,6 +11,7 @@ from latentarium.config import (
     GANConfig,
     HierarchicalConfig,
     ImportanceWeightedConfig,
+    NetConfig,
     VampPriorConfig,
 )
 from latentarium.data.batches import Batches
@@ -172,6 +173,17 @@ def test_labels_by_number_name_list_and_weights(name):
     ):
         with raises_code(code):
             model.sample(4, wrong)
+
+
+def test_points_have_no_8_bit_values():
+    data = tiny_data(shape=(2, 1, 1))
+    mlp = NetConfig(kind="mlp", width=8, depth=1)
+    build(AutoencoderConfig(likelihood="gaussian", encoder=mlp, decoder=mlp), data.card)
+    with raises_code("pixels-needed"):
+        build(
+            AutoencoderConfig(likelihood="discretized_logistic", encoder=mlp, decoder=mlp),
+            data.card,
+        )
 
 
 def test_superfluous_and_missing_labels_are_errors():

@@ -22,7 +22,7 @@ class FreeBitsConfig(ObjectiveConfig):
     """The ELBO with free bits (Kingma et al., 2016)."""
 
     kind: Literal["free_bits"] = "free_bits"
-    nats: Annotated[float, Range(low=0)] = 0.1
+    nats: Annotated[float, Range(low=0)] = 0.25
     """KL divergence of a latent dimension that costs nothing, in nats."""
 
 
