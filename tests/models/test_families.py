@@ -8,6 +8,7 @@ import torch
 from latentarium import presets
 from latentarium.config import (
     AutoencoderConfig,
+    DataCard,
     GANConfig,
     HierarchicalConfig,
     ImportanceWeightedConfig,
@@ -176,14 +177,11 @@ def test_labels_by_number_name_list_and_weights(name):
 
 
 def test_points_have_no_8_bit_values():
-    data = tiny_data(shape=(2, 1, 1))
+    card = DataCard(source="points", fingerprint="", image_shape=(2, 1, 1))
     mlp = NetConfig(kind="mlp", width=8, depth=1)
-    build(AutoencoderConfig(likelihood="gaussian", encoder=mlp, decoder=mlp), data.card)
+    build(AutoencoderConfig(likelihood="gaussian", encoder=mlp, decoder=mlp), card)
     with raises_code("pixels-needed"):
-        build(
-            AutoencoderConfig(likelihood="discretized_logistic", encoder=mlp, decoder=mlp),
-            data.card,
-        )
+        build(AutoencoderConfig(likelihood="discretized_logistic", encoder=mlp, decoder=mlp), card)
 
 
 def test_superfluous_and_missing_labels_are_errors():
