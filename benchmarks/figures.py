@@ -19,6 +19,7 @@ from bench_tables import published_table, readme_table
 from committed import ROOT, load_all
 from doctor_table import doctor_table
 from gpu_table import gpu_table
+from objectives_table import objectives_table
 from preset_facts import choices_table, missing_phrases
 from speed_page import render
 from studio_table import studio_table
@@ -98,6 +99,7 @@ FIGURES = (
     Figure("docs/results.md", "verdicts", verdicts),
     Figure("docs/results.md", "tour", tour_table),
     Figure("docs/results.md", "published", published_table),
+    Figure("docs/results.md", "objectives", objectives_table),
     Figure("docs/results.md", "choices", choices_table),
     Figure("docs/studio.md", "speed", studio_table),
     Figure("docs/measuring.md", "doctor", doctor_table),

@@ -8,9 +8,11 @@ import torch
 from latentarium import presets
 from latentarium.config import (
     AutoencoderConfig,
+    DataCard,
     GANConfig,
     HierarchicalConfig,
     ImportanceWeightedConfig,
+    NetConfig,
     VampPriorConfig,
 )
 from latentarium.data.batches import Batches
@@ -172,6 +174,14 @@ def test_labels_by_number_name_list_and_weights(name):
     ):
         with raises_code(code):
             model.sample(4, wrong)
+
+
+def test_points_have_no_8_bit_values():
+    card = DataCard(source="points", fingerprint="", image_shape=(2, 1, 1))
+    mlp = NetConfig(kind="mlp", width=8, depth=1)
+    build(AutoencoderConfig(likelihood="gaussian", encoder=mlp, decoder=mlp), card)
+    with raises_code("pixels-needed"):
+        build(AutoencoderConfig(likelihood="discretized_logistic", encoder=mlp, decoder=mlp), card)
 
 
 def test_superfluous_and_missing_labels_are_errors():

@@ -37,6 +37,7 @@ class DiscretizedLogistic(Likelihood):
 
     name = "discretized-logistic"
     discrete = True
+    eight_bit = True
     outputs_per_value = 2
     protocols: ClassVar[Mapping[str, str]] = {
         "8-bit": "A probability of 8-bit pixels: comparable, on the same images, with all such "

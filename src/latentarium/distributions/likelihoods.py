@@ -30,6 +30,8 @@ class Likelihood(ABC):
     """Whether p(x | z) is a probability mass function. Images must then be in [-1, 1]."""
     binary: ClassVar[bool] = False
     """Whether it is a probability of binary pixels, so that training may binarize the images."""
+    eight_bit: ClassVar[bool] = False
+    """Whether it is a probability of the 256 values of 8-bit pixels, which points don't have."""
     outputs_per_value: ClassVar[int] = 1
     """Number of channels that the decoder returns for each channel of the images."""
     protocols: ClassVar[Mapping[str, str]] = {

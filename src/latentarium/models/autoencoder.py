@@ -15,12 +15,13 @@ References:
     al., 2015)
 """
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import nn
 
-from latentarium.config import AutoencoderConfig, DataCard
+from latentarium.config import AutoencoderConfig, DataCard, name_of
 from latentarium.data.batches import Batch
 from latentarium.distributions import (
     DiagonalGaussian,
@@ -33,6 +34,7 @@ from latentarium.distributions import (
     build_prior,
 )
 from latentarium.distributions.likelihoods import binarize
+from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Loss, Player
 from latentarium.models.inputs import ImageFormat
@@ -66,6 +68,12 @@ class Autoencoder(LatentModel):
         self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
             build_likelihood(config.likelihood, config.likelihood_std)
         )
+        if self.likelihood.eight_bit and math.isinf(self.image_format.bound):
+            raise UserError(
+                f"The likelihood '{name_of(config.likelihood)}' is a probability of 8-bit pixels, "
+                f"but {data.source} has points: set likelihood to 'gaussian'.",
+                code="pixels-needed",
+            )
         self.objective: Objective = build_objective(config.objective)
         channels, height, width = self.image_shape
         self.decoder: DecoderTrunk = build_decoder(
