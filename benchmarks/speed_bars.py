@@ -178,7 +178,7 @@ def together(measured: dict[str, Results]) -> list[str]:
     ]  # fmt: skip
     for machine, r in measured.items():
         train = f"`train {r['preset']}`, {r['steps']:,} steps"
-        bench = f"`bench {r['bench']}`, {r['bench_steps']:,} steps"
+        bench = f"`bench {r['bench']}`, {r['bench_budget']} budget"
         s = r["seconds"]
         rows = [
             [train, spread(s["one training"]), spread(s["two trainings"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from speed_parts.common import ENVIRONMENT, Results, by_turns, call, ratios, seconds, spread
 
 PRESET, STEPS = "ae_mnist", 1500
-BENCH, BENCH_STEPS = "ring", 1000
+BENCH = "ring"
 LATENTARIUM = [sys.executable, "-m", "latentarium"]
 
 
@@ -17,23 +17,21 @@ def measure(rounds: int, quick: bool) -> Results:
     """Time a bench with two seeds, and two commands that train, as the studio starts them; and
     the same with one seed or command on one thread."""
     steps = 50 if quick else STEPS
-    bench_steps = 50 if quick else BENCH_STEPS
+    budget = "50" if quick else "small"
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         sides: dict[str, Callable[[int], float]] = {
             "one training": lambda number: _train(root / f"one-{number}", 1, steps, threads=1),
             "two trainings": lambda number: _train(root / f"two-{number}", 2, steps),
-            "bench, one seed": lambda number: _bench(root / f"bench-one-{number}", 1, bench_steps),
-            "bench, two seeds": lambda number: _bench(
-                root / f"bench-two-{number}", 2, bench_steps
-            ),
+            "bench, one seed": lambda number: _bench(root / f"bench-one-{number}", 1, budget),
+            "bench, two seeds": lambda number: _bench(root / f"bench-two-{number}", 2, budget),
         }
         times = by_turns(sides, rounds)
     return {
         "preset": PRESET,
         "steps": steps,
         "bench": BENCH,
-        "bench_steps": bench_steps,
+        "bench_budget": budget,
         "seconds": {side: spread(values) for side, values in times.items()},
         "ratio": {
             "two trainings": ratios(times["two trainings"], times["one training"]),
@@ -64,10 +62,10 @@ def _train(root: Path, count: int, steps: int, threads: int = 0) -> float:
     return seconds(run)
 
 
-def _bench(root: Path, seeds: int, steps: int) -> float:
+def _bench(root: Path, seeds: int, budget: str) -> float:
     """Return how long a bench takes. With one seed, its trainings run one after the other on one
     thread each."""
-    command = [*LATENTARIUM, "bench", BENCH, "--seeds", str(seeds), "--budget", str(steps)]
+    command = [*LATENTARIUM, "bench", BENCH, "--seeds", str(seeds), "--budget", budget]
     command += ["--out", str(root)]
     environment = {"LATENTARIUM_WORKERS": "1", "OMP_NUM_THREADS": "1"} if seeds == 1 else {}
     return seconds(lambda: call(command, environment))

@@ -20,7 +20,7 @@ from latentarium.latent.calibration import SCORE_COLUMNS, levels_of
 from latentarium.latent.encoded import EncodedData
 from latentarium.latent.gaps import decoder_stretch, percentile_among
 from latentarium.latent.planes import MAX_COORDINATE, Plane
-from latentarium.latent.scored_decoder import ScoredDecoder
+from latentarium.latent.scored_decoder import CHUNK_SIZE, ScoredDecoder
 from latentarium.shapes import LatentSet, PerPoint
 from latentarium.unchecked import unchecked_inputs
 
@@ -64,7 +64,7 @@ class GapLayers:
         self,
         encoded: EncodedData,
         decoder: ScoredDecoder,
-        chunk_size: int = 64,
+        chunk_size: int = CHUNK_SIZE,
         stretch_chunk_size: int = 16,
     ) -> None:
         self._encoded, self._decoder = encoded, decoder
