@@ -21,8 +21,8 @@ from latentarium.stats.shares import clopper_pearson
 MAX_TREE_DIMENSIONS = 15
 """A tree is faster than comparing all pairs in at most this many dimensions."""
 MAX_PRODUCT_QUERIES = 2
-"""Up to this many queries are compared with all points in one matrix product; of more, scikit-learn's
-search is faster."""
+"""Up to this many queries are compared with all points in one matrix product; for more of them,
+scikit-learn's search is faster."""
 SPARE_CANDIDATES = 16
 """Points that a matrix product selects in addition to the k nearest, because it rounds."""
 
