@@ -63,7 +63,8 @@ def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
 
 @pytest.mark.parametrize(
     ("fidelity", "hues", "kept"),
-    [(0.89, (100, 141), "89 %"), (0.2, (26, 47), "20 %"), (-0.5, (4, 5), "0 %")],
+    [(0.89, (100, 141), "89 %"), (0.2, (26, 47), "20 %"), (-0.5, (4, 5), "0 %"),
+     (0.995, (100, 141), "keep 99.5 %"), (0.9995, (100, 141), "> 99.9 %")],  # never "100 %"
 )  # fmt: skip
 def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fidelity, hues, kept):
     latent_map = served.registry[0].latent_map

@@ -7,8 +7,10 @@ import pytest
 import latentarium as la
 from latentarium import presets
 from latentarium.run import Run
+from latentarium.run.records import Notes
 from latentarium.studio.registry import load_registry
-from support.browser import BROWSER_MARKS, StudioServer, open_page, wait_idle
+from support.browser import BROWSER_MARKS, StudioServer, open_page, tracked_page, wait_idle
+from support.layout import layout_faults
 from support.tiny import tiny_data
 
 pytestmark = BROWSER_MARKS
@@ -104,3 +106,18 @@ def test_term_opens_its_explanation_by_key_and_closes(page, served):
     page.mouse.click(5, 840)  # anywhere else
     box.wait_for(state="detached")
     page.get_by_test_id("language").click()
+
+
+def test_long_names_and_notes_fit_on_a_phone(browser, served, runs):
+    phone = {"width": 390, "height": 844}
+    page = tracked_page(browser.new_context(viewport=phone, has_touch=True, is_mobile=True))
+    run = Run(runs / "other")
+    run.save_notes(Notes(title="很長的名稱 🙂 " * 8, note=f"שלום עולם 🙂\n{'w' * 300}"))
+    try:
+        open_page(page, served, "#tab=train&t.run=other")
+        assert layout_faults(page) == []
+        page.get_by_test_id("edit-notes").click()
+        assert layout_faults(page) == []
+    finally:
+        run.save_notes(Notes())
+        page.context.close()

@@ -51,7 +51,7 @@ export const en = {
   blendUnavailable: "Blending needs a model that takes a class; this one doesn't. Select a conditional GAN in the header.",
   pad: "Blend of classes",
   handwriting: "Same handwriting",
-  handwritingHint: "Each row shows one z decoded with every class.",
+  handwritingHint: (shown: number, all: number) => `Each row shows one z decoded with ${shown < all ? `the first ${shown} of ${all} classes` : "every class"}.`,
   handwritingUnavailable: "This model takes no class, so each z gives a single image.",
   rows: "Rows",
 };
@@ -106,7 +106,7 @@ export const zhTW: typeof en = {
   blendUnavailable: "要混合類別，模型必須能指定類別，這個模型不行。請在上方選擇條件式 GAN。",
   pad: "類別混合",
   handwriting: "同一種筆跡",
-  handwritingHint: "每一列是同一個 z，依序以每個類別解碼。",
+  handwritingHint: (shown, all) => `每一列是同一個 z，依序以${shown < all ? `前 ${shown} 個類別（共 ${all} 個）` : "每個類別"}解碼。`,
   handwritingUnavailable: "這個模型不接受類別，每個 z 只對應一張影像。",
   rows: "列數",
 };
