@@ -1,8 +1,11 @@
 """Runs on the page: names, notes, trash, charts of several, and explained terms."""
 
+import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import latentarium as la
 from latentarium import presets
@@ -121,3 +124,15 @@ def test_long_names_and_notes_fit_on_a_phone(browser, served, runs):
     finally:
         run.save_notes(Notes())
         page.context.close()
+
+
+@pytest.mark.parametrize("forced", ["none", "active"])
+def test_the_main_button_is_readable_with_forced_colours(browser, served, forced):
+    page = tracked_page(browser.new_context(forced_colors=forced))
+    for address, button in (("t.run=two", "explore"), ("", "start-run")):
+        open_page(page, served, f"#tab=train&{address}")
+        picture = Image.open(io.BytesIO(page.get_by_test_id(button).screenshot())).convert("L")
+        width, height = picture.size
+        text = np.array(picture)[height // 4 : -height // 4, width // 5 : -width // 5].astype(int)
+        assert text.max() - text.min() > 100
+    page.context.close()

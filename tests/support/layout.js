@@ -76,7 +76,8 @@
     const control = item.kind === "text" && item.element.closest("button, summary");
     if (control && getComputedStyle(control).display !== "inline") {
       const box = control.getBoundingClientRect();
-      if (left < box.left - 1 || right > box.right + 1 || top < box.top - 1 || bottom > box.bottom + 1) say("sticks out of its button:", item.name);
+      const { shown } = item;
+      if (shown.left < box.left - 1 || shown.right > box.right + 1 || shown.top < box.top - 1 || shown.bottom > box.bottom + 1) say("sticks out of its button:", item.name);
     }
   }
   const { scrollWidth, clientWidth } = document.documentElement;  // a phone shrinks a page that is too wide, so innerWidth grows
