@@ -91,7 +91,7 @@ export const zhTW: typeof en = {
     frechet: explanation("Fréchet 距離", "把樣本與真實影像的特徵都視為高斯分布時，兩者之間的距離。越低越好。", en.terms.frechet.formula, en.terms.frechet.link),
     precision: explanation("精確率（precision）", "接近真實影像的樣本所占的比例，用來衡量品質。", undefined, en.terms.precision.link),
     recall: explanation("召回率（recall）", "接近樣本的真實影像所占的比例，用來衡量多樣性；數值低表示缺少某些種類的影像。", undefined, en.terms.recall.link),
-    modeCollapse: explanation("模式崩潰（mode collapse）", "不論資料多麼多樣，生成器都只產生少數幾種影像。", undefined, GAN),
+    modeCollapse: explanation("模式崩潰", "不論資料多麼多樣，生成器都只產生少數幾種影像。", undefined, GAN),
     gaps: explanation("空隙", "潛在空間中比 99\u00a0% 的保留影像更異常的位置。附近很少訓練影像，因此解碼結果不一定像影像。"),
     pca: explanation("PCA（主成分分析）", "潛在向量變異最大的平面，由共變異數矩陣最大的兩個特徵向量張成。變異所占的比例，就是地圖呈現了多少變化。", en.terms.pca.formula, en.terms.pca.link),
     rarity: explanation("等級", "影像的各項指標先加總，再把這個總和與潛在向量的各項指標分別換算成「較不異常的保留影像所占的比例」，取最大者，再與每張保留影像的最大比例相比；因此不論有幾項指標，都只有 1\u00a0% 的保留影像會被標記（minP）。", "level = P(保留影像的最大比例 ≥ 最大比例)", en.terms.rarity.link),
