@@ -229,7 +229,7 @@ def test_only_comparable_measures_are_ranked(page, served):
         open_page(page, served, "#tab=compare&c.models=0.1.2")
         row = page.get_by_test_id("row-frechet")
         row.wait_for()
-        assert "real images: 0.5 (lower is better) · n\u00a0=\u00a0100" in row.inner_text()
+        assert "real images: 0.5 (lower is better)\u00a0· n\u00a0=\u00a0100" in row.inner_text()
         cells = row.locator(".cell").all_inner_texts()
         assert "[1, 2]" in cells[0]
         assert [("best" in cell) for cell in cells] == [True, False, False]

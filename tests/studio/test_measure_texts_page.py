@@ -47,8 +47,11 @@ def test_measures_have_names_in_the_language_of_the_page(page, served):
         text = " ".join(names)
         assert "Fréchet 距離" in text
         assert "與最佳解的差距（VAE、伯努利概似）" in text
-        assert "下界；均衡時為" in text
+        assert "下界；最佳時為" in text
         assert "Mean pixel" in text
-        assert "bernoulli" not in page.get_by_test_id("measures").inner_text()
+        measures = page.get_by_test_id("measures").inner_text()
+        assert "bernoulli" not in measures
+        assert "沒有找到可改善之處" in measures  # in place of the value 0
+        assert "0 nats" not in measures
     finally:
         (run.folder / "metrics.json").unlink()

@@ -63,7 +63,8 @@ def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
 
 @pytest.mark.parametrize(
     ("fidelity", "hues", "kept"),
-    [(0.89, (100, 141), "89 %"), (0.2, (26, 47), "20 %"), (-0.5, (4, 5), "0 %")],
+    [(0.89, (100, 141), "89 %"), (0.2, (26, 47), "20 %"), (-0.5, (4, 5), "0 %"),
+     (0.995, (100, 141), "keep 99.5 %"), (0.9995, (100, 141), "> 99.9 %")],  # never "100 %"
 )  # fmt: skip
 def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fidelity, hues, kept):
     latent_map = served.registry[0].latent_map
@@ -138,7 +139,7 @@ def test_each_gap_layer_is_painted_and_kept_in_the_address(page, served, monkeyp
         painted.append(canvas_summary(page, "gaps")["hash"])
         assert canvas_summary(page, "gaps")["painted"] > 20
     assert len(set(painted)) == 3
-    assert "99 %" in page.locator(".hint").inner_text()  # the legend
+    assert "99 %" in page.locator(".hint").inner_text().replace("\xa0", " ")  # the legend
     wait_idle(page)
     assert "gaps=stretch" in page.url
     page.locator(".bar select").select_option("none")

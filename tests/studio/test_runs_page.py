@@ -1,14 +1,19 @@
 """Runs on the page: names, notes, trash, charts of several, and explained terms."""
 
+import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import latentarium as la
 from latentarium import presets
 from latentarium.run import Run
+from latentarium.run.records import Notes
 from latentarium.studio.registry import load_registry
-from support.browser import BROWSER_MARKS, StudioServer, open_page, wait_idle
+from support.browser import BROWSER_MARKS, StudioServer, open_page, tracked_page, wait_idle
+from support.layout import layout_faults
 from support.tiny import tiny_data
 
 pytestmark = BROWSER_MARKS
@@ -104,3 +109,30 @@ def test_term_opens_its_explanation_by_key_and_closes(page, served):
     page.mouse.click(5, 840)  # anywhere else
     box.wait_for(state="detached")
     page.get_by_test_id("language").click()
+
+
+def test_long_names_and_notes_fit_on_a_phone(browser, served, runs):
+    phone = {"width": 390, "height": 844}
+    page = tracked_page(browser.new_context(viewport=phone, has_touch=True, is_mobile=True))
+    run = Run(runs / "other")
+    run.save_notes(Notes(title="很長的名稱 🙂 " * 8, note=f"שלום עולם 🙂\n{'w' * 300}"))
+    try:
+        open_page(page, served, "#tab=train&t.run=other")
+        assert layout_faults(page) == []
+        page.get_by_test_id("edit-notes").click()
+        assert layout_faults(page) == []
+    finally:
+        run.save_notes(Notes())
+        page.context.close()
+
+
+@pytest.mark.parametrize("forced", ["none", "active"])
+def test_the_main_button_is_readable_with_forced_colours(browser, served, forced):
+    page = tracked_page(browser.new_context(forced_colors=forced))
+    for address, button in (("t.run=two", "explore"), ("", "start-run")):
+        open_page(page, served, f"#tab=train&{address}")
+        picture = Image.open(io.BytesIO(page.get_by_test_id(button).screenshot())).convert("L")
+        width, height = picture.size
+        text = np.array(picture)[height // 4 : -height // 4, width // 5 : -width // 5].astype(int)
+        assert text.max() - text.min() > 100
+    page.context.close()

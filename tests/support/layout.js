@@ -76,11 +76,13 @@
     const control = item.kind === "text" && item.element.closest("button, summary");
     if (control && getComputedStyle(control).display !== "inline") {
       const box = control.getBoundingClientRect();
-      if (left < box.left - 1 || right > box.right + 1 || top < box.top - 1 || bottom > box.bottom + 1) say("sticks out of its button:", item.name);
+      const { shown } = item;
+      if (shown.left < box.left - 1 || shown.right > box.right + 1 || shown.top < box.top - 1 || shown.bottom > box.bottom + 1) say("sticks out of its button:", item.name);
     }
   }
-  if (document.documentElement.scrollWidth > innerWidth) {
-    const wide = items.filter(({ shown, fixed }) => !fixed && shown.right > innerWidth + 1).map(({ name }) => name);
+  const { scrollWidth, clientWidth } = document.documentElement;  // a phone shrinks a page that is too wide, so innerWidth grows
+  if (scrollWidth > clientWidth) {
+    const wide = items.filter(({ shown, fixed }) => !fixed && shown.right > clientWidth + 1).map(({ name }) => name);
     say("the page scrolls sideways:", ...(wide.length ? wide.slice(0, 3) : ["a box"]));
   }
 

@@ -57,11 +57,17 @@ const PERCENT = "\u00a0%";
 
 /** Format a share: 41 %, but 99.7 % near the ends, and 0 % and 100 % only if nothing or everything is meant. */
 export function percent(share: number): string {
-  if (share > 0.9995 && share < 1) return `> 99.9${PERCENT}`;
+  if (share >= 0.9995 && share < 1) return `> 99.9${PERCENT}`;
   if (share > 0 && share < 0.0005) return `< 0.1${PERCENT}`;
-  const nearEnd = share !== 0 && share !== 1 && (share > 0.995 || share < 0.005);
+  const nearEnd = share !== 0 && share !== 1 && (share >= 0.995 || share <= 0.005);
   return `${(100 * share).toFixed(nearEnd ? 1 : 0)}${PERCENT}`;
 }
+
+/** Smallest difference of a probability from 0 and 1. */
+const MIN_DOUBT = 1e-6;
+
+/** Format a probability, which is never exactly 0 or 1, even where rounding made it so. */
+export const probability = (p: number): string => percent(Math.min(1 - MIN_DOUBT, Math.max(MIN_DOUBT, p)));
 
 /** The kind of a model, in the visitor's language. */
 export const kindOf = (model: { kind: string }): string => strings().kinds[model.kind] ?? model.kind;

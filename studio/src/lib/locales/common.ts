@@ -3,6 +3,8 @@ import type { Grade, Measure } from "../scores";
 
 export const en = {
   colon: ": ",
+  /** between two sentences */
+  space: " ",
   comma: ", ",
   listComma: ", ",
   tabs: { explore: "Explore", compare: "Compare", generate: "Generate", train: "Train" } as Record<string, string>,
@@ -120,6 +122,7 @@ export const en = {
 
 export const zhTW: typeof en = {
   colon: "：",
+  space: "",
   comma: "，",
   listComma: "、",
   tabs: { explore: "探索", compare: "比較", generate: "生成", train: "訓練" },

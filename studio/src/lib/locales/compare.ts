@@ -19,7 +19,7 @@ export const en = {
   randomZ: "Random position",
   samples: "Samples from the prior",
   sample: (n: number) => `Sample ${n}`,
-  samplesHint: "All models decode the same noise: 16 samples are shown, 400 are scored. Brackets: 95 % intervals. The colours of the frames mean the same as those of the rings above.",
+  samplesHint: "All models decode the same noise: 16 samples are shown, 400 are scored. Brackets: 95\u00a0% intervals. The colours of the frames mean the same as those of the rings above.",
   resample: "Resample",
   seed: "Seed",
   prior: {
@@ -45,7 +45,7 @@ export const en = {
   noClassifier: "No classifier for these images",
   looking: "Scoring the samples …",
   measured: "Evaluation",
-  measuredHint: "Brackets: 95 % intervals. The best value is marked only if its interval overlaps none of the other intervals.",
+  measuredHint: "Brackets: 95\u00a0% intervals. The best value is marked only if its interval overlaps none of the other intervals.",
   directions: {
     more: "higher is better",
     less: "lower is better",
@@ -54,6 +54,8 @@ export const en = {
   },
   reference: (value: string) => `real images: ${value}`,
   atEquilibrium: (value: string) => `a lower bound; at the equilibrium: ${value}`,
+  atOptimum: (value: string) => `a lower bound; at the optimum: ${value}`,
+  noGain: "no gain found",
   withDirection: (text: string, direction: string) => `${text} (${direction})`,
   best: "best",
   unlike: (reason: string) => `Not comparable: ${reason}.`,
@@ -101,7 +103,7 @@ export const zhTW: typeof en = {
   randomZ: "隨機位置",
   samples: "先驗分布的樣本",
   sample: (n) => `第 ${n} 個樣本`,
-  samplesHint: "所有模型解碼同樣的雜訊：顯示 16 個樣本，以 400 個樣本計分。括號內為 95 % 區間。外框顏色與上方圓環的意義相同。",
+  samplesHint: "所有模型解碼同樣的雜訊：顯示 16 個樣本，以 400 個樣本計分。括號內為 95\u00a0% 區間。外框顏色與上方圓環的意義相同。",
   resample: "重新抽樣",
   seed: "亂數種子",
   prior: {
@@ -127,7 +129,7 @@ export const zhTW: typeof en = {
   noClassifier: "沒有適用於這批影像的分類器",
   looking: "正在為樣本計分……",
   measured: "評估結果",
-  measuredHint: "括號內為 95 % 區間。最佳值的區間與其他區間都不重疊時，才會標出。",
+  measuredHint: "括號內為 95\u00a0% 區間。最佳值的區間與其他區間都不重疊時，才會標出。",
   directions: {
     more: "越高越好",
     less: "越低越好",
@@ -136,6 +138,8 @@ export const zhTW: typeof en = {
   },
   reference: (value) => `真實影像：${value}`,
   atEquilibrium: (value) => `下界；均衡時為 ${value}`,
+  atOptimum: (value) => `下界；最佳時為 ${value}`,
+  noGain: "沒有找到可改善之處",
   withDirection: (text, direction) => `${text}（${direction}）`,
   best: "最佳",
   unlike: (reason) => `無法比較：${reason}。`,

@@ -17,7 +17,7 @@ export const en = {
   image: "Decoded image",
   decodedFrom: "Decoded from",
   gaps: "Show unusual places",
-  gapKey: "blue: fewer than half of real images are as unusual; orange: fewer than 1 %",
+  gapKey: "blue: fewer than half of real images are as unusual; orange: fewer than 1\u00a0%",
   trustNote: (cells: number) =>
     `The ring shows how an image compares with real images that were held out of the training. It was measured on a grid of ${cells} × ${cells} places when this page was written; in between, the nearest place counts.`,
   noTrust: "This page doesn't rate how real an image looks; the studio of latentarium does.",
@@ -58,7 +58,7 @@ export const zhTW: typeof en = {
   image: "解碼影像",
   decodedFrom: "解碼自",
   gaps: "標示不尋常的位置",
-  gapKey: "藍：不到一半的真實影像同樣少見；橘：不到 1 %",
+  gapKey: "藍：不到一半的真實影像同樣少見；橘：不到 1\u00a0%",
   trustNote: (cells) => `圓環顯示影像與未參與訓練的真實影像相比的結果。這是寫出本頁時在 ${cells} × ${cells} 的格點上量測的，其間的位置採用最近的格點。`,
   noTrust: "本頁不評估影像有多逼真；latentarium 的工作室可以評估。",
   grades: {

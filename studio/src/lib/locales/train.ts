@@ -28,7 +28,7 @@ export const en = {
   on: "Training data",
   onOwn: "Upload",
   sources: {
-    mnist: "MNIST", "mnist-dynamic": "Binarized MNIST", "stacked-mnist": "Stacked MNIST", ring: "Ring of Gaussians", grid: "Grid of Gaussians", "": "Your own pictures",
+    mnist: "MNIST", "mnist-dynamic": "Binarized MNIST", "stacked-mnist": "Stacked MNIST", ring: "Ring of Gaussians", grid: "Grid of Gaussians", "grid-wide": "Wide grid of Gaussians", "": "Your own pictures",
   } as Record<string, string>,
   dimensions: (n: number) => `${n} latent dimensions`,
   stepCount: (steps: string) => `${steps} steps`,
@@ -59,7 +59,7 @@ export const en = {
   startHint: "Training starts at once, and its time left appears after a few steps.",
   nameProblems: {
     "name-taken": "A run already has this name.",
-    "invalid-name": "A folder can't have this name: leave out slashes, invisible characters, and a dot at the beginning or end.",
+    "invalid-name": "A folder can't have this name: leave out slashes, invisible characters, a dot at the beginning or end, and names reserved by Windows such as CON.",
   } as Record<string, string>,
   needsLabels: "This model needs labels: put the pictures of each class in a separate folder.",
   fitting: "Presets that fit these pictures:",
@@ -185,7 +185,7 @@ export const zhTW: typeof en = {
   on: "訓練資料",
   onOwn: "上傳",
   sources: {
-    mnist: "MNIST", "mnist-dynamic": "二值化 MNIST", "stacked-mnist": "堆疊 MNIST", ring: "環狀混合", grid: "網格混合", "": "自己的圖片",
+    mnist: "MNIST", "mnist-dynamic": "二值化 MNIST", "stacked-mnist": "堆疊 MNIST", ring: "環狀混合", grid: "網格混合", "grid-wide": "較寬的網格混合", "": "自己的圖片",
   },
   dimensions: (n) => `潛在維度 ${n}`,
   stepCount: (steps) => `${steps} 步`,
@@ -213,7 +213,7 @@ export const zhTW: typeof en = {
   startHint: "按下後立即開始訓練，跑幾步之後就會顯示剩餘時間。",
   nameProblems: {
     "name-taken": "已經有同名的訓練。",
-    "invalid-name": "資料夾不能用這個名稱：請去掉斜線、看不見的字元，以及開頭或結尾的句點。",
+    "invalid-name": "資料夾不能用這個名稱：請去掉斜線、看不見的字元與開頭或結尾的句點，也不要用 Windows 的保留名稱（例如 CON）。",
   },
   needsLabels: "這個模型需要標籤：請把圖片依類別放在不同資料夾。",
   fitting: "適合這些圖片的預設組態：",
@@ -288,8 +288,8 @@ export const zhTW: typeof en = {
   dualityGapUnit: "nats",
   dualityGapMeans: (game, updates) =>
     game
-      ? `固定一個網路、單獨訓練另一個（最多更新 ${updates} 次，試多種學習率），兩個網路至少還能改善多少的總和。在納許均衡處為 0。色帶的下緣為單側 95 % 信賴下限。`
-      : `損失至少還能再降低多少（最多更新 ${updates} 次，試多種學習率）。在最佳解處為 0。色帶的下緣為單側 95 % 信賴下限。`,
+      ? `固定一個網路、單獨訓練另一個（最多更新 ${updates} 次，試多種學習率），兩個網路至少還能改善多少的總和。在納許均衡處為 0。色帶的下緣為單側 95\u00a0% 信賴下限。`
+      : `損失至少還能再降低多少（最多更新 ${updates} 次，試多種學習率）。在最佳解處為 0。色帶的下緣為單側 95\u00a0% 信賴下限。`,
   dualityGapCost: "可能需要數分鐘；工作室的其他工作優先執行。",
   dualityGapOutdated: "先前版本的測量結果嚴重偏低，因此不顯示；請重新測量。",
   measureDualityGap: "開始測量",
