@@ -1,6 +1,7 @@
 """Runs on the page: names, notes, trash, charts of several, and explained terms."""
 
 import io
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -136,3 +137,23 @@ def test_the_main_button_is_readable_with_forced_colours(browser, served, forced
         text = np.array(picture)[height // 4 : -height // 4, width // 5 : -width // 5].astype(int)
         assert text.max() - text.min() > 100
     page.context.close()
+
+
+def test_a_long_list_leaves_the_run_in_sight_and_shows_its_entry(browser, tmp_path):
+    la.train(presets.ae_debug(), tmp_path / "run 00", tiny_data())
+    for i in range(1, 30):
+        shutil.copytree(tmp_path / "run 00", tmp_path / f"run {i:02}")
+    studio = StudioServer(load_registry([]), runs=tmp_path)
+    page = tracked_page(browser.new_context())
+    try:
+        for width, height in ((390, 844), (1280, 800)):
+            page.set_viewport_size({"width": width, "height": height})
+            open_page(page, studio, "#tab=train&t.run=run%2025")
+            for element in (page.locator("article h2"), page.locator("nav .run[aria-current]")):
+                box = element.bounding_box()
+                assert box["y"] >= 0
+                assert box["y"] + box["height"] <= height
+            assert layout_faults(page) == []
+    finally:
+        page.context.close()
+        studio.stop()
