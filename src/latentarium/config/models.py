@@ -265,7 +265,7 @@ class GANConfig(ModelConfig):
     penalty_decay_steps: Annotated[int, Range(low=0)] = 0
     """Steps over which the weights of R1 and R2 fall, along a cosine, to `penalty_final_fraction`
     of their values (Huang et al., 2025); 0: they are constant."""
-    penalty_final_fraction: Annotated[float, Range(0, 1)] = 0.1
+    penalty_final_fraction: Annotated[float, Range(0, 1)] = 0.4
     """Weights of R1 and R2 after the decay, as a fraction of those at the first step."""
     conditional: bool = False
     """Whether the generator (embedding) and the discriminator (projection) take the label."""
