@@ -12,6 +12,8 @@ from latentarium.latent import corruption_lookup
 from latentarium.latent.corruption_lookup import corruption_network
 from latentarium.latent.corruption_network import (
     MAX_SIDE,
+    MIN_COLOUR_CHANNELS,
+    NUM_SAMPLES,
     CorruptionNetwork,
     load_network,
     reduce,
@@ -64,7 +66,7 @@ def test_every_shape_has_a_network(shape):
     images = images.to(torch.uint8)
     lines = []
     network = train_network(images, steps=2, progress=lambda *step: lines.append(step))
-    assert [step[:2] for step in lines] == [(2, 2)]
+    assert lines[-1][:2] == ((3, 3) if shape[0] >= MIN_COLOUR_CHANNELS else (2, 2))
     odds = network.log_odds(images, batch_size=2)
     assert bool(odds.isfinite().all())
     torch.testing.assert_close(odds, network.log_odds(images), rtol=1e-4, atol=1e-4)
@@ -79,6 +81,20 @@ def test_saved_network_is_the_trained_one(trained, tmp_path):
     images = crosses(20)
     assert torch.equal(loaded.log_odds(images), trained.log_odds(images))
     assert load_network(path, fingerprint="b") is None
+
+
+def test_samples_of_colour_images_are_saved_with_the_network(tmp_path):
+    path = tmp_path / "network.safetensors"
+    network = train_network(crosses(60, channels=3), steps=2)
+    assert network.samples is not None
+    assert network.samples.shape == (NUM_SAMPLES, 3, SIDE, SIDE)
+    assert len(network.samples.unique()) > 2
+    save_network(network, path, fingerprint="a")
+    loaded = load_network(path, fingerprint="a")
+    assert loaded is not None
+    assert loaded.samples is not None
+    assert torch.equal(loaded.samples, network.samples)
+    assert CorruptionNetwork((1, SIDE, SIDE)).samples is None
 
 
 def test_damaged_file_is_an_error(trained, tmp_path):

@@ -225,6 +225,17 @@ def test_statistics_see_noise_that_is_small(data):
     assert float(shift.max()) > 5
 
 
+def test_statistics_see_hues_that_change_at_constant_brightness_and_saturation():
+    red, green = torch.tensor([200, 50, 80]), torch.tensor([50, 200, 80])
+    plain = red.view(1, 3, 1, 1).expand(1, 3, SIDE, SIDE).to(torch.uint8).clone()
+    striped = plain.clone()
+    striped[..., ::2] = green.view(1, 3, 1, 1).to(torch.uint8)
+    shift = (texture_statistics(plain) - texture_statistics(striped)).abs()
+    assert float(shift.max()) > 1
+    grey = texture_statistics(plain.float().mean(1, keepdim=True).to(torch.uint8))
+    assert 4 * grey.shape[1] == shift.shape[1]  # brightness, saturation and two differences
+
+
 @pytest.mark.parametrize("name", list(CORRUPTIONS))
 def test_corruptions_change_images_and_keep_their_shape(name):
     x = torch.rand(9, 3, 13, 17, generator=torch.Generator().manual_seed(0))

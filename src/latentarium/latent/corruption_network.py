@@ -25,6 +25,9 @@ MAX_SIDE = 32
 """Longer sides are reduced to this many pixels."""
 WIDTHS, NUM_FEATURES = (24, 48, 64, 64), 64
 """Channels of the convolutions, and units of the dense layer."""
+MIN_COLOUR_CHANNELS, NUM_SAMPLES = 3, 250
+"""Images with at least so many channels have colours; number of samples of a small VAE that the
+network of such images keeps for the discriminator of statistics."""
 
 
 @final
@@ -35,11 +38,16 @@ class CorruptionNetwork(nn.Module):
         image_shape: Channels, height, width.
     """
 
+    samples: Tensor | None
+    """Samples of a small VAE, uint8, for images with colours."""
+
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.image_shape = image_shape
         channels, *sides = image_shape
         sides = [min(side, MAX_SIDE) for side in sides]
+        colours = channels >= MIN_COLOUR_CHANNELS
+        samples = torch.zeros(NUM_SAMPLES, channels, *sides, dtype=torch.uint8)
         layers: list[nn.Module] = []
         for width, kernel, stride in zip(WIDTHS, (4, 3, 3, 3), (2, 2, 1, 2), strict=True):
             layers += [nn.Conv2d(channels, width, kernel, stride, 1, bias=False)]
@@ -50,6 +58,8 @@ class CorruptionNetwork(nn.Module):
         layers += [nn.Flatten(), dense, nn.BatchNorm1d(NUM_FEATURES), nn.ReLU()]
         self.layers: nn.Sequential = nn.Sequential(*layers, nn.Linear(NUM_FEATURES, 1))
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  stubs
+        # after the conversion, since files hold contiguous tensors only
+        self.register_buffer("samples", samples if colours else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the log odds that images are corrupted, with gradients, for training.

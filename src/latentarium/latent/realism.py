@@ -5,7 +5,8 @@
     corruption   log odds that the image is corrupted, by two discriminators that learned to tell
                  corrupted training images from real ones: a convolutional network by the pixels,
                  if there are enough images, and a small network by statistics and features. Each
-                 is standardized by the held-out images; the first has twice the weight.
+                 is standardized by the held-out images; for images without colours, the first has
+                 twice the weight.
     doubt        entropy of the classifier's probabilities
 
 Training images enter `texture` and `corruption` sharp and mildly blurred, and an image is compared
@@ -24,6 +25,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from latentarium.cached import cached
 from latentarium.classifier.classifier import Classifier, as_pixels
@@ -58,8 +60,9 @@ MAX_LEARNED, MAX_CONTROLS = 2500, 500
 of corrupted held-out images that test them."""
 MIN_DOUBT = 1e-6
 """Added to the doubt before its logarithm, in nats."""
-NETWORK_WEIGHT = 2.0
-"""Weight of the convolutional network; the weight of the discriminator of statistics is 1."""
+NETWORK_WEIGHT, COLOUR_NETWORK_WEIGHT = 2.0, 1.0
+"""Weights of the convolutional network, without and with colours, of which there are more
+statistics. The weight of the discriminator of statistics is 1."""
 SEED, CONTROL_SEED = 0, 1
 """Seeds of the corruptions from which the discriminator learns, and of those that test it."""
 
@@ -105,12 +108,15 @@ class RealismScorer:
             real = real[:MAX_LEARNED]
             texture, statistics = self._statistics(real)
             soft_texture, soft_statistics = self._statistics(soften(real, SEED))
-            _, corrupted = self._statistics(corrupt(real, SEED))
+            self._network: CorruptionNetwork | None = corruption_network(data, progress=progress)
+            bad = corrupt(real, SEED)
+            if self._network is not None and self._network.samples is not None:
+                bad = torch.cat([bad, _enlarge(self._network.samples, bad)])
+            _, corrupted = self._statistics(bad)
             self._texture = WhitenedDistance(torch.cat([texture, soft_texture]), k)
             self._discriminator = Discriminator(
                 torch.cat([statistics, soft_statistics]), corrupted
             )
-            self._network: CorruptionNetwork | None = corruption_network(data, progress=progress)
             _, statistics = self._statistics(self.held_out.images)
             self._standardize = Standardizer(self._discriminator(statistics))
             if self._network is not None:
@@ -169,7 +175,9 @@ class RealismScorer:
             values["corruption"] = self._standardize(self._discriminator(statistics))
             if self._network is not None:
                 by_pixels = self._standardize_network(self._network.log_odds(images))
-                values["corruption"] = values["corruption"] + NETWORK_WEIGHT * by_pixels
+                colours = self._network.samples is not None
+                weight = COLOUR_NETWORK_WEIGHT if colours else NETWORK_WEIGHT
+                values["corruption"] = values["corruption"] + weight * by_pixels
         return Scores(values=values, nearest=nearest, probabilities=probabilities)
 
     def distance(self, images: Pixels) -> tuple[PerPoint, LabelSet]:
@@ -194,6 +202,14 @@ class RealismScorer:
                 doubt = classifier_entropy(self.classifier.probabilities(images))
             parts.append((doubt + MIN_DOUBT).log()[:, None].float())
         return texture, torch.cat(parts, 1)
+
+
+def _enlarge(samples: Pixels, like: Pixels) -> Pixels:
+    """Enlarge samples of the small VAE to the size of some images, and blur every second one
+    mildly."""
+    x = interpolate(samples.float() / 255, size=like.shape[2:], mode="bicubic").clamp(0, 1)
+    enlarged = (x * 255).round().to(torch.uint8)
+    return torch.cat([enlarged[::2], soften(enlarged[1::2], SEED)])
 
 
 def _works(classifier: ImageClassifier, held_out: Split) -> bool:
