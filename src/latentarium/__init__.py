@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from latentarium.registry import import_file, register
     from latentarium.rng import Noise
     from latentarium.run import Run, load
+    from latentarium.studio.lab import Lab
     from latentarium.training import train
 
 __version__ = "0.2.0"
@@ -43,6 +44,7 @@ __all__ = [
     "DecoderTrunk",
     "Distribution",
     "EncoderTrunk",
+    "Lab",
     "LatentMap",
     "LatentModel",
     "Likelihood",
@@ -81,6 +83,7 @@ _MODULES = {
     "DecoderTrunk": "nn",
     "Distribution": "distributions",
     "EncoderTrunk": "nn",
+    "Lab": "studio.lab",
     "LatentMap": "latent.latent_map",
     "LatentModel": "models",
     "Likelihood": "distributions",

@@ -1,6 +1,7 @@
 """The 2-D lab: its distributions, its models, its frames and its socket."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+import latentarium as la
 from latentarium.data.batches import Batch
 from latentarium.errors import NonFiniteError
 from latentarium.latent.gaussians import single_gaussian
@@ -22,6 +24,8 @@ from latentarium.studio.server import make_app
 from latentarium.training.game import copy_parameters
 from support.errors import raises_code
 
+OTHER_PATCHES = 21
+"""Shapes of a picture of four panels without circles: frames and backgrounds."""
 HOST = {"host": "127.0.0.1:8765"}
 CORNER = np.zeros((CELLS, CELLS), bool)
 CORNER[:3, :5] = True
@@ -281,3 +285,17 @@ def test_other_sites_pages_get_no_lab(client):
         client.websocket_connect("/lab", headers=headers),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["ring", "moons"])
+def test_the_picture_has_the_points_of_data_and_models_and_circles_for_modes(name, tmp_path):
+    lab = la.Lab(name, seed=1)
+    lab.advance(2)
+    lab.save_picture(tmp_path / "lab.svg")
+    picture = (tmp_path / "lab.svg").read_text()
+    root = ElementTree.fromstring(picture)
+    assert root.tag.endswith("svg")
+    assert all(title in picture for title in ("data", "one Gaussian", "VAE", "GAN"))
+    assert picture.count("<image") == 4  # the points of a panel
+    circles = {"ring": 4 * 8, "moons": 0}[name]
+    assert picture.count('id="patch_') == OTHER_PATCHES + circles

@@ -32,7 +32,8 @@ def python_code(page):
     return page.get_by_test_id("code-python").inner_text()
 
 
-def test_models_train_in_step_and_copied_code_reproduces_them(page, served):
+def test_models_train_in_step_and_copied_code_reproduces_them(page, served, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the copied code saves a picture
     open_page(page, served, LAB)
     assert clock(page) == 0
     assert "%" not in page.get_by_test_id("lab-summary").inner_text()  # no results yet
@@ -54,6 +55,7 @@ def test_models_train_in_step_and_copied_code_reproduces_them(page, served):
     names: dict = {}
     exec(code, names)
     assert names["lab"].step == step
+    assert (tmp_path / "lab.svg").stat().st_size > 10_000
     shares = [names["lab"].frame()[name]["quality"]["near"] for name in ("gaussian", "vae", "gan")]
     for name, share in zip(PANELS, shares, strict=True):
         numbers = page.get_by_test_id(f"{name}-numbers").inner_text().replace("\xa0", " ")

@@ -1,23 +1,28 @@
 """The 2-D lab: one Gaussian, a VAE and a GAN learn a distribution on the plane side by side.
 
-    lab = Lab("ring", seed=0)
+    lab = la.Lab("ring", seed=0)
     lab.advance(500)
-    lab.frame()["gan"]["quality"]
+    lab.save_picture("lab.svg")
 
 All three see the same batches at the same steps. The state is a function of (distribution, seed,
 steps).
 """
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from latentarium import charts
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Data
 from latentarium.data.toy import HIGH_QUALITY_SIGMAS, Mixture2D
 from latentarium.errors import NonFiniteError, UserError
+from latentarium.files import write_atomic
 from latentarium.latent.planes import MAX_COORDINATE
 from latentarium.metrics.balls import ball_counts
 from latentarium.models.base import LatentModel
@@ -197,6 +202,30 @@ class Lab:
         with torch.no_grad():
             z = Noise("sample", self._seed).normal(n, model.latent_dim)
             return model.decode(z).flatten(1)
+
+    def save_picture(self, path: str | os.PathLike[str]) -> None:
+        """Write an SVG of held-out points and of samples of each model, next to each other.
+
+        Circles show 3 standard deviations around the modes of a mixture.
+
+        Raises:
+            OSError: The file can't be written.
+        """
+        real = self._held_out.x.flatten(1)[:FRAME_POINTS].numpy()
+        panels = [("data", real, charts.ROLE_COLOURS["real"])]
+        panels += [
+            (title, self.samples(name).numpy(), colour)
+            for name, title, colour in (
+                ("gaussian", "one Gaussian", charts.ROLE_COLOURS["generated"]),
+                ("vae", "VAE", charts.SYSTEM_COLOURS["vae"]),
+                ("gan", "GAN", charts.SYSTEM_COLOURS["gan"]),
+            )
+        ]
+        modes, radius = np.empty((0, 2)), 0.0
+        if self.mixture is not None:
+            modes, radius = self.mixture.means.numpy(), HIGH_QUALITY_SIGMAS * self.mixture.std
+        svg = charts.scatter_panels(panels, modes, EDGE, radius)
+        write_atomic(Path(path), charts.standalone(svg).encode())
 
     def field(self) -> Tensor:
         """Return sigmoid(D(x)) on a grid over the square, the top row first.

@@ -237,12 +237,12 @@ export class Session {
     const drawing = labState.name === "drawn" ? `, drawing=${JSON.stringify(labState.drawing)}` : "";
     void this.frame; // `moves` isn't reactive, but changes with every frame
     return [
-      "from latentarium.studio.lab import Lab",
+      "import latentarium as la",
       "",
-      `lab = Lab(${JSON.stringify(labState.name)}${drawing}, seed=${labState.seed})`,
+      `lab = la.Lab(${JSON.stringify(labState.name)}${drawing}, seed=${labState.seed})`,
       ...this.moves.map(({ steps, only }) => `lab.advance(${steps}${only ? `, only="${only}"` : ""})`),
       "points = lab.samples(\"gan\")  # or gaussian, vae",
-      "print(lab.vae.config, lab.gan.config)",
+      "lab.save_picture(\"lab.svg\")",
     ].join("\n");
   }
 }
