@@ -400,6 +400,24 @@ def test_lost_connection_is_reported_and_requests_are_repeated(page, served):
     page.problems.clear()
 
 
+def test_a_lost_network_is_reported_although_the_socket_stays_open(page, served):
+    open_page(page, served, "#model=0&x=0.3&y=0.2")
+    before = pixels(page)
+    page.context.set_offline(True)
+    try:
+        page.locator(".map").focus()
+        page.keyboard.press("Shift+ArrowRight")
+        page.get_by_test_id("connection-lost").wait_for(timeout=10_000)
+    finally:
+        page.context.set_offline(False)
+    page.get_by_role("alert").wait_for(state="detached")
+    wait_idle(page)
+    assert pixels(page) != before
+    expected = ("ERR_INTERNET_DISCONNECTED", "WebSocket")
+    assert [line for line in page.problems if not any(word in line for word in expected)] == []
+    page.problems.clear()
+
+
 @pytest.mark.slow
 def test_decoding_follows_the_pointer(page, served):
     open_page(page, served)

@@ -10,6 +10,8 @@ export const IMAGES = 2;
 export const SEEDS = 3;
 const HEADER_BYTES = 12;
 const REPLY_HEADER_BYTES = 16;
+/** Milliseconds without a reply after which the server is asked whether it is there. */
+const MAX_SILENCE = 3000;
 
 export interface DecodeRequest {
   model: number;
@@ -49,11 +51,13 @@ export class DecodeSocket {
   private ended = false;
 
   /** @param opened called once connected; requests wait for its promise
-   * @param closed called when the connection is lost; reconnecting waits for its promise */
+   * @param closed called when the connection is lost; reconnecting waits for its promise
+   * @param reachable returns whether the server can be reached; called when a reply is late */
   constructor(
     private readonly address: string,
     private readonly opened: () => Promise<void>,
     private readonly closed: () => Promise<void>,
+    private readonly reachable: () => Promise<boolean>,
   ) {
     this.connect();
   }
@@ -87,18 +91,33 @@ export class DecodeSocket {
       this.send();
     };
     socket.onmessage = (event) => this.receive(event.data as ArrayBuffer);
-    socket.onclose = async () => {
-      this.ready = false;
-      // repeat the lost request, unless a newer one is pending
-      if (this.inFlight) {
-        if (this.pending) this.inFlight.resolve(null);
-        else this.pending = this.inFlight;
-        this.inFlight = null;
-      }
-      if (this.ended) return;
-      await this.closed();
-      this.connect();
-    };
+    socket.onclose = () => this.reconnect();
+  }
+
+  private async reconnect(): Promise<void> {
+    this.ready = false;
+    // repeat the lost request, unless a newer one is pending
+    if (this.inFlight) {
+      if (this.pending) this.inFlight.resolve(null);
+      else this.pending = this.inFlight;
+      this.inFlight = null;
+    }
+    if (this.ended) return;
+    await this.closed();
+    this.connect();
+  }
+
+  /** Without a network, a socket stays open and silent: reconnect if the server can't be reached. */
+  private watch(id: number): void {
+    setTimeout(async () => {
+      if (this.inFlight?.id !== id) return;
+      if (await this.reachable()) return this.watch(id);
+      if (this.inFlight?.id !== id) return;
+      const socket = this.socket!;
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+      void this.reconnect();
+    }, MAX_SILENCE);
   }
 
   private send(): void {
@@ -108,6 +127,7 @@ export class DecodeSocket {
     this.id = (this.id + 1) >>> 0;
     this.inFlight = { request, resolve, id: this.id };
     this.socket!.send(encodeRequest(this.id, request));
+    this.watch(this.id);
   }
 
   private receive(content: ArrayBuffer): void {

@@ -18,6 +18,14 @@ export const studio = $state({
   epoch: 0,
 });
 
+/** Milliseconds after which a server that doesn't answer counts as unreachable. */
+const MAX_ANSWER_TIME = 5000;
+const reachable = (): Promise<boolean> =>
+  fetch("api/models", { cache: "no-store", signal: AbortSignal.timeout(MAX_ANSWER_TIME) }).then(
+    () => true,
+    () => false,
+  );
+
 const MIN_DELAY = 250;
 const MAX_DELAY = 2000;
 let delay = MIN_DELAY;
@@ -37,10 +45,11 @@ export const socket = new DecodeSocket(
     await sleep(delay);
     delay = Math.min(MAX_DELAY, 2 * delay);
   },
+  reachable,
 );
 
 /** A socket for one part of the page, which must close it. */
-export const ownSocket = (): DecodeSocket => new DecodeSocket(socketAddress("decode"), whenConnected, waitForServer);
+export const ownSocket = (): DecodeSocket => new DecodeSocket(socketAddress("decode"), whenConnected, waitForServer, reachable);
 /** A second socket, so that tiles of maps and grids don't delay the image at the cursor. */
 export const tiles = ownSocket();
 
