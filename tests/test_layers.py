@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
     "errors",
-    "arguments decay unchecked",
+    "arguments unchecked",
     "registry",
     "shapes",
     "config",

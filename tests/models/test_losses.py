@@ -183,20 +183,6 @@ def test_a_measurement_has_penalties_whatever_the_training_skips():
     torch.testing.assert_close(measured.total.detach(), expected)
 
 
-@pytest.mark.parametrize(
-    ("step", "share"), [(0, 1.0), (5, 0.6), (10, 0.2), (1000, 0.2), (None, 0.2)]
-)
-def test_penalties_fall_along_a_cosine_and_a_measurement_has_the_last_ones(step, share):
-    model = adversaries(
-        "gan_debug", r1=2.0, r2=5.0, penalty_every=1, penalty_decay_steps=10,
-        penalty_final_fraction=0.2,
-    )  # fmt: skip
-    loss = model.discriminator_loss(replace(one_batch(), step=step), Noise(0))
-    terms = loss.terms
-    expected = terms["adversarial"] + share * 0.5 * (2.0 * terms["r1"] + 5.0 * terms["r2"])
-    torch.testing.assert_close(loss.total.detach(), expected)
-
-
 def test_r1_is_taken_on_real_images_and_r2_on_generated_ones():
     """Computed one image at a time, so no logit depends on another image."""
     model, batch = adversaries("cgan_debug", r1=2.0, r2=0.0, wrong_label_weight=0.0), one_batch()

@@ -11,8 +11,7 @@ from latentarium.models.build import build
 CLASSES = ("zero", "one", "二")
 TRAINING_ONLY = {
     "prior", "likelihood_std", "beta", "noise_std", "binarize", "loss", "r1", "r2",
-    "penalty_every", "penalty_decay_steps", "penalty_final_fraction", "wrong_label_weight",
-    "kl_warmup_steps", "objective",
+    "penalty_every", "wrong_label_weight", "kl_warmup_steps", "objective",
     "discriminator.kind", "discriminator.upsampling", "discriminator.norm",
 }  # fmt: skip
 """Settings of a model that change neither its decoder nor its encoder."""

@@ -262,11 +262,6 @@ class GANConfig(ModelConfig):
     penalty_every: Annotated[int, Range(1, 1000)] = 1
     """Number of training steps from one gradient penalty to the next. The penalty of such a step
     counts for all of them (Karras et al., 2020), which saves time."""
-    penalty_decay_steps: Annotated[int, Range(low=0)] = 0
-    """Steps over which the weights of R1 and R2 fall, along a cosine, to `penalty_final_fraction`
-    of their values (Huang et al., 2025); 0: they are constant."""
-    penalty_final_fraction: Annotated[float, Range(0, 1)] = 0.4
-    """Weights of R1 and R2 after the decay, as a fraction of those at the first step."""
     conditional: bool = False
     """Whether the generator (embedding) and the discriminator (projection) take the label."""
     wrong_label_weight: Weight = 0.0

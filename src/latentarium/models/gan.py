@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from latentarium.config import DataCard, GANConfig
 from latentarium.data.batches import Batch
-from latentarium.decay import cosine_share
 from latentarium.distributions import Prior, StandardNormal
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
@@ -126,7 +125,7 @@ class GAN(LatentModel):
         """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss.
 
         During training, the penalties R1 and R2 are part of every `penalty_every`-th step only,
-        with `penalty_every` times their weights, which may fall (`penalty_decay_steps`).
+        with `penalty_every` times their weights.
         """
         config, weights = self.config, self._batch_weights(batch)
         count = len(batch.x)
@@ -145,8 +144,7 @@ class GAN(LatentModel):
         if penalized:
             squared = squared_gradient(logits, both)
             r1, r2 = (part.mean() for part in squared.split(count))
-            strength = 0.5 * every * self._penalty_share(batch.step)
-            total = total + strength * (config.r1 * r1 + config.r2 * r2)
+            total = total + 0.5 * every * (config.r1 * r1 + config.r2 * r2)
             terms |= {"r1": r1, "r2": r2}
         if weights is not None and config.wrong_label_weight > 0:
             wrong = self.discriminator.score(features[:count], self._wrong(weights, noise))
@@ -154,13 +152,6 @@ class GAN(LatentModel):
             total = total + config.wrong_label_weight * refused
             terms |= {"wrong_label": refused, "wrong_logit": wrong.mean()}
         return Loss(total, {name: term.detach() for name, term in terms.items()})
-
-    def _penalty_share(self, step: int | None) -> float:
-        """Return the factor of r1 and r2 at a step of the training, or None for after it."""
-        decay, final = self.config.penalty_decay_steps, self.config.penalty_final_fraction
-        if decay == 0:
-            return 1.0
-        return cosine_share(1.0 if step is None else min(1.0, step / decay), final)
 
     def generator_loss(self, batch: Batch, noise: Noise) -> Loss:
         """Return the adversarial loss of samples, paired with real images of the same labels."""

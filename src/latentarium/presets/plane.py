@@ -29,7 +29,6 @@ def gan_grid() -> Config:
             r1=0.003,
             r2=0.003,
             penalty_every=4,
-            penalty_decay_steps=12_000,
             bounded=False,
             generator=replace(small, depth=8),
             discriminator=replace(small, fourier=1.0),
@@ -53,7 +52,7 @@ def gan_ring() -> Config:
     return vary(
         gan_grid(),
         "gan_ring",
-        model={"r1": 0.015, "r2": 0.015, "penalty_decay_steps": 0},
+        model={"r1": 0.015, "r2": 0.015},
         train={"data": "ring", "steps": 6000, "ema_halflife": 80_000},
     )
 

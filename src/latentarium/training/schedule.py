@@ -1,7 +1,8 @@
 """Schedules: the learning rate of each step, and the steps at which snapshots are saved."""
 
+import math
+
 from latentarium.config import OptimizerConfig
-from latentarium.decay import cosine_share
 
 
 def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
@@ -18,7 +19,8 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
     if config.decay == "constant":
         return peak
     progress = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
-    return peak * cosine_share(progress, config.final_fraction)
+    final = config.final_fraction
+    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def snapshot_steps(steps: int, count: int) -> set[int]:
