@@ -136,7 +136,7 @@ def test_a_gap_layer_appears_early_and_shows_the_remaining_time(page, served, mo
 
     def slow(z, *args, **kwargs):
         turns.append(len(z))
-        if turns.count(CHUNK_SIZE) > 6:
+        if turns.count(CHUNK_SIZE) > 24:
             resume.wait(10)
         return real(z, *args, **kwargs)
 
