@@ -2,16 +2,13 @@
 table of the READMEs."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from committed import machine as machine_of
 from committed import table
 from speed_parts import limits
-from speed_tables import spread
+from speed_tables import Results, spread
 
 from latentarium.stats.measurement import format_number
-
-Results = dict[str, Any]
 
 SIDE_TITLES = {
     "vae": "example's loop",

@@ -13,6 +13,7 @@ from support.browser import (
     address,
     canvas_summary,
     drag,
+    forget_problems,
     load_benchmark,
     open_page,
     pixels,
@@ -395,9 +396,7 @@ def test_lost_connection_is_reported_and_requests_are_repeated(page, served):
     wait_idle(page)
     assert pixels(page) != before
     # the browser itself reports the refused connections
-    expected = ("ERR_CONNECTION_REFUSED", "WebSocket")
-    assert [line for line in page.problems if not any(word in line for word in expected)] == []
-    page.problems.clear()
+    forget_problems(page, "ERR_CONNECTION_REFUSED", "WebSocket")
 
 
 def test_a_lost_network_is_reported_although_the_socket_stays_open(page, served):
@@ -413,9 +412,7 @@ def test_a_lost_network_is_reported_although_the_socket_stays_open(page, served)
     page.get_by_role("alert").wait_for(state="detached")
     wait_idle(page)
     assert pixels(page) != before
-    expected = ("ERR_INTERNET_DISCONNECTED", "WebSocket")
-    assert [line for line in page.problems if not any(word in line for word in expected)] == []
-    page.problems.clear()
+    forget_problems(page, "ERR_INTERNET_DISCONNECTED", "WebSocket")
 
 
 @pytest.mark.slow

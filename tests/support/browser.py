@@ -156,6 +156,13 @@ def open_page(page, served, address=""):
         wait_until(page, "document.querySelector('[data-testid=decoded]')?.width > 0")
 
 
+def forget_problems(page, *expected):
+    """Require that each message of the browser contains one of these words, and clear them."""
+    unexpected = [line for line in page.problems if not any(word in line for word in expected)]
+    assert unexpected == []
+    page.problems.clear()
+
+
 def wait_ready(page):
     """Wait until the open part of the page is ready and the page is idle."""
     page.wait_for_selector("html[data-ready=yes]")
