@@ -17,7 +17,7 @@ ORDER = [
     "memory files rng tables terminal machine cached parent",
     "locks progress workers",
     "stats",
-    "distributions nn",
+    "distributions nn optimizers",
     "data",
     "objectives",
     "image_files",

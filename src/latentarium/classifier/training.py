@@ -24,6 +24,7 @@ from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.memory import keeping_freed_memory
+from latentarium.optimizers import Adam
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Images
 from latentarium.stats.intervals import wilson
@@ -139,7 +140,7 @@ def _losses(
     """Yield the loss of each step; a step is trained when its loss is requested."""
     device = classifier.head.weight.device
     batches = Batches(data.train, batch_size, derive_seed(STREAM, seed), device)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=learning_rate, fused=True)
+    optimizer = Adam(classifier.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=0.15
     )

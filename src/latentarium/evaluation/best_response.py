@@ -27,13 +27,13 @@ from dataclasses import dataclass, field, replace
 import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from latentarium.config import OptimizerConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import Split
 from latentarium.models.base import LatentModel
 from latentarium.models.game import Player
+from latentarium.optimizers import Adam
 from latentarium.rng import Noise
 from latentarium.training.game import play_move
 

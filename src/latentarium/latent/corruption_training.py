@@ -24,6 +24,7 @@ from latentarium.latent.corruption_network import (
 from latentarium.latent.corruptions import NETWORK_KINDS, corrupt_floats, soften_floats
 from latentarium.latent.vae_samples import vae_samples
 from latentarium.memory import keeping_freed_memory
+from latentarium.optimizers import AdamW
 from latentarium.progress import StepProgress
 from latentarium.rng import Noise, derive_seed
 from latentarium.shapes import Pixels
@@ -78,7 +79,7 @@ def train_network(
             progress=progress and (lambda done, _, part: progress(done, total, part)),
         )
         network.samples.copy_((samples[:NUM_SAMPLES] * 255).round())
-    optimizer = torch.optim.AdamW(
+    optimizer = AdamW(
         network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -25,7 +25,6 @@ from typing import NamedTuple, TypedDict, Unpack
 
 import torch
 from torch import Tensor
-from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from latentarium.arguments import as_factor, as_integer, as_seed
@@ -37,6 +36,7 @@ from latentarium.latent.initial_latents import (
     rows_per_image,
 )
 from latentarium.models.base import LatentModel
+from latentarium.optimizers import Adam
 from latentarium.shapes import (
     ImageInput,
     Images,

@@ -38,6 +38,7 @@ from latentarium.latent.gaussians import (
 from latentarium.models.base import LatentModel
 from latentarium.models.checked import a_kind
 from latentarium.models.inference import encode
+from latentarium.optimizers import Adam
 from latentarium.progress import StepProgress
 from latentarium.rng import Noise, derive_seed
 from latentarium.run import Run
@@ -315,7 +316,7 @@ def _fit_flow(latents: _Latents, seed: int, report: StepProgress) -> PriorFit:
         torch.manual_seed(derive_seed("flow", seed))
         prior = FlowPrior(z.shape[1], settings=FLOW)
     prior.standardize(z)
-    optimizer = torch.optim.Adam(prior.parameters(), FLOW_RATE)
+    optimizer = Adam(prior.parameters(), FLOW_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
     size = min(FLOW_BATCH, len(z))
     for step in range(FLOW_STEPS):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from latentarium.errors import NonFiniteError
+from latentarium.optimizers import Adam
 from latentarium.progress import StepProgress
 from latentarium.rng import derive_seed
 
@@ -53,7 +54,7 @@ def vae_samples(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(STREAM, seed, "weights"))
         encoder, decoder = _encoder(x.shape[1]), _decoder(x.shape[1])
-    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], LEARNING_RATE)
+    optimizer = Adam([*encoder.parameters(), *decoder.parameters()], LEARNING_RATE)
     stops, samples = _stops(steps), []
     for step in range(1, steps + 1):
         batch = x[torch.randint(len(x), (BATCH_SIZE,), generator=noise)]

@@ -2,9 +2,12 @@
 
 import math
 import threading
+from collections.abc import Callable, Sequence
 
 import psutil
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from latentarium.config import DataCard, ModelConfig, component_files
 from latentarium.errors import UserError
@@ -48,7 +51,7 @@ def model_shapes(config: ModelConfig, data: DataCard) -> Shapes | None:
     """
     family = component("family", config.family)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _WithoutInitialValues():
             model = family(config, data)
     except UserError:
         raise
@@ -61,6 +64,26 @@ def model_shapes(config: ModelConfig, data: DataCard) -> Shapes | None:
             code="model-too-large",
         ) from None
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+class _WithoutInitialValues(TorchFunctionMode):
+    """Leaves tensors as they are instead of initializing them.
+
+    On the meta device, initialization has no effect, but imports torch's compiler, which takes 2
+    seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == torch.nn.init.__name__ or func is Tensor.normal_:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def require_memory(shapes: Shapes | None, copies: int = 1) -> None:

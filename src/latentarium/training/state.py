@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.optim import Adam
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from latentarium.config import Config, DataCard
@@ -13,6 +12,7 @@ from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
 from latentarium.models.game import Player
+from latentarium.optimizers import Adam
 from latentarium.run import Checkpoint
 
 

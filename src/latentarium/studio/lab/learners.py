@@ -5,11 +5,11 @@ import math
 import torch
 from torch import nn
 from torch.distributions import MultivariateNormal
-from torch.optim import Adam
 
 from latentarium.config import AutoencoderConfig, GANConfig, NetConfig, OptimizerConfig
 from latentarium.data.batches import Batch
 from latentarium.models.game import Loss, Player
+from latentarium.optimizers import Adam
 from latentarium.rng import Noise
 from latentarium.shapes import LatentMatrix, PerPoint, Points
 from latentarium.training.game import play_move
