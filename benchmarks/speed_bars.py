@@ -241,41 +241,39 @@ def _fit_facts(fits: Results) -> Iterator[Fact]:
 
 
 def _example_facts(results: Results) -> Iterator[Fact]:
-    names = {
-        "vae_mnist": ("vae", "VAE", "ELBO", "ELBO"),
-        "gan_mnist": ("dcgan", "DCGAN", "Fréchet distance", "Fréchet 距離"),
-    }
-    for preset, (example, name, quality, quality_chinese) in names.items():
+    ratios = {}
+    for preset, example, name in (("vae_mnist", "vae", "VAE"), ("gan_mnist", "dcgan", "DCGAN")):
         shares = next(r for what, r in results.items() if what.startswith(name))
         sides = list(shares.values())[-1]["sides"]
         if preset in sides and example in sides:
             seconds = [sides[side]["seconds"]["median"] for side in (example, preset)]
-            title = (
-                f"Time to the {quality} of PyTorch's {name} example: its median divided by that "
-                f"of `{preset}`",
-                f"達到 PyTorch {name} 範例之 {quality_chinese} 的時間：範例的中位數除以 "
-                f"`{preset}` 的中位數",
-            )
-            yield title, f"**{format_number(seconds[0] / seconds[1])}**", ""
+            ratios[name] = f"**{format_number(seconds[0] / seconds[1])}**"
+    if ratios:
+        title = (
+            f"Time to the quality of PyTorch's examples, {' and '.join(ratios)}: the median of the "
+            "example divided by latentarium's",
+            f"達到 PyTorch 範例（{'、'.join(ratios)}）之品質的時間：範例的中位數除以 latentarium",
+        )
+        yield title, ", ".join(ratios.values()), ""
 
 
 def _metric_facts(results: Results) -> Iterator[Fact]:
     sides = results["sides"]
+    ratios = {}
     for side in sides:
-        if side == OURS:
-            continue
-        shared = [call for call in CALLS if call in sides[side]]
-        total = {
-            who: sum(sides[who][call]["seconds"]["median"] for call in shared)
-            for who in (OURS, side)
-        }
-        names = ", ".join(CALLS[call][0] for call in shared)
-        chinese = "、".join(CALLS[call][1] for call in shared)
-        title = (
-            f"Time for {names} at n = {results['n']:,}: {side}'s divided by latentarium's",
-            f"計算 {chinese}（n = {results['n']:,}）的時間：{side} 除以 latentarium",
-        )
-        yield title, f"**{format_number(total[side] / total[OURS])}**", ""
+        shared = [call for call in CALLS if call in sides[side] and side != OURS]
+        if shared:
+            total, own = (
+                sum(sides[who][call]["seconds"]["median"] for call in shared)
+                for who in (side, OURS)
+            )
+            ratios[side] = f"**{format_number(total / own)}**"
+    title = (
+        f"Time for the metrics that both compute, at n = {results['n']:,}: that of "
+        f"{', '.join(ratios)} divided by latentarium's",
+        f"雙方都有的指標的計算時間（n = {results['n']:,}）：{'、'.join(ratios)} 除以 latentarium",
+    )
+    yield title, ", ".join(ratios.values()), ""
 
 
 def _busy_facts(results: Results) -> Iterator[Fact]:

@@ -150,13 +150,17 @@ def test_more_importance_samples_tighten_the_bound():
         complete.card, complete.train, complete.validation, Split(test.images[:60], labels)
     )
     model = build(presets.vae_dynamic_mnist().model, data.card)
-    measurements = measure(DynamicNLL(samples=300), model, data)
+    measurements = measure(DynamicNLL(samples=300, temperatures=10), model, data)
     nll, nll_100, nll_1 = (measurements[key] for key in ("nll", "nll_100", "nll_1"))
     assert nll.value < nll_100.value < nll_1.value
     assert nll.n == 60
     assert "mnist-dynamic" in nll.protocol
     elbo_50 = elbo(model, data.test.images, samples=50).elbo
     assert nll_1.value == pytest.approx(-elbo_50, rel=0.01)
+    annealed, same = measurements["annealed"], measurements["nll_annealed_images"]
+    assert annealed.n == same.n == 60
+    assert same.value == nll.value  # all images are annealed
+    assert annealed.value == pytest.approx(nll.value, rel=0.15)  # 10 temperatures are few
 
 
 def test_training_images_as_samples_reach_the_parzen_reference():

@@ -1,4 +1,4 @@
-"""The NLL of a VAE's decoder by annealed importance sampling, which needs no encoder.
+"""The NLL of a VAE by annealed importance sampling, which does not use the posterior.
 
 Annealing goes from the prior to the posterior through p(z) p(x | z)^b, with b rising from 0 to 1:
 
@@ -25,10 +25,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from latentarium.distributions import DiagonalGaussian
+from latentarium.distributions import DiagonalGaussian, Distribution
 from latentarium.errors import UserError
 from latentarium.evaluation.joint_density import (
     ImageGroup,
+    NoisePerImage,
     image_groups,
     require_finite,
     require_likelihood,
@@ -92,14 +93,15 @@ def annealed_nll(
     batch_size: int = 2000,
     progress: Callable[[int], object] | None = None,
 ) -> AnnealedNLL:
-    """Estimate -log p(x) by annealing from the prior, without the encoder.
+    """Estimate -log p(x) by annealing from the prior, without the posterior.
 
     A pilot run with its own random numbers adapts the step size of HMC for each image and
     temperature. The second run uses these fixed step sizes, so that the estimate of p(x) stays
     unbiased.
 
     Arguments:
-        model: A VAE with a Gaussian prior.
+        model: A VAE whose prior has a density that is differentiable in z, as all built-in priors
+            have.
         images: At least 2, in [-1, 1] or as uint8.
         labels: Their labels, for a model that takes labels; ignored otherwise.
         temperatures: Steps from the prior to the posterior, with one HMC transition each.
@@ -111,8 +113,8 @@ def annealed_nll(
         progress: Called with the number of images done.
 
     Raises:
-        UserError: The model has no likelihood or no Gaussian prior, images or labels don't fit
-            it, a count is below 1, or a value is not finite.
+        UserError: The model or its prior has no density, images or labels don't fit it, a count is
+            below 1, or a value is not finite.
     """
     if min(temperatures, chains, leapfrog) < 1:
         raise UserError(
@@ -125,12 +127,10 @@ def annealed_nll(
     results, accepted, done = [], [], 0
     with evaluation_mode(model):
         for group in image_groups(model, images, labels, chains, batch_size, chains):
-            prior = _require_gaussian(group)
+            target = _Target.of(group, chains)
             steps = torch.full((temperatures, len(group.x)), INITIAL_STEP_SIZE)
-            _anneal(group, prior, schedule, steps, chains, leapfrog, ("pilot", seed), adapt=True)
-            log_w, share = _anneal(
-                group, prior, schedule, steps, chains, leapfrog, ("annealed", seed)
-            )
+            _anneal(target, schedule, steps, leapfrog, ("pilot", seed), adapt=True)
+            log_w, share = _anneal(target, schedule, steps, leapfrog, ("annealed", seed))
             nll = math.log(chains) - log_w.logsumexp(1)
             results.append(torch.stack([nll, effective_share(log_w)]).cpu())
             accepted.append(share.cpu())
@@ -152,15 +152,77 @@ def annealed_nll(
     )
 
 
-def _require_gaussian(group: ImageGroup) -> DiagonalGaussian:
-    """Return the prior of a group if it is Gaussian."""
-    if not isinstance(group.prior, DiagonalGaussian):
-        raise UserError(
-            "This model's prior is not Gaussian, but annealing starts from a Gaussian prior: use "
-            "importance_nll.",
-            code="prior-not-gaussian",
+@dataclass(frozen=True)
+class _Densities:
+    """Log densities at positions of chains, and their gradients in the coordinates u."""
+
+    likelihood: PerImageLatent
+    likelihood_gradient: LatentsPerImage
+    prior: PerImageLatent
+    prior_gradient: LatentsPerImage
+
+    def where(self, condition: Tensor, other: "_Densities") -> "_Densities":
+        """Return these densities where the condition holds, and the others elsewhere."""
+        wide = condition[:, :, None]
+        return _Densities(
+            torch.where(condition, self.likelihood, other.likelihood),
+            torch.where(wide, self.likelihood_gradient, other.likelihood_gradient),
+            torch.where(condition, self.prior, other.prior),
+            torch.where(wide, self.prior_gradient, other.prior_gradient),
         )
-    return group.prior
+
+
+@dataclass(frozen=True)
+class _Target:
+    """p(x | z) and p(z) of a group of images, in coordinates u.
+
+    With a Gaussian prior, u is z in standard deviations of the prior, so that p(u) is N(0, I).
+    Otherwise, u is z.
+
+    Arguments:
+        group: The images.
+        prior: The prior of each chain, differentiable in z; the chains of an image are adjacent.
+        chains: The number of chains of each image.
+    """
+
+    group: ImageGroup
+    prior: Distribution
+    chains: int
+
+    @classmethod
+    def of(cls, group: ImageGroup, chains: int) -> "_Target":
+        """Return the target of a group."""
+        y = None if group.y is None else group.y.repeat_interleave(chains, 0)
+        with torch.enable_grad():
+            return cls(group, group.model.prior(y, len(group.x) * chains), chains)
+
+    def draw(self, noises: list[Noise]) -> LatentsPerImage:
+        """Draw the initial positions of the chains from the prior."""
+        if isinstance(self.prior, DiagonalGaussian):
+            return standard_normal(noises, self.chains, self.prior.mean)
+        noise = NoisePerImage([source for source in noises for _ in range(self.chains)])
+        return self.prior.sample(noise).detach().unflatten(0, (-1, self.chains))
+
+    def densities(self, u: LatentsPerImage) -> _Densities:
+        """Return the log densities at u, and their gradients."""
+        with torch.enable_grad():
+            u = u.detach().requires_grad_()
+            rows = u.flatten(0, 1)
+            if isinstance(self.prior, DiagonalGaussian):
+                z = self.prior.mean + self.prior.std * rows
+                prior, slope = -0.5 * u.detach().double().square().sum(2), -u.detach()
+            else:
+                z, prior = rows, self.prior.log_prob(rows).double().unflatten(0, u.shape[:2])
+                (slope,) = torch.autograd.grad(prior.sum(), u)
+            likelihood = self.group.log_likelihood(z.unflatten(0, u.shape[:2]))
+            (gradient,) = torch.autograd.grad(likelihood.sum(), u)
+        return _Densities(likelihood.detach(), gradient, prior.detach(), slope)
+
+
+def standard_normal(noises: list[Noise], count: int, like: Tensor) -> LatentsPerImage:
+    """Draw N(0, I) with the noise source of each image."""
+    dimensions = like.shape[1]
+    return torch.stack([noise.normal(count, dimensions) for noise in noises]).to(like)
 
 
 def _schedule(temperatures: int) -> list[float]:
@@ -171,11 +233,9 @@ def _schedule(temperatures: int) -> list[float]:
 
 
 def _anneal(
-    group: ImageGroup,
-    prior: DiagonalGaussian,
+    target: _Target,
     schedule: list[float],
     step_sizes: Tensor,
-    chains: int,
     leapfrog: int,
     stream: tuple[str, int],
     *,
@@ -186,37 +246,31 @@ def _anneal(
     `step_sizes` (temperatures, images) is read; with `adapt`, it is overwritten with the step
     sizes that are adapted during the run.
     """
-    n, dimensions = prior.mean.shape
-    noises = [Noise(*stream, group.first + i) for i in range(n)]
-    like = prior.mean
-
-    def normal() -> LatentsPerImage:
-        return torch.stack([noise.normal(chains, dimensions) for noise in noises]).to(like)
-
-    u = normal()  # z in standard deviations of the prior, so that the prior is N(0, I)
-    log_p, force = _log_likelihood_and_gradient(group, prior, u)
-    require_finite(log_p)  # fail before the long loop
-    log_w = torch.zeros_like(log_p)
+    first, n, chains = target.group.first, len(target.group.x), target.chains
+    noises = [Noise(*stream, first + i) for i in range(n)]
+    u = target.draw(noises)
+    here = target.densities(u)
+    require_finite(here.likelihood)  # fail before the long loop
+    log_w = torch.zeros_like(here.likelihood)
     acceptance = torch.zeros(n, dtype=torch.float64)
     step = step_sizes[0].clone()
     for t, (before, now) in enumerate(pairwise(schedule)):
-        log_w += (now - before) * log_p
+        log_w += (now - before) * here.likelihood
         step = step if adapt else step_sizes[t]
-        eps = step.to(like)[:, None, None]
-        initial_momentum = normal()
-        new_u, momentum, new_log_p, new_force = u, initial_momentum, log_p, force
+        eps = step.to(u)[:, None, None]
+        initial_momentum = standard_normal(noises, chains, u.flatten(0, 1))
+        new_u, momentum, there = u, initial_momentum, here
         for _ in range(leapfrog):
-            momentum = momentum + eps / 2 * (now * new_force - new_u)
+            momentum = momentum + eps / 2 * _force(there, now)
             new_u = new_u + eps * momentum
-            new_log_p, new_force = _log_likelihood_and_gradient(group, prior, new_u)
-            momentum = momentum + eps / 2 * (now * new_force - new_u)
-        log_accept = now * (new_log_p - log_p) + _energy(u) - _energy(new_u)
-        log_accept += _energy(initial_momentum) - _energy(momentum)
+            there = target.densities(new_u)
+            momentum = momentum + eps / 2 * _force(there, now)
+        log_accept = now * (there.likelihood - here.likelihood) + there.prior - here.prior
+        log_accept += _kinetic_energy(initial_momentum) - _kinetic_energy(momentum)
         uniform = torch.stack([noise.uniform(chains) for noise in noises]).to(log_accept)
         accept = uniform.log() < log_accept  # False for NaN
         u = torch.where(accept[:, :, None], new_u, u)
-        force = torch.where(accept[:, :, None], new_force, force)
-        log_p = torch.where(accept, new_log_p, log_p)
+        here = there.where(accept, here)
         share = accept.double().mean(1).cpu()
         acceptance += share / (len(schedule) - 1)
         if adapt:
@@ -225,17 +279,10 @@ def _anneal(
     return log_w, acceptance
 
 
-def _log_likelihood_and_gradient(
-    group: ImageGroup, prior: DiagonalGaussian, u: LatentsPerImage
-) -> tuple[PerImageLatent, LatentsPerImage]:
-    """Return log p(x | z) and its gradient with respect to u."""
-    with torch.enable_grad():
-        u = u.detach().requires_grad_()
-        z = prior.mean[:, None] + prior.std[:, None] * u
-        log_p = group.log_likelihood(z)
-        (gradient,) = torch.autograd.grad(log_p.sum(), u)
-    return log_p.detach(), gradient
+def _force(densities: _Densities, temperature: float) -> LatentsPerImage:
+    """Return the gradient of log p(z) p(x | z)^b at temperature b."""
+    return temperature * densities.likelihood_gradient + densities.prior_gradient
 
 
-def _energy(u: LatentsPerImage) -> PerImageLatent:
-    return 0.5 * u.double().square().sum(2)
+def _kinetic_energy(momentum: LatentsPerImage) -> PerImageLatent:
+    return 0.5 * momentum.double().square().sum(2)

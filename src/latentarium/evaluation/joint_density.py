@@ -61,7 +61,7 @@ class ImageGroup:
         if not isinstance(posterior, DiagonalGaussian):
             parts = []
             for block in blocks:
-                noise = _NoisePerImage([Noise("importance", seed, i, block) for i in images])
+                noise = NoisePerImage([Noise("importance", seed, i, block) for i in images])
                 parts += [posterior.sample(noise) for _ in range(DRAWS_PER_SEED)]
             return torch.stack(parts, 1)
         dimensions = posterior.mean.shape[1]
@@ -98,7 +98,7 @@ class ImageGroup:
         return likelihood + log_prob(self.prior, z) - log_prob(self.posterior, z)
 
 
-class _NoisePerImage(Noise):
+class NoisePerImage(Noise):
     """Noise of which each row comes from the noise source of one image."""
 
     def __init__(self, sources: list[Noise]) -> None:

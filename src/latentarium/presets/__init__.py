@@ -32,6 +32,7 @@ from latentarium.presets.mnist import (
     vae_dynamic_mnist,
     vae_flow_mnist,
     vae_mnist,
+    vae_vamp_dynamic_mnist,
 )
 from latentarium.presets.plane import gan_grid, gan_grid_wide, gan_ring, vae_grid, vae_ring
 from latentarium.presets.small import ae_small, cgan_small, gan_small, vae_small
@@ -77,6 +78,7 @@ __all__ = [
     "vae_mnist",
     "vae_ring",
     "vae_small",
+    "vae_vamp_dynamic_mnist",
 ]
 
 

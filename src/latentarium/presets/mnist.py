@@ -112,6 +112,15 @@ def iwae_dynamic_mnist() -> Config:
     )
 
 
+def vae_vamp_dynamic_mnist() -> Config:
+    """VAE with a VampPrior on dynamically binarized MNIST, as vae_dynamic_mnist otherwise."""
+    return vary(
+        vae_dynamic_mnist(),
+        "vae_vamp_dynamic_mnist",
+        model={"prior": VampPriorConfig(pseudo_inputs=500)},
+    )
+
+
 def hvae_dynamic_mnist() -> Config:
     """Hierarchical VAE with a VampPrior on dynamically binarized MNIST, with two levels of 40
     latent dimensions, and a KL term whose weight rises during the first quarter of the training;
@@ -190,6 +199,7 @@ PRESETS: tuple[Callable[[], Config], ...] = (
     vae_flow_mnist,
     vae_dynamic_mnist,
     iwae_dynamic_mnist,
+    vae_vamp_dynamic_mnist,
     hvae_dynamic_mnist,
     vae_class_mnist,
     cvae_mnist,
