@@ -146,8 +146,9 @@ def busy(measured: dict[str, Results]) -> list[str]:
         "Milliseconds per step (mean over some seconds) alone, next to one and two processes that "
         "only use a processor core, and next to another training of the same preset; in "
         f"parentheses, as a multiple of the same step alone (required: at most {required}). The "
-        "number of threads is the one that `train` chooses; if it exceeds one, a row for one "
-        "thread follows. `gan_images` trains on 64 x 64 images.",
+        "number of threads is the one that `train` chooses on an idle machine; if it exceeds one, "
+        "a row for one thread follows, which `train` chooses if one of two cores is busy at the "
+        "start. `gan_images` trains on 64 x 64 images.",
     ]  # fmt: skip
     for machine, results in measured.items():
         rows = []
@@ -250,8 +251,8 @@ def _example_facts(results: Results) -> Iterator[Fact]:
             ratios[name] = f"**{format_number(seconds[0] / seconds[1])}**"
     if ratios:
         title = (
-            f"Time to the quality of PyTorch's examples, {' and '.join(ratios)}: the median of the "
-            "example divided by latentarium's",
+            f"Time to the quality of PyTorch's examples, {' and '.join(ratios)}: the median of "
+            "the example divided by latentarium's",
             f"達到 PyTorch 範例（{'、'.join(ratios)}）之品質的時間：範例的中位數除以 latentarium",
         )
         yield title, ", ".join(ratios.values()), ""

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from latentarium import presets
+from latentarium.machine import idle_cores
 from latentarium.run import Run
-from latentarium.training import train
+from latentarium.training import threads, train
 from latentarium.training.logging import Reporter
 from latentarium.training.threads import WORK_PER_THREAD, counting_work, with_threads
 from support.errors import raises_code
@@ -73,11 +74,33 @@ def test_a_run_of_an_earlier_version_keeps_torchs_number(tmp_path, four_threads)
     assert reporter.seen == {4}
 
 
-def test_a_large_model_gets_a_thread_for_each_part_of_its_work(four_threads):
+def test_a_large_model_gets_a_thread_for_each_part_of_its_work(four_threads, monkeypatch):
+    monkeypatch.setattr(threads, "idle_cores", lambda: 4)
+
     def number(parts: float) -> int:
         return with_threads(configure(), int(parts * WORK_PER_THREAD)).train.threads
 
     assert [number(parts) for parts in (0, 0.5, 1, 2.5, 3, 100)] == [1, 1, 1, 2, 3, 4]
+
+
+def test_a_large_model_leaves_busy_cores_to_other_programs(four_threads, monkeypatch):
+    def number(idle: int) -> int:
+        monkeypatch.setattr(threads, "idle_cores", lambda: idle)
+        return with_threads(configure(), 100 * WORK_PER_THREAD).train.threads
+
+    assert [number(idle) for idle in (0, 1, 3, 8)] == [1, 1, 3, 4]
+
+
+def test_busy_processes_use_cores():
+    cores = os.cpu_count()
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        assert idle_cores() == 0
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert 0 <= idle_cores() <= cores
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 After each operation, the threads of a training wait for each other. For a small model this costs
 as much as it gains, and far more as soon as another program needs a processor core. A model
 therefore trains on one thread, unless its steps are so large that the work of an operation exceeds
-the waiting by far.
+the waiting by far. Even then it uses only cores that other programs leave idle at the start: a
+thread that has to share its core with another program makes all others wait.
 
 The number is chosen before the first step, stored with the run and used again when the training
 is resumed, because sums differ in their last bits with the number of threads.
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from latentarium.config import Config
+from latentarium.machine import idle_cores
 
 WORK_PER_THREAD = 1_000_000_000
 """Multiply-adds, in the forward passes of a step, that each thread must have."""
@@ -53,6 +55,8 @@ def counting_work(model: nn.Module) -> Iterator[Work]:
 def with_threads(config: Config, work: int) -> Config:
     """Return a configuration that names the number of threads, if it didn't.
 
+    For a large model, the use of the processor is measured for a moment.
+
     Arguments:
         config: The configuration.
         work: Multiply-adds in the forward passes of a step.
@@ -60,4 +64,6 @@ def with_threads(config: Config, work: int) -> Config:
     if config.train.threads:
         return config
     count = max(1, min(torch.get_num_threads(), work // WORK_PER_THREAD))
+    if count > 1:
+        count = max(1, min(count, idle_cores()))
     return replace(config, train=replace(config.train, threads=count))
