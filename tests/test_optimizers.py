@@ -14,6 +14,7 @@ import sys
 import tempfile
 from dataclasses import replace
 import latentarium as la
+from latentarium.models.build import model_shapes
 folder = tempfile.mkdtemp()
 data = la.load_data("mnist")
 for config in (la.presets.vae_mnist(), la.presets.cgan_mnist(), la.presets.vae_flow_mnist()):
@@ -22,6 +23,7 @@ for config in (la.presets.vae_mnist(), la.presets.cgan_mnist(), la.presets.vae_f
     la.train(replace(config, train=train), f"{folder}/{config.name}", data)  # resumes
     run.load().sample(2)
 la.load("shipped:gan").sample(2)
+model_shapes(la.presets.hvae_dynamic_mnist().model, data.card)
 print("torch._dynamo" in sys.modules)
 """
 

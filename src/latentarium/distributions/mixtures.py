@@ -111,9 +111,16 @@ class VampPrior(Prior):
     def __init__(self, context: PriorContext, settings: VampPriorConfig) -> None:
         super().__init__()
         self._encode = context.encode
-        brightness = torch.randn(settings.pseudo_inputs, *context.image_shape).abs()
-        self.pseudo_inputs: nn.Parameter = nn.Parameter(PSEUDO_INPUT_STD * brightness - 1)
+        shape = (settings.pseudo_inputs, *context.image_shape)
+        self.pseudo_inputs: nn.Parameter = nn.Parameter(torch.empty(shape))
+        self._initialize()
         self.log_weights: nn.Parameter = nn.Parameter(torch.zeros(settings.pseudo_inputs))
+
+    @torch.no_grad()
+    def _initialize(self) -> None:
+        """Set the pseudo-inputs to dark noise."""
+        if not self.pseudo_inputs.is_meta:  # arithmetic there imports torch's compiler, in 2 s
+            self.pseudo_inputs.normal_().abs_().mul_(PSEUDO_INPUT_STD).sub_(1)
 
     @classmethod
     def build(cls, context: PriorContext, settings: VampPriorConfig) -> "VampPrior":
