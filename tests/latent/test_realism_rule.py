@@ -17,6 +17,7 @@ from latentarium.latent.calibration import (
     share_off_data,
 )
 from latentarium.latent.corruptions import CORRUPTIONS, blur, corrupt, soften
+from latentarium.latent.discriminator import Discriminator
 from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.realism import RealismScorer
 from latentarium.latent.texture import texture_statistics
@@ -204,7 +205,31 @@ def test_classifier_that_evaluate_kept_is_used(labelled, tmp_path, monkeypatch, 
         assert classifier.hash == kept.hash
 
 
+def test_colour_images_with_a_covered_part_are_flagged_and_real_ones_are_not():
+    tinted = np.array([1.0, 0.8, 0.5])[:, None, None]
+    shape = (3, SIDE, SIDE)
+    scorer = RealismScorer(
+        la.load_data((tiles(1500, shape=shape) * tinted).astype(np.uint8)), None
+    )
+    fresh = (tiles(200, seed=1, shape=shape) * tinted).astype(np.uint8)
+    covered = fresh.copy()
+    covered[:, :, 4:-4, 4:-4] = 128
+    assert share_off_data(judge(scorer, pixels(covered))).share > 0.95
+    assert share_off_data(judge(scorer, pixels(fresh))).share < 0.05
+
+
 # ------------------------------------------------------------------- statistics and corruptions
+
+
+def test_discriminator_averages_the_log_odds_of_its_networks():
+    noise = torch.Generator().manual_seed(0)
+    real, bad, fresh = (torch.randn(n, 7, generator=noise) + m for n, m in
+                        ((300, 0.0), (200, 1.0), (50, 0.5)))  # fmt: skip
+    single = [Discriminator(real, bad, seed, dropout=0.3)(fresh) for seed in (4, 5)]
+    both = Discriminator(real, bad, 4, networks=2, dropout=0.3)(fresh)
+    torch.testing.assert_close(both, torch.stack(single).mean(0))
+    assert not torch.allclose(single[0], single[1])
+    assert not torch.allclose(single[0], Discriminator(real, bad, 4)(fresh))
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (1, 28, 28), (3, 33, 20), (5, 8, 64)])

@@ -39,37 +39,60 @@ class WhitenedDistance:
 
 
 class Discriminator:
-    """A network with one hidden layer that tells corrupted images from real ones.
+    """Networks with one hidden layer that tell corrupted images from real ones, and whose log odds
+    are averaged.
 
     Arguments:
         real: Statistics of real images.
         corrupted: Statistics of corrupted images.
         seed: Seed of the training.
+        networks: Number of networks.
+        dropout: Share of the statistics that are replaced by their mean in each pass of the
+            training, so that no single one decides.
     """
 
-    def __init__(self, real: Features, corrupted: FeatureSet, seed: int = 0) -> None:
+    def __init__(
+        self,
+        real: Features,
+        corrupted: FeatureSet,
+        seed: int = 0,
+        *,
+        networks: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
         x = torch.cat([real, corrupted]).double().numpy()
         y = np.repeat([0, 1], [len(real), len(corrupted)])
         self._standardize = _Standardization(x)
-        self._network = MLPClassifier(
-            HIDDEN_UNITS,
-            batch_size=min(BATCH_SIZE, len(x)),  # pyright: ignore[reportArgumentType]
-            learning_rate_init=LEARNING_RATE,
-            random_state=seed,
-        )
-        for _ in range(EPOCHS):
-            self._network.partial_fit(self._scale(x), y, classes=(0, 1))
+        x = self._scale(x)
+        trained = [_train(x, y, seed + number, dropout) for number in range(networks)]
+        # side by side, the networks are one network
+        self._hidden = np.concatenate([network.coefs_[0] for network in trained], 1)
+        self._output = np.concatenate([network.coefs_[1] for network in trained]) / networks
+        self._first = np.concatenate([network.intercepts_[0] for network in trained])
+        self._second = np.mean([network.intercepts_[1] for network in trained], 0)
 
     def __call__(self, statistics: Features) -> PerPoint:
         """Return the log odds that each image is corrupted."""
         x = self._scale(statistics.double().numpy())
-        hidden, output = self._network.coefs_
-        first, second = self._network.intercepts_
-        odds = np.maximum(x @ hidden + first, 0) @ output + second
+        odds = np.maximum(x @ self._hidden + self._first, 0) @ self._output + self._second
         return torch.from_numpy(odds[:, 0])
 
     def _scale(self, x: np.ndarray) -> np.ndarray:
         return self._standardize(x).clip(-MAX_DEVIATIONS, MAX_DEVIATIONS)
+
+
+def _train(x: np.ndarray, y: np.ndarray, seed: int, dropout: float) -> MLPClassifier:
+    network = MLPClassifier(
+        HIDDEN_UNITS,
+        batch_size=min(BATCH_SIZE, len(x)),  # pyright: ignore[reportArgumentType]
+        learning_rate_init=LEARNING_RATE,
+        random_state=seed,
+    )
+    rng = np.random.default_rng(seed)
+    for _ in range(EPOCHS):
+        seen = x * (rng.random(x.shape) >= dropout) / (1 - dropout) if dropout else x
+        network.partial_fit(seen, y, classes=(0, 1))
+    return network
 
 
 class _Standardization:

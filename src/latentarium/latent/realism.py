@@ -21,6 +21,7 @@ this: unless most of them are flagged, no image can be called like real ones.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
@@ -40,8 +41,9 @@ from latentarium.latent.calibration import (
     Scores,
     Standardizer,
 )
+from latentarium.latent.colour_statistics import colour_statistics
 from latentarium.latent.corruption_lookup import corruption_network
-from latentarium.latent.corruption_network import CorruptionNetwork
+from latentarium.latent.corruption_network import MIN_COLOUR_CHANNELS, CorruptionNetwork
 from latentarium.latent.corruptions import corrupt, soften
 from latentarium.latent.discriminator import Discriminator, WhitenedDistance
 from latentarium.latent.encoded import K_NEAREST
@@ -63,8 +65,14 @@ MIN_DOUBT = 1e-6
 NETWORK_WEIGHT, COLOUR_NETWORK_WEIGHT = 2.0, 1.0
 """Weights of the convolutional network, without and with colours, of which there are more
 statistics. The weight of the discriminator of statistics is 1."""
-SEED, CONTROL_SEED = 0, 1
-"""Seeds of the corruptions from which the discriminator learns, and of those that test it."""
+MAX_PERMUTED = 1250
+"""Maximum number of training images with colours that the discriminator of statistics sees again
+with permuted channels, since other hues make an image no less real."""
+COLOUR_NETWORKS, COLOUR_DROPOUT = 3, 0.3
+"""Networks of the discriminator of statistics, and its dropout, for images with colours."""
+SEED, CONTROL_SEED, OTHER_SEED = 0, 1, 2
+"""Seeds of the corruptions from which the discriminator learns, of those that test it, and of the
+corruptions and permutations of images with permuted channels."""
 
 
 class RealismScorer:
@@ -109,14 +117,18 @@ class RealismScorer:
             texture, statistics = self._statistics(real)
             soft_texture, soft_statistics = self._statistics(soften(real, SEED))
             self._network: CorruptionNetwork | None = corruption_network(data, progress=progress)
-            bad = corrupt(real, SEED)
-            if self._network is not None and self._network.samples is not None:
-                bad = torch.cat([bad, _enlarge(self._network.samples, bad)])
-            _, corrupted = self._statistics(bad)
             self._texture = WhitenedDistance(torch.cat([texture, soft_texture]), k)
-            self._discriminator = Discriminator(
-                torch.cat([statistics, soft_statistics]), corrupted
-            )
+            good, bad = [statistics, soft_statistics], [corrupt(real, SEED)]
+            options: dict[str, Any] = {}
+            if real.shape[1] >= MIN_COLOUR_CHANNELS:
+                other = _permute_channels(real[:MAX_PERMUTED])
+                good += [self._statistics(x)[1] for x in (other, soften(other, OTHER_SEED))]
+                bad.append(corrupt(other, OTHER_SEED))
+                options = {"networks": COLOUR_NETWORKS, "dropout": COLOUR_DROPOUT}
+            if self._network is not None and self._network.samples is not None:
+                bad.append(_enlarge(self._network.samples, real))
+            _, corrupted = self._statistics(torch.cat(bad))
+            self._discriminator = Discriminator(torch.cat(good), corrupted, **options)
             _, statistics = self._statistics(self.held_out.images)
             self._standardize = Standardizer(self._discriminator(statistics))
             if self._network is not None:
@@ -197,6 +209,8 @@ class RealismScorer:
         parts = [texture, self.extractor.features(images) if features is None else features]
         if self.extractor is not self._convolutions:
             parts.append(self._convolutions.features(images))
+        if images.shape[1] >= MIN_COLOUR_CHANNELS:
+            parts.append(colour_statistics(images))
         if self.classifier is not None:
             if doubt is None:
                 doubt = classifier_entropy(self.classifier.probabilities(images))
@@ -210,6 +224,13 @@ def _enlarge(samples: Pixels, like: Pixels) -> Pixels:
     x = interpolate(samples.float() / 255, size=like.shape[2:], mode="bicubic").clamp(0, 1)
     enlarged = (x * 255).round().to(torch.uint8)
     return torch.cat([enlarged[::2], soften(enlarged[1::2], SEED)])
+
+
+def _permute_channels(images: Pixels) -> Pixels:
+    """Permute the channels of each image at random."""
+    noise = torch.Generator().manual_seed(OTHER_SEED)
+    order = torch.rand(images.shape[:2], generator=noise).argsort(1)
+    return images.gather(1, order[:, :, None, None].expand_as(images))
 
 
 def _works(classifier: ImageClassifier, held_out: Split) -> bool:

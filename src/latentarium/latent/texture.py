@@ -13,6 +13,7 @@ References:
 
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
@@ -54,15 +55,32 @@ def _plane_statistics(x: Tensor) -> list[Tensor]:
     contrast = _local_contrast(x)
     edges = torch.linspace(0, 1, GREY_BINS, device=x.device)
     shares = (1 - (x.flatten(1)[..., None] - edges).abs() * (GREY_BINS - 1)).clamp_min(0).mean(1)
-    quantiles = contrast.flatten(1).quantile(torch.tensor(QUANTILES, device=x.device), dim=1).T
     return [
         *_differences(x),
         shares.sqrt(),
-        _log(quantiles),
+        _log(_quantiles(contrast.flatten(1))),
         _log_spectrum(x),
         adaptive_avg_pool2d(x, GRID).flatten(1),
         _log(adaptive_avg_pool2d(contrast, GRID).flatten(1)),
     ]
+
+
+def _quantiles(x: Tensor) -> Tensor:
+    """Return `QUANTILES` of each row, the same bits as from `torch.quantile`, which sorts all
+    values and takes about four times as long."""
+    below, above, share = _positions(x.shape[1])
+    places = sorted({*below, *above})
+    part = torch.from_numpy(np.partition(x.numpy(), places, axis=1))
+    return part[:, below].lerp(part[:, above], share)
+
+
+@cache
+def _positions(size: int) -> tuple[list[int], list[int], Tensor]:
+    """Return the indices below and above each quantile of sorted values, and the weight of the
+    latter."""
+    position = torch.tensor(QUANTILES) * (size - 1)
+    below, above = position.floor(), position.ceil()
+    return below.long().tolist(), above.long().tolist(), position - below
 
 
 def _log(x: Tensor) -> Tensor:
