@@ -9,6 +9,7 @@ import operator
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 if TYPE_CHECKING:
     Integer = SupportsIndex
@@ -40,10 +41,21 @@ def as_integer(
     number = to_index(value)
     if number is None:
         raise UserError(
-            f"{name} is {describe(value)}; it must be an integer, {limits}.", code=code
+            Text(
+                "{name} is {value}; it must be an integer, {limits}.",
+                name=name,
+                value=describe(value),
+                limits=limits,
+            ),
+            code=code,
         )
     if number < low or (high is not None and number > high):
-        raise UserError(f"{name} is {number}; it must be {limits}.", code=code)
+        raise UserError(
+            Text(
+                "{name} is {number}; it must be {limits}.", name=name, number=number, limits=limits
+            ),
+            code=code,
+        )
     return number
 
 
@@ -79,7 +91,12 @@ def as_factor(name: str, value: object, *, code: str) -> float:
         number = math.nan
     if not 0 <= number < math.inf:
         raise UserError(
-            f"{name} is {describe(value)}; it must be a finite number, at least 0.", code=code
+            Text(
+                "{name} is {value}; it must be a finite number, at least 0.",
+                name=name,
+                value=describe(value),
+            ),
+            code=code,
         )
     return number
 

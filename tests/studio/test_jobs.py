@@ -16,8 +16,9 @@ import latentarium as la
 from latentarium import presets
 from latentarium.progress import ProgressLine
 from latentarium.run import Run
-from latentarium.studio.child_processes import is_latentarium, latentarium_command, run_child
+from latentarium.studio.child_processes import latentarium_command, run_child
 from latentarium.studio.errors import NotFoundError
+from latentarium.studio.process_ids import is_latentarium
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.checkups import Checkups
 from latentarium.studio.training.jobs import TrainingJobs

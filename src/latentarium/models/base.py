@@ -27,6 +27,7 @@ from latentarium.shapes import (
     PerSample,
     SoftLabels,
 )
+from latentarium.texts import Text
 
 BATCH_SIZE = 500
 """Images that `sample` and `reconstruct` compute at a time, by default."""
@@ -70,8 +71,11 @@ class LatentModel(CheckedModel, ABC):
         self.num_classes: int = len(data.classes)
         if config.takes_label and not data.classes:
             raise UserError(
-                f"This model needs labels, but {data.source} has none: give labelled data, or "
-                "choose a preset that needs no labels.",
+                Text(
+                    "This model needs labels, but {source} has none: give labelled data, or "
+                    "choose a preset that needs no labels.",
+                    source=data.source,
+                ),
                 code="labels-missing",
             )
 
@@ -178,7 +182,8 @@ class LatentModel(CheckedModel, ABC):
             UserError: The model has no likelihood (code "no-likelihood").
         """
         raise UserError(
-            f"{self._a_kind()} has no likelihood p(x | z): use a VAE.", code="no-likelihood"
+            Text("{model} has no likelihood p(x | z): use a VAE.", model=self._a_kind()),
+            code="no-likelihood",
         )
 
     def discriminate(self, x: ImageInput, y: LabelInput = None) -> Logits:
@@ -191,7 +196,8 @@ class LatentModel(CheckedModel, ABC):
                 `encode`.
         """
         raise UserError(
-            f"{self._a_kind()} has no discriminator: use a GAN.", code="no-discriminator"
+            Text("{model} has no discriminator: use a GAN.", model=self._a_kind()),
+            code="no-discriminator",
         )
 
     # -------------------------------------------------------------------------------- for use
@@ -334,4 +340,6 @@ class LatentModel(CheckedModel, ABC):
 
     def _no_encoder(self, what: str) -> UserError:
         message = f"{self._a_kind()} has no encoder and can't {what} images"
-        return UserError(f"{message}: use an autoencoder or a VAE.", code="no-encoder")
+        return UserError(
+            Text("{message}: use an autoencoder or a VAE.", message=message), code="no-encoder"
+        )

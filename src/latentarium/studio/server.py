@@ -45,6 +45,7 @@ from latentarium.studio.training.jobs import TrainingJobs
 from latentarium.studio.training.timed_commands import TimedCommands
 from latentarium.studio.training.upload_limits import UploadLimits
 from latentarium.studio.training.uploads import Uploads
+from latentarium.texts import Text, text_of
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>
@@ -200,7 +201,7 @@ def answer(registry: ModelRegistry, content: bytes) -> bytes:
         )
         decoded = answer_request(registry.latent_map(request.model, request.snapshot), request)
     except UserError as error:
-        return format_error(request_id(content), str(error))
+        return format_error(request_id(content), error.text)
     except Exception:  # the connection must survive any error
         logging.getLogger(__name__).exception("A decode request failed.")
         return format_error(
@@ -211,10 +212,13 @@ def answer(registry: ModelRegistry, content: bytes) -> bytes:
 
 def _error_messages(redact: Callable[[str], str]) -> Callable[[Exception], str]:
     def describe(error: Exception) -> str:
-        message = str(error)
+        message = text_of(error)
         if isinstance(error, OSError):
-            path, reason = error.filename or "a file", error.strerror or "unknown error"
-            message = f"{path} can't be used: {reason}. Fix the problem and try again."
+            message = Text(
+                "{path} can't be used: {reason}. Fix the problem and try again.",
+                path=error.filename or Text("a file"),
+                reason=error.strerror or Text("unknown error"),
+            )
         return redact(message)
 
     return describe
@@ -228,7 +232,7 @@ def _handle_error(request: Request, error: Exception) -> Response:
 def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = HTTP_CODES.get(error.status_code, "http-error")
-    message = f"{error.detail}: reload the page."
+    message = Text("{problem}: reload the page.", problem=Text(str(error.detail)))
     return error_response(message, error.status_code, code, dict(error.headers or {}))
 
 
@@ -236,4 +240,5 @@ def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    return error_response(f"{where}: {first['msg']}. Reload the page.", 422, "invalid-request")
+    message = Text("{where}: {problem}. Reload the page.", where=where, problem=first["msg"])
+    return error_response(message, 422, "invalid-request")

@@ -21,6 +21,7 @@ from latentarium.studio.training.status import (
     progress_of,
     state_of,
 )
+from latentarium.texts import Text, text_of, text_to_json
 
 MAX_TITLE, MAX_NOTE = 100, 4000
 """Characters of a display name and of a note."""
@@ -82,7 +83,8 @@ class RunListing:
         folder = self.folders().get(name)
         if folder is None:
             raise NotFoundError(
-                f"There is no run named {name[:80]!r}: reload the page.", code="unknown-run"
+                Text("There is no run named {name!r}: reload the page.", name=name[:80]),
+                code="unknown-run",
             )
         return folder
 
@@ -95,7 +97,9 @@ class RunListing:
         """
         folder = self.folder_of(name)
         if not Run.is_at(folder):
-            raise NotFoundError(f"{name} has not started yet: try again.", code="not-started")
+            raise NotFoundError(
+                Text("{name} has not started yet: try again.", name=name), code="not-started"
+            )
         return Run(folder)
 
     def infos(self) -> list[dict[str, Any]]:
@@ -122,21 +126,23 @@ class RunListing:
         key = process_name(folder)
         running = self.processes.is_running(key)
         failure = self.redact(self.processes.failure(key))
-        common = {"id": name, "name": name, "folder": str(folder), "failure": failure}
-        common |= {"title": "", "note": ""}
+        common = {"id": name, "name": name, "folder": str(folder)}
+        common |= {"title": "", "note": "", **_failure(failure)}
         if not Run.is_at(folder):
             return common | self._describe_record(key, running)
         try:
             return common | self._describe_folder(folder, running, failure)
         except UserError as error:
-            reason = str(error)
+            reason = error.text
         except MALFORMED as error:
-            reason = (
-                f"{folder} contains a file that latentarium did not write ({error}): move "
-                "that file out of the folder."
+            reason = Text(
+                "{folder} contains a file that latentarium did not write ({problem}): move that "
+                "file out of the folder.",
+                folder=folder,
+                problem=text_of(error),
             )
         record = self._describe_record(key, running)
-        return common | record | {"state": "failed", "failure": self.redact(reason)}
+        return common | record | {"state": "failed", **_failure(self.redact(reason))}
 
     def redact(self, message: str) -> str:
         """Return a message without the parent folders of runs."""
@@ -150,7 +156,7 @@ class RunListing:
         return {
             "title": notes.title[:MAX_TITLE],
             "note": notes.note[:MAX_NOTE],
-            "failure": "" if state in ("training", "waiting", "done") else failure,
+            **_failure("" if state in ("training", "waiting", "done") else failure),
             **describe_run(run),
             "state": state,
             **progress_of(run, state),
@@ -179,6 +185,10 @@ class RunListing:
             "seconds_left": None, "model": None, "has_weights": False, "snapshots": [],
             "samples": [],
         }  # fmt: skip
+
+
+def _failure(text: str) -> dict[str, Any]:
+    return {"failure": str(text), "failure_text": text_to_json(text)}
 
 
 def process_name(folder: Path) -> str:
