@@ -9,7 +9,6 @@ import operator
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from latentarium.errors import UserError
-from latentarium.texts import Text
 
 if TYPE_CHECKING:
     Integer = SupportsIndex
@@ -41,21 +40,10 @@ def as_integer(
     number = to_index(value)
     if number is None:
         raise UserError(
-            Text(
-                "{name} is {value}; it must be an integer, {limits}.",
-                name=name,
-                value=describe(value),
-                limits=limits,
-            ),
-            code=code,
+            f"{name} is {describe(value)}; it must be an integer, {limits}.", code=code
         )
     if number < low or (high is not None and number > high):
-        raise UserError(
-            Text(
-                "{name} is {number}; it must be {limits}.", name=name, number=number, limits=limits
-            ),
-            code=code,
-        )
+        raise UserError(f"{name} is {number}; it must be {limits}.", code=code)
     return number
 
 
@@ -91,12 +79,7 @@ def as_factor(name: str, value: object, *, code: str) -> float:
         number = math.nan
     if not 0 <= number < math.inf:
         raise UserError(
-            Text(
-                "{name} is {value}; it must be a finite number, at least 0.",
-                name=name,
-                value=describe(value),
-            ),
-            code=code,
+            f"{name} is {describe(value)}; it must be a finite number, at least 0.", code=code
         )
     return number
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import psutil
 
 from latentarium.errors import UserError
-from latentarium.texts import Text
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MAX_MMAP_THRESHOLD, MAX_TRIM_THRESHOLD = 32 << 20, (1 << 31) - 1
@@ -80,14 +79,8 @@ def require_memory(size: int, what: str, fix: str) -> None:
     """
     if size > CHECKED_SIZE and size > (available := available_memory()):
         raise UserError(
-            Text(
-                "{what} need {needed:,.1f} GiB of memory, and {available:,.1f} GiB are "
-                "available: {fix}.",
-                what=what,
-                needed=size / 2**30,
-                available=available / 2**30,
-                fix=fix,
-            ),
+            f"{what} need {size / 2**30:,.1f} GiB of memory, and {available / 2**30:,.1f} GiB "
+            f"are available: {fix}.",
             code="too-large",
         )
 

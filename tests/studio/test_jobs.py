@@ -361,7 +361,7 @@ def test_child_failure_is_an_error_with_its_message_and_code():
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has priority classes")
 def test_child_has_a_lower_priority(monkeypatch):
-    monkeypatch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 3)
+    monkeypatch.setattr("latentarium.studio.process_ids.BACKGROUND_NICENESS", 3)
     code = "import os; time.sleep(0.5); print(os.nice(0))"
     *_, output = collect(run_child("doctor", "r", timeout=60.0, command=python(code)))
     assert str(output).strip() == str(os.nice(0) + 3)

@@ -11,7 +11,6 @@ from latentarium.config.components import NAMED_COMPONENTS, TrunkConfig
 from latentarium.config.family import ModelConfig
 from latentarium.config.validation import convert, field_hints, require, shown
 from latentarium.errors import UserError, did_you_mean
-from latentarium.texts import Text, text_of
 
 T = TypeVar("T")
 CUSTOM_CLASS_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
@@ -55,18 +54,11 @@ def from_dict(kind: type[T], values: object, where: str = "config") -> T:
     try:
         return kind(**converted)
     except UserError as error:
-        raise UserError(
-            Text("{where}: {problem}", where=where, problem=text_of(error)), code=error.code
-        ) from None
+        raise UserError(f"{where}: {error}", code=error.code) from None
     except CUSTOM_CLASS_ERRORS as error:
         raise UserError(
-            Text(
-                "{where} is refused by {settings_class} ({kind}: {problem}): correct its values.",
-                where=where,
-                settings_class=kind.__name__,
-                kind=type(error).__name__,
-                problem=text_of(error),
-            ),
+            f"{where} is refused by {kind.__name__} ({type(error).__name__}: {error}): correct "
+            "its values.",
             code="invalid-setting",
         ) from None
 
@@ -91,25 +83,19 @@ def read_fields(
     Raises:
         UserError: As for `from_dict`.
     """
-    require(
-        isinstance(values, dict),
-        Text("{where} is {values}; it must be an object.", where=where, values=shown(values)),
-    )
+    require(isinstance(values, dict), f"{where} is {shown(values)}; it must be an object.")
     given = typing.cast(dict[str, Any], values)
     known = {**field_hints(kind), **(hints or {})}
     for key in () if ignore_unknown else given:
         if key not in known:
             hint = did_you_mean(key, known)
-            raise UserError(
-                Text("{where} has no key {key}.{hint}", where=where, key=shown(key), hint=hint),
-                code="invalid-setting",
-            )
+            raise UserError(f"{where} has no key {shown(key)}.{hint}", code="invalid-setting")
     fields = [f for f in dataclasses.fields(kind) if f.init]
     for field in fields:
         has_default = field.default is not MISSING or field.default_factory is not MISSING
         require(
             field.name in given or has_default,
-            Text("{where} has no key '{name}', which it must have.", where=where, name=field.name),
+            f"{where} has no key '{field.name}', which it must have.",
         )
     convert_class = _convert_leniently if ignore_unknown else _convert_class
     return {
@@ -125,15 +111,7 @@ def _convert_class(hint: type, value: object, where: str) -> object:
         return _component_settings(_CHOICES[hint], value, where)
     if dataclasses.is_dataclass(hint):
         return from_dict(hint, value, where)
-    require(
-        isinstance(value, hint),
-        Text(
-            "{where} is {value}; it must be a {kind}.",
-            where=where,
-            value=shown(value),
-            kind=hint.__name__,
-        ),
-    )
+    require(isinstance(value, hint), f"{where} is {shown(value)}; it must be a {hint.__name__}.")
     return value
 
 
@@ -162,23 +140,12 @@ def _component_settings(choice: _Choice, value: Any, where: str) -> Any:  # noqa
     name = value.get(choice.key) if isinstance(value, dict) else None
     require(
         isinstance(name, str),
-        Text(
-            "{where}.{key} is {name}; it must be the name of a {kind}.",
-            where=where,
-            key=choice.key,
-            name=shown(name),
-            kind=choice.kind,
-        ),
+        f"{where}.{choice.key} is {shown(name)}; it must be the name of a {choice.kind}.",
     )
     settings = registry.settings_type(choice.kind, typing.cast(str, name))
     require(
         settings is not None,
-        Text(
-            "{where}: the {kind} '{name}' has no settings; give only its name.",
-            where=where,
-            kind=choice.kind,
-            name=name,
-        ),
+        f"{where}: the {choice.kind} '{name}' has no settings; give only its name.",
     )
     return from_dict(typing.cast(type, settings), value, where)
 

@@ -185,14 +185,14 @@ def shown(value: object) -> str:
 
 def _require_instance(hint: type, value: object, name: str) -> object:
     """Check that a value is an instance of a class, and check its fields if it has some."""
-    article = "an" if hint.__name__[0] in "AEIOU" else "a"
     require(
         isinstance(value, hint),
         Text(
-            "{name} is {value}; it must be {article} {kind}.",
+            "{name} is {value}; it must be an {kind}."
+            if hint.__name__[0] in "AEIOU"
+            else "{name} is {value}; it must be a {kind}.",
             name=name,
             value=shown(value),
-            article=article,
             kind=hint.__name__,
         ),
     )

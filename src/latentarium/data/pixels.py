@@ -21,7 +21,7 @@ from latentarium.data.value_kinds import (
 )
 from latentarium.texts import Text, join_clauses
 
-UNIT_FLOATS_NOTE = "floats from 0 to 1 were stored as round(255 x)"
+UNIT_FLOATS_NOTE = Text("floats from 0 to 1 were stored as round(255 x)")
 
 
 class Rows(NamedTuple):

@@ -160,13 +160,13 @@ def _float_kind(limits: tuple[float, float], value_range: ValueRange | None, nam
         return Kind.DEEP
     if low >= 0 and high <= 1:
         return Kind.UNIT
-    fix = "divide them by the largest value that a pixel can have"
+    fix = Text("divide them by the largest value that a pixel can have")
     if low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
-        fix = "clip them with x.clip(0, 1)"
+        fix = Text("clip them with x.clip(0, 1)")
     elif low >= -1 and high <= 1:
-        fix = "map [-1, 1] to [0, 1] with (x + 1) / 2"
+        fix = Text("map [-1, 1] to [0, 1] with (x + 1) / 2")
     elif low < 0:
-        fix = "rescale them to [0, 1]"
+        fix = Text("rescale them to [0, 1]")
     raise UserError(
         Text(
             "{name} has floats from {low:g} to {high:g}, not in [0, 1]: {fix}.",

@@ -182,8 +182,7 @@ class LatentModel(CheckedModel, ABC):
             UserError: The model has no likelihood (code "no-likelihood").
         """
         raise UserError(
-            Text("{model} has no likelihood p(x | z): use a VAE.", model=self._a_kind()),
-            code="no-likelihood",
+            f"{self._a_kind()} has no likelihood p(x | z): use a VAE.", code="no-likelihood"
         )
 
     def discriminate(self, x: ImageInput, y: LabelInput = None) -> Logits:
@@ -196,8 +195,7 @@ class LatentModel(CheckedModel, ABC):
                 `encode`.
         """
         raise UserError(
-            Text("{model} has no discriminator: use a GAN.", model=self._a_kind()),
-            code="no-discriminator",
+            f"{self._a_kind()} has no discriminator: use a GAN.", code="no-discriminator"
         )
 
     # -------------------------------------------------------------------------------- for use
@@ -340,6 +338,4 @@ class LatentModel(CheckedModel, ABC):
 
     def _no_encoder(self, what: str) -> UserError:
         message = f"{self._a_kind()} has no encoder and can't {what} images"
-        return UserError(
-            Text("{message}: use an autoencoder or a VAE.", message=message), code="no-encoder"
-        )
+        return UserError(f"{message}: use an autoencoder or a VAE.", code="no-encoder")

@@ -81,10 +81,10 @@ def parse_request(
     if not REQUEST.size <= len(content) <= MAX_REQUEST_BYTES:
         raise UserError(
             Text(
-                "The request has {count:,} bytes; it must have {size} to {max_request_bytes:,}.",
+                "The request has {count:,} bytes; it must have {size} to {limit:,}.",
                 count=len(content),
                 size=REQUEST.size,
-                max_request_bytes=MAX_REQUEST_BYTES,
+                limit=MAX_REQUEST_BYTES,
             ),
             code="frame-size",
         )
@@ -100,9 +100,7 @@ def parse_request(
         )
     if not 1 <= n <= MAX_IMAGES:
         raise UserError(
-            Text(
-                "{n} images are requested; request 1 to {max_images}.", n=n, max_images=MAX_IMAGES
-            ),
+            Text("{n} images are requested; request 1 to {limit}.", n=n, limit=MAX_IMAGES),
             code="image-count",
         )
     if labelled > 1:

@@ -147,8 +147,8 @@ class ModelRegistry:
             if len(self._models) >= MAX_MODELS:
                 raise UserError(
                     Text(
-                        "{max_models} models are shown, which is the maximum: restart the studio.",
-                        max_models=MAX_MODELS,
+                        "{limit} models are shown, which is the maximum: restart the studio.",
+                        limit=MAX_MODELS,
                     ),
                     code="too-many-models",
                 )

@@ -43,7 +43,7 @@ HEADERS = {
 API = "/api"
 CODE_HEADER = "X-Error-Code"
 """Response header with the code of an error; see `UserError`."""
-INTERNAL_ERROR = "Internal server error; see the terminal log."
+INTERNAL_ERROR = Text("Internal server error; see the terminal log.")
 MAX_BODY_BYTES = 4 << 20
 """Largest body of a request that is not an upload."""
 MAX_UPLOAD_BYTES = 256 << 20

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from threadpoolctl import threadpool_limits
 
+from latentarium.config import Range
+from latentarium.config.validation import shown
 from latentarium.errors import UserError
 from latentarium.studio.child_processes import ChildProcesses, CommandLine
 from latentarium.studio.compare.evaluation_queue import EvaluationQueue
@@ -92,7 +95,7 @@ def make_app(
     """
     if host not in LOOPBACK and not token:
         raise UserError(
-            f"host is {host}, which other machines can reach; give a token.",
+            Text("host is {host}, which other machines can reach; give a token.", host=host),
             code="token-required",
         )
     # scikit-learn limits BLAS during each neighbour search and restores the old value afterwards.
@@ -238,7 +241,25 @@ def _handle_http_error(request: Request, error: Exception) -> Response:
 
 def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    message = Text("{where}: {problem}. Reload the page.", where=where, problem=first["msg"])
-    return error_response(message, 422, "invalid-request")
+    return error_response(_invalid_value(error.errors()[0]), 422, "invalid-request")
+
+
+def _invalid_value(problem: dict[str, Any]) -> Text:
+    """Return what is wrong with a value of a request.
+
+    Arguments:
+        problem: The first error of pydantic.
+    """
+    name = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
+    context, given = problem.get("ctx", {}), shown(problem["input"])
+    limits = {
+        "greater_than_equal": Range(low=context.get("ge")),
+        "less_than_equal": Range(high=context.get("le")),
+        "less_than": Range(below=context.get("lt")),
+    }
+    if problem["type"] in limits:
+        limit = limits[problem["type"]].text
+        return Text("{name} is {value}; it must be {limit}.", name=name, value=given, limit=limit)
+    if problem["type"].startswith("int_"):
+        return Text("{name} is {value}; it must be an integer.", name=name, value=given)
+    return Text("{name}: {problem}. Reload the page.", name=name, problem=Text(problem["msg"]))

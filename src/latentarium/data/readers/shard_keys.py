@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from latentarium.data.readers.left_out import LeftOut
 from latentarium.data.readers.tables import LABEL_COLUMNS, TableError, to_label
-from latentarium.texts import Text
 
 CLASS_SUFFIXES = {".cls", ".label", ".class"}
 LABEL_SUFFIXES = CLASS_SUFFIXES | {".json"}
@@ -86,7 +85,7 @@ def choose_images(
         files.sort(key=lambda file: (_preference(_middle(file.name, key)), file.name))
         chosen.append(files[0])
         for file in files[1:]:
-            left_out.add(Text("further images of a key"), file.name)
+            left_out.add("further images of a key", file.name)
     return chosen
 
 
@@ -129,9 +128,9 @@ def read_labels(
         if label:
             found.setdefault(suffix, {})[image] = label
         elif suffix == ".json":
-            left_out.add(Text(".json files without a label"), file.name)
+            left_out.add(".json files without a label", file.name)
     for file in unread:
-        left_out.add(Text("label files that can't be used"), file.name)
+        left_out.add("label files that can't be used", file.name)
     if unread:
         found.pop(".json", None)
     kinds = sorted(found, key=lambda suffix: (suffix == ".json", suffix))

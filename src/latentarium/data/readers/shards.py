@@ -46,7 +46,6 @@ from latentarium.data.readers.shard_keys import (
     read_labels,
 )
 from latentarium.errors import UserError
-from latentarium.texts import Text
 
 MAX_LABEL_BYTES = 1 << 16
 """Largest size of a .cls or .json file, in bytes."""
@@ -109,7 +108,7 @@ def list_shards(shards: Sequence[Path], label_column: str = "") -> Listing:
         if len(stated) > 1 and "train" in stated:
             shards = [path for path in shards if splits[path] is not None]
             for path in without:
-                left_out.add(Text("shards outside the splits"), path.name)
+                left_out.add("shards outside the splits", path.name)
             problems.append(
                 f"{len(without):,} shards are left out, since their names state no split, unlike "
                 f"those of the others: {', '.join(path.name for path in without[:3])}."
@@ -180,11 +179,11 @@ def _read_shard(path: Path, left_out: LeftOut) -> list[_Member]:
                 if member.isdir() or not parts:
                     continue
                 if any(is_hidden(part) for part in parts):
-                    left_out.add(Text("hidden files"), member.name)
+                    left_out.add("hidden files", member.name)
                 elif member.issym() or member.islnk():
-                    left_out.add(Text("links"), member.name)
+                    left_out.add("links", member.name)
                 elif not member.isreg() or member.issparse():
-                    left_out.add(Text("special files"), member.name)
+                    left_out.add("special files", member.name)
                 elif member.size > MAX_FILE_BYTES:
                     raise UserError(
                         f"{path} contains {member.name!r} of {member.size:,} bytes, more than "
@@ -193,7 +192,7 @@ def _read_shard(path: Path, left_out: LeftOut) -> list[_Member]:
                     )
                 else:
                     if member.name in members:
-                        left_out.add(Text("replaced files of the same name"), member.name)
+                        left_out.add("replaced files of the same name", member.name)
                     members[member.name] = _Member(member.name, member.offset_data, member.size)
     except UserError:
         raise

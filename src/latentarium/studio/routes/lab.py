@@ -78,8 +78,8 @@ class LabSession:
                 self._active.discard(self)
                 raise UserError(
                     Text(
-                        "{max_sessions} labs are open, the maximum: close one, then restart.",
-                        max_sessions=MAX_SESSIONS,
+                        "{limit} labs are open, the maximum: close one, then restart.",
+                        limit=MAX_SESSIONS,
                     ),
                     code="too-many-labs",
                 )

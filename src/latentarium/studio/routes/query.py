@@ -106,8 +106,8 @@ def router(services: Services) -> APIRouter:
         if not slots.acquire(blocking=False):
             raise UserError(
                 Text(
-                    "{max_searches} searches are running: stop one, or wait.",
-                    max_searches=MAX_SEARCHES,
+                    "{limit} searches are running: stop one, or wait.",
+                    limit=MAX_SEARCHES,
                 ),
                 code="busy",
             )

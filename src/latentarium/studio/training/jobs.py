@@ -76,8 +76,8 @@ class TrainingJobs(RunListing):
         if sum(map(self._is_training, self.processes.names())) >= MAX_TRAININGS:
             raise UserError(
                 Text(
-                    "{max_trainings} trainings are running, the maximum: pause one, or wait.",
-                    max_trainings=MAX_TRAININGS,
+                    "{limit} trainings are running, the maximum: pause one, or wait.",
+                    limit=MAX_TRAININGS,
                 ),
                 code="too-many-trainings",
             )

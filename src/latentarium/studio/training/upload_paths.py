@@ -57,9 +57,9 @@ def relative_path(path: str) -> Path:
     if not is_used and not is_label_file(parts[-1]):
         raise UserError(
             Text(
-                "{parts!r} is neither a picture, nor a zip file, nor a table of labels "
+                "{file!r} is neither a picture, nor a zip file, nor a table of labels "
                 "such as labels.csv: leave it out.",
-                parts=parts[-1][:80],
+                file=parts[-1][:80],
             ),
             code="file-type",
         )
