@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentarium import presets
+from latentarium.data.readers.listing import natural_key
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.jsonl import MALFORMED
@@ -50,12 +51,13 @@ class RunListing:
     def folders(self) -> dict[str, Path]:
         """Return the folders of all runs by name.
 
-        The runs that were shown at the start come first, then the runs in the folder, then the
-        runs whose process has not created a folder yet or has failed before it created a folder.
+        The runs that were shown at the start come first, then the runs in the folder, with run 9
+        before run 10, then the runs whose process has not created a folder yet or has failed before it created a folder.
         """
         candidates = [folder for folder in self.initial_folders if os.path.lexists(folder)]
         if self.folder.is_dir():
-            candidates += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
+            runs = [path for path in self.folder.iterdir() if Run.is_at(path)]
+            candidates += sorted(runs, key=lambda path: natural_key(path.name))
         for key in self.processes.names():
             record = self.processes.record(key)
             if record and (self.processes.is_running(key) or self.processes.failure(key)):

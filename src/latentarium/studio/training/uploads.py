@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from latentarium.data.readers.listing import natural_key
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.errors import NotFoundError
@@ -190,7 +191,8 @@ class Uploads:
         """Return the reports of all uploads that are kept; for notes and problems see
         `text_to_json`."""
         reports = []
-        for path in sorted(self.folder.glob(".*.json")) if self.folder.is_dir() else []:
+        paths = self.folder.glob(".*.json") if self.folder.is_dir() else []
+        for path in sorted(paths, key=lambda path: natural_key(path.name)):
             name = path.stem.removeprefix(".")
             with suppress(OSError, ValueError):
                 if self._find(name) is not None:
