@@ -152,8 +152,12 @@ def write_failure(path: Path, error: OSError) -> UserError:
         errno.ENAMETOOLONG: Text("the name is too long; choose a shorter name"),
     }.get(error.errno or 0, Text("{problem}; solve this problem", problem=error.strerror or error))
     return UserError(
-        f"Can't write {path}: {reason} and run the same command again. Everything saved before "
-        "is intact.",
+        Text(
+            "Can't write {path}: {reason} and run the same command again. Everything saved before "
+            "is intact.",
+            path=path,
+            reason=reason,
+        ),
         code="cannot-write",
     )
 

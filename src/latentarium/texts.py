@@ -65,9 +65,9 @@ def change_text(text: str, rule: Callable[[str], str]) -> str:
     Arguments:
         text: The text.
         rule: Changes a string. It gets the strings among the values of a `Text`, and the whole of
-            any other text.
+            a text without values.
     """
-    if not isinstance(text, Text):
+    if not isinstance(text, Text) or not text.values:
         return rule(text)
     changed: dict[str, Value] = {}
     for name, value in text.values.items():

@@ -52,7 +52,8 @@ class RunListing:
         """Return the folders of all runs by name.
 
         The runs that were shown at the start come first, then the runs in the folder, with run 9
-        before run 10, then the runs whose process has not created a folder yet or has failed before it created a folder.
+        before run 10, then the runs whose process has not created a folder yet or has failed
+        before it created a folder.
         """
         candidates = [folder for folder in self.initial_folders if os.path.lexists(folder)]
         if self.folder.is_dir():

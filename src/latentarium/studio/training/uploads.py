@@ -306,7 +306,7 @@ class Uploads:
             raise UserError(change_text(error.text, rename), code=error.code) from None
         finally:
             self._check_lock.release()
-        for kind, texts in report.pop("texts").items():
+        for kind, texts in report.pop("texts", {}).items():
             renamed = [change_text(text_from_json(text), rename) for text in texts]
             report[kind] = list(map(text_to_json, renamed))
         return report
