@@ -26,7 +26,8 @@ from latentarium.texts import (
 INNER = Text("skipped {name}: {reason}", name="a.png", reason=Text("the file is empty"))
 OUTER = Text(
     "{count:,} of {total:,} in {path!r} ({parts}); {share:.1f}",
-    count=np.int64(1234), total=5678, path="/private/runs", parts=[INNER, "b"], share=np.float32(2),
+    count=np.int64(1234), total=5678, path="/private/runs", parts=[INNER, "b"],
+    share=np.float32(2),
 )  # fmt: skip
 
 

@@ -150,7 +150,10 @@ def write_failure(path: Path, error: OSError) -> UserError:
         errno.ENOENT: Text("the folder can't be created; choose another folder"),
         errno.EISDIR: Text("it is a folder; choose another name"),
         errno.ENAMETOOLONG: Text("the name is too long; choose a shorter name"),
-    }.get(error.errno or 0, Text("{problem}; solve this problem", problem=error.strerror or error))
+    }.get(
+        error.errno or 0,
+        Text("{problem}; solve this problem", problem=Text(error.strerror or str(error))),
+    )
     return UserError(
         Text(
             "Can't write {path}: {reason} and run the same command again. Everything saved before "

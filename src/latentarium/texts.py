@@ -59,7 +59,7 @@ def join_clauses(clauses: Sequence[str]) -> str:
     return first
 
 
-def change_text(text: str, rule: Callable[[str], str]) -> str:
+def change_text(text: str, rule: Callable[[str], str]) -> Text:
     """Return a text whose strings a rule has changed, for instance to remove the names of folders.
 
     Arguments:
@@ -68,13 +68,10 @@ def change_text(text: str, rule: Callable[[str], str]) -> str:
             a text without values.
     """
     if not isinstance(text, Text) or not text.values:
-        return rule(text)
+        return Text(rule(text))
     changed: dict[str, Value] = {}
     for name, value in text.values.items():
-        if isinstance(value, tuple):
-            changed[name] = tuple(change_text(item, rule) for item in value)
-        else:
-            changed[name] = change_text(value, rule) if isinstance(value, str) else value
+        changed[name] = _change_value(value, rule)
     return Text(text.template, **changed)
 
 
@@ -109,6 +106,16 @@ def _as_value(value: object) -> Value:
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value) if isinstance(value, numbers.Real) else str(value)
+
+
+def _change_value(value: Value, rule: Callable[[str], str]) -> Value:
+    if isinstance(value, tuple):
+        return tuple(
+            change_text(item, rule) if isinstance(item, Text) else rule(item) for item in value
+        )
+    if isinstance(value, Text):
+        return change_text(value, rule)
+    return rule(value) if isinstance(value, str) else value
 
 
 def _value_to_json(value: Value) -> object:

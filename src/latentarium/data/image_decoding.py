@@ -162,9 +162,9 @@ def decode_image(
         )
 
 
-def short_reason(error: Exception) -> str:
+def short_reason(error: Exception) -> Text:
     """Return an exception's message in one line of at most 80 characters."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:80]
+    return Text((" ".join(str(error).split()) or type(error).__name__)[:80])
 
 
 def _decode_deep(

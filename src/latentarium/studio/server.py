@@ -220,7 +220,7 @@ def _error_messages(redact: Callable[[str], str]) -> Callable[[Exception], str]:
             message = Text(
                 "{path} can't be used: {reason}. Fix the problem and try again.",
                 path=error.filename or Text("a file"),
-                reason=error.strerror or Text("unknown error"),
+                reason=Text(error.strerror or "unknown error"),
             )
         return redact(message)
 

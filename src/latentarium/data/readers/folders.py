@@ -112,7 +112,11 @@ def _scan(folder: Path, parent: str, left_out: LeftOut) -> list[os.DirEntry[str]
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         if not parent:
-            reason = Text("you may not read it") if error.errno == errno.EACCES else error.strerror
+            reason = (
+                Text("you may not read it")
+                if error.errno == errno.EACCES
+                else Text(error.strerror or "unknown error")
+            )
             raise UserError(
                 Text(
                     "{folder} can't be opened ({reason}): check the path and its permissions.",
