@@ -71,6 +71,23 @@ def test_state_depends_on_the_folder_and_the_process(done, tmp_path):
     assert state(done) == state(done, failure="of an earlier process") == "done"
 
 
+def test_runs_and_uploads_are_listed_in_the_order_of_their_numbers(trainings):
+    names = ["run 2", "run 9", "run 010", "run 10", "x"]
+    for name in reversed(names):
+        started_run(trainings.folder / name)
+    assert list(trainings.folders()) == names
+    uploads = trainings.uploads
+    uploads.folder.mkdir()
+    for name in ("p10", "p9", "q"):
+        (uploads.folder / name).mkdir()
+        (uploads.folder / f".{name}.json").write_text('{"notes": ["of an older version"]}')
+    reports = uploads.reports()
+    assert [report["name"] for report in reports] == ["p9", "p10", "q"]
+    assert reports[0]["notes"] == [
+        {"text": "of an older version", "template": "of an older version", "values": {}}
+    ]
+
+
 def test_time_left_is_estimated_from_the_last_log_rows(tmp_path):
     run = started_run(tmp_path / "r", rows=3)
     progress = progress_of(run, "training")

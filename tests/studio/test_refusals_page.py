@@ -161,7 +161,7 @@ def test_numbers_of_the_form_are_refused_in_chinese(chinese):
         alert = page.locator(".cost [role=alert]")
         alert.filter(has_text=value[:2]).wait_for()
         assert_chinese(alert.inner_text())
-        assert "steps" in alert.inner_text()
+        assert "步數" in alert.inner_text()
     shoot(page, "steps")
     forget_problems(page, "422")
 

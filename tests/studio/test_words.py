@@ -63,6 +63,8 @@ WORDS = {
 }
 """Values that the page translates too: splits, players, and states of runs."""
 PLACEHOLDER = re.compile(r"\{\w+[^}]*\}")
+OF_THE_FORM = {"steps", "seed", "image_size", "batch_size", "the request"}
+"""Fields of requests that the framework refuses by their names."""
 OF_LIBRARIES = {
     "Not Found", "Method Not Allowed", "File is not a zip file", "No such file or directory",
     "Permission denied", "No space left on device", "Is a directory", "Not a directory",
@@ -79,7 +81,7 @@ def placeholders(translation: str) -> set[str]:
 
 def test_each_text_of_the_server_has_a_translation():
     translations = json.loads((LOCALES / "texts.json").read_text())
-    assert translations.keys() == page_texts.templates() | WORDS | OF_LIBRARIES
+    assert translations.keys() == page_texts.templates() | WORDS | OF_THE_FORM | OF_LIBRARIES
     for template, chinese in translations.items():
         assert CHINESE.search(chinese) or not re.search(r"\w{4}", PLACEHOLDER.sub("", template))
         is_pattern = '{"' not in template or "{{" in template  # else it is shown as it is

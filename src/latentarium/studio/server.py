@@ -250,7 +250,7 @@ def _invalid_value(problem: dict[str, Any]) -> Text:
     Arguments:
         problem: The first error of pydantic.
     """
-    name = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
+    name = Text(".".join(str(part) for part in problem["loc"][1:]) or "the request")
     context, given = problem.get("ctx", {}), shown(problem["input"])
     limits = {
         "greater_than_equal": Range(low=context.get("ge")),

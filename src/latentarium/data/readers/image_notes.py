@@ -20,10 +20,11 @@ def size_notes(sizes: Counter[tuple[int, int]], target: tuple[int, int]) -> list
     if not fitted:
         return []
     smallest, largest = min(fitted, key=_area), max(fitted, key=_area)
-    extent = f"{smallest[0]} x {smallest[1]}"
+    extent = _size_text(smallest)
     if smallest != largest:
-        largest = f"{largest[0]} x {largest[1]}"
-        extent = Text("sizes from {smallest} to {largest}", smallest=extent, largest=largest)
+        extent = Text(
+            "sizes from {smallest} to {largest}", smallest=extent, largest=_size_text(largest)
+        )
     return [
         Text(
             "{count:,} of {total:,} images fitted to {height} x {width} from {extent} (scaled "
@@ -78,6 +79,10 @@ def broken_notes(broken: Mapping[str, str]) -> list[str]:
     if len(broken) > MAX_NOTED:
         notes.append(Text("and {more:,} more skipped", more=len(broken) - MAX_NOTED))
     return notes
+
+
+def _size_text(size: tuple[int, int]) -> Text:
+    return Text("{height} x {width}", height=size[0], width=size[1])
 
 
 def _area(size: tuple[int, int]) -> int:
