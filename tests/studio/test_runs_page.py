@@ -95,7 +95,7 @@ def test_losses_of_several_runs_are_in_one_chart(page, served):
     losses.get_by_test_id("losses-differ").wait_for()  # an autoencoder's loss has another scale
     losses.get_by_label("other").uncheck()
     losses.get_by_test_id("losses-differ").wait_for(state="detached")
-    losses.get_by_label(re.compile("^(one|β = 1)")).check()
+    losses.get_by_label(re.compile(r"\bone\b|β = 1")).check()
     chart = losses.get_by_test_id("losses-autoencoder")
     chart.wait_for()
     wait_idle(page)
