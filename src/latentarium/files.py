@@ -342,11 +342,9 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
         message = Text("{missing} Give the folder of a run.", missing=missing)
         raise UserError(message, code="not-a-run") from None
     except (OSError, ValueError) as error:
-        raise UserError(
-            Text(
-                "{path} can't be read ({problem}): restore it or train again.",
-                path=path,
-                problem=text_of(error),
-            ),
-            code="damaged-file",
-        ) from None
+        message = Text(
+            "{path} can't be read ({problem}): restore it or train again.",
+            path=path,
+            problem=text_of(error),
+        )
+        raise UserError(message, code="damaged-file") from None
