@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "latentarium"
 ORDER = [
+    "texts",
     "errors",
     "arguments unchecked",
     "registry",
@@ -45,6 +46,7 @@ STUDIO_ORDER = [
     "protocol redact",
     "priority_lock",
     "limiter",
+    "process_ids",
     "child_processes",
     "deployment",
     "security",

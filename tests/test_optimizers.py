@@ -39,20 +39,20 @@ def train(kind, settings):
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 2))
     x, y = torch.randn(64, 5), torch.randn(64, 2)
-    optimizer = kind(model.parameters(), lr=0.02, **settings)
-    for step in range(40):
-        if step == 20:
-            state = optimizer.state_dict()
-            optimizer = kind(model.parameters(), lr=0.02, **settings)
+    state = None
+    for _ in range(2):
+        optimizer = kind(model.parameters(), lr=0.02, **settings)
+        if state is not None:
             optimizer.load_state_dict(state)
-            schedule = OneCycleLR(optimizer, 0.05, total_steps=20)
-        optimizer.zero_grad()
-        (model(x) - y).square().mean().backward()
-        optimizer.step()
-        if step >= 20:
+        schedule = OneCycleLR(optimizer, 0.05, total_steps=20)
+        for _ in range(20):
+            optimizer.zero_grad()
+            (model(x) - y).square().mean().backward()
+            optimizer.step()
             schedule.step()
+        state = optimizer.state_dict()
     assert all(p.grad is not None and not p.grad.requires_grad for p in model.parameters())
-    return [p.detach() for p in model.parameters()], optimizer.state_dict()
+    return [p.detach() for p in model.parameters()], state
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])

@@ -6,6 +6,9 @@ ordinary `ValueError`.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+from latentarium.texts import Text, text_from_json, text_of, text_to_json
 
 
 class UserError(ValueError):
@@ -21,6 +24,34 @@ class UserError(ValueError):
         super().__init__(message)
         self.code = code
 
+    @property
+    def text(self) -> Text:
+        """The message with its template and its values."""
+        return text_of(self)
+
+
+def error_to_json(text: str, code: str) -> dict[str, Any]:
+    """Return an error as JSON values: its message, its code, and what a translation needs.
+
+    Arguments:
+        text: The message; see `text_to_json`.
+        code: The code.
+    """
+    content = text_to_json(text)
+    return {"error": content.pop("text"), "code": code, **content}
+
+
+def error_from_json(content: Any) -> UserError:  # noqa: ANN401
+    """Return the error that `error_to_json` has converted; template and values may be missing.
+
+    Raises:
+        KeyError, TypeError, ValueError, IndexError, AttributeError: The values are malformed.
+    """
+    message, code = str(content["error"]), str(content["code"])
+    if "template" not in content:
+        return UserError(message, code=code)
+    return UserError(text_from_json(content), code=code)
+
 
 class NonFiniteError(UserError):
     """A loss or a parameter became infinite or NaN during training.
@@ -31,7 +62,7 @@ class NonFiniteError(UserError):
     """
 
     def __init__(self, what: str, fix: str) -> None:
-        super().__init__(f"{what}: {fix}.", code="not-finite")
+        super().__init__(Text("{what}: {fix}.", what=what, fix=fix), code="not-finite")
         self.what = what
         self.fix = fix
 
@@ -56,10 +87,10 @@ class StoppedError(KeyboardInterrupt):
         return type(self), (self.signal_number,)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> Text:
     """Return " Did you mean 'x'?" for the closest known word, or a list of all known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:
-        return f" Did you mean '{close[0]}'?"
-    return f" Known: {', '.join(known)}."
+        return Text(" Did you mean '{word}'?", word=close[0])
+    return Text(" Known: {names}.", names=known)

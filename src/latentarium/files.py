@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from latentarium.errors import UserError
+from latentarium.texts import Text, text_of
 
 MAX_DEPTH = 64
 """Largest depth of nested values in a JSON file."""
@@ -138,21 +139,28 @@ def is_temporary(path: Path) -> bool:
 def write_failure(path: Path, error: OSError) -> UserError:
     """Return the error for a failed write (code `cannot-write`), with its reason and its fix."""
     reason = {
-        errno.ENOSPC: "the disk is full; free some space",
-        errno.EDQUOT: "your disk quota is exceeded; free some space",
-        errno.EFBIG: "the file exceeds the allowed size; raise the limit",
-        errno.EROFS: "the disk is read-only; choose another folder",
-        errno.EACCES: "you may not write there; choose another folder",
-        errno.EPERM: "you may not write there; choose another folder",
-        errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
-        errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
-        errno.ENOENT: "the folder can't be created; choose another folder",
-        errno.EISDIR: "it is a folder; choose another name",
-        errno.ENAMETOOLONG: "the name is too long; choose a shorter name",
-    }.get(error.errno or 0, f"{error.strerror or error}; solve this problem")
+        errno.ENOSPC: Text("the disk is full; free some space"),
+        errno.EDQUOT: Text("your disk quota is exceeded; free some space"),
+        errno.EFBIG: Text("the file exceeds the allowed size; raise the limit"),
+        errno.EROFS: Text("the disk is read-only; choose another folder"),
+        errno.EACCES: Text("you may not write there; choose another folder"),
+        errno.EPERM: Text("you may not write there; choose another folder"),
+        errno.ENOTDIR: Text("a part of the path is a file, not a folder; choose another folder"),
+        errno.EEXIST: Text("a part of the path is a file, not a folder; choose another folder"),
+        errno.ENOENT: Text("the folder can't be created; choose another folder"),
+        errno.EISDIR: Text("it is a folder; choose another name"),
+        errno.ENAMETOOLONG: Text("the name is too long; choose a shorter name"),
+    }.get(
+        error.errno or 0,
+        Text("{problem}; solve this problem", problem=Text(error.strerror or str(error))),
+    )
     return UserError(
-        f"Can't write {path}: {reason} and run the same command again. Everything saved before "
-        "is intact.",
+        Text(
+            "Can't write {path}: {reason} and run the same command again. Everything saved before "
+            "is intact.",
+            path=path,
+            reason=reason,
+        ),
         code="cannot-write",
     )
 
@@ -273,7 +281,8 @@ def require_regular(path: Path) -> None:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null character
         raise UserError(
-            f"There is no file or folder {str(path)!r}: check the path.", code="file-not-found"
+            Text("There is no file or folder {path!r}: check the path.", path=str(path)),
+            code="file-not-found",
         ) from None
     except OSError as error:
         raise UserError(
@@ -330,8 +339,12 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
     try:
         return from_json(read_regular_file(path))
     except FileNotFoundError:
-        raise UserError(f"{missing} Give the folder of a run.", code="not-a-run") from None
+        message = Text("{missing} Give the folder of a run.", missing=missing)
+        raise UserError(message, code="not-a-run") from None
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} can't be read ({error}): restore it or train again.", code="damaged-file"
-        ) from None
+        message = Text(
+            "{path} can't be read ({problem}): restore it or train again.",
+            path=path,
+            problem=text_of(error),
+        )
+        raise UserError(message, code="damaged-file") from None

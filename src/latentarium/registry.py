@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from latentarium.errors import UserError, did_you_mean
+from latentarium.texts import Text
 
 Kind = Literal[
     "family", "trunk", "prior", "likelihood", "objective", "adversarial_loss",
@@ -213,7 +214,12 @@ def imported_files() -> tuple[str, ...]:
 def _unknown(kind: Kind, name: str, known: Iterable[str]) -> UserError:
     label = kind.replace("_", " ")
     return UserError(
-        f"No {label} named '{name}' is registered.{did_you_mean(name, known)} Components of your "
-        "own are imported with --import FILE or latentarium.import_file.",
+        Text(
+            "No {kind} named '{name}' is registered.{hint} Components of your own are imported "
+            "with --import FILE or latentarium.import_file.",
+            kind=label,
+            name=name,
+            hint=did_you_mean(name, known),
+        ),
         code="unknown-component",
     )

@@ -125,7 +125,7 @@ def test_classes_that_differ_only_in_case_are_a_problem(tmp_path):
     )
     data = load_data(archive)
     assert data.card.classes == ("Cat", "cat")
-    assert any("Cat and cat" in problem for problem in data.problems)
+    assert any("Cat, cat" in problem for problem in data.problems)
 
 
 def test_replaced_names_stay_different_whatever_the_order():

@@ -121,7 +121,7 @@ def test_ids_that_fit_every_split_are_a_problem_whose_advice_works(tmp_path):
     names = [f"{split}/{i}.png" for split in ("train", "test") for i in range(40)]
     placed = place(tmp_path, IDS, names)
     assert placed.labels == ()
-    assert any("0, which fits test/0.png and train/0.png" in p for p in placed.problems)
+    assert any("0, which fits test/0.png, train/0.png" in p for p in placed.problems)
     (tmp_path / "ids.csv").write_text(IDS)
     with raises_code("ambiguous-rows"):
         place(tmp_path, IDS, names, labels=tmp_path / "ids.csv")

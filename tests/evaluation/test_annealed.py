@@ -14,6 +14,7 @@ from latentarium.config import (
     NetConfig,
     VampPriorConfig,
 )
+from latentarium.distributions import DiagonalMixture
 from latentarium.evaluation.annealed import annealed_nll
 from latentarium.models.build import build
 from latentarium.rng import Noise
@@ -42,6 +43,7 @@ def linear_vae(prior):
 def test_annealing_from_a_mixture_gives_the_exact_nll():
     known, model = linear_vae(PRIORS["mixture"])
     prior = model.prior(None, 1)
+    assert isinstance(prior, DiagonalMixture)
     means = prior.components.mean @ known.weight.T + known.bias
     noise = STD**2 * torch.eye(D).double()
     covariances = [known.weight @ torch.diag(v.exp()) @ known.weight.T + noise

@@ -16,6 +16,15 @@ OUTSIDE_PANE = """() => [...document.querySelectorAll("[data-testid^=pane-]")].f
 })"""
 
 
+COLUMNS = """() => [...document.querySelectorAll("[data-testid^=samples-] .grid")]
+  .map((grid) => Number(grid.style.getPropertyValue("--columns")))"""
+SAMPLES_IN_LAST_ROW = """() => [...document.querySelectorAll("[data-testid^=samples-] .grid")]
+  .map((grid) => {
+    const tops = [...grid.children].map((cell) => cell.getBoundingClientRect().top);
+    return tops.filter((top) => top === tops.at(-1)).length;
+  })"""
+
+
 SIZES = [(390, 844), (1024, 768), (1366, 768), (1920, 1080), (683, 384)]
 """The last one is 1366 x 768 at a zoom of 200 %."""
 
@@ -29,6 +38,7 @@ def test_four_models_fit_in_their_columns(page, served):
             wait_idle(page)
             assert page.evaluate(OUTSIDE_PANE) == [], width
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+            assert page.evaluate(SAMPLES_IN_LAST_ROW) == page.evaluate(COLUMNS), width
             page.get_by_test_id("language").click()
 
 

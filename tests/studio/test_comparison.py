@@ -236,7 +236,7 @@ def test_failed_evaluation_has_a_reason_and_the_others_continue(measuring, tmp_p
     measuring.add(0, tmp_path)
     measuring.add(1, tmp_path)
     assert [*wait(measuring)["failures"]] == [0, 1]  # the others are evaluated all the same
-    assert "3" in measuring.state()["failures"][1]
+    assert "3" in measuring.state()["failures"][1]["text"]
     measuring.processes.folder = tmp_path / "d.txt"
     measuring.processes.folder.touch()  # a file, not a folder
     measuring.add(0, tmp_path)

@@ -43,7 +43,7 @@ def assert_refused(answer, path: str) -> None:
     """The message names the path relative to the runs, and nothing else of the disk."""
     assert answer.status_code == 422
     assert path in answer.text
-    assert answer.text.endswith(".")
+    assert answer.json()["error"].endswith(".")
     assert "private" not in answer.text
 
 

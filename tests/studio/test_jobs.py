@@ -16,8 +16,9 @@ import latentarium as la
 from latentarium import presets
 from latentarium.progress import ProgressLine
 from latentarium.run import Run
-from latentarium.studio.child_processes import is_latentarium, latentarium_command, run_child
+from latentarium.studio.child_processes import latentarium_command, run_child
 from latentarium.studio.errors import NotFoundError
+from latentarium.studio.process_ids import is_latentarium
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.checkups import Checkups
 from latentarium.studio.training.jobs import TrainingJobs
@@ -68,6 +69,23 @@ def test_state_depends_on_the_folder_and_the_process(done, tmp_path):
     assert state_of(run, running=True, failure="", ending=True) == "paused"
     assert state(done, running=True) == "done"
     assert state(done) == state(done, failure="of an earlier process") == "done"
+
+
+def test_runs_and_uploads_are_listed_in_the_order_of_their_numbers(trainings):
+    names = ["run 2", "run 9", "run 010", "run 10", "x"]
+    for name in reversed(names):
+        started_run(trainings.folder / name)
+    assert list(trainings.folders()) == names
+    uploads = trainings.uploads
+    uploads.folder.mkdir()
+    for name in ("p10", "p9", "q"):
+        (uploads.folder / name).mkdir()
+        (uploads.folder / f".{name}.json").write_text('{"notes": ["of an older version"]}')
+    reports = uploads.reports()
+    assert [report["name"] for report in reports] == ["p9", "p10", "q"]
+    assert reports[0]["notes"] == [
+        {"text": "of an older version", "template": "of an older version", "values": {}}
+    ]
 
 
 def test_time_left_is_estimated_from_the_last_log_rows(tmp_path):
@@ -360,7 +378,7 @@ def test_child_failure_is_an_error_with_its_message_and_code():
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has priority classes")
 def test_child_has_a_lower_priority(monkeypatch):
-    monkeypatch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 3)
+    monkeypatch.setattr("latentarium.studio.process_ids.BACKGROUND_NICENESS", 3)
     code = "import os; time.sleep(0.5); print(os.nice(0))"
     *_, output = collect(run_child("doctor", "r", timeout=60.0, command=python(code)))
     assert str(output).strip() == str(os.nice(0) + 3)

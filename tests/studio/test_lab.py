@@ -243,7 +243,7 @@ def test_invalid_message_is_an_error_reply_and_the_lab_continues(client):
             {"start": {"name": "drawn", "drawing": "é"}},
         ]  # fmt: skip
         for message in bad:
-            assert set(ask(socket, message)) == {"error", "code"}, message
+            assert set(ask(socket, message)) == {"error", "code", "template", "values"}, message
         socket.send_bytes(b"\x00\xff")
         assert "error" in json.loads(socket.receive_text())
         assert ask(socket, {"steps": 1})["frame"]["step"] == 1

@@ -1,5 +1,6 @@
 """The studio shows runs whose folders have names that are not UTF-8."""
 
+import json
 import os
 
 import pytest
@@ -30,4 +31,5 @@ def test_pages_name_a_run_whose_name_is_not_utf_8(tmp_path, npz):
 
 
 def test_an_error_that_names_a_file_is_sent():
-    assert error_response(f"{NAME} is missing.", 404, "x").body == b"r? is missing."
+    body = error_response(f"{NAME} is missing.", 404, "x").body
+    assert json.loads(bytes(body))["error"] == "r? is missing."

@@ -98,7 +98,7 @@ def test_refused_value_is_named_with_the_allowed_ones(client, tmp_path, settings
     answer = client.post("/api/check-settings", json=body).json()
     assert answer["options"] == []
     assert answer["problems"].keys() == {place}
-    assert words in answer["problems"][place]
+    assert words in answer["problems"][place]["text"]
     request = {"preset": "vae_mnist", "data": "mnist", "name": "n", "settings": settings}
     started = client.post("/api/runs", json=request)
     assert started.status_code == 422

@@ -1,6 +1,7 @@
 """Runs on the page: names, notes, trash, charts of several, and explained terms."""
 
 import io
+import re
 import shutil
 from dataclasses import replace
 
@@ -67,6 +68,25 @@ def test_run_is_renamed_annotated_deleted_and_restored(page, served, runs):
     page.get_by_role("heading", name="β = 1, 第一次").wait_for()
 
 
+def test_runs_are_listed_in_the_order_of_their_numbers(page, served, runs):
+    numbered = ("run 10", "run 9", "Run 8")
+    for name in numbered:
+        shutil.copytree(runs / "two", runs / name)
+    Run(runs / "run 9").save_notes(Notes(title="run 11"))
+    open_page(page, served, "#tab=train&t.run=two")
+    listed = page.locator("nav .run b").all_inner_texts()
+    assert [name for name in listed if name.lower().startswith("run")] == [
+        "Run 8", "run 10", "run 11"
+    ]  # fmt: skip
+    page.get_by_test_id("losses").locator("summary").click()
+    candidates = page.get_by_test_id("losses").locator("label").all_inner_texts()
+    assert [name.split(" vae")[0].strip() for name in candidates if "un " in name] == [
+        "Run 8", "run 10", "run 11"
+    ]  # fmt: skip
+    for name in numbered:
+        shutil.rmtree(runs / name)
+
+
 def test_losses_of_several_runs_are_in_one_chart(page, served):
     open_page(page, served, "#tab=train&t.run=two")
     losses = page.get_by_test_id("losses")
@@ -75,7 +95,7 @@ def test_losses_of_several_runs_are_in_one_chart(page, served):
     losses.get_by_test_id("losses-differ").wait_for()  # an autoencoder's loss has another scale
     losses.get_by_label("other").uncheck()
     losses.get_by_test_id("losses-differ").wait_for(state="detached")
-    losses.get_by_role("checkbox").first.check()
+    losses.get_by_label(re.compile(r"\bone\b|β = 1")).check()
     chart = losses.get_by_test_id("losses-autoencoder")
     chart.wait_for()
     wait_idle(page)

@@ -94,7 +94,7 @@ def test_folder_is_checked_listed_and_removed(client, folder):
     assert report["pictures"] == report["counts"]["train"] == 10
     assert list(report["class_counts"]["train"]) == ["cats", "dogs"]
     assert report["image_shape"] == [3, 9, 9]
-    assert any("cats, dogs" in problem for problem in report["problems"])  # too few images
+    assert any("cats, dogs" in problem["text"] for problem in report["problems"])  # too few images
     assert report["presets"][0] == {"preset": "vae_images", "image_size": 0, "batch_size": 8}
     assert client.get("/api/uploads").json() == [report]
     assert "upload:pets" in client.get("/api/choices").json()["data"]
@@ -147,8 +147,8 @@ def test_a_broken_file_in_a_zip_file_and_files_left_out_are_named(client):
     files = {f"square/{i}.png": picture(i) for i in range(60)}
     files |= {"square/bad.png": b"text", "square/a.heic": b"x"}
     report = send(client, "z", {"all.zip": zip_bytes(files)})["result"]
-    assert any("square/bad.png" in problem for problem in report["problems"])
-    assert any("a.heic" in note for note in report["notes"])
+    assert any("square/bad.png" in problem["text"] for problem in report["problems"])
+    assert any("a.heic" in note["text"] for note in report["notes"])
 
 
 def test_a_table_of_labels_is_uploaded_with_its_pictures(client):

@@ -24,6 +24,8 @@ from latentarium.run import Run
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES
 from latentarium.stats.measurement import COMPARED_FIELDS
 from latentarium.studio.training.settings import describe_settings
+from latentarium.studio.training.status import State
+from support import page_texts
 
 SECTIONS = Path(game.__file__).parent
 LOCALES = Path(__file__).parents[2] / "studio" / "src" / "lib" / "locales"
@@ -50,6 +52,48 @@ def test_each_sentence_of_the_doctor_has_a_translation(doctor, kind):
         assert CHINESE.search(template) or template == "{error}", code
 
 
+WORDS = {
+    "train",
+    "validation",
+    "test",
+    "autoencoder",
+    "discriminator",
+    "generator",
+    *get_args(State),
+}
+"""Values that the page translates too: splits, players, and states of runs."""
+PLACEHOLDER = re.compile(r"\{\w+[^}]*\}")
+OF_THE_FORM = {"steps", "seed", "image_size", "batch_size", "the request"}
+"""Fields of requests that the framework refuses by their names."""
+OF_LIBRARIES = {
+    "Not Found", "Method Not Allowed", "File is not a zip file", "No such file or directory",
+    "Permission denied", "No space left on device", "Is a directory", "Not a directory",
+    "Input/output error", "File name too long", "Read-only file system", "Too many open files",
+    "Disk quota exceeded", "unknown error",
+}  # fmt: skip
+"""Messages of the system and of libraries that a text of the server may contain."""
+
+
+def placeholders(translation: str) -> set[str]:
+    """Return the placeholders that the page fills in."""
+    return set(re.findall(r"\{(\w+)\}", translation))
+
+
+def test_each_text_of_the_server_has_a_translation():
+    translations = json.loads((LOCALES / "texts.json").read_text())
+    assert translations.keys() == page_texts.templates() | WORDS | OF_THE_FORM | OF_LIBRARIES
+    for template, chinese in translations.items():
+        assert CHINESE.search(chinese) or not re.search(r"\w{4}", PLACEHOLDER.sub("", template))
+        is_pattern = '{"' not in template or "{{" in template  # else it is shown as it is
+        assert placeholders(chinese) == (fields(template) if is_pattern else set()), template
+        assert "{{" not in chinese, template
+
+
+def test_no_message_that_the_page_shows_loses_its_template():
+    lost = [message.place for message in page_texts.errors() if message.is_expression]
+    assert not lost, "use a Text instead of an f-string"
+
+
 def test_each_status_issue_and_piece_of_evidence_has_a_chinese_name(doctor):
     for kind, names in (
         ("statuses", StatusName), ("issues", IssueName), ("evidence", Evidence)
@@ -69,6 +113,9 @@ def test_each_preset_is_described_in_both_languages():
             assert title
             assert about.endswith((".", "?", "。", "？"))
         assert all(CHINESE.search(about) for _, about in [texts["zh-TW"]]), name
+        if presets.get(name).train.data != "stacked-mnist":  # else they train on other images too
+            words = " ".join(texts["en"] + texts["zh-TW"])
+            assert not re.search(r"digit|數字|handwriting|筆跡", words), name
 
 
 def test_each_measure_has_a_name_in_both_languages():

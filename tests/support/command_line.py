@@ -50,7 +50,7 @@ def error_and_code(capsys, *arguments: object) -> tuple[str, str]:
         patch.setenv(JSON_VARIABLE, "60")
         error = failure_output(capsys, *arguments)
     report = json.loads(error.splitlines()[-1])
-    assert report.keys() == {"error", "code"}
+    assert report.keys() == {"error", "code", "template", "values"}
     assert report["error"]
     return report["error"], report["code"]
 

@@ -12,7 +12,7 @@ import pytest
 def _equal_priorities():
     """Run child processes at the priority of the tests; at a lower one, they take much longer."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentarium.studio.child_processes.BACKGROUND_NICENESS", 0)
+        patch.setattr("latentarium.studio.process_ids.BACKGROUND_NICENESS", 0)
         yield
 
 

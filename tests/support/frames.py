@@ -22,7 +22,7 @@ def reply(content: bytes) -> dict:
     """Parse a reply."""
     number, ok, kind, n, height, width, channels = struct.unpack_from("<IBBHHHB", content)
     if not ok:
-        return {"id": number, "ok": False, "error": content[16:].decode()}
+        return {"id": number, "ok": False, "error": json.loads(content[16:])["text"]}
     size = n * height * width * channels
     pixels = np.frombuffer(content, np.uint8, size, 16).reshape(n, height, width, channels)
     scores = np.frombuffer(content, "<f4", offset=16 + size + -size % 4).reshape(

@@ -13,6 +13,7 @@ from latentarium.cli.interrupts import EXIT_CODE, STOPPED, Interrupts, recorded_
 from latentarium.cli.streams import TolerantWriter, tolerant_streams
 from latentarium.errors import StoppedError, UserError
 from latentarium.parent import end_with_parent
+from latentarium.texts import Text
 
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """With Python's own thresholds, the collector walks through all objects of torch several times
@@ -93,12 +94,19 @@ def _explain(error: Exception) -> UserError | None:
         reason = error.strerror or str(error)
         if error.filename is None:
             return UserError(
-                f"The system reports an error: {reason}. Fix the problem, and repeat the command.",
+                Text(
+                    "The system reports an error: {reason}. Fix the problem, and repeat the "
+                    "command.",
+                    reason=reason,
+                ),
                 code="system-error",
             )
         return UserError(
-            f"{_text(error.filename)} can't be used: {reason}. Fix the problem, or give another "
-            "path.",
+            Text(
+                "{path} can't be used: {reason}. Fix the problem, or give another path.",
+                path=_text(error.filename),
+                reason=reason,
+            ),
             code="file-error",
         )
     if isinstance(error, MemoryError) or any(part in str(error).lower() for part in NO_MEMORY):
@@ -109,8 +117,12 @@ def _explain(error: Exception) -> UserError | None:
         )
     if isinstance(error, UnicodeEncodeError):  # os functions, with a name that is not in ASCII
         return UserError(
-            f"The name {error.object!r} can't be used with this system's encoding, "
-            f"{error.encoding}: set the environment variable PYTHONUTF8 to 1.",
+            Text(
+                "The name {name!r} can't be used with this system's encoding, "
+                "{encoding}: set the environment variable PYTHONUTF8 to 1.",
+                name=error.object,
+                encoding=error.encoding,
+            ),
             code="not-encodable",
         )
     return None
@@ -129,7 +141,10 @@ def _lost_result(stdout: TolerantWriter, arguments: Sequence[str]) -> int:
         return READER_GONE
     reason = getattr(failure, "strerror", None) or str(failure)
     error = UserError(
-        f"The result can't be printed: {reason}. Files that the command wrote are complete.",
+        Text(
+            "The result can't be printed: {reason}. Files that the command wrote are complete.",
+            reason=reason,
+        ),
         code="cannot-print",
     )
     return _fail(error, arguments)

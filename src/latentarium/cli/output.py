@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from latentarium.errors import UserError
+from latentarium.errors import UserError, error_to_json
 from latentarium.progress import JSON_VARIABLE
 from latentarium.terminal import printable
 
@@ -41,9 +41,12 @@ def print_note(text: str) -> None:
 def print_error(error: UserError, *, as_json: bool = False) -> None:
     """Print an error message to stderr.
 
-    It is a JSON object with `error` and `code` if `as_json` is set or progress is written as JSON.
+    It is a JSON object with `error` and `code` if `as_json` is set. If progress is written as
+    JSON, for the studio, it is one with what a translation needs too.
     """
-    if as_json or os.environ.get(JSON_VARIABLE):
+    if os.environ.get(JSON_VARIABLE):
+        print_note(json.dumps(error_to_json(error.text, error.code)))
+    elif as_json:
         print_note(json.dumps({"error": str(error), "code": error.code}))
     else:
         print_note(f"{PROG}: {error}")

@@ -11,6 +11,7 @@ from latentarium.config import Config, TrainConfig
 from latentarium.errors import UserError
 from latentarium.presets import Suggestion
 from latentarium.presets.fit import DataSummary, find_misfit
+from latentarium.texts import Text
 
 if TYPE_CHECKING:
     from latentarium.data.dataset import Data
@@ -72,7 +73,10 @@ def move_preset_first(arguments: Sequence[str]) -> list[str]:
 
 def missing_preset(arguments: Sequence[str]) -> UserError:
     """Return the error for `train` with settings but without a preset."""
-    return UserError(f"No preset is given. {fitting_presets(arguments)}", code="preset-missing")
+    return UserError(
+        f"No preset is given. {fitting_presets(arguments)}",
+        code="preset-missing",
+    )
 
 
 def only_describes_data(arguments: Sequence[str]) -> bool:
@@ -130,8 +134,13 @@ def require_fit(config: Config, data: "Data", arguments: Sequence[str]) -> None:
     best = _closest(config, suggestions)
     names = ", ".join(suggestion.preset for suggestion in suggestions)
     raise UserError(
-        f"{misfit.reason}. These presets fit: {names}. To train {best.preset}, use: "
-        f"{train_command(best, arguments)}",
+        Text(
+            "{reason}. These presets fit: {names}. To train {preset}, use: {command}",
+            reason=misfit.reason,
+            names=names,
+            preset=best.preset,
+            command=train_command(best, arguments),
+        ),
         code=misfit.code,
     )
 

@@ -18,6 +18,7 @@ from latentarium.config.components import (
     name_of,
     resolve,
 )
+from latentarium.config.family import ModelConfig
 from latentarium.config.fields import (
     SettingField,
     change_settings,
@@ -30,7 +31,6 @@ from latentarium.config.models import (
     AutoencoderConfig,
     GANConfig,
     HierarchicalConfig,
-    ModelConfig,
     component_files,
 )
 from latentarium.config.objectives import FreeBitsConfig, ImportanceWeightedConfig

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from latentarium import registry
 from latentarium.config.limits import NOT_EMPTY, Range
 from latentarium.config.validation import Settings, require, shown
+from latentarium.texts import Text
 
 MAX_WIDTH, MAX_DEPTH = 100_000, 1000
 """Limits that are far above any use, so that a mistyped or damaged value is refused at once."""
@@ -49,13 +50,19 @@ class NetConfig(TrunkConfig):
     def check(self) -> None:
         require(
             self.fourier == 0 or self.kind == "mlp",
-            f"fourier is {self.fourier} and kind is 'conv': only kind 'mlp' has Fourier features. "
-            "Set kind to 'mlp', or fourier to 0.",
+            Text(
+                "fourier is {fourier} and kind is 'conv': only kind 'mlp' has Fourier "
+                "features. Set kind to 'mlp', or fourier to 0.",
+                fourier=self.fourier,
+            ),
         )
         require(
             self.upsampling == "transposed" or self.kind == "conv",
-            f"upsampling is '{self.upsampling}' and kind is 'mlp', which has no upsampling. Set "
-            "kind to 'conv', or upsampling to 'transposed'.",
+            Text(
+                "upsampling is '{upsampling}' and kind is 'mlp', which has no upsampling. "
+                "Set kind to 'conv', or upsampling to 'transposed'.",
+                upsampling=self.upsampling,
+            ),
         )
 
 
@@ -166,8 +173,15 @@ def require_settings_of(kind: registry.Kind, name: str, settings: object, where:
     known = registry.declared_settings(kind, name)
     require(
         known is None or isinstance(settings, known),
-        f"{where} is {shown(settings)}; the settings of the {kind.replace('_', ' ')} '{name}' "
-        f"must be a {known.__name__ if known else ''}.",
+        Text(
+            "{where} is {settings}; the settings of the {kind} '{name}' must be a "
+            "{settings_class}.",
+            where=where,
+            settings=shown(settings),
+            kind=kind.replace("_", " "),
+            name=name,
+            settings_class=known.__name__ if known else "",
+        ),
     )
 
 

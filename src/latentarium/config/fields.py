@@ -18,6 +18,7 @@ from latentarium.config.limits import Range
 from latentarium.config.run import Config
 from latentarium.config.validation import convert, field_hints, shown
 from latentarium.errors import UserError, did_you_mean
+from latentarium.texts import Text
 
 FieldKind = Literal["integer", "number", "boolean", "choice", "text"]
 NO_COMPONENTS: Mapping[str, str] = MappingProxyType({})
@@ -99,7 +100,12 @@ def check_setting(
     convert(field_hints(type(owner))[last], _parse(field, value), name)
     if field.kind == "choice" and value not in field.choices:
         raise UserError(
-            f"{name} is {shown(value)}; it must be one of {', '.join(field.choices)}.",
+            Text(
+                "{name} is {value}; it must be one of {choices}.",
+                name=name,
+                value=shown(value),
+                choices=list(field.choices),
+            ),
             code="invalid-setting",
         )
 
@@ -116,7 +122,11 @@ def named_components(config: Config, values: Mapping[str, Any]) -> dict[str, str
 def _known(fields: Mapping[str, SettingField], name: str) -> SettingField:
     if name not in fields:
         raise UserError(
-            f"There is no setting named {shown(name)}.{did_you_mean(name, fields)}",
+            Text(
+                "There is no setting named {name}.{hint}",
+                name=shown(name),
+                hint=did_you_mean(name, fields),
+            ),
             code="unknown-setting",
         )
     return fields[name]

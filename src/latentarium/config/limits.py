@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from latentarium.texts import Text
+
 
 @dataclass(frozen=True)
 class Range:
@@ -28,14 +30,23 @@ class Range:
             and (self.below is None or value < self.below)
         )
 
+    @property
+    def text(self) -> str:
+        """The allowed values in words, such as "between 1 and 10"; "" if there is no limit."""
+        low, high, above, below = map(format_limit, (self.low, self.high, self.above, self.below))
+        if low and high:
+            return Text("between {low} and {high}", low=low, high=high)
+        limits = [
+            Text("at least {low}", low=low) if low else "",
+            Text("more than {above}", above=above) if above else "",
+            Text("at most {high}", high=high) if high else "",
+            Text("below {below}", below=below) if below else "",
+        ]
+        first, *more = [*filter(None, limits), ""]
+        return Text("{first} and {second}", first=first, second=more[0]) if more[:-1] else first
+
     def __str__(self) -> str:
-        if self.low is not None and self.high is not None:
-            return f"between {format_limit(self.low)} and {format_limit(self.high)}"
-        limits = (
-            ("at least", self.low), ("more than", self.above),
-            ("at most", self.high), ("below", self.below),
-        )  # fmt: skip
-        return " and ".join(f"{words} {format_limit(x)}" for words, x in limits if x is not None)
+        return str(self.text)
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ Seed = Annotated[int, SEEDS]
 """A seed of random numbers."""
 
 
-def format_limit(value: float | int) -> str:
-    """Return a limit as text."""
+def format_limit(value: float | int | None) -> str:
+    """Return a limit as text; "" for no limit."""
+    if value is None:
+        return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -1,6 +1,5 @@
 """Settings of the model families."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -19,96 +18,14 @@ from latentarium.config.components import (
     labelled_prior,
     name_of,
     require_known,
-    require_settings_of,
 )
-from latentarium.config.limits import NOT_EMPTY, Range
+from latentarium.config.family import LatentDim, ModelConfig, Weight
+from latentarium.config.limits import Range
 from latentarium.config.training import OptimizerConfig
-from latentarium.config.validation import Settings, field_hints, require
+from latentarium.config.validation import field_hints, require
+from latentarium.texts import Text
 
-LatentDim = Annotated[int, Range(1, 1_000_000)]
-Weight = Annotated[float, Range(low=0)]
 HIERARCHICAL = "hierarchical VAE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig(Settings):
-    """Base class of the settings of model families.
-
-    The properties state what models of the family can do. The rest of the package checks these
-    properties, never the family. A family overrides each property whose default is wrong for it.
-    """
-
-    family: Annotated[str, NOT_EMPTY]
-    """Registered name of the family."""
-    latent_dim: LatentDim
-    """Number of dimensions of the latent space."""
-
-    def check(self) -> None:
-        for name, trunk in self.trunks.items():
-            require_settings_of("trunk", trunk.kind, trunk, name)
-
-    @property
-    def kind(self) -> str:
-        """The kind of model in words, for instance "conditional GAN"."""
-        return self.family
-
-    @property
-    def takes_label(self) -> bool:
-        """Whether `sample` accepts a class. Training then needs a label for each image."""
-        return False
-
-    @property
-    def decodes_label(self) -> bool:
-        """Whether the networks take the label; False if only the prior depends on it."""
-        return False
-
-    @property
-    def has_encoder(self) -> bool:
-        """Whether images can be encoded."""
-        return False
-
-    @property
-    def has_likelihood(self) -> bool:
-        """Whether the ELBO can be computed, which needs p(x | z) and a posterior density."""
-        return False
-
-    @property
-    def trained_with_prior(self) -> bool:
-        """Whether training relates the latents to the prior; False for an autoencoder, whose
-        latents can follow any distribution."""
-        return True
-
-    @property
-    def has_discriminator(self) -> bool:
-        """Whether a discriminator scores how real an image looks."""
-        return False
-
-    @property
-    def adversarial(self) -> bool:
-        """Whether several players with opposing losses train the model."""
-        return False
-
-    @property
-    def loss_name(self) -> str:
-        """Name of the players' losses, which is part of the protocol of the duality gap."""
-        return self.family.replace("_", "-")
-
-    @property
-    def equilibrium(self) -> dict[str, float]:
-        """Each player's adversarial loss, in nats, if the discriminator can't tell real from
-        generated images; empty if the model is not adversarial."""
-        return {}
-
-    @property
-    def response_optimizer(self) -> OptimizerConfig:
-        """Optimizer that trains the best responses for the duality gap."""
-        return OptimizerConfig(learning_rate=1e-3)
-
-    @property
-    def trunks(self) -> dict[str, TrunkConfig]:
-        """The settings of the trunks, by the names of their fields."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, TrunkConfig)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +77,11 @@ class AutoencoderConfig(ModelConfig):
         require_known("objective", self.objective, "objective")
         require(
             self.posterior == "gaussian" or name_of(self.prior) == "standard_normal",
-            f"prior is '{name_of(self.prior)}' and posterior is 'point': a point has no KL "
-            "divergence from a prior. Set posterior to 'gaussian', or prior to 'standard_normal'.",
+            Text(
+                "prior is '{prior}' and posterior is 'point': a point has no KL divergence "
+                "from a prior. Set posterior to 'gaussian', or prior to 'standard_normal'.",
+                prior=name_of(self.prior),
+            ),
         )
         require(
             not self.conditional or name_of(self.prior) != "vampprior",
@@ -170,18 +90,27 @@ class AutoencoderConfig(ModelConfig):
         )
         require(
             self.posterior == "gaussian" or name_of(self.objective) == "elbo",
-            f"objective is '{name_of(self.objective)}' and posterior is 'point', which has no "
-            "density. Set posterior to 'gaussian', or objective to 'elbo'.",
+            Text(
+                "objective is '{objective}' and posterior is 'point', which has no "
+                "density. Set posterior to 'gaussian', or objective to 'elbo'.",
+                objective=name_of(self.objective),
+            ),
         )
         require(
             self.posterior == "gaussian" or self.kl_warmup_steps == 0,
-            f"kl_warmup_steps is {self.kl_warmup_steps} and posterior is 'point', which has no KL "
-            "term. Set posterior to 'gaussian', or kl_warmup_steps to 0.",
+            Text(
+                "kl_warmup_steps is {kl_warmup_steps} and posterior is 'point', which has "
+                "no KL term. Set posterior to 'gaussian', or kl_warmup_steps to 0.",
+                kl_warmup_steps=self.kl_warmup_steps,
+            ),
         )
         require(
             not self.binarize or binary_likelihood(self.likelihood),
-            f"binarize is True and likelihood is '{name_of(self.likelihood)}': set likelihood to "
-            "'bernoulli', or binarize to False.",
+            Text(
+                "binarize is True and likelihood is '{likelihood}': set likelihood to "
+                "'bernoulli', or binarize to False.",
+                likelihood=name_of(self.likelihood),
+            ),
         )
 
     @property
@@ -232,8 +161,12 @@ class HierarchicalConfig(AutoencoderConfig):
         super().check()
         require(
             self.upper_dim < self.latent_dim,
-            f"upper_dim is {self.upper_dim} and latent_dim is {self.latent_dim}, which leaves no "
-            "dimension for the lower level: set upper_dim to less than latent_dim.",
+            Text(
+                "upper_dim is {upper_dim} and latent_dim is {latent_dim}, which leaves no "
+                "dimension for the lower level: set upper_dim to less than latent_dim.",
+                upper_dim=self.upper_dim,
+                latent_dim=self.latent_dim,
+            ),
         )
         require(
             self.posterior == "gaussian",
@@ -278,14 +211,21 @@ class GANConfig(ModelConfig):
         require_known("adversarial_loss", self.loss, "loss")
         require(
             self.conditional or self.wrong_label_weight == 0,
-            f"wrong_label_weight is {self.wrong_label_weight} and conditional is False: set "
-            "conditional to True, or the weight to 0.",
+            Text(
+                "wrong_label_weight is {wrong_label_weight} and conditional is False: set "
+                "conditional to True, or the weight to 0.",
+                wrong_label_weight=self.wrong_label_weight,
+            ),
         )
         norm = getattr(self.discriminator, "norm", "none")
         require(
             norm == "none" or (self.r1 == 0 and self.r2 == 0),
-            f"discriminator.norm is '{norm}', but with a gradient penalty each logit must depend "
-            "on one image only: set discriminator.norm to 'none', or r1 and r2 to 0.",
+            Text(
+                "discriminator.norm is '{norm}', but with a gradient penalty each logit "
+                "must depend on one image only: set discriminator.norm to 'none', or r1 "
+                "and r2 to 0.",
+                norm=norm,
+            ),
         )
 
     @property

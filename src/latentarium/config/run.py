@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from latentarium.config.components import require_settings_of
+from latentarium.config.family import ModelConfig
 from latentarium.config.limits import Range
-from latentarium.config.models import ModelConfig
 from latentarium.config.training import OptimizerConfig, TrainConfig
 from latentarium.config.validation import Settings
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from latentarium import registry
 from latentarium.config.components import NAMED_COMPONENTS, TrunkConfig
-from latentarium.config.models import ModelConfig
+from latentarium.config.family import ModelConfig
 from latentarium.config.validation import convert, field_hints, require, shown
 from latentarium.errors import UserError, did_you_mean
 

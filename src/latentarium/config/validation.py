@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal
 
 from latentarium.config.limits import Length, Range, Seed
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 MAX_SHOWN = 80
 """Number of characters of a value that an error message shows."""
@@ -127,7 +128,10 @@ def convert(
     if origin in (tuple, list):
         return _sequence(origin, arguments, value, name, convert_class)
     if hint is bool:
-        require(_is_bool(value), f"{name} is {shown(value)}; it must be True or False.")
+        require(
+            _is_bool(value),
+            Text("{name} is {value}; it must be True or False.", name=name, value=shown(value)),
+        )
         return bool(value)
     if hint is int:
         return _integer(value, name)
@@ -135,16 +139,25 @@ def convert(
         return _real(value, name)
     if hint is str:
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
-        require(isinstance(text, str), f"{name} is {shown(value)}; it must be a string.")
+        require(
+            isinstance(text, str),
+            Text("{name} is {value}; it must be a string.", name=name, value=shown(value)),
+        )
         # a subclass, such as an enumeration, may print otherwise
         return str.__str__(typing.cast(str, text))
     if hint is types.NoneType or hint is None:
-        require(value is None, f"{name} is {shown(value)}; it must be left out.")
+        require(
+            value is None,
+            Text("{name} is {value}; it must be left out.", name=name, value=shown(value)),
+        )
         return None
     if isinstance(hint, type) and hint is not Any:
         return convert_class(hint, value, name)
     if origin is dict:
-        require(isinstance(value, dict), f"{name} is {shown(value)}; it must be an object.")
+        require(
+            isinstance(value, dict),
+            Text("{name} is {value}; it must be an object.", name=name, value=shown(value)),
+        )
         return {
             convert(arguments[0], k, f"a key of {name}"): convert(
                 arguments[1], v, f"{name}.{shown_key(k)}", convert_class
@@ -172,10 +185,16 @@ def shown(value: object) -> str:
 
 def _require_instance(hint: type, value: object, name: str) -> object:
     """Check that a value is an instance of a class, and check its fields if it has some."""
-    article = "an" if hint.__name__[0] in "AEIOU" else "a"
     require(
         isinstance(value, hint),
-        f"{name} is {shown(value)}; it must be {article} {hint.__name__}.",
+        Text(
+            "{name} is {value}; it must be an {kind}."
+            if hint.__name__[0] in "AEIOU"
+            else "{name} is {value}; it must be a {kind}.",
+            name=name,
+            value=shown(value),
+            kind=hint.__name__,
+        ),
     )
     if dataclasses.is_dataclass(value):  # again, for a class with a `__post_init__` of its own
         check_fields(value)
@@ -185,12 +204,18 @@ def _require_instance(hint: type, value: object, name: str) -> object:
 def _require_limit(limit: object, value: object, name: str) -> None:
     if isinstance(limit, Range) and value is not None:
         require(
-            typing.cast(float, value) in limit, f"{name} is {shown(value)}; it must be {limit}."
+            typing.cast(float, value) in limit,
+            Text(
+                "{name} is {value}; it must be {limit}.",
+                name=name,
+                value=shown(value),
+                limit=limit.text,
+            ),
         )
     if isinstance(limit, Length) and value is not None:
         require(
             len(typing.cast(str, value)) >= limit.low,
-            f"{name} is {shown(value)}; it must not be empty.",
+            Text("{name} is {value}; it must not be empty.", name=name, value=shown(value)),
         )
 
 
@@ -198,10 +223,16 @@ def _one_of(known: tuple[Any, ...], value: object, name: str) -> object:
     matches = [k for k in known if type(k) is type(value) and k == value]
     names = [str(k) for k in known]
     close = difflib.get_close_matches(str(value), names, n=1) if isinstance(value, str) else []
-    suggestion = f" Did you mean '{close[0]}'?" if close else ""
+    hint = Text(" Did you mean '{word}'?", word=close[0]) if close else ""
     require(
         bool(matches),
-        f"{name} is {shown(value)}; it must be one of {', '.join(map(repr, known))}.{suggestion}",
+        Text(
+            "{name} is {value}; it must be one of {choices}.{hint}",
+            name=name,
+            value=shown(value),
+            choices=list(map(repr, known)),
+            hint=hint,
+        ),
     )
     return matches[0]
 
@@ -227,13 +258,19 @@ def _alternative(
     if len(errors) == 1 or isinstance(value, dict):
         raise errors[-1]
     names = " or ".join(getattr(a, "__name__", str(a)) for a in alternatives)
-    raise UserError(f"{name} is {shown(value)}; it must be {names}.", code="invalid-setting")
+    raise UserError(
+        Text("{name} is {value}; it must be {names}.", name=name, value=shown(value), names=names),
+        code="invalid-setting",
+    )
 
 
 def _sequence(
     kind: type, arguments: tuple[Any, ...], value: object, name: str, convert_class: Convert
 ) -> object:
-    require(isinstance(value, list | tuple), f"{name} is {shown(value)}; it must be a list.")
+    require(
+        isinstance(value, list | tuple),
+        Text("{name} is {value}; it must be a list.", name=name, value=shown(value)),
+    )
     values = typing.cast(Sequence[object], value)
     if kind is list or arguments[-1] is ...:
         hints = [arguments[0]] * len(values)
@@ -241,7 +278,12 @@ def _sequence(
         hints = list(arguments)
         require(
             len(values) == len(hints),
-            f"{name} has {len(values)} values; it must have {len(hints)}.",
+            Text(
+                "{name} has {count} values; it must have {needed}.",
+                name=name,
+                count=len(values),
+                needed=len(hints),
+            ),
         )
     pairs = enumerate(zip(hints, values, strict=True))
     items = [convert(hint, item, f"{name}[{i}]", convert_class) for i, (hint, item) in pairs]
@@ -259,7 +301,8 @@ def _integer(value: object, name: str) -> int:
         return operator.index(typing.cast(Any, value))
     except TypeError:
         raise UserError(
-            f"{name} is {shown(value)}; it must be an integer.", code="invalid-setting"
+            Text("{name} is {value}; it must be an integer.", name=name, value=shown(value)),
+            code="invalid-setting",
         ) from None
 
 
@@ -274,9 +317,13 @@ def _real(value: object, name: str) -> float:
         )
     except (TypeError, OverflowError):
         raise UserError(
-            f"{name} is {shown(value)}; it must be a finite number.", code="invalid-setting"
+            Text("{name} is {value}; it must be a finite number.", name=name, value=shown(value)),
+            code="invalid-setting",
         ) from None
-    require(math.isfinite(number), f"{name} is {shown(value)}; it must be a finite number.")
+    require(
+        math.isfinite(number),
+        Text("{name} is {value}; it must be a finite number.", name=name, value=shown(value)),
+    )
     return number
 
 

@@ -16,6 +16,7 @@ from latentarium.data.pixels import Rows, to_pixels
 from latentarium.data.storage import Storage
 from latentarium.data.value_kinds import NativeImages, ValueRange
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 SPLIT_NAMES = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation",
@@ -59,9 +60,13 @@ class RawData:
         if not self.skipped:
             return self.problems
         count = len(self.skipped)
-        shown = ", ".join([*self.skipped[:3], *(["..."] if count > 3 else [])])
-        broken = (
-            f"{count:,} {'file is' if count == 1 else 'files are'} broken and left out: {shown}."
+        shown = [*self.skipped[:3], *(["..."] if count > 3 else [])]
+        broken = Text(
+            "1 file is broken and left out: {files}."
+            if count == 1
+            else "{count:,} files are broken and left out: {files}.",
+            count=count,
+            files=shown,
         )
         return (*self.problems, broken)
 
@@ -126,8 +131,13 @@ def _divide(counts: dict[str, int], source: str) -> dict[str, Rows]:
     count = counts["train"]
     if count < MIN_IMAGES:
         raise UserError(
-            f"{source} has {count} images, too few for three splits (train, validation and test): "
-            f"give at least {MIN_IMAGES} images.",
+            Text(
+                "{source} has {count} images, too few for three splits (train, validation "
+                "and test): give at least {min_images} images.",
+                source=source,
+                count=count,
+                min_images=MIN_IMAGES,
+            ),
             code="too-few-images",
         )
     held_out = [name for name in ("validation", "test") if name not in counts]

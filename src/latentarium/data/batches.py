@@ -14,6 +14,7 @@ from latentarium.data.dataset import Split, to_float
 from latentarium.errors import UserError
 from latentarium.rng import derive_seed
 from latentarium.shapes import Images, Labels
+from latentarium.texts import Text
 
 MAX_MEMORY_SHARE = 0.5
 """Largest share of a GPU's free memory that images may fill."""
@@ -57,15 +58,23 @@ class Batches:
     ) -> None:
         if len(split.images) < batch_size:
             raise UserError(
-                f"batch_size is {batch_size}, but there are only {len(split.images)} images to "
-                "train on: give a smaller batch_size or more images.",
+                Text(
+                    "batch_size is {batch_size}, but there are only {num_images} images to "
+                    "train on: give a smaller batch_size or more images.",
+                    batch_size=batch_size,
+                    num_images=len(split.images),
+                ),
                 code="batch-too-large",
             )
         rank, size = shard
         if batch_size % size:
             raise UserError(
-                f"batch_size is {batch_size}, which {size} processes can't share evenly: give a "
-                f"multiple of {size}.",
+                Text(
+                    "batch_size is {batch_size}, which {size} processes can't share evenly: "
+                    "give a multiple of {size}.",
+                    batch_size=batch_size,
+                    size=size,
+                ),
                 code="batch-not-divisible",
             )
         self._offset, self._count = rank * (batch_size // size), batch_size // size

@@ -23,8 +23,9 @@ from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.readers.listing import Listing
 from latentarium.data.storage import Storage
 from latentarium.files import atomic_folder, cache_folder
+from latentarium.texts import text_from_json, text_to_json
 
-FORMAT = 4
+FORMAT = 5
 MIN_FREE_BYTES = 1 << 30
 """Disk space to leave free when an entry is saved."""
 
@@ -91,7 +92,8 @@ def load(key: str, storage: Storage | None = None) -> Data | None:
         if not mapped and fingerprint(train, validation, test) != card.fingerprint:
             return None
         files = {name: tuple(names) for name, names in content["files"].items()}
-        notes, problems = tuple(content["notes"]), tuple(content["problems"])
+        notes = tuple(map(text_from_json, content["notes"]))
+        problems = tuple(map(text_from_json, content["problems"]))
         return Data(card, train, validation, test, notes, problems, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -120,8 +122,8 @@ def save(key: str, data: Data, min_free_bytes: int = MIN_FREE_BYTES) -> None:
             content = {
                 "arrays": names,
                 "card": to_dict(data.card),
-                "notes": list(data.notes),
-                "problems": list(data.problems),
+                "notes": [text_to_json(note) for note in data.notes],
+                "problems": [text_to_json(problem) for problem in data.problems],
                 "files": {name: list(names) for name, names in data.files.items()},
             }
             (temporary / "card.json").write_text(json.dumps(content))

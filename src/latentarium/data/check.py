@@ -10,6 +10,7 @@ import torch
 
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data
+from latentarium.texts import Text, text_to_json
 
 MIN_PER_CLASS = 20
 """A class with fewer training images is reported as a problem."""
@@ -21,6 +22,8 @@ MAX_CLASS_SHARE = 0.25
 """More classes than this share of the images are reported as a problem."""
 MAX_LISTED = 20
 """Largest number of classes that `DataReport.lines` lists."""
+MAX_NAMED = 5
+"""Largest number of classes that a problem names."""
 
 
 class DataProblem(NamedTuple):
@@ -70,12 +73,20 @@ class DataReport:
     problems: tuple[DataProblem, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON values; a problem is represented by its message."""
+        """Return the report as JSON values; a problem is represented by its message.
+
+        "texts" contains the templates and values of notes and problems, for translations.
+        """
+        problems = [problem.message for problem in self.problems]
         return dataclasses.asdict(self) | {
             "image_shape": list(self.image_shape),
             "range": list(self.range),
-            "notes": list(self.notes),
-            "problems": [problem.message for problem in self.problems],
+            "notes": list(map(str, self.notes)),
+            "problems": list(map(str, problems)),
+            "texts": {
+                "notes": list(map(text_to_json, self.notes)),
+                "problems": list(map(text_to_json, problems)),
+            },
         }
 
     def lines(self) -> list[str]:
@@ -160,72 +171,120 @@ def _problems(report: DataReport) -> Iterator[DataProblem]:
     if report.dtype == "uint8" and report.range[1] <= 1:
         yield DataProblem(
             "nearly-black",
-            f"The largest pixel value is {report.range[1]:g} of 255, so all images are nearly "
-            "black: multiply them by 255.",
+            Text(
+                "The largest pixel value is {high:g} of 255, so all images are nearly "
+                "black: multiply them by 255.",
+                high=report.range[1],
+            ),
         )
     elif report.dtype == "uint8" and 0 < report.range[1] - report.range[0] < MIN_RANGE:
         yield DataProblem(
             "narrow-range",
-            f"All pixel values are from {report.range[0]:g} to {report.range[1]:g} of 255, so the "
-            "images have little contrast: check that they are read as intended, or rescale them.",
+            Text(
+                "All pixel values are from {low:g} to {high:g} of 255, so the images "
+                "have little contrast: check that they are read as intended, or rescale "
+                "them.",
+                low=report.range[0],
+                high=report.range[1],
+            ),
         )
     if report.duplicates:
         yield DataProblem(
             "duplicates",
-            f"{report.duplicates:,} of {report.counts['train']:,} training images are duplicates.",
+            Text(
+                "{duplicates:,} of {total:,} training images are duplicates.",
+                duplicates=report.duplicates,
+                total=report.counts["train"],
+            ),
         )
     for name, count in report.leaked.items():
         if count:
             yield DataProblem(
                 "leak",
-                f"{count:,} of {report.counts[name]:,} {name} images are also training images, so "
-                "scores on this split are too good.",
+                Text(
+                    "{count:,} of {total:,} {split} images are also training images, so scores "
+                    "on this split are too good.",
+                    count=count,
+                    total=report.counts[name],
+                    split=name,
+                ),
             )
     constant = sum(report.constant.values())
     if constant:
         yield DataProblem(
             "constant-images",
-            f"All pixels of {constant:,} {'image' if constant == 1 else 'images'} have the same "
-            "value.",
+            Text(
+                "All pixels of 1 image have the same value."
+                if constant == 1
+                else "All pixels of {count:,} images have the same value.",
+                count=constant,
+            ),
         )
     for name, counts in report.class_counts.items():
         missing = [label for label, count in counts.items() if count == 0]
         if missing:
             yield DataProblem(
-                "missing-class", f"The {name} split has no image of {_list_classes(missing)}."
+                "missing-class",
+                Text(
+                    "The {split} split has no image of {classes}.",
+                    split=name,
+                    classes=_list_classes(missing),
+                ),
             )
     train = report.class_counts.get("train", {})
     totals = {name: sum(c[name] for c in report.class_counts.values()) for name in train}
     single = [name for name, count in totals.items() if count == 1]
     if single:
         yield DataProblem(
-            "single-image", f"There is only one image of {_list_classes(single)} in all splits."
+            "single-image",
+            Text(
+                "There is only one image of {classes} in all splits.",
+                classes=_list_classes(single),
+            ),
         )
     if len(train) > MAX_CLASS_SHARE * sum(totals.values()):
         yield DataProblem(
             "many-classes",
-            f"There are {len(train):,} classes for {sum(totals.values()):,} images: check that "
-            "the labels are classes, and not for instance names or numbers of the images.",
+            Text(
+                "There are {num_classes:,} classes for {count:,} images: check that the "
+                "labels are classes, and not for instance names or numbers of the images.",
+                num_classes=len(train),
+                count=sum(totals.values()),
+            ),
         )
     small = [label for label, count in train.items() if 0 < count < MIN_PER_CLASS]
     if small:
         yield DataProblem(
             "small-class",
-            f"There are too few training images (fewer than {MIN_PER_CLASS} per class) of "
-            f"{_list_classes(small)}.",
+            Text(
+                "There are too few training images (fewer than {min_per_class} per class) "
+                "of {classes}.",
+                min_per_class=MIN_PER_CLASS,
+                classes=_list_classes(small),
+            ),
         )
     if train and max(train.values()) > MAX_IMBALANCE * max(1, min(train.values())):
         most, fewest = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
         yield DataProblem(
             "unbalanced",
-            f"The classes are unbalanced: class {most} has {train[most]:,} training images, and "
-            f"class {fewest} has {train[fewest]:,}.",
+            Text(
+                "The classes are unbalanced: class {most} has {most_images:,} training images, "
+                "and class {fewest} has {fewest_images:,}.",
+                most=most,
+                most_images=train[most],
+                fewest=fewest,
+                fewest_images=train[fewest],
+            ),
         )
 
 
 def _list_classes(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{'class' if len(names) == 1 else 'classes'} {', '.join(names[:5])}{more}"
+    if len(names) == 1:
+        return Text("class {name}", name=names[0])
+    if len(names) <= MAX_NAMED:
+        return Text("classes {names}", names=names)
+    more = len(names) - MAX_NAMED
+    return Text("classes {names} and {more} more", names=names[:MAX_NAMED], more=more)
 
 
 def _digests(split: Split) -> list[bytes]:

@@ -32,6 +32,7 @@ from latentarium.data.orientation import (
     turn_array_upright,
     turn_upright,
 )
+from latentarium.texts import Text
 
 Picture = bytes | Image.Image
 """The content of an image file, or an image in memory."""
@@ -51,10 +52,10 @@ STRIP_PIXELS = 1 << 22
 much memory for a whole large image."""
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 OTHER_CONTENT = {
-    b"": "the file is empty",
-    b"version https://git-lfs": "a pointer of Git LFS: run git lfs pull",
-    b"<!DOCTYPE": "a web page, not an image",
-    b"<html": "a web page, not an image",
+    b"": Text("the file is empty"),
+    b"version https://git-lfs": Text("a pointer of Git LFS: run git lfs pull"),
+    b"<!DOCTYPE": Text("a web page, not an image"),
+    b"<html": Text("a web page, not an image"),
 }
 """What a file that is not an image is, by its first bytes."""
 REPORTED = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -161,9 +162,9 @@ def decode_image(
         )
 
 
-def short_reason(error: Exception) -> str:
+def short_reason(error: Exception) -> Text:
     """Return an exception's message in one line of at most 80 characters."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:80]
+    return Text((" ".join(str(error).split()) or type(error).__name__)[:80])
 
 
 def _decode_deep(
@@ -195,7 +196,12 @@ def _opened(picture: Picture, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
             image = _open(picture)
             if image.width * image.height > max_pixels:
                 raise BrokenImageError(
-                    f"{image.width} x {image.height} pixels, more than {max_pixels:,}"
+                    Text(
+                        "{width} x {height} pixels, more than {max_pixels:,}",
+                        width=image.width,
+                        height=image.height,
+                        max_pixels=max_pixels,
+                    )
                 )
             yield image
     except BrokenImageError:
@@ -203,9 +209,11 @@ def _opened(picture: Picture, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
     except UnidentifiedImageError:
         raise BrokenImageError(_describe_content(picture)) from None
     except REPORTED as error:
+        if "truncated" in str(error):
+            raise BrokenImageError("the file is truncated") from None
         raise BrokenImageError(short_reason(error)) from None
     except Exception as error:
-        raise BrokenImageError(f"damaged ({type(error).__name__})") from None
+        raise BrokenImageError(Text("damaged ({kind})", kind=type(error).__name__)) from None
 
 
 def _open(picture: Picture) -> Image.Image:
@@ -233,10 +241,10 @@ def _describe_content(picture: Picture) -> str:
         if content[: len(start) or 1].lower() == start.lower():
             return description
     if content[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file: convert it to .jpg or .png"
+        return Text("a HEIC, AVIF or video file: convert it to .jpg or .png")
     if content.startswith(TIFF_MAGIC):
-        return "a TIFF whose values or channels are of a kind that can't be read"
-    return "not a known image format"
+        return Text("a TIFF whose values or channels are of a kind that can't be read")
+    return Text("not a known image format")
 
 
 class _WarningFilter:

@@ -19,8 +19,9 @@ from latentarium.data.value_kinds import (
     has_alpha,
     opaque_value,
 )
+from latentarium.texts import Text, join_clauses
 
-UNIT_FLOATS_NOTE = "floats from 0 to 1 were stored as round(255 x)"
+UNIT_FLOATS_NOTE = Text("floats from 0 to 1 were stored as round(255 x)")
 
 
 class Rows(NamedTuple):
@@ -81,7 +82,11 @@ def to_pixels(
     elif value_range is not None:
         low, high = value_range
         notes.append(
-            f"the value range from {low:g} to {high:g} is not used: the images have 8 bits"
+            Text(
+                "the value range from {low:g} to {high:g} is not used: the images have 8 bits",
+                low=low,
+                high=high,
+            )
         )
     pixels = {name: converter.convert(rows, applied) for name, rows in splits.items()}
     return Pixels(pixels, applied, tuple(notes))
@@ -150,16 +155,31 @@ class _Converter:
             if kind is Kind.UNIT and dtype.kind == "f":
                 notes.append(UNIT_FLOATS_NOTE)
             elif kind is Kind.UNIT:
-                notes.append(f"{dtype} values 0 and 1 were stored as 0 and 255")
+                notes.append(Text("{dtype} values 0 and 1 were stored as 0 and 255", dtype=dtype))
             elif kind is Kind.BYTES and dtype != np.uint8 and not self._images.deep:
-                notes.append(f"{dtype} values from 0 to 255 were read as 8-bit values")
+                notes.append(
+                    Text("{dtype} values from 0 to 255 were read as 8-bit values", dtype=dtype)
+                )
         channels, height, width = next(iter(self._images.parts.values())).shape[1:]
         if self._alpha:
-            notes.append(f"transparency, the last of {channels} channels, composited on white")
-        elif channels not in (1, 3):
-            shown = "the first channel" if channels == 2 else "the first three as red, green, blue"
             notes.append(
-                f"{channels} channels of {height} x {width} pixels; pictures show {shown}"
+                Text(
+                    "transparency, the last of {channels} channels, composited on white",
+                    channels=channels,
+                )
+            )
+        elif channels not in (1, 3):
+            shown = Text(
+                "the first channel" if channels == 2 else "the first three as red, green, blue"
+            )
+            notes.append(
+                Text(
+                    "{channels} channels of {height} x {width} pixels; pictures show {shown}",
+                    channels=channels,
+                    height=height,
+                    width=width,
+                    shown=shown,
+                )
             )
         return list(dict.fromkeys(notes))
 
@@ -175,21 +195,35 @@ class _Converter:
         """
         array = next(iter(self._images.parts.values()))
         dtype = array.dtype
-        name = "floats" if dtype.kind == "f" else f"{8 * dtype.itemsize}-bit values"
+        name = (
+            Text("floats")
+            if dtype.kind == "f"
+            else Text("{bits}-bit values", bits=8 * dtype.itemsize)
+        )
         low, high = (f"{value:,.7g}" if value % 1 else f"{value:,.0f}" for value in value_range)
-        owner = "the range of the training images" if measured else "the given range"
-        text = f"{name} from {low} to {high} ({owner}) scaled to 0 to 255"
+        owner = Text("the range of the training images" if measured else "the given range")
+        clauses: list[str] = []
+        text = Text(
+            "{name} from {low} to {high} ({owner}) scaled to 0 to 255",
+            name=name,
+            low=low,
+            high=high,
+            owner=owner,
+        )
         outside = sum(
             int(((block < value_range[0]) | (block > value_range[1])).any((1, 2, 3)).sum())
             for block in self._deep_blocks(checked)
         )
         if outside:
-            text += f"; {outside:,} images with values outside this range were clamped"
+            clauses.append(
+                Text("{count:,} images with values outside this range were clamped", count=outside)
+            )
         masks = self._images.deep.values()
         count, total = sum(int(mask.sum()) for mask in masks), sum(len(mask) for mask in masks)
         if count < total:
-            text += f"; {total - count:,} images of 8 bits kept their values"
-        return text
+            kept = total - count
+            clauses.append(Text("{count:,} images of 8 bits kept their values", count=kept))
+        return join_clauses([text, *clauses])
 
     def _deep_blocks(self, splits: Iterable[Rows]) -> Iterator[np.ndarray]:
         """Yield the deep images block by block, without transparency."""

@@ -17,6 +17,7 @@ from latentarium.data.layout import (
 )
 from latentarium.errors import UserError
 from latentarium.shapes import Pixels
+from latentarium.texts import Text, text_of
 
 RESAMPLING = Image.Resampling.LANCZOS
 LUMINANCE = np.array([0.299, 0.587, 0.114])
@@ -64,14 +65,23 @@ def read_picture(picture: object) -> np.ndarray:
             picture = Path(picture).read_bytes()
         except OSError as error:
             raise UserError(
-                f"{picture} can't be read: {error.strerror or error}.", code="not-an-image"
+                Text(
+                    "{picture} can't be read: {reason}.",
+                    picture=picture,
+                    reason=error.strerror or error,
+                ),
+                code="not-an-image",
             ) from None
     if isinstance(picture, (bytes, Image.Image)):
         try:
             decoded = decode_image(picture, grey=False).pixels
         except BrokenImageError as error:
             raise UserError(
-                f"The picture can't be decoded: {error}. Choose another file.", code="not-an-image"
+                Text(
+                    "The picture can't be decoded: {problem}. Choose another file.",
+                    problem=text_of(error),
+                ),
+                code="not-an-image",
             ) from None
         if decoded.dtype != np.uint8:
             top = np.iinfo(decoded.dtype).max if decoded.dtype.kind in "ui" else decoded.max()
@@ -85,9 +95,14 @@ def read_picture(picture: object) -> np.ndarray:
     fits = values.ndim == 3 and values.shape[2] in (1, 3) and 0 < max(values.shape) <= MAX_SIDE
     if values.dtype != np.uint8 or not fits or not values.size:
         raise UserError(
-            f"The picture is an array of shape {tuple(values.shape)} and type {values.dtype}; it "
-            f"must be uint8 of shape (H, W), (H, W, 1) or (H, W, 3), at most {MAX_SIDE} pixels "
-            "high and wide.",
+            Text(
+                "The picture is an array of shape {shape} and type {dtype}; it must be "
+                "uint8 of shape (H, W), (H, W, 1) or (H, W, 3), at most {max_side} pixels "
+                "high and wide.",
+                shape=tuple(values.shape),
+                dtype=values.dtype,
+                max_side=MAX_SIDE,
+            ),
             code="shape-mismatch",
         )
     return values

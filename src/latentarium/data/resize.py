@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.storage import Storage
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 
 def fit_data(data: Data, size: int, storage: Storage | None = None) -> Data:
@@ -30,8 +31,12 @@ def fit_data(data: Data, size: int, storage: Storage | None = None) -> Data:
         return data
     if data.train.images.dtype != torch.uint8:
         raise UserError(
-            f"size is {size}, but {data.card.source} consists of points, which have no size: "
-            "leave it out.",
+            Text(
+                "size is {size}, but {source} consists of points, which have no size: "
+                "leave it out.",
+                size=size,
+                source=data.card.source,
+            ),
             code="invalid-size",
         )
     storage = storage or Storage()
@@ -42,9 +47,12 @@ def fit_data(data: Data, size: int, storage: Storage | None = None) -> Data:
     card = replace(
         data.card, image_shape=(channels, size, size), fingerprint=fingerprint(*splits.values())
     )
-    note = (
-        f"{height} x {width} pixels, fitted to {size} x {size} (scaled with antialiasing, cropped "
-        "at the centre)"
+    note = Text(
+        "{height} x {width} pixels, fitted to {size} x {size} (scaled with "
+        "antialiasing, cropped at the centre)",
+        height=height,
+        width=width,
+        size=size,
     )
     return replace(data, card=card, notes=(*data.notes, note), **splits)
 

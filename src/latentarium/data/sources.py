@@ -24,7 +24,7 @@ from latentarium.data.read_options import ReadOptions, parse_keys, require_no_la
 from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.hugging_face import read_hugging_face
 from latentarium.data.readers.listing import IMAGE_SUFFIXES, TABLE_SUFFIXES
-from latentarium.data.readers.placement import no_images
+from latentarium.data.readers.missing_images import no_images
 from latentarium.data.resize import fit_data
 from latentarium.data.stacked_mnist import stacked_mnist
 from latentarium.data.toy import MIXTURES, toy_data

@@ -9,6 +9,7 @@ from latentarium.data.readers.folders import list_folder
 from latentarium.data.readers.image_files import UNREADABLE, fit_size
 from latentarium.data.readers.zips import list_zip
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,12 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
     for table in listing.label_files:
         if table.size > limits.max_table_bytes:
             raise UserError(
-                f"{table.name} has more than {limits.max_table_bytes >> 20} MiB: keep only the "
-                "file names and the labels.",
+                Text(
+                    "{name} has more than {mebibytes} MiB: keep only the file names and the "
+                    "labels.",
+                    name=table.name,
+                    mebibytes=limits.max_table_bytes >> 20,
+                ),
                 code="file-too-large",
             )
     sizes: Counter[tuple[int, int]] = Counter()
@@ -59,8 +64,14 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
         height, width = header.size
         if height * width > limits.max_pixels:
             raise UserError(
-                f"{file.name} has {width} x {height} pixels; at most "
-                f"{limits.max_pixels:,} are allowed. Make the image smaller, or leave it out.",
+                Text(
+                    "{name} has {width} x {height} pixels; at most {max_pixels:,} are allowed. "
+                    "Make the image smaller, or leave it out.",
+                    name=file.name,
+                    width=width,
+                    height=height,
+                    max_pixels=limits.max_pixels,
+                ),
                 code="image-too-large",
             )
         sizes[height, width] += 1
@@ -68,7 +79,13 @@ def require_within_limits(path: Path, limits: UploadLimits | None = None) -> Non
     height, width = fit_size(sizes, 0) if sizes else (0, 0)
     if 3 * value_bytes * sizes.total() * height * width > limits.max_decoded_bytes:
         raise UserError(
-            f"{sizes.total():,} images of {width} x {height} pixels need more than "
-            f"{limits.max_decoded_bytes >> 30} GiB of memory: use smaller or fewer images.",
+            Text(
+                "{total:,} images of {width} x {height} pixels need more than {gibibytes} "
+                "GiB of memory: use smaller or fewer images.",
+                total=sizes.total(),
+                width=width,
+                height=height,
+                gibibytes=limits.max_decoded_bytes >> 30,
+            ),
             code="data-too-large",
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from latentarium.data.storage import Storage
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 ValueRange = tuple[float, float]
 """The values that become 0 and 255."""
@@ -79,7 +80,13 @@ def find_kinds(
             whole[part] = find_limits(array, storage)
         else:
             raise UserError(
-                f"{images.name_of(part)} has type {array.dtype}; {ACCEPTED}.", code="wrong-type"
+                Text(
+                    "{images} has type {dtype}; {accepted}.",
+                    images=images.name_of(part),
+                    dtype=array.dtype,
+                    accepted=ACCEPTED,
+                ),
+                code="wrong-type",
             )
     if whole:
         low, high = min(low for low, _ in whole.values()), max(high for _, high in whole.values())
@@ -92,8 +99,12 @@ def find_kinds(
     if Kind.DEEP in kinds.values() and len(set(kinds.values())) > 1:
         types = ", ".join(f"{part} {array.dtype}" for part, array in images.parts.items())
         raise UserError(
-            f"The splits of {images.source} have values of different depths ({types}): convert "
-            "them to one type.",
+            Text(
+                "The splits of {source} have values of different depths ({types}): convert "
+                "them to one type.",
+                source=images.source,
+                types=types,
+            ),
             code="wrong-type",
         )
     return kinds
@@ -142,19 +153,27 @@ def _float_kind(limits: tuple[float, float], value_range: ValueRange | None, nam
     low, high = limits
     if not (np.isfinite(low) and np.isfinite(high)):
         raise UserError(
-            f"{name} has values that are not finite: replace or remove them.", code="not-finite"
+            Text("{name} has values that are not finite: replace or remove them.", name=name),
+            code="not-finite",
         )
     if value_range is not None and (low < 0 or high > 1 or value_range[1] <= 1):
         return Kind.DEEP
     if low >= 0 and high <= 1:
         return Kind.UNIT
-    fix = "divide them by the largest value that a pixel can have"
+    fix = Text("divide them by the largest value that a pixel can have")
     if low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
-        fix = "clip them with x.clip(0, 1)"
+        fix = Text("clip them with x.clip(0, 1)")
     elif low >= -1 and high <= 1:
-        fix = "map [-1, 1] to [0, 1] with (x + 1) / 2"
+        fix = Text("map [-1, 1] to [0, 1] with (x + 1) / 2")
     elif low < 0:
-        fix = "rescale them to [0, 1]"
+        fix = Text("rescale them to [0, 1]")
     raise UserError(
-        f"{name} has floats from {low:g} to {high:g}, not in [0, 1]: {fix}.", code="out-of-range"
+        Text(
+            "{name} has floats from {low:g} to {high:g}, not in [0, 1]: {fix}.",
+            name=name,
+            low=low,
+            high=high,
+            fix=fix,
+        ),
+        code="out-of-range",
     )

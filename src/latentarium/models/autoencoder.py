@@ -43,6 +43,7 @@ from latentarium.objectives import Inference, Objective, build_objective
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import DecoderOutput, Images, Labels, Latents, PerSample, SoftLabels
+from latentarium.texts import Text
 
 LOG_VARIANCE_BOUND = 12.0
 """The posterior's log-variance stays within this distance of 0."""
@@ -70,8 +71,12 @@ class Autoencoder(LatentModel):
         )
         if self.likelihood.eight_bit and math.isinf(self.image_format.bound):
             raise UserError(
-                f"The likelihood '{name_of(config.likelihood)}' is a probability of 8-bit pixels, "
-                f"but {data.source} has points: set likelihood to 'gaussian'.",
+                Text(
+                    "The likelihood '{likelihood}' is a probability of 8-bit pixels, but "
+                    "{source} has points: set likelihood to 'gaussian'.",
+                    likelihood=name_of(config.likelihood),
+                    source=data.source,
+                ),
                 code="pixels-needed",
             )
         self.objective: Objective = build_objective(config.objective)

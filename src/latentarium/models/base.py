@@ -27,6 +27,7 @@ from latentarium.shapes import (
     PerSample,
     SoftLabels,
 )
+from latentarium.texts import Text
 
 BATCH_SIZE = 500
 """Images that `sample` and `reconstruct` compute at a time, by default."""
@@ -70,8 +71,11 @@ class LatentModel(CheckedModel, ABC):
         self.num_classes: int = len(data.classes)
         if config.takes_label and not data.classes:
             raise UserError(
-                f"This model needs labels, but {data.source} has none: give labelled data, or "
-                "choose a preset that needs no labels.",
+                Text(
+                    "This model needs labels, but {source} has none: give labelled data, or "
+                    "choose a preset that needs no labels.",
+                    source=data.source,
+                ),
                 code="labels-missing",
             )
 

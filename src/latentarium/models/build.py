@@ -14,6 +14,7 @@ from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.registry import component
 from latentarium.rng import derive_seed
+from latentarium.texts import Text
 
 _LOCK = threading.Lock()
 """Initial weights come from torch's global random state, which all threads share."""
@@ -59,8 +60,12 @@ def model_shapes(config: ModelConfig, data: DataCard) -> Shapes | None:
         if component_files(config):
             return None
         raise UserError(
-            f"A {config.kind} of these sizes can't be built ({' '.join(str(error).split())[:100]})"
-            ". Lower width, depth or latent_dim.",
+            Text(
+                "A {kind} of these sizes can't be built ({reason}). Lower width, depth or "
+                "latent_dim.",
+                kind=config.kind,
+                reason=" ".join(str(error).split())[:100],
+            ),
             code="model-too-large",
         ) from None
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -100,7 +105,12 @@ def require_memory(shapes: Shapes | None, copies: int = 1) -> None:
     needed, total = copies * numbers * BYTES_PER_NUMBER, psutil.virtual_memory().total
     if needed > total:
         raise UserError(
-            f"The model has {numbers:,} numbers, which need {needed / 2**30:,.0f} GiB, but this "
-            f"machine has {total / 2**30:,.0f} GiB of memory. Lower width, depth or latent_dim.",
+            Text(
+                "The model has {numbers:,} numbers, which need {needed:,.0f} GiB, but this "
+                "machine has {total:,.0f} GiB of memory. Lower width, depth or latent_dim.",
+                numbers=numbers,
+                needed=needed / 2**30,
+                total=total / 2**30,
+            ),
             code="model-too-large",
         )

@@ -28,6 +28,7 @@ from latentarium.objectives import AdversarialLoss, build_adversarial_loss, squa
 from latentarium.registry import register
 from latentarium.rng import Noise
 from latentarium.shapes import Features, Images, Labels, Latents, Logits, SoftLabels
+from latentarium.texts import Text
 
 LABEL_SIZE = 16
 """Size of the generator's embedding of a class."""
@@ -95,8 +96,11 @@ class GAN(LatentModel):
         super().__init__(config, data)
         if config.wrong_label_weight > 0 and self.num_classes < 2:
             raise UserError(
-                f"{data.source} has only one class, so there are no wrong labels: set "
-                "wrong_label_weight to 0, or give data with more classes.",
+                Text(
+                    "{source} has only one class, so there are no wrong labels: set "
+                    "wrong_label_weight to 0, or give data with more classes.",
+                    source=data.source,
+                ),
                 code="too-few-classes",
             )
         self.generator: Generator = Generator(config, data)

@@ -19,6 +19,7 @@ from latentarium.nn.base import DecoderTrunk, EncoderTrunk, ImageShape, Trunk
 from latentarium.nn.layers import activation, dense_stack, initialize
 from latentarium.registry import register
 from latentarium.shapes import Features, Images, SoftLabels
+from latentarium.texts import Text
 
 COARSEST_SIDE = 8
 """A side with more pixels than this is halved."""
@@ -32,8 +33,13 @@ def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """
     if min(height, width) < 2:
         raise UserError(
-            f"Images of {height} x {width} pixels are too small for a convolutional trunk: set "
-            "kind to 'mlp', or use a preset for points in the plane, such as gan_ring.",
+            Text(
+                "Images of {height} x {width} pixels are too small for a convolutional "
+                "trunk: set kind to 'mlp', or use a preset for points in the plane, such "
+                "as gan_ring.",
+                height=height,
+                width=width,
+            ),
             code="image-too-small",
         )
     sizes = [(height, width)]

@@ -39,6 +39,7 @@ from latentarium.presets.small import ae_small, cgan_small, gan_small, vae_small
 from latentarium.presets.stacked_mnist import gan_stacked_mnist, gan_stacked_small
 from latentarium.presets.suggestions import Suggestion, suggest
 from latentarium.registry import register, registered
+from latentarium.texts import Text
 
 __all__ = [
     "Suggestion",
@@ -91,7 +92,8 @@ def get(name: str) -> Config:
     presets = all_presets()
     if name not in presets:
         raise UserError(
-            f"No preset named '{name}'.{did_you_mean(name, presets)}", code="unknown-preset"
+            Text("No preset named '{name}'.{hint}", name=name, hint=did_you_mean(name, presets)),
+            code="unknown-preset",
         )
     return presets[name]()
 

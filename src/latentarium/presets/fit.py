@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from latentarium.config import Config, setting
 from latentarium.presets import debug, images, mnist, plane, small, stacked_mnist
+from latentarium.texts import Text
 
 if TYPE_CHECKING:
     from latentarium.data.dataset import Data
@@ -106,20 +107,34 @@ def _kind_misfit(config: Config, data: DataSummary) -> Misfit | None:
         if any(trunk.kind == "conv" for trunk in model.trunks.values()):
             return Misfit(
                 "image-too-small",
-                f"{name} has convolutional layers, which need images of at least 2 x 2 pixels, "
-                f"but {data.source} has points in the plane",
+                Text(
+                    "{name} has convolutional layers, which need images of at least 2 x 2 "
+                    "pixels, but {source} has points in the plane",
+                    name=name,
+                    source=data.source,
+                ),
             )
         if config.name in IMAGE_PRESETS:
             return Misfit(
                 "preset-mismatch",
-                f"{name} is made for images, but {data.source} has points in the plane",
+                Text(
+                    "{name} is made for images, but {source} has points in the plane",
+                    name=name,
+                    source=data.source,
+                ),
             )
     elif config.name in POINT_PRESETS:
         _, height, width = data.image_shape
         return Misfit(
             "preset-mismatch",
-            f"{name} is made for points in the plane, but {data.source} has images of {height} x "
-            f"{width} pixels",
+            Text(
+                "{name} is made for points in the plane, but {source} has images of "
+                "{height} x {width} pixels",
+                name=name,
+                source=data.source,
+                height=height,
+                width=width,
+            ),
         )
     return None
 
@@ -127,11 +142,18 @@ def _kind_misfit(config: Config, data: DataSummary) -> Misfit | None:
 def _label_misfit(config: Config, data: DataSummary) -> Misfit | None:
     name, model = _name(config), config.model
     if model.takes_label and data.num_classes == 0:
-        return Misfit("labels-missing", f"{name} needs labels, but {data.source} has none")
+        return Misfit(
+            "labels-missing",
+            Text("{name} needs labels, but {source} has none", name=name, source=data.source),
+        )
     if setting(model, "wrong_label_weight", 0) > 0 and data.num_classes == 1:
         return Misfit(
             "too-few-classes",
-            f"{name} learns to refuse wrong labels, but {data.source} has only one class",
+            Text(
+                "{name} learns to refuse wrong labels, but {source} has only one class",
+                name=name,
+                source=data.source,
+            ),
         )
     return None
 
@@ -150,21 +172,38 @@ def _size_misfit(config: Config, data: DataSummary) -> Misfit | None:
         ):
             return Misfit(
                 "preset-mismatch",
-                f"{name} has fully connected layers, which suit images of at most "
-                f"{MAX_DENSE_VALUES:,} values, but the images of {data.source} are {shape} "
-                "(channels, height, width)",
+                Text(
+                    "{name} has fully connected layers, which suit images of at most "
+                    "{max_dense_values:,} values, but the images of {source} are {shape} "
+                    "(channels, height, width)",
+                    name=name,
+                    max_dense_values=MAX_DENSE_VALUES,
+                    source=data.source,
+                    shape=shape,
+                ),
             )
         if settings.image_size == 0 and max(height, width) > MAX_SIDE:
             return Misfit(
                 "preset-mismatch",
-                f"{name} is made for images of at most {MAX_SIDE} x {MAX_SIDE} pixels, but those "
-                f"of {data.source} are {height} x {width}",
+                Text(
+                    "{name} is made for images of at most {max_side} x {max_side} pixels, but "
+                    "those of {source} are {height} x {width}",
+                    name=name,
+                    max_side=MAX_SIDE,
+                    source=data.source,
+                    height=height,
+                    width=width,
+                ),
             )
     if data.num_train < settings.batch_size:
         return Misfit(
             "batch-too-large",
-            f"batch_size is {settings.batch_size}, but {data.source} has only {data.num_train} "
-            "training images",
+            Text(
+                "batch_size is {batch_size}, but {source} has only {num_train} training images",
+                batch_size=settings.batch_size,
+                source=data.source,
+                num_train=data.num_train,
+            ),
         )
     return None
 

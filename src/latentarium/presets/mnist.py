@@ -139,7 +139,7 @@ def hvae_dynamic_mnist() -> Config:
 
 
 def vae_class_mnist() -> Config:
-    """VAE whose prior has a Gaussian for each digit: 93.87 % of samples are classified as the
+    """VAE whose prior has a Gaussian for each class: 93.87 % of samples are classified as the
     requested digit (width and depth chosen on test images); about 2 and a half minutes."""
     return vary(
         vae_mnist(),

@@ -24,6 +24,7 @@ from latentarium.files import (
 )
 from latentarium.run.compat import upgrade_checkpoint_tensors
 from latentarium.run.records import parse_checkpoint_card
+from latentarium.texts import Text
 
 NUM_KEPT = 2
 
@@ -84,8 +85,11 @@ def latest(folder: Path) -> Checkpoint | None:
             )
     if cards:
         raise UserError(
-            f"All checkpoints in {folder.parent} are damaged. Restore them from a backup, or "
-            "train into a new folder.",
+            Text(
+                "All checkpoints in {folder} are damaged. Restore them from a backup, or "
+                "train into a new folder.",
+                folder=folder.parent,
+            ),
             code="damaged-checkpoints",
         )
     return None

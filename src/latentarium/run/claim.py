@@ -9,6 +9,7 @@ from pathlib import Path
 from latentarium.errors import UserError
 from latentarium.files import is_temporary, write_failure
 from latentarium.locks import file_lock
+from latentarium.texts import Text
 
 LOCK_FILE = ".lock"
 CLAIM_FILES = (LOCK_FILE, ".lock.pid")
@@ -35,7 +36,7 @@ def require_claimable(folder: Path) -> None:
     foreign = [p for p in names if p.name not in CLAIM_FILES and not is_temporary(p)]
     if foreign and not (folder / "config.json").exists():
         raise UserError(
-            f"{folder} contains other files. Choose a new or empty folder.",
+            Text("{folder} contains other files. Choose a new or empty folder.", folder=folder),
             code="folder-not-empty",
         )
 
@@ -52,7 +53,8 @@ def require_regular_files(folder: Path) -> None:
             mode = path.stat().st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise UserError(
-                    f"{path} is a pipe or a device, not a file. Remove it.", code="damaged-file"
+                    Text("{path} is a pipe or a device, not a file. Remove it.", path=path),
+                    code="damaged-file",
                 )
 
 
@@ -72,7 +74,11 @@ def locked(folder: Path) -> Iterator[None]:
             raise write_failure(folder / LOCK_FILE, error) from None
         if not acquired:
             raise UserError(
-                f"Another training uses {folder}. Wait for it, stop it, or choose another folder.",
+                Text(
+                    "Another training uses {folder}. Wait for it, stop it, or choose another "
+                    "folder.",
+                    folder=folder,
+                ),
                 code="run-locked",
             )
         for pattern in LEFTOVERS:

@@ -61,6 +61,7 @@ from latentarium.run.weights import (
     weights_step,
     weights_to_bytes,
 )
+from latentarium.texts import Text
 
 
 class Run(RunFiles):
@@ -316,8 +317,12 @@ class Run(RunFiles):
                 code="no-snapshot",
             )
         raise UserError(
-            f"{self.folder} has no {path.name}: its training has not ended. Run the same train "
-            "command again to resume it.",
+            Text(
+                "{folder} has no {file}: its training has not ended. Run the same train command "
+                "again to resume it.",
+                folder=self.folder,
+                file=path.name,
+            ),
             code="no-weights",
         )
 

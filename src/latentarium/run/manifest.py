@@ -23,6 +23,7 @@ from latentarium.files import read_json, sha256, to_json, write_atomic
 from latentarium.machine import versions
 from latentarium.run.compat import upgrade_config
 from latentarium.run.records import Step
+from latentarium.texts import Text
 
 FORMAT = 1
 LOCATION_SETTINGS = ("train.device", "train.data", "train.labels")
@@ -232,8 +233,14 @@ def naming_missing_data(folder: Path, source: str | None) -> Iterator[None]:
         if source is None or error.code != "file-not-found":
             raise
         raise UserError(
-            f"{folder} was trained on {source}, and from the folder {Path.cwd()} there is no such "
-            "file or folder. Give the place of the data with --data, in Python load_data(...).",
+            Text(
+                "{folder} was trained on {source}, and from the folder {here} there is no such "
+                "file or folder. Give the place of the data with --data, in Python "
+                "load_data(...).",
+                folder=folder,
+                source=source,
+                here=Path.cwd(),
+            ),
             code="data-missing",
         ) from None
 

@@ -12,6 +12,7 @@ from latentarium.config import Range, read_fields
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_json, read_regular_file
 from latentarium.run.compat import OLD_DUALITY_GAP_FILE, upgrade_duality_gap
+from latentarium.texts import Text, text_of
 
 Step = Annotated[int, Range(0, 10**12)]
 Seconds = Annotated[float, Range(low=0)]
@@ -146,5 +147,13 @@ def _read(path: Path, kind: type, advice: str) -> dict[str, Any]:
     try:
         read_fields(kind, content, path.name, ignore_unknown=True)
     except UserError as error:
-        raise UserError(f"{path} is damaged: {error} {advice}", code="damaged-file") from None
+        raise UserError(
+            Text(
+                "{path} is damaged: {problem} {advice}",
+                path=path,
+                problem=text_of(error),
+                advice=advice,
+            ),
+            code="damaged-file",
+        ) from None
     return content

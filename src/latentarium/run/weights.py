@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, sha256
 from latentarium.models.origin import WeightsKind
+from latentarium.texts import Text
 
 METADATA_KEY = "latentarium"
 MAX_HEADER_BYTES = 100_000_000
@@ -188,8 +189,12 @@ def equals_unversioned(path: Path, model: nn.Module) -> bool:
 
 def _damaged(path: Path, reason: object) -> UserError:
     return UserError(
-        f"{path} is damaged or does not fit config.json "
-        f"({' '.join(str(reason).split())[:200]}). Run the same train command again.",
+        Text(
+            "{path} is damaged or does not fit config.json ({reason}). Run the same "
+            "train command again.",
+            path=path,
+            reason=" ".join(str(reason).split())[:200],
+        ),
         code="damaged-weights",
     )
 

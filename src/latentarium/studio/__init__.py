@@ -6,6 +6,7 @@ except in this order:
     errors              errors with a specific HTTP status
     protocol, redact    pure functions on frames and messages
     limiter             a queue for CPU-heavy requests
+    process_ids         processes by their ids
     child_processes     commands that run in separate processes
     deployment          how the studio is reached: by a reverse proxy, below a path, in a frame
     security            ASGI middleware: host, origin, token, size limits, headers

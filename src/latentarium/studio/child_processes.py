@@ -18,16 +18,16 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import mkdtemp
 
-import psutil
-
-from latentarium.errors import UserError
+from latentarium.errors import UserError, error_from_json
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.parent import PARENT_VARIABLE
 from latentarium.progress import JSON_VARIABLE, ProgressLine, parse_progress
 from latentarium.registry import imported_files
+from latentarium.studio.process_ids import is_latentarium, lower_priority, terminate
+from latentarium.texts import Text
 
 TAIL_BYTES = 1 << 14
 """Bytes at the end of the output that are searched for progress and failures."""
@@ -35,7 +35,6 @@ POLL_INTERVAL = 0.2
 """Seconds between two checks of a command that the server waits for."""
 DETACHED_INTERVAL = 10.0
 """Seconds between two progress lines of a training; measurements report each of their parts."""
-BACKGROUND_NICENESS = 10
 
 _trainings: list[subprocess.Popen[bytes]] = []
 """Trainings, which may outlive the objects that started them: Python warns of a running process
@@ -171,9 +170,13 @@ class ChildProcesses:
         lines = self.output(name)
         error = parse_failure(lines[-1]) if lines else None
         if error is not None:
-            return str(error)
+            return error.text
         if any(line.startswith("Traceback") for line in lines):
-            return f"The command failed ({lines[-1][:200]}): see {self._output_path(name)}."
+            return Text(
+                "The command failed ({line}): see {path}.",
+                line=lines[-1][:200],
+                path=self._output_path(name),
+            )
         return ""
 
     def stop(self, name: str) -> None:
@@ -265,8 +268,12 @@ def run_child(
             while child.poll() is None:
                 if time.monotonic() > deadline:
                     raise UserError(
-                        f"The command took more than {timeout:.0f} s: run `latentarium "
-                        f"{shlex.join(arguments)}` in a terminal.",
+                        Text(
+                            "The command took more than {timeout:.0f} s: run `latentarium "
+                            "{arguments}` in a terminal.",
+                            timeout=timeout,
+                            arguments=shlex.join(arguments),
+                        ),
                         code="timeout",
                     )
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -286,40 +293,9 @@ def parse_failure(line: str) -> UserError | None:
     if not line.startswith("{"):
         return None
     try:
-        content = json.loads(line)
-        return UserError(str(content["error"]), code=str(content["code"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return error_from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return None
-
-
-def is_latentarium(pid: int, arguments: Sequence[str] = ()) -> bool:
-    """Return whether a process runs latentarium, with these arguments at the end.
-
-    The system may have given the id of an ended process to another one, so a recorded id alone
-    doesn't identify a command.
-    """
-    if pid <= 0:
-        return False
-    try:
-        words = psutil.Process(pid).cmdline()
-    except (psutil.Error, OSError):
-        return False
-    named = any(PurePath(word).name in ("latentarium", "latentarium.exe") for word in words[:6])
-    return named and words[len(words) - len(arguments) :] == list(arguments)
-
-
-def terminate(pid: int) -> None:
-    """Ask a process to save its work and end."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).terminate()
-
-
-def lower_priority(pid: int) -> None:
-    """Lower the priority of a process."""
-    # Windows has priority classes instead of numbers
-    niceness = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", BACKGROUND_NICENESS)
-    with contextlib.suppress(psutil.Error, OSError):
-        psutil.Process(pid).nice(niceness)
 
 
 @cache
@@ -346,5 +322,7 @@ def _nonblank_lines(path: Path) -> list[str]:
 
 def _child_error(lines: Sequence[str], code: int) -> UserError:
     if not lines:
-        return UserError(f"The command ended with exit code {code}.", code="child-failed")
+        return UserError(
+            Text("The command ended with exit code {code}.", code=code), code="child-failed"
+        )
     return parse_failure(lines[-1]) or UserError(lines[-1][:500], code="child-failed")

@@ -8,9 +8,11 @@ the model itself, or the number of a training snapshot, from 1.
     reply     u32 id | u8 ok    | u8 kind | u16 n | u16 height | u16 width | u8 channels | 3 x u8
               zero | u8 pixels, padded to four bytes | f32 scores, n rows of `SCORE_COLUMNS`
 
-If `ok` is 0, the header is followed by an error message in UTF-8 instead of pixels and scores.
+If `ok` is 0, the header is followed by an error message instead of pixels and scores: JSON in
+UTF-8, as `text_to_json` returns it.
 """
 
+import json
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,6 +21,7 @@ import numpy as np
 
 from latentarium.errors import UserError
 from latentarium.latent.planes import MAX_COORDINATE
+from latentarium.texts import Text, text_to_json
 
 REQUEST = struct.Struct("<IBBHBxH")
 REPLY = struct.Struct("<IBBHHHB3x")
@@ -77,22 +80,35 @@ def parse_request(
     """
     if not REQUEST.size <= len(content) <= MAX_REQUEST_BYTES:
         raise UserError(
-            f"The request has {len(content):,} bytes; it must have {REQUEST.size} to "
-            f"{MAX_REQUEST_BYTES:,}.",
+            Text(
+                "The request has {count:,} bytes; it must have {size} to {limit:,}.",
+                count=len(content),
+                size=REQUEST.size,
+                limit=MAX_REQUEST_BYTES,
+            ),
             code="frame-size",
         )
     number, model, kind, n, labelled, snapshot = REQUEST.unpack_from(content)
     if model >= len(columns):
-        raise UserError(f"There is no model {model}: reload the page.", code="unknown-model")
+        raise UserError(
+            Text("There is no model {model}: reload the page.", model=model), code="unknown-model"
+        )
     if kind not in set(RowKind):
-        raise UserError(f"Rows of kind {kind} are unknown: reload the page.", code="unknown-kind")
+        raise UserError(
+            Text("Rows of kind {kind} are unknown: reload the page.", kind=kind),
+            code="unknown-kind",
+        )
     if not 1 <= n <= MAX_IMAGES:
         raise UserError(
-            f"{n} images are requested; request 1 to {MAX_IMAGES}.", code="image-count"
+            Text("{n} images are requested; request 1 to {limit}.", n=n, limit=MAX_IMAGES),
+            code="image-count",
         )
     if labelled > 1:
         raise UserError(
-            f"The labels flag is {labelled}; it must be 0 or 1: reload the page.",
+            Text(
+                "The labels flag is {labelled}; it must be 0 or 1: reload the page.",
+                labelled=labelled,
+            ),
             code="invalid-flag",
         )
     width = columns[model][RowKind(kind)]
@@ -100,8 +116,14 @@ def parse_request(
     values = np.frombuffer(content, "<f4", offset=REQUEST.size) if len(content) % 4 == 0 else None
     if values is None or len(values) != sum(sizes):
         raise UserError(
-            f"The request has {len(content):,} bytes; {n} rows of {width} numbers need "
-            f"{REQUEST.size + 4 * sum(sizes):,}: reload the page.",
+            Text(
+                "The request has {count:,} bytes; {n} rows of {width} numbers need "
+                "{size:,}: reload the page.",
+                count=len(content),
+                n=n,
+                width=width,
+                size=REQUEST.size + 4 * sum(sizes),
+            ),
             code="frame-size",
         )
     if not (np.abs(values) <= MAX_COORDINATE).all():  # false for NaN too
@@ -145,4 +167,5 @@ def format_reply(request: DecodeRequest, pixels: np.ndarray, scores: np.ndarray)
 
 def format_error(number: int, message: str) -> bytes:
     """Return the reply to a request that failed."""
-    return REPLY.pack(number, 0, 0, 0, 0, 0, 0) + message.encode("utf-8", "replace")
+    content = json.dumps(text_to_json(message), ensure_ascii=False)
+    return REPLY.pack(number, 0, 0, 0, 0, 0, 0) + content.encode("utf-8", "replace")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from latentarium.texts import change_text
+
 
 def redact_paths(message: str, folders: Iterable[Path]) -> str:
     """Return the message with the given folders named relative to their parents.
@@ -12,6 +14,10 @@ def redact_paths(message: str, folders: Iterable[Path]) -> str:
         folders: Run folders, and the folder that contains them.
     """
     parents = {str(folder.resolve().parent) for folder in folders}
-    for parent in sorted(parents, key=len, reverse=True):
-        message = message.replace(f"{parent}/", "")
-    return message
+
+    def remove_parents(text: str) -> str:
+        for parent in sorted(parents, key=len, reverse=True):
+            text = text.replace(f"{parent}/", "")
+        return text
+
+    return change_text(message, remove_parents)

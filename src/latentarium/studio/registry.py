@@ -19,6 +19,7 @@ from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES, SHIPPED_PREFI
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.preparation import Preparation
+from latentarium.texts import Text
 
 MAX_CACHED_SNAPSHOTS = 24
 """Snapshots in memory at the same time, over all runs."""
@@ -62,7 +63,8 @@ class ModelRegistry:
     def __getitem__(self, index: int) -> LoadedModel:
         if not 0 <= index < len(self._models):
             raise NotFoundError(
-                f"There is no model {index}: reload the page.", code="unknown-model"
+                Text("There is no model {index}: reload the page.", index=index),
+                code="unknown-model",
             )
         return self._models[index]
 
@@ -118,7 +120,10 @@ class ModelRegistry:
         model = run.load(step, prior=prior)
         if min(model.image_shape[1:]) < 2:
             raise UserError(
-                f"{folder} generates points on a plane; give a run that was trained on images.",
+                Text(
+                    "{folder} generates points on a plane; give a run that was trained on images.",
+                    folder=folder,
+                ),
                 code="not-images",
             )
         added = LoadedModel(
@@ -141,7 +146,10 @@ class ModelRegistry:
                     return index
             if len(self._models) >= MAX_MODELS:
                 raise UserError(
-                    f"{MAX_MODELS} models are shown, which is the maximum: restart the studio.",
+                    Text(
+                        "{limit} models are shown, which is the maximum: restart the studio.",
+                        limit=MAX_MODELS,
+                    ),
                     code="too-many-models",
                 )
             self._models.append(added)
@@ -164,8 +172,12 @@ class ModelRegistry:
                 self._data_sets[source] = images
         if images.card.fingerprint != run.data.fingerprint:
             raise UserError(
-                f"{run.folder} was trained on other images than {source[0]} contains now: give "
-                "the original images with --data.",
+                Text(
+                    "{folder} was trained on other images than {source} contains now: give the "
+                    "original images with --data.",
+                    folder=run.folder,
+                    source=source[0],
+                ),
                 code="other-data",
             )
         return images
@@ -204,8 +216,13 @@ class ModelRegistry:
         history = loaded.history
         if history is None or not 1 <= snapshot <= len(history):
             raise NotFoundError(
-                f"{loaded.name} has no snapshot {snapshot}: it has "
-                f"{len(loaded.snapshot_steps())} snapshots, numbered from 1.",
+                Text(
+                    "{name} has no snapshot {snapshot}: it has {count} snapshots, "
+                    "numbered from 1.",
+                    name=loaded.name,
+                    snapshot=snapshot,
+                    count=len(loaded.snapshot_steps()),
+                ),
                 code="no-snapshot",
             )
         key = (history, snapshot)

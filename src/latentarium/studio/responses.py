@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from latentarium.errors import UserError
+from latentarium.errors import UserError, error_to_json
 from latentarium.latent.gaussians import Ellipse
 from latentarium.latent.named_latents import MAX_NAME
 from latentarium.shapes import Pixels
@@ -60,7 +60,7 @@ def json_lines(lines: JsonLines, iterate: Iterate = iterate_in_threadpool) -> St
     """Stream JSON objects, one per line, each as soon as it is known.
 
     An error before the first object is raised here, so the response gets an error status. A later
-    error is sent as the last line {"error": message, "code": code}.
+    error is sent as the last line; see `error_to_json`.
 
     Arguments:
         lines: The objects.
@@ -85,7 +85,7 @@ class _JsonLinesResponse(StreamedResponse):
             async for content in objects:
                 yield json.dumps(content) + "\n"
         except (UserError, OSError) as error:
-            content = {"error": self._describe_error(error), "code": error_code(error)}
+            content = error_to_json(self._describe_error(error), error_code(error))
             yield json.dumps(content) + "\n"
 
 

@@ -13,6 +13,7 @@ These are plain ASGI middleware, since Starlette's `BaseHTTPMiddleware` interfer
 
 import asyncio
 import hmac
+import json
 import secrets
 from urllib.parse import urlsplit
 
@@ -22,7 +23,9 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from latentarium.errors import error_to_json
 from latentarium.studio.deployment import DIRECT, BasePathMiddleware, Deployment
+from latentarium.texts import Text
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ANY_ADDRESS = {"0.0.0.0", "::"}
@@ -40,7 +43,7 @@ HEADERS = {
 API = "/api"
 CODE_HEADER = "X-Error-Code"
 """Response header with the code of an error; see `UserError`."""
-INTERNAL_ERROR = "Internal server error; see the terminal log."
+INTERNAL_ERROR = Text("Internal server error; see the terminal log.")
 MAX_BODY_BYTES = 4 << 20
 """Largest body of a request that is not an upload."""
 MAX_UPLOAD_BYTES = 256 << 20
@@ -104,9 +107,16 @@ def allowed_hosts(host: str) -> list[str]:
 def error_response(
     message: str, status: int, code: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return an error as plain text, with its code in a header."""
-    content = message.encode("utf-8", "replace")  # a message may name a file
-    return PlainTextResponse(content, status, {**(headers or {}), CODE_HEADER: code})
+    """Return an error as JSON, with its code in a header too; see `error_to_json`."""
+    text = json.dumps(error_to_json(message, code), ensure_ascii=False)
+    content = text.encode("utf-8", "replace")  # a message may name a file
+    all_headers = {**(headers or {}), CODE_HEADER: code}
+    return Response(content, status, all_headers, media_type="application/json")
+
+
+def refusal_response(message: str, status: int, code: str) -> Response:
+    """Return an error as plain text, for somebody who has opened a wrong address."""
+    return PlainTextResponse(message, status, {CODE_HEADER: code})
 
 
 class LimitsMiddleware:
@@ -170,7 +180,9 @@ class LimitsMiddleware:
                 raise ClientDisconnect from None
 
         too_large = error_response(
-            f"The request has more than {limit >> 20} MiB; send less.", 413, "too-large"
+            Text("The request has more than {mebibytes} MiB; send less.", mebibytes=limit >> 20),
+            413,
+            "too-large",
         )
         if _content_length(scope) > limit:
             await too_large(scope, receive, guarded_send)
@@ -231,13 +243,13 @@ class AccessMiddleware:
             may_frame=bool(self.deployment.frames),
         )  # fmt: skip
         if reason:
-            return error_response(reason, 403, "foreign-origin")
+            return refusal_response(reason, 403, "foreign-origin")
         tokens = (
             connection.query_params.get("token", ""),
             connection.cookies.get(cookie_name(connection), ""),
         )
         if not any(matches_token(given, self.token) for given in tokens):
-            return error_response(
+            return refusal_response(
                 "The token is missing or wrong: open the address that the command line printed.",
                 401,
                 "token-required",

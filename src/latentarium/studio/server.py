@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from threadpoolctl import threadpool_limits
 
+from latentarium.config import Range
+from latentarium.config.validation import shown
 from latentarium.errors import UserError
 from latentarium.studio.child_processes import ChildProcesses, CommandLine
 from latentarium.studio.compare.evaluation_queue import EvaluationQueue
@@ -45,6 +48,7 @@ from latentarium.studio.training.jobs import TrainingJobs
 from latentarium.studio.training.timed_commands import TimedCommands
 from latentarium.studio.training.upload_limits import UploadLimits
 from latentarium.studio.training.uploads import Uploads
+from latentarium.texts import Text, text_of
 
 STATIC = Path(str(files("latentarium.studio") / "static"))
 NO_PAGE = """<!doctype html><title>latentarium studio</title>
@@ -91,7 +95,7 @@ def make_app(
     """
     if host not in LOOPBACK and not token:
         raise UserError(
-            f"host is {host}, which other machines can reach; give a token.",
+            Text("host is {host}, which other machines can reach; give a token.", host=host),
             code="token-required",
         )
     # scikit-learn limits BLAS during each neighbour search and restores the old value afterwards.
@@ -200,7 +204,7 @@ def answer(registry: ModelRegistry, content: bytes) -> bytes:
         )
         decoded = answer_request(registry.latent_map(request.model, request.snapshot), request)
     except UserError as error:
-        return format_error(request_id(content), str(error))
+        return format_error(request_id(content), error.text)
     except Exception:  # the connection must survive any error
         logging.getLogger(__name__).exception("A decode request failed.")
         return format_error(
@@ -211,10 +215,13 @@ def answer(registry: ModelRegistry, content: bytes) -> bytes:
 
 def _error_messages(redact: Callable[[str], str]) -> Callable[[Exception], str]:
     def describe(error: Exception) -> str:
-        message = str(error)
+        message = text_of(error)
         if isinstance(error, OSError):
-            path, reason = error.filename or "a file", error.strerror or "unknown error"
-            message = f"{path} can't be used: {reason}. Fix the problem and try again."
+            message = Text(
+                "{path} can't be used: {reason}. Fix the problem and try again.",
+                path=error.filename or Text("a file"),
+                reason=Text(error.strerror or "unknown error"),
+            )
         return redact(message)
 
     return describe
@@ -228,12 +235,31 @@ def _handle_error(request: Request, error: Exception) -> Response:
 def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = HTTP_CODES.get(error.status_code, "http-error")
-    message = f"{error.detail}: reload the page."
+    message = Text("{problem}: reload the page.", problem=Text(str(error.detail)))
     return error_response(message, error.status_code, code, dict(error.headers or {}))
 
 
 def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    return error_response(f"{where}: {first['msg']}. Reload the page.", 422, "invalid-request")
+    return error_response(_invalid_value(error.errors()[0]), 422, "invalid-request")
+
+
+def _invalid_value(problem: dict[str, Any]) -> Text:
+    """Return what is wrong with a value of a request.
+
+    Arguments:
+        problem: The first error of pydantic.
+    """
+    name = Text(".".join(str(part) for part in problem["loc"][1:]) or "the request")
+    context, given = problem.get("ctx", {}), shown(problem["input"])
+    limits = {
+        "greater_than_equal": Range(low=context.get("ge")),
+        "less_than_equal": Range(high=context.get("le")),
+        "less_than": Range(below=context.get("lt")),
+    }
+    if problem["type"] in limits:
+        limit = limits[problem["type"]].text
+        return Text("{name} is {value}; it must be {limit}.", name=name, value=given, limit=limit)
+    if problem["type"].startswith("int_"):
+        return Text("{name} is {value}; it must be an integer.", name=name, value=given)
+    return Text("{name}: {problem}. Reload the page.", name=name, problem=Text(problem["msg"]))

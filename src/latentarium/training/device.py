@@ -8,6 +8,7 @@ from latentarium.data.batches import Batch
 from latentarium.errors import UserError
 from latentarium.models.game import Loss, Player
 from latentarium.rng import Noise
+from latentarium.texts import Text
 
 
 def pick_device(name: str) -> torch.device:
@@ -24,7 +25,11 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"There is no device '{name}' on this machine ({reason}). Try 'cpu'.",
+            Text(
+                "There is no device '{name}' on this machine ({reason}). Try 'cpu'.",
+                name=name,
+                reason=reason,
+            ),
             code="no-such-device",
         ) from None
     return device

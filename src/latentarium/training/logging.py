@@ -13,6 +13,7 @@ from latentarium.data.dataset import Data
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.game import Player
 from latentarium.run import Run
+from latentarium.texts import Text
 from latentarium.training.distributed import Distributed
 from latentarium.training.game import Move
 
@@ -66,10 +67,16 @@ class LossLogger:
             if len(non_finite):
                 step = self._steps[int(non_finite[0])]
                 raise NonFiniteError(
-                    f"The {player}'s loss is not finite at step {step + 1}",
-                    "lower the learning rate"
-                    + (" or raise r1 and r2" if player in ("discriminator", "generator") else "")
-                    + " and train into a new folder",
+                    Text(
+                        "The {player}'s loss is not finite at step {step}",
+                        player=player,
+                        step=str(step + 1),
+                    ),
+                    Text(
+                        "lower the learning rate or raise r1 and r2 and train into a new folder"
+                        if player in ("discriminator", "generator")
+                        else "lower the learning rate and train into a new folder"
+                    ),
                 )
 
     def to_tensors(self, distributed: Distributed) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from latentarium.data.batches import Batches
 from latentarium.data.class_counts import list_names, unseen_classes
 from latentarium.data.dataset import Data, Split
 from latentarium.data.sources import load_data, load_training_data
-from latentarium.errors import NonFiniteError, StoppedError, UserError
+from latentarium.errors import StoppedError, UserError
 from latentarium.memory import keeping_freed_memory
 from latentarium.models.build import model_shapes, require_memory
 from latentarium.models.game import Player
@@ -27,6 +27,7 @@ from latentarium.training.distributed import Distributed, join_processes
 from latentarium.training.game import play_round
 from latentarium.training.held_out import HeldOutBatch
 from latentarium.training.initial_weights import load_initial_weights, require_given
+from latentarium.training.last_checkpoint import naming_last_checkpoint
 from latentarium.training.logging import LossLogger, ProgressFile, Reporter
 from latentarium.training.model_card import model_card
 from latentarium.training.rehearsal import rehearse
@@ -332,19 +333,3 @@ def begin(
         require_given(run, initial)
         if distributed.is_main:  # resuming must not need the other run
             run.save_checkpoint(state.checkpoint())
-
-
-@contextmanager
-def naming_last_checkpoint(run: Run) -> Iterator[None]:
-    """Add the path of the last good checkpoint to the message of a `NonFiniteError`."""
-    try:
-        yield
-    except NonFiniteError as error:
-        steps = run.checkpoints()
-        last = (
-            f"The last good checkpoint is from step {steps[-1]:,}, "
-            f"{run.checkpoint_path(steps[-1])}"
-            if steps
-            else "There is no checkpoint yet"
-        )
-        raise UserError(f"{error.what}. {last}; {error.fix}.", code=error.code) from None

@@ -8,6 +8,7 @@ from latentarium.data.batches import Batches
 from latentarium.errors import UserError
 from latentarium.models.game import Player
 from latentarium.rng import Noise
+from latentarium.texts import Text
 from latentarium.training.game import freeze_others
 from latentarium.training.state import State
 from latentarium.training.threads import counting_work
@@ -48,16 +49,24 @@ def rehearse(state: State, players: Sequence[Player], batches: Batches) -> int:
         if BATCH_NORM_ERROR not in str(error):
             raise
         raise UserError(
-            f"batch_size is {settings.batch_size} and norm is 'batch', which needs the statistics "
-            "of several images. Give a batch_size of at least 2, or set norm to 'none'.",
+            Text(
+                "batch_size is {batch_size} and norm is 'batch', which needs the "
+                "statistics of several images. Give a batch_size of at least 2, or set "
+                "norm to 'none'.",
+                batch_size=settings.batch_size,
+            ),
             code="batch-too-small",
         ) from None
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not is_out_of_memory(error):
             raise
         raise UserError(
-            f"A batch of {settings.batch_size:,} images needs more memory than there is "
-            f"({str(error)[:100].strip()}). Give a smaller batch_size, or a smaller model.",
+            Text(
+                "A batch of {batch_size:,} images needs more memory than there is "
+                "({reason}). Give a smaller batch_size, or a smaller model.",
+                batch_size=settings.batch_size,
+                reason=str(error)[:100].strip(),
+            ),
             code="out-of-memory",
         ) from None
     finally:

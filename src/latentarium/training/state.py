@@ -14,6 +14,7 @@ from latentarium.models.build import build
 from latentarium.models.game import Player
 from latentarium.optimizers import Adam
 from latentarium.run import Checkpoint
+from latentarium.texts import Text
 
 
 class State:
@@ -54,8 +55,12 @@ class State:
         for player in self.players:
             if not all(bool(p.isfinite().all()) for p in player.part.parameters()):
                 raise NonFiniteError(
-                    f"The {player.name}'s parameters are not finite after step {self.step}",
-                    "lower the learning rate and train into a new folder",
+                    Text(
+                        "The {player}'s parameters are not finite after step {step}",
+                        player=player.name,
+                        step=str(self.step),
+                    ),
+                    Text("lower the learning rate and train into a new folder"),
                 )
 
     def update_ema(self) -> None:

@@ -1,5 +1,6 @@
 import { waitForServer } from "./connection";
 import { strings } from "./preferences.svelte";
+import { rememberError, type ServerError } from "./serverText.svelte";
 
 export interface Model {
   id: number;
@@ -84,8 +85,17 @@ export interface PointMap {
 /** Send a request once; throw the server's message unless it succeeds. */
 export async function fetchOnce(path: string, init: RequestInit = {}): Promise<Response> {
   const response = await fetch(path, init);
-  if (!response.ok) throw new Error((await response.text()) || `${path}: ${response.status}`);
+  if (!response.ok) throw new Error(errorMessage(await response.text()) || `${path}: ${response.status}`);
   return response;
+}
+
+/** The message in the body of a refused request: JSON, or text that a proxy has sent. */
+export function errorMessage(body: string): string {
+  try {
+    return rememberError(JSON.parse(body) as ServerError);
+  } catch {
+    return body;
+  }
 }
 
 /** Send a request; after a lost connection, wait for the server and repeat it if it is a GET. */
@@ -158,7 +168,11 @@ export async function* jsonLines<T>(response: Response): AsyncGenerator<T> {
     if (done) return;
     const lines = (incomplete + value).split("\n");
     incomplete = lines.pop()!;
-    for (const line of lines) yield JSON.parse(line) as T;
+    for (const line of lines) {
+      const content = JSON.parse(line) as T;
+      if (typeof content === "object" && content && "error" in content) rememberError(content as ServerError);
+      yield content;
+    }
   }
 }
 

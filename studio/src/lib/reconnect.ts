@@ -1,6 +1,6 @@
 // Reopen models after a restart of the server, which opens only those of its command line.
-import { fetchOnce, post, type Model } from "./api";
-import type { RunInfo } from "./train/runs";
+import { fetchOnce, type Model } from "./api";
+import { openModel, type RunInfo } from "./train/runs";
 
 export interface RestoredModels {
   models: Model[];
@@ -17,7 +17,7 @@ export async function restoreModels(folders: string[]): Promise<RestoredModels> 
   let reason = "";
   for (const folder of missing) {
     const run = runs.find((info) => info.folder === folder);
-    if (run) reason = (await (await post(`api/runs/${encodeURIComponent(run.id)}/show`, {})).json()).reason || reason;
+    if (run) reason = (await openModel(run.id)).reason || reason;
   }
   return { models: await openModels(), reason };
 }

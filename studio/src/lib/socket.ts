@@ -1,5 +1,6 @@
 // WebSocket for decoding: one request in flight and one pending. A newer request replaces the
 // pending one, so the display is never more than one reply behind the pointer.
+import { remember, type ServerText } from "./serverText.svelte";
 import { SCORE_COLUMNS, parseScores, type Scores } from "./scores";
 
 export const LATENTS = 0;
@@ -174,7 +175,7 @@ function encodeRequest(id: number, request: DecodeRequest): ArrayBuffer {
 function parseReply(content: ArrayBuffer, request: DecodeRequest): DecodeResult {
   const view = new DataView(content);
   if (view.getUint8(4) === 0) {
-    return { error: new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER_BYTES)) };
+    return { error: remember(JSON.parse(new TextDecoder().decode(new Uint8Array(content, REPLY_HEADER_BYTES))) as ServerText) };
   }
   const n = view.getUint16(6, true);
   const height = view.getUint16(8, true);

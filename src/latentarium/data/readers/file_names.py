@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from latentarium.texts import Text
+
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, characters that reverse the direction of text, and surrogates: the bytes of
 a name that are not UTF-8."""
@@ -83,9 +85,13 @@ def _notes(shown: dict[str, str]) -> list[str]:
     replaced = sorted({name for part, name in shown.items() if UNPRINTABLE.search(as_utf8(part))})
     if replaced:
         notes.append(
-            f"{len(replaced):,} names of files or folders have bytes that are not UTF-8, or "
-            f"control characters, shown as {REPLACEMENT}: {', '.join(replaced[:3])}"
-            + (", ..." if len(replaced) > 3 else "")
+            Text(
+                "{count:,} names of files or folders have bytes that are not UTF-8, or control "
+                "characters, shown as {replacement}: {names}",
+                count=len(replaced),
+                replacement=REPLACEMENT,
+                names=[*replaced[:3], *(["..."] if len(replaced) > 3 else [])],
+            )
         )
     forms: dict[str, int] = {}
     for name in shown.values():
@@ -93,7 +99,11 @@ def _notes(shown: dict[str, str]) -> list[str]:
     equal = sorted(name for name, count in forms.items() if count > 1)
     if equal:
         notes.append(
-            f"{len(equal):,} names are spelled in several Unicode forms that look the same, and "
-            f"are read as one: {', '.join(equal[:3])}" + (", ..." if len(equal) > 3 else "")
+            Text(
+                "{count:,} names are spelled in several Unicode forms that look the same, and are "
+                "read as one: {names}",
+                count=len(equal),
+                names=[*equal[:3], *(["..."] if len(equal) > 3 else [])],
+            )
         )
     return notes

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.left_out import examples_text
+from latentarium.texts import Text
 
 IMAGE_FOLDERS = {"image", "images", "imgs", "jpegimages", "pictures", "photos"}
 """Names of folders, in lower case, that say what they contain but are hardly a class."""
@@ -64,10 +65,15 @@ def layout_of(folders: Sequence[tuple[str, ...]]) -> FolderLayout:
     if names:
         others = sorted(set(outer) - names - {""})
         problems.append(
-            f"{_folders(names)} {'has' if len(names) == 1 else 'have'} the name of a split, but "
-            f"{'is' if len(names) == 1 else 'are'} read as a class, like the folders "
-            f"{examples_text(others, len(others))}: rename {'it' if len(names) == 1 else 'them'} "
-            "if this is wrong."
+            Text(
+                "The folder {names} has the name of a split, but is read as a class, like the "
+                "folders {others}: rename it if this is wrong."
+                if len(names) == 1
+                else "The folders {names} have the names of splits, but are read as classes, like "
+                "the folders {others}: rename them if this is wrong.",
+                names=sorted(names),
+                others=examples_text(others, len(others)),
+            )
         )
     labels = [name or None for name in outer]
     return FolderLayout(
@@ -88,14 +94,20 @@ def _doubtful_classes(labels: Sequence[str | None]) -> list[str]:
     problems = []
     if "train" in like_splits.values() and len(set(like_splits.values())) > 1:
         problems.append(
-            f"{_folders(set(like_splits))} are read as classes, but look like splits: rename them "
-            "to train, validation and test if they are."
+            Text(
+                "The folders {names} are read as classes, but look like splits: rename them to "
+                "train, validation and test if they are.",
+                names=sorted(like_splits),
+            )
         )
     images = {name for name in classes if name.lower() in IMAGE_FOLDERS}
     if images and images != classes:
         problems.append(
-            f"The folders {examples_text(sorted(classes), len(classes))} are read as classes: if "
-            "some of them contain masks or other annotations, move these out of the source."
+            Text(
+                "The folders {classes} are read as classes: if some of them contain masks "
+                "or other annotations, move these out of the source.",
+                classes=examples_text(sorted(classes), len(classes)),
+            )
         )
     return problems
 
@@ -121,17 +133,34 @@ def _with_splits(
     labels = [f[shared] if f is not None and len(f) > shared else None for f in inside]
     problems = []
     if left_out:
-        listed = ", ".join(f"{name} ({_images(count)})" for name, count in left_out.items())
+        listed = [
+            Text(
+                "{name} (1 image)" if count == 1 else "{name} ({count:,} images)",
+                name=name,
+                count=count,
+            )
+            for name, count in left_out.items()
+        ]
         problems.append(
-            f"Only the folders {', '.join(sorted(names))} are read, since they are splits. Left "
-            f"out: {listed}. Move these images into a split to use them."
+            Text(
+                "Only the folders {names} are read, since they are splits. Left out: "
+                "{listed}. Move these images into a split to use them.",
+                names=sorted(names),
+                listed=listed,
+            )
         )
     spellings = defaultdict(set)
     for name in names:
         spellings[SPLIT_NAMES[name.lower()]].add(name)
     for split, same in spellings.items():
         if len(same) > 1:
-            problems.append(f"{_folders(same)} are all read as the {split} split.")
+            problems.append(
+                Text(
+                    "The folders {names} are all read as the {split} split.",
+                    names=sorted(same),
+                    split=split,
+                )
+            )
     labelled = any(label is not None for label in labels)
     return FolderLayout(
         splits=splits,
@@ -177,14 +206,6 @@ def _are_splits(names: set[str], rest: Sequence[tuple[str, ...]]) -> bool:
     return len(inner[True]) > 1 and "" not in inner[True] and not inner[True] & inner[False]
 
 
-def _images(count: int) -> str:
-    return f"{count:,} {'image' if count == 1 else 'images'}"
-
-
-def _folders(names: set[str]) -> str:
-    return f"The {'folder' if len(names) == 1 else 'folders'} {', '.join(sorted(names))}"
-
-
 def _deeper_folders(rest: Sequence[tuple[str, ...]], depth: int) -> list[str]:
     """Return a note on the images in sub-folders of class folders."""
     deeper = ["/".join(f[: depth + 1]) for f in rest if len(f) > depth]
@@ -192,6 +213,10 @@ def _deeper_folders(rest: Sequence[tuple[str, ...]], depth: int) -> list[str]:
         return []
     listed = sorted(set(deeper))
     return [
-        f"{len(deeper):,} images are in sub-folders of class folders "
-        f"({examples_text(listed, len(listed))}), and belong to the outer folder's class"
+        Text(
+            "{count:,} images are in sub-folders of class folders ({folders}), and belong to the "
+            "outer folder's class",
+            count=len(deeper),
+            folders=examples_text(listed, len(listed)),
+        )
     ]

@@ -19,6 +19,7 @@ from latentarium.data.readers.listing import (
     type_of,
 )
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 
 def list_folder(folder: Path) -> Listing:
@@ -43,25 +44,27 @@ def list_folder(folder: Path) -> Listing:
             name = parent + entry.name
             suffix = os.path.splitext(entry.name)[1].lower()
             if entry.is_symlink():
-                left_out.add("symbolic links", name)
+                left_out.add(Text("symbolic links"), name)
                 if entry.is_dir():
                     linked.append(name)
             elif entry.is_dir(follow_symlinks=False):
                 if is_hidden(entry.name):
-                    left_out.add("hidden folders", name)
+                    left_out.add(Text("hidden folders"), name)
                 else:
                     parents.append(name)
                     waiting.append(name + "/")
             elif is_hidden(entry.name):
-                left_out.add("hidden files", name)
+                left_out.add(Text("hidden files"), name)
             elif suffix not in IMAGE_SUFFIXES and suffix not in TABLE_SUFFIXES:
-                left_out.add(type_of(entry.name) if _is_regular(entry) else "special files", name)
+                left_out.add(
+                    type_of(entry.name) if _is_regular(entry) else Text("special files"), name
+                )
             else:
                 status = _status(entry)
                 if status is None:
-                    left_out.add("unreadable files", name)
+                    left_out.add(Text("unreadable files"), name)
                 elif not stat.S_ISREG(status.st_mode):
-                    left_out.add("special files", name)
+                    left_out.add(Text("special files"), name)
                 elif suffix in IMAGE_SUFFIXES:
                     found.append((name, status))
                 elif is_label_file(entry.name) and status.st_size <= MAX_TABLE_BYTES:
@@ -88,12 +91,16 @@ def _link_problems(names: list[str]) -> tuple[str, ...]:
     """Return a problem if there are links to folders."""
     if not names:
         return ()
-    listed = examples_text(names, len(names))
-    many = len(names) > 1
     return (
-        f"{len(names):,} {'folders are symbolic links' if many else 'folder is a symbolic link'} "
-        f"({listed}), so {'their' if many else 'its'} images are left out: put a copy of the "
-        "images there to use them.",
+        Text(
+            "1 folder is a symbolic link ({names}), so its images are left out: put a copy of the "
+            "images there to use them."
+            if len(names) == 1
+            else "{count:,} folders are symbolic links ({names}), so their images are left out: "
+            "put a copy of the images there to use them.",
+            count=len(names),
+            names=examples_text(names, len(names)),
+        ),
     )
 
 
@@ -105,12 +112,20 @@ def _scan(folder: Path, parent: str, left_out: LeftOut) -> list[os.DirEntry[str]
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         if not parent:
-            reason = "you may not read it" if error.errno == errno.EACCES else error.strerror
+            reason = (
+                Text("you may not read it")
+                if error.errno == errno.EACCES
+                else Text(error.strerror or "unknown error")
+            )
             raise UserError(
-                f"{folder} can't be opened ({reason}): check the path and its permissions.",
+                Text(
+                    "{folder} can't be opened ({reason}): check the path and its permissions.",
+                    folder=folder,
+                    reason=reason,
+                ),
                 code="unreadable-folder",
             ) from None
-        left_out.add("unreadable folders", parent.rstrip("/"))
+        left_out.add(Text("unreadable folders"), parent.rstrip("/"))
         return []
 
 

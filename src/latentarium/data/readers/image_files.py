@@ -27,11 +27,18 @@ from latentarium.data.image_decoding import (
     read_header,
     short_reason,
 )
+from latentarium.data.readers.image_notes import (
+    broken_notes,
+    missing_notes,
+    page_notes,
+    size_notes,
+)
 from latentarium.data.readers.listing import SourceFile
 from latentarium.data.readers.placement import PlacedImages
 from latentarium.data.storage import MemoryBudget, Storage
 from latentarium.errors import UserError
 from latentarium.progress import console_progress
+from latentarium.texts import Text, join_clauses, text_of
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -45,8 +52,6 @@ MAX_PENDING = 4096
 """Largest number of decoded images that wait to be stored."""
 PROGRESS_DELAY = 2.0
 """Duration in seconds after which progress is reported."""
-MAX_NOTED = 20
-"""Largest number of skipped files that the notes name."""
 UNREADABLE = (
     BrokenImageError, OSError, EOFError, ValueError, OverflowError, NotImplementedError,
     RuntimeError, MemoryError, struct.error, zipfile.BadZipFile, zlib.error,
@@ -83,7 +88,9 @@ def read_images(
             return read_header(file.content())
 
     results = list(_map_in_threads(read_one_header, files, f"{source}: reading headers"))
-    broken = {i: str(r) for i, r in enumerate(results) if isinstance(r, BrokenImageError)}
+    broken: dict[int, str] = {
+        i: text_of(r) for i, r in enumerate(results) if isinstance(r, BrokenImageError)
+    }
     headers = {i: r for i, r in enumerate(results) if not isinstance(r, BrokenImageError)}
     _require_few_broken(broken, files, source)
     while True:
@@ -97,19 +104,27 @@ def read_images(
             break
     if not kept.get("train"):
         raise UserError(
-            f"{source} has folders for {' and '.join(images)}, but no folder named train: add "
-            "a folder of training images with this name.",
+            Text(
+                "{source} has folders for {splits}, but no folder named train: add a "
+                "folder of training images with this name.",
+                source=source,
+                splits=list(images),
+            ),
             code="no-train-split",
         )
     kept = {split: positions for split, positions in kept.items() if positions}
     images = drop_equal_channels({s: images[s][: len(part)] for s, part in kept.items()}, storage)
     deep = {split: np.array([headers[i].deep for i in part]) for split, part in kept.items()}
+    is_grey = images["train"].shape[1] == 1
     notes = [
-        f"{len(headers):,} images, in {'grey' if images['train'].shape[1] == 1 else 'colour'}",
-        *_size_notes(Counter(header.size for header in headers.values()), common.size),
-        *_page_notes([files[i].name for i, header in headers.items() if header.more_pages]),
-        *_missing_notes([files[i].name for i in missing]),
-        *_broken_notes(broken, files),
+        Text(
+            "{count:,} images, in grey" if is_grey else "{count:,} images, in colour",
+            count=len(headers),
+        ),
+        *size_notes(Counter(header.size for header in headers.values()), common.size),
+        *page_notes([files[i].name for i, header in headers.items() if header.more_pages]),
+        *missing_notes([files[i].name for i in missing]),
+        *broken_notes({files[i].name: why for i, why in sorted(broken.items())}),
     ]
     return RawData(
         source=source,
@@ -178,7 +193,7 @@ def _decode(
     decoded = _map_in_threads(decode_one, tasks, f"{source}: decoding")
     for i, result in zip(headers, decoded, strict=True):
         if isinstance(result, BrokenImageError):
-            broken[i] = str(result)
+            broken[i] = text_of(result)
             continue
         split = placed.splits[i]
         images[split][len(kept[split])] = result.pixels
@@ -218,9 +233,16 @@ def common_type(headers: Mapping[str, ImageHeader], source: str) -> np.dtype:
     if 0 < len(floats) < len(deep):
         whole = next(name for name, dtype in deep.items() if dtype.kind != "f")
         raise UserError(
-            f"{source} has {len(floats):,} images of floats (such as {floats[0]}) and "
-            f"{len(deep) - len(floats):,} of whole numbers of more than 8 bits (such as {whole}): "
-            "convert them to one type.",
+            Text(
+                "{source} has {num_floats:,} images of floats (such as {float_name}) and "
+                "{num_whole:,} of whole numbers of more than 8 bits (such as {whole_name}): "
+                "convert them to one type.",
+                source=source,
+                num_floats=len(floats),
+                float_name=floats[0],
+                num_whole=len(deep) - len(floats),
+                whole_name=whole,
+            ),
             code="mixed-depth",
         )
     return np.result_type(np.uint8, *set(deep.values()))
@@ -238,10 +260,19 @@ def drop_equal_channels(
 
 def _require_few_broken(broken: dict[int, str], files: Sequence[SourceFile], source: str) -> None:
     if len(broken) > MAX_BROKEN_SHARE * len(files):
-        first = "; ".join(f"{files[i].name}: {why}" for i, why in list(broken.items())[:3])
+        first = [
+            Text("{name}: {reason}", name=files[i].name, reason=why)
+            for i, why in list(broken.items())[:3]
+        ]
         raise UserError(
-            f"{len(broken):,} of {len(files):,} images in {source} are broken ({first}): replace "
-            "or remove them.",
+            Text(
+                "{count:,} of {total:,} images in {source} are broken ({first}): "
+                "replace or remove them.",
+                count=len(broken),
+                total=len(files),
+                source=source,
+                first=join_clauses(first),
+            ),
             code="broken-images",
         )
 
@@ -281,51 +312,14 @@ def _map_in_threads(
 def _require_target(target: tuple[int, int], source: str) -> None:
     if min(target) < MIN_SIDE:
         raise UserError(
-            f"{source} has images of {target[0]} x {target[1]} pixels; at least {MIN_SIDE} x "
-            f"{MIN_SIDE} are needed. Enlarge them, or give an image size (--image-size 32, in "
-            "Python size=32).",
+            Text(
+                "{source} has images of {height} x {width} pixels; at least {min_side} x "
+                "{min_side} are needed. Enlarge them, or give an image size (--image-size "
+                "32, in Python size=32).",
+                source=source,
+                height=target[0],
+                width=target[1],
+                min_side=MIN_SIDE,
+            ),
             code="image-too-small",
         )
-
-
-def _size_notes(sizes: Counter[tuple[int, int]], target: tuple[int, int]) -> list[str]:
-    fitted = {size: count for size, count in sizes.items() if size != target}
-    if not fitted:
-        return []
-    smallest, largest = min(fitted, key=_area), max(fitted, key=_area)
-    extent = f"{smallest[0]} x {smallest[1]}"
-    if smallest != largest:
-        extent = f"sizes from {extent} to {largest[0]} x {largest[1]}"
-    return [
-        f"{sum(fitted.values()):,} of {sizes.total():,} images fitted to {target[0]} x "
-        f"{target[1]} from {extent} (scaled with antialiasing, cropped at the centre)"
-    ]
-
-
-def _page_notes(names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    return [
-        f"only the first page or frame of {len(names):,} files with several was read (such as "
-        f"{names[0]})"
-    ]
-
-
-def _missing_notes(names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    return [
-        f"{len(names):,} images have pixels without a value (such as {names[0]}); they were set "
-        "to the smallest value of their image, infinite ones to the largest"
-    ]
-
-
-def _broken_notes(broken: Mapping[int, str], files: Sequence[SourceFile]) -> list[str]:
-    notes = [f"skipped {files[i].name}: {why}" for i, why in sorted(broken.items())[:MAX_NOTED]]
-    if len(broken) > MAX_NOTED:
-        notes.append(f"and {len(broken) - MAX_NOTED:,} more skipped")
-    return notes
-
-
-def _area(size: tuple[int, int]) -> int:
-    return size[0] * size[1]

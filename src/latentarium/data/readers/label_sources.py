@@ -20,6 +20,7 @@ from latentarium.data.readers.listing import (
 from latentarium.data.readers.tables import Table, TableError, parse_table
 from latentarium.errors import UserError
 from latentarium.files import require_regular
+from latentarium.texts import Text, join_clauses, text_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,13 @@ def find_labels(
     for folder, tables in sorted(by_folder.items()):
         for table in sorted(tables, key=_priority):
             if any(folder_of(other.name) == folder for other, _ in used):
-                notes.append(f"{table.name} is not used, since {used[-1][0].name} has labels")
+                notes.append(
+                    Text(
+                        "{name} is not used, since {other} has labels",
+                        name=table.name,
+                        other=used[-1][0].name,
+                    )
+                )
                 continue
             try:
                 parsed = parse_table(_read(table), table.name)
@@ -86,16 +93,27 @@ def find_labels(
             except TableError as error:
                 if error.code == "unknown-column" and column:
                     unknown_column = error
-                problems.append(f"{table.name} is not used: it {error}")
+                problems.append(
+                    Text(
+                        "{name} is not used: it {problem}", name=table.name, problem=text_of(error)
+                    )
+                )
                 continue
             if found.labels:
                 used.append((table, found))
             else:
-                notes += [f"{table.name}: {note}" for note in found.notes or ("has no labels",)]
+                notes += [
+                    Text("{name}: {note}", name=table.name, note=note)
+                    for note in found.notes or (Text("has no labels"),)
+                ]
     if column and not used and not any(file.label is not None for file in files):
-        reason = f"{problems[0]}" if problems else "There is no table of labels."
+        reason = problems[0] if problems else Text("There is no table of labels.")
         raise UserError(
-            f"--label-column is {printable(column)}, but no labels are found. {reason}",
+            Text(
+                "--label-column is {column}, but no labels are found. {reason}",
+                column=printable(column),
+                reason=reason,
+            ),
             code="unknown-column" if unknown_column or not problems else "unusable-labels",
         )
     return replace(_merge(used, files, notes, problems), has_shards=has_shards)
@@ -112,17 +130,27 @@ def _from_path(
     try:
         require_regular(path)
         if path.is_dir():
-            raise UserError(f"{path} is a folder: give a file of labels.", code="not-a-file")
+            raise UserError(
+                Text("{path} is a folder: give a file of labels.", path=path), code="not-a-file"
+            )
         if path.stat().st_size > MAX_TABLE_BYTES:
             raise UserError(
-                f"{path} has more than {MAX_TABLE_BYTES >> 20} MiB: give a table with the file "
-                "names and the labels only.",
+                Text(
+                    "{path} has more than {mebibytes} MiB: give a table with the file names "
+                    "and the labels only.",
+                    path=path,
+                    mebibytes=MAX_TABLE_BYTES >> 20,
+                ),
                 code="file-too-large",
             )
         content = path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"The labels {path} can't be read ({error.strerror}): check the path.",
+            Text(
+                "The labels {path} can't be read ({reason}): check the path.",
+                path=path,
+                reason=error.strerror,
+            ),
             code="file-not-found",
         ) from None
     tables = [*(file.name for file in listing.label_files), *listing.other_tables]
@@ -131,12 +159,16 @@ def _from_path(
     try:
         found = _labels_of(parse_table(content, path.name), inside, files, splits, column)
     except TableError as error:
-        raise UserError(f"{path} {error}", code=error.code) from None
+        raise UserError(
+            Text("{path} {problem}", path=path, problem=text_of(error)), code=error.code
+        ) from None
     if not found.labels:
-        raise UserError(f"{path} has no labels: give another file.", code="missing-labels")
+        raise UserError(
+            Text("{path} has no labels: give another file.", path=path), code="missing-labels"
+        )
     table = SourceFile(name=path.name, version="", size=0, read=lambda: content)
-    notes = [
-        f"{file.name} is not used, since {path.name} is given"
+    notes: list[str] = [
+        Text("{name} is not used, since {other} is given", name=file.name, other=path.name)
         for file in listing.label_files
         if file.name != inside
     ]
@@ -183,7 +215,7 @@ def _labels_of(
         with suppress(TableError):
             part = labels_from_table(table, ImageIndex(files, folder, numbers), column)
             if not part.ambiguous:
-                note = f"its names are read as those of {split} images"
+                note = Text("its names are read as those of {split} images", split=split)
                 by_split[split] = replace(part, notes=(note, *part.notes))
     stated = _split_in(name)
     whole = [split for split, part in by_split.items() if not part.unmatched]
@@ -221,13 +253,18 @@ def _merge(
         for i, label in found.labels.items():
             if labels.setdefault(i, label) != label:
                 raise UserError(
-                    f"{files[i].name} has the label {printable(label)} in {table.name}, and "
-                    "another label in another table: remove one of the tables.",
+                    Text(
+                        "{name} has the label {label} in {table}, and another label in another "
+                        "table: remove one of the tables.",
+                        name=files[i].name,
+                        label=printable(label),
+                        table=table.name,
+                    ),
                     code="conflicting-labels",
                 )
         splits |= found.splits
     stated = [
-        f"labels: from {table.name}" + "".join(f"; {note}" for note in found.notes)
+        join_clauses([Text("labels: from {name}", name=table.name), *found.notes])
         for table, found in used
     ]
     return ImageLabels(
@@ -236,7 +273,11 @@ def _merge(
         splits=splits,
         notes=(*stated, *notes),
         problems=(
-            *(f"{table.name} {p}" for table, found in used for p in found.problems),
+            *(
+                Text("{name} {problem}", name=table.name, problem=p)
+                for table, found in used
+                for p in found.problems
+            ),
             *problems,
         ),
     )
@@ -258,4 +299,6 @@ def _read(table: SourceFile) -> bytes:
     try:
         return table.read()
     except Exception as error:  # zipfile and zlib raise many types of exceptions
-        raise TableError(f"can't be read ({error}): replace it.", "damaged-file") from None
+        raise TableError(
+            Text("can't be read ({problem}): replace it.", problem=text_of(error)), "damaged-file"
+        ) from None

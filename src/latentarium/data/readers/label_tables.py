@@ -2,11 +2,9 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
 from latentarium.data.readers.left_out import examples_text
@@ -15,6 +13,12 @@ from latentarium.data.readers.name_columns import (
     find_name_column,
     is_index,
     rival_columns,
+)
+from latentarium.data.readers.table_rows import (
+    SPLIT_COLUMNS,
+    row_notes,
+    split_problems,
+    splits_of,
 )
 from latentarium.data.readers.tables import (
     LABEL_COLUMNS,
@@ -25,8 +29,8 @@ from latentarium.data.readers.tables import (
     plain,
     to_label,
 )
+from latentarium.texts import Text
 
-SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
 INTEGER = re.compile(r"[+-]?[0-9]+")
 BINARY = {"0", "1", "0.0", "1.0", "-1", "True", "False"}
 MAX_DISTINCT_SHARE = 0.5
@@ -74,14 +78,14 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
             labels.
     """
     if not table.rows and table.has_header:
-        return TableLabels(labels={}, count=index.count, notes=("has no labels",))
+        return TableLabels(labels={}, count=index.count, notes=(Text("has no labels"),))
     table, names, images = _find_images(table, index)
     others = [i for i, name in enumerate(table.header) if i != names]
     splits_at = next((i for i in others if plain(table.header[i]) in SPLIT_COLUMNS), None)
-    splits = _splits(table, images, splits_at)
+    splits = splits_of(table, images, splits_at)
     if splits:
         others.remove(splits_at or 0)
-    problems = [] if splits or splits_at is None else _split_problems(table, splits_at)
+    problems = [] if splits or splits_at is None else split_problems(table, splits_at)
     _require_unique(table, names, images, index)
     matched = [(i, row) for i, row in zip(images, table.rows, strict=True) if i is not None]
     used = [(i, row) for i, row in matched if i != AMBIGUOUS]
@@ -90,25 +94,44 @@ def labels_from_table(table: Table, index: ImageIndex, column: str = "") -> Tabl
     for (i, _), label in zip(used, values, strict=True):
         if label is not None and labels.setdefault(i, label) != label:
             raise TableError(
-                f"has the labels {printable(labels[i])} and {printable(label)} for one image, but "
-                "a model takes one class: give one row for each image.",
+                Text(
+                    "has the labels {first} and {second} for one image, but a model takes one "
+                    "class: give one row for each image.",
+                    first=printable(labels[i]),
+                    second=printable(label),
+                ),
                 "multi-label",
             )
-    notes = [*table.notes, *_row_notes(table, images, names)]
+    notes = [*table.notes, *row_notes(table, images, names)]
     missing = values.count(None)
     if labels and missing:
-        notes.append(f"{missing:,} {'row' if missing == 1 else 'rows'} without a label")
+        one, many = (
+            Text("1 row without a label"),
+            Text("{count:,} rows without a label", count=missing),
+        )
+        notes.append(one if missing == 1 else many)
     rivals = [printable(table.header[i]) for i in rival_columns(table, index, names) if i != at]
     if rivals:
         notes.append(
-            f"the images are named by the column {printable(table.header[names])}, not by "
-            f"{examples_text(rivals, len(rivals))}, which would mean other images"
+            Text(
+                "the images are named by the column {column}, not by {rivals}, which would "
+                "mean other images",
+                column=printable(table.header[names]),
+                rivals=examples_text(rivals, len(rivals)),
+            )
         )
     unused = [printable(table.header[i]) for i in others if i != at and not is_index(table, i)]
     if at is not None and unused:
         listed = examples_text(unused, len(unused))
-        kind = "column" if len(unused) == 1 else "columns"
-        notes.append(f"{len(unused):,} {kind} not used ({listed})")
+        notes.append(
+            Text(
+                "1 column not used ({names})"
+                if len(unused) == 1
+                else "{count:,} columns not used ({names})",
+                count=len(unused),
+                names=listed,
+            )
+        )
     return TableLabels(
         labels=labels,
         count=index.count,
@@ -141,8 +164,11 @@ def _find_images(table: Table, index: ImageIndex) -> tuple[Table, int, list[int 
     if names is None:
         listed = [cell_text(value) for row in table.rows[:1] for value in row[:3]]
         raise TableError(
-            f"names none of the images (its first row is {printable(', '.join(listed))[:60]!r}): "
-            "give paths relative to its folder.",
+            Text(
+                "names none of the images (its first row is {row!r}): give paths "
+                "relative to its folder.",
+                row=printable(", ".join(listed))[:60],
+            ),
             "no-matching-rows",
         )
     return table, names, index.match([cell_text(row[names]) for row in table.rows])
@@ -157,10 +183,16 @@ def _require_unique(
         return
     name = cell_text(table.rows[several[0]][names])
     raise TableError(
-        f"has {len(several):,} of {len(images):,} rows that fit several images (such as "
-        f"{printable(name)}, which fits {' and '.join(index.fitting(name)[:2])}): give paths "
-        "relative to its folder, with suffixes. If it has the labels of one split, move it into "
-        "the folder of this split.",
+        Text(
+            "has {count:,} of {total:,} rows that fit several images (such as "
+            "{name}, which fits {fitting}): give paths relative to its folder, with "
+            "suffixes. If it has the labels of one split, move it into the folder of "
+            "this split.",
+            count=len(several),
+            total=len(images),
+            name=printable(name),
+            fitting=index.fitting(name)[:2],
+        ),
         "ambiguous-rows",
     )
 
@@ -176,7 +208,11 @@ def _find_labels(
         if at is None:
             listed = ", ".join(printable(table.header[i]) for i in others[:20])
             raise TableError(
-                f"has no column named {printable(column)}: choose one of {listed or 'none'}.",
+                Text(
+                    "has no column named {column}: choose one of {names}.",
+                    column=printable(column),
+                    names=listed or "-",
+                ),
                 "unknown-column",
             )
         return at, _column(table, rows, at)
@@ -200,8 +236,11 @@ def _find_labels(
         return None, [None] * len(rows)
     listed = ", ".join(printable(table.header[i]) for i in rest[:10])
     raise TableError(
-        f"has no column named label (its columns are {listed}): name the column of labels with "
-        "--label-column.",
+        Text(
+            "has no column named label (its columns are {names}): name the column of "
+            "labels with --label-column.",
+            names=listed,
+        ),
         "unknown-column",
     )
 
@@ -217,8 +256,12 @@ def _one_of(table: Table, candidates: list[int], rows: Sequence[Sequence[object]
         pairs = set(zip(first, values, strict=True))
         if not len(pairs) == len(set(first)) == len(set(values)):
             raise TableError(
-                f"has the columns {table.header[candidates[0]]} and {table.header[i]}, which "
-                "divide the images differently: choose one of them with --label-column.",
+                Text(
+                    "has the columns {first} and {second}, which divide the images "
+                    "differently: choose one of them with --label-column.",
+                    first=table.header[candidates[0]],
+                    second=table.header[i],
+                ),
                 "ambiguous-column",
             )
     named = [i for i, values in columns.items() if not all(map(_is_number, values))]
@@ -236,8 +279,11 @@ def _one_hot(
         ones = [i for i in columns if cell_text(row[i]) in ("1", "1.0", "True")]
         if len(ones) != 1:
             raise TableError(
-                f"has a column for each class, but {len(ones)} classes for an image: choose one "
-                "of the columns with --label-column.",
+                Text(
+                    "has a column for each class, but {count} classes for an image: choose "
+                    "one of the columns with --label-column.",
+                    count=len(ones),
+                ),
                 "multi-label",
             )
         labels.append(table.header[ones[0]])
@@ -270,53 +316,17 @@ def _require_classes(labels: list[str | None], name: str) -> list[str | None]:
     distinct = {label for label in labels if label is not None}
     if len(labels) >= MIN_CHECKED and len(distinct) > MAX_DISTINCT_SHARE * len(labels):
         raise TableError(
-            f"has {len(distinct):,} different values in the column {printable(name)} for "
-            f"{len(labels):,} images, so these are hardly classes: name the column of labels with "
-            "--label-column.",
+            Text(
+                "has {count:,} different values in the column {name} for "
+                "{total:,} images, so these are hardly classes: name the column of "
+                "labels with --label-column.",
+                count=len(distinct),
+                name=printable(name),
+                total=len(labels),
+            ),
             "not-classes",
         )
     return labels
-
-
-def _splits(table: Table, images: list[int | None], at: int | None) -> dict[int, str]:
-    """Return the split of each image if a column states one for all of them."""
-    if at is None:
-        return {}
-    words = [cell_text(row[at]).lower() for row in table.rows]
-    found = {
-        i: SPLIT_NAMES.get(word, "")
-        for i, word in zip(images, words, strict=True)
-        if i is not None and i >= 0
-    }
-    return found if all(found.values()) and "train" in found.values() else {}
-
-
-def _split_problems(table: Table, at: int) -> list[str]:
-    """Return a problem if most values of a column are splits, but not all of them."""
-    words = [cell_text(row[at]) for row in table.rows]
-    others = [word for word in words if word.lower() not in SPLIT_NAMES]
-    if not others or len(others) > len(words) / 2:
-        return []
-    return [
-        f"states splits in the column {printable(table.header[at])}, but {len(others):,} of its "
-        f"{len(words):,} values, such as {printable(others[0])!r}, are not train, validation or "
-        "test, so the column is not used: correct these values."
-    ]
-
-
-def _row_notes(table: Table, images: list[int | None], names: int) -> list[str]:
-    notes = []
-    for meaning, reason in ((None, "without an image"), (AMBIGUOUS, "that fit several images")):
-        rows = [row for row, i in zip(table.rows, images, strict=True) if i == meaning]
-        if rows:
-            listed = [printable(cell_text(row[names])) for row in rows[:3]]
-            kind = "row" if len(rows) == 1 else "rows"
-            notes.append(f"{len(rows):,} {kind} {reason} ({examples_text(listed, len(rows))})")
-    counts = Counter(i for i in images if i is not None and i >= 0)
-    repeated = sum(count - 1 for count in counts.values())
-    if repeated:
-        notes.append(f"{repeated:,} repeated {'row' if repeated == 1 else 'rows'}")
-    return notes
 
 
 def _filled(value: object) -> bool:

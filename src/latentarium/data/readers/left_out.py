@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from latentarium.data.readers.file_names import printable
+from latentarium.texts import Text
 
 MAX_EXAMPLES = 3
 """Number of files that are named for each reason."""
@@ -57,16 +58,21 @@ class LeftOut:
         """Return a list such as "30 .heic files (a.heic, b.heic, ...), 1 symbolic link (c)"."""
         ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
         parts = [
-            f"{count:,} {reason if count > 1 else singular(reason)} "
-            f"({examples_text(self.examples[reason], count)})"
+            Text(
+                "{count:,} {reason} ({examples})",
+                count=count,
+                reason=reason if count > 1 else singular(reason),
+                examples=examples_text(self.examples[reason], count),
+            )
             for reason, count in ordered[:MAX_REASONS]
         ]
         rest = sum(count for _, count in ordered[MAX_REASONS:])
-        return ", ".join([*parts, *([f"and {rest:,} more files"] if rest else [])])
+        more = [Text("and {rest:,} more files", rest=rest)] if rest else []
+        return Text("{parts}", parts=[*parts, *more]) if parts else ""
 
     def notes(self) -> tuple[str, ...]:
         """Return a note on the files; none if all files are used."""
-        return (f"left out: {self.describe()}",) if self.counts else ()
+        return (Text("left out: {files}", files=self.describe()),) if self.counts else ()
 
 
 def examples_text(names: Iterable[str], count: int) -> str:
@@ -82,9 +88,11 @@ def examples_text(names: Iterable[str], count: int) -> str:
 
 def singular(plural: str) -> str:
     """Return the singular of a reason, whose noun is its first word that ends in "s"."""
+    if isinstance(plural, Text) and plural.values:
+        return Text(singular(plural.template), **plural.values)
     words = plural.split(" ")
     for i, word in enumerate(words):
         if word.endswith("s") and not word.startswith("."):
             words[i] = word[:-1]
             break
-    return " ".join(words)
+    return Text(" ".join(words))

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from PIL import Image
 
 from latentarium.data.readers.left_out import LeftOut
+from latentarium.texts import Text
 
 IMAGE_SUFFIXES = {
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".bmp", ".dib", ".gif",
@@ -115,7 +116,7 @@ def type_of(name: str) -> str:
     """Return the kind of a file that is not an image, as a reason for `LeftOut`."""
     _, dot, suffix = name.rpartition(".")
     if not dot or not suffix:
-        return "files without a suffix"
+        return Text("files without a suffix")
     if len(suffix) > MAX_SUFFIX_LENGTH or not suffix.isalnum():
-        return "files of other types"
-    return f".{suffix.lower()} files"
+        return Text("files of other types")
+    return Text(".{suffix} files", suffix=suffix.lower())

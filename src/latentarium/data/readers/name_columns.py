@@ -5,6 +5,7 @@ from typing import NamedTuple
 from latentarium.data.readers.file_names import printable
 from latentarium.data.readers.image_index import AMBIGUOUS, ImageIndex
 from latentarium.data.readers.tables import LABEL_COLUMNS, NAME_COLUMNS, Table, TableError, plain
+from latentarium.texts import Text
 
 INDEX_COLUMNS = {"", "index", "unnamed:0"}
 """Names of columns that number the rows."""
@@ -110,12 +111,21 @@ def _require_agreement(table: Table, best: NameColumn, other: NameColumn) -> Non
     if other.size >= MIN_RIVAL_SHARE * best.size and _disagree(best, other):
         row = next(k for k, pair in enumerate(_pairs(best, other)) if len(set(pair)) > 1)
         first, second = (
-            f"{printable(cell_text(table.rows[row][c.at]))} in {printable(table.header[c.at])}"
+            Text(
+                "{value} in {column}",
+                value=printable(cell_text(table.rows[row][c.at])),
+                column=printable(table.header[c.at]),
+            )
             for c in (best, other)
         )
         raise TableError(
-            f"has two columns that name different images (row {row + 1} has {first}, and "
-            f"{second}): remove the column that does not name the image.",
+            Text(
+                "has two columns that name different images (row {row} has {first}, and "
+                "{second}): remove the column that does not name the image.",
+                row=row + 1,
+                first=first,
+                second=second,
+            ),
             "ambiguous-column",
         )
 

@@ -10,24 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from latentarium.data.readers.folder_layout import FolderLayout, layout_of
-from latentarium.data.readers.image_index import folder_of
 from latentarium.data.readers.label_sources import ImageLabels, find_labels
 from latentarium.data.readers.left_out import LeftOut, examples_text
-from latentarium.data.readers.listing import IMAGE_SUFFIXES, Listing, SourceFile, natural_key
+from latentarium.data.readers.listing import Listing, SourceFile, natural_key
+from latentarium.data.readers.missing_images import (
+    empty_classes,
+    no_images,
+    similar_classes,
+)
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
-HINTS = {
-    ".arrow files": "a data set saved by `datasets`: give its name as hf:NAME, or load it with "
-    "datasets.load_from_disk and pass it to load_data in Python",
-    ".parquet files": "tables: give one of them, or load it with pandas and pass it to load_data",
-    ".npz files": "arrays: give one of these files instead of the folder",
-    ".npy files": "arrays: give one of these files instead of the folder",
-    ".zip files": "archives: give one of them instead of the folder",
-    ".tar files": "shards: give one of them instead of the folder",
-    ".gz files": "compressed files: decompress them",
-    ".heic files": "photos in a format that can't be read: convert them to JPEG",
-}
-"""What to do with files that are not images, if a source has no images."""
 MAX_UNLABELLED_SHARE = 0.5
 """Images without a label in a table are left out up to this share of all images."""
 
@@ -75,7 +68,7 @@ def place_images(
     files = sorted(listing.images, key=lambda file: natural_key(file.name))
     layout = _layout(files)
     for folder, count in layout.left_out.items():
-        left_out.add("images outside the splits", folder, count)
+        left_out.add(Text("images outside the splits"), folder, count)
     found = find_labels(listing, files, layout.splits, labels, label_column)
     if found.has_shards:
         layout = replace(
@@ -90,23 +83,36 @@ def place_images(
     problems += more
     if "train" not in splits:
         raise UserError(
-            f"{source} has folders for {' and '.join(sorted(set(splits)))}, but no folder named "
-            "train: add a folder of training images with this name.",
+            Text(
+                "{source} has folders for {splits}, but no folder named train: add a "
+                "folder of training images with this name.",
+                source=source,
+                splits=sorted(set(splits)),
+            ),
             code="no-train-split",
         )
     notes = [*listing.notes, *([] if found.labels else layout.notes), *found.notes]
     if names and not found.labels:
-        problems += _empty_classes(listing, layout)
+        problems += empty_classes(listing, layout)
     elif listing.empty_folders:
         count = len(listing.empty_folders)
-        notes.append(f"folders without images: {examples_text(listing.empty_folders, count)}")
-    problems += _similar_classes(names)
+        notes.append(
+            Text(
+                "folders without images: {folders}",
+                folders=examples_text(listing.empty_folders, count),
+            )
+        )
+    problems += similar_classes(names)
     if not names and listing.other_tables and labels is None:
         count = len(listing.other_tables)
         problems.append(
-            f"The images have no labels, and {examples_text(listing.other_tables, count)} "
-            f"{'is' if count == 1 else 'are'} not read: name the one with the labels with "
-            "--labels."
+            Text(
+                "The images have no labels, and {tables} is not read: name it with --labels."
+                if count == 1
+                else "The images have no labels, and {tables} are not read: name the one with "
+                "the labels with --labels.",
+                tables=examples_text(listing.other_tables, count),
+            )
         )
     return PlacedImages(
         files=tuple(files[i] for i in kept),
@@ -115,22 +121,6 @@ def place_images(
         classes=tuple(sorted(set(names), key=natural_key)),
         notes=(*notes, *left_out.notes()),
         problems=tuple(problems),
-    )
-
-
-def no_images(listing: Listing, source: str) -> UserError:
-    """Return the error for a source without images (code `no-images`), which names its files."""
-    found = listing.left_out.describe() or "it is empty"
-    hint = next((hint for kind, hint in HINTS.items() if kind in listing.left_out.counts), "")
-    if hint:
-        hint = f" These are {hint}."
-    elif listing.label_files or listing.empty_folders:
-        names = [file.name for file in listing.label_files] or listing.empty_folders
-        found = f"{found}, {examples_text(names, len(names))}".removeprefix("it is empty, ")
-    return UserError(
-        f"{source} has no pictures: {found}.{hint} Give a folder or an archive of pictures with "
-        f"the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}.",
-        code="no-images",
     )
 
 
@@ -170,10 +160,12 @@ def _choose_table(
     if covered < len(used) and by_folder and not enough:
         return _label_other_splits(layout, found, used)
     if any(files[i].label is not None for i in used):
-        note = "the labels in the shards are not used"
+        note = Text("the labels in the shards are not used")
     else:
         names = sorted((name for name in folders if name is not None), key=natural_key)
-        note = f"the folders {examples_text(names, len(names))} are not used as classes"
+        note = Text(
+            "the folders {names} are not used as classes", names=examples_text(names, len(names))
+        )
     return layout, replace(found, notes=(*found.notes, note)), []
 
 
@@ -201,12 +193,18 @@ def _label_other_splits(
     problems = []
     if covered > len(added):
         problems.append(
-            f"{found.source} has labels for only {covered:,} of {len(used):,} images, so the "
-            "classes are those of the folders."
+            Text(
+                "{table} has labels for only {count:,} of {total:,} images, so the classes are "
+                "those of the folders.",
+                table=found.source,
+                count=covered,
+                total=len(used),
+            )
         )
     notes = []
     if added:
-        notes = [*found.notes, f"{len(added):,} images outside class folders have these labels"]
+        note = Text("{count:,} images outside class folders have these labels", count=len(added))
+        notes = [*found.notes, note]
     rest = ImageLabels(notes=tuple(notes), problems=found.problems)
     return replace(layout, labels=labels), rest, problems
 
@@ -234,19 +232,31 @@ def _choose_labels(
     total = sum(n for split, n in by_split.items() if missing_by_split[split] < n)
     if len(partly) > MAX_UNLABELLED_SHARE * total:
         raise UserError(
-            f"{found.source} has labels for {len(kept) - len(missing):,} of {len(kept):,} images "
-            f"in {source}: add rows for the others (such as {files[missing[0]].name}), or leave "
-            "the images or the table out.",
+            Text(
+                "{table} has labels for {count:,} of {total:,} images in {source}: add rows for "
+                "the others (such as {name}), or leave the images or the table out.",
+                table=found.source,
+                count=len(kept) - len(missing),
+                total=len(kept),
+                source=source,
+                name=files[missing[0]].name,
+            ),
             code="missing-labels",
         )
     for i in partly:
-        left_out.add(f"images without a label in {found.source}", files[i].name)
+        left_out.add(Text("images without a label in {table}", table=found.source), files[i].name)
     dropped = set(partly)
     problems = []
     if dropped:
         problems.append(
-            f"{len(dropped):,} of {len(kept):,} images have no label in {found.source}, so they "
-            f"are left out, such as {files[partly[0]].name}."
+            Text(
+                "{count:,} of {total:,} images have no label in {table}, so they are left out, "
+                "such as {name}.",
+                count=len(dropped),
+                total=len(kept),
+                table=found.source,
+                name=files[partly[0]].name,
+            )
         )
     kept = [i for i in kept if i not in dropped]
     return kept, [found.labels.get(i) for i in kept], problems
@@ -279,60 +289,36 @@ def _drop_unlabelled_splits(
             dropped.add(split)  # no class, or one folder such as test/images or test/unknown
     if not train and "train" in by_split and any(any(labels) for labels in by_split.values()):
         problems.append(
-            "The training images have no labels, so the labels of the other splits are not used."
+            Text(
+                "The training images have no labels, so the labels of the other splits are not "
+                "used."
+            )
         )
         names = [None] * len(names)
     for split in sorted(dropped):
         count = len(by_split[split])
         i = splits.index(split)
-        left_out.add(f"unlabelled {split} images", files[kept[i]].name, count)
+        left_out.add(Text("unlabelled {split} images", split=split), files[kept[i]].name, count)
         problems.append(
-            f"The {count:,} images of the {split} split have no labels, unlike the training "
-            "images, so they are left out."
+            Text(
+                "The {count:,} images of the {split} split have no labels, unlike the training "
+                "images, so they are left out.",
+                count=count,
+                split=split,
+            )
         )
     rest = [(i, s, n) for i, s, n in zip(kept, splits, names, strict=True) if s not in dropped]
     without = [files[i].name for i, _, name in rest if name is None]
     if 0 < len(without) < len(rest):
         raise UserError(
-            f"{len(without):,} of {len(rest):,} images have no class, such as {without[0]}: move "
-            "them into a class folder, or remove them.",
+            Text(
+                "{count:,} of {total:,} images have no class, such as {name}: move them into a "
+                "class folder, or remove them.",
+                count=len(without),
+                total=len(rest),
+                name=without[0],
+            ),
             code="missing-labels",
         )
     labels = [name for _, _, name in rest if name is not None]
     return [i for i, _, _ in rest], [s for _, s, _ in rest], labels, problems
-
-
-def _empty_classes(listing: Listing, layout: FolderLayout) -> list[str]:
-    """Return a problem if folders next to the class folders have no images."""
-    at = layout.class_depth
-    beside = {
-        folder_of(file.name).split("/")[at - 1] if at else ""
-        for file in listing.images
-        if len(folder_of(file.name).split("/")) > at
-    }
-    empty = [
-        folder
-        for folder in listing.empty_folders
-        if folder.count("/") == at and (not at or folder.split("/")[at - 1] in beside)
-    ]
-    if not empty:
-        return []
-    count = len(empty)
-    return [
-        f"{count:,} {'folder' if count == 1 else 'folders'} next to the class folders "
-        f"({examples_text(empty, count)}) {'has' if count == 1 else 'have'} no images, so "
-        f"{'it is not a class' if count == 1 else 'they are not classes'}."
-    ]
-
-
-def _similar_classes(names: Sequence[str]) -> list[str]:
-    """Return a problem for each set of classes whose names differ only in case."""
-    similar: dict[str, set[str]] = defaultdict(set)
-    for name in set(names):
-        similar[name.casefold()].add(name)
-    return [
-        f"The classes {' and '.join(sorted(same))} differ only in case: if they are one class, "
-        "give them one name."
-        for same in similar.values()
-        if len(same) > 1
-    ]

@@ -20,6 +20,7 @@ from pathlib import PurePosixPath
 from latentarium.data.arrays import SPLIT_NAMES
 from latentarium.data.readers.encodings import decode_texts
 from latentarium.data.readers.listing import IMAGE_SUFFIXES
+from latentarium.texts import Text
 
 LABEL_COLUMNS = (
     "label", "labels", "class", "class_name", "classname", "cls", "class_label", "label_name",
@@ -95,8 +96,12 @@ def parse_table(content: bytes, name: str) -> Table:
     except (ValueError, RecursionError, csv.Error) as error:
         if isinstance(error, TableError):
             raise
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise TableError(f"is malformed ({reason[:100]}): correct it.", "damaged-file") from None
+        reason = (
+            Text("nested too deeply") if isinstance(error, RecursionError) else str(error)[:100]
+        )
+        raise TableError(
+            Text("is malformed ({reason}): correct it.", reason=reason), "damaged-file"
+        ) from None
 
 
 def _decode(content: bytes) -> tuple[str, tuple[str, ...]]:
@@ -112,15 +117,20 @@ def _decode(content: bytes) -> tuple[str, tuple[str, ...]]:
         if b"\0" in content[:1000]:
             raise TableError("is not text: save it as UTF-8.", "damaged-file") from None
     lines, encoding = decode_texts(content.splitlines())
-    return "\n".join(lines), (f"is not UTF-8; read as {encoding}",)
+    return "\n".join(lines), (Text("is not UTF-8; read as {encoding}", encoding=encoding),)
 
 
 def _from_csv(text: str, notes: tuple[str, ...]) -> Table:
     stated, text = split_delimiter_line(text)
     comments, text = split_comments(text)
     if comments:
-        lines = "line" if comments == 1 else "lines"
-        notes = (*notes, f"{comments:,} comment {lines} above the table not used")
+        note = Text(
+            "1 comment line above the table not used"
+            if comments == 1
+            else "{count:,} comment lines above the table not used",
+            count=comments,
+        )
+        notes = (*notes, note)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = stated or max(DELIMITERS, key=first.count)
     if delimiter in first:
@@ -134,12 +144,21 @@ def _from_csv(text: str, notes: tuple[str, ...]) -> Table:
         raise TableError("is empty.")
     width = len(rows[0])
     if width > MAX_COLUMNS:
-        raise TableError(f"has {width:,} columns: keep those of the file names and the labels.")
+        raise TableError(
+            Text(
+                "has {width:,} columns: keep those of the file names and the labels.", width=width
+            )
+        )
     for number, row in enumerate(rows, start=1):
         if len(row) > width and any(row[width:]):
             raise TableError(
-                f"has {len(row)} values in row {number}, but {width} columns: put values that "
-                "contain the delimiter in quotes.",
+                Text(
+                    "has {count} values in row {number}, but {width} columns: put values "
+                    "that contain the delimiter in quotes.",
+                    count=len(row),
+                    number=number,
+                    width=width,
+                ),
                 "damaged-file",
             )
     padded = [row[:width] + [""] * (width - len(row)) for row in rows]
@@ -231,8 +250,11 @@ def _from_json(values: object, notes: tuple[str, ...]) -> Table:
     if columns and not any(isinstance(value, list | dict) for value in columns):
         return _from_records([list(item) for item in values.items()], notes)
     raise TableError(
-        f"has the keys {', '.join(map(str, list(values)[:5]))}, a form that is not known: give "
-        'objects such as {"file_name": "1.png", "label": "cat"}.',
+        Text(
+            "has the keys {keys}, a form that is not known: give objects such as "
+            '{{"file_name": "1.png", "label": "cat"}}.',
+            keys=list(values)[:5],
+        ),
         "unknown-format",
     )
 
@@ -260,7 +282,12 @@ def _from_records(values: Sequence[object], notes: tuple[str, ...]) -> Table:
         records: list[Mapping[str, object]] = [v for v in values if isinstance(v, dict)]
         header = dict.fromkeys(str(key) for record in records for key in record)
         if len(header) > MAX_COLUMNS:
-            raise TableError(f"has {len(header):,} different keys: give the same keys each time.")
+            raise TableError(
+                Text(
+                    "has {count:,} different keys: give the same keys each time.",
+                    count=len(header),
+                )
+            )
         rows = [tuple(record.get(key) for key in header) for record in records]
         return Table(header=tuple(header), rows=list(rows), has_header=True, notes=notes)
     if all(isinstance(v, list | tuple) and len(v) == 2 for v in values):
@@ -303,8 +330,11 @@ def to_label(value: object) -> str | None:
         )
     if isinstance(value, float) and not value.is_integer():
         raise TableError(
-            f"has the label {value:g}, a number with a fraction, but labels are classes: divide "
-            "the values into classes, or choose another column.",
+            Text(
+                "has the label {value:g}, a number with a fraction, but labels are "
+                "classes: divide the values into classes, or choose another column.",
+                value=value,
+            ),
             "not-classes",
         )
     if isinstance(value, int | float):

@@ -29,6 +29,7 @@ from latentarium.data.readers.listing import (
     type_of,
 )
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 MAX_ZIP_BYTES = 1 << 36
 """Largest total size of the unpacked files of a .zip, in bytes."""
@@ -88,8 +89,13 @@ def list_zip(path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_ZIP_BY
         UserError: The .zip is damaged, encrypted, too large or malicious.
     """
     too_large = UserError(
-        f"{path} would unpack to more than {max_bytes >> 30} GiB or {max_files:,} files: "
-        "if you trust it, unpack it yourself and give the folder.",
+        Text(
+            "{path} would unpack to more than {gibibytes} GiB or {max_files:,} files: "
+            "if you trust it, unpack it yourself and give the folder.",
+            path=path,
+            gibibytes=max_bytes >> 30,
+            max_files=max_files,
+        ),
         code="archive-too-large",
     )
     try:
@@ -99,8 +105,11 @@ def list_zip(path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_ZIP_BY
         raise too_large from None
     except MALFORMED as error:
         raise UserError(
-            f"{path} is damaged or not a .zip file ({short_reason(error)}): download or copy it "
-            "again.",
+            Text(
+                "{path} is damaged or not a .zip file ({reason}): download or copy it again.",
+                path=path,
+                reason=short_reason(error),
+            ),
             code="damaged-file",
         ) from None
     entries = archive.infolist()
@@ -117,13 +126,19 @@ def _list_entries(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path
         is_outside = ".." in PurePosixPath(name).parts or name.startswith("/")
         if is_outside and not name.endswith("/"):  # folders are not used
             raise UserError(
-                f"{path} contains the path {printable(name)!r}, which is outside the archive: "
-                "don't trust this file.",
+                Text(
+                    "{path} contains the path {name!r}, which is outside the archive: don't "
+                    "trust this file.",
+                    path=path,
+                    name=printable(name),
+                ),
                 code="unsafe-path",
             )
     names, notes = printable_paths(names)
     if encoding:
-        notes.insert(0, f"the names in the .zip are not UTF-8; read as {encoding}")
+        notes.insert(
+            0, Text("the names in the .zip are not UTF-8; read as {encoding}", encoding=encoding)
+        )
     left_out, other_tables, folders = LeftOut(), [], []
     images: dict[str, SourceFile] = {}
     label_files: dict[str, SourceFile] = {}
@@ -134,13 +149,13 @@ def _list_entries(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path
         if name.endswith("/"):
             folders.append("/".join(parts))
         elif not parts:
-            left_out.add("files without a name", name)
+            left_out.add(Text("files without a name"), name)
         elif any(is_hidden(part) for part in parts):
-            left_out.add("hidden files", name)
+            left_out.add(Text("hidden files"), name)
         elif kind == stat.S_IFLNK:
-            left_out.add("symbolic links", name)
+            left_out.add(Text("symbolic links"), name)
         elif kind not in (0, stat.S_IFREG):
-            left_out.add("special files", name)
+            left_out.add(Text("special files"), name)
         elif suffix in IMAGE_SUFFIXES:
             _require_harmless(entry, path, name)
             _add(images, "/".join(parts), archive, entry, left_out)
@@ -208,7 +223,7 @@ def _add(
 ) -> None:
     """Add a file; of entries with the same name, the last is used, as when a .zip is unpacked."""
     if name in files:
-        left_out.add("replaced files of the same name", name)
+        left_out.add(Text("replaced files of the same name"), name)
     files[name] = SourceFile(
         name=name,
         version=f"{entry.file_size} {entry.CRC:08x}",
@@ -228,18 +243,28 @@ def _require_harmless(entry: zipfile.ZipInfo, path: Path, name: str) -> None:
     )
     if entry.file_size > MAX_FILE_BYTES or too_dense:
         raise UserError(
-            f"{path} contains {name!r}, which would unpack from {entry.compress_size:,} to "
-            f"{entry.file_size:,} bytes: don't trust this file.",
+            Text(
+                "{path} contains {name!r}, which would unpack from {compress_size:,} to "
+                "{file_size:,} bytes: don't trust this file.",
+                path=path,
+                name=name,
+                compress_size=entry.compress_size,
+                file_size=entry.file_size,
+            ),
             code="file-too-large",
         )
     if entry.flag_bits & 1:
         raise UserError(
-            f"{path} is encrypted: unpack it and give the folder.", code="encrypted-archive"
+            Text("{path} is encrypted: unpack it and give the folder.", path=path),
+            code="encrypted-archive",
         )
     if entry.compress_type not in METHODS:
         raise UserError(
-            f"{path} uses a compression method other than deflate: pack it again with deflate, or "
-            "unpack it and give the folder.",
+            Text(
+                "{path} uses a compression method other than deflate: pack it again with "
+                "deflate, or unpack it and give the folder.",
+                path=path,
+            ),
             code="unknown-compression",
         )
 

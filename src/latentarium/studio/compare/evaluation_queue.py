@@ -16,6 +16,7 @@ from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.shipped_models import SHIPPED, SHIPPED_NAMES
 from latentarium.studio.child_processes import ChildProcesses
+from latentarium.texts import Text, text_of, text_to_json
 
 NAME = "evaluate"
 MAX_QUEUED = 32
@@ -81,8 +82,11 @@ class EvaluationQueue:
                 return
             if len(self._queue) >= self.max_queued:
                 raise UserError(
-                    f"{self.max_queued} runs are queued for evaluation, which is the maximum: "
-                    "wait until some of them are finished.",
+                    Text(
+                        "{limit} runs are queued for evaluation, which is the maximum: wait "
+                        "until some of them are finished.",
+                        limit=self.max_queued,
+                    ),
                     code="queue-full",
                 )
             self._failures.pop(model, None)
@@ -113,7 +117,10 @@ class EvaluationQueue:
             folders = [queued.folder.resolve() for queued in self._queue]
         if folder.resolve() in folders:
             raise UserError(
-                f"{folder.name} is being measured in Compare: wait, or cancel it there.",
+                Text(
+                    "{name} is being measured in Compare: wait, or cancel it there.",
+                    name=folder.name,
+                ),
                 code="busy",
             )
 
@@ -139,7 +146,7 @@ class EvaluationQueue:
                 "of": progress.total if progress else 0,
                 "left": left,
                 "usual": usual,
-                "failures": dict(self._failures),
+                "failures": {model: text_to_json(text) for model, text in self._failures.items()},
             }
 
     def _usual_seconds(self, folder: Path | None) -> float:
@@ -160,7 +167,7 @@ class EvaluationQueue:
                 if not failure:
                     self._on_evaluated()
             except (UserError, OSError) as error:
-                failure = str(error)
+                failure = text_of(error)
             with self._lock:
                 if failure:
                     self._failures[evaluation.model] = failure
@@ -183,7 +190,7 @@ class EvaluationQueue:
         if evaluation is self._stopped:
             return ""
         code = self.processes.exit_code(NAME)
-        ended = f"The evaluation ended with exit code {code}." if code else ""
+        ended = Text("The evaluation ended with exit code {code}.", code=code) if code else ""
         failure = self.processes.failure(NAME) or ended
         if not failure:
             self._durations.append(time.monotonic() - self._start_time)

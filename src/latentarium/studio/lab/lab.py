@@ -33,6 +33,7 @@ from latentarium.shapes import Points
 from latentarium.studio.lab import learners
 from latentarium.studio.lab.learners import Gaussian, Learner
 from latentarium.studio.lab.targets import MIXTURES, target
+from latentarium.texts import Text
 from latentarium.training.game import held_out_loss
 
 TRAIN_POINTS = 8000
@@ -109,10 +110,16 @@ class Lab:
             NonFiniteError: A parameter became infinite or NaN.
         """
         if steps < 1:
-            raise UserError(f"steps is {steps}; it must be at least 1.", code="invalid-steps")
+            raise UserError(
+                Text("steps is {steps}; it must be at least 1.", steps=steps), code="invalid-steps"
+            )
         if only and only not in GAN_PLAYERS:
             raise UserError(
-                f"The argument `only` is '{only}'; it must be {' or '.join(GAN_PLAYERS)}.",
+                Text(
+                    "The argument `only` is '{only}'; it must be {gan_players}.",
+                    only=only,
+                    gan_players=" or ".join(GAN_PLAYERS),
+                ),
                 code="unknown-player",
             )
         for _ in range(steps):
@@ -124,8 +131,12 @@ class Lab:
         for name, learner in self.learners.items():
             if not all(bool(p.isfinite().all()) for p in learner.model.parameters()):
                 raise NonFiniteError(
-                    f"The {name}'s parameters are not finite after step {self.step}",
-                    "restart with another seed",
+                    Text(
+                        "The {name}'s parameters are not finite after step {step}",
+                        name=name,
+                        step=self.step,
+                    ),
+                    Text("restart with another seed"),
                 )
 
     # ---------------------------------------------------------------------------- frames

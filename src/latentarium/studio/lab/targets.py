@@ -15,6 +15,7 @@ from latentarium.data.toy import Mixture2D, grid, points_data, ring, toy_data
 from latentarium.errors import UserError, did_you_mean
 from latentarium.rng import Noise
 from latentarium.shapes import Points
+from latentarium.texts import Text
 
 CELLS = 24
 """Cells per side of a drawing of the square [-1, 1]^2."""
@@ -77,8 +78,13 @@ class Drawing:
     def __post_init__(self) -> None:
         if self.cells.shape != (CELLS, CELLS) or self.cells.dtype != bool:
             raise UserError(
-                f"The drawing has shape {self.cells.shape} and type {self.cells.dtype}; give a "
-                f"boolean array of {CELLS} x {CELLS} cells.",
+                Text(
+                    "The drawing has shape {shape} and type {dtype}; give a boolean array of "
+                    "{cells} x {cells} cells.",
+                    shape=self.cells.shape,
+                    dtype=self.cells.dtype,
+                    cells=CELLS,
+                ),
                 code="shape-mismatch",
             )
         if not self.cells.any():
@@ -139,7 +145,11 @@ def target(name: str, drawing: str, n: int, seed: int) -> Data:
         curve = CURVES[name]
     else:
         raise UserError(
-            f"The lab has no distribution named '{name}'.{did_you_mean(name, NAMES)}",
+            Text(
+                "The lab has no distribution named '{name}'.{hint}",
+                name=name,
+                hint=did_you_mean(name, NAMES),
+            ),
             code="unknown-distribution",
         )
     return points_data(lambda n, seed: (curve(n, Noise("lab", seed)), None), name, n, seed)

@@ -8,6 +8,7 @@ from latentarium.latent.latent_map import LatentMap
 from latentarium.latent.scores import ScoredImages
 from latentarium.shapes import LatentSet, Pixels, SoftLabelSet
 from latentarium.studio.protocol import DecodeRequest, RowKind
+from latentarium.texts import Text
 
 
 def row_sizes(latent_map: LatentMap) -> tuple[int, ...]:
@@ -52,8 +53,12 @@ def _images(latent_map: LatentMap, request: DecodeRequest) -> Pixels:
         image = latent_map.image(int(number))
         if image is None:
             raise UserError(
-                f"There is no image {number} on this map: its images are numbered 0 to "
-                f"{latent_map.encoded.num_images - 1:,}.",
+                Text(
+                    "There is no image {number} on this map: its images are numbered 0 to "
+                    "{last:,}.",
+                    number=number,
+                    last=latent_map.encoded.num_images - 1,
+                ),
                 code="unknown-image",
             )
         images.append(image)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from latentarium.errors import UserError
 from latentarium.shapes import Pixels
+from latentarium.texts import Text
 
 MAX_CHARACTERS = 4 << 20
 MAX_SIDE = 1024
@@ -70,8 +71,14 @@ def _decoded(text: str, height: int, width: int, channels: int) -> np.ndarray:
         ) from None
     if len(content) != channels * height * width:
         raise UserError(
-            f"The image has {len(content):,} bytes; {channels} x {height} x {width} are expected: "
-            "reload the page.",
+            Text(
+                "The image has {count:,} bytes; {channels} x {height} x {width} are "
+                "expected: reload the page.",
+                count=len(content),
+                channels=channels,
+                height=height,
+                width=width,
+            ),
             code="shape-mismatch",
         )
     return np.frombuffer(content, np.uint8).reshape(height, width, channels)

@@ -9,6 +9,7 @@ from latentarium.evaluation.report import Report
 from latentarium.studio.compare.table import table
 from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.services import Services
+from latentarium.texts import Text, text_to_json
 
 MAX_MODELS = 4
 """Maximum number of models in a comparison."""
@@ -29,7 +30,8 @@ def router(services: Services) -> APIRouter:
             loaded = registry[index]
             report, reason = report_of(loaded)
             measurable = report is None and can_be_measured(loaded)
-            columns.append({"model": index, "reason": reason, "can_be_measured": measurable})
+            column = {"model": index, "reason": reason, "reason_text": text_to_json(reason)}
+            columns.append({**column, "can_be_measured": measurable})
             if report is not None:
                 reports[loaded.folder if loaded.name in reports else loaded.name] = report
         measured = [column["model"] for column in columns if not column["reason"]]
@@ -40,8 +42,11 @@ def router(services: Services) -> APIRouter:
         loaded = registry[index]
         if not can_be_measured(loaded) or loaded.run is None:
             raise UserError(
-                f"{loaded.name} can't be measured here: choose a run whose training has ended and "
-                "that does not ship with the package.",
+                Text(
+                    "{name} can't be measured here: choose a run whose training has ended and "
+                    "that does not ship with the package.",
+                    name=loaded.name,
+                ),
                 code="not-measurable",
             )
         measuring.add(index, loaded.run.folder, registry.data, loaded.prior)
@@ -79,7 +84,7 @@ def report_of(loaded: LoadedModel) -> tuple[Report | None, str]:
             return None, "trained on since"
         return Report.from_dict(metrics), ""
     except UserError as error:
-        return None, str(error)
+        return None, error.text
 
 
 def can_be_measured(loaded: LoadedModel) -> bool:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
 
 from latentarium.config import Config
-from latentarium.errors import UserError
+from latentarium.errors import UserError, error_to_json
 from latentarium.run import Run
-from latentarium.studio.responses import StreamedResponse
+from latentarium.studio.responses import StreamedResponse, error_code
 from latentarium.studio.services import Services
 from latentarium.studio.training.run_events import RunFollower, format_event
+from latentarium.texts import Text, text_of
 
 POLL_INTERVAL = 0.5
 """Seconds between two checks of a run."""
@@ -79,8 +80,11 @@ class EventStreams:
     async def follow(self, follower: RunFollower) -> AsyncGenerator[bytes, None]:
         """Yield events until the client disconnects, the run is deleted, or the server stops."""
         if not self._slots.acquire(blocking=False):
-            message = f"{self._max_followers} pages follow a training already: close one of them."
-            yield format_event("gone", {"error": message})
+            message = Text(
+                "{count} pages follow a training already: close one of them.",
+                count=self._max_followers,
+            )
+            yield format_event("gone", error_to_json(message, "too-many-followers"))
             return
         try:
             async for event in self._poll(follower):
@@ -94,7 +98,7 @@ class EventStreams:
             try:
                 events = await run_in_threadpool(follower.poll)
             except (UserError, OSError) as error:
-                yield format_event("gone", {"error": str(error)})
+                yield format_event("gone", error_to_json(text_of(error), error_code(error)))
                 return
             for event in events:
                 yield event

@@ -5,7 +5,7 @@ no frames queue up.
     {"steps": 10, "only": ""}                               train           -> {"frame"}
     {"steps": 0}                                            current state   -> {"frame"}
 
-Errors are answered by {"error": message, "code": code}. A session ends with its connection.
+Errors are answered as `error_to_json` returns them. A session ends with its connection.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from typing import Any, ClassVar, Literal
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from latentarium.errors import UserError
+from latentarium.errors import UserError, error_to_json
 from latentarium.studio.lab import Lab
 from latentarium.studio.services import Services
+from latentarium.texts import Text
 
 MAX_SESSIONS = 4
 MAX_STEPS = 100
@@ -62,12 +63,12 @@ class LabSession:
         try:
             return self._handle(LabMessage.model_validate_json(text[: MAX_MESSAGE + 1]))
         except ValidationError:
-            return _error("The message can't be read: reload the page.", "invalid-request")
+            return error_to_json("The message can't be read: reload the page.", "invalid-request")
         except UserError as error:
-            return _error(str(error), error.code)
+            return error_to_json(error.text, error.code)
         except Exception:  # the connection must survive any error
             logging.getLogger(__name__).exception("The lab failed.")
-            return _error("The lab can't continue from here: restart it.", "internal")
+            return error_to_json("The lab can't continue from here: restart it.", "internal")
 
     def _handle(self, message: LabMessage) -> dict[str, Any]:
         reply: dict[str, Any] = {}
@@ -76,7 +77,10 @@ class LabSession:
             if len(self._active) > MAX_SESSIONS:
                 self._active.discard(self)
                 raise UserError(
-                    f"{MAX_SESSIONS} labs are open, the maximum: close one, then restart.",
+                    Text(
+                        "{limit} labs are open, the maximum: close one, then restart.",
+                        limit=MAX_SESSIONS,
+                    ),
                     code="too-many-labs",
                 )
             start = message.start
@@ -122,7 +126,3 @@ def router(_: Services) -> APIRouter:
             session.end()
 
     return routes
-
-
-def _error(message: str, code: str) -> dict[str, Any]:
-    return {"error": message, "code": code}

@@ -24,6 +24,7 @@ from latentarium.studio.responses import (
     pixel_bytes,
 )
 from latentarium.studio.services import Services
+from latentarium.texts import Text
 
 
 def router(services: Services) -> APIRouter:
@@ -123,8 +124,12 @@ def images_of(latent_map: LatentMap, numbers: list[int], images: ImageSet) -> Pi
         test = images == "test"
         count = len(latent_map.data.test) if test else latent_map.encoded.num_images
         raise NotFoundError(
-            f"There is no such {'test image' if test else 'image'}; numbers are 0 to "
-            f"{count - 1:,}.",
+            Text(
+                "There is no such test image; numbers are 0 to {last:,}."
+                if test
+                else "There is no such image; numbers are 0 to {last:,}.",
+                last=count - 1,
+            ),
             code="unknown-image",
         )
     return torch.stack([image for image in pixels if image is not None])

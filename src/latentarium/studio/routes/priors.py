@@ -11,6 +11,7 @@ from latentarium.run.priors import TRAINED, PriorKind, split_prior
 from latentarium.studio.loaded_model import LoadedModel
 from latentarium.studio.responses import JsonLines, StreamedResponse, json_lines
 from latentarium.studio.services import Services
+from latentarium.texts import Text
 
 
 def router(services: Services) -> APIRouter:
@@ -54,8 +55,11 @@ def require_fittable(loaded: LoadedModel) -> Run:
     """
     if loaded.run is None or not loaded.can_fit_prior:
         raise UserError(
-            f"No prior can be fitted to {loaded.name} here: choose an autoencoder or a VAE of "
-            "your own whose training has ended.",
+            Text(
+                "No prior can be fitted to {name} here: choose an autoencoder or a VAE of "
+                "your own whose training has ended.",
+                name=loaded.name,
+            ),
             code="not-fittable",
         )
     return loaded.run

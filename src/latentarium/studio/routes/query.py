@@ -22,6 +22,7 @@ from latentarium.studio.responses import (
     score_rows,
 )
 from latentarium.studio.services import Services
+from latentarium.texts import Text
 
 MAX_SEARCHES = 2
 """Searches that run at the same time, over all clients."""
@@ -104,7 +105,11 @@ def router(services: Services) -> APIRouter:
     ) -> JsonLines:
         if not slots.acquire(blocking=False):
             raise UserError(
-                f"{MAX_SEARCHES} searches are running: stop one, or wait.", code="busy"
+                Text(
+                    "{limit} searches are running: stop one, or wait.",
+                    limit=MAX_SEARCHES,
+                ),
+                code="busy",
             )
         try:
             yield from invert_query(latent_map, image, body.label, body.seed, plane)

@@ -24,6 +24,7 @@ from latentarium.studio.training.settings import (
 )
 from latentarium.studio.training.status import describe_model, losses_of
 from latentarium.studio.training.uploads import UPLOAD_PREFIX
+from latentarium.texts import Text, text_to_json
 
 MAX_SIDE = 512
 """Largest height and width, in pixels, to which the page lets images be fitted."""
@@ -102,7 +103,8 @@ def router(services: Services) -> APIRouter:
         """Return what is wrong with changed settings, and their options on the command line."""
         problems = setting_problems(body.preset, body.settings)
         options = [] if problems else setting_options(body.preset, body.settings)
-        return {"problems": problems, "options": options}
+        texts = {name: text_to_json(problem) for name, problem in problems.items()}
+        return {"problems": texts, "options": options}
 
     @routes.post("/runs")
     def start(body: TrainingBody) -> dict[str, Any]:
@@ -171,14 +173,19 @@ def router(services: Services) -> APIRouter:
         try:
             return {"model": trainings.show(name), "reason": ""}
         except UserError as error:
-            return {"model": None, "reason": services.describe_error(error)}
+            reason = services.describe_error(error)
+            return {"model": None, "reason": reason, "reason_text": text_to_json(reason)}
 
     @routes.get("/runs/{name}/samples/{step}")
     def samples(name: str, step: int) -> Response:
         """Return the image grid of the samples at a step."""
         path = trainings.run(name).samples().get(step)
         if path is None:
-            raise NotFoundError(f"{name} has no samples of step {step}: reload the page.")
+            raise NotFoundError(
+                Text(
+                    "{name} has no samples of step {step}: reload the page.", name=name, step=step
+                )
+            )
         return FileResponse(path, media_type="image/png")
 
     return routes

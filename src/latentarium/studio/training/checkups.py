@@ -16,6 +16,7 @@ from latentarium.studio.training.jobs import TrainingJobs
 from latentarium.studio.training.listing import process_name
 from latentarium.studio.training.request import TrainingRequest, train_arguments
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
+from latentarium.texts import Text, text_to_json
 
 TIMEOUT = 600.0
 """Seconds that an estimate or a diagnosis may take."""
@@ -96,7 +97,8 @@ class Checkups:
             "outdated": outdated,
             "measuring": measuring,
             "part": progress.label if progress else "",
-            "failure": failure,
+            "failure": str(failure),
+            "failure_text": text_to_json(failure),
         }
 
     def measure_duality_gap(self, name: str) -> dict[str, Any]:
@@ -109,7 +111,8 @@ class Checkups:
         run = self.trainings.run(name)
         if not run.snapshots():
             raise UserError(
-                f"{name} has no snapshots: train it again from this page.", code="no-snapshots"
+                Text("{name} has no snapshots: train it again from this page.", name=name),
+                code="no-snapshots",
             )
         with self._start_lock:
             if any(self.duality_gaps.is_running(key) for key in self.duality_gaps.names()):
@@ -132,7 +135,10 @@ class Checkups:
         """
         if self.duality_gaps.is_running(process_name(self.trainings.folder_of(name))):
             raise UserError(
-                f"The duality gap of {name} is being measured: stop the measurement first.",
+                Text(
+                    "The duality gap of {name} is being measured: stop the measurement first.",
+                    name=name,
+                ),
                 code="busy",
             )
 

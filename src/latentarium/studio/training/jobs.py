@@ -9,18 +9,15 @@ from pathlib import Path
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.records import Notes
-from latentarium.studio.child_processes import (
-    ChildProcesses,
-    CommandLine,
-    is_latentarium,
-    terminate,
-)
+from latentarium.studio.child_processes import ChildProcesses, CommandLine
+from latentarium.studio.process_ids import is_latentarium, terminate
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.training.listing import RunListing, process_name
 from latentarium.studio.training.request import TrainingRequest, train_arguments
 from latentarium.studio.training.run_names import free_name, require_run_name
 from latentarium.studio.training.trash import Trash
 from latentarium.studio.training.uploads import Uploads
+from latentarium.texts import Text
 from latentarium.training import finish
 
 MAX_TRAININGS = 4
@@ -78,7 +75,10 @@ class TrainingJobs(RunListing):
     def _require_free_slot(self) -> None:
         if sum(map(self._is_training, self.processes.names())) >= MAX_TRAININGS:
             raise UserError(
-                f"{MAX_TRAININGS} trainings are running, the maximum: pause one, or wait.",
+                Text(
+                    "{limit} trainings are running, the maximum: pause one, or wait.",
+                    limit=MAX_TRAININGS,
+                ),
                 code="too-many-trainings",
             )
 
@@ -100,7 +100,11 @@ class TrainingJobs(RunListing):
         require_run_name(name, self.folder)
         if self.processes.is_running(process_name(self.folder / name)):
             raise UserError(
-                f"The name {name} is taken: use {free_name(name, self.folder)}.",
+                Text(
+                    "The name {name} is taken: use {free}.",
+                    name=name,
+                    free=free_name(name, self.folder),
+                ),
                 code="name-taken",
             )
 
@@ -121,12 +125,16 @@ class TrainingJobs(RunListing):
             return
         if not locked:
             raise UserError(
-                f"{name} is not training: there is nothing to pause.", code="not-training"
+                Text("{name} is not training: there is nothing to pause.", name=name),
+                code="not-training",
             )
         if pid is None or pid == os.getpid() or not is_latentarium(pid):
             raise UserError(
-                f"{name} is trained by a process that the studio can't signal: press Ctrl-C in "
-                "the terminal in which it was started.",
+                Text(
+                    "{name} is trained by a process that the studio can't signal: press Ctrl-C "
+                    "in the terminal in which it was started.",
+                    name=name,
+                ),
                 code="foreign-process",
             )
         terminate(pid)
@@ -144,7 +152,8 @@ class TrainingJobs(RunListing):
             state = self.info(name)["state"]
             if state not in ("paused", "stopped", "failed"):
                 raise UserError(
-                    f"{name} is {state}: there is nothing to resume.", code="not-resumable"
+                    Text("{name} is {state}: there is nothing to resume.", name=name, state=state),
+                    code="not-resumable",
                 )
             record = self.processes.record(key)
             if record is None or Run.is_at(folder):
@@ -163,14 +172,20 @@ class TrainingJobs(RunListing):
         """
         state = self.info(name)["state"]
         if state in ("done", "stopped"):
-            raise UserError(f"{name} is {state}: there is nothing to stop.", code="not-training")
+            raise UserError(
+                Text("{name} is {state}: there is nothing to stop.", name=name, state=state),
+                code="not-training",
+            )
         if state in ("training", "waiting"):
             self.pause(name)
         deadline = time.monotonic() + STOP_TIMEOUT
         while self.info(name)["state"] in ("training", "waiting"):
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"{name} has not finished its current step: press Stop again later.",
+                    Text(
+                        "{name} has not finished its current step: press Stop again later.",
+                        name=name,
+                    ),
                     code="timeout",
                 )
             time.sleep(POLL_INTERVAL)
@@ -187,7 +202,8 @@ class TrainingJobs(RunListing):
             is_locked = Run.is_at(folder) and Run(folder).is_locked()
             if is_locked or self.info(name, folder)["state"] in ("training", "waiting"):
                 raise UserError(
-                    f"{name} is training: stop it first, then delete it.", code="still-training"
+                    Text("{name} is training: stop it first, then delete it.", name=name),
+                    code="still-training",
                 )
             self._wait_for_process(name, folder)
             if os.path.lexists(folder):
@@ -200,7 +216,9 @@ class TrainingJobs(RunListing):
         while self.processes.is_running(process_name(folder)):
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"The process of {name} has not ended yet: delete the run later.",
+                    Text(
+                        "The process of {name} has not ended yet: delete the run later.", name=name
+                    ),
                     code="still-training",
                 )
             time.sleep(POLL_INTERVAL)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentarium import presets
+from latentarium.data.readers.listing import natural_key
 from latentarium.errors import UserError
 from latentarium.run import Run
 from latentarium.run.jsonl import MALFORMED
@@ -21,6 +22,7 @@ from latentarium.studio.training.status import (
     progress_of,
     state_of,
 )
+from latentarium.texts import Text, text_of, text_to_json
 
 MAX_TITLE, MAX_NOTE = 100, 4000
 """Characters of a display name and of a note."""
@@ -49,12 +51,14 @@ class RunListing:
     def folders(self) -> dict[str, Path]:
         """Return the folders of all runs by name.
 
-        The runs that were shown at the start come first, then the runs in the folder, then the
-        runs whose process has not created a folder yet or has failed before it created a folder.
+        The runs that were shown at the start come first, then the runs in the folder, with run 9
+        before run 10, then the runs whose process has not created a folder yet or has failed
+        before it created a folder.
         """
         candidates = [folder for folder in self.initial_folders if os.path.lexists(folder)]
         if self.folder.is_dir():
-            candidates += sorted(p for p in self.folder.iterdir() if Run.is_at(p))
+            runs = [path for path in self.folder.iterdir() if Run.is_at(path)]
+            candidates += sorted(runs, key=lambda path: natural_key(path.name))
         for key in self.processes.names():
             record = self.processes.record(key)
             if record and (self.processes.is_running(key) or self.processes.failure(key)):
@@ -82,7 +86,8 @@ class RunListing:
         folder = self.folders().get(name)
         if folder is None:
             raise NotFoundError(
-                f"There is no run named {name[:80]!r}: reload the page.", code="unknown-run"
+                Text("There is no run named {name!r}: reload the page.", name=name[:80]),
+                code="unknown-run",
             )
         return folder
 
@@ -95,7 +100,9 @@ class RunListing:
         """
         folder = self.folder_of(name)
         if not Run.is_at(folder):
-            raise NotFoundError(f"{name} has not started yet: try again.", code="not-started")
+            raise NotFoundError(
+                Text("{name} has not started yet: try again.", name=name), code="not-started"
+            )
         return Run(folder)
 
     def infos(self) -> list[dict[str, Any]]:
@@ -122,21 +129,23 @@ class RunListing:
         key = process_name(folder)
         running = self.processes.is_running(key)
         failure = self.redact(self.processes.failure(key))
-        common = {"id": name, "name": name, "folder": str(folder), "failure": failure}
-        common |= {"title": "", "note": ""}
+        common = {"id": name, "name": name, "folder": str(folder)}
+        common |= {"title": "", "note": "", **_failure(failure)}
         if not Run.is_at(folder):
             return common | self._describe_record(key, running)
         try:
             return common | self._describe_folder(folder, running, failure)
         except UserError as error:
-            reason = str(error)
+            reason = error.text
         except MALFORMED as error:
-            reason = (
-                f"{folder} contains a file that latentarium did not write ({error}): move "
-                "that file out of the folder."
+            reason = Text(
+                "{folder} contains a file that latentarium did not write ({problem}): move that "
+                "file out of the folder.",
+                folder=folder,
+                problem=text_of(error),
             )
         record = self._describe_record(key, running)
-        return common | record | {"state": "failed", "failure": self.redact(reason)}
+        return common | record | {"state": "failed", **_failure(self.redact(reason))}
 
     def redact(self, message: str) -> str:
         """Return a message without the parent folders of runs."""
@@ -150,7 +159,7 @@ class RunListing:
         return {
             "title": notes.title[:MAX_TITLE],
             "note": notes.note[:MAX_NOTE],
-            "failure": "" if state in ("training", "waiting", "done") else failure,
+            **_failure("" if state in ("training", "waiting", "done") else failure),
             **describe_run(run),
             "state": state,
             **progress_of(run, state),
@@ -179,6 +188,10 @@ class RunListing:
             "seconds_left": None, "model": None, "has_weights": False, "snapshots": [],
             "samples": [],
         }  # fmt: skip
+
+
+def _failure(text: str) -> dict[str, Any]:
+    return {"failure": str(text), "failure_text": text_to_json(text)}
 
 
 def process_name(folder: Path) -> str:

@@ -9,6 +9,7 @@ from latentarium.data.toy import MIXTURES
 from latentarium.errors import UserError
 from latentarium.studio.training.settings import SNAPSHOTS, SettingValue, setting_options
 from latentarium.studio.training.uploads import UPLOAD_PREFIX, Uploads
+from latentarium.texts import Text
 
 BUILT_IN_DATA = ("mnist", "mnist-dynamic", "stacked-mnist", *MIXTURES)
 """Data sets that need no files from the user."""
@@ -55,7 +56,10 @@ def train_arguments(
         data = request.data
     else:
         raise UserError(
-            f"There is no data set named {request.data[:80]!r}: choose one from the list.",
+            Text(
+                "There is no data set named {data!r}: choose one from the list.",
+                data=request.data[:80],
+            ),
             code="unknown-data",
         )
     changed = dict(request.settings)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latentarium.errors import UserError
 from latentarium.studio.training.upload_paths import DEVICE
+from latentarium.texts import Text
 
 MAX_NAME_BYTES = 200
 """Longest name; file systems take 255 bytes, and the studio appends to names."""
@@ -24,11 +25,13 @@ def require_run_name(name: str, folder: Path) -> None:
     reason = _problem(name)
     if reason:
         raise UserError(
-            f"The name {name[:80]!r} {reason}: choose another one.", code="invalid-name"
+            Text("The name {name!r} {reason}: choose another one.", name=name[:80], reason=reason),
+            code="invalid-name",
         )
     if name.lower() in RESERVED_NAMES or os.path.lexists(folder / name):
         raise UserError(
-            f"The name {name} is taken: use {free_name(name, folder)}.", code="name-taken"
+            Text("The name {name} is taken: use {free}.", name=name, free=free_name(name, folder)),
+            code="name-taken",
         )
 
 
@@ -45,17 +48,17 @@ def _problem(name: str) -> str:
     """Return why a name is refused, as a clause; "" if it is not refused."""
     found = sorted(SEPARATORS & set(name))
     if not name.strip():
-        return "is empty"
+        return Text("is empty")
     if found:
-        return f"contains {' '.join(found)}"
+        return Text("contains {characters}", characters=" ".join(found))
     if not name.isprintable():  # control characters, and halves of surrogate pairs
-        return "contains an invisible character"
+        return Text("contains an invisible character")
     if name.startswith("."):
-        return "begins with a dot, so its folder would be hidden"
+        return Text("begins with a dot, so its folder would be hidden")
     if name != name.strip() or name.endswith("."):
-        return "begins or ends with a space, or ends with a dot"
+        return Text("begins or ends with a space, or ends with a dot")
     if DEVICE.fullmatch(name):
-        return "is the name of a device on Windows"
+        return Text("is the name of a device on Windows")
     if len(name.encode()) > MAX_NAME_BYTES:
-        return f"has more than {MAX_NAME_BYTES} bytes"
+        return Text("has more than {limit} bytes", limit=MAX_NAME_BYTES)
     return ""

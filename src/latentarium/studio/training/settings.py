@@ -17,6 +17,7 @@ from latentarium.config import (
     to_dict,
 )
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 SNAPSHOTS = 24
 """Number of snapshots of a training that the page starts, unless the user changes it."""
@@ -57,7 +58,7 @@ def describe_settings(
     return sorted(described, key=lambda field: groups.index(field["group"]))
 
 
-def setting_problems(preset: str, values: Mapping[str, SettingValue]) -> dict[str, str]:
+def setting_problems(preset: str, values: Mapping[str, SettingValue]) -> dict[str, Text]:
     """Return what is wrong with changed settings, by their names.
 
     The key "" contains what is wrong with their combination. Values are checked as on the command
@@ -66,19 +67,19 @@ def setting_problems(preset: str, values: Mapping[str, SettingValue]) -> dict[st
     Raises:
         UserError: There is no such preset (code "unknown-preset").
     """
-    config, problems = _config_of(preset), dict[str, str]()
+    config, problems = _config_of(preset), dict[str, Text]()
     components = named_components(config, values)
     for name, value in values.items():
         try:
             _require_changeable(name)
             check_setting(config, name, value, components)
         except UserError as error:
-            problems[name] = str(error)
+            problems[name] = error.text
     if not problems:
         try:
             change_settings(config, values)
         except UserError as error:
-            problems[""] = str(error)
+            problems[""] = error.text
     return problems
 
 
@@ -134,6 +135,8 @@ def _config_of(preset: str) -> Config:
 def _require_changeable(name: str) -> None:
     if name in SEPARATE:
         raise UserError(
-            f"{name} is no setting of this list: set it where the page asks for it.",
+            Text(
+                "{name} is no setting of this list: set it where the page asks for it.", name=name
+            ),
             code="unknown-setting",
         )

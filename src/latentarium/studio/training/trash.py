@@ -11,6 +11,7 @@ from latentarium.errors import UserError
 from latentarium.files import write_failure
 from latentarium.run import Run
 from latentarium.studio.errors import NotFoundError
+from latentarium.texts import Text
 
 TRASH = ".trash"
 """Name of the folder that contains deleted runs, each in a numbered folder of its own."""
@@ -81,7 +82,10 @@ class Trash:
             folder = slot.parent.parent / deleted.name
             if os.path.lexists(folder):
                 raise UserError(
-                    f"A run named {deleted.name} exists again: delete or move it first.",
+                    Text(
+                        "A run named {name} exists again: delete or move it first.",
+                        name=deleted.name,
+                    ),
                     code="name-taken",
                 )
             try:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from latentarium.data.readers.listing import IMAGE_SUFFIXES, is_label_file
 from latentarium.errors import UserError
+from latentarium.texts import Text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\..*)?", re.IGNORECASE)
@@ -21,8 +22,11 @@ def require_valid_name(name: str) -> None:
     """
     if not NAME.fullmatch(name) or DEVICE.fullmatch(name):
         raise UserError(
-            f"The name {name[:80]!r} is invalid; use at most 64 letters, digits, - and _, and "
-            "begin with a letter or a digit.",
+            Text(
+                "The name {name!r} is invalid; use at most 64 letters, digits, - and _, "
+                "and begin with a letter or a digit.",
+                name=name[:80],
+            ),
             code="invalid-name",
         )
 
@@ -44,14 +48,19 @@ def relative_path(path: str) -> Path:
     )  # fmt: skip
     if not parts or not valid or path.startswith("/") or len(parts) > MAX_DEPTH:
         raise UserError(
-            f"The path {path[:80]!r} is not accepted: rename the file or its folder.",
+            Text(
+                "The path {path!r} is not accepted: rename the file or its folder.", path=path[:80]
+            ),
             code="invalid-path",
         )
     is_used = PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES | {".zip"}
     if not is_used and not is_label_file(parts[-1]):
         raise UserError(
-            f"{parts[-1][:80]!r} is neither a picture, nor a zip file, nor a table of labels such "
-            "as labels.csv: leave it out.",
+            Text(
+                "{file!r} is neither a picture, nor a zip file, nor a table of labels "
+                "such as labels.csv: leave it out.",
+                file=parts[-1][:80],
+            ),
             code="file-type",
         )
     return Path(*parts)

@@ -19,12 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from latentarium.data.readers.listing import natural_key
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic, write_failure
 from latentarium.studio.errors import NotFoundError
 from latentarium.studio.training.timed_commands import ProgressLines, TimedCommands
 from latentarium.studio.training.upload_limits import IncomingUpload, UploadLimits
 from latentarium.studio.training.upload_paths import NAME, relative_path, require_valid_name
+from latentarium.texts import Text, change_text, text_from_json, text_to_json
 
 UPLOAD_PREFIX = "upload:"
 """Marks an upload in the list of data sets."""
@@ -66,7 +68,10 @@ class Uploads:
         require_valid_name(name)
         if self._find(name) is not None:
             raise UserError(
-                f"The name {name} is taken: remove the images of this name, or rename yours.",
+                Text(
+                    "The name {name} is taken: remove the images of this name, or rename yours.",
+                    name=name,
+                ),
                 code="name-taken",
             )
         part = self.folder / f".part-{name}"
@@ -74,7 +79,11 @@ class Uploads:
             other = self._incoming.get(name)
             if other is not None and other.is_active(self.limits.idle_seconds):
                 raise UserError(
-                    f"Images named {name} are being uploaded: try again later, or rename yours.",
+                    Text(
+                        "Images named {name} are being uploaded: try again later, or rename "
+                        "yours.",
+                        name=name,
+                    ),
                     code="name-taken",
                 )
             active = sum(
@@ -104,7 +113,10 @@ class Uploads:
         target = upload.folder / relative_path(path)
         if upload.files >= self.limits.files:
             raise UserError(
-                f"The upload has more than {self.limits.files:,} files; send a zip file of them.",
+                Text(
+                    "The upload has more than {files:,} files; send a zip file of them.",
+                    files=self.limits.files,
+                ),
                 code="too-many-files",
             )
         upload.files += 1
@@ -117,14 +129,15 @@ class Uploads:
                     received += len(chunk)
                     upload.received += len(chunk)
                     upload.last_data = time.monotonic()
-                    self._require_within_limits(upload, target.parent)
+                    upload.require_within(self.limits, target.parent)
                     file.write(chunk)
             complete = True
         except FileExistsError:
             upload.files -= 1
             complete = True  # keep the file that was sent first
             raise UserError(
-                f"{path[:80]} was sent twice: send each file once.", code="duplicate-file"
+                Text("{path} was sent twice: send each file once.", path=path[:80]),
+                code="duplicate-file",
             ) from None
         except OSError as error:
             raise write_failure(target, error) from None
@@ -149,7 +162,7 @@ class Uploads:
         zips = [p for p in upload.folder.iterdir() if p.suffix.lower() == ".zip"]
         is_zip = len(zips) == 1 and upload.files == 1
         try:
-            self._require_complete(upload, has_zip=bool(zips), is_zip=is_zip)
+            upload.require_complete(has_zip=bool(zips), is_zip=is_zip)
             self._require_space(upload.received)
             source = self.folder / (f"{name}.zip" if is_zip else name)
             (zips[0] if is_zip else upload.folder).replace(source)
@@ -175,13 +188,20 @@ class Uploads:
             shutil.rmtree(upload.folder, ignore_errors=True)
 
     def reports(self) -> list[dict[str, Any]]:
-        """Return the reports of all uploads that are kept."""
+        """Return the reports of all uploads that are kept; for notes and problems see
+        `text_to_json`."""
         reports = []
-        for path in sorted(self.folder.glob(".*.json")) if self.folder.is_dir() else []:
+        paths = self.folder.glob(".*.json") if self.folder.is_dir() else []
+        for path in sorted(paths, key=lambda path: natural_key(path.name)):
             name = path.stem.removeprefix(".")
             with suppress(OSError, ValueError):
                 if self._find(name) is not None:
                     report = from_json(read_regular_file(path))
+                    for kind in ("notes", "problems"):  # those of older versions are strings
+                        texts = report.get(kind, ())
+                        report[kind] = [
+                            text_to_json(text) if isinstance(text, str) else text for text in texts
+                        ]
                     reports.append({"name": name, "pictures": 0, "bytes": 0, **report})
         return reports
 
@@ -194,7 +214,7 @@ class Uploads:
         path = self._find(name) if NAME.fullmatch(name) else None
         if path is None:
             raise NotFoundError(
-                f"There are no images named {name[:80]!r}: reload the page.",
+                Text("There are no images named {name!r}: reload the page.", name=name[:80]),
                 code="unknown-upload",
             )
         return path
@@ -208,7 +228,9 @@ class Uploads:
         self.source(name)
         path = self._thumbnails(name) / f"{number}.png"
         if not path.is_file():
-            raise NotFoundError(f"{name} has no picture {number}: reload the page.")
+            raise NotFoundError(
+                Text("{name} has no picture {number}: reload the page.", name=name, number=number)
+            )
         return path
 
     def remove(self, name: str) -> None:
@@ -226,41 +248,13 @@ class Uploads:
         used = sum(report["bytes"] for report in reports)
         if len(reports) >= limits.uploads or used + size > limits.total_bytes:
             raise UserError(
-                f"There is no space for another upload: at most {limits.uploads} uploads and "
-                f"{limits.total_bytes >> 30} GiB are kept. Remove some, or try again later.",
+                Text(
+                    "There is no space for another upload: at most {uploads} uploads and "
+                    "{gibibytes} GiB are kept. Remove some, or try again later.",
+                    uploads=limits.uploads,
+                    gibibytes=limits.total_bytes >> 30,
+                ),
                 code="uploads-full",
-            )
-
-    def _require_within_limits(self, upload: IncomingUpload, folder: Path) -> None:
-        if upload.received > self.limits.upload_bytes:
-            raise UserError(
-                f"The upload has more than {self.limits.upload_bytes >> 20} MiB in all: make the "
-                "pictures smaller, or train on their folder from the command line.",
-                code="upload-too-large",
-            )
-        if shutil.disk_usage(folder).free < self.limits.free_bytes:
-            raise UserError(
-                f"Less than {self.limits.free_bytes >> 20} MiB of the disk is free: free some "
-                "space and upload again.",
-                code="disk-full",
-            )
-
-    @staticmethod
-    def _require_complete(upload: IncomingUpload, *, has_zip: bool, is_zip: bool) -> None:
-        if upload.open_files:
-            raise UserError(
-                "Some files are still being received: upload again, and wait for all of them.",
-                code="incomplete-upload",
-            )
-        if upload.files == 0:
-            raise UserError(
-                "The upload is empty: drop a folder of pictures, or a zip file of it.",
-                code="empty-upload",
-            )
-        if has_zip and not is_zip:
-            raise UserError(
-                "The upload has a zip file and other files: send either one zip file or pictures.",
-                code="mixed-upload",
             )
 
     def _thumbnails(self, name: str) -> Path:
@@ -276,7 +270,9 @@ class Uploads:
         with self._lock:
             if name not in self._incoming:
                 raise NotFoundError(
-                    f"No upload {name[:80]!r} was started: upload the files again.",
+                    Text(
+                        "No upload {name!r} was started: upload the files again.", name=name[:80]
+                    ),
                     code="unknown-upload",
                 )
             return self._incoming[name]
@@ -284,7 +280,11 @@ class Uploads:
     def _check(
         self, source: Path, original: str
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-        """Return the report of `data check`; messages use the file's original name."""
+        """Return the report of `data check`, in which texts have the file's original name."""
+
+        def rename(text: str) -> str:
+            return text.replace(str(source), original)
+
         busy = UserError("Other images are being checked: upload again later.", code="busy")
         if not self._waiting.acquire(blocking=False):
             raise busy
@@ -303,12 +303,12 @@ class Uploads:
             report = json.loads(printed.splitlines()[-1])
             report["pictures"] = len(list(thumbnails.glob("*.png")))
         except UserError as error:
-            message = str(error).replace(str(source), original)
-            raise UserError(message, code=error.code) from None
+            raise UserError(change_text(error.text, rename), code=error.code) from None
         finally:
             self._check_lock.release()
-        for kind in ("notes", "problems"):
-            report[kind] = [line.replace(str(source), original) for line in report.get(kind, ())]
+        for kind, texts in report.pop("texts", {}).items():
+            renamed = [change_text(text_from_json(text), rename) for text in texts]
+            report[kind] = list(map(text_to_json, renamed))
         return report
 
     def _delete_stale(self, part: Path) -> None:

@@ -1,6 +1,7 @@
 // The evaluation results of the open models, as the server formats them.
 import { get, post } from "../api";
 import type { Message } from "../messages";
+import type { ServerText } from "../serverText.svelte";
 
 export interface Cell {
   value: string;
@@ -40,6 +41,7 @@ export interface Column {
   model: number;
   /** why the model has no results; empty if it has some */
   reason: string;
+  reason_text: ServerText;
   can_be_measured: boolean;
 }
 
@@ -70,7 +72,7 @@ export interface Measuring {
   /** seconds that an evaluation usually takes here */
   usual: number;
   /** error messages, by model */
-  failures: Record<number, string>;
+  failures: Record<number, ServerText>;
 }
 
 export const tableOf = async (models: number[]): Promise<Table> =>

@@ -2,6 +2,7 @@
 // requested when the previous frame has arrived, so no queue builds up.
 import { slice, updateAddress } from "../address.svelte";
 import { waitForServer } from "../connection";
+import { rememberError, type ServerError } from "../serverText.svelte";
 import { socketAddress } from "../socketAddress";
 
 /** The state that is kept in the address; `did` lists the steps done so far. */
@@ -39,7 +40,7 @@ export interface Real {
 /** Which player moves; empty: all models. */
 export type Player = "" | "discriminator" | "generator";
 export type ModelName = "gaussian" | "vae" | "gan";
-type Reply = { error: string } | { frame: LabFrame; real?: Real };
+type Reply = ServerError | { frame: LabFrame; real?: Real };
 
 /** For each frame: maximum number of steps, time for steps in ms, and minimum duration in ms. */
 const SPEEDS: Record<string, { maxSteps: number; budget: number; minDuration: number }> = {
@@ -184,7 +185,7 @@ export class Session {
 
   private handle(reply: Reply): void {
     if ("error" in reply) {
-      this.error = reply.error;
+      this.error = rememberError(reply);
       this.playing = false;
       return;
     }

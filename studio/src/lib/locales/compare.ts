@@ -19,7 +19,7 @@ export const en = {
   randomZ: "Random position",
   samples: "Samples from the prior",
   sample: (n: number) => `Sample ${n}`,
-  samplesHint: "All models decode the same noise: 16 samples are shown, 400 are scored. Brackets: 95\u00a0% intervals. The colours of the frames mean the same as those of the rings above.",
+  samplesHint: "All models decode the same noise: up to 16 samples are shown, 400 are scored. Brackets: 95\u00a0% intervals. The colours of the frames mean the same as those of the rings above.",
   resample: "Resample",
   seed: "Seed",
   prior: {
@@ -104,7 +104,7 @@ export const zhTW: typeof en = {
   randomZ: "隨機位置",
   samples: "先驗分布的樣本",
   sample: (n) => `第 ${n} 個樣本`,
-  samplesHint: "所有模型解碼同樣的雜訊：顯示 16 個樣本，以 400 個樣本計分。括號內為 95\u00a0% 區間。外框顏色與上方圓環的意義相同。",
+  samplesHint: "所有模型解碼同樣的雜訊：最多顯示 16 個樣本，以 400 個樣本計分。括號內為 95\u00a0% 區間。外框顏色與上方圓環的意義相同。",
   resample: "重新抽樣",
   seed: "亂數種子",
   prior: {

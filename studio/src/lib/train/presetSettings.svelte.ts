@@ -1,4 +1,5 @@
 // The settings of the chosen preset, and what the user has changed; the server checks each change.
+import type { ServerText } from "../serverText.svelte";
 import { checkSettings, fetchSettings, type ChangedSettings, type Setting } from "./runs";
 
 /** Pause after the last key before the server checks the settings. */
@@ -8,7 +9,7 @@ export class PresetSettings {
   list = $state.raw<Setting[]>([]);
   changed = $state.raw<ChangedSettings>({});
   /** by the name of the setting; "" has what is wrong with their combination */
-  problems = $state.raw<Record<string, string>>({});
+  problems = $state.raw<Record<string, ServerText>>({});
   /** the changed settings on the command line */
   options = $state.raw<string[]>([]);
   error = $state("");

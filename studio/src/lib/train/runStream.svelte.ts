@@ -1,5 +1,6 @@
 // Live view of a run: its log rows, state and diagnosis, as server-sent events.
 import { eventsUrl, type LogDiagnosis, type Row, type RunInfo } from "./runs";
+import { rememberError, type ServerError } from "../serverText.svelte";
 
 export class RunStream {
   /** in order of steps; if a step was logged twice, the later row */
@@ -24,8 +25,8 @@ export class RunStream {
     });
     this.on<RunInfo>("state", (info) => (this.info = info));
     this.on<LogDiagnosis>("doctor", (diagnosis) => (this.diagnosis = diagnosis));
-    this.on<{ error: string }>("gone", ({ error }) => {
-      this.endReason = error;
+    this.on<ServerError>("gone", (error) => {
+      this.endReason = rememberError(error);
       this.close();
     });
   }

@@ -1,6 +1,7 @@
 // Runs, estimates, diagnoses and uploads: their types, and the server's routes for them.
 import { get, post } from "../api";
 import type { Message } from "../messages";
+import { remember, type ServerText } from "../serverText.svelte";
 
 export type RunState = "waiting" | "training" | "paused" | "stopped" | "done" | "failed";
 
@@ -38,7 +39,9 @@ export interface RunInfo {
   snapshots: number[];
   /** steps with saved samples */
   samples: number[];
+  /** why it failed, in English; empty unless it did */
   failure: string;
+  failure_text: ServerText;
 }
 
 export interface DeletedRun {
@@ -177,7 +180,7 @@ export interface Setting {
 
 export interface SettingsCheck {
   /** what is wrong, by the name of the setting; "" has what is wrong with their combination */
-  problems: Record<string, string>;
+  problems: Record<string, ServerText>;
   /** options of the command line; empty if there are problems */
   options: string[];
 }
@@ -221,7 +224,8 @@ export interface DualityGap {
   measuring: boolean;
   /** the snapshot that is being measured, such as "step 240"; empty if unknown */
   part: string;
-  failure: string;
+  /** why the last measurement failed; empty unless it did */
+  failure_text: ServerText;
 }
 
 /** A preset that fits the data, and the settings that it needs for them; 0: unchanged. */
@@ -236,8 +240,8 @@ export interface Upload {
   counts: Record<string, number>;
   class_counts: Record<string, Record<string, number>>;
   image_shape: [number, number, number];
-  notes: string[];
-  problems: string[];
+  notes: ServerText[];
+  problems: ServerText[];
   duplicates: number;
   /** number of example images */
   pictures: number;
@@ -269,9 +273,11 @@ export const saveNotes = async (id: string, title: string, note: string): Promis
   (await post(`${runUrl(id)}/notes`, { title, note }, { method: "PUT" })).json();
 /** Loss of each player as pairs of step and value. */
 export const fetchLosses = async (id: string): Promise<Record<string, [number, number][]>> => (await get(`${runUrl(id)}/losses`)).json();
-/** Open the model of a run in the studio; if `model` is null, `reason` is the reason. */
-export const openModel = async (id: string): Promise<{ model: number | null; reason: string }> =>
-  (await post(`${runUrl(id)}/show`, {})).json();
+/** Open the model of a run in the studio; if `model` is null, `reason` is the reason, in English. */
+export async function openModel(id: string): Promise<{ model: number | null; reason: string }> {
+  const { model, reason_text } = (await (await post(`${runUrl(id)}/show`, {})).json()) as { model: number | null; reason_text?: ServerText };
+  return { model, reason: reason_text ? remember(reason_text) : "" };
+}
 export const doctorUrl = (id: string): string => `${runUrl(id)}/doctor`;
 export const fetchDualityGap = async (id: string): Promise<DualityGap> => (await get(`${runUrl(id)}/duality-gap`)).json();
 export const measureDualityGap = async (id: string): Promise<DualityGap> => (await post(`${runUrl(id)}/duality-gap`, {})).json();

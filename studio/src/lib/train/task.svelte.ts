@@ -1,6 +1,7 @@
 // A long task of the server: a stream of progress reports that ends with a result or an error.
 import { jsonLines, post } from "../api";
 import { strings } from "../preferences.svelte";
+import type { ServerError } from "../serverText.svelte";
 
 interface Progress {
   done: number;
@@ -10,7 +11,7 @@ interface Progress {
   left: number | null;
   note: string;
 }
-type Line<Result> = Progress | { result: Result } | { error: string };
+type Line<Result> = Progress | { result: Result } | ServerError;
 
 export class Task<Result> {
   running = $state(false);

@@ -1,5 +1,5 @@
 // Upload of the visitor's images: one request per file, a few at a time.
-import { get } from "../api";
+import { errorMessage, get } from "../api";
 import { strings } from "../preferences.svelte";
 import type { Upload } from "./runs";
 
@@ -103,7 +103,7 @@ function put(address: string, file: File, onprogress: (bytes: number) => void, s
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = (event) => onprogress(event.loaded);
-    request.onload = () => (request.status === 200 ? resolve() : reject(new Error(request.responseText)));
+    request.onload = () => (request.status === 200 ? resolve() : reject(new Error(errorMessage(request.responseText))));
     request.onerror = () => reject(new Error(strings().train.connectionBroken));
     request.onabort = () => reject(new DOMException("", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
