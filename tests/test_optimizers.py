@@ -51,6 +51,7 @@ def train(kind, settings):
             optimizer.step()
             schedule.step()
         state = optimizer.state_dict()
+    assert state is not None
     assert all(p.grad is not None and not p.grad.requires_grad for p in model.parameters())
     return [p.detach() for p in model.parameters()], state
 
