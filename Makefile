@@ -11,9 +11,8 @@ export PYTHONDONTWRITEBYTECODE :=
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
-# a third process, because browsers and child processes are waited for
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/docs
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/docs
 
 # docs/_build/html/index.html; a warning is an error, and the code blocks must run
 docs: .venv/ready

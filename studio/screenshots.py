@@ -1,7 +1,7 @@
 """Take the pictures of the studio in the documentation, light and dark.
 
     python studio/screenshots.py [VIEW ...] [--runs FOLDER] [--out FOLDER]
-    python studio/screenshots.py [VIEW ...] --screens --out FOLDER
+    python studio/screenshots.py [VIEW ...] --screens [--dark] --out FOLDER
 
 The views show the small models of the package; those of Train show the runs `cgan` and `vae` of
 the folder, for instance those of `make tour`. With `--screens`, every part is shown as a whole at
@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,8 @@ from latentarium.studio.server import make_app
 
 CHROMIUM = "/usr/bin/chromium"
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SCREENS: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
     "projector": {"width": 1024, "height": 768},
@@ -121,6 +123,7 @@ def main() -> None:
     parser.add_argument("views", nargs="*", help=f"{', '.join(VIEWS | OTHER_VIEWS)}")
     parser.add_argument("--runs", type=Path, default=Path("tour"), help="the folder of the runs")
     parser.add_argument("--screens", action="store_true", help="three sizes, in both languages")
+    parser.add_argument("--dark", action="store_true", help="with --screens: dark, not light")
     parser.add_argument("--out", type=Path, default=Path("docs/img"))
     options = parser.parse_args()
     missing = [name for name in ("cgan", "vae") if not (options.runs / name).is_dir()]
@@ -131,7 +134,8 @@ def main() -> None:
     names = options.views or (VIEWS | OTHER_VIEWS if options.screens else VIEWS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        take = take_screens if options.screens else take_schemes
+        scheme = SCHEMES[options.dark]
+        take = partial(take_screens, scheme=scheme) if options.screens else take_schemes
         for name in names:  # those of Train are last: they open more models
             take(browser, address, name, options.out)
         browser.close()
@@ -146,11 +150,13 @@ def take_schemes(browser: Browser, address: str, name: str, out: Path) -> None:
         context.close()
 
 
-def take_screens(browser: Browser, address: str, name: str, out: Path) -> None:
+def take_screens(browser: Browser, address: str, name: str, out: Path, *, scheme: Scheme) -> None:
     """Take a whole view at each size, in both languages."""
     for screen, viewport in SCREENS.items():
         touch = screen == "phone"
-        context = browser.new_context(viewport=viewport, has_touch=touch, is_mobile=touch)
+        context = browser.new_context(
+            viewport=viewport, has_touch=touch, is_mobile=touch, color_scheme=scheme
+        )
         page = _open(context, address, name)
         for language in LANGUAGES:
             if page.evaluate("document.documentElement.lang") != language:

@@ -11,6 +11,7 @@ function singleFile(): Plugin {
     generateBundle(_, bundle) {
       let script = "";
       let style = "";
+      if (Object.values(bundle).filter((file) => file.type === "chunk").length > 1) throw new Error("There must be exactly one script.");
       for (const [name, file] of Object.entries(bundle)) {
         if (name.endsWith(".html")) continue;
         if (file.type === "chunk") script += file.code;

@@ -81,6 +81,15 @@ KEPT = {
     "tags": pictures(24) | {"labels.json": json.dumps([["0.png", [1, 2]]]).encode()},
 }
 """Uploads that are kept, with remarks."""
+QUICK = (
+    "one picture",
+    "no picture in a zip",
+    "partly labelled",
+    "mixed sizes",
+    "one broken",
+    "left out",
+)
+"""Those that are not only in `make soak`: each starts a process."""
 
 
 def write(folder: Path, files) -> tuple[str, Path]:
@@ -166,7 +175,13 @@ def test_numbers_of_the_form_are_refused_in_chinese(chinese):
     forget_problems(page, "422")
 
 
-@pytest.mark.parametrize("name", [*REFUSED, *KEPT])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in (*REFUSED, *KEPT)
+    ],
+)
 def test_uploads_are_explained_in_chinese(chinese, tmp_path, name):
     page = chinese
     where, path = write(tmp_path / "pictures", (REFUSED | KEPT)[name])

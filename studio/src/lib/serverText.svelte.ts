@@ -32,11 +32,13 @@ const MAX_KNOWN = 1000;
 
 /** Translations by template; empty until they have arrived. */
 let translations = $state.raw<Record<string, string | undefined>>({});
-$effect.root(() => {
+
+/** Fetch the translations as soon as the page needs them; to be called while a component is created. */
+export function fetchTranslations(): void {
   $effect(() => {
     if (preferences.language !== "en") void import("./locales/texts.json").then((texts) => (translations = texts.default));
   });
-});
+}
 
 /** Keep a text of the server, so that `localize` finds its translation, and return it in English. */
 export function remember(message: ServerText): string {
