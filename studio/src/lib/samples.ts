@@ -125,6 +125,12 @@ export function gridColumns(shape: [number, number, number], width: number, fram
   return doubled < preferred && doubled >= least ? doubled : preferred;
 }
 
+/** Return the largest number of columns with complete rows of all images, at least half of the given number; the given one if there is none. */
+export function withCompleteRows(columns: number, count: number): number {
+  for (let fewer = columns; 2 * fewer >= columns; fewer--) if (count % fewer === 0) return fewer;
+  return columns;
+}
+
 /** Width of the mark on the ring of an image of this side, in pixels. */
 export const markSize = (side: number): number => (side < 40 ? 11 : 16);
 
