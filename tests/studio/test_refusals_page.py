@@ -192,7 +192,8 @@ def test_uploads_are_explained_in_chinese(chinese, tmp_path, name):
         assert_chinese(alert.inner_text())
     else:
         upload = page.get_by_test_id("upload")
-        upload.wait_for(timeout=120_000)
+        upload.or_(page.locator(".how > [role=alert]")).first.wait_for(timeout=120_000)
+        assert page.locator(".how > [role=alert]").all_inner_texts() == []
         notes = page.get_by_test_id("notes")
         if notes.count():
             notes.evaluate("(details) => { details.open = true }")
