@@ -11,8 +11,8 @@ import torch
 
 import latentarium
 
-WATCHED_SECONDS = 0.3
-"""How long the use of the processor is watched."""
+MEASURED_SECONDS = 0.3
+"""Seconds over which the use of the processor is measured."""
 
 
 def versions() -> dict[str, str]:
@@ -44,5 +44,5 @@ def cpu_name() -> str:
 
 def idle_cores() -> int:
     """Return the number of processor cores that no program uses now, rounded; it takes 0.3 s."""
-    used = psutil.cpu_percent(WATCHED_SECONDS) / 100
+    used = psutil.cpu_percent(MEASURED_SECONDS) / 100
     return round((psutil.cpu_count() or 1) * (1 - used))

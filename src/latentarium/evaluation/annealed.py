@@ -199,7 +199,9 @@ class _Target:
     def draw(self, noises: list[Noise]) -> LatentsPerImage:
         """Draw the initial positions of the chains from the prior."""
         if isinstance(self.prior, DiagonalGaussian):
-            return standard_normal(noises, self.chains, self.prior.mean)
+            mean = self.prior.mean
+            shape = (len(noises), self.chains, mean.shape[1])
+            return NoisePerImage(noises).normal(*shape).to(mean)
         noise = NoisePerImage([source for source in noises for _ in range(self.chains)])
         return self.prior.sample(noise).detach().unflatten(0, (-1, self.chains))
 
@@ -217,12 +219,6 @@ class _Target:
             likelihood = self.group.log_likelihood(z.unflatten(0, u.shape[:2]))
             (gradient,) = torch.autograd.grad(likelihood.sum(), u)
         return _Densities(likelihood.detach(), gradient, prior.detach(), slope)
-
-
-def standard_normal(noises: list[Noise], count: int, like: Tensor) -> LatentsPerImage:
-    """Draw N(0, I) with the noise source of each image."""
-    dimensions = like.shape[1]
-    return torch.stack([noise.normal(count, dimensions) for noise in noises]).to(like)
 
 
 def _schedule(temperatures: int) -> list[float]:
@@ -248,6 +244,7 @@ def _anneal(
     """
     first, n, chains = target.group.first, len(target.group.x), target.chains
     noises = [Noise(*stream, first + i) for i in range(n)]
+    noise = NoisePerImage(noises)
     u = target.draw(noises)
     here = target.densities(u)
     require_finite(here.likelihood)  # fail before the long loop
@@ -258,7 +255,7 @@ def _anneal(
         log_w += (now - before) * here.likelihood
         step = step if adapt else step_sizes[t]
         eps = step.to(u)[:, None, None]
-        initial_momentum = standard_normal(noises, chains, u.flatten(0, 1))
+        initial_momentum = noise.normal(*u.shape).to(u)
         new_u, momentum, there = u, initial_momentum, here
         for _ in range(leapfrog):
             momentum = momentum + eps / 2 * _force(there, now)
@@ -267,7 +264,7 @@ def _anneal(
             momentum = momentum + eps / 2 * _force(there, now)
         log_accept = now * (there.likelihood - here.likelihood) + there.prior - here.prior
         log_accept += _kinetic_energy(initial_momentum) - _kinetic_energy(momentum)
-        uniform = torch.stack([noise.uniform(chains) for noise in noises]).to(log_accept)
+        uniform = noise.uniform(n, chains).to(log_accept)
         accept = uniform.log() < log_accept  # False for NaN
         u = torch.where(accept[:, :, None], new_u, u)
         here = there.where(accept, here)

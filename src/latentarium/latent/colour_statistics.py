@@ -43,8 +43,8 @@ def _edges(x: Tensor) -> list[Tensor]:
     difference of two neighbours exceeds those to their left and right."""
     height = x.shape[2]
     step = x.diff(dim=3).abs().mean(1)
-    beside = pad(step, (1, 1))
-    excess = (step - torch.maximum(beside[..., :-2], beside[..., 2:])).clamp_min(0)
+    neighbours = pad(step, (1, 1))
+    excess = (step - torch.maximum(neighbours[..., :-2], neighbours[..., 2:])).clamp_min(0)
     sums = pad(excess.cumsum(1), (0, 0, 1, 0))
     parts = []
     for part in LENGTHS:

@@ -115,7 +115,7 @@ def error_response(
 
 
 def refusal_response(message: str, status: int, code: str) -> Response:
-    """Return an error as plain text, for somebody who has opened a wrong address."""
+    """Return an error as plain text, which a browser shows for a wrong address."""
     return PlainTextResponse(message, status, {CODE_HEADER: code})
 
 

@@ -52,8 +52,10 @@ export const rememberError = ({ error, template = error, values = {} }: ServerEr
 
 /** Return an English text of the server, or a text of the page, in the language of the page. */
 export function localize(english: string): LocalizedText {
-  if (preferences.language === "en" || /\p{Script=Han}/u.test(english)) return { text: english };
-  const text = translate(known.get(english) ?? { text: english, template: english, values: {} });
+  const message = known.get(english);
+  // a text of the page is in Chinese already; one of the server may name a Chinese file or class
+  if (preferences.language === "en" || (!message && /\p{Script=Han}/u.test(english))) return { text: english };
+  const text = translate(message ?? { text: english, template: english, values: {} });
   return text === null ? { text: english, lang: "en" } : { text };
 }
 

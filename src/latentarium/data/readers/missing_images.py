@@ -53,7 +53,7 @@ def no_images(listing: Listing, source: str) -> UserError:
 def empty_classes(listing: Listing, layout: FolderLayout) -> list[str]:
     """Return a problem if folders next to the class folders have no images."""
     at = layout.class_depth
-    beside = {
+    siblings = {
         folder_of(file.name).split("/")[at - 1] if at else ""
         for file in listing.images
         if len(folder_of(file.name).split("/")) > at
@@ -61,7 +61,7 @@ def empty_classes(listing: Listing, layout: FolderLayout) -> list[str]:
     empty = [
         folder
         for folder in listing.empty_folders
-        if folder.count("/") == at and (not at or folder.split("/")[at - 1] in beside)
+        if folder.count("/") == at and (not at or folder.split("/")[at - 1] in siblings)
     ]
     if not empty:
         return []
