@@ -61,7 +61,7 @@ KEPT = {
         **pictures(10, "a/b/", 24),
         **pictures(11, "c/", 32),
     },
-    "chinese names": {**pictures(24, "貓/"), **pictures(2, "狗/", 17), "壞.png": b"<html>"},
+    "chinese names": {**pictures(24, "貓/"), **pictures(2, "狗/", 17), "貓/壞.png": b"<html>"},
     "one broken": pictures(40) | {"a.png": b"<html>"},
     "left out": {
         "a.zip": pictures(12) | {"x.heic": b"", "y.heic": b"", ".z.png": b"", "t.csv": b""}
