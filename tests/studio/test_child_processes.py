@@ -29,12 +29,18 @@ from support.tiny import tiny_data
 STARTER = """
 import sys, time
 from pathlib import Path
-from latentarium.studio.child_processes import ChildProcesses
+import psutil
+from latentarium.studio.child_processes import ChildProcesses, run_child
 
 child = "import time; from latentarium.parent import end_with_parent as end; end(); time.sleep(60)"
-processes = ChildProcesses(Path(sys.argv[1]), lambda *words: [sys.executable, "-c", child, *words])
-processes.start("a", Path("r"), [], background=sys.argv[2] == "measurement")
-print(processes.record("a").pid, flush=True)
+command = lambda *words: [sys.executable, "-c", child, *words]
+folder, kind = Path(sys.argv[1]), sys.argv[2]
+if kind == "estimate":
+    estimate = run_child(timeout=60, command=command)
+    next(estimate)
+else:
+    ChildProcesses(folder, command).start("a", Path("r"), [], background=kind == "measurement")
+print(psutil.Process().children()[0].pid, flush=True)
 time.sleep(60)
 """
 
@@ -68,8 +74,8 @@ def wait_for_end(pid: int, seconds: float) -> bool:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-@pytest.mark.parametrize("kind", ["measurement", "training"])
-def test_only_measurements_end_with_the_server(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["measurement", "estimate", "training"])
+def test_all_but_trainings_end_with_the_server(kind, tmp_path):
     words = [sys.executable, "-c", STARTER, str(tmp_path), kind]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -78,7 +84,7 @@ def test_only_measurements_end_with_the_server(kind, tmp_path):
         assert psutil.pid_exists(pid)
         server.send_signal(signal.SIGKILL)
     try:
-        assert wait_for_end(pid, 20 if kind == "measurement" else 0.5) == (kind == "measurement")
+        assert wait_for_end(pid, 0.5 if kind == "training" else 20) == (kind != "training")
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -22,17 +22,32 @@ class Interrupts:
 
     def __init__(self, permanent: bool = False) -> None:
         self.received: bool = False
+        self.without_cleanup: bool = False
+        """Whether Ctrl-C ends a permanent process without waiting for its threads."""
         self._permanent = permanent
 
     def record(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal: raise `KeyboardInterrupt`, or end the process during an import."""
         self.received = True
-        if self._permanent and _is_import(frame):  # libraries catch exceptions in their imports
+        # libraries catch exceptions in their imports
+        if self._permanent and (self.without_cleanup or _is_import(frame)):
             if os.environ.get("RANK", "0") == "0":
                 sys.stderr.write(f"\n{STOPPED}\n")
-                sys.stderr.flush()
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(EXIT_CODE)
         raise KeyboardInterrupt
+
+
+def end_without_cleanup() -> None:
+    """From now on, let Ctrl-C end the process without waiting for its threads.
+
+    For a command whose threads may compute for a long time and change no files. It has no effect
+    if the process does not run only this command.
+    """
+    handler = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    if isinstance(handler, Interrupts):
+        handler.without_cleanup = True
 
 
 def _is_import(frame: FrameType | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentarium.cli.interrupts import end_without_cleanup
 from latentarium.cli.latents import require_images
 from latentarium.cli.options import JsonFlag, RunFolder
 from latentarium.cli.output import print_json, print_note, print_result
@@ -134,6 +135,7 @@ def studio(
 
     deployment = Deployment(base_path=base_path, hosts=allow_host, frames=allow_frame)
     registry = load_registry(folders, data)
+    end_without_cleanup()
     serve(
         registry, host=host, port=port, browse=browse, say=print_result, runs=runs,
         deployment=deployment,

@@ -1,5 +1,5 @@
 """Commands of latentarium in child processes. Trainings outlive the server that started them;
-measurements end with it.
+all others end with it.
 
 The output of a command goes to a file, with a record of its process id next to it, so that a
 restarted server knows which commands are running. Commands report progress and failures as JSON
@@ -239,7 +239,7 @@ def run_child(
     """Run a command at low priority to its end and return its standard output.
 
     The generator yields the newest progress at every poll, and None until there is any progress.
-    Closing the generator kills the command.
+    Closing the generator kills the command, and the command ends when this process ends.
 
     Arguments:
         arguments: The arguments of latentarium.
@@ -256,10 +256,10 @@ def run_child(
         with stdout.open("wb") as output, stderr.open("wb") as errors:
             child = subprocess.Popen(
                 (command or latentarium_command)(*arguments),
-                stdin=subprocess.DEVNULL,
+                stdin=_lifeline(),
                 stdout=output,
                 stderr=errors,
-                env=_environment(poll_interval),
+                env=_environment(poll_interval) | {PARENT_VARIABLE: "1"},
             )
         lower_priority(child.pid)
         deadline = time.monotonic() + timeout

@@ -1,5 +1,6 @@
 """Serve the studio until it is interrupted."""
 
+import logging
 import socket
 import threading
 import webbrowser
@@ -72,10 +73,18 @@ def serve(
     )  # fmt: skip
     server = uvicorn.Server(settings)
     app.state.is_stopping = lambda: server.should_exit
+
+    def is_relevant(record: logging.LogRecord) -> bool:
+        """Return whether a message is not about a request that is cancelled by the stop."""
+        return not server.should_exit
+
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(is_relevant)
     try:
         server.run(sockets=[listener])
     finally:
         registry.preparation.stop()
+        log.removeFilter(is_relevant)
 
 
 def _listen(host: str, port: int) -> socket.socket:
