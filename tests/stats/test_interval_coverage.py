@@ -23,6 +23,7 @@ PASSED_ON = {
     "wilson": "not in reports; its coverage is tested in test_intervals",
     "wilson_from_share": "as `wilson`",
     "_share_interval": "in the intervals of precision, recall and coverage",
+    "_density_interval": "DensityCoverage.density_interval",
     "_modes_interval": "ModeCoverage.modes_interval",
     "clip": "clips an interval to the possible values",
     "_clipped_interval": "clips an interval to the possible values",

@@ -5,6 +5,8 @@ set. Distances are computed in blocks in float64, so that little memory is neede
 points with 50,000 others.
 """
 
+from dataclasses import dataclass
+
 import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
@@ -19,6 +21,20 @@ TIE_TOLERANCE = 1e-9
 rounding would decide whether a point on the boundary is inside the ball."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BallCounts:
+    """Which points are inside which balls, as counts."""
+
+    balls_per_point: PerPoint
+    """For each point, the number of balls that contain it."""
+    points_per_ball: PerOther
+    """For each ball, the number of points in it."""
+    own_points: PerOther
+    """For each ball, the number of points that no other ball contains."""
+    own_balls: PerPoint
+    """For each point, the number of balls that contain no other point."""
+
+
 def ball_counts(
     points: FeatureSet,
     centres: OtherFeatureSet,
@@ -26,7 +42,7 @@ def ball_counts(
     *,
     closed: bool,
     max_distances: int = MAX_DISTANCES,
-) -> tuple[PerPoint, PerOther]:
+) -> BallCounts:
     """Count the balls that contain each point, and the points that each ball contains.
 
     Arguments:
@@ -55,16 +71,32 @@ def ball_counts(
     slack = TIE_TOLERANCE * squared_radius + 1e-14 * largest_norm
     # |p - c|^2 <= r^2  <=>  |p|^2 - 2 p.c <= r^2 - |c|^2
     limit = squared_radius - centre_norm + (slack if closed else -slack)
-    balls_per_point = torch.zeros(len(points), dtype=torch.float64)
-    points_per_ball = torch.zeros(len(centres), dtype=torch.float64)
+    of_centres = _ones_and_numbers(0, len(centres))
+    per_point = torch.zeros(len(points), 2, dtype=torch.float64)
+    per_ball = torch.zeros(2, len(centres), dtype=torch.float64)
     rows = max(1, max_distances // len(centres))
     for start in range(0, len(points), rows):
         part = slice(start, start + rows)
         left_side = torch.addmm(point_norm[part, None], points[part], centres.T, alpha=-2)
-        inside = left_side <= limit if closed else left_side < limit
-        balls_per_point[part] = inside.sum(1).double()
-        points_per_ball += inside.sum(0)
-    return balls_per_point, points_per_ball
+        inside = left_side.le_(limit) if closed else left_side.lt_(limit)
+        per_point[part] = inside @ of_centres
+        per_ball += _ones_and_numbers(start, len(inside)).T @ inside
+    balls_per_point, points_per_ball = per_point[:, 0], per_ball[0]
+    # a sum of one number is the number itself
+    only_ball = per_point[balls_per_point == 1, 1].long()
+    only_point = per_ball[1, points_per_ball == 1].long()
+    return BallCounts(
+        balls_per_point=balls_per_point,
+        points_per_ball=points_per_ball,
+        own_points=only_ball.bincount(minlength=len(centres)).double(),
+        own_balls=only_point.bincount(minlength=len(points)).double(),
+    )
+
+
+def _ones_and_numbers(first: int, count: int) -> Tensor:
+    """Return the columns (1, ..., 1) and (first, first + 1, ...)."""
+    numbers = torch.arange(first, first + count, dtype=torch.float64)
+    return torch.stack([torch.ones_like(numbers), numbers], 1)
 
 
 def require_comparable(a: Tensor, b: Tensor) -> None:

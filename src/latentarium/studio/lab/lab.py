@@ -293,8 +293,9 @@ class Lab:
             near = float(high.float().mean())
             return {"near": _rounded(near), "found": _rounded(float(found.float().mean()))}
         real = self._held_out.x.flatten(1)
-        around, within = ball_counts(points, real, NEIGHBOURS, closed=True)
-        near, found = float((around > 0).float().mean()), float((within > 0).float().mean())
+        counts = ball_counts(points, real, NEIGHBOURS, closed=True)
+        near = float((counts.balls_per_point > 0).float().mean())
+        found = float((counts.points_per_ball > 0).float().mean())
         return {"near": _rounded(near), "found": _rounded(found)}
 
 
