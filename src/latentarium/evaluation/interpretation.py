@@ -58,6 +58,8 @@ CONSERVATIVE = frozenset(
         "modes", "active_units",
         # if both distributions are nearly equal
         "frechet", "kernel", "density_distance",
+        # if a part of the prior is far from the data
+        "gaps",
         # without copies, or with many of them
         "memorization", "near_copies",
     }

@@ -57,7 +57,7 @@ def gaps(n: int, held_out: int, scale: float, far: float = 0.0, decimals: int = 
 add(
     "gaps",
     Simulation(
-        title="prior mass in gaps",
+        title="prior mass in gaps", conservative=True,
         method="Bayesian bootstrap of the threshold, Jeffreys posterior of the share",
         keys=("gaps",),
         fields=("GapShare.interval", "share_beyond"),
@@ -65,7 +65,7 @@ add(
             "n = 10,000, 100 held-out latents, prior matches": gaps(10_000, 100, 1.0),
             "n = 10,000, 100 held-out latents, 10 % in gaps": gaps(10_000, 100, 2.0),
             "n = 1,000, 100 held-out latents, prior matches": gaps(1000, 100, 1.0),
-            "n = 10,000, 200 held-out latents, ties": gaps(10_000, 200, 1.5, decimals=0),
+            "n = 10,000, 200 held-out latents, one decimal": gaps(10_000, 200, 1.5, decimals=1),
             "n = 10,000, 150 held-out latents, 3 % far away": gaps(10_000, 150, 1.0, far=0.03),
             "n = 500, 500 held-out latents, prior matches": gaps(500, 500, 1.0),
             "n = 1,000, 1,000 held-out latents, prior matches": gaps(1000, 1000, 1.0),
