@@ -67,7 +67,8 @@ class VAEContinuous(Claim):
                         name=f"Latents from the best trained prior ({TRAINED[best]}) that are in "
                         "gaps",
                         unit="share", value=shares[best].share, interval=shares[best].interval,
-                        conservative=True, n=PRIOR_DRAWS, reference=EXPECTED_GAP_SHARE, seed=tour.seed,
+                        conservative=True, n=PRIOR_DRAWS, reference=EXPECTED_GAP_SHARE,
+                        seed=tour.seed,
                         note="the best trained prior is chosen on validation images",
                     ),
                     relation="<=", threshold=MAX_GAP_SHARE,
