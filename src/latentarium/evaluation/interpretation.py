@@ -57,7 +57,7 @@ CONSERVATIVE = frozenset(
         # counts, whose intervals have whole numbers or exact bounds as ends
         "modes", "active_units",
         # if both distributions are nearly equal
-        "frechet", "kernel", "density_distance",
+        "frechet", "kernel", "density_distance", "prior_distance",
         # if a part of the prior is far from the data
         "gaps",
         # without copies, or with many of them

@@ -94,7 +94,7 @@ def sliced(
 add(
     "prior distance",
     Simulation(
-        title="distance of encoded data from the prior",
+        title="distance of encoded data from the prior", conservative=True,
         method="Student's t, spread of 20 resamples of latents and directions",
         keys=("prior_distance",),
         fields=("SlicedDistance.interval",),
@@ -104,6 +104,8 @@ add(
             "n = 200, 4 dimensions, equal distributions": sliced(200, 4, 0.0),
             "n = 200, 4 dimensions, means 0.3 apart": sliced(200, 4, 0.3),
             "n = 20, 2 dimensions, skewed": sliced(20, 2, 0.0, skewed=True),
+            "n = 20, 1 dimension, means 1 apart": sliced(20, 1, 1.0),
+            "n = 20, 1 dimension, equal distributions": sliced(20, 1, 0.0),
         },
         trials=300, quick_trials=12,
     ),
