@@ -274,7 +274,7 @@ def prior_sliced_distance(
     reference_half = width * float(references.std()) * (1 + 1 / repeats) ** 0.5
     return SlicedDistance(
         value=value,
-        # a low value has a low spread: the upper end is that on a logarithmic scale, to second order
+        # a low value has a low spread: the upper end is that on a log scale, to second order
         interval=(max(0.0, value - half), math.hypot(value + half, half)),
         reference=reference,
         reference_interval=(max(0.0, reference - reference_half), reference + reference_half),
