@@ -6,9 +6,11 @@ from scipy import stats
 
 from latentarium.stats.shares import (
     clopper_pearson,
+    expected_share_beyond,
     mean_over_pairs,
     share_beyond,
     simultaneous,
+    weighted_share,
 )
 from support.errors import raises_code
 
@@ -77,7 +79,7 @@ def test_a_perfect_mean_over_pairs_has_the_exact_binomial_bound():
 def test_share_beyond_a_closed_quantile_counts_ties():
     zeros, reference = torch.zeros(50), torch.zeros(200)
     assert share_beyond(zeros, reference, 0.99)[0] == 0
-    low, high = share_beyond(zeros, reference, 0.99, closed=True)
+    low, high = share_beyond(zeros, reference, 0.99, closed=True, limit=0.0)
     assert low > 0.9
     assert high == 1
 
@@ -90,3 +92,37 @@ def test_share_beyond_accounts_for_the_threshold():
     share = float((values > reference.double().quantile(0.9)).double().mean())
     fixed_low, fixed_high = clopper_pearson(share, 2000)
     assert (high - low) / (fixed_high - fixed_low) == pytest.approx(2**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.0, 12), (0.3, 10), (0.97, 300), (1.0, 5)])
+def test_weighted_share_of_equal_weights_is_clopper_pearson(share, n):
+    interval = weighted_share(share, share * (1 - share) / n, 1 / n)
+    assert interval == pytest.approx(clopper_pearson(share, n), abs=1e-9)
+
+
+def test_weighted_share_contains_the_share_and_never_has_width_zero():
+    for share in (0.0, 0.5, 0.999, 1.0):
+        for variance in (0.0, 1e-9, 0.01, 0.25):
+            for weight in (1.0, 0.1, 1e-4):
+                low, high = weighted_share(share, variance, weight)
+                assert 0 <= low <= share <= high <= 1
+                assert low < high
+
+
+def test_share_beyond_allows_for_new_reference_values_above_the_largest():
+    """With 100 reference values, the share of values above the 99 % quantile is mostly unknown."""
+    generator = torch.Generator().manual_seed(0)
+    far, reference = (
+        5 + torch.rand(1000, generator=generator),
+        torch.rand(100, generator=generator),
+    )
+    assert share_beyond(far, reference, 0.99)[0] < 0.8
+    assert share_beyond(far, reference, 0.9)[0] > 0.99
+
+
+@pytest.mark.parametrize(("m", "quantile"), [(100, 0.99), (40, 0.9)])
+def test_expected_share_beyond_is_that_of_uniform_values(m, quantile):
+    generator = torch.Generator().manual_seed(0)
+    reference = torch.rand(20_000, m, generator=generator, dtype=torch.float64)
+    mean = float((1 - reference.quantile(quantile, dim=1)).mean())
+    assert expected_share_beyond(m, quantile) == pytest.approx(mean, abs=5e-4)

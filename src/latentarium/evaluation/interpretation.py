@@ -51,12 +51,17 @@ DIRECTIONS: dict[str, str] = {
 CONSERVATIVE = frozenset(
     {
         # simultaneous over classes or pairs
-        "gan_test.worst", "coverage.worst", "wrong_label.worst",
-        "classes.rarest", "classes.commonest",
+        "gan_test.worst", "coverage.worst", "classes.rarest", "classes.commonest",
+        # also the mean over pairs, if nearly all comparisons are right
+        "wrong_label", "wrong_label.worst",
         # counts, whose intervals have whole numbers or exact bounds as ends
         "modes", "active_units",
         # if both distributions are nearly equal
-        "frechet", "kernel", "density_distance",
+        "frechet", "kernel", "density_distance", "prior_distance",
+        # with few images, or near 100 %
+        "precision", "recall", "density", "coverage",
+        # if a part of the prior is far from the data
+        "gaps",
         # without copies, or with many of them
         "memorization", "near_copies",
     }

@@ -25,7 +25,7 @@ from latentarium.latent.neighbours import nearest
 from latentarium.shapes import ClassScores, LatentSet, OtherLatentSet, PerOther, PerPoint
 from latentarium.stats.intervals import bootstrap, wilson
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import share_beyond
+from latentarium.stats.shares import expected_share_beyond, share_beyond
 
 MAX_DERIVATIVES = 1024
 """Maximum number of image derivatives that are computed in one batch, to limit memory."""
@@ -66,7 +66,7 @@ def log_density(latents: OtherLatentSet, z: LatentSet, k: int = 5) -> PerPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class GapShare:
-    """The share of the prior that is in gaps: 1 - quantile if the prior matches the data."""
+    """The share of the prior that is in gaps."""
 
     share: float
     interval: Interval
@@ -76,6 +76,9 @@ class GapShare:
     """The distance beyond which a latent is in a gap."""
     quantile: float
     """The share of held-out latents below the threshold."""
+    reference: float
+    """The expected share if the prior matches the data, with as many held-out latents; nearly
+    1 - quantile."""
     n: int
     """Number of latents of the prior."""
 
@@ -110,6 +113,7 @@ def gap_share(
         interval=share_beyond(distance, held_out, quantile, seed=seed),
         threshold=threshold,
         quantile=quantile,
+        reference=expected_share_beyond(len(held_out), quantile),
         n=n,
     )
 

@@ -178,7 +178,8 @@ class SlicedDistance:
 
     value: float
     interval: Interval
-    """The value plus and minus the spread over bootstrap resamples, by Student's t."""
+    """From the spread over bootstrap resamples of latents and of directions, by Student's t; it is
+    conservative if both distributions are nearly equal."""
     reference: float
     """Mean distance between two sets of n latents from the prior."""
     reference_interval: Interval
@@ -256,17 +257,25 @@ def prior_sliced_distance(
 
     data, prior = z.double() @ directions, projected_prior()
     value = _quantile_distance(data, prior)
-    resamples = [_quantile_distance(resampled(data), resampled(prior)) for _ in range(repeats)]
+    squares = torch.stack(
+        [_squared_distances(resampled(data), resampled(prior)) for _ in range(repeats)]
+    )
     references = torch.tensor(
         [_quantile_distance(projected_prior(), projected_prior()) for _ in range(repeats)]
     )
+    # the distance between means differs between directions, however large n is
+    chosen = torch.randint(projections, (repeats, projections), generator=generator)
+    resamples = squares.gather(1, chosen).mean(1).sqrt()
     width = student_quantile(confidence, repeats - 1)  # both spreads are of few values
-    half = width * float(torch.tensor(resamples).std())
+    # the spread is that of few resamples of n values, whose own variance is estimated
+    degrees = 1 / (1 / (repeats - 1) + 1 / (n - 1))
+    half = student_quantile(confidence, degrees) * float(resamples.std()) * (n / (n - 1)) ** 0.5
     reference = float(references.mean())
     reference_half = width * float(references.std()) * (1 + 1 / repeats) ** 0.5
     return SlicedDistance(
         value=value,
-        interval=(max(0.0, value - half), value + half),
+        # a low value has a low spread: the upper end is that on a log scale, to second order
+        interval=(max(0.0, value - half), math.hypot(value + half, half)),
         reference=reference,
         reference_interval=(max(0.0, reference - reference_half), reference + reference_half),
         n=n,
@@ -289,4 +298,9 @@ def _directions(dimensions: int, count: int, generator: torch.Generator) -> Tens
 
 
 def _quantile_distance(a: Tensor, b: Tensor) -> float:
-    return float((a.sort(0).values - b.sort(0).values).square().mean().sqrt())
+    return float(_squared_distances(a, b).mean().sqrt())
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return the squared 2-Wasserstein distance along each direction."""
+    return (a.sort(0).values - b.sort(0).values).square().mean(0)

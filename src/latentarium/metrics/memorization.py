@@ -33,7 +33,7 @@ from latentarium.errors import UserError
 from latentarium.shapes import Images, ImageSet, LabelSet, OtherImageSet, PerPoint
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import clopper_pearson, share_beyond
+from latentarium.stats.shares import clopper_pearson, expected_share_beyond, share_beyond
 
 MAX_DISTANCES = 1 << 24
 """Distances computed at a time: 64 MiB of float32."""
@@ -70,7 +70,8 @@ class Memorization(NearerToTraining):
     near_copies_interval: Interval
     """Interval over new samples and new held-out images, which determine the threshold."""
     near_copies_reference: float
-    """Share of held-out images that are near-copies, at the same threshold."""
+    """Expected share of new real images, with as many held-out images: nearly q, or more if
+    distances of held-out images equal the threshold."""
     threshold: float
     """Distance up to which a sample counts as a near-copy."""
 
@@ -116,9 +117,12 @@ def measure_memorization(
         **vars(nearer),
         near_copies=float(near.double().mean()),
         near_copies_interval=share_beyond(
-            -distance, -real_distance, 1 - quantile, closed=True, seed=seed
+            -distance, -real_distance, 1 - quantile, closed=True, limit=0.0, seed=seed
         ),
-        near_copies_reference=float((real_distance <= threshold).double().mean()),
+        near_copies_reference=max(
+            float((real_distance <= threshold).double().mean()),
+            expected_share_beyond(len(held_out), 1 - quantile),
+        ),
         threshold=threshold,
     )
 

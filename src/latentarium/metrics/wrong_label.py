@@ -3,11 +3,18 @@
     AUC(c, k) = P(D(x_c, c) > D(x_k, c)) + 1/2 P(tie)
 
 is the probability that the discriminator, given class c, scores a real image of class c higher
-than one of class k. The hardest pair is selected for its value, so its interval is simultaneous
-over all pairs, which share images; see `stats.shares`.
+than one of class k.
+
+The variance of the mean over all pairs is that of DeLong, DeLong and Clarke-Pearson (1988), from
+each image's part in all of its comparisons. It is near zero if few comparisons are wrong, so the
+interval allows for one more image that loses all of its comparisons; see `stats.shares`. The
+hardest pair is selected for its value, so its interval is simultaneous over all pairs, which share
+images.
 
 References:
     The meaning and use of the area under a ROC curve (Hanley and McNeil, 1982)
+    Comparing the areas under two or more correlated receiver operating characteristic curves
+    (DeLong, DeLong and Clarke-Pearson, 1988)
 """
 
 from collections.abc import Callable
@@ -20,9 +27,9 @@ from latentarium.data.dataset import to_float
 from latentarium.errors import UserError
 from latentarium.metrics.conditional import require_labels
 from latentarium.shapes import ClassCounts, ClassTable, Images, LabelSet, Pixels
-from latentarium.stats.intervals import expanded_percentiles, normal_quantile
+from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval
-from latentarium.stats.shares import mean_over_pairs, simultaneous
+from latentarium.stats.shares import mean_over_pairs, simultaneous, weighted_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +42,7 @@ class WrongLabelAUC:
     mean: float
     """Mean over the pairs c != k."""
     mean_interval: Interval
+    """Interval of the mean; it is conservative near 1."""
     minimum: float
     minimum_interval: Interval
     """Interval of the AUC of the pair with the minimum, simultaneous over all pairs; it is
@@ -43,8 +51,6 @@ class WrongLabelAUC:
     """Condition and true class of the minimum."""
     counts: ClassCounts
     """Images per class."""
-    resamples: int
-    seed: int
 
 
 def wrong_label_auc(
@@ -53,8 +59,6 @@ def wrong_label_auc(
     labels: LabelSet,
     num_classes: int,
     *,
-    resamples: int = 200,
-    seed: int = 0,
     confidence: float = 0.95,
     batch_size: int = 500,
 ) -> WrongLabelAUC:
@@ -65,9 +69,6 @@ def wrong_label_auc(
         images: Held-out real images; uint8 is converted.
         labels: Their true classes.
         num_classes: K; classes without images are left out.
-        resamples: Number of bootstrap resamples for the mean; each class is resampled
-            separately.
-        seed: Seed of the bootstrap.
         confidence: Confidence of the intervals.
         batch_size: Images scored per call. It limits memory and does not change the result.
 
@@ -90,38 +91,43 @@ def wrong_label_auc(
             code="too-few-classes",
         )
     rows = [torch.nonzero(labels == c).squeeze(1) for c in range(num_classes)]
-    generator = torch.Generator().manual_seed(seed)
-    weights = [_resampled_weights(max(1, len(r)), resamples, generator) for r in rows]
-    # the first row of weights is for the original images; all conditions use the same resamples
-    aucs = torch.full((resamples + 1, num_classes, num_classes), 0.5, dtype=torch.float64)
-    aucs[:, ~present] = aucs[:, :, ~present] = torch.nan
+    table = torch.full((num_classes, num_classes), 0.5, dtype=torch.float64)
+    table[~present] = table[:, ~present] = torch.nan
+    parts = torch.zeros(len(labels), dtype=torch.float64)
     measured = present.nonzero().squeeze(1).tolist()
     for c in measured:
         scores = _scores(score, images, c, batch_size)
         for k in measured:
             if k != c:
-                aucs[:, c, k] = _weighted_auc(
-                    scores[rows[c]], scores[rows[k]], weights[c], weights[k]
-                )
+                right, wrong = scores[rows[c]], scores[rows[k]]
+                wins = _wins(right, wrong)
+                parts[rows[c]] += wins
+                parts[rows[k]] += 1 - _wins(wrong, right)
+                table[c, k] = wins.mean()
     off_diagonal = ~torch.eye(num_classes, dtype=torch.bool) & present & present[:, None]
-    pairs = aucs[:, off_diagonal]
-    condition, true = torch.nonzero(off_diagonal)[int(pairs[0].argmin())].tolist()
-    smallest = int(counts[present].min())
+    pairs = table[off_diagonal]
+    condition, true = torch.nonzero(off_diagonal)[int(pairs.argmin())].tolist()
+    mean = min(1.0, float(pairs.mean()))  # rounding may exceed 1
     return WrongLabelAUC(
-        table=aucs[0],
-        mean=float(pairs[0].mean()),
-        mean_interval=expanded_percentiles(pairs[1:].mean(1), smallest, confidence),
-        minimum=float(pairs[0].min()),
+        table=table,
+        mean=mean,
+        mean_interval=weighted_share(
+            mean,
+            sum(
+                _variance_of_mean(parts[rows[c]] / len(pairs), 2 / len(measured)) for c in measured
+            ),
+            2 / (len(measured) * int(counts[present].min())),
+            confidence,
+        ),
+        minimum=float(pairs.min()),
         minimum_interval=mean_over_pairs(
-            float(pairs[0].min()),
+            float(pairs.min()),
             int(counts[condition]),
             int(counts[true]),
-            simultaneous(confidence, pairs.shape[1]),
+            simultaneous(confidence, len(pairs)),
         ),
         minimum_pair=(condition, true),
         counts=counts,
-        resamples=resamples,
-        seed=seed,
     )
 
 
@@ -143,18 +149,17 @@ def _scores(
     return scores
 
 
-def _resampled_weights(n: int, resamples: int, generator: torch.Generator) -> Tensor:
-    """Return bootstrap weights of n images, one resample per row, after a row of equal weights."""
-    rows = torch.randint(n, (resamples, n), generator=generator)
-    counts = torch.zeros(resamples, n, dtype=torch.float64)
-    counts.scatter_add_(1, rows, torch.ones_like(counts))
-    return torch.cat([torch.ones(1, n, dtype=torch.float64), counts]) / n
+def _wins(scores: Tensor, others: Tensor) -> Tensor:
+    """Return, for each score, the share of others that are lower; a tie counts as half."""
+    ordered = others.sort().values
+    below = torch.searchsorted(ordered, scores)
+    up_to = torch.searchsorted(ordered, scores, right=True)
+    return (below + up_to).double() / (2 * len(others))
 
 
-def _weighted_auc(right: Tensor, wrong: Tensor, w_right: Tensor, w_wrong: Tensor) -> Tensor:
-    """Return P(right > wrong) + P(right = wrong) / 2, exactly, for each row of weights."""
-    ordered, order = wrong.sort()
-    mass = torch.nn.functional.pad(w_wrong[:, order].cumsum(1), (1, 0))
-    below = mass[:, torch.searchsorted(ordered, right)]
-    up_to = mass[:, torch.searchsorted(ordered, right, right=True)]
-    return (w_right * (below + up_to) / 2).sum(1).clamp(0, 1)  # rounding may exceed 1
+def _variance_of_mean(values: Tensor, limit: float) -> float:
+    """Return the estimated variance of the mean of independent values from 0 to the limit."""
+    n = len(values)
+    if n > 1:
+        return float(values.var()) / n
+    return float(values) * (limit - float(values))  # the largest possible (Bhatia and Davis, 2000)

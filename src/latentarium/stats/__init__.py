@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         mean_over_pairs,
         share_beyond,
         simultaneous,
+        weighted_share,
     )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "share_beyond",
     "simultaneous",
     "student_quantile",
+    "weighted_share",
     "wilson",
     "wilson_from_share",
 ]
@@ -57,7 +59,8 @@ _HOMES = {
         "intervals",
     ),
     **dict.fromkeys(
-        ("clopper_pearson", "mean_over_pairs", "share_beyond", "simultaneous"), "shares"
+        ("clopper_pearson", "mean_over_pairs", "share_beyond", "simultaneous", "weighted_share"),
+        "shares",
     ),
 }  # fmt: skip
 """The modules of names that are not in `measurement`."""

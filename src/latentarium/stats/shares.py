@@ -1,6 +1,7 @@
 """Intervals of shares: exact, and simultaneous for the worst of several classes.
 
     Clopper-Pearson   a share of n trials, by inverting the exact test
+    weighted          a sum of shares with weights, from its variance and its largest weight
     Hoeffding         a mean over pairs (an AUC), without assumptions: conservative
     beyond            a share of values beyond a quantile that other values determine
 
@@ -15,9 +16,13 @@ References:
     The use of confidence or fiducial limits illustrated in the case of the binomial (Clopper and
     Pearson, 1934)
     Multiple comparisons among means (Dunn, 1961)
+    Confidence intervals for directly standardized rates (Fay and Feuer, 1997)
     Confidence intervals for selected parameters (Benjamini, Hechtlinger and Stark, 2019),
     arxiv.org/abs/1906.00505
     Probability inequalities for sums of bounded random variables (Hoeffding, 1963)
+    The Bayesian bootstrap (Rubin, 1981)
+    Calculating nonparametric confidence intervals for quantiles using fractional order statistics
+    (Hutson, 1999)
     An invariant form for the prior probability in estimation problems (Jeffreys, 1946)
 """
 
@@ -25,15 +30,17 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import betaincinv, xlog1py, xlogy
+from scipy.special import betainc, betaincinv, xlog1py, xlogy
 from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval, Real
 
-RESAMPLES = 1000
-"""Number of resamples of the values that determine a quantile."""
+DRAWS = 1000
+"""Number of draws of the levels of reference values."""
+RANK_SPREADS = 8
+"""Standard deviations of a threshold's rank that are taken into account."""
 BISECTIONS = 60
 """Halvings of [0, 1], enough for the precision of a float."""
 
@@ -77,6 +84,43 @@ def clopper_pearson(share: Real, n: Real, confidence: float = 0.95) -> Interval:
     return low, high
 
 
+def weighted_share(
+    share: Real, variance: float, weight: float, confidence: float = 0.95
+) -> Interval:
+    """Return an interval of a weighted sum of independent values, whose range is [0, 1], such as a
+    mean over classes of different size.
+
+    The ends are quantiles of two beta distributions. As in the intervals of Fay and Feuer (1997)
+    for weighted sums of Poisson variables, their moments are those of the sum after one more
+    failure, or one more success, with the largest weight. For n equal weights and a binomial
+    variance, the interval is that of Clopper and Pearson. Near 0 and 1, where few values determine
+    the variance, it is conservative; for a share of 1 the lower end is tail^weight.
+
+    Arguments:
+        share: The weighted sum.
+        variance: Its estimated variance.
+        weight: The largest weight: by how much a single value changes the sum at most.
+        confidence: Probability with which the interval contains the expected sum.
+
+    Raises:
+        UserError: The weight is not above 0, or the share is not from 0 to 1 ("not-a-share").
+    """
+    _require_share(share, weight)
+    tail = _tail(confidence)
+    low = _weighted_low(share, variance, weight, tail)
+    return low, 1 - _weighted_low(1 - share, variance, weight, tail)
+
+
+def _weighted_low(share: Real, variance: float, weight: float, tail: float) -> float:
+    if share == 0:
+        return 0.0
+    mean = share / (1 + weight)
+    added = (variance + weight**2 * share) / ((1 + weight) ** 2 * (1 + 2 * weight))
+    size = mean * (1 - mean) / added - 1
+    # without a beta distribution of such a variance, nothing is known
+    return float(betaincinv(mean * size, (1 - mean) * size, tail)) if size > 0 else 0.0
+
+
 def mean_over_pairs(mean: Real, n: int, m: int, confidence: float = 0.95) -> Interval:
     """Return an interval of the mean over all n x m pairs of two independent samples, of a
     function with values from 0 to 1, such as an AUC. It is conservative.
@@ -113,40 +157,59 @@ def share_beyond(
     quantile: float,
     *,
     closed: bool = False,
+    limit: float = math.inf,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
     """Return an interval of the share of values above a quantile of a reference.
 
-    It accounts for new values and for new reference values, which determine the threshold: the
-    reference values are resampled, and for each threshold a share is drawn from the posterior of a
-    share of n trials (Jeffreys, 1946).
+    The true share is the expected one, over new values and as many new reference values, which
+    determine the threshold. The levels of the sorted reference values in their own distribution
+    are those of sorted uniform values, whatever the distribution. They are drawn many times (a
+    Bayesian bootstrap; Rubin, 1981), and the threshold of a new reference has a beta distribution
+    of levels (Hutson, 1999). For each draw, the share above such a threshold is averaged, and a
+    share is drawn from the posterior of a share of n trials (Jeffreys, 1946). In contrast to
+    resampled reference values, new ones may be larger than the largest.
 
     Arguments:
         values: Independent values.
         reference: Independent values whose quantile is the threshold.
         quantile: The quantile's level, between 0 and 1.
         closed: Whether values equal to the quantile count as above it.
-        seed: Seed of the resampling.
+        limit: The largest possible value.
+        seed: Seed of the draws.
         confidence: Share of the drawn shares inside the interval.
     """
     generator = np.random.default_rng(seed)
     tail = _tail(confidence)
     ordered = np.sort(reference.double().cpu().numpy())
     n, m = len(values), len(ordered)
-    ranks = np.sort(generator.integers(m, size=(RESAMPLES, m)), axis=1)
-    position = quantile * (m - 1)
-    low, high = ranks[:, math.floor(position)], ranks[:, math.ceil(position)]
-    fraction = position - math.floor(position)
-    thresholds = (1 - fraction) * ordered[low] + fraction * ordered[high]
+    rank = quantile * (m - 1) + 1  # of the threshold; the lowest value has rank 1
+    spread = math.sqrt(m * quantile * (1 - quantile))
+    first = max(0, math.floor(rank - RANK_SPREADS * (spread + 1)))
+    near = np.append(ordered[first:], limit)
+    spacings = generator.exponential(size=(DRAWS, m - first))
+    above = spacings[:, ::-1].cumsum(1)[:, ::-1]
+    levels = 1 - above / (above[:, :1] + generator.gamma(first + 1, size=(DRAWS, 1)))
+    below = betainc(rank, m + 1 - rank, levels)  # chance of a threshold below each value
+    chances = np.diff(below, prepend=0, append=1)
     given = np.sort(values.double().cpu().numpy())
-    beyond = n - np.searchsorted(given, thresholds, side="left" if closed else "right")
-    shares = generator.beta(beyond + 0.5, n - beyond + 0.5)
+    beyond = n - np.searchsorted(given, near, side="left" if closed else "right")
+    # a threshold between two reference values; before the first, the chance is negligible
+    between = np.append(beyond[0], (beyond[:-1] + beyond[1:]) / 2)
+    expected = chances @ between
+    shares = generator.beta(expected + 0.5, n - expected + 0.5)
     low, high = (float(end) for end in np.quantile(shares, [tail, 1 - tail]))
     threshold = float(reference.double().quantile(quantile))
-    above = values.double() >= threshold if closed else values.double() > threshold
-    at_threshold = int(above.sum()) / n
+    above_threshold = values.double() >= threshold if closed else values.double() > threshold
+    at_threshold = int(above_threshold.sum()) / n
     return min(low, at_threshold), max(high, at_threshold)
+
+
+def expected_share_beyond(m: int, quantile: float) -> float:
+    """Return the expected share of values above a quantile of m reference values, if both have the
+    same continuous distribution: 1 - quantile only for large m."""
+    return 1 - (quantile * (m - 1) + 1) / (m + 1)
 
 
 def _require_share(share: Real, n: Real) -> None:

@@ -9,10 +9,11 @@ from support.interval_simulations import (
     plane,
     references,
     shares,
+    wrong_label,
 )
 from support.interval_simulations.registry import SIMULATIONS, covered, simulation_of
 
 __all__ = [
     "SIMULATIONS", "covered", "distances", "features", "game", "latents", "means", "plane",
-    "references", "shares", "simulation_of",
+    "references", "shares", "simulation_of", "wrong_label",
 ]  # fmt: skip

@@ -1,10 +1,7 @@
-"""Intervals of precision, recall, density and coverage, of the worst class's coverage, and of the
-AUC of wrong labels."""
+"""Intervals of precision, recall, density and coverage, and of the worst class's coverage."""
 
-import math
 from collections.abc import Callable
 from functools import cache
-from statistics import NormalDist
 from typing import Any
 
 import torch
@@ -17,7 +14,6 @@ from latentarium.metrics.fidelity import (
     density_coverage,
     precision_recall,
 )
-from latentarium.metrics.wrong_label import wrong_label_auc
 from latentarium.stats.measurement import Interval
 from support.interval_simulations.registry import Setting, Simulation, Trial, add, mean_of_trials
 from support.interval_simulations.samplers import normal
@@ -77,6 +73,7 @@ for name in ("precision", "recall", "density", "coverage"):
         Simulation(
             title=f"{name}, few images",
             method=f"{shape}, variance from balls",
+            keys=(name,),
             settings={
                 "n = 10, equal distributions": balls(name, 10),
                 "n = 10, samples displaced by 1.5": balls(name, 10, shift=1.5),
@@ -116,51 +113,5 @@ add(
             "6 equal classes, n = 100 each": worst_coverage(100, 6),
         },
         trials=150, quick_trials=6, conservative=True,
-    ),
-)  # fmt: skip
-
-
-@cache
-def wrong_labels(n: int, classes: int, shift: float, seed: int) -> tuple[Interval, Interval]:
-    """Score images of classes whose discriminator's score is N(shift, 1) under the right label and
-    N(0, 1) under a wrong one. All pairs have the same AUC."""
-    labels = torch.arange(classes).repeat_interleave(n)
-    images = normal(seed, len(labels), 1, 1, classes).float()
-    images[torch.arange(len(labels)), 0, 0, labels] += shift
-
-    def score(x: Tensor, y: Tensor) -> Tensor:
-        return x[torch.arange(len(x)), 0, 0, y]
-
-    result = wrong_label_auc(score, images, labels, classes, seed=seed)
-    return result.mean_interval, result.minimum_interval
-
-
-def auc(n: int, classes: int, shift: float, which: int) -> Setting:
-    truth = NormalDist().cdf(shift / math.sqrt(2))
-    return lambda draws: lambda seed: (wrong_labels(n, classes, shift, seed)[which], truth)
-
-
-def of_both(which: int) -> dict[str, Setting]:
-    return {
-        "3 classes, n = 40 each, AUC 92 %": auc(40, 3, 2.0, which),
-        "10 classes, n = 100 each, AUC 98.3 %": auc(100, 10, 3.0, which),
-    }
-
-
-add(
-    "wrong label",
-    Simulation(
-        title="wrong label refused, mean AUC of all pairs",
-        method="bootstrap within classes, expanded percentiles", keys=("wrong_label",),
-        fields=("WrongLabelAUC.mean_interval",), settings=of_both(0), trials=300, quick_trials=20,
-    ),
-)  # fmt: skip
-add(
-    "worst wrong label",
-    Simulation(
-        title="wrong label refused, AUC of the hardest pair",
-        method="Hoeffding, Bonferroni over pairs", keys=("wrong_label.worst",),
-        fields=("WrongLabelAUC.minimum_interval", "mean_over_pairs"), settings=of_both(1),
-        trials=300, quick_trials=20, conservative=True,
     ),
 )  # fmt: skip

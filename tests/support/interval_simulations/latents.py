@@ -4,6 +4,7 @@ import math
 from functools import cache
 
 import torch
+from torch import Tensor
 
 from latentarium.latent.gaps import gap_share
 from latentarium.metrics.aggregate_posterior import (
@@ -25,38 +26,63 @@ from support.interval_simulations.registry import (
 from support.interval_simulations.samplers import gamma, normal
 
 
-def gaps(n: int, held_out: int, scale: float) -> Setting:
-    """Exponential distances: beyond the 99 % quantile of distances of scale 1 are .01^(1 / s)."""
-    truth = 0.01 ** (1 / scale)
+def gaps(n: int, held_out: int, scale: float, far: float = 0.0, decimals: int = 9) -> Setting:
+    """Exponential distances: beyond the 99 % quantile of distances of scale 1 are .01^(1 / s).
 
-    def trial(seed: int) -> tuple[Interval, float]:
+    Arguments:
+        n: Latents of the prior.
+        held_out: Held-out latents.
+        scale: Scale of the distances of the prior's latents.
+        far: Share of these latents that are far away.
+        decimals: Decimals to which distances are rounded; with few there are ties.
+    """
+
+    def distances(seed: int) -> tuple[Tensor, Tensor]:
         both = gamma(seed, 1.0, n + held_out)
-        return gap_share(scale * both[:n], both[n:], seed=seed).interval, truth
+        prior = scale * both[:n]
+        prior[: round(far * n)] += 1000
+        return prior.round(decimals=decimals), both[n:].round(decimals=decimals)
 
-    return lambda draws: trial
+    def share(seed: int) -> float:
+        prior, near = distances(seed)
+        return float((prior > near.quantile(0.99)).double().mean())
+
+    def setting(draws: int) -> Trial:
+        truth = expectation(share, draws)
+        return lambda seed: (gap_share(*distances(seed), seed=seed).interval, truth)
+
+    return setting
 
 
 add(
     "gaps",
     Simulation(
-        title="prior mass in gaps",
-        method="resampled threshold, Jeffreys posterior of the share",
+        title="prior mass in gaps", conservative=True,
+        method="Bayesian bootstrap of the threshold, Jeffreys posterior of the share",
         keys=("gaps",),
         fields=("GapShare.interval", "share_beyond"),
         settings={
+            "n = 10,000, 100 held-out latents, prior matches": gaps(10_000, 100, 1.0),
+            "n = 10,000, 100 held-out latents, 10 % in gaps": gaps(10_000, 100, 2.0),
+            "n = 1,000, 100 held-out latents, prior matches": gaps(1000, 100, 1.0),
+            "n = 10,000, 200 held-out latents, one decimal": gaps(10_000, 200, 1.5, decimals=1),
+            "n = 10,000, 150 held-out latents, 3 % far away": gaps(10_000, 150, 1.0, far=0.03),
             "n = 500, 500 held-out latents, prior matches": gaps(500, 500, 1.0),
             "n = 1,000, 1,000 held-out latents, prior matches": gaps(1000, 1000, 1.0),
             "n = 1,000, 1,000 held-out latents, 10 % in gaps": gaps(1000, 1000, 2.0),
         },
-        trials=300, quick_trials=20,
+        trials=400, quick_trials=40,
     ),
 )  # fmt: skip
 
 
-def sliced(n: int, size: int, shift: float, which: str = "interval") -> Setting:
+def sliced(
+    n: int, size: int, shift: float, which: str = "interval", *, skewed: bool = False
+) -> Setting:
     @cache
     def measured(seed: int):
-        return prior_sliced_distance(normal(seed, n, size) + shift, seed=seed)
+        z = gamma(seed, 1.0, n, size) if skewed else normal(seed, n, size)
+        return prior_sliced_distance(z + shift, seed=seed)
 
     def setting(draws: int) -> Trial:
         truth = mean_of_trials(lambda seed: measured(seed).value, draws // 13)
@@ -68,15 +94,20 @@ def sliced(n: int, size: int, shift: float, which: str = "interval") -> Setting:
 add(
     "prior distance",
     Simulation(
-        title="distance of encoded data from the prior",
-        method="Student's t, spread of 20 resamples",
+        title="distance of encoded data from the prior", conservative=True,
+        method="Student's t, spread of 20 resamples of latents and directions",
         keys=("prior_distance",),
         fields=("SlicedDistance.interval",),
         settings={
+            "n = 200, 4 dimensions, means 2 apart": sliced(200, 4, 2.0),
+            "n = 20, 4 dimensions, means 2 apart": sliced(20, 4, 2.0),
             "n = 200, 4 dimensions, equal distributions": sliced(200, 4, 0.0),
             "n = 200, 4 dimensions, means 0.3 apart": sliced(200, 4, 0.3),
+            "n = 20, 2 dimensions, skewed": sliced(20, 2, 0.0, skewed=True),
+            "n = 20, 1 dimension, means 1 apart": sliced(20, 1, 1.0),
+            "n = 20, 1 dimension, equal distributions": sliced(20, 1, 0.0),
         },
-        trials=300, quick_trials=6,
+        trials=300, quick_trials=12,
     ),
 )  # fmt: skip
 
@@ -104,10 +135,13 @@ def nearer(n: int, references: int, share: float) -> Setting:
 
 
 def near_copies(n: int, references: int, share: float) -> Setting:
-    truth = share + (1 - share) * 0.01
-    return lambda draws: lambda seed: (
-        copies(n, references, share, seed).near_copies_interval, truth,
-    )  # fmt: skip
+    def setting(draws: int) -> Trial:
+        truth = mean_of_trials(
+            lambda seed: copies(n, references, share, seed).near_copies, draws // 13
+        )
+        return lambda seed: (copies(n, references, share, seed).near_copies_interval, truth)
+
+    return setting
 
 
 add(
@@ -129,10 +163,13 @@ add(
     "near-copies",
     Simulation(
         title="near-copies of training images", conservative=True,
-        method="resampled threshold, Jeffreys posterior of the share",
+        method="Bayesian bootstrap of the threshold, Jeffreys posterior of the share",
         keys=("near_copies",),
         fields=("Memorization.near_copies_interval",),
         settings={
+            "n = 1,000, 100 held-out images, no copies": near_copies(1000, 100, 0.0),
+            "n = 100, 100 held-out images, no copies": near_copies(100, 100, 0.0),
+            "n = 1,000, 100 held-out images, 10 % copies": near_copies(1000, 100, 0.1),
             "n = 300, 200 held-out images, no copies": near_copies(300, 200, 0.0),
             "n = 1,000, 1,000 held-out images, no copies": near_copies(1000, 1000, 0.0),
             "n = 300, 200 held-out images, 20 % copies": near_copies(300, 200, 0.2),

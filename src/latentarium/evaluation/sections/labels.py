@@ -176,7 +176,7 @@ def _wrong_labels(context: EvaluationContext) -> dict[str, Measurement]:
         with unchecked_inputs():
             return model.discriminate(x.to(model.device), y.to(model.device))
 
-    auc = wrong_label_auc(discriminate, test.images, test.labels, len(names), seed=context.seed)
+    auc = wrong_label_auc(discriminate, test.images, test.labels, len(names))
     context.tables["wrong_label_auc"] = [
         [v if math.isfinite(v) else None for v in row] for row in auc.table.tolist()
     ]

@@ -89,7 +89,7 @@ def _prior_mass_in_gaps(context: EvaluationContext) -> Measurement:
     share = gap_share(distance_to_data(train, prior), held_out, seed=seed)
     return Measurement(
         name=GAPS, value=share.share, unit="share",
-        interval=share.interval, reference=1 - share.quantile, n=share.n, seed=seed,
+        interval=share.interval, reference=share.reference, n=share.n, seed=seed,
         extractor="own-latent", split="test", protocol=f"gap-share-k5-q{share.quantile:g}",
     )  # fmt: skip
 
