@@ -1,6 +1,5 @@
 """Images in which there is nothing to encode get no cure for a posterior that has collapsed."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
