@@ -119,13 +119,16 @@ def test_measurements_of_other_weights_are_made_again(runs):
     assert measured == ["a", "b"]
 
 
-def test_data_that_have_moved_are_reported_before_any_measurement(runs, tmp_path):
+@pytest.mark.parametrize("source", ["moved.npz", "tiles"])
+def test_data_that_have_moved_are_reported_before_any_measurement(runs, source):
     path = runs / "b" / "config.json"
     content = json.loads(path.read_text())
-    content["config"]["train"]["data"] = str(tmp_path / "moved.npz")
+    content["config"]["train"]["data"] = source
     path.write_text(json.dumps(content))
-    with raises_code("data-missing"):
+    with raises_code("data-missing") as caught:
         reports_to_compare(folders(runs, "a", "b"), never)
+    for part in (str(runs / "b"), source, "--data"):
+        assert part in str(caught.value)
 
 
 def test_data_that_have_changed_are_reported_before_any_measurement(runs, tmp_path, sources):

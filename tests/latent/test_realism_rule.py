@@ -275,3 +275,75 @@ def test_corruption_of_few_images_works():
     for n in range(3):
         images = torch.from_numpy(tiles(n + 1))
         assert corrupt(images, 0).shape == images.shape
+
+
+# -------------------------------------------------------------------------------- small images
+
+
+def small_tiles(n, side, seed=0):
+    """Return images of a bright square of random size and brightness."""
+    rng = np.random.default_rng(seed)
+    images = rng.normal(20, 4, (n, 1, side, side))
+    for image in images:
+        size = rng.integers(1 + side // 8, side // 2 + 1)
+        i, j = rng.integers(0, side - size + 1, 2)
+        image[:, i : i + size, j : j + size] += rng.integers(100, 220)
+    return images.clip(0, 255).astype(np.uint8)
+
+
+def level(scored):
+    return scored.scores[:, SCORE_COLUMNS.index("level")]
+
+
+@pytest.mark.parametrize("side", [8, 12])
+@pytest.mark.parametrize("name", ["vae_debug", "ae_debug"])
+def test_small_images_of_an_untrained_model_are_never_called_real(side, name):
+    data = la.load_data(small_tiles(400, side))
+    model = build(presets.get(name).model, data.card).eval()
+    z, _ = model.latents(50, seed=0)
+    decoder = LatentMap(model, data).decoder
+    for scored in (decoder.decode_scored(z), decoder.reconstruct_scored(data.test.images)):
+        assert not bool((level(scored) >= OFF_LEVEL).any())
+
+
+def test_small_images_of_a_model_that_reconstructs_are_rated(monkeypatch):
+    data = la.load_data(small_tiles(1000, 8))
+    model = build(presets.get("ae_debug").model, data.card).eval()
+    kept = {}  # decodes each latent into the image that it was encoded from
+    encode, fallback = type(model).encode, torch.full((1, 8, 8), -1.0)
+
+    def encode_and_keep(self, x, y=None):
+        posterior = encode(self, x, y)
+        kept.update(zip(map(str, posterior.mean.tolist()), x, strict=True))
+        return posterior
+
+    def decode(self, z, y=None):
+        return torch.stack([kept.get(str(row), fallback) for row in z.tolist()])
+
+    monkeypatch.setattr(type(model), "encode", encode_and_keep)
+    monkeypatch.setattr(type(model), "decode", decode)
+    levels = level(LatentMap(model, data).decoder.reconstruct_scored(data.test.images))
+    assert np.mean(levels < OFF_LEVEL) <= 0.05
+    assert not np.isnan(levels).any()
+
+
+def test_small_images_are_unknown_if_reconstructions_are_no_better_than_the_mean(monkeypatch):
+    data = la.load_data(small_tiles(1000, 8))
+    model = build(presets.get("vae_debug").model, data.card).eval()
+    shown = data.test.images[:1].float() / 127.5 - 1  # a real image, but always the same
+    monkeypatch.setattr(
+        type(model), "decode", lambda self, z, y=None: shown.expand(len(z), -1, -1, -1)
+    )
+    latent_map = LatentMap(model, data)
+    assert latent_map.decoder.realism.can_tell
+    levels = level(latent_map.decode_scored(latent_map.encode(data.test.images)))
+    assert not bool((levels >= OFF_LEVEL).any())
+    assert np.isnan(levels).any()
+
+
+def test_corruptions_of_small_images_change_them_as_those_of_large_ones_do():
+    x = pixels(small_tiles(200, 8)).float() / 255
+    mosaic = CORRUPTIONS["mosaic"](x, torch.Generator())
+    assert bool((mosaic[..., ::2] == mosaic[..., 1::2]).all())  # of at most 4 pixels per side
+    softened = (soften(pixels(255 * x), 0).float() / 255 - x).abs()
+    assert float(softened.flatten(1).amax(1).median()) > 0.05

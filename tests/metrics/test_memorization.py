@@ -3,7 +3,11 @@ import math
 import pytest
 import torch
 
-from latentarium.metrics.memorization import _null_spread, measure_memorization
+from latentarium.metrics.memorization import (
+    _null_spread,
+    measure_memorization,
+    nearer_to_training,
+)
 from support.errors import raises_code
 
 SHAPE = (1, 3, 2)
@@ -31,6 +35,12 @@ def test_new_images_are_not_copies():
     low, high = result.null_interval
     assert low < result.nearer_to_training < high
     assert result.near_copies == pytest.approx(result.near_copies_reference, abs=0.012)
+
+
+def test_null_interval_of_few_images_contains_possible_shares_only():
+    # all samples are nearest to the same image, so the interval would be wider than all shares
+    result = nearer_to_training(draw(1, 5).expand(20, *SHAPE), draw(3, 0), draw(3, 1))
+    assert result.null_interval == (0.0, 1.0)
 
 
 @pytest.mark.slow  # the quick version is in tests/stats/test_interval_coverage.py

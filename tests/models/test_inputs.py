@@ -18,6 +18,7 @@ from latentarium.config import AutoencoderConfig, NetConfig
 from latentarium.data.batches import Batches
 from latentarium.data.dataset import to_float
 from latentarium.models.build import build
+from latentarium.models.inference import reconstruct
 from latentarium.models.inputs import ImageFormat
 from latentarium.rng import Noise
 from support.errors import raises_code
@@ -373,3 +374,15 @@ def test_any_array_is_images_or_a_user_error(vae, cvae, array, as_tensor):
                 continue
             result = result if isinstance(result, torch.Tensor) else result.mean
             assert result.isfinite().all()
+
+
+def test_bright_images_of_a_data_set_cause_no_warning():
+    """Only images that a caller passes may have been converted wrongly."""
+    data = la.load_data(np.full((300, 28, 28), 128, np.uint8))
+    model = build(presets.get("vae_debug").model, data.card)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reconstruct(model, data.test)
+        model.reconstruct(data.test.images)
+    with pytest.warns(UserWarning, match="2 \\* x - 1"):
+        model.reconstruct(to_float(data.test.images))

@@ -20,6 +20,7 @@ from latentarium.config import Config
 from latentarium.data.dataset import Data, Split, to_float, to_uint8
 from latentarium.data.subsets import scattered
 from latentarium.diagnostics.messages import Evidence, Message
+from latentarium.diagnostics.structure import lack_of_structure
 from latentarium.latent.texture import MIN_SIDE, texture_statistics
 from latentarium.models.base import LatentModel
 from latentarium.models.build import build
@@ -86,7 +87,10 @@ def measure_learning(config: Config, model: LatentModel, data: Data, seed: int) 
         share = reconstructed_share(model, real)
         if not math.isfinite(share):
             return NOTHING_MEASURED
-        problems = () if share >= MIN_RECONSTRUCTED else (Message("not reconstructing", {}),)
+        learned = share >= MIN_RECONSTRUCTED
+        if not learned and share >= MAX_UNTRAINED:  # as good as the mean image: is more possible?
+            learned = lack_of_structure(data) is not None
+        problems = () if learned else (Message("not reconstructing", {}),)
         return Learning(
             evidence={"share of the variation of images reconstructed": share},
             problems=problems,

@@ -108,6 +108,10 @@ REASONS = {
     "few images": "the smaller of the training and validation splits has {images} images, but the "
     "check needs {least}.",
     "few held out": "{held_out} held-out images are too few for {train} training images.",
+    "equal images": "all training images are equal, so there is nothing to encode: check the data",
+    "no structure": "the images vary like noise, so there is hardly anything to encode: the first "
+    "{components} principal components explain {share} of the variance of held-out images, and "
+    "{noise} in white noise. Check the data",
     "error": "{error}",
     "few steps": "the number of training steps is {steps}, but it takes at least {needed} to tell "
     "an issue from a normal start",
@@ -161,6 +165,11 @@ class InconclusiveError(UserError):
     def __init__(self, reason: str, **values: Value) -> None:
         self.reason: Message = Message(reason, values)
         super().__init__(str(self.reason), code="inconclusive")
+
+    @classmethod
+    def of(cls, reason: Message) -> "InconclusiveError":
+        """Return the error with this reason."""
+        return cls(reason.code, **reason.values)
 
 
 def reason_of(error: UserError) -> Message:

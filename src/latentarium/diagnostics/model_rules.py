@@ -20,6 +20,7 @@ from latentarium.diagnostics.log_rules import (
     guessing_loss,
 )
 from latentarium.diagnostics.messages import Evidence, InconclusiveError, Message
+from latentarium.diagnostics.structure import lack_of_structure
 from latentarium.errors import UserError
 from latentarium.evaluation.active_units import active_units
 from latentarium.evaluation.duality_gap import held_out_losses
@@ -69,7 +70,11 @@ def posterior_collapse(
     config: Config, model: LatentModel, data: Data, n: int, seed: int
 ) -> Issue | None:
     """Check for latent dimensions that carry no information (Burda et al., 2016), and for a latent
-    in which no dimension carries information."""
+    in which no dimension carries information.
+
+    Raises:
+        InconclusiveError: No dimension carries information, and the images have nothing to encode.
+    """
     some = scattered(data.validation, n)
     units = active_units(model, some.images, some.labels)
     total = model.latent_dim
@@ -77,6 +82,8 @@ def posterior_collapse(
     uninformative = units.count == 0 or units.rate < MIN_RATE
     if not uninformative and unused <= MAX_UNUSED_SHARE * total:
         return None
+    if uninformative and (reason := lack_of_structure(data)):
+        raise InconclusiveError.of(reason)
     evidence: dict[Evidence, Real] = {
         "active units": units.count,
         "latent dimensions": total,

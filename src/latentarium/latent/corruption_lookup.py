@@ -19,7 +19,7 @@ from latentarium.progress import StepProgress
 MIN_IMAGES, MAX_IMAGES, STEPS = 2000, 20_000, 2500
 """Fewest training images with which there is a network, since it would learn fewer by heart; most
 that it is trained on; number of steps."""
-VERSION = 2
+VERSION = 3
 """Version of the network and its training, part of the names of cached files."""
 
 

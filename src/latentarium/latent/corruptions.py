@@ -19,6 +19,11 @@ Corruption = Callable[[Tensor, torch.Generator], Tensor]
 MILD_BLUR, HEAVY_BLUR = 1 / 28, 1 / 9
 """Standard deviation of a blur that leaves an image readable and of one that doesn't, as a share
 of the smaller side of the image."""
+MIN_MILD_BLUR = 0.5
+"""Smallest standard deviation of a mild blur in pixels; a smaller one changes nothing. Images of
+14 or more pixels have a larger one."""
+MOSAIC_SIDE = 7
+"""Largest number of pixels per side of a mosaic."""
 
 
 def corrupt(images: Pixels, seed: int) -> Pixels:
@@ -47,7 +52,8 @@ def soften(images: Pixels, seed: int) -> Pixels:
 def soften_floats(x: Tensor, noise: torch.Generator) -> Tensor:
     """Return a mildly blurred version of each image in [0, 1]."""
     share = torch.rand(len(x), 1, 1, 1, generator=noise)
-    return x + share * (blur(x, MILD_BLUR * min(x.shape[2:])) - x)
+    deviation = max(MIN_MILD_BLUR, MILD_BLUR * min(x.shape[2:]))
+    return x + share * (blur(x, deviation) - x)
 
 
 def _as_pixels(x: Tensor) -> Pixels:
@@ -178,7 +184,8 @@ def flatten(x: Tensor, noise: torch.Generator) -> Tensor:
 def mosaic(x: Tensor, noise: torch.Generator) -> Tensor:
     """Reduce images to a few large pixels with few values."""
     del noise
-    small = interpolate(x, size=(7, 7), mode="area")
+    size = [min(MOSAIC_SIDE, max(1, side // 2)) for side in x.shape[2:]]
+    small = interpolate(x, size=size, mode="area")
     return interpolate((small * 3).round() / 3, size=x.shape[2:], mode="nearest")
 
 

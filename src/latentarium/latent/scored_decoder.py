@@ -19,6 +19,7 @@ from latentarium.latent.calibration import (
 )
 from latentarium.latent.corruption_lookup import must_be_trained
 from latentarium.latent.encoded import EncodedData
+from latentarium.latent.explained_variance import explained_variance
 from latentarium.latent.realism import (
     RealismScorer,
     built_in_background,
@@ -30,6 +31,7 @@ from latentarium.latent.scores import (
     posterior_means,
     score_latents,
 )
+from latentarium.latent.texture import MIN_SIDE
 from latentarium.models.base import LatentModel
 from latentarium.models.inference import decode
 from latentarium.models.labels import as_labels
@@ -39,9 +41,10 @@ from latentarium.shapes import Images, LatentSet, Pixels, SoftLabelSet
 CHUNK_SIZE = 16
 """Images that a long job scores at a time. A pointer's image waits until they are scored, which
 takes about 15 ms on one core."""
-MIN_REAL_SIDE = 16
-"""Images with a shorter side have too few pixels to separate blur from noise. There, a model with
-an encoder is calibrated on its own images of held-out latents, not on real images."""
+MIN_BLOB_SIDE, MIN_EXPLAINED = 16, 0.1
+"""Images with a shorter side have too few pixels to tell a blob from a mildly blurred image. For
+these, no image is called like real ones if the model has an encoder whose reconstructions explain
+less than `MIN_EXPLAINED` of the variance of held-out images. The mean image explains nothing."""
 
 
 class ScoredDecoder:
@@ -129,7 +132,8 @@ class ScoredDecoder:
     @cached
     def calibration(self) -> Calibration:
         """The calibration of decoded images, on real held-out images and their latents, which are
-        drawn from their posteriors; see `MIN_REAL_SIDE`."""
+        drawn from their posteriors. Points have no texture; they are compared with the model's own
+        points of these latents, and never called like real ones."""
         if not self.encoded.can_encode:
             return self.realism.calibration
         return self._calibrate(self.encoded.held_out_latents[: len(self.realism.held_out)])
@@ -153,13 +157,19 @@ class ScoredDecoder:
             )
 
         realism = self.realism
-        if min(self.data.card.image_shape[1:]) < MIN_REAL_SIDE:
-            return Calibration(scores(realism.score(pixels)), can_tell=realism.can_tell)
+        side = min(self.data.card.image_shape[1:])
+        if side < MIN_SIDE:
+            return Calibration(scores(realism.score(pixels)), can_tell=False)
         return Calibration(
             scores(realism.held_out_scores),
             softened=scores(realism.softened_scores),
-            can_tell=realism.can_tell,
+            can_tell=realism.can_tell and (side >= MIN_BLOB_SIDE or self._reconstructs()),
         )
+
+    def _reconstructs(self) -> bool:
+        """Return whether reconstructions are closer to held-out images than the mean is."""
+        share = explained_variance(self.model, self.realism.held_out)
+        return share is not None and share >= MIN_EXPLAINED
 
     def decode(self, z: LatentSet, weights: SoftLabelSet | None = None) -> Images:
         """Decode latents, with class weights if the decoder needs them, into images in [-1, 1]."""

@@ -180,7 +180,7 @@ def _compare(
     nearer = NearerToTraining(
         nearer_to_training=share,
         nearer_interval=clopper_pearson(share, effective_n),
-        null_interval=(0.5 - null_half, 0.5 + null_half),
+        null_interval=(max(0.0, 0.5 - null_half), min(1.0, 0.5 + null_half)),
         references=m,
         closest=tuple((i, int(order[among_all[i]]), float(distance[i])) for i in closest),
         n=len(samples),

@@ -20,6 +20,7 @@ from latentarium.data.dataset import to_float
 from latentarium.data.pixels import scale
 from latentarium.errors import UserError
 from latentarium.shapes import ImageInput, LatentInput
+from latentarium.unchecked import checks_are_off
 
 ROUNDING = 1e-3
 """How far a float pixel may be outside its range because of rounding."""
@@ -116,7 +117,7 @@ class ImageFormat:
                 "2 * x - 1; clip others.",
                 code="out-of-range",
             )
-        if low >= 0 and math.isfinite(self.bound):
+        if low >= 0 and math.isfinite(self.bound) and not checks_are_off():
             warnings.warn(
                 "No pixel is negative: the images look like [0, 1], but models take floats in "
                 "[-1, 1]. Convert values from 0 to 1 by 2 * x - 1.",

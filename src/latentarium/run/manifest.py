@@ -230,7 +230,7 @@ def naming_missing_data(folder: Path, source: str | None) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        if source is None or error.code != "file-not-found":
+        if source is None or error.code not in ("file-not-found", "unknown-source"):
             raise
         raise UserError(
             Text(
