@@ -1,6 +1,5 @@
 """Images in which there is nothing to encode get no cure for a posterior that has collapsed."""
 
-
 import numpy as np
 import pytest
 import torch
