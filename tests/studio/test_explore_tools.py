@@ -21,6 +21,7 @@ from latentarium.studio.samples.assess import describe_gaussian
 from latentarium.studio.server import make_app
 from support.errors import raises_code
 from support.frames import layer
+from support.latent_scores import score_latents_only
 from support.tiny import tiny_arrays
 from support.tiny_studio import gap_grid
 
@@ -148,11 +149,13 @@ def test_gaussian_routes_return_the_latents_of_the_map(client, latent_map):
     assert points.T.cov().det().sqrt() == pytest.approx(0.125, rel=0.15)
 
 
-def test_class_samples_are_on_the_data_and_samples_of_one_gaussian_are_not(latent_map):
+def test_class_samples_are_on_the_data_and_samples_of_one_gaussian_are_not(
+    latent_map, monkeypatch
+):
     """For two compact, distant clusters, one Gaussian has its mass between them."""
     labels = latent_map.encoded.train.labels
     apart = torch.where(labels[:, None] > 0, 50.0, -50.0)
-    split = LatentMap(latent_map.model, latent_map.data)
+    split = score_latents_only(latent_map, monkeypatch)
     split.encoded.latents = 0.1 * torch.randn(len(labels), latent_map.model.latent_dim) + apart
     split.encoded.held_out_latents = split.latents[:50] + 0.01
     own, one = (

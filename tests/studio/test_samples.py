@@ -21,6 +21,7 @@ from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.samples.assess import describe_prior
 from latentarium.studio.server import make_app
 from support.frames import reply, request
+from support.latent_scores import score_latents_only
 from support.tiny import tiny_arrays
 from support.tiny_studio import with_classifier
 
@@ -247,11 +248,11 @@ def test_prior_assessment_has_shares_classes_and_distance(client, registry):
     assert client.get("/api/models/0/samples/prior?seed=-1").status_code == 422
 
 
-def test_latents_far_from_the_prior_are_detected(registry):
+def test_latents_far_from_the_prior_are_detected(registry, monkeypatch):
     """If latents are draws from N(0, I), samples are on the data; if moved away, none is."""
     shares, distances = [], []
     for moved in (0.0, 9.0):
-        latent_map = LatentMap(registry[AE].latent_map.model, registry[AE].latent_map.data)
+        latent_map = score_latents_only(registry[AE].latent_map, monkeypatch)
         noise = torch.Generator().manual_seed(5)
         size = latent_map.model.latent_dim
         latent_map.encoded.latents = torch.randn(3000, size, generator=noise) + moved
