@@ -20,6 +20,7 @@ from support.browser import (
     wait_idle,
     wait_ready,
 )
+from support.latent_scores import rate_latents_only
 
 pytestmark = BROWSER_MARKS
 VERDICTS = {
@@ -48,6 +49,7 @@ def test_dragging_decodes_under_the_pointer(page, served):
 
 def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
     latent_map = served.registry[0].latent_map
+    rate_latents_only(latent_map, monkeypatch)
     monkeypatch.setitem(latent_map.__dict__, "explained_variance", 0.9)
     x, y = latent_map.points()[level(latent_map).argmax()]
     open_page(page, served, f"#model=0&x={x}&y={y}")
@@ -69,6 +71,7 @@ def test_scores_tell_typical_from_unusual_positions(page, served, monkeypatch):
 )  # fmt: skip
 def test_low_fidelity_lowers_the_score_everywhere(page, served, monkeypatch, fidelity, hues, kept):
     latent_map = served.registry[0].latent_map
+    rate_latents_only(latent_map, monkeypatch)
     monkeypatch.setitem(latent_map.__dict__, "explained_variance", fidelity)
     x, y = latent_map.points()[level(latent_map).argmax()]
     open_page(page, served, f"#model=0&x={x}&y={y}")

@@ -19,6 +19,7 @@ from support.browser import (
     wait_idle,
     wait_until,
 )
+from support.latent_scores import rate_latents_only
 
 pytestmark = BROWSER_MARKS
 AE = "#model=0&tool=path&p.a=i3&p.b=0.5,-1.25&p.steps=8"
@@ -58,7 +59,8 @@ def test_the_map_shrinks_for_the_strips_and_stays_complete(page, served):
     assert page.get_by_test_id("name-b").inner_text() == "image #1"
 
 
-def test_unusual_steps_of_a_path_are_named(page, served):
+def test_unusual_steps_of_a_path_are_named(page, served, monkeypatch):
+    rate_latents_only(served.registry[0].latent_map, monkeypatch)
     open_page(page, served, "#model=0&tool=path&p.a=i3&p.b=300,300&p.steps=8")
     frames(page, "linear")
     decoded = served.registry[0].latent_map.decode_scored(

@@ -23,6 +23,16 @@ class _NoImageScores:
         )
 
 
+def rate_latents_only(latent_map: LatentMap, monkeypatch) -> None:
+    """Let a map score images by their latents only, until the end of the test."""
+    original = latent_map.calibration
+    decoder = vars(latent_map.decoder)
+    assert decoder["calibration"] is original
+    monkeypatch.setattr(scored_decoder, "MIN_BLOB_SIDE", 0)
+    monkeypatch.setitem(decoder, "realism", _NoImageScores(latent_map.data))
+    monkeypatch.delitem(decoder, "calibration")
+
+
 def score_latents_only(latent_map: LatentMap, monkeypatch) -> LatentMap:
     """Return a new map of the same model that scores images by their latents only."""
     monkeypatch.setattr(scored_decoder, "MIN_BLOB_SIDE", 0)
