@@ -25,17 +25,15 @@ class _NoImageScores:
 
 def rate_latents_only(latent_map: LatentMap, monkeypatch) -> None:
     """Let a map score images by their latents only, until the end of the test."""
-    original = latent_map.calibration
     decoder = vars(latent_map.decoder)
-    assert decoder["calibration"] is original
     monkeypatch.setattr(scored_decoder, "MIN_BLOB_SIDE", 0)
     monkeypatch.setitem(decoder, "realism", _NoImageScores(latent_map.data))
-    monkeypatch.delitem(decoder, "calibration")
+    monkeypatch.setitem(decoder, "calibration", None)  # restored after the test
+    del decoder["calibration"]
 
 
 def score_latents_only(latent_map: LatentMap, monkeypatch) -> LatentMap:
     """Return a new map of the same model that scores images by their latents only."""
-    monkeypatch.setattr(scored_decoder, "MIN_BLOB_SIDE", 0)
     changed = LatentMap(latent_map.model, latent_map.data)
-    vars(changed.decoder)["realism"] = _NoImageScores(latent_map.data)
+    rate_latents_only(changed, monkeypatch)
     return changed

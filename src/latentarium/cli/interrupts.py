@@ -42,8 +42,8 @@ class Interrupts:
 def end_without_cleanup() -> None:
     """From now on, let Ctrl-C end the process without waiting for its threads.
 
-    For a command whose threads may compute for a long time and change no files. It has no effect
-    if the process does not run only this command.
+    For a command whose threads may compute for a long time, and write files only atomically. It
+    has no effect if the process does not run only this command.
     """
     handler = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
     if isinstance(handler, Interrupts):

@@ -21,12 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentarium.metrics.balls import (
-    MAX_DISTANCES,
-    BallCounts,
-    ball_counts,
-    require_comparable,
-)
+from latentarium.metrics.balls import MAX_DISTANCES, BallCounts, ball_counts, require_comparable
 from latentarium.shapes import FeatureSet, Mask, OtherFeatureSet, OtherMask, PerOther, PerPoint
 from latentarium.stats.intervals import normal_quantile, student_quantile
 from latentarium.stats.measurement import Interval, Real
@@ -38,11 +33,12 @@ partitions into such parts. In smaller parts, images depend on each other less t
 sets: with ten parts, the intervals of recall covered 89 % at n = 2,500."""
 MIN_VARIANCE = 1e-12
 MIN_DOMINANT = 2.0
-"""Smallest number of degrees of freedom of a variance to which few balls contribute most."""
+"""Fewest degrees of freedom, where a single ball contributes most of the variance."""
 DOMINANT_WEIGHT = 3.0
-"""With 1, intervals of samples that are far from most real images cover 86 to 93 %; with 2, at
-least 91 %."""
+"""Weight of the dominant balls' contributions to a variance. With 1, intervals of samples that are
+far from most real images cover 86 to 93 %; with 2, at least 91 %."""
 MAX_EXPONENT = 50.0
+"""Largest half width of a density's interval on the logarithmic scale, beyond any density."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +146,12 @@ def density_coverage(
     def count(real: Tensor, fake: Tensor) -> BallCounts:
         return ball_counts(fake, real, k, closed=False, max_distances=max_distances)
 
-    def values(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        counts = count(real, fake)
+    def values(counts: BallCounts) -> tuple[Tensor, Tensor]:
         return counts.balls_per_point / k, (counts.points_per_ball > 0).double()
 
     counts = count(real, fake)
-    densities, covered = counts.balls_per_point / k, (counts.points_per_ball > 0).double()
-    inflation = _variance_inflation(real, fake, k, values)
+    densities, covered = values(counts)
+    inflation = _variance_inflation(real, fake, k, lambda *parts: values(count(*parts)))
     density_variance = _variance(densities, inflation[0], counts.points_per_ball / k / len(fake))
     # no single generated image covers many real ones, so the parts suffice
     own_balls = counts.own_balls / len(real) if inflation[1] is None else torch.zeros(1).double()

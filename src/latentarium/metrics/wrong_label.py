@@ -42,7 +42,7 @@ class WrongLabelAUC:
     mean: float
     """Mean over the pairs c != k."""
     mean_interval: Interval
-    """Interval of the mean; it is conservative near 1."""
+    """It is conservative near 1."""
     minimum: float
     minimum_interval: Interval
     """Interval of the AUC of the pair with the minimum, simultaneous over all pairs; it is

@@ -38,9 +38,9 @@ from latentarium.stats.intervals import normal_quantile
 from latentarium.stats.measurement import Interval, Real
 
 DRAWS = 1000
-"""Number of draws of the levels of reference values."""
+"""How often the levels of the reference values are drawn."""
 RANK_SPREADS = 8
-"""Standard deviations of a threshold's rank that are taken into account."""
+"""Ranks farther from the threshold's rank than so many standard deviations are neglected."""
 BISECTIONS = 60
 """Halvings of [0, 1], enough for the precision of a float."""
 
