@@ -9,16 +9,16 @@ from latentarium.data.dataset import Data
 from latentarium.training.distributed import Distributed
 from latentarium.training.game import play_round
 from latentarium.training.loop import prepare
-from latentarium.training.rehearsal import rehearse
+from latentarium.training.precision import at_precision
+from latentarium.training.rehearsal import fit_to_machine
 from latentarium.training.schedule import learning_rate
-from latentarium.training.threads import with_threads
 from latentarium.workers import threads
 from speed_parts.common import seconds
 
 
 class TrainingSteps:
     """A training that is advanced step by step, without log and files, on the number of threads
-    that `train` would choose.
+    and at the precision that `train` would choose.
 
     Arguments:
         config: The configuration of the training.
@@ -27,9 +27,13 @@ class TrainingSteps:
 
     def __init__(self, config: Config, data: Data) -> None:
         self.distributed = Distributed(torch.device("cpu"))
-        self.state, self.players, self.batches = prepare(config, data, self.distributed)
-        self.config = with_threads(config, rehearse(self.state, self.players, self.batches))
+        self.state, self.batches = prepare(config, data, self.distributed)
+        self.config = fit_to_machine(config, self.state, self.batches)
         self.threads = self.config.train.threads
+        self.players = [
+            at_precision(player, self.config.train.precision, self.distributed.device)
+            for player in self.state.players
+        ]
 
     def step(self) -> None:
         """Let each player move once."""

@@ -8,11 +8,15 @@ import torch
 from latentarium import presets
 from latentarium.config import Config, from_dict, to_dict
 from latentarium.data import batches
+from latentarium.machine import bfloat16_speedup
+from latentarium.nn.conv import ConvEncoder
 from latentarium.rng import Noise
-from latentarium.training import train
+from latentarium.training import precision, train
 from latentarium.training.distributed import Distributed
 from latentarium.training.logging import player_losses
 from latentarium.training.loop import prepare
+from latentarium.training.precision import MIN_WORK, at_precision, gains_from_bfloat16
+from latentarium.training.rehearsal import fit_to_machine
 from support.errors import raises_code
 from support.stopping import InterruptAt
 from support.tiny import tiny_data
@@ -21,18 +25,18 @@ CPU = torch.device("cpu")
 FAMILIES = ("ae_debug", "vae_debug", "vae_class_debug", "gan_debug", "cgan_debug")
 
 
-def config(name, precision, steps=60, **settings):
+def config(name, chosen, steps=60, **settings):
     base = presets.get(name)
-    return replace(base, train=replace(base.train, precision=precision, steps=steps, **settings))
+    return replace(base, train=replace(base.train, precision=chosen, steps=steps, **settings))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_bfloat16_follows_float32_and_stores_float32(name, tmp_path):
     rows = {}
-    for precision in ("float32", "bfloat16"):
-        settings = config(name, precision, log_every=60)
-        run = train(settings, tmp_path / precision, tiny_data())
-        (rows[precision],) = run.log()
+    for chosen in ("float32", "bfloat16"):
+        settings = config(name, chosen, log_every=60)
+        run = train(settings, tmp_path / chosen, tiny_data())
+        (rows[chosen],) = run.log()
         checkpoint = run.latest_checkpoint()
         assert checkpoint is not None
         tensors = checkpoint.tensors.values()
@@ -45,7 +49,8 @@ def test_bfloat16_follows_float32_and_stores_float32(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["vae_debug", "cgan_debug"])
 def test_layers_compute_in_bfloat16_and_losses_in_float32(name):
-    state, players, images = prepare(config(name, "bfloat16"), tiny_data(), Distributed(CPU))
+    state, images = prepare(config(name, "bfloat16"), tiny_data(), Distributed(CPU))
+    players = [at_precision(player, "bfloat16", CPU) for player in state.players]
     dtypes = set()
     for module in state.model.modules():
         if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d):
@@ -67,6 +72,68 @@ def test_resuming_in_bfloat16_is_bit_identical(tmp_path):
     resumed = train(settings, tmp_path / "b", tiny_data())
     for one, other in zip(whole.load().parameters(), resumed.load().parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.fixture
+def fast_bfloat16(monkeypatch):
+    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 2.0)
+
+
+def choose(settings, processes=1):
+    state, images = prepare(settings, tiny_data(), Distributed(CPU))
+    return fit_to_machine(settings, state, images, processes).train.precision
+
+
+def test_bfloat16_is_chosen_for_large_models_on_fast_processors(monkeypatch, fast_bfloat16):
+    assert gains_from_bfloat16(MIN_WORK, CPU)
+    assert not gains_from_bfloat16(MIN_WORK - 1, CPU)
+    assert not gains_from_bfloat16(MIN_WORK, torch.device("cuda"))
+    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 1.0)
+    assert not gains_from_bfloat16(MIN_WORK, CPU)
+
+
+def test_several_processes_and_small_models_train_in_float32(monkeypatch, fast_bfloat16):
+    assert choose(config("vae_debug", "auto")) == "float32"
+    monkeypatch.setattr(precision, "MIN_WORK", 1)
+    assert choose(config("vae_debug", "auto")) == "bfloat16"
+    assert choose(config("vae_debug", "auto"), processes=2) == "float32"
+    for name in ("float32", "bfloat16"):
+        assert choose(config("vae_debug", name), processes=2) == name
+
+
+def test_a_model_that_fails_in_bfloat16_trains_in_float32(monkeypatch, fast_bfloat16):
+    monkeypatch.setattr(precision, "MIN_WORK", 1)
+
+    forward = ConvEncoder.forward
+
+    def fail_in_bfloat16(self, x, extra=None):
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return forward(self, x, extra)
+
+    monkeypatch.setattr(ConvEncoder, "forward", fail_in_bfloat16)
+    assert choose(config("vae_debug", "auto")) == "float32"
+
+
+def test_the_chosen_precision_is_stored_and_used_again(monkeypatch, fast_bfloat16, tmp_path):
+    monkeypatch.setattr(precision, "MIN_WORK", 1)
+    settings = config("vae_debug", "auto", 20, checkpoint_every=10)
+    whole = train(settings, tmp_path / "a", tiny_data())
+    assert whole.config.train.precision == "bfloat16"
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, tmp_path / "b", tiny_data(), reporter=InterruptAt(10))
+    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 1.0)  # on another machine
+    resumed = train(settings, tmp_path / "b", tiny_data())
+    assert resumed.config.train.precision == "bfloat16"
+    for one, other in zip(whole.load().parameters(), resumed.load().parameters(), strict=True):
+        assert torch.equal(one, other)
+    with raises_code("other-run"):
+        train(config("vae_debug", "float32", 20), tmp_path / "b", tiny_data())
+
+
+def test_the_speedup_of_this_processor_is_measured():
+    assert 0.01 < bfloat16_speedup() < 100
+    assert torch.get_num_threads() == 1  # as before
 
 
 def test_float16_is_refused():

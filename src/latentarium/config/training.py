@@ -65,6 +65,7 @@ class TrainConfig(Settings):
     """auto: a GPU if there is one, else the CPU; or the name of a torch device."""
     threads: Annotated[int, Range(0, 1024)] = 0
     """CPU threads of the training; 0: chosen before the first step, one for a small model."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """bfloat16: mixed precision, in which layers compute in bfloat16 during training; weights,
-    losses and measurements stay float32. Faster on hardware that supports bfloat16."""
+    losses and measurements stay float32. auto: chosen before the first step, bfloat16 for a large
+    model on a CPU that computes in bfloat16."""

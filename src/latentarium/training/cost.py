@@ -20,9 +20,9 @@ from latentarium.training.device import pick_device
 from latentarium.training.distributed import join_processes
 from latentarium.training.game import play_round
 from latentarium.training.loop import is_log_step, prepare
-from latentarium.training.rehearsal import rehearse
+from latentarium.training.precision import at_precision
+from latentarium.training.rehearsal import fit_to_machine
 from latentarium.training.schedule import learning_rate
-from latentarium.training.threads import with_threads
 from latentarium.workers import threads
 
 
@@ -106,7 +106,7 @@ def estimate(
     settings = config.train
     data = load_training_data(settings) if data is None else data
     with join_processes(pick_device(settings.device)) as distributed:
-        state, players, batches = prepare(config, data, distributed)
+        state, batches = prepare(config, data, distributed)
 
         def take_step() -> float:
             started = time.perf_counter()
@@ -127,8 +127,11 @@ def estimate(
             return time.perf_counter() - started
 
         begun = time.perf_counter()
-        config = with_threads(config, rehearse(state, players, batches))
-        with threads(config.train.threads):
+        chosen = fit_to_machine(config, state, batches, distributed.size).train
+        players = [
+            at_precision(player, chosen.precision, distributed.device) for player in state.players
+        ]
+        with threads(chosen.threads):
             for _ in range(min(warmup_steps, settings.steps)):
                 if take_step() > max_seconds / (warmup_steps + timed_steps):
                     break  # steps are slow, so the first one is not much slower than others

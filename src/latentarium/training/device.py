@@ -1,13 +1,8 @@
-"""The device and the precision of a training."""
-
-from dataclasses import replace
+"""The device of a training."""
 
 import torch
 
-from latentarium.data.batches import Batch
 from latentarium.errors import UserError
-from latentarium.models.game import Loss, Player
-from latentarium.rng import Noise
 from latentarium.texts import Text
 
 
@@ -33,19 +28,3 @@ def pick_device(name: str) -> torch.device:
             code="no-such-device",
         ) from None
     return device
-
-
-def with_precision(player: Player, precision: str, device: torch.device) -> Player:
-    """Return a copy of the player whose loss is computed in this precision.
-
-    With "bfloat16", layers run under autocast (mixed precision); parameters and losses stay
-    float32.
-    """
-    if precision == "float32":
-        return player
-
-    def loss(batch: Batch, noise: Noise) -> Loss:
-        with torch.autocast(device.type, torch.bfloat16):
-            return player.loss(batch, noise)
-
-    return replace(player, loss=loss)

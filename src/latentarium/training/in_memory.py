@@ -9,9 +9,9 @@ from latentarium.training.device import pick_device
 from latentarium.training.distributed import Distributed
 from latentarium.training.game import play_round
 from latentarium.training.loop import is_log_step, prepare
-from latentarium.training.rehearsal import rehearse
+from latentarium.training.precision import at_precision
+from latentarium.training.rehearsal import fit_to_machine
 from latentarium.training.schedule import learning_rate
-from latentarium.training.threads import with_threads
 from latentarium.workers import threads
 
 
@@ -31,9 +31,10 @@ def train_in_memory(config: Config, data: Data) -> LatentModel:
     """
     settings = config.train
     distributed = Distributed(pick_device(settings.device))
-    state, players, batches = prepare(config, data, distributed)
-    count = with_threads(config, rehearse(state, players, batches)).train.threads
-    with threads(count):
+    state, batches = prepare(config, data, distributed)
+    chosen = fit_to_machine(config, state, batches).train
+    players = [at_precision(p, chosen.precision, distributed.device) for p in state.players]
+    with threads(chosen.threads):
         while state.step < settings.steps:
             log_due = is_log_step(state.step + 1, settings)
             moves = play_round(

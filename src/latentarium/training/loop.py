@@ -19,10 +19,9 @@ from latentarium.data.sources import load_data, load_training_data
 from latentarium.errors import StoppedError, UserError
 from latentarium.memory import keeping_freed_memory
 from latentarium.models.build import model_shapes, require_memory
-from latentarium.models.game import Player
 from latentarium.models.inference import fixed_grid
 from latentarium.run import InitialWeights, Run
-from latentarium.training.device import pick_device, with_precision
+from latentarium.training.device import pick_device
 from latentarium.training.distributed import Distributed, join_processes
 from latentarium.training.game import play_round
 from latentarium.training.held_out import HeldOutBatch
@@ -30,11 +29,11 @@ from latentarium.training.initial_weights import load_initial_weights, require_g
 from latentarium.training.last_checkpoint import naming_last_checkpoint
 from latentarium.training.logging import LossLogger, ProgressFile, Reporter
 from latentarium.training.model_card import model_card
-from latentarium.training.rehearsal import rehearse
+from latentarium.training.precision import at_precision
+from latentarium.training.rehearsal import fit_to_machine
 from latentarium.training.schedule import learning_rate, snapshot_steps
 from latentarium.training.signals import catch_stop_signals
 from latentarium.training.state import State
-from latentarium.training.threads import with_threads
 from latentarium.workers import threads
 
 BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
@@ -87,16 +86,18 @@ def train(
         if distributed.is_main:
             warn_of_unseen_classes(data)
         # before the folder is claimed: settings that can't work must not create a run
-        state, players, batches = prepare(config, data, distributed)
+        state, batches = prepare(config, data, distributed)
         initial = load_initial_weights(init_from, state, distributed, partial=init_partial)
         if not Run.is_at(Path(folder)):
-            config = with_threads(config, rehearse(state, players, batches))
+            config = fit_to_machine(config, state, batches, distributed.size)
         with (
             claim(folder, config, data.card, initial, distributed) as run,
             threads(run.config.train.threads),
             catch_stop_signals() as stop_request,
             naming_last_checkpoint(run),
         ):
+            precision = run.config.train.precision
+            players = [at_precision(p, precision, distributed.device) for p in state.players]
             losses = LossLogger()
             checkpoint = distributed.broadcast_from_main(run.latest_checkpoint)
             if checkpoint is not None:
@@ -266,10 +267,8 @@ def claim(
         )
 
 
-def prepare(
-    config: Config, data: Data, distributed: Distributed
-) -> tuple[State, list[Player], Batches]:
-    """Return the initial state, the players at the training precision, and the batches.
+def prepare(config: Config, data: Data, distributed: Distributed) -> tuple[State, Batches]:
+    """Return the initial state and the batches.
 
     Raises:
         UserError: The settings are invalid for this data, or for several processes.
@@ -290,8 +289,7 @@ def prepare(
     labels = data.train.labels if state.model.takes_label else None
     split = Split(data.train.images, labels)
     batches = Batches(split, settings.batch_size, settings.seed, device, distributed.shard)
-    players = [with_precision(player, settings.precision, device) for player in state.players]
-    return state, players, batches
+    return state, batches
 
 
 def is_log_step(step: int, settings: TrainConfig) -> bool:

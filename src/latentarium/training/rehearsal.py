@@ -1,17 +1,18 @@
-"""Try settings on one batch before a folder is claimed for them."""
+"""Try settings on one batch before a folder is claimed for them, and choose those left open."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
+from latentarium.config import Config
 from latentarium.data.batches import Batches
 from latentarium.errors import UserError
-from latentarium.models.game import Player
 from latentarium.rng import Noise
 from latentarium.texts import Text
 from latentarium.training.game import freeze_others
+from latentarium.training.precision import at_precision, gains_from_bfloat16
 from latentarium.training.state import State
-from latentarium.training.threads import counting_work
+from latentarium.training.threads import counting_work, with_threads
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """Parts of the messages of torch when memory is exhausted."""
@@ -19,13 +20,47 @@ BATCH_NORM_ERROR = "more than 1 value per channel"
 """Part of torch's message when batch normalization gets a single value."""
 
 
-def rehearse(state: State, players: Sequence[Player], batches: Batches) -> int:
+def fit_to_machine(config: Config, state: State, batches: Batches, processes: int = 1) -> Config:
+    """Try the settings on one batch, and choose the number of threads and the precision if the
+    configuration doesn't name them.
+
+    Several processes train in float32, since sums over parts of a batch would be rounded to
+    bfloat16.
+
+    Arguments:
+        config: The configuration.
+        state: The initial state.
+        batches: The training data.
+        processes: The number of processes that train together.
+
+    Raises:
+        UserError: As for `rehearse`.
+    """
+    work = rehearse(state, batches, config.train.precision)
+    config = with_threads(config, work)
+    if config.train.precision != "auto":
+        return config
+    gains = processes == 1 and gains_from_bfloat16(work, batches.device)
+    precision = "bfloat16" if gains and _computes_in_bfloat16(state, batches) else "float32"
+    return replace(config, train=replace(config.train, precision=precision))
+
+
+def _computes_in_bfloat16(state: State, batches: Batches) -> bool:
+    """Return whether the model, which may have custom components, can train in bfloat16."""
+    try:
+        rehearse(state, batches, "bfloat16")
+    except (RuntimeError, TypeError, UserError):
+        return False
+    return True
+
+
+def rehearse(state: State, batches: Batches, precision: str) -> int:
     """Compute each player's loss and its gradient on one batch, and change nothing.
 
     Arguments:
         state: The initial state.
-        players: Its players, at the training precision.
         batches: The training data.
+        precision: The precision of the training.
 
     Returns:
         The multiply-adds in the forward passes of a step.
@@ -41,7 +76,8 @@ def rehearse(state: State, players: Sequence[Player], batches: Batches) -> int:
     try:
         # custom components may use torch's random state
         with torch.random.fork_rng(devices), counting_work(model) as work:
-            for player in players:
+            for player in state.players:
+                player = at_precision(player, precision, batches.device)
                 noise = Noise("rehearsal", settings.seed, device=batches.device)
                 with freeze_others(player, model):
                     player.loss(batch, noise).total.backward()

@@ -1,0 +1,56 @@
+"""The precision of a training.
+
+Processors with instructions for bfloat16 multiply matrices in it twice as fast as in float32. Most
+of a step's time goes into such products, unless the model is so small that converting numbers
+between the two takes as long. Small models, and models on other processors, train in float32.
+
+The precision is chosen before the first step, stored with the run and used again when the training
+is resumed.
+
+References:
+    Mixed precision training (Micikevicius et al., 2018), https://arxiv.org/abs/1710.03740
+    A study of bfloat16 for deep learning training (Kalamkar et al., 2019),
+    https://arxiv.org/abs/1905.12322
+"""
+
+from dataclasses import replace
+
+import torch
+
+from latentarium.data.batches import Batch
+from latentarium.machine import bfloat16_speedup
+from latentarium.models.game import Loss, Player
+from latentarium.rng import Noise
+
+MIN_WORK = 100_000_000
+"""Multiply-adds in the forward passes of a step from which bfloat16 pays."""
+MIN_SPEEDUP = 1.5
+"""How many times faster matrix products must be in bfloat16."""
+
+
+def at_precision(player: Player, precision: str, device: torch.device) -> Player:
+    """Return a copy of the player whose loss is computed in this precision.
+
+    With "bfloat16", layers run under autocast (mixed precision); parameters and losses stay
+    float32.
+    """
+    if precision != "bfloat16":
+        return player
+
+    def loss(batch: Batch, noise: Noise) -> Loss:
+        with torch.autocast(device.type, torch.bfloat16):
+            return player.loss(batch, noise)
+
+    return replace(player, loss=loss)
+
+
+def gains_from_bfloat16(work: int, device: torch.device) -> bool:
+    """Return whether steps of this size are faster in bfloat16 on this machine.
+
+    On a GPU this depends on the GPU, and small models gain nothing, so the answer is no.
+
+    Arguments:
+        work: Multiply-adds in the forward passes of a step.
+        device: The device of the training.
+    """
+    return device.type == "cpu" and work >= MIN_WORK and bfloat16_speedup() >= MIN_SPEEDUP
