@@ -52,8 +52,8 @@ SCREENING_SHARE = 3
 LONG_SEARCH = 1_000_000_000
 """Moves times images times parameters; a search with more takes longer than the start of a
 process."""
-MAX_COPIED_DATA = 256 << 20
-"""Bytes of training images that are copied to other processes; larger sets are not."""
+MAX_COPIED_DATA = 512 << 20
+"""Bytes of training images that are copied to other processes, for all players together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,23 +131,52 @@ def estimate_duality_gap(
     Raises:
         UserError: There are too few images, or fewer than 2 batches (code "too-few-batches").
     """
+    search = Search(
+        steps=response_steps, batch_size=batch_size, optimizer=optimizer, rates=rates, seed=seed
+    )
+    return estimate_duality_gaps([model], train, held_out, search, num_batches)[0]
+
+
+def estimate_duality_gaps(
+    models: Sequence[LatentModel], train: Split, held_out: Split, search: Search, num_batches: int
+) -> list[DualityGap]:
+    """Estimate the duality gaps of several models of the same kind, such as those of snapshots.
+
+    The players of all models are measured at the same time, which keeps all processor cores busy.
+
+    Arguments:
+        models: The models.
+        train: The images that best responses are trained on.
+        held_out: The images on which losses are measured.
+        search: The effort of the search for best responses.
+        num_batches: Held-out batches, as for `estimate_duality_gap`.
+
+    Raises:
+        UserError: As for `estimate_duality_gap`.
+    """
     if num_batches < 2:
         raise UserError(
             f"num_batches is {num_batches}; an interval needs at least 2.", code="too-few-batches"
         )
-    batches = Batches(held_out, batch_size, seed, model.device)
-    search = Search(
-        steps=response_steps, batch_size=batch_size, optimizer=optimizer, rates=rates, seed=seed
-    )
-
-    players = model.players()
+    model = models[0]
+    batches = Batches(held_out, search.batch_size, search.seed, model.device)
     num_parameters = sum(p.numel() for p in model.parameters())
-    long = response_steps * batch_size * num_parameters > LONG_SEARCH
-    copyable = model.device.type == "cpu" and train.images.nbytes <= MAX_COPIED_DATA
-    measure = partial(_measure_player, model, train, batches, search, num_batches)
-    results = run_together(
-        [partial(measure, index) for index in range(len(players))], long=long and copyable
-    )
+    long = search.steps * search.batch_size * num_parameters > LONG_SEARCH
+    # discriminators, which are the first players, take the longest
+    indices = range(len(model.players()))
+    tasks = [
+        partial(_measure_player, one, train, batches, search, num_batches, index)
+        for index in indices
+        for one in models
+    ]
+    copied = len(tasks) * train.images.nbytes
+    copyable = model.device.type == "cpu" and copied <= MAX_COPIED_DATA
+    results = run_together(tasks, long=long and copyable)
+    return [_sum(results[number :: len(models)], search.steps) for number in range(len(models))]
+
+
+def _sum(results: Sequence[tuple[Gain, PerSample]], response_steps: int) -> DualityGap:
+    """Return the duality gap from the gains of the players."""
     gains = tuple(gain for gain, _ in results)
     decreases = torch.stack([decrease for _, decrease in results]).sum(0)
     # the players are measured on the same batches, so their gains are not independent

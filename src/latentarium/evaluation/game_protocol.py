@@ -3,13 +3,14 @@
 The same weights therefore have the same duality gap, wherever it is measured.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from latentarium.config import OptimizerConfig
 from latentarium.data.dataset import Data
-from latentarium.evaluation.best_response import RATE_FACTORS
-from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gap
+from latentarium.evaluation.best_response import RATE_FACTORS, Search
+from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gaps
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 
@@ -97,17 +98,22 @@ class GameProtocol:
         Raises:
             UserError: There are too few images.
         """
-        return estimate_duality_gap(
-            model,
-            data.train,
-            data.validation,
+        return self.measure_all([model], data)[0]
+
+    def measure_all(self, models: Sequence[LatentModel], data: Data) -> list[DualityGap]:
+        """Estimate the duality gaps of several models at the same time.
+
+        Raises:
+            UserError: There are too few images.
+        """
+        search = Search(
+            steps=self.response_steps,
+            batch_size=self.batch_size,
             optimizer=self.optimizer,
             rates=self.rates,
-            response_steps=self.response_steps,
-            batch_size=self.batch_size,
-            num_batches=self.num_batches,
             seed=self.seed,
         )
+        return estimate_duality_gaps(models, data.train, data.validation, search, self.num_batches)
 
 
 def is_current(content: dict[str, Any]) -> bool:

@@ -170,8 +170,8 @@ class _History:
 def require_same_config(folder: Path, stored: Config, given: Config) -> None:
     """Check that the given settings are equal to those of the run in a folder.
 
-    More steps are no difference: they extend the run. Neither is a number of threads or a precision
-    that is to be chosen, since it was chosen when the run started.
+    More steps are no difference: they extend the run. Neither is a number of threads or a
+    precision that is to be chosen, since it was chosen when the run started.
 
     Raises:
         UserError: A setting differs (code "other-run"), or there are fewer steps than before (code

@@ -90,7 +90,8 @@ def _measure_duality_gaps(tour: TourContext) -> tuple[GameProtocol, dict[int, Du
     protocol = GameProtocol.of(
         run.load(steps[-1]), tour.data, seed=tour.seed, response_steps=tour.response_steps
     )
-    return protocol, {step: protocol.measure(run.load(step), tour.data) for step in steps}
+    duality_gaps = protocol.measure_all([run.load(step) for step in steps], tour.data)
+    return protocol, dict(zip(steps, duality_gaps, strict=True))
 
 
 def _lower_bound(name: str, gap: DualityGap, protocol: GameProtocol) -> Measurement:
