@@ -156,3 +156,22 @@ def test_the_choice_is_not_measured_on_the_images_that_it_was_made_on():
     assert errors <= 7  # of 40; 2 are expected, and more than 7 have a probability below 0.001
     gains = torch.tensor(gains)
     assert float(gains.mean().abs()) < 3 * float(gains.std()) / len(gains) ** 0.5
+
+
+def test_responses_skip_terms_as_the_training_does_and_losses_have_all_of_them():
+    seen = []
+
+    def formula(x, value):
+        return value.square()
+
+    class Recording(OneNumber):
+        def players(self):
+            def loss(batch, noise):
+                seen.append((batch.step, batch.move))
+                return Loss(self.formula(batch.x, self.number.value), {})
+
+            return [Player("only", self.number, loss)]
+
+    gap_of(Recording(1.0, formula), OptimizerConfig(learning_rate=1e-2))
+    assert {step for step, _ in seen} == {None}  # no warm-up starts again
+    assert {None, *range(8)} == {move for _, move in seen}

@@ -164,7 +164,7 @@ def test_rare_penalties_have_the_mean_gradient_of_penalties_in_each_step(every):
     means = []
     for model, own in zip(models, parameters, strict=True):
         total = sum(
-            model.discriminator_loss(replace(batch, step=step), Noise(0)).total
+            model.discriminator_loss(replace(batch, move=step), Noise(0)).total
             for step in range(2 * every)
         )
         assert isinstance(total, Tensor)
@@ -174,7 +174,7 @@ def test_rare_penalties_have_the_mean_gradient_of_penalties_in_each_step(every):
 
 def test_a_measurement_has_penalties_whatever_the_training_skips():
     model = adversaries("gan_debug", r1=2.0, r2=5.0, penalty_every=3)
-    skipped = model.discriminator_loss(replace(one_batch(), step=1), Noise(0))
+    skipped = model.discriminator_loss(replace(one_batch(), move=1), Noise(0))
     measured = model.discriminator_loss(one_batch(), Noise(0))
     assert not {"r1", "r2"} & set(skipped.terms)
     torch.testing.assert_close(skipped.total.detach(), skipped.terms["adversarial"])

@@ -25,12 +25,15 @@ class Batch:
     """Images in [-1, 1] and their class numbers, or None if there are no labels.
 
     `step` is the number of the training step, from 0, for losses that change during the training;
-    None for a measurement, which uses the loss after the last change.
+    None for a measurement, which uses the loss after the last change. `move` is the number of the
+    player's move, from 0, for losses some of whose terms are part of some moves only; None for a
+    measurement, which has all terms.
     """
 
     x: Images
     y: Labels | None
     step: int | None = None
+    move: int | None = None
 
 
 class Batches:

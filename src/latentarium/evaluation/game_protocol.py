@@ -14,7 +14,7 @@ from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gaps
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 
-VERSION = 3
+VERSION = 4
 """Version of the search for best responses. Results of different versions are never mixed."""
 RESPONSE_STEPS = 200
 MAX_BATCHES, MAX_BATCH_SIZE = 15, 64

@@ -128,13 +128,13 @@ class GAN(LatentModel):
     def discriminator_loss(self, batch: Batch, noise: Noise) -> Loss:
         """Return adversarial loss + r1/2 R1 + r2/2 R2 + wrong_label_weight * wrong-label loss.
 
-        During training, the penalties R1 and R2 are part of every `penalty_every`-th step only,
-        with `penalty_every` times their weights.
+        The penalties R1 and R2 are part of every `penalty_every`-th move only, with
+        `penalty_every` times their weights. A measurement has them as they are.
         """
         config, weights = self.config, self._batch_weights(batch)
         count = len(batch.x)
-        every = 1 if batch.step is None else config.penalty_every
-        penalized = batch.step is None or batch.step % every == 0
+        every = 1 if batch.move is None else config.penalty_every
+        penalized = batch.move is None or batch.move % every == 0
         with torch.no_grad():
             fakes = self.generator(noise.normal(count, config.latent_dim), weights)
         both = torch.cat([batch.x, fakes]).requires_grad_(penalized)

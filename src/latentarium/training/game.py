@@ -66,7 +66,7 @@ def play_round(
     """
     moves: dict[str, Move] = {}
     for index, player in enumerate(players):
-        batch = replace(batches.draw(step * len(players) + index), step=step)
+        batch = replace(batches.draw(step * len(players) + index), step=step, move=step)
         noise = Noise(seed, step, player.name, device=distributed.device, shard=distributed.shard)
         optimizer = optimizers[player.name]
         optimizer.param_groups[0]["lr"] = learning_rate
