@@ -31,8 +31,7 @@ class TrainingSteps:
         self.config = fit_to_machine(config, self.state, self.batches)
         self.threads = self.config.train.threads
         self.players = [
-            at_precision(player, self.config.train.precision, self.distributed.device)
-            for player in self.state.players
+            at_precision(player, self.config.train.precision) for player in self.state.players
         ]
 
     def step(self) -> None:

@@ -66,6 +66,6 @@ class TrainConfig(Settings):
     threads: Annotated[int, Range(0, 1024)] = 0
     """CPU threads of the training; 0: chosen before the first step, one for a small model."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """bfloat16: mixed precision, in which layers compute in bfloat16 during training; weights,
+    """bfloat16: mixed precision, in which trunks compute in bfloat16 during training; weights,
     losses and measurements stay float32. auto: chosen before the first step, bfloat16 for a large
     model on a CPU that computes in bfloat16."""

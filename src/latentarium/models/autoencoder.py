@@ -91,7 +91,6 @@ class Autoencoder(LatentModel):
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
         output = self.to_posterior(self.encoder(self._network_input(x), self._class_weights(y)))
-        output = output.to(self.to_posterior.weight.dtype)  # bfloat16 under autocast
         if self.config.posterior == "point":
             return Point(output)
         mean, log_variance = output.chunk(2, 1)

@@ -83,7 +83,7 @@ class Discriminator(nn.Module):
         logits = self.realism(features).squeeze(1)
         if self.embed is not None:
             logits = logits + (self.embed(weights) * features).sum(1)
-        return logits.to(self.realism.weight.dtype)  # bfloat16 under autocast
+        return logits
 
 
 @register("family", "gan", settings=GANConfig)

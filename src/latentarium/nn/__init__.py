@@ -1,6 +1,13 @@
 """Trunks: the networks between images and features, in both directions, registered by name."""
 
-from latentarium.nn.base import DecoderTrunk, EncoderTrunk, Trunk, build_decoder, build_encoder
+from latentarium.nn.base import (
+    DecoderTrunk,
+    EncoderTrunk,
+    Trunk,
+    build_decoder,
+    build_encoder,
+    trunks_compute_in,
+)
 from latentarium.nn.conv import ConvTrunk, stage_sizes
 from latentarium.nn.layers import Fourier, dense_stack
 from latentarium.nn.mlp import MLPTrunk
@@ -16,4 +23,5 @@ __all__ = [
     "build_encoder",
     "dense_stack",
     "stage_sizes",
+    "trunks_compute_in",
 ]

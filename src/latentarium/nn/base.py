@@ -5,9 +5,13 @@ must work for any number of channels and any image size, including odd and non-s
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from latentarium.config import TrunkConfig
 from latentarium.registry import component
@@ -15,6 +19,31 @@ from latentarium.shapes import Features, Images, SoftLabels
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
+
+_trunk_type: ContextVar[torch.dtype | None] = ContextVar("trunk_type", default=None)
+
+
+@contextmanager
+def trunks_compute_in(dtype: torch.dtype) -> Iterator[None]:
+    """Let trunks compute in this type until the block ends (mixed precision).
+
+    Their parameters and outputs, and whatever is computed outside of them, keep their types.
+    """
+    token = _trunk_type.set(dtype)
+    try:
+        yield
+    finally:
+        _trunk_type.reset(token)
+
+
+def _in_trunk_type(call: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
+    """Call a trunk, whose first input is a tensor, and return an output of that tensor's type."""
+    dtype, first = _trunk_type.get(), inputs[0]
+    if dtype is None or first is None:
+        return call(*inputs)
+    with torch.autocast(first.device.type, dtype):
+        output = call(*inputs)
+    return output.to(first.dtype)
 
 
 class EncoderTrunk(nn.Module, ABC):
@@ -33,7 +62,7 @@ class EncoderTrunk(nn.Module, ABC):
         """
 
     def __call__(self, x: Images, extra: SoftLabels | None = None) -> Features:
-        return cast(Features, super().__call__(x, extra))
+        return cast(Features, _in_trunk_type(super().__call__, x, extra))
 
 
 class DecoderTrunk(nn.Module, ABC):
@@ -47,7 +76,7 @@ class DecoderTrunk(nn.Module, ABC):
         """Return images from features, for instance from latents with an embedded label."""
 
     def __call__(self, features: Features) -> Images:
-        return cast(Images, super().__call__(features))
+        return cast(Images, _in_trunk_type(super().__call__, features))
 
 
 class Trunk(ABC):

@@ -150,8 +150,7 @@ class ConvDecoder(DecoderTrunk):
         initialize(self, self.convolutions[-1], config.output_scale)
 
     def forward(self, features: Features) -> Images:
-        images = self.convolutions(self.dense(features).unflatten(1, self.coarsest))
-        return images.to(features.dtype)  # under autocast the layers return bfloat16
+        return self.convolutions(self.dense(features).unflatten(1, self.coarsest))
 
 
 @register("trunk", "conv", settings=NetConfig)

@@ -49,8 +49,7 @@ class MLPDecoder(DecoderTrunk):
         initialize(self, self.dense[-1], config.output_scale)
 
     def forward(self, features: Features) -> Images:
-        images = self.dense(features).unflatten(1, self.image_shape)
-        return images.to(features.dtype)  # under autocast the layers return bfloat16
+        return self.dense(features).unflatten(1, self.image_shape)
 
 
 @register("trunk", "mlp", settings=NetConfig)

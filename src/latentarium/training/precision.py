@@ -20,6 +20,7 @@ import torch
 from latentarium.data.batches import Batch
 from latentarium.machine import bfloat16_speedup
 from latentarium.models.game import Loss, Player
+from latentarium.nn import trunks_compute_in
 from latentarium.rng import Noise
 
 MIN_WORK = 100_000_000
@@ -28,17 +29,17 @@ MIN_SPEEDUP = 1.5
 """How many times faster matrix products must be in bfloat16."""
 
 
-def at_precision(player: Player, precision: str, device: torch.device) -> Player:
-    """Return a copy of the player whose loss is computed in this precision.
+def at_precision(player: Player, precision: str) -> Player:
+    """Return a copy of the player in whose loss trunks compute at this precision.
 
-    With "bfloat16", layers run under autocast (mixed precision); parameters and losses stay
-    float32.
+    Parameters, densities and losses stay float32 in any case: rounding to bfloat16 would change a
+    log density by several nats.
     """
     if precision != "bfloat16":
         return player
 
     def loss(batch: Batch, noise: Noise) -> Loss:
-        with torch.autocast(device.type, torch.bfloat16):
+        with trunks_compute_in(torch.bfloat16):
             return player.loss(batch, noise)
 
     return replace(player, loss=loss)

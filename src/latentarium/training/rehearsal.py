@@ -77,7 +77,7 @@ def rehearse(state: State, batches: Batches, precision: str) -> int:
         # custom components may use torch's random state
         with torch.random.fork_rng(devices), counting_work(model) as work:
             for player in state.players:
-                player = at_precision(player, precision, batches.device)
+                player = at_precision(player, precision)
                 noise = Noise("rehearsal", settings.seed, device=batches.device)
                 with freeze_others(player, model):
                     player.loss(batch, noise).total.backward()
