@@ -9,8 +9,8 @@ gains only what the noise of its gradient leaves; the learning rate grows with t
 al., 2017). Terms that are part of some moves of the training only, such as gradient penalties, are
 part of as many moves of a response. The search ends early if a longer response gains hardly more.
 In addition, the last layer of the unchanged player and of the best copy is rescaled, which changes
-how confident a discriminator or a decoder is. Every response that was scored is a candidate, and so
-is the unchanged player.
+how confident a discriminator or a decoder is. Every response that was scored is a candidate, and
+so is the unchanged player.
 
 References:
     Non-stochastic best arm identification and hyperparameter optimization (Jamieson and Talwalkar,
