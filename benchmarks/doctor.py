@@ -44,7 +44,10 @@ ROWS_EVERY = 20
 """Largest interval, in steps, between log rows of an interrupted run."""
 SHORT_STEPS = {"image": 100, "point": 9000}
 """Presets with at most this many steps are trained to their ends without --missing."""
-IGNORED = ("data", "seed", "device", "threads", "snapshots", "sample_every", "checkpoint_every")
+IGNORED = (
+    "data", "seed", "device", "threads", "precision", "snapshots", "sample_every",
+    "checkpoint_every",
+)  # fmt: skip
 """Settings in which a finished run may differ from its preset."""
 
 

@@ -9,22 +9,25 @@ import pytest
 import torch
 
 from latentarium import presets
-from latentarium.config import AutoencoderConfig
+from latentarium.config import AutoencoderConfig, DataCard
 from latentarium.data.batches import Batch
 from latentarium.data.binarized_mnist import (
     DYNAMIC_FINGERPRINT,
     STATIC_COUNTS,
+    binarized_for_comparison,
     dynamic_mnist,
     is_binary,
     is_published,
     static_file,
     static_mnist,
 )
+from latentarium.data.dataset import Data, Split, to_float
 from latentarium.data.mnist import load_mnist
 from latentarium.data.readers.amat import read_amat
 from latentarium.data.readers.idx import read_idx
 from latentarium.data.sources import load_data
 from latentarium.errors import UserError
+from latentarium.metrics.memorization import measure_memorization
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.rng import Noise
 from support.data_files import labels_of
@@ -262,3 +265,54 @@ def test_a_missing_static_file_is_named(static):
     assert "binarized_mnist_valid.amat" in str(caught.value)
     with raises_code("unreadable-file"):
         read_amat(folder, 3)
+
+
+def dithered(images):
+    """Binarize grey images at random."""
+    return ((torch.rand(images.shape) * 255 < images).to(torch.uint8)) * 255
+
+
+def grey_and_binary():
+    """Grey training images, and held-out images of the same kind that are binary."""
+    torch.manual_seed(0)
+    grey = torch.rand(900, 1, 1, 8).expand(-1, -1, 8, -1).mul(255).to(torch.uint8)
+    held_out = (Split(dithered(part), None) for part in (grey[500:700], grey[700:]))
+    card = DataCard(source="bars", fingerprint="0", image_shape=(1, 8, 8), classes=())
+    return Data(card, Split(grey[:500].contiguous(), None), *held_out)
+
+
+def test_grey_training_images_are_binarized_for_comparisons_with_binary_ones():
+    data = grey_and_binary()
+    compared = binarized_for_comparison(data)
+    assert is_binary(compared.train.images)
+    assert compared.train.images.dtype == torch.uint8
+    assert compared.test is data.test
+    assert binarized_for_comparison(data).train.images.equal(compared.train.images)
+    other = binarized_for_comparison(data, seed=1)
+    assert not other.train.images.equal(compared.train.images)
+    # each pixel is white as often as its grey value says
+    dark = data.train.images < 64
+    assert compared.train.images[dark].float().mean() / 255 == pytest.approx(0.125, abs=0.02)
+    floats = replace(data, train=Split(to_float(data.train.images), None))
+    assert is_binary(binarized_for_comparison(floats).train.images)
+
+
+def test_data_whose_splits_are_alike_stay_as_they_are():
+    data = grey_and_binary()
+    for alike in (
+        replace(data, validation=data.train, test=data.train),
+        replace(data, train=data.test),
+        replace(data, validation=data.train),
+    ):
+        assert binarized_for_comparison(alike) is alike
+
+
+def test_binary_samples_are_not_nearer_to_grey_training_images_only_by_their_greys():
+    data = grey_and_binary()
+    held_out = torch.cat([data.validation.images, data.test.images])
+    samples = to_float(data.train.images[:100]) * 0.9 + 0.1 * torch.rand(100, 1, 8, 8)
+    as_it_is = measure_memorization(samples.roll(1, 3), data.train.images, held_out)
+    compared = binarized_for_comparison(data).train.images
+    fair = measure_memorization(samples.roll(1, 3), compared, held_out)
+    assert as_it_is.nearer_to_training > 0.9
+    assert fair.nearer_to_training < 0.75

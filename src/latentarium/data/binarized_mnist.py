@@ -15,6 +15,7 @@ References:
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.mnist import read_shipped_file
 from latentarium.data.readers.amat import read_amat
 from latentarium.errors import UserError
+from latentarium.rng import derive_seed
 
 DYNAMIC, STATIC = "mnist-dynamic", "mnist-static"
 """Names of the two data sets on their data cards."""
@@ -38,6 +40,8 @@ DYNAMIC_TRAIN = 50_000
 """Training images of the dynamic protocol."""
 STATIC_COUNTS = {"train": 50_000, "valid": 10_000, "test": 10_000}
 """Number of images in each static file, by the word in its file name."""
+PROBE = 100
+"""Images of a split that show at once that it isn't binary."""
 
 
 def dynamic_mnist() -> Data:
@@ -110,6 +114,27 @@ def is_binary(images: Tensor) -> bool:
     """Return whether each pixel is black or white: 0 or 255 in uint8, -1 or 1 in floats."""
     low, high = (0, 255) if images.dtype == torch.uint8 else (-1, 1)
     return bool(((images == low) | (images == high)).all())
+
+
+def binarized_for_comparison(data: Data, seed: int = 0) -> Data:
+    """Return the data with training images like the held-out ones.
+
+    If the held-out images are binary and the training images grey, as in the dynamic protocol,
+    each training pixel is drawn once, with its grey value as the probability of white. Otherwise
+    every sample would be nearer to training images than to held-out ones, just by their greys.
+    Other data are returned as they are.
+    """
+    train = data.train.images
+    if is_binary(train[:PROBE]) or not is_binary(data.test.images[:PROBE]):
+        return data
+    if is_binary(train) or not all(is_binary(s.images) for s in (data.validation, data.test)):
+        return data
+    unit = train / 255 if train.dtype == torch.uint8 else (train + 1) / 2
+    generator = torch.Generator().manual_seed(derive_seed("binarized", seed))
+    white = torch.rand(train.shape, generator=generator) < unit
+    low, high = (0, 255) if train.dtype == torch.uint8 else (-1, 1)
+    images = torch.where(white, high, low).to(train.dtype)
+    return replace(data, train=replace(data.train, images=images))
 
 
 def is_published(card: DataCard, images: Tensor, data: Data | None = None) -> bool:

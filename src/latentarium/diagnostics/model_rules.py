@@ -7,6 +7,7 @@ import torch
 
 from latentarium.config import Config, ModelConfig, setting
 from latentarium.data.batches import Batches
+from latentarium.data.binarized_mnist import binarized_for_comparison
 from latentarium.data.dataset import Data, Split, to_float
 from latentarium.data.subsets import scattered
 from latentarium.diagnostics.collapse import mode_collapse
@@ -161,6 +162,7 @@ def copies(config: Config, model: LatentModel, data: Data, n: int, seed: int) ->
     Raises:
         InconclusiveError: There are too few held-out images.
     """
+    data = binarized_for_comparison(data)
     train = data.train.images
     held_out = torch.cat([data.validation.images, data.test.images])
     held_out = scattered(Split(held_out, None), MAX_HELD_OUT_IMAGES).images

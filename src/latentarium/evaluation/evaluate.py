@@ -15,6 +15,7 @@ from typing import Literal
 from latentarium.arguments import Integer, as_count, as_seed
 from latentarium.classifier.classifier import Classifier
 from latentarium.classifier.lookup import classifier_for
+from latentarium.data.binarized_mnist import binarized_for_comparison
 from latentarium.data.class_counts import list_names, unseen_classes, without_unseen_classes
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_data
@@ -96,7 +97,7 @@ def plan_evaluation(
             f"{list_names(model.classes)}: give data with the same classes.",
             code="class-mismatch",
         )
-    usable = without_unseen_classes(data)
+    usable = without_unseen_classes(binarized_for_comparison(data))
     _require_enough(len(usable.test), len(data.test), size)
     if extractor is None and not has_classifier:
         extractor = RandomConvolutions(model.image_shape)
