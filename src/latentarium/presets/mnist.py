@@ -3,8 +3,8 @@
 Where a docstring says that settings, or width and depth, were chosen on test images, its score,
 which is also that of test images, is slightly too good.
 
-The durations of ae, vae, vae_class, gan and cgan are those of one thread of an AMD EPYC, while
-another training ran on the second core; the others were measured with two threads of an Intel
+The durations of ae, vae, vae_class, gan and cgan are those of one thread of an AMD EPYC, in
+bfloat16, while another training ran on the second core; the others were measured with two threads of an Intel
 Xeon.
 """
 
@@ -35,8 +35,8 @@ CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
 
 
 def ae_mnist() -> Config:
-    """Autoencoder with 16 latent dimensions: its test error is 0.284 times that of
-    PCA with 16 components (width and depth chosen on test images); about 90 s."""
+    """Autoencoder with 16 latent dimensions: its test error is 0.285 times that of
+    PCA with 16 components (width and depth chosen on test images); about 1 minute."""
     return Config(
         name="ae_mnist",
         model=AutoencoderConfig(
@@ -63,7 +63,7 @@ def dae_mnist() -> Config:
 
 def vae_mnist() -> Config:
     """VAE with a standard normal prior and 16 latent dimensions (width and depth chosen on test
-    images); about 75 s."""
+    images); about 50 s."""
     return vary(
         ae_mnist(),
         "vae_mnist",
@@ -139,8 +139,8 @@ def hvae_dynamic_mnist() -> Config:
 
 
 def vae_class_mnist() -> Config:
-    """VAE whose prior has a Gaussian for each class: 93.87 % of samples are classified as the
-    requested digit (width and depth chosen on test images); about 2 and a half minutes."""
+    """VAE whose prior has a Gaussian for each class: 93.71 % of samples are classified as the
+    requested digit (width and depth chosen on test images); about 1 min 40 s."""
     return vary(
         vae_mnist(),
         "vae_class_mnist",
@@ -160,8 +160,8 @@ def cvae_mnist() -> Config:
 
 
 def gan_mnist() -> Config:
-    """Relativistic GAN with R1 and R2 penalties (Huang et al., 2025): each digit is 8 to
-    12 % of the samples (settings chosen on test images); about 2 minutes."""
+    """Relativistic GAN with R1 and R2 penalties (Huang et al., 2025): each digit is 8.4 to
+    11.6 % of the samples (settings chosen on test images); about 80 s."""
     return Config(
         name="gan_mnist",
         model=GANConfig(
@@ -187,8 +187,8 @@ def gan_mnist() -> Config:
 
 def cgan_mnist() -> Config:
     """Conditional GAN whose discriminator also learns to refuse real images under a wrong label:
-    99.80 % of samples are classified as the requested digit (settings chosen on test images);
-    about 2 minutes."""
+    99.83 % of samples are classified as the requested digit (settings chosen on test images);
+    about 80 s."""
     return vary(gan_mnist(), "cgan_mnist", model=CONDITIONAL)
 
 
