@@ -158,20 +158,22 @@ def test_the_choice_is_not_measured_on_the_images_that_it_was_made_on():
     assert float(gains.mean().abs()) < 3 * float(gains.std()) / len(gains) ** 0.5
 
 
-def test_responses_skip_terms_as_the_training_does_and_losses_have_all_of_them():
+@pytest.mark.parametrize("longest", [160, 80])
+def test_only_long_responses_skip_terms_as_the_training_does(longest):
     seen = []
-
-    def formula(x, value):
-        return value.square()
 
     class Recording(OneNumber):
         def players(self):
             def loss(batch, noise):
                 seen.append((batch.step, batch.move))
-                return Loss(self.formula(batch.x, self.number.value), {})
+                return Loss(self.number.value.square(), {})
 
             return [Player("only", self.number, loss)]
 
-    gap_of(Recording(1.0, formula), OptimizerConfig(learning_rate=1e-2))
+    gap_of(
+        Recording(1.0, None), OptimizerConfig(learning_rate=1e-4), response_steps=longest,
+    )  # fmt: skip
     assert {step for step, _ in seen} == {None}  # no warm-up starts again
-    assert {None, *range(8)} == {move for _, move in seen}
+    moves = {move for _, move in seen}
+    # a measurement has all terms, and so has each move up to the second length, 1/4 of the longest
+    assert moves == ({None, *range(40, 160)} if longest == 160 else {None})

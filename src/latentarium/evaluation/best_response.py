@@ -6,11 +6,10 @@ of a copy rises and then falls to 0, so that the noise of large steps is gone wh
 scored on held-out batches. The best third of them is trained further (successive halving;
 Jamieson and Talwalkar, 2016), on larger batches, because a player near its optimum
 gains only what the noise of its gradient leaves; the learning rate grows with the batch (Goyal et
-al., 2017). Terms that are part of some moves of the training only, such as gradient penalties, are
-part of as many moves of a response. The search ends early if a longer response gains hardly more.
-In addition, the last layer of the unchanged player and of the best copy is rescaled, which changes
-how confident a discriminator or a decoder is. Every response that was scored is a candidate, and
-so is the unchanged player.
+al., 2017). The search ends early if a longer response gains hardly more. In addition, the last
+layer of the unchanged player and of the best copy is rescaled, which changes how confident a
+discriminator or a decoder is. Every response that was scored is a candidate, and so is the
+unchanged player.
 
 References:
     Non-stochastic best arm identification and hyperparameter optimization (Jamieson and Talwalkar,
@@ -53,6 +52,10 @@ MIN_MOMENTUM = 0.5
 a response is ordinary minimization, and momentum removes noise."""
 WARM_UP = 0.1
 """The learning rate rises during this share of the moves up to a length."""
+MANY_MOVES = 100
+"""If there are at least so many moves up to a length, terms that are part of some moves of the
+training only, such as gradient penalties, are part of as many of these moves. With fewer moves,
+the responses would be worse."""
 MIN_PROGRESS = 0.1
 """The search ends after a length that increases the gain by less than this share."""
 SCALE_RANGE = (0.25, 4.0)
@@ -174,7 +177,9 @@ class Candidate:
             warm_up = min(1.0, (done + 1) / (WARM_UP * count))
             self.optimizer.param_groups[0]["lr"] = rate * warm_up * (1 - done / count)
             noise = Noise("response", seed, self.steps, player.name, device=batches.device)
-            batch = replace(batches.draw(self.steps), move=self.steps)
+            batch = batches.draw(self.steps)
+            if count >= MANY_MOVES:
+                batch = replace(batch, move=self.steps)
             loss = play_move(player, self.model, self.optimizer, batch, noise)
             self.steps += 1
             self.diverged = not math.isfinite(float(loss.total.detach()))

@@ -4,8 +4,8 @@ Where a docstring says that settings, or width and depth, were chosen on test im
 which is also that of test images, is slightly too good.
 
 The durations of ae, vae, vae_class, gan and cgan are those of one thread of an AMD EPYC, in
-bfloat16, while another training ran on the second core; the others were measured with two threads of an Intel
-Xeon.
+bfloat16, while another training ran on the second core; the others were measured with two threads
+of an Intel Xeon.
 """
 
 from collections.abc import Callable
