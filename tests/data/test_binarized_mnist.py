@@ -276,9 +276,9 @@ def grey_and_binary():
     """Grey training images, and held-out images of the same kind that are binary."""
     torch.manual_seed(0)
     grey = torch.rand(900, 1, 1, 8).expand(-1, -1, 8, -1).mul(255).to(torch.uint8)
-    held_out = (Split(dithered(part), None) for part in (grey[500:700], grey[700:]))
+    validation, test = (Split(dithered(part), None) for part in (grey[500:700], grey[700:]))
     card = DataCard(source="bars", fingerprint="0", image_shape=(1, 8, 8), classes=())
-    return Data(card, Split(grey[:500].contiguous(), None), *held_out)
+    return Data(card, Split(grey[:500].contiguous(), None), validation, test)
 
 
 def test_grey_training_images_are_binarized_for_comparisons_with_binary_ones():

@@ -9,6 +9,7 @@ import torch
 from latentarium import presets
 from latentarium.config import Config, MixturePriorConfig, from_dict, to_dict
 from latentarium.data import batches
+from latentarium.distributions.mixtures import LearnedMixture
 from latentarium.machine import bfloat16_speedup
 from latentarium.nn.conv import ConvEncoder
 from latentarium.rng import Noise
@@ -52,12 +53,15 @@ def test_bfloat16_follows_float32_and_stores_float32(name, tmp_path):
 def test_trunks_compute_in_bfloat16_and_the_rest_in_float32(name):
     state, images = prepare(config(name, "bfloat16"), tiny_data(), Distributed(CPU))
     players = [at_precision(player, "bfloat16") for player in state.players]
-    dtypes = {"trunk": set(), "other": set()}
+    dtypes: dict[str, set[torch.dtype]] = {"trunk": set(), "other": set()}
+
+    def record(place):
+        return lambda module, inputs, output: dtypes[place].add(output.dtype)
+
     for name, module in state.model.named_modules():
         if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d):
             inside = re.search("trunk|coder", name)
-            seen = dtypes["trunk" if inside else "other"]
-            module.register_forward_hook(lambda m, i, output, s=seen: s.add(output.dtype))
+            module.register_forward_hook(record("trunk" if inside else "other"))
     batch = images.draw(0)
     for player in players:
         assert player.loss(batch, Noise(0)).total.dtype == torch.float32
@@ -72,9 +76,11 @@ def test_densities_are_float32():
     base = config("vae_debug", "bfloat16")
     settings = replace(base, model=replace(base.model, prior=MixturePriorConfig(components=3)))
     state, images = prepare(settings, tiny_data(), Distributed(CPU))
+    prior = state.model.prior
+    assert isinstance(prior, LearnedMixture)
     with torch.no_grad():
-        state.model.prior.log_variance.fill_(-8.0)
-        state.model.prior.mean.fill_(3.0)
+        prior.log_variance.fill_(-8.0)
+        prior.mean.fill_(3.0)
     batch = images.draw(0)
     full, mixed = (
         at_precision(state.players[0], name).loss(batch, Noise(0)).terms["rate"]
