@@ -30,9 +30,7 @@ class TrainingSteps:
         self.state, self.batches = prepare(config, data, self.distributed)
         self.config = fit_to_machine(config, self.state, self.batches)
         self.threads = self.config.train.threads
-        self.players = [
-            at_precision(player, self.config.train.precision) for player in self.state.players
-        ]
+        self.players = at_precision(self.state.players, self.config.train.precision)
 
     def step(self) -> None:
         """Let each player move once."""

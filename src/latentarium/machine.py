@@ -16,9 +16,9 @@ import latentarium
 MEASURED_SECONDS = 0.3
 """Seconds over which the use of the processor is measured."""
 PRODUCT_SIZE = 256
-"""Rows and columns of the matrices whose product is timed."""
+"""Number of rows and of columns of the matrices whose product is timed."""
 PRODUCTS = 20
-"""Products of which the fastest counts."""
+"""Number of timed products, of which the fastest is used."""
 
 
 def versions() -> dict[str, str]:
@@ -75,6 +75,6 @@ def _product_seconds(dtype: torch.dtype) -> float:
     durations = []
     for _ in range(PRODUCTS):
         started = time.perf_counter()
-        matrix @ matrix
+        torch.mm(matrix, matrix)
         durations.append(time.perf_counter() - started)
     return min(durations)

@@ -1,7 +1,6 @@
 """The small models that the studio shows if no run is given."""
 
 import dataclasses
-from dataclasses import replace
 
 import pytest
 import torch
@@ -34,7 +33,9 @@ def test_model_is_small_and_matches_its_preset(folder, mnist):
     assert run.data.fingerprint == mnist.card.fingerprint
     preset = presets.get(f"{folder.name}_small")
     chosen = {name: getattr(run.config.train, name) for name in ("threads", "precision")}
-    assert run.config == replace(preset, train=replace(preset.train, **chosen))
+    assert run.config == dataclasses.replace(
+        preset, train=dataclasses.replace(preset.train, **chosen)
+    )
 
 
 @pytest.mark.parametrize("folder", shipped(), ids=SHIPPED_NAMES)

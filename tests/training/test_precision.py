@@ -52,7 +52,7 @@ def test_bfloat16_follows_float32_and_stores_float32(name, tmp_path):
 @pytest.mark.parametrize("name", ["vae_debug", "cgan_debug"])
 def test_trunks_compute_in_bfloat16_and_the_rest_in_float32(name):
     state, images = prepare(config(name, "bfloat16"), tiny_data(), Distributed(CPU))
-    players = [at_precision(player, "bfloat16") for player in state.players]
+    players = at_precision(state.players, "bfloat16")
     dtypes: dict[str, set[torch.dtype]] = {"trunk": set(), "other": set()}
 
     def record(place):
@@ -83,7 +83,7 @@ def test_densities_are_float32():
         prior.mean.fill_(3.0)
     batch = images.draw(0)
     full, mixed = (
-        at_precision(state.players[0], name).loss(batch, Noise(0)).terms["rate"]
+        at_precision(state.players, name)[0].loss(batch, Noise(0)).terms["rate"]
         for name in ("float32", "bfloat16")
     )
     assert full > 1000

@@ -29,7 +29,6 @@ from latentarium.data.dataset import Data, Split, fingerprint
 from latentarium.data.mnist import read_shipped_file
 from latentarium.data.readers.amat import read_amat
 from latentarium.errors import UserError
-from latentarium.rng import derive_seed
 
 DYNAMIC, STATIC = "mnist-dynamic", "mnist-static"
 """Names of the two data sets on their data cards."""
@@ -41,7 +40,7 @@ DYNAMIC_TRAIN = 50_000
 STATIC_COUNTS = {"train": 50_000, "valid": 10_000, "test": 10_000}
 """Number of images in each static file, by the word in its file name."""
 PROBE = 100
-"""Images of a split that show at once that it isn't binary."""
+"""Number of images that are checked first, since most data are not binary."""
 
 
 def dynamic_mnist() -> Data:
@@ -116,7 +115,7 @@ def is_binary(images: Tensor) -> bool:
     return bool(((images == low) | (images == high)).all())
 
 
-def binarized_for_comparison(data: Data, seed: int = 0) -> Data:
+def binarized_for_comparison(data: Data) -> Data:
     """Return the data with training images like the held-out ones.
 
     If the held-out images are binary and the training images grey, as in the dynamic protocol,
@@ -124,16 +123,16 @@ def binarized_for_comparison(data: Data, seed: int = 0) -> Data:
     every sample would be nearer to training images than to held-out ones, just by their greys.
     Other data are returned as they are.
     """
-    train = data.train.images
+    train, held_out = data.train.images, (data.validation.images, data.test.images)
     if is_binary(train[:PROBE]) or not is_binary(data.test.images[:PROBE]):
         return data
-    if is_binary(train) or not all(is_binary(s.images) for s in (data.validation, data.test)):
+    if not all(is_binary(images) for images in held_out):
         return data
-    unit = train / 255 if train.dtype == torch.uint8 else (train + 1) / 2
-    generator = torch.Generator().manual_seed(derive_seed("binarized", seed))
-    white = torch.rand(train.shape, generator=generator) < unit
-    low, high = (0, 255) if train.dtype == torch.uint8 else (-1, 1)
-    images = torch.where(white, high, low).to(train.dtype)
+    in_bytes = train.dtype == torch.uint8
+    grey = train if in_bytes else 127.5 * (train + 1)
+    random = np.random.RandomState(DYNAMIC_SEED)
+    binary = torch.from_numpy(_binarize(random, grey.numpy()))
+    images = binary if in_bytes else (binary / 127.5 - 1).to(train.dtype)
     return replace(data, train=replace(data.train, images=images))
 
 

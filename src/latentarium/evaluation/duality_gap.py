@@ -176,7 +176,7 @@ def estimate_duality_gaps(
 
 
 def _sum(results: Sequence[tuple[Gain, PerSample]], response_steps: int) -> DualityGap:
-    """Return the duality gap from the gains of the players."""
+    """Add the gains of the players to their duality gap."""
     gains = tuple(gain for gain, _ in results)
     decreases = torch.stack([decrease for _, decrease in results]).sum(0)
     # the players are measured on the same batches, so their gains are not independent

@@ -128,7 +128,7 @@ def estimate(
 
         begun = time.perf_counter()
         chosen = fit_to_machine(config, state, batches, distributed.size).train
-        players = [at_precision(player, chosen.precision) for player in state.players]
+        players = at_precision(state.players, chosen.precision)
         with threads(chosen.threads):
             for _ in range(min(warmup_steps, settings.steps)):
                 if take_step() > max_seconds / (warmup_steps + timed_steps):

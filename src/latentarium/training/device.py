@@ -1,4 +1,4 @@
-"""The device of a training."""
+"""The device that a training runs on."""
 
 import torch
 

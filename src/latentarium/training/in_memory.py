@@ -33,7 +33,7 @@ def train_in_memory(config: Config, data: Data) -> LatentModel:
     distributed = Distributed(pick_device(settings.device))
     state, batches = prepare(config, data, distributed)
     chosen = fit_to_machine(config, state, batches).train
-    players = [at_precision(p, chosen.precision) for p in state.players]
+    players = at_precision(state.players, chosen.precision)
     with threads(chosen.threads):
         while state.step < settings.steps:
             log_due = is_log_step(state.step + 1, settings)

@@ -97,7 +97,7 @@ def train(
             naming_last_checkpoint(run),
         ):
             precision = run.config.train.precision
-            players = [at_precision(p, precision) for p in state.players]
+            players = at_precision(state.players, precision)
             losses = LossLogger()
             checkpoint = distributed.broadcast_from_main(run.latest_checkpoint)
             if checkpoint is not None:

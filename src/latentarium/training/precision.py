@@ -13,7 +13,9 @@ References:
     https://arxiv.org/abs/1905.12322
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -24,25 +26,25 @@ from latentarium.nn import trunks_compute_in
 from latentarium.rng import Noise
 
 MIN_WORK = 100_000_000
-"""Multiply-adds in the forward passes of a step from which bfloat16 pays."""
+"""Smallest number of multiply-adds in the forward passes of a step for which bfloat16 is used."""
 MIN_SPEEDUP = 1.5
 """How many times faster matrix products must be in bfloat16."""
 
 
-def at_precision(player: Player, precision: str) -> Player:
-    """Return a copy of the player in whose loss trunks compute at this precision.
+def at_precision(players: Sequence[Player], precision: str) -> list[Player]:
+    """Return copies of the players in whose losses trunks compute at this precision.
 
     Parameters, densities and losses stay float32 in any case: rounding to bfloat16 would change a
     log density by several nats.
     """
     if precision != "bfloat16":
-        return player
+        return list(players)
+    return [replace(player, loss=partial(_loss_in_bfloat16, player)) for player in players]
 
-    def loss(batch: Batch, noise: Noise) -> Loss:
-        with trunks_compute_in(torch.bfloat16):
-            return player.loss(batch, noise)
 
-    return replace(player, loss=loss)
+def _loss_in_bfloat16(player: Player, batch: Batch, noise: Noise) -> Loss:
+    with trunks_compute_in(torch.bfloat16):
+        return player.loss(batch, noise)
 
 
 def gains_from_bfloat16(work: int, device: torch.device) -> bool:

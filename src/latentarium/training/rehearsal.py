@@ -76,8 +76,7 @@ def rehearse(state: State, batches: Batches, precision: str) -> int:
     try:
         # custom components may use torch's random state
         with torch.random.fork_rng(devices), counting_work(model) as work:
-            for player in state.players:
-                player = at_precision(player, precision)
+            for player in at_precision(state.players, precision):
                 noise = Noise("rehearsal", settings.seed, device=batches.device)
                 with freeze_others(player, model):
                     player.loss(batch, noise).total.backward()
