@@ -13,6 +13,7 @@ TRAINING_ONLY = {
     "prior", "likelihood_std", "beta", "noise_std", "binarize", "loss", "r1", "r2",
     "penalty_every", "wrong_label_weight", "kl_warmup_steps", "objective",
     "discriminator.kind", "discriminator.upsampling", "discriminator.norm",
+    "discriminator.activation",
 }  # fmt: skip
 """Settings of a model that change neither its decoder nor its encoder."""
 

@@ -12,6 +12,7 @@ from latentarium.texts import Text
 MAX_WIDTH, MAX_DEPTH = 100_000, 1000
 """Limits that are far above any use, so that a mistyped or damaged value is refused at once."""
 Name = Annotated[str, NOT_EMPTY]
+Activation = Literal["leaky_relu", "silu"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,9 @@ class NetConfig(TrunkConfig):
     output_scale: Annotated[float, Range(above=0)] = 1.0
     """Factor on the initial weights of a decoder's last layer; with a small factor, such as 0.02,
     training starts from nearly constant images."""
+    activation: Activation = "leaky_relu"
+    """Activation of each hidden layer. leaky_relu: with slope 0.2; silu: x sigmoid(x), which is
+    smooth (Elfwing et al., 2018)."""
     norm: Literal["none", "batch"] = "none"
     """Normalization after each hidden layer."""
     fourier: Annotated[float, Range(low=0)] = 0.0

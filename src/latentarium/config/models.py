@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from latentarium import registry
 from latentarium.config.components import (
     MAX_WIDTH,
+    Activation,
     AdversarialLossConfig,
     ComponentConfig,
     LikelihoodConfig,
@@ -156,6 +157,8 @@ class HierarchicalConfig(AutoencoderConfig):
     """Number of dimensions of the upper level; `prior` is the prior of this level."""
     width: Annotated[int, Range(1, MAX_WIDTH)] = 256
     """Units of the hidden layers between the levels."""
+    activation: Activation = "leaky_relu"
+    """Activation of these layers, as in `encoder` and `decoder`."""
 
     def check(self) -> None:
         super().check()

@@ -228,7 +228,8 @@ def prior_sliced_distance(
         z: Encoded data, one latent per image.
         draw: Draws n latents from the prior; None: N(0, I).
         projections: Number of random directions.
-        repeats: Number of pairs of sets for the reference, and of resamples for the interval.
+        repeats: Number of distances between consecutive sets for the reference, and of resamples
+            for the interval.
         seed: Seed of all random numbers.
         confidence: Confidence of both intervals.
 
@@ -260,9 +261,10 @@ def prior_sliced_distance(
     squares = torch.stack(
         [_squared_distances(resampled(data), resampled(prior)) for _ in range(repeats)]
     )
-    references = torch.tensor(
-        [_quantile_distance(projected_prior(), projected_prior()) for _ in range(repeats)]
-    )
+    references = torch.empty(repeats)
+    for i in range(repeats):
+        previous, prior = prior, projected_prior()
+        references[i] = _quantile_distance(previous, prior)
     # the distance between means differs between directions, however large n is
     chosen = torch.randint(projections, (repeats, projections), generator=generator)
     resamples = squares.gather(1, chosen).mean(1).sqrt()

@@ -7,6 +7,8 @@ References:
     VAE with a VampPrior (Tomczak and Welling, 2018), section 4, https://arxiv.org/abs/1705.07120
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -37,22 +39,21 @@ class HierarchicalVAE(Autoencoder):
     def __init__(self, config: HierarchicalConfig, data: DataCard) -> None:
         super().__init__(config, data)
         upper, lower, width = config.upper_dim, config.latent_dim - config.upper_dim, config.width
+        layers = partial(dense_stack, activation=config.activation)
         label_size = self.num_classes if config.conditional else 0
         self.to_posterior: nn.Linear = nn.Linear(self.encoder.num_features, 2 * upper)
         self.lower_encoder: EncoderTrunk = build_encoder(
             config.encoder, self.image_shape, label_size
         )
-        self.of_upper: nn.Sequential = dense_stack([upper, width], "none")
+        self.of_upper: nn.Sequential = layers([upper, width])
         self.to_lower: nn.Sequential = nn.Sequential(
-            *dense_stack([self.lower_encoder.num_features + width, width], "none"),
+            *layers([self.lower_encoder.num_features + width, width]),
             nn.Linear(width, 2 * lower),
         )
         context = PriorContext(upper, self.num_classes, self.image_shape, self._encode_upper)
         self.prior: Prior = TwoLevelPrior(
             build_prior(config.prior, context),
-            nn.Sequential(
-                *dense_stack([upper, width, width], "none"), nn.Linear(width, 2 * lower)
-            ),
+            nn.Sequential(*layers([upper, width, width]), nn.Linear(width, 2 * lower)),
         )
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:

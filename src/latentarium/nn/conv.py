@@ -16,7 +16,7 @@ from torch.nn import functional
 from latentarium.config import NetConfig, TrunkConfig
 from latentarium.errors import UserError
 from latentarium.nn.base import DecoderTrunk, EncoderTrunk, ImageShape, Trunk
-from latentarium.nn.layers import activation, dense_stack, initialize
+from latentarium.nn.layers import build_activation, dense_stack, initialize
 from latentarium.registry import register
 from latentarium.shapes import Features, Images, SoftLabels
 from latentarium.texts import Text
@@ -66,7 +66,9 @@ class ConvEncoder(EncoderTrunk):
         self.convolutions: nn.Sequential = nn.Sequential(*layers)
         flat = channels * sizes[-1][0] * sizes[-1][1] + extra
         hidden = [config.hidden] if config.hidden else []
-        self.dense: nn.Sequential = dense_stack([flat, *hidden], config.norm)
+        self.dense: nn.Sequential = dense_stack(
+            [flat, *hidden], norm=config.norm, activation=config.activation
+        )
         self.num_features: int = hidden[-1] if hidden else flat
         initialize(self)
 
@@ -129,7 +131,9 @@ class ConvDecoder(DecoderTrunk):
         hidden = [config.hidden] if config.hidden else []
         self.coarsest: tuple[int, int, int] = (wide, *sizes[0])
         self.dense: nn.Sequential = dense_stack(
-            [num_inputs, *hidden, math.prod(self.coarsest)], config.norm
+            [num_inputs, *hidden, math.prod(self.coarsest)],
+            norm=config.norm,
+            activation=config.activation,
         )
         layers: list[nn.Module] = []
         for stage in range(stages):
@@ -168,4 +172,4 @@ class ConvTrunk(Trunk):
 
 def _convolution(layer: nn.Module, channels: int, config: NetConfig) -> list[nn.Module]:
     norm = [nn.BatchNorm2d(channels)] if config.norm == "batch" else []
-    return [layer, *norm, activation()]
+    return [layer, *norm, build_activation(config.activation)]

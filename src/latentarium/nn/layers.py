@@ -13,19 +13,21 @@ SLOPE = 0.2
 NUM_FREQUENCIES = 32
 
 
-def activation() -> nn.Module:
-    """Return the activation that follows each hidden layer."""
-    return nn.LeakyReLU(SLOPE)
+def build_activation(name: str) -> nn.Module:
+    """Return the activation that follows each hidden layer, by its name in the settings."""
+    return nn.SiLU() if name == "silu" else nn.LeakyReLU(SLOPE)
 
 
-def dense_stack(sizes: list[int], norm: str) -> nn.Sequential:
+def dense_stack(
+    sizes: list[int], *, norm: str = "none", activation: str = "leaky_relu"
+) -> nn.Sequential:
     """Return fully connected layers, each followed by normalization and activation."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers.append(nn.Linear(before, after))
         if norm == "batch":
             layers.append(nn.BatchNorm1d(after))
-        layers.append(activation())
+        layers.append(build_activation(activation))
     return nn.Sequential(*layers)
 
 

@@ -26,8 +26,8 @@ from latentarium.config import (
 )
 from latentarium.presets.variants import vary
 
-_MLP = NetConfig(kind="mlp", width=512, depth=2)
-_DEEP_MLP = NetConfig(kind="mlp", width=512, depth=3)
+_MLP = NetConfig(kind="mlp", width=512, depth=2, activation="silu")
+_DEEP_MLP = replace(_MLP, depth=3)
 SMALL_OUTPUT = 0.02
 """Factor on the initial weights of a decoder's last layer."""
 CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
@@ -45,12 +45,12 @@ def ae_mnist() -> Config:
             encoder=_MLP,
             decoder=replace(_MLP, output_scale=SMALL_OUTPUT),
         ),
-        optimizer=OptimizerConfig(learning_rate=4e-3, warmup_steps=100),
+        optimizer=OptimizerConfig(learning_rate=6e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=5500,
+            steps=2500,
             ema_halflife=20_000,
-            checkpoint_every=2000,
-            sample_every=2000,
+            checkpoint_every=1000,
+            sample_every=500,
             snapshots=14,
         ),
     )
@@ -68,8 +68,7 @@ def vae_mnist() -> Config:
         ae_mnist(),
         "vae_mnist",
         model={"posterior": "gaussian"},
-        optimizer={"learning_rate": 3e-3},
-        train={"steps": 4500},
+        optimizer={"learning_rate": 5e-3},
     )
 
 
@@ -79,8 +78,8 @@ def vae_flow_mnist() -> Config:
         vae_mnist(),
         "vae_flow_mnist",
         model={"prior": FlowPriorConfig(components=200, width=256)},
-        optimizer={"learning_rate": 2e-3},
-        train={"steps": 6000},
+        optimizer={"learning_rate": 3e-3},
+        train={"steps": 5000},
     )
 
 
@@ -98,7 +97,12 @@ def vae_dynamic_mnist() -> Config:
             "decoder": _MLP,
         },
         optimizer={"learning_rate": 2e-3},
-        train={"data": "mnist-dynamic", "steps": 20_000},
+        train={
+            "data": "mnist-dynamic",
+            "steps": 20_000,
+            "checkpoint_every": 2000,
+            "sample_every": 2000,
+        },
     )
 
 
@@ -150,7 +154,8 @@ def vae_class_mnist() -> Config:
             "encoder": _DEEP_MLP,
             "decoder": replace(_DEEP_MLP, output_scale=SMALL_OUTPUT),
         },
-        train={"steps": 6500},
+        optimizer={"learning_rate": 3e-3},
+        train={"steps": 4000},
     )
 
 

@@ -13,7 +13,7 @@ from latentarium.tour.claim import Claim
 from latentarium.tour.measuring import Tour, all_claims, finished_share, measure_claims
 from latentarium.tour.report import REPORT_FILE, write_report
 from latentarium.tour.results import ClaimResult, TourReport
-from latentarium.tour.systems import SYSTEMS, TRAINED
+from latentarium.tour.systems import SHORTER, SYSTEMS, TRAINED
 from latentarium.tour.unfinished import UnfinishedReport
 from latentarium.training import Reporter, Training, train_together
 
@@ -93,16 +93,17 @@ def _trainings(
     return {
         name: Training(
             title=name,
-            config=_configure(TRAINED.get(name, name), seed, quick),
+            config=_configure(name, seed, quick),
             folder=out / name if name in SYSTEMS else out / "more" / name,
         )
         for name in [*known, *needed]
     }
 
 
-def _configure(preset: str, seed: int, quick: bool) -> Config:
-    config = presets.get(preset)
-    settings = replace(config.train, seed=seed)
+def _configure(name: str, seed: int, quick: bool) -> Config:
+    config = presets.get(TRAINED.get(name, name))
+    steps = SHORTER.get(name, config.train.steps)
+    settings = replace(config.train, seed=seed, steps=steps)
     if quick:
         settings = replace(settings, steps=10, log_every=5, snapshots=2)
     return replace(config, train=settings)
