@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from latentarium.config import NetConfig
-from latentarium.nn import Fourier, build_decoder, build_encoder, stage_sizes
+from latentarium.nn import DecoderTrunk, Fourier, build_decoder, build_encoder, stage_sizes
 from latentarium.nn.conv import ConvDecoder, ResizeConv2d
 from latentarium.rng import Noise
 from support.errors import raises_code
@@ -18,8 +19,9 @@ SHAPES = [(1, 8, 8), (3, 9, 13), (1, 28, 28), (4, 29, 31), (3, 32, 48), (3, 64, 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 @pytest.mark.parametrize("norm", ["none", "batch"])
-def test_shapes_and_scale(shape, kind, norm):
-    config = NetConfig(kind=kind, width=8, depth=2, hidden=16, norm=norm)
+@pytest.mark.parametrize("activation", ["leaky_relu", "silu"])
+def test_shapes_and_scale(shape, kind, norm, activation):
+    config = NetConfig(kind=kind, width=8, depth=2, hidden=16, norm=norm, activation=activation)
     encoder, decoder = build_encoder(config, shape, extra=3), build_decoder(config, 5, shape)
     features = encoder(Noise(0).normal(6, *shape), Noise(1).normal(6, 3))
     assert features.shape == (6, encoder.num_features)
@@ -27,6 +29,17 @@ def test_shapes_and_scale(shape, kind, norm):
     assert images.shape == (6, *shape)
     assert 0.05 < float(images.detach().std()) < 20
     assert 0.05 < float(features.detach().std()) < 20
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_every_hidden_layer_has_the_activation_of_the_settings(kind):
+    config = NetConfig(kind=kind, width=4, depth=2, hidden=8, activation="silu")
+    for trunk in build_encoder(config, (1, 8, 8)), build_decoder(config, 5, (1, 8, 8)):
+        layers = [type(layer) for layer in trunk.modules()]
+        weights = sum(layer in (nn.Linear, nn.Conv2d, nn.ConvTranspose2d) for layer in layers)
+        outputs = isinstance(trunk, DecoderTrunk)  # the last layer has no activation
+        assert layers.count(nn.SiLU) == weights - outputs > 1
+        assert nn.LeakyReLU not in layers
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])

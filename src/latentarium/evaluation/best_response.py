@@ -36,6 +36,7 @@ from latentarium.models.game import Player
 from latentarium.optimizers import Adam
 from latentarium.rng import Noise
 from latentarium.training.game import play_move
+from latentarium.training.precision import at_precision
 
 RATE_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Learning rates of responses, as factors of the rate of the training."""
@@ -96,6 +97,7 @@ class Search:
         rates: The learning rates as factors of that of the optimizer, for batches of this size.
         optimizer: The optimizer.
         seed: The seed of batches and noise.
+        precision: The precision of the moves. Losses on held-out batches are float32 in any case.
     """
 
     steps: int
@@ -103,6 +105,7 @@ class Search:
     optimizer: OptimizerConfig
     rates: Sequence[float] = RATE_FACTORS
     seed: int = 0
+    precision: str = "float32"
 
     @property
     def lengths(self) -> list[int]:
@@ -163,20 +166,21 @@ class Candidate:
         """The player that moves."""
         return self.model.players()[self.index]
 
-    def train(self, until: int, rate: float, batches: Batches, seed: int) -> None:
-        """Move until the given number of moves.
+    def train(self, until: int, rate: float, batches: Batches, search: Search) -> None:
+        """Move until the given number of moves, with seed and precision of the search.
 
         The learning rate rises to `rate` and falls to 0 meanwhile. A candidate whose loss is not
         finite has diverged, and does not move any more.
         """
         assert self.optimizer is not None
-        player, first, count = self.player, self.steps, until - self.steps
+        (player,) = at_precision([self.player], search.precision)
+        first, count = self.steps, until - self.steps
         self.rate = rate
         while self.steps < until and not self.diverged:
             done = self.steps - first
             warm_up = min(1.0, (done + 1) / (WARM_UP * count))
             self.optimizer.param_groups[0]["lr"] = rate * warm_up * (1 - done / count)
-            noise = Noise("response", seed, self.steps, player.name, device=batches.device)
+            noise = Noise("response", search.seed, self.steps, player.name, device=batches.device)
             batch = batches.draw(self.steps)
             if count >= MANY_MOVES:
                 batch = replace(batch, move=self.steps)
@@ -313,7 +317,7 @@ def _train_candidates(
         losses: dict[int, float] = {}
         for number, candidate in enumerate(candidates):
             rate = candidate.factor * growth * search.optimizer.learning_rate
-            candidate.train(length, rate, batches, search.seed)
+            candidate.train(length, rate, batches, search)
             losses[number] = finalists.add(screen(candidate), candidate.response)
         order = sorted(losses, key=lambda number: losses[number])
         kept = order[: math.ceil(KEPT * len(order))]

@@ -13,6 +13,7 @@ from latentarium.evaluation.best_response import RATE_FACTORS, Search
 from latentarium.evaluation.duality_gap import DualityGap, estimate_duality_gaps
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
+from latentarium.training.precision import precision_of_more_moves
 
 VERSION = 4
 """Version of the search for best responses. Results of different versions are never mixed."""
@@ -35,6 +36,8 @@ class GameProtocol:
         batch_size: Images in a batch.
         num_batches: Held-out batches to measure on; responses are chosen on equally many others.
         seed: The seed of batches and noise.
+        precision: The precision of the moves of responses: that of the training, if this machine
+            gains from it. Gains are measured in float32 in any case.
     """
 
     weights: Literal["ema", "raw", "given"]
@@ -45,6 +48,7 @@ class GameProtocol:
     batch_size: int
     num_batches: int
     seed: int
+    precision: str = "float32"
 
     @classmethod
     def of(
@@ -66,6 +70,7 @@ class GameProtocol:
             batch_size=size,
             num_batches=max(2, min(MAX_BATCHES, len(data.validation) // size // 2)),
             seed=seed,
+            precision="float32" if origin is None else precision_of_more_moves(origin.precision),
         )
 
     @property
@@ -112,6 +117,7 @@ class GameProtocol:
             optimizer=self.optimizer,
             rates=self.rates,
             seed=self.seed,
+            precision=self.precision,
         )
         return estimate_duality_gaps(models, data.train, data.validation, search, self.num_batches)
 

@@ -17,7 +17,9 @@ class Origin:
     Arguments:
         weights: The kind of the model's weights.
         optimizer: The optimizer of the training.
+        precision: The precision of the training.
     """
 
     weights: WeightsKind
     optimizer: OptimizerConfig
+    precision: str = "float32"

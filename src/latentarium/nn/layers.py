@@ -64,6 +64,8 @@ class Fourier(nn.Module):
 def initialize(trunk: nn.Module, output: nn.Module | None = None, output_scale: float = 1) -> None:
     """Initialize a trunk for leaky ReLU (He et al., 2015, https://arxiv.org/abs/1502.01852).
 
+    With SiLU, each layer shrinks the features by up to a fifth.
+
     Biases are random, so that with few inputs the kinks don't all pass through the origin.
 
     Arguments:

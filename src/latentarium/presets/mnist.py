@@ -45,9 +45,9 @@ def ae_mnist() -> Config:
             encoder=_MLP,
             decoder=replace(_MLP, output_scale=SMALL_OUTPUT),
         ),
-        optimizer=OptimizerConfig(learning_rate=6e-3, warmup_steps=100),
+        optimizer=OptimizerConfig(learning_rate=5e-3, warmup_steps=100),
         train=TrainConfig(
-            steps=2500,
+            steps=3000,
             ema_halflife=20_000,
             checkpoint_every=1000,
             sample_every=500,
@@ -68,7 +68,7 @@ def vae_mnist() -> Config:
         ae_mnist(),
         "vae_mnist",
         model={"posterior": "gaussian"},
-        optimizer={"learning_rate": 5e-3},
+        train={"steps": 2500},
     )
 
 

@@ -19,7 +19,12 @@ def ae_small() -> Config:
         "ae_small",
         model=model,
         optimizer={"learning_rate": 2e-3},
-        train={"steps": 9000, "snapshots": 0},
+        train={
+            "steps": 9000,
+            "checkpoint_every": 2000,
+            "sample_every": 2000,
+            "snapshots": 0,
+        },
     )
 
 

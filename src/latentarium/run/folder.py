@@ -291,7 +291,11 @@ class Run(RunFiles):
             require_shapes(path, model_shapes(self.config.model, self.data))
             model = build(self.config.model, self.data, self.config.train.seed)
         load_weights(path, model, config_hash=self._config_hash)
-        model.origin = Origin(weights=self.weights_kind(snapshot), optimizer=self.config.optimizer)
+        model.origin = Origin(
+            weights=self.weights_kind(snapshot),
+            optimizer=self.config.optimizer,
+            precision=self.config.train.precision,
+        )
         kind = prior if snapshot is not None else self.resolve_prior(prior)
         if kind not in (None, TRAINED):
             model.use_prior(read_prior(self.folder, kind, sha256(path.read_bytes()))[0], kind)

@@ -38,6 +38,10 @@ class Claim(ABC):
     """Seconds that one processor core needs for the measurement, for the estimate of the remaining
     time."""
 
+    group: ClassVar[str] = ""
+    """Claims of the same group share results that take long, so one process measures all of them;
+    "": this claim shares none."""
+
     @abstractmethod
     def measure(self, tour: TourContext) -> ClaimResult:
         """Measure the claim.

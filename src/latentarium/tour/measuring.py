@@ -36,7 +36,7 @@ PAGES = ("vae", "cgan")
 SPREAD = "equilibrium"
 """A claim whose own computation is spread over the workers; it is measured before the others."""
 
-OTHER_SECONDS = 14.0
+OTHER_SECONDS = 30.0
 """Seconds that one processor core needs for the pages and the summary, as for `Claim.seconds`."""
 
 
@@ -110,36 +110,52 @@ def measure_claims(
                 on_result({name: known[name] for name in names if name in known})
 
         if SPREAD in names:
-            _ClaimTask(tour, SPREAD, folder)()
+            _ClaimTask(tour, (SPREAD,), folder)()
             look()
-        # the longest first, so that no worker is left alone with a long one
-        longest = sorted(names, key=lambda name: -registered("claim")[name].component.seconds)
-        tasks: list[Callable[[], object]] = [
-            _ClaimTask(tour, name, folder) for name in longest if name != SPREAD
+        long, *others = [
+            _ClaimTask(tour, group, folder) for group in _grouped(names) if group != (SPREAD,)
         ]
         pages = [_PageTask(tour, name) for name in PAGES]
-        results = run_together([*tasks, *pages, _SummaryTask(tour)], watch=look)
+        tasks: list[Callable[[], object]] = [long, *pages, *others, _SummaryTask(tour)]
+        results = run_together(tasks, watch=look)
         look()
     open_context.cache_clear()
     summaries = results[-1]
     assert isinstance(summaries, tuple)
-    files = dict(zip(PAGES, results[len(tasks) :], strict=False))
+    files = dict(zip(PAGES, results[1:], strict=False))
     with_pages = (replace(summary, page=files.get(summary.id)) for summary in summaries)
     return tuple(known[name] for name in names), tuple(with_pages)
 
 
+def _grouped(names: list[str]) -> list[tuple[str, ...]]:
+    """Return the names of claims by group, the longest group first, so that no worker is left
+    alone with a long one."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(registered("claim")[name].component.group or name, []).append(name)
+    claims = all_claims()
+
+    def seconds(group: tuple[str, ...]) -> float:
+        return sum(claims[name].seconds for name in group)
+
+    return sorted(map(tuple, groups.values()), key=seconds, reverse=True)
+
+
 @dataclass(frozen=True)
 class _ClaimTask:
+    """Measures claims of one group, and writes each result to a file."""
+
     tour: Tour
-    name: str
+    names: tuple[str, ...]
     folder: Path
 
     def __call__(self) -> None:
-        claim: Claim = registered("claim")[self.name].component()
-        result = replace(claim.measure(open_context(self.tour)), id=self.name)
-        unfinished = self.folder / f".{self.name}"
-        unfinished.write_bytes(pickle.dumps(result))
-        unfinished.rename(self.folder / self.name)
+        for name in self.names:
+            claim: Claim = registered("claim")[name].component()
+            result = replace(claim.measure(open_context(self.tour)), id=name)
+            unfinished = self.folder / f".{name}"
+            unfinished.write_bytes(pickle.dumps(result))
+            unfinished.rename(self.folder / name)
 
 
 @dataclass(frozen=True)

@@ -57,3 +57,14 @@ def gains_from_bfloat16(work: int, device: torch.device) -> bool:
         device: The device of the training.
     """
     return device.type == "cpu" and work >= MIN_WORK and bfloat16_speedup() >= MIN_SPEEDUP
+
+
+def precision_of_more_moves(trained: str) -> str:
+    """Return the precision for further moves of a trained model on this machine: that of its
+    training, unless this machine computes in bfloat16 no faster.
+
+    Arguments:
+        trained: The precision of the training.
+    """
+    fast = trained == "bfloat16" and bfloat16_speedup() >= MIN_SPEEDUP
+    return "bfloat16" if fast else "float32"

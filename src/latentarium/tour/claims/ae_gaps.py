@@ -26,7 +26,8 @@ class AutoencoderHasGaps(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "gan", "cgan")
     order: ClassVar[float] = 30
-    seconds: ClassVar[float] = 26
+    seconds: ClassVar[float] = 20
+    group: ClassVar[str] = "samples"
 
     def measure(self, tour: TourContext) -> ClaimResult:
         probe = tour.realism_probes["ae"]

@@ -13,7 +13,7 @@ from latentarium.tour.context import TourContext
 from latentarium.tour.results import ClaimResult, Condition, Figure
 
 MAX_SNAPSHOTS = 5
-"""If a run has more snapshots, so many of them are measured. Each takes 25 s of processor time.
+"""If a run has more snapshots, so many of them are measured. Each takes 20 s of processor time.
 With fewer snapshots the measured peak can only be lower, which makes the condition harder to
 meet."""
 _WEIGHTS = {"ema": "averaged (EMA)", "raw": "raw", "given": "given"}
@@ -25,7 +25,7 @@ class ApproachesEquilibrium(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("gan",)
     order: ClassVar[float] = 80
-    seconds: ClassVar[float] = 125
+    seconds: ClassVar[float] = 100
 
     def measure(self, tour: TourContext) -> ClaimResult:
         run = tour.runs["gan"]

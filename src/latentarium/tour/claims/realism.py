@@ -25,7 +25,8 @@ class Realism(Claim):
 
     systems: ClassVar[tuple[str, ...]] = ("ae", "vae", "vae_flow", "gan", "cgan")
     order: ClassVar[float] = 110
-    seconds: ClassVar[float] = 38
+    seconds: ClassVar[float] = 10
+    group: ClassVar[str] = "samples"
 
     def measure(self, tour: TourContext) -> ClaimResult:
         half = min(MAX_IMAGES, tour.n)
