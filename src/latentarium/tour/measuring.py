@@ -136,7 +136,7 @@ def _grouped(names: list[str]) -> list[tuple[str, ...]]:
     claims = all_claims()
 
     def seconds(group: tuple[str, ...]) -> float:
-        return sum(claims[name].seconds for name in group)
+        return sum((claims[name].seconds for name in group), 0.0)
 
     return sorted(map(tuple, groups.values()), key=seconds, reverse=True)
 
