@@ -173,3 +173,22 @@ def test_evenly_spread_steps_contain_the_ends_and_no_step_twice(length, count):
     assert set(chosen) <= set(steps)
     assert chosen[:1] == steps[:1]
     assert chosen[-1:] == steps[-1:]
+
+
+def test_responses_are_trained_in_the_precision_of_the_training_and_measured_in_float32(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("latentarium.training.precision.bfloat16_speedup", lambda: 2.0)
+    config = presets.gan_debug()
+    config = replace(config, train=replace(config.train, precision="bfloat16"))
+    model = train(config, tmp_path / "r", data).load()
+    protocol = GameProtocol.of(model, data, seed=0, response_steps=STEPS)
+    assert protocol.precision == protocol.to_dict()["precision"] == "bfloat16"
+    gaps = [
+        replace(protocol, precision=precision).measure(model, data)
+        for precision in ("bfloat16", "float32")
+    ]
+    for rounded, exact in zip(*(gap.gains for gap in gaps), strict=True):
+        assert rounded.before == exact.before  # the unchanged players have the same losses
+        assert rounded.after != exact.after
+        assert rounded.gain == pytest.approx(exact.gain, rel=0.05, abs=1e-3)

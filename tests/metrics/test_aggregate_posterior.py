@@ -170,6 +170,17 @@ def test_prior_samples_get_the_reference_and_other_data_more():
     assert own_prior.value < 2 * own_prior.reference
 
 
+def test_the_reference_needs_one_more_set_from_the_prior_than_repeats():
+    sizes = []
+
+    def draw(n: int, generator: torch.Generator) -> torch.Tensor:
+        sizes.append(n)
+        return torch.randn(n, 2, generator=generator)
+
+    prior_sliced_distance(normal(300, 2), draw=draw, repeats=5)
+    assert sizes == [300] * 6
+
+
 def test_sliced_distance_detects_modes_that_gaussian_kl_misses():
     signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(1000)[:, None]
     modes = math.sqrt(0.99) * signs + 0.1 * normal(2000, 1)

@@ -10,7 +10,7 @@ import pytest
 from latentarium import cli, presets
 from latentarium.registry import registered
 from latentarium.tour.claim import Claim
-from latentarium.tour.measuring import all_claims, finished_share
+from latentarium.tour.measuring import all_claims, finished_share, grouped
 from latentarium.tour.systems import SYSTEMS, TRAINED
 
 IDS = [
@@ -37,6 +37,14 @@ def test_the_share_of_the_measuring_time_grows_with_each_claim():
     assert all(a < b for a, b in itertools.pairwise(shares))
     assert shares[-1] < 1  # the pages and the summary remain
     assert finished_share(["equilibrium"]) > 1 / len(IDS)
+
+
+def test_claims_that_share_results_are_measured_by_one_process():
+    groups = grouped(all_claims())
+    assert ("ae-gaps", "vae-continuous", "realism") in groups
+    assert sorted(name for group in groups for name in group) == sorted(all_claims())
+    seconds = [sum(all_claims()[name].seconds for name in group) for group in groups]
+    assert seconds == sorted(seconds, reverse=True)
 
 
 def test_claims_need_known_systems():

@@ -17,7 +17,12 @@ from latentarium.training import precision, train
 from latentarium.training.distributed import Distributed
 from latentarium.training.logging import player_losses
 from latentarium.training.loop import prepare
-from latentarium.training.precision import MIN_WORK, at_precision, gains_from_bfloat16
+from latentarium.training.precision import (
+    MIN_WORK,
+    at_precision,
+    gains_from_bfloat16,
+    precision_of_more_moves,
+)
 from latentarium.training.rehearsal import fit_to_machine
 from support.errors import raises_code
 from support.stopping import InterruptAt
@@ -116,6 +121,15 @@ def test_bfloat16_is_chosen_for_large_models_on_fast_processors(monkeypatch, fas
     assert not gains_from_bfloat16(MIN_WORK, torch.device("cuda"))
     monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 1.0)
     assert not gains_from_bfloat16(MIN_WORK, CPU)
+
+
+def test_further_moves_have_the_precision_of_the_training_where_it_is_faster(
+    monkeypatch, fast_bfloat16
+):
+    assert precision_of_more_moves("bfloat16") == "bfloat16"
+    assert precision_of_more_moves("float32") == "float32"
+    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 0.3)
+    assert precision_of_more_moves("bfloat16") == "float32"
 
 
 def test_several_processes_and_small_models_train_in_float32(monkeypatch, fast_bfloat16):

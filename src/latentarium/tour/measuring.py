@@ -84,6 +84,19 @@ def finished_share(names: Collection[str]) -> float:
     return sum(seconds[name] for name in names) / (sum(seconds.values()) + OTHER_SECONDS)
 
 
+def grouped(claims: Mapping[str, Claim]) -> list[tuple[str, ...]]:
+    """Return the ids of claims by group, the longest group first, so that no worker is left alone
+    with a long one."""
+    groups: dict[str, list[str]] = {}
+    for name, claim in claims.items():
+        groups.setdefault(claim.group or name, []).append(name)
+
+    def seconds(group: tuple[str, ...]) -> float:
+        return sum((claims[name].seconds for name in group), 0.0)
+
+    return sorted(map(tuple, groups.values()), key=seconds, reverse=True)
+
+
 def measure_claims(
     tour: Tour, on_result: Callable[[Mapping[str, ClaimResult]], object]
 ) -> tuple[tuple[ClaimResult, ...], tuple[SystemSummary, ...]]:
@@ -97,7 +110,8 @@ def measure_claims(
     Returns:
         The results in the order of the report, and the summaries.
     """
-    names = list(all_claims())
+    claims = all_claims()
+    names = list(claims)
     known: dict[str, ClaimResult] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -113,7 +127,7 @@ def measure_claims(
             _ClaimTask(tour, (SPREAD,), folder)()
             look()
         long, *others = [
-            _ClaimTask(tour, group, folder) for group in _grouped(names) if group != (SPREAD,)
+            _ClaimTask(tour, group, folder) for group in grouped(claims) if group != (SPREAD,)
         ]
         pages = [_PageTask(tour, name) for name in PAGES]
         tasks: list[Callable[[], object]] = [long, *pages, *others, _SummaryTask(tour)]
@@ -125,20 +139,6 @@ def measure_claims(
     files = dict(zip(PAGES, results[1:], strict=False))
     with_pages = (replace(summary, page=files.get(summary.id)) for summary in summaries)
     return tuple(known[name] for name in names), tuple(with_pages)
-
-
-def _grouped(names: list[str]) -> list[tuple[str, ...]]:
-    """Return the names of claims by group, the longest group first, so that no worker is left
-    alone with a long one."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(registered("claim")[name].component.group or name, []).append(name)
-    claims = all_claims()
-
-    def seconds(group: tuple[str, ...]) -> float:
-        return sum((claims[name].seconds for name in group), 0.0)
-
-    return sorted(map(tuple, groups.values()), key=seconds, reverse=True)
 
 
 @dataclass(frozen=True)
