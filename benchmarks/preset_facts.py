@@ -1,7 +1,7 @@
 """What the docstrings of presets must say, and the table of how their settings were chosen."""
 
 from bench_tables import training_seconds, values
-from committed import TEST_IMAGES, load, load_all, shipped_value, table
+from committed import TEST_IMAGES, load, shipped_value, table
 from rounding import quantity, span
 from tour_table import tour_values
 
@@ -52,24 +52,22 @@ def phrases() -> dict[str, tuple[str, ...]]:
 
 
 def plane_phrases(family: str, data: str) -> tuple[str, ...]:
-    """Return the phrases of a preset for points: the range over seeds and machines."""
-    preset, claim = f"{family}_{data}", "one-gaussian-fails"
-    modes = tour_values(claim, f"Modes found by the GAN, {data}") if family == "gan" else []
-    near = tour_values(claim, f"Near a mode: {family.upper()}, {data}")
+    """Return the phrases of a preset for points: the range over seeds and machines in its bench,
+    because the tour trains some of these presets for fewer steps."""
+    preset = f"{family}_{data}"
     return (
-        f"{span(values(data, preset, 'modes') + modes)} modes",
-        f"{span(values(data, preset, 'high_quality') + near, 'share')} of samples",
+        f"{span(values(data, preset, 'modes'))} modes",
+        f"{span(values(data, preset, 'high_quality'), 'share')} of samples",
         duration(data, preset),
     )
 
 
 def duration(bench: str, preset: str) -> str:
-    """Return the shortest and the longest mean duration of a training run among the machines.
-
-    The durations in tours are used if no bench was measured alone on a machine.
-    """
+    """Return the shortest and the longest mean duration of a training run among the machines that
+    measured the bench while no other program ran; "" if none did."""
     seconds = list(training_seconds(bench, preset).values())
-    seconds = seconds or [tour["part_seconds"][preset] for tour in load_all("tour").values()]
+    if not seconds:
+        return ""
     shortest, longest = format_duration(min(seconds)), format_duration(max(seconds))
     return shortest if shortest == longest else f"{shortest} to {longest}"
 

@@ -48,7 +48,7 @@ def gan_grid() -> Config:
 
 def gan_ring() -> Config:
     """GAN on the ring of 8 Gaussians, seeds 0 to 9: 8 modes, 96.3 to 98.1 % of samples within
-    3 sigma; 53 s."""
+    3 sigma."""
     return vary(
         gan_grid(),
         "gan_ring",
