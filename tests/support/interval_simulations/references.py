@@ -66,7 +66,7 @@ add(
     "prior distance, reference",
     Simulation(
         title="distance of encoded data from the prior, of latents from the prior",
-        method="Student's t, spread of 20 pairs of sets",
+        method="Student's t, spread of 20 pairs of consecutive sets",
         fields=("SlicedDistance.reference_interval",),
         settings={"n = 200, 4 dimensions": reference_sliced(200, 4)},
         trials=300, quick_trials=8,
