@@ -28,6 +28,7 @@ from latentarium.presets.variants import vary
 
 _MLP = NetConfig(kind="mlp", width=512, depth=2, activation="silu")
 _DEEP_MLP = replace(_MLP, depth=3)
+_LEAKY_MLP = replace(_MLP, activation="leaky_relu")
 SMALL_OUTPUT = 0.02
 """Factor on the initial weights of a decoder's last layer."""
 CONDITIONAL: dict[str, Any] = {"conditional": True, "wrong_label_weight": 1.0}
@@ -93,8 +94,8 @@ def vae_dynamic_mnist() -> Config:
             "latent_dim": 40,
             "binarize": True,
             "encoder_range": "signed",
-            "encoder": _MLP,
-            "decoder": _MLP,
+            "encoder": _LEAKY_MLP,
+            "decoder": _LEAKY_MLP,
         },
         optimizer={"learning_rate": 2e-3},
         train={
@@ -136,8 +137,8 @@ def hvae_dynamic_mnist() -> Config:
         prior=VampPriorConfig(pseudo_inputs=500),
         kl_warmup_steps=5000,
         binarize=True,
-        encoder=_MLP,
-        decoder=_MLP,
+        encoder=_LEAKY_MLP,
+        decoder=_LEAKY_MLP,
     )
     return replace(base, name="hvae_dynamic_mnist", model=model)
 
