@@ -306,6 +306,6 @@ def _quantile_distance(a: Tensor, b: Tensor) -> float:
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return the squared 2-Wasserstein distance along each direction."""
-    # NumPy sorts in a third of the time that torch takes
-    first, second = (torch.from_numpy(np.sort(x.numpy(), 0)) for x in (a, b))
+    # NumPy sorts in less than half of the time that torch takes
+    first, second = (torch.from_numpy(np.sort(x.detach().numpy(), 0)) for x in (a, b))
     return (first - second).square().mean(0)

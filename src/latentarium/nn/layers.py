@@ -19,7 +19,7 @@ def build_activation(name: str) -> nn.Module:
 
 
 def dense_stack(
-    sizes: list[int], *, norm: str = "none", activation: str = "leaky_relu"
+    sizes: list[int], norm: str = "none", activation: str = "leaky_relu"
 ) -> nn.Sequential:
     """Return fully connected layers, each followed by normalization and activation."""
     layers: list[nn.Module] = []
