@@ -36,7 +36,7 @@ def gan_grid() -> Config:
         optimizer=OptimizerConfig(learning_rate=4e-3, beta1=0.0, beta2=0.99, final_fraction=0.02),
         train=TrainConfig(
             data="grid",
-            steps=15_000,
+            steps=12_000,
             batch_size=512,
             ema_halflife=40_000,
             checkpoint_every=3000,
