@@ -16,9 +16,9 @@ import latentarium
 MEASURED_SECONDS = 0.3
 """Seconds over which the use of the processor is measured."""
 PRODUCT_SIZE = 256
-"""Number of rows and of columns of the matrices whose product is timed."""
+"""Rows and columns of the square matrices in the timed product."""
 PRODUCTS = 20
-"""Number of timed products, of which the fastest is used."""
+"""Products that are timed; the fastest one counts."""
 
 
 def versions() -> dict[str, str]:

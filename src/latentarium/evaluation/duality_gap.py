@@ -176,7 +176,7 @@ def estimate_duality_gaps(
 
 
 def _sum(results: Sequence[tuple[Gain, PerSample]], response_steps: int) -> DualityGap:
-    """Add the gains of the players to their duality gap."""
+    """Return the duality gap: the sum of the gains of all players."""
     gains = tuple(gain for gain, _ in results)
     decreases = torch.stack([decrease for _, decrease in results]).sum(0)
     # the players are measured on the same batches, so their gains are not independent

@@ -16,11 +16,11 @@ from latentarium.shapes import Features, Images, SoftLabels
 def hidden_layers(num_inputs: int, config: NetConfig) -> nn.Sequential:
     """Return the hidden layers, after Fourier features if the settings request them."""
     hidden = [config.width] * config.depth
-    kinds = {"norm": config.norm, "activation": config.activation}
+    options = {"norm": config.norm, "activation": config.activation}
     if config.fourier == 0:
-        return dense_stack([num_inputs, *hidden], **kinds)
+        return dense_stack([num_inputs, *hidden], **options)
     fourier = Fourier(num_inputs, config.fourier)
-    return nn.Sequential(fourier, *dense_stack([fourier.num_outputs, *hidden], **kinds))
+    return nn.Sequential(fourier, *dense_stack([fourier.num_outputs, *hidden], **options))
 
 
 class MLPEncoder(EncoderTrunk):

@@ -145,7 +145,7 @@ def _draw(model: LatentModel, n: int, seed: int) -> LatentSet:
 
 
 def _encoder(name: str) -> str:
-    """Return the name of the run whose encoder a system has."""
+    """Return the name of the run that contains the encoder of a system."""
     return name.partition("@")[0]
 
 
