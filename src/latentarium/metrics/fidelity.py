@@ -33,7 +33,7 @@ partitions into such parts. In smaller parts, images depend on each other less t
 sets: with ten parts, the intervals of recall covered 89 % at n = 2,500."""
 MIN_VARIANCE = 1e-12
 MIN_DOMINANT = 2.0
-"""Lower limit of the degrees of freedom. It applies if one ball contributes most of the variance."""
+"""Lower limit of the degrees of freedom, for the case that one ball has most of the variance."""
 DOMINANT_WEIGHT = 3.0
 """Weight of the dominant balls' contributions to a variance. With 1, intervals of samples that are
 far from most real images cover 86 to 93 %; with 2, at least 91 %."""
