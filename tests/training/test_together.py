@@ -11,10 +11,18 @@ import numpy as np
 import pytest
 
 from latentarium import presets
-from latentarium.errors import StoppedError
+from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
-from latentarium.training import Reporter, Training, train, train_together
-from latentarium.training.together import EventWriter, Follower
+from latentarium.training import (
+    FollowUp,
+    Reporter,
+    Training,
+    together,
+    train,
+    train_and_follow_up,
+    train_together,
+)
+from latentarium.training.events import EventWriter, Follower
 from support.errors import raises_code
 from support.tiny import tiny_data
 
@@ -101,6 +109,100 @@ def test_events_are_passed_on_once_and_only_when_they_are_complete(tmp_path):
     follower.report()
     follower.report()
     assert recorder.events == [("start", 3), ("update", 4)]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_follow_ups_find_the_trained_runs(workers, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTARIUM_WORKERS", workers)
+    items = [training(source, tmp_path / name) for name in ("a", "b")]
+    ended: list[int] = []
+
+    def step_of(name):
+        return FollowUp(after=(name,), compute=lambda: Run(tmp_path / name).weights_step())
+
+    both = FollowUp(
+        after=("a", "b"), compute=lambda: [Run(tmp_path / n).weights_hash() for n in "ab"]
+    )
+    runs, results = train_and_follow_up(
+        items, [both, step_of("b"), step_of("a")], reporter=Reporter_of_nothing, watch=ended.append
+    )
+    steps = items[0].config.train.steps
+    assert [result.value for result in results] == [
+        [trained.run.weights_hash() for trained in runs], steps, steps,
+    ]  # fmt: skip
+    assert all(result.seconds >= 0 for result in results)
+    assert ended == sorted(ended)
+    assert ended[-1] == 2
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_needs_a_failed_training_is_left_out(workers, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTARIUM_WORKERS", workers)
+    items = [training("no-such-data", tmp_path / "bad"), training(source, tmp_path / "good")]
+    follow_ups = [
+        FollowUp(after=(name,), compute=(tmp_path / f"after-{name}").touch)
+        for name in ("bad", "good")
+    ]
+    with raises_code("unknown-source"):
+        train_and_follow_up(items, follow_ups, reporter=Reporter_of_nothing)
+    assert not (tmp_path / "after-bad").exists()
+    assert (tmp_path / "after-good").exists()
+
+
+def test_an_error_of_a_follow_up_does_not_end_the_trainings(source, tmp_path):
+    items = [training(source, tmp_path / name) for name in ("a", "b")]
+
+    def fail():
+        raise UserError("This can't be measured.", code="cannot-measure")
+
+    with raises_code("cannot-measure"):
+        train_and_follow_up(
+            items, [FollowUp(after=("a",), compute=fail)], reporter=Reporter_of_nothing
+        )
+    assert all(Run(i.folder).weights_step() == i.config.train.steps for i in items)
+
+
+def test_follow_ups_start_once_at_most_one_training_that_they_need_still_runs(monkeypatch):
+    needed = [[3], [0], [0, 1], []]
+    for workers, order in {
+        1: [0, 5, 7, 1, 6, 2, 3, 4],
+        2: [0, 1, 5, 7, 2, 6, 3, 4],
+        8: [0, 1, 2, 3, 4, 5, 6, 7],
+    }.items():
+        monkeypatch.setenv("LATENTARIUM_WORKERS", str(workers))
+        assert together._order(needed, 4) == order, workers
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_ends_a_follow_up_immediately(workers, source, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import dataclasses, pathlib, time
+from latentarium import presets
+from latentarium.training import FollowUp, Reporter, Training, train_and_follow_up
+config = presets.get("ae_debug")
+config = dataclasses.replace(config, train=dataclasses.replace(config.train, data={source!r}))
+folder = pathlib.Path({str(tmp_path)!r})
+def wait():
+    (folder / "waiting").touch()
+    while True:
+        time.sleep(0.1)
+items = [Training(title=n, config=config, folder=folder / n) for n in "ab"]
+follow_up = FollowUp(after=("a", "b"), compute=wait)
+train_and_follow_up(items, [follow_up], reporter=lambda title: Reporter())
+""")
+    environment = os.environ | {"LATENTARIUM_WORKERS": workers}
+    process = subprocess.Popen(
+        [sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "waiting").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, text = process.communicate(timeout=20)
+    assert f"StoppedError: stopped by signal {int(signal.SIGINT)}" in text
 
 
 def test_after_a_stop_no_training_starts(source, tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ class TourContext:
 
     data: Data
     classifier: Classifier
-    runs: dict[str, Run]
+    runs: Mapping[str, Run]
     seed: int
     n: int
     response_steps: int = RESPONSE_STEPS

@@ -1,13 +1,13 @@
-"""Measure the claims of a tour next to each other, in worker processes.
+"""Measure the claims of a tour in worker processes, as soon as the systems that they need are
+trained.
 
 Each worker keeps one `TourContext`, so the claims that it measures share their samples and
 features. Results are also written to files, from which the main process shows them as they come.
 """
 
 import pickle
-import tempfile
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,18 +24,15 @@ from latentarium.registry import registered
 from latentarium.run import Run
 from latentarium.stats.measurement import Measurement
 from latentarium.tour.claim import Claim
-from latentarium.tour.context import TourContext
+from latentarium.tour.context import Computed, TourContext
 from latentarium.tour.results import ClaimResult, Figure, SystemSummary
 from latentarium.tour.systems import SYSTEMS
-from latentarium.workers import run_together
+from latentarium.training import FollowUp, FollowUpResult
 
 DATA = "mnist"
 SAMPLES_SHOWN = 30
 PAGES = ("vae", "cgan")
 """The systems that are exported to a page each, which the report links to."""
-SPREAD = "equilibrium"
-"""A claim whose own computation is spread over the workers; it is measured before the others."""
-
 OTHER_SECONDS = 30.0
 """Seconds that one processor core needs for the pages and the summary, as for `Claim.seconds`."""
 
@@ -58,11 +55,11 @@ class Tour:
 @lru_cache(maxsize=1)
 def open_context(tour: Tour) -> TourContext:
     """Return the shared inputs of the claims of a tour in this process."""
-    data = load_data(DATA)
+    data, folders = load_data(DATA), dict(tour.folders)
     return TourContext(
         data=shuffle_test_split(_shorten(data) if tour.quick else data),
         classifier=load_classifier(),
-        runs={name: Run(folder) for name, folder in tour.folders},
+        runs=Computed(lambda name: Run(folders[name])),
         seed=tour.seed,
         n=200 if tour.quick else 10_000,
         response_steps=1 if tour.quick else RESPONSE_STEPS,
@@ -97,48 +94,45 @@ def grouped(claims: Mapping[str, Claim]) -> list[tuple[str, ...]]:
     return sorted(map(tuple, groups.values()), key=seconds, reverse=True)
 
 
-def measure_claims(
-    tour: Tour, on_result: Callable[[Mapping[str, ClaimResult]], object]
-) -> tuple[tuple[ClaimResult, ...], tuple[SystemSummary, ...]]:
-    """Measure all claims, and summarize the four systems.
+class Measuring:
+    """The measurements of all claims, the pages and the summaries of the four systems.
 
     Arguments:
         tour: What to measure them on.
-        on_result: Called with the results so far, by the id of the claim and in the order of the
-            report, whenever a claim has been measured.
-
-    Returns:
-        The results in the order of the report, and the summaries.
+        folder: An empty folder, to which the processes write their results.
     """
-    claims = all_claims()
-    names = list(claims)
-    known: dict[str, ClaimResult] = {}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
 
-        def look() -> None:
-            new = {n: folder / n for n in names if n not in known and (folder / n).exists()}
-            for name, path in new.items():
-                known[name] = pickle.loads(path.read_bytes())
-            if new:
-                on_result({name: known[name] for name in names if name in known})
+    def __init__(self, tour: Tour, folder: Path) -> None:
+        self._folder = folder
+        self._claims = all_claims()
+        self._known: dict[str, ClaimResult] = {}
+        groups = grouped(self._claims)
+        self.follow_ups: tuple[FollowUp, ...] = (
+            *(
+                FollowUp(
+                    after=tuple({s for name in names for s in self._claims[name].systems}),
+                    compute=_ClaimTask(tour, names, folder),
+                )
+                for names in groups
+            ),
+            *(FollowUp(after=(name,), compute=_PageTask(tour, name)) for name in PAGES),
+            FollowUp(after=tuple(SYSTEMS), compute=_SummaryTask(tour)),
+        )
 
-        if SPREAD in names:
-            _ClaimTask(tour, (SPREAD,), folder)()
-            look()
-        long, *others = [
-            _ClaimTask(tour, group, folder) for group in grouped(claims) if group != (SPREAD,)
-        ]
-        pages = [_PageTask(tour, name) for name in PAGES]
-        tasks: list[Callable[[], object]] = [long, *pages, *others, _SummaryTask(tour)]
-        results = run_together(tasks, watch=look)
-        look()
-    open_context.cache_clear()
-    summaries = results[-1]
-    assert isinstance(summaries, tuple)
-    files = dict(zip(PAGES, results[1:], strict=False))
-    with_pages = (replace(summary, page=files.get(summary.id)) for summary in summaries)
-    return tuple(known[name] for name in names), tuple(with_pages)
+    def results(self) -> dict[str, ClaimResult]:
+        """Return the results that are known so far, by the id of the claim and in the order of the
+        report."""
+        for name in self._claims:
+            path = self._folder / name
+            if name not in self._known and path.exists():
+                self._known[name] = pickle.loads(path.read_bytes())
+        return {name: self._known[name] for name in self._claims if name in self._known}
+
+    def summaries(self, values: Sequence[FollowUpResult]) -> tuple[SystemSummary, ...]:
+        """Return the summaries of the systems, given the results of all follow-ups."""
+        *_, vae, cgan, last = values
+        pages = dict(zip(PAGES, (vae.value, cgan.value), strict=True))
+        return tuple(replace(summary, page=pages.get(summary.id)) for summary in last.value)
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,8 @@ class TourReport:
     versions: dict[str, str]
     machine: str
     part_seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each training run, and of the measurement of the claims, in seconds."""
+    """Seconds that each training took, and all measurements together. The tour takes less than
+    their sum, since several run at the same time."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of report.json."""

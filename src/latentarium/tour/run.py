@@ -1,5 +1,7 @@
-"""The tour: train the systems, measure every claim, write the report."""
+"""The tour: train the systems, measure every claim as soon as its systems are trained, and write
+the report."""
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -8,14 +10,14 @@ from pathlib import Path
 from latentarium import presets
 from latentarium.config import Config
 from latentarium.machine import describe_machine, versions
-from latentarium.progress import ConsoleProgress
+from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.tour.claim import Claim
-from latentarium.tour.measuring import Tour, all_claims, finished_share, measure_claims
+from latentarium.tour.measuring import Measuring, Tour, all_claims, finished_share
 from latentarium.tour.report import REPORT_FILE, write_report
 from latentarium.tour.results import ClaimResult, TourReport
 from latentarium.tour.systems import SHORTER, SYSTEMS, TRAINED
 from latentarium.tour.unfinished import UnfinishedReport
-from latentarium.training import Reporter, Training, train_together
+from latentarium.training import Reporter, Training, train_and_follow_up
 
 
 def run_tour(
@@ -57,31 +59,74 @@ def run_tour(
     display.print(f"Train {len(trainings)} models: {', '.join(trainings)}.")
     address = (out / REPORT_FILE).resolve().as_uri()
     display.print(f"Open {address} in a browser: it shows the results as they come.")
-    results = train_together(list(trainings.values()), reporter=reporter, watch=page.update)
-    trained = dict(zip(trainings, results, strict=True))
-    tour = Tour(
-        tuple((name, training.run.folder) for name, training in trained.items()), seed, quick
-    )
-    measuring_started = time.monotonic()
-    task = display.task("measure the claims", len(claims))
-
-    def show(results: Mapping[str, ClaimResult]) -> None:
-        task.update(len(results), ", ".join(results), finished_share(results))
-        page.update(list(results.values()), now=True)
-
-    measured, summaries = measure_claims(tour, show)
-    task.end()
-    part_seconds = {name: t.seconds + t.earlier_seconds for name, t in trained.items()}
-    part_seconds["measuring"] = time.monotonic() - measuring_started
-    earlier_seconds = sum(training.earlier_seconds for training in trained.values())
+    tour = Tour(tuple((name, t.folder) for name, t in trainings.items()), seed, quick)
+    with tempfile.TemporaryDirectory() as folder:
+        measuring = Measuring(tour, Path(folder))
+        show = _Display(display, page, measuring, len(trainings), len(claims))
+        runs, followed = train_and_follow_up(
+            list(trainings.values()), measuring.follow_ups, reporter=reporter, watch=show
+        )
+        results = measuring.results()
+        show.end()
+    part_seconds = {
+        name: run.seconds + run.earlier_seconds for name, run in zip(trainings, runs, strict=True)
+    }
+    part_seconds["measuring"] = sum(result.seconds for result in followed)
+    earlier_seconds = sum(run.earlier_seconds for run in runs)
     finished = replace(
-        report(measured),
-        systems=summaries,
+        report(tuple(results.values())),
+        systems=measuring.summaries(followed),
         seconds=earlier_seconds + time.monotonic() - started,
         part_seconds=part_seconds,
     )
     write_report(finished, out)
     return finished
+
+
+class _Display:
+    """Shows the results as they come, on the page and on the console.
+
+    Arguments:
+        display: The console display of progress. It shows the measuring once all trainings have
+            ended; before, the time that is left is that of the trainings.
+        page: The page of the running tour.
+        measuring: The measurements.
+        num_trainings: The number of trainings.
+        num_claims: The number of claims.
+    """
+
+    def __init__(
+        self,
+        display: ConsoleProgress,
+        page: UnfinishedReport,
+        measuring: Measuring,
+        num_trainings: int,
+        num_claims: int,
+    ) -> None:
+        self._display, self._page, self._measuring = display, page, measuring
+        self._num_trainings, self._num_claims = num_trainings, num_claims
+        self._shown = 0
+        self._task: ProgressTask | None = None
+        self._before = 0.0  # share of the measuring time before the task
+
+    def __call__(self, num_trained: int) -> None:
+        """Show new results, given the number of trainings that have ended."""
+        results = self._measuring.results()
+        new = len(results) > self._shown
+        self._shown = len(results)
+        self._page.update(list(results.values()), now=new)
+        share = finished_share(results)
+        if num_trained == self._num_trainings and self._task is None:
+            self._task = self._display.task("measure the claims", self._num_claims, len(results))
+            self._before = share
+        if new and self._task is not None:
+            share = (share - self._before) / (1 - self._before)
+            self._task.update(len(results), ", ".join(results), share)
+
+    def end(self) -> None:
+        """Report that all claims are measured."""
+        if self._task is not None:
+            self._task.end()
 
 
 def _trainings(

@@ -44,15 +44,16 @@ TRAINED = {
     "vae": "vae_mnist",
     "gan": "gan_mnist",
     "cgan": "cgan_mnist",
-    "gan_grid": "gan_grid",
     "vae_flow": "vae_flow_mnist",
+    "gan_grid": "gan_grid",
     "vae_class": "vae_class_mnist",
     "gan_ring": "gan_ring",
     "vae_ring": "vae_ring",
     "vae_grid": "vae_grid",
 }
 """The preset of each run that a claim can need, in the order of training: first the systems of the
-report, then the longest trainings, so that all processor cores are busy until the end."""
+report, then the longest trainings and those that long measurements need, so that all processor
+cores are busy until the end."""
 
 SHORTER = {"gan_ring": 3000}
 """Training steps of runs that are shorter than those of their presets. The GAN of the ring finds

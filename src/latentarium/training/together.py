@@ -1,16 +1,17 @@
 """Train several models at the same time, each in a process of its own.
 
 The main process shows the progress of all of them. Each process writes the events of its training
-to a file, and the main process passes them on to a reporter.
+to a file, and the main process passes them on to a reporter. Computations that need some of the
+models, such as measurements, start while others are still trained.
 """
 
-import json
 import os
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,15 +21,22 @@ from latentarium.config import Config
 from latentarium.errors import StoppedError, UserError
 from latentarium.run import Run
 from latentarium.training.device import pick_device
+from latentarium.training.events import EventWriter, Follower
 from latentarium.training.logging import Reporter
 from latentarium.training.loop import train
-from latentarium.training.signals import StopRequest, catch_stop_signals
-from latentarium.workers import run_together
+from latentarium.training.signals import (
+    StopRequest,
+    catch_stop_signals,
+    raise_on_stop_signals,
+)
+from latentarium.workers import max_workers, run_together
 
 STOP_FILE = "stop"
-"""File whose existence tells the trainings to stop."""
-STOP_INTERVAL = 0.2
-"""Seconds between two looks at whether the trainings are to stop."""
+"""File whose existence tells the trainings and follow-ups to stop."""
+INTERVAL = 0.2
+"""Seconds between two looks at whether to stop, or whether the trainings have ended."""
+EVENTS, TRAINED, FAILED = ".jsonl", ".trained", ".failed"
+"""Suffixes of the files of a training: its events, and how it ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +69,30 @@ class TrainedRun:
     earlier_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class FollowUp:
+    """A computation that needs trained models.
+
+    Arguments:
+        after: The titles of the trainings whose results it needs.
+        compute: The computation, a function without arguments. It and its result are copied
+            between processes.
+    """
+
+    after: tuple[str, ...]
+    compute: Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUpResult:
+    """What a follow-up returned, and how long it took in seconds."""
+
+    value: Any
+    seconds: float
+
+
 def train_together(
-    trainings: Sequence[Training],
-    *,
-    reporter: Callable[[str], Reporter],
-    watch: Callable[[], object] | None = None,
+    trainings: Sequence[Training], *, reporter: Callable[[str], Reporter]
 ) -> list[TrainedRun]:
     """Train or resume several runs, as many at the same time as there are processor cores. On a
     GPU, they are trained one after the other.
@@ -76,38 +103,94 @@ def train_together(
     Arguments:
         trainings: The trainings. The data are loaded as their configurations say.
         reporter: Returns the progress reporter of a training, given its title.
-        watch: Called several times per second during the trainings, in another thread.
 
     Raises:
         UserError: A training fails: the error of the first one that does.
         StoppedError: A signal stopped the trainings.
     """
+    return train_and_follow_up(trainings, (), reporter=reporter)[0]
+
+
+def train_and_follow_up(
+    trainings: Sequence[Training],
+    follow_ups: Sequence[FollowUp],
+    *,
+    reporter: Callable[[str], Reporter],
+    watch: Callable[[int], object] | None = None,
+) -> tuple[list[TrainedRun], list[FollowUpResult]]:
+    """Train several runs as `train_together` does, and compute what needs them.
+
+    Follow-ups share the processor cores with the trainings: each one starts soon after the
+    trainings that it needs. A signal interrupts them.
+
+    Arguments:
+        trainings: The trainings.
+        follow_ups: The follow-ups, in the order of their start where trainings leave it open.
+        reporter: Returns the progress reporter of a training, given its title.
+        watch: Called several times per second in another thread, with the number of trainings
+            that have ended.
+
+    Returns:
+        The runs, and the results of the follow-ups, in the order of the arguments.
+
+    Raises:
+        UserError: A training or a follow-up fails: the error of the first one that does.
+        StoppedError: A signal stopped the trainings.
+    """
     with tempfile.TemporaryDirectory() as temporary, catch_stop_signals() as request:
-        folder = Path(temporary)
-        events = [folder / f"{number}.jsonl" for number in range(len(trainings))]
+        stop = Path(temporary) / STOP_FILE
+        files = [Path(temporary) / str(number) for number in range(len(trainings))]
         followers = [
-            Follower(path, training.config, partial(reporter, training.title))
-            for path, training in zip(events, trainings, strict=True)
+            Follower(file.with_suffix(EVENTS), training.config, partial(reporter, training.title))
+            for file, training in zip(files, trainings, strict=True)
         ]
-        tasks = [
-            partial(_train, training, path, folder / STOP_FILE)
-            for path, training in zip(events, trainings, strict=True)
-        ]
+        of = {training.title: number for number, training in enumerate(trainings)}
+        tasks: list[Callable[[], object]] = [
+            *(partial(_train, *pair, stop) for pair in zip(trainings, files, strict=True)),
+            *(partial(_follow, f, [files[of[title]] for title in f.after], stop)
+              for f in follow_ups),
+        ]  # fmt: skip
         on_cpu = all(pick_device(t.config.train.device).type == "cpu" for t in trainings)
-        outcomes = run_together(
-            tasks, long=on_cpu, watch=partial(_watch, followers, request, folder, watch)
-        )
-    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        order = _order([[of[title] for title in f.after] for f in follow_ups], len(trainings))
+        look = partial(_look, followers, files, request, stop, watch)
+        outcomes: dict[int, object] = {}
+        # on a GPU, trainings take turns in this process, before the follow-ups
+        for part in [order] if on_cpu else [order[: len(trainings)], order[len(trainings) :]]:
+            long = on_cpu or part[0] >= len(trainings)
+            results = run_together([tasks[i] for i in part], long=long, watch=look) if part else []
+            outcomes.update(zip(part, results, strict=True))
+    ordered = [outcomes[number] for number in range(len(tasks))]
+    errors = [outcome for outcome in ordered if isinstance(outcome, BaseException)]
     stopped = [error for error in errors if isinstance(error, StoppedError)]
     if stopped and request.signal is not None:  # that of the worker is not the one that was sent
         raise StoppedError(request.signal)
     for error in [*stopped, *errors]:
         raise error
-    return [
+    runs = [
         _describe(training, seconds)
-        for training, seconds in zip(trainings, outcomes, strict=True)
+        for training, seconds in zip(trainings, ordered, strict=False)
         if isinstance(seconds, float)
     ]
+    return runs, [result for result in ordered if isinstance(result, FollowUpResult)]
+
+
+def _order(needed: Sequence[Sequence[int]], num_trainings: int) -> list[int]:
+    """Return the order in which tasks start.
+
+    A follow-up starts once the trainings that it needs have ended or are the only ones that still
+    run. So it waits little, its results come early, and no processor core is idle at the end.
+
+    Arguments:
+        needed: The numbers of the trainings that each follow-up needs.
+        num_trainings: The number of trainings, which start in their order.
+
+    Returns:
+        The numbers of all tasks: first count the trainings, then the follow-ups.
+    """
+    workers, last = max_workers(), num_trainings - 1
+    places = [(number, 0) for number in range(num_trainings)]
+    places += [(min(last, max(numbers, default=0) + workers - 1), 1) for numbers in needed]
+    return sorted(range(len(places)), key=lambda number: places[number])
 
 
 def _describe(training: Training, seconds: float) -> TrainedRun:
@@ -116,103 +199,91 @@ def _describe(training: Training, seconds: float) -> TrainedRun:
     return TrainedRun(run=run, seconds=seconds, earlier_seconds=earlier)
 
 
-def _watch(
-    followers: "Sequence[Follower]",
+def _look(
+    followers: Sequence[Follower],
+    files: Sequence[Path],
     request: StopRequest,
-    folder: Path,
-    watch: Callable[[], object] | None,
+    stop: Path,
+    watch: Callable[[int], object] | None,
 ) -> None:
     """Pass a stop signal of the main process on to the trainings, and report new events."""
     if request:
-        (folder / STOP_FILE).touch()
+        stop.touch()
     for follower in followers:
         follower.report()
     if watch is not None:
-        watch()
+        watch(sum(_has_ended(file) for file in files))
 
 
-def _train(training: Training, events: Path, stop: Path) -> float | UserError | StoppedError:
+def _has_ended(file: Path) -> bool:
+    return any(file.with_suffix(suffix).exists() for suffix in (TRAINED, FAILED))
+
+
+def _train(training: Training, file: Path, stop: Path) -> float | UserError | StoppedError:
     """Train, and return the duration in seconds, or the error."""
-    if stop.exists():
-        return StoppedError(signal.SIGINT)
-    started, ended = time.monotonic(), threading.Event()
-    threading.Thread(target=_stop_on_request, args=(stop, ended), daemon=True).start()
+    suffix, started = FAILED, time.monotonic()
     try:
-        train(training.config, training.folder, reporter=EventWriter(events))
+        if stop.exists():
+            return StoppedError(signal.SIGINT)
+        with _stopped_on_request(stop):
+            train(
+                training.config,
+                training.folder,
+                reporter=EventWriter(file.with_suffix(EVENTS)),
+            )
+        suffix = TRAINED
     except StoppedError as error:
         stop.touch()  # a signal that only this process received stops all trainings
         return error
     except UserError as error:
         return error
     finally:
-        ended.set()
+        file.with_suffix(suffix).touch()
     return time.monotonic() - started
 
 
-def _stop_on_request(stop: Path, ended: threading.Event) -> None:
-    """Send this process the signal that stops its training once the stop file exists."""
-    while not ended.wait(STOP_INTERVAL):
-        # no second signal, which would stop the process immediately
-        if stop.exists() and signal.getsignal(signal.SIGTERM) not in (
-            signal.SIG_DFL,
-            signal.SIG_IGN,
-        ):
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
+def _follow(
+    follow_up: FollowUp, needed: Sequence[Path], stop: Path
+) -> FollowUpResult | UserError | StoppedError | None:
+    """Wait for trainings, and return the result of a follow-up, or the error; None if a training
+    that it needs failed."""
+    try:
+        with raise_on_stop_signals(), _stopped_on_request(stop):
+            while not all(_has_ended(file) for file in needed):
+                time.sleep(INTERVAL)
+            if stop.exists():
+                return StoppedError(signal.SIGINT)
+            if any(file.with_suffix(FAILED).exists() for file in needed):
+                return None
+            started = time.monotonic()
+            value = follow_up.compute()
+            return FollowUpResult(value=value, seconds=time.monotonic() - started)
+    except StoppedError as error:
+        stop.touch()
+        return error
+    except UserError as error:
+        return error
 
 
-class EventWriter(Reporter):
-    """Appends the progress of a training to a file, as one JSON object per line.
+@contextmanager
+def _stopped_on_request(stop: Path) -> Iterator[None]:
+    """Send this process the signal that stops the block once the stop file exists."""
+    ended = threading.Event()
 
-    Arguments:
-        path: The file.
-    """
+    def look() -> None:
+        while not ended.wait(INTERVAL):
+            # no second signal, which would stop the process immediately
+            if stop.exists() and signal.getsignal(signal.SIGTERM) not in (
+                signal.SIG_DFL,
+                signal.SIG_IGN,
+            ):
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def start(self, config: Config, step: int) -> None:
-        self._write({"start": step})
-
-    def update(self, step: int, row: dict[str, Any]) -> None:
-        self._write({"step": step, "row": row})
-
-    def end(self, seconds: float) -> None:
-        self._write({"seconds": seconds})
-
-    def _write(self, event: dict[str, Any]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps(event) + "\n")
-
-
-class Follower:
-    """Passes the events of a file on to a reporter.
-
-    Arguments:
-        path: The file, which need not exist yet.
-        config: The configuration of the training.
-        make_reporter: Returns the reporter; it is called when the training starts.
-    """
-
-    def __init__(self, path: Path, config: Config, make_reporter: Callable[[], Reporter]) -> None:
-        self._path, self._config, self._make_reporter = path, config, make_reporter
-        self._position = 0
-
-    def report(self) -> None:
-        """Pass on the events since the last call."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._position)
-            content = file.read()
-        complete = content[: content.rfind(b"\n") + 1]
-        self._position += len(complete)
-        for line in complete.splitlines():
-            event = json.loads(line)
-            if "start" in event:
-                self._reporter = self._make_reporter()
-                self._reporter.start(self._config, event["start"])
-            elif "row" in event:
-                self._reporter.update(event["step"], event["row"])
-            else:
-                self._reporter.end(event["seconds"])
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
