@@ -162,11 +162,11 @@ def test_an_error_of_a_follow_up_does_not_end_the_trainings(source, tmp_path):
     assert all(Run(i.folder).weights_step() == i.config.train.steps for i in items)
 
 
-def test_follow_ups_start_once_at_most_one_training_that_they_need_still_runs(monkeypatch):
+def test_follow_ups_start_soon_after_the_trainings_that_they_need(monkeypatch):
     needed = [[3], [0], [0, 1], []]
     for workers, order in {
         1: [0, 5, 7, 1, 6, 2, 3, 4],
-        2: [0, 1, 5, 7, 2, 6, 3, 4],
+        2: [0, 1, 2, 5, 7, 3, 4, 6],
         8: [0, 1, 2, 3, 4, 5, 6, 7],
     }.items():
         monkeypatch.setenv("LATENTARIUM_WORKERS", str(workers))

@@ -177,8 +177,8 @@ def train_and_follow_up(
 def _order(needed: Sequence[Sequence[int]], num_trainings: int) -> list[int]:
     """Return the order in which tasks start.
 
-    A follow-up starts once the trainings that it needs have ended or are the only ones that still
-    run. So it waits little, its results come early, and no processor core is idle at the end.
+    A follow-up starts two trainings later, for each further process, than the last one that it
+    needs. So it seldom waits, its results come early, and no processor core is idle at the end.
 
     Arguments:
         needed: The numbers of the trainings that each follow-up needs.
@@ -187,9 +187,9 @@ def _order(needed: Sequence[Sequence[int]], num_trainings: int) -> list[int]:
     Returns:
         The numbers of all tasks: first count the trainings, then the follow-ups.
     """
-    workers, last = max_workers(), num_trainings - 1
+    later, last = 2 * (max_workers() - 1), num_trainings - 1
     places = [(number, 0) for number in range(num_trainings)]
-    places += [(min(last, max(numbers, default=0) + workers - 1), 1) for numbers in needed]
+    places += [(min(last, max(numbers, default=0) + later), 1) for numbers in needed]
     return sorted(range(len(places)), key=lambda number: places[number])
 
 
