@@ -172,7 +172,7 @@ class OwnConfig(ModelConfig):
 
 def test_the_general_rules_apply_to_a_family_of_ones_own():
     config = replace(presets.vae_mnist(), model=OwnConfig())
-    assert issues_of(config.model) == ("memorization", "overfit")
+    assert issues_of(config.model) == ("divergence", "memorization", "overfit")
     rows = [{"own": {"total": 200 - 15.0 * i, "held_out": 202 - 8.0 * i}} for i in range(10)]
     issues = examine_log(config, last_rows(rows))
     assert names(issues) == ["overfit"]

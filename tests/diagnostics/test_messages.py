@@ -44,8 +44,8 @@ def test_words_are_joined(words, joined):
 @pytest.mark.parametrize(
     ("preset", "expected"),
     [
-        ("ae_debug", ("overfit",)),
-        ("vae_debug", ("posterior collapse", "memorization", "overfit")),
+        ("ae_debug", ("divergence", "overfit")),
+        ("vae_debug", ("posterior collapse", "divergence", "memorization", "overfit")),
         ("gan_debug", ("mode collapse", "discriminator has won", "vanishing generator gradient",
                        "exploding penalty", "memorization", "overfit")),
     ],

@@ -60,6 +60,7 @@ def noise_images(n: int) -> Data:
 
 FAILING: dict[str, tuple[Config, int]] = {
     "posterior collapse": (config("vae_debug", 100, beta=50.0), 200),
+    "divergence": (config("vae_debug", 400, 0.3, rows=100), 200),
     "mode collapse": (config("gan_debug", 400, r1=0.001, r2=0.001), 600),
     "overfit": (
         config("ae_debug", 300, latent_dim=16, encoder=MLP, decoder=MLP),

@@ -152,3 +152,20 @@ def test_there_are_as_many_snapshot_steps_as_requested(count):
     assert len(steps) == count
     assert max(steps) == 10_000
     assert min(steps) == 0 or count == 1
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(0.0, 5.0), (2.0, 2.0), (7.0, 5.0)])
+def test_a_gradient_above_the_limit_is_scaled_down_to_it(limit, expected):
+    config = presets.gan_debug()
+    config = replace(config, optimizer=replace(config.optimizer, max_gradient_norm=limit))
+    state = State(config, tiny_data().card, CPU)
+    player, other = state.players
+    parameters = list(player.part.parameters())
+    gradients = [torch.randn_like(p) for p in parameters]
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = 5 * gradient / norm
+    state.optimizers[player.name].step()
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, expected * gradient / norm)
+    assert all(p.grad is None for p in other.part.parameters())

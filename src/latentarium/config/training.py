@@ -28,6 +28,9 @@ class OptimizerConfig(Settings):
     """cosine: the rate falls to `final_fraction` times `learning_rate` at the last step."""
     final_fraction: Annotated[float, Range(0, 1)] = 0.0
     """cosine: the learning rate at the last step, as a fraction of `learning_rate`."""
+    max_gradient_norm: Annotated[float, Range(0)] = 0.0
+    """Largest norm of a player's gradient: a larger gradient is scaled down to it (Pascanu et al.,
+    2013), so that one unusual batch can't ruin a long training; 0: no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,22 @@ def lower_rate(config: Config) -> Message:
     return _fix("rate a quarter", changes)
 
 
+def gentler_steps(config: Config, gradient: float | None) -> Message:
+    """Return a fix for a training whose loss has jumped.
+
+    Arguments:
+        config: The run's configuration.
+        gradient: The norm of the gradient when all was well, if it is known.
+    """
+    if not gradient or config.optimizer.max_gradient_norm:
+        return lower_rate(config)
+    changes = {
+        "optimizer.learning_rate": config.optimizer.learning_rate / 4,
+        "optimizer.max_gradient_norm": float(f"{2 * gradient:.1g}"),
+    }
+    return _fix("gentler steps", changes)
+
+
 def more_diversity(config: Config) -> Message:
     """Return a fix for mode collapse: the relativistic loss compares each sample with a real
     image, which keeps all modes (Huang et al., 2025)."""

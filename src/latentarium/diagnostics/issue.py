@@ -13,6 +13,7 @@ IssueName = Literal[
     "vanishing generator gradient",
     "exploding penalty",
     "posterior collapse",
+    "divergence",
     "memorization",
     "overfit",
 ]

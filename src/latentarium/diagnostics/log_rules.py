@@ -9,9 +9,9 @@ runs from those of failing runs; the comment below a threshold gives both.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
-from typing import Any
 
 from latentarium.config import Config, ModelConfig, setting
+from latentarium.diagnostics.divergence import divergence
 from latentarium.diagnostics.fixes import (
     higher_penalty,
     less_capacity,
@@ -23,16 +23,12 @@ from latentarium.diagnostics.fixes import (
 from latentarium.diagnostics.issue import Issue, IssueName
 from latentarium.diagnostics.maturity import first_examined_step
 from latentarium.diagnostics.messages import Evidence, Message
+from latentarium.diagnostics.rows import WINDOW, Row, column, last_median, players_of
 from latentarium.stats.measurement import Real
-
-Row = dict[str, Any]
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 """Names of the players that the rules for GANs examine."""
 
-WINDOW = 5
-"""Number of last rows that describe the current state: 250 steps by default. If the log has fewer
-rows, nothing is reported."""
 MIN_DISCRIMINATOR_LOSS = 0.1
 """Smallest healthy loss of the discriminator, relative to the loss of guessing. In healthy runs
 (MNIST, ring, grid, tiny images) the loss settles at 0.6 to 1.0 after a minimum of 0.26. In runs
@@ -118,7 +114,7 @@ def log_reasons(config: Config, rows: Sequence[Row]) -> dict[IssueName, Message]
         early = Message("warm-up", {"step": first_examined_step(config)})
         return dict.fromkeys(applicable, early)
     vanishing: IssueName = "vanishing generator gradient"
-    if vanishing in applicable and _median(rows, GENERATOR, "gradient") is None:
+    if vanishing in applicable and last_median(rows, GENERATOR, "gradient") is None:
         return {vanishing: Message("old log", {})}
     return {}
 
@@ -133,7 +129,7 @@ def _is_gan(config: ModelConfig) -> bool:
 
 
 def _mode_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
-    diversity = _median(rows, GENERATOR, "diversity")
+    diversity = last_median(rows, GENERATOR, "diversity")
     if diversity is None or diversity >= MIN_DIVERSITY:
         return None
     return Issue(
@@ -147,11 +143,11 @@ def _mode_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 
 def _discriminator_has_won(config: Config, rows: Sequence[Row]) -> Issue | None:
-    loss, guessing = _median(rows, DISCRIMINATOR, "adversarial"), guessing_loss(config.model)
+    loss, guessing = last_median(rows, DISCRIMINATOR, "adversarial"), guessing_loss(config.model)
     if loss is None or loss / guessing >= MIN_DISCRIMINATOR_LOSS:
         return None
     evidence: dict[Evidence, Real] = {"discriminator's loss relative to guessing": loss / guessing}
-    accuracy = _median(rows, DISCRIMINATOR, "pair_accuracy")
+    accuracy = last_median(rows, DISCRIMINATOR, "pair_accuracy")
     if accuracy is not None:
         evidence["pair accuracy"] = accuracy
     return Issue(
@@ -165,16 +161,16 @@ def _discriminator_has_won(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 
 def _vanishing_gradient(config: Config, rows: Sequence[Row]) -> Issue | None:
-    gradient = _median(rows, GENERATOR, "gradient")
-    weights = _median(rows, GENERATOR, "weights")
+    gradient = last_median(rows, GENERATOR, "gradient")
+    weights = last_median(rows, GENERATOR, "weights")
     if gradient is None or weights is None:
         return None
     guessing = guessing_loss(config.model)
     reach = gradient * weights / guessing
     if reach >= MIN_REACH:
         return None
-    penalty = _median(rows, DISCRIMINATOR, "r2")
-    loss = _median(rows, DISCRIMINATOR, "adversarial") or 0.0
+    penalty = last_median(rows, DISCRIMINATOR, "r2")
+    loss = last_median(rows, DISCRIMINATOR, "adversarial") or 0.0
     penalized = penalty is not None and setting(config, "model.r2", 0.0) > 0
     flat = penalized and loss > 0.9 * guessing
     percent = f"{max(reach, 0.001):.1g}"
@@ -193,7 +189,7 @@ def _vanishing_gradient(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 def _exploding_penalty(config: Config, rows: Sequence[Row]) -> Issue | None:
     weight1, weight2 = setting(config, "model.r1", 0.0), setting(config, "model.r2", 0.0)
-    r1, r2 = (_median(rows, DISCRIMINATOR, name) for name in ("r1", "r2"))
+    r1, r2 = (last_median(rows, DISCRIMINATOR, name) for name in ("r1", "r2"))
     if r1 is None or r2 is None or weight1 + weight2 == 0:
         return None
     penalty = 0.5 * (weight1 * r1 + weight2 * r2) / guessing_loss(config.model)
@@ -217,8 +213,8 @@ def _exploding_penalty(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 
 def _posterior_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
-    for player in _players(rows):
-        rates = _column(rows[-WINDOW:], player, "rate")
+    for player in players_of(rows):
+        rates = column(rows[-WINDOW:], player, "rate")
         if rates is None:
             continue
         rate = median(rates)
@@ -240,7 +236,7 @@ def _posterior_collapse(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 
 def _overfit(config: Config, rows: Sequence[Row]) -> Issue | None:
-    players = _players(rows)
+    players = players_of(rows)
     if config.model.adversarial:  # the other losses have no known scale
         players = [p for p in players if p == DISCRIMINATOR and _is_gan(config.model)]
     issues = (_overfit_player(config, rows, player) for player in players)
@@ -248,7 +244,7 @@ def _overfit(config: Config, rows: Sequence[Row]) -> Issue | None:
 
 
 def _overfit_player(config: Config, rows: Sequence[Row], player: str) -> Issue | None:
-    training, held_out = _column(rows, player, "total"), _column(rows, player, "held_out")
+    training, held_out = column(rows, player, "total"), column(rows, player, "held_out")
     if training is None or held_out is None:
         return None
     last_training, last_held_out = training[-WINDOW:], held_out[-WINDOW:]
@@ -306,26 +302,7 @@ LOG_RULES = (
     LogRule("vanishing generator gradient", _is_gan, _vanishing_gradient),
     LogRule("exploding penalty", _is_gan, _exploding_penalty),
     LogRule("posterior collapse", lambda config: config.has_likelihood, _posterior_collapse),
+    LogRule("divergence", lambda config: not config.adversarial, divergence),
     LogRule("overfit", lambda config: True, _overfit),
 )
 """All rules for a log."""
-
-
-def _players(rows: Sequence[Row]) -> list[str]:
-    """Return the names of the players in the last row."""
-    return [
-        name for name, value in rows[-1].items() if isinstance(value, dict) and "total" in value
-    ]
-
-
-def _median(rows: Sequence[Row], player: str, name: str) -> float | None:
-    """Return the median over the last rows; None if one of them lacks the value."""
-    values = _column(rows[-WINDOW:], player, name)
-    return None if values is None else median(values)
-
-
-def _column(rows: Sequence[Row], player: str, name: str) -> list[float] | None:
-    """Return a player's value in each row; None if any row lacks it."""
-    values = [row.get(player, {}).get(name) for row in rows]
-    known = [float(value) for value in values if value is not None]
-    return known if len(known) == len(values) else None

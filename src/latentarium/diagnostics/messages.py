@@ -33,6 +33,8 @@ Evidence = Literal[
     "active units",
     "latent dimensions",
     "training loss",
+    "lowest training loss",
+    "step of the lowest training loss",
     "held-out loss",
     "step of the best held-out loss",
     "95 % margin of the difference",
@@ -69,6 +71,7 @@ SIGNS = {
     "no rate": "the latent contains no information about the image: all images are encoded to the "
     "same distribution",
     "units unused": "{dead} of the {total} latent dimensions are not used",
+    "diverged": "the loss of the {player} has jumped far above its lowest earlier level",
     "overfit": "the {player} does much better on training images than on held-out images",
     "overfit since": "the {player} still improves on training images, but its held-out loss has "
     "risen from an earlier minimum",
@@ -85,6 +88,9 @@ FIXES = {
     "penalties times 4": _TRAIN_AGAIN + "4 times the current model.r1 and model.r2: {settings}",
     "penalties a tenth": _TRAIN_AGAIN + "a tenth of the current model.r1 and model.r2: {settings}",
     "rate a quarter": _TRAIN_AGAIN + "a quarter of the learning rate: {settings}",
+    "gentler steps": _TRAIN_AGAIN
+    + "a quarter of the learning rate and a limit on the norm of the "
+    "gradient: {settings}",
     "relativistic": _TRAIN_AGAIN + "the relativistic loss and both penalties: {settings}",
     "longer": "Train longer, since training ended during the warm-up of the learning rate or soon "
     "after the warm-up: {settings}",

@@ -181,8 +181,8 @@ def norms(player: Player) -> dict[str, Tensor]:
     """Return the Euclidean norms of a player's parameters and of its last gradient.
 
     Returns:
-        gradient: The norm of the vector of all gradients. weights: The norm of the vector of all
-        parameters.
+        gradient: The norm of the vector of all gradients, at most `max_gradient_norm`. weights:
+        The norm of the vector of all parameters.
     """
     parameters = list(player.part.parameters())
     gradients = [p.grad for p in parameters if p.grad is not None]

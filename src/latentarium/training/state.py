@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.utils.clip_grad import clip_grad_norm_
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from latentarium.config import Config, DataCard
@@ -39,12 +40,20 @@ class State:
 
     def _optimizer(self, player: Player) -> Adam:
         config = self.config.optimizer
-        return Adam(
-            player.part.parameters(),
+        parameters = list(player.part.parameters())
+        optimizer = Adam(
+            parameters,
             lr=config.learning_rate,
             betas=(config.beta1, config.beta2),
             fused=True,
         )
+
+        def clip(*_: object) -> None:
+            clip_grad_norm_(parameters, config.max_gradient_norm)
+
+        if config.max_gradient_norm:
+            optimizer.register_step_pre_hook(clip)
+        return optimizer
 
     def require_finite(self) -> None:
         """Check that all parameters are finite, since the losses show it only one step later.
