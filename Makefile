@@ -2,17 +2,22 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 SOURCES := .ci/smoke.py src tests benchmarks docs/conf.py docs/_ext docs/learn/pictures examples studio/*.py hatch_build.py
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
 # without cached bytecode, each of the many child processes of the tests compiles the package
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: tour test docs release examples soak speed figures lint types format clean
+.PHONY: tour test pages docs release examples soak speed figures lint types format clean
 
 tour: .venv/ready
 	$(BIN)/latentarium tour
 
 test: .venv/ready
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/docs
+	$(BIN)/pytest -m "not slow and not browser" $(TOGETHER) --ignore tests/docs
+
+# the studio, the report and exported pages in chromium; skipped if it is not installed
+pages: .venv/ready
+	$(BIN)/pytest -m "browser and not slow" $(TOGETHER) --ignore tests/docs
 
 # docs/_build/html/index.html; a warning is an error, and the code blocks must run
 docs: .venv/ready
