@@ -23,7 +23,7 @@ def tour(
     them.
 
     Writes report.html, which shows the results as they come, report.json and the runs. Takes
-    about nine minutes on two cores of an AMD EPYC. To resume, repeat the command.
+    about six minutes on two cores of an AMD EPYC. To resume, repeat the command.
 
     Args:
         out: The folder to write to.
