@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from latentarium import presets
 from latentarium.errors import StoppedError, UserError
@@ -133,6 +134,16 @@ def test_follow_ups_find_the_trained_runs(workers, source, tmp_path, monkeypatch
     assert all(result.seconds >= 0 for result in results)
     assert ended == sorted(ended)
     assert ended[-1] == 2
+
+
+def test_on_a_gpu_trainings_take_turns_before_the_follow_ups(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTARIUM_WORKERS", "2")
+    monkeypatch.setattr(together, "pick_device", lambda name: torch.device("cuda"))
+    items = [training(source, tmp_path / name) for name in ("a", "b", "c")]
+    process = FollowUp(after=("a",), compute=os.getpid)
+    runs, results = train_and_follow_up(items, [process] * 2, reporter=Reporter_of_nothing)
+    assert [run.run.folder for run in runs] == [item.folder for item in items]
+    assert os.getpid() not in [result.value for result in results]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

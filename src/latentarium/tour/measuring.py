@@ -110,7 +110,7 @@ class Measuring:
         self.follow_ups: tuple[FollowUp, ...] = (
             *(
                 FollowUp(
-                    after=tuple({s for name in names for s in self._claims[name].systems}),
+                    after=tuple(sorted({s for n in names for s in self._claims[n].systems})),
                     compute=_ClaimTask(tour, names, folder),
                 )
                 for names in groups

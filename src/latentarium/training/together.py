@@ -150,14 +150,15 @@ def train_and_follow_up(
             *(partial(_follow, f, [files[of[title]] for title in f.after], stop)
               for f in follow_ups),
         ]  # fmt: skip
-        on_cpu = all(pick_device(t.config.train.device).type == "cpu" for t in trainings)
-        order = _order([[of[title] for title in f.after] for f in follow_ups], len(trainings))
         look = partial(_look, followers, files, request, stop, watch)
         outcomes: dict[int, object] = {}
-        # on a GPU, trainings take turns in this process, before the follow-ups
-        for part in [order] if on_cpu else [order[: len(trainings)], order[len(trainings) :]]:
-            long = on_cpu or part[0] >= len(trainings)
-            results = run_together([tasks[i] for i in part], long=long, watch=look) if part else []
+        count = len(trainings)
+        parts = [_order([[of[title] for title in f.after] for f in follow_ups], count)]
+        if any(pick_device(t.config.train.device).type != "cpu" for t in trainings):
+            # trainings take turns in this process, before the follow-ups
+            parts = [list(range(count)), list(range(count, len(tasks)))]
+        for part in parts:
+            results = run_together([tasks[i] for i in part], long=part is parts[-1], watch=look)
             outcomes.update(zip(part, results, strict=True))
     ordered = [outcomes[number] for number in range(len(tasks))]
     errors = [outcome for outcome in ordered if isinstance(outcome, BaseException)]
