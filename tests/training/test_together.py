@@ -206,14 +206,17 @@ train_and_follow_up(items, [follow_up], reporter=lambda title: Reporter())
     process = subprocess.Popen(
         [sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "waiting").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, text = process.communicate(timeout=20)
-    assert f"StoppedError: stopped by signal {int(signal.SIGINT)}" in text
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "waiting").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, text = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert f"StoppedError: stopped by signal {int(signal.SIGTERM)}" in text
 
 
 def test_after_a_stop_no_training_starts(source, tmp_path, monkeypatch):
