@@ -119,6 +119,7 @@ def assert_chinese(text: str) -> None:
 def chinese(page, served):
     open_page(page, served, "#tab=train&lang=zh")
     yield page
+    page.goto("about:blank")  # a picture that is still loaded would be missing
     for upload in page.request.get(f"{served.address}api/uploads").json():
         page.request.delete(f"{served.address}api/uploads/{upload['name']}")
 

@@ -101,6 +101,9 @@ def test_folder_is_checked_listed_and_removed(client, folder):
     with Image.open(io.BytesIO(client.get("/api/uploads/pets/pictures/9").content)) as image:
         assert image.size == (48, 48)
     assert client.get("/api/uploads/pets/pictures/12").status_code == 404
+    (thumbnail,) = folder.rglob(".shown-pets/9.png")
+    thumbnail.unlink()  # as by a removal at the same time
+    assert client.get("/api/uploads/pets/pictures/9").status_code == 404
     taken = client.post("/api/uploads/pets")
     assert (taken.status_code, taken.headers["x-error-code"]) == (422, "name-taken")
     assert client.delete("/api/uploads/pets").status_code == 200

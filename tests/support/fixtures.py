@@ -63,7 +63,7 @@ def served(tmp_path_factory):
     registry = ModelRegistry(models)
     registry.preparation.start()
     registry.preparation.wait()
-    studio = StudioServer(registry)
+    studio = StudioServer(registry, runs=tmp_path_factory.mktemp("runs"))
     yield studio
     studio.stop()
 

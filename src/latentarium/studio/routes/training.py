@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
 from latentarium import presets
 from latentarium.data.arrays import MIN_SIDE
 from latentarium.errors import UserError
+from latentarium.files import read_regular_file
 from latentarium.presets.fit import OWN_IMAGE_PRESETS
 from latentarium.run.records import Notes
 from latentarium.studio.errors import NotFoundError
@@ -179,14 +179,15 @@ def router(services: Services) -> APIRouter:
     @routes.get("/runs/{name}/samples/{step}")
     def samples(name: str, step: int) -> Response:
         """Return the image grid of the samples at a step."""
-        path = trainings.run(name).samples().get(step)
-        if path is None:
+        try:
+            image = read_regular_file(trainings.run(name).samples()[step])
+        except (KeyError, OSError) as error:  # the run may be deleted meanwhile
             raise NotFoundError(
                 Text(
                     "{name} has no samples of step {step}: reload the page.", name=name, step=step
                 )
-            )
-        return FileResponse(path, media_type="image/png")
+            ) from error
+        return Response(image, media_type="image/png")
 
     return routes
 

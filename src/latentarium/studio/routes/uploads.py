@@ -2,9 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse
 
 from latentarium.studio.responses import StreamedResponse, json_lines
 from latentarium.studio.services import Services
@@ -44,7 +43,7 @@ def router(services: Services) -> APIRouter:
         uploads.remove(name)
 
     @routes.get("/{name}/pictures/{number}")
-    def thumbnail(name: Name, number: Annotated[int, PathParameter(ge=0, lt=100)]) -> FileResponse:
-        return FileResponse(uploads.thumbnail(name, number), media_type="image/png")
+    def thumbnail(name: Name, number: Annotated[int, PathParameter(ge=0, lt=100)]) -> Response:
+        return Response(uploads.thumbnail(name, number), media_type="image/png")
 
     return routes

@@ -219,19 +219,19 @@ class Uploads:
             )
         return path
 
-    def thumbnail(self, name: str, number: int) -> Path:
-        """Return the path of a thumbnail, a PNG file.
+    def thumbnail(self, name: str, number: int) -> bytes:
+        """Return a thumbnail, the content of a PNG file.
 
         Raises:
             NotFoundError: There is no such upload (code "unknown-upload") or no such thumbnail.
         """
         self.source(name)
-        path = self._thumbnails(name) / f"{number}.png"
-        if not path.is_file():
+        try:
+            return read_regular_file(self._thumbnails(name) / f"{number}.png")
+        except OSError as error:  # the upload may be removed meanwhile
             raise NotFoundError(
                 Text("{name} has no picture {number}: reload the page.", name=name, number=number)
-            )
-        return path
+            ) from error
 
     def remove(self, name: str) -> None:
         """Delete an upload.
