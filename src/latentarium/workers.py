@@ -41,7 +41,7 @@ MAX_THREADS = 4
 PARENT_INTERVAL = 1.0
 """Seconds between two looks at whether the parent process still runs."""
 WATCH_INTERVAL = 0.2
-"""Seconds between two calls of `watch`."""
+"""Seconds between two calls of a function that watches a computation."""
 WORKER_MEMORY = 1 << 30
 """Memory, in bytes, that a further process must find available."""
 
@@ -130,11 +130,21 @@ def _watching(watch: Callable[[], object] | None) -> Iterator[None]:
     if watch is None:
         yield
         return
+    try:
+        with calling(watch):
+            yield
+    finally:
+        watch()
+
+
+@contextmanager
+def calling(function: Callable[[], object]) -> Iterator[None]:
+    """Call a function every `WATCH_INTERVAL` seconds, in a thread, until the block ends."""
     ended = threading.Event()
 
     def repeat() -> None:
         while not ended.wait(WATCH_INTERVAL):
-            watch()
+            function()
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
@@ -143,7 +153,6 @@ def _watching(watch: Callable[[], object] | None) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        watch()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,8 +89,7 @@ FIXES = {
     "penalties a tenth": _TRAIN_AGAIN + "a tenth of the current model.r1 and model.r2: {settings}",
     "rate a quarter": _TRAIN_AGAIN + "a quarter of the learning rate: {settings}",
     "gentler steps": _TRAIN_AGAIN
-    + "a quarter of the learning rate and a limit on the norm of the "
-    "gradient: {settings}",
+    + "a quarter of the learning rate and gradient clipping: {settings}",
     "relativistic": _TRAIN_AGAIN + "the relativistic loss and both penalties: {settings}",
     "longer": "Train longer, since training ended during the warm-up of the learning rate or soon "
     "after the warm-up: {settings}",

@@ -1,11 +1,11 @@
-"""The rows of a log, as the rules read them."""
+"""Helpers to read the rows of a log."""
 
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 Row = dict[str, Any]
-"""The step, and the numbers of each player by name."""
+"""A row: its step, and a dictionary of numbers for each player."""
 
 WINDOW = 5
 """Number of last rows that describe the current state: 250 steps by default. If the log has fewer
@@ -13,7 +13,7 @@ rows, nothing is reported."""
 
 
 def players_of(rows: Sequence[Row]) -> list[str]:
-    """Return the names of the players in the last row."""
+    """List the players in the last row."""
     return [
         name for name, value in rows[-1].items() if isinstance(value, dict) and "total" in value
     ]

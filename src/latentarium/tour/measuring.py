@@ -45,11 +45,13 @@ class Tour:
         folders: The names of the runs and their folders.
         seed: The seed of all random numbers.
         quick: Whether to use few samples, which only checks that everything works.
+        results: An empty folder, to which the processes write their results.
     """
 
     folders: tuple[tuple[str, Path], ...]
     seed: int
     quick: bool
+    results: Path
 
 
 @lru_cache(maxsize=1)
@@ -99,11 +101,10 @@ class Measuring:
 
     Arguments:
         tour: What to measure them on.
-        folder: An empty folder, to which the processes write their results.
     """
 
-    def __init__(self, tour: Tour, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, tour: Tour) -> None:
+        self._folder = tour.results
         self._claims = all_claims()
         self._known: dict[str, ClaimResult] = {}
         groups = grouped(self._claims)
@@ -111,7 +112,7 @@ class Measuring:
             *(
                 FollowUp(
                     after=tuple(sorted({s for n in names for s in self._claims[n].systems})),
-                    compute=_ClaimTask(tour, names, folder),
+                    compute=_ClaimTask(tour, names),
                 )
                 for names in groups
             ),
@@ -129,10 +130,10 @@ class Measuring:
         return {name: self._known[name] for name in self._claims if name in self._known}
 
     def summaries(self, values: Sequence[FollowUpResult]) -> tuple[SystemSummary, ...]:
-        """Return the summaries of the systems, given the results of all follow-ups."""
-        *_, vae, cgan, last = values
-        pages = dict(zip(PAGES, (vae.value, cgan.value), strict=True))
-        return tuple(replace(summary, page=pages.get(summary.id)) for summary in last.value)
+        """Return the summaries of the four systems, given what all follow-ups returned."""
+        *others, summaries = [value.value for value in values]
+        pages = dict(zip(PAGES, others[-len(PAGES) :], strict=True))
+        return tuple(replace(summary, page=pages.get(summary.id)) for summary in summaries)
 
 
 @dataclass(frozen=True)
@@ -141,15 +142,14 @@ class _ClaimTask:
 
     tour: Tour
     names: tuple[str, ...]
-    folder: Path
 
     def __call__(self) -> None:
         for name in self.names:
             claim: Claim = registered("claim")[name].component()
             result = replace(claim.measure(open_context(self.tour)), id=name)
-            unfinished = self.folder / f".{name}"
+            unfinished = self.tour.results / f".{name}"
             unfinished.write_bytes(pickle.dumps(result))
-            unfinished.rename(self.folder / name)
+            unfinished.rename(self.tour.results / name)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,13 @@ from latentarium.config import Config
 from latentarium.machine import describe_machine, versions
 from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.tour.claim import Claim
-from latentarium.tour.measuring import Measuring, Tour, all_claims, finished_share
+from latentarium.tour.measuring import (
+    Measuring,
+    Tour,
+    all_claims,
+    finished_share,
+    open_context,
+)
 from latentarium.tour.report import REPORT_FILE, write_report
 from latentarium.tour.results import ClaimResult, TourReport
 from latentarium.tour.systems import SHORTER, SYSTEMS, TRAINED
@@ -59,15 +65,16 @@ def run_tour(
     display.print(f"Train {len(trainings)} models: {', '.join(trainings)}.")
     address = (out / REPORT_FILE).resolve().as_uri()
     display.print(f"Open {address} in a browser: it shows the results as they come.")
-    tour = Tour(tuple((name, t.folder) for name, t in trainings.items()), seed, quick)
-    with tempfile.TemporaryDirectory() as folder:
-        measuring = Measuring(tour, Path(folder))
+    folders = tuple((name, training.folder) for name, training in trainings.items())
+    with tempfile.TemporaryDirectory() as results_folder:
+        measuring = Measuring(Tour(folders, seed, quick, Path(results_folder)))
         show = _Display(display, page, measuring, len(trainings), len(claims))
         runs, followed = train_and_follow_up(
             list(trainings.values()), measuring.follow_ups, reporter=reporter, watch=show
         )
         results = measuring.results()
         show.end()
+    open_context.cache_clear()  # of the claims that were measured in this process
     part_seconds = {
         name: run.seconds + run.earlier_seconds for name, run in zip(trainings, runs, strict=True)
     }
@@ -87,8 +94,8 @@ class _Display:
     """Shows the results as they come, on the page and on the console.
 
     Arguments:
-        display: The console display of progress. It shows the measuring once all trainings have
-            ended; before, the time that is left is that of the trainings.
+        display: The console display of progress. The measurements have a task of their own once
+            all trainings have ended.
         page: The page of the running tour.
         measuring: The measurements.
         num_trainings: The number of trainings.

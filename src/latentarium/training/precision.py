@@ -26,7 +26,7 @@ from latentarium.nn import trunks_compute_in
 from latentarium.rng import Noise
 
 MIN_WORK = 100_000_000
-"""bfloat16 is used if the forward passes of a step have at least so many multiply-adds."""
+"""bfloat16 is used if the forward passes of a step have at least this many multiply-adds."""
 MIN_SPEEDUP = 1.5
 """How many times faster matrix products must be in bfloat16."""
 

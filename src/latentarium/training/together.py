@@ -8,7 +8,6 @@ models, such as measurements, start while others are still trained.
 import os
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,14 +28,12 @@ from latentarium.training.signals import (
     catch_stop_signals,
     raise_on_stop_signals,
 )
-from latentarium.workers import max_workers, run_together
+from latentarium.workers import WATCH_INTERVAL, calling, max_workers, run_together
 
 STOP_FILE = "stop"
 """File whose existence tells the trainings and follow-ups to stop."""
-INTERVAL = 0.2
-"""Seconds between two looks at whether to stop, or whether the trainings have ended."""
 EVENTS, TRAINED, FAILED = ".jsonl", ".trained", ".failed"
-"""Suffixes of the files of a training: its events, and how it ended."""
+"""File suffixes: the events of a training, and empty files that tell how it ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +115,14 @@ def train_and_follow_up(
     reporter: Callable[[str], Reporter],
     watch: Callable[[int], object] | None = None,
 ) -> tuple[list[TrainedRun], list[FollowUpResult]]:
-    """Train several runs as `train_together` does, and compute what needs them.
+    """Train several runs as `train_together` does, and run follow-up computations on them.
 
     Follow-ups share the processor cores with the trainings: each one starts soon after the
     trainings that it needs. A signal interrupts them.
 
     Arguments:
         trainings: The trainings.
-        follow_ups: The follow-ups, in the order of their start where trainings leave it open.
+        follow_ups: The follow-ups. Those that may start at the same time start in this order.
         reporter: Returns the progress reporter of a training, given its title.
         watch: Called several times per second in another thread, with the number of trainings
             that have ended.
@@ -144,16 +141,17 @@ def train_and_follow_up(
             Follower(file.with_suffix(EVENTS), training.config, partial(reporter, training.title))
             for file, training in zip(files, trainings, strict=True)
         ]
-        of = {training.title: number for number, training in enumerate(trainings)}
+        numbers = {training.title: number for number, training in enumerate(trainings)}
+        needed = [[numbers[title] for title in f.after] for f in follow_ups]
         tasks: list[Callable[[], object]] = [
             *(partial(_train, *pair, stop) for pair in zip(trainings, files, strict=True)),
-            *(partial(_follow, f, [files[of[title]] for title in f.after], stop)
-              for f in follow_ups),
+            *(partial(_follow, f, [files[i] for i in indices], stop)
+              for f, indices in zip(follow_ups, needed, strict=True)),
         ]  # fmt: skip
         look = partial(_look, followers, files, request, stop, watch)
         outcomes: dict[int, object] = {}
         count = len(trainings)
-        parts = [_order([[of[title] for title in f.after] for f in follow_ups], count)]
+        parts = [_order(needed, count)]
         if any(pick_device(t.config.train.device).type != "cpu" for t in trainings):
             # trainings take turns in this process, before the follow-ups
             parts = [list(range(count)), list(range(count, len(tasks)))]
@@ -178,15 +176,16 @@ def train_and_follow_up(
 def _order(needed: Sequence[Sequence[int]], num_trainings: int) -> list[int]:
     """Return the order in which tasks start.
 
-    A follow-up starts two trainings later, for each further process, than the last one that it
-    needs. So it seldom waits, its results come early, and no processor core is idle at the end.
+    With two processes, a follow-up starts after two more trainings than it needs; each further
+    process adds two. So it seldom waits, its results come early, and no processor core is idle
+    at the end.
 
     Arguments:
         needed: The numbers of the trainings that each follow-up needs.
         num_trainings: The number of trainings, which start in their order.
 
     Returns:
-        The numbers of all tasks: first count the trainings, then the follow-ups.
+        The numbers of all tasks. Those of follow-ups continue those of trainings.
     """
     later, last = 2 * (max_workers() - 1), num_trainings - 1
     places = [(number, 0) for number in range(num_trainings)]
@@ -251,7 +250,7 @@ def _follow(
     try:
         with raise_on_stop_signals(), _stopped_on_request(stop):
             while not all(_has_ended(file) for file in needed):
-                time.sleep(INTERVAL)
+                time.sleep(WATCH_INTERVAL)
             if stop.exists():
                 return StoppedError(signal.SIGINT)
             if any(file.with_suffix(FAILED).exists() for file in needed):
@@ -268,23 +267,16 @@ def _follow(
 
 @contextmanager
 def _stopped_on_request(stop: Path) -> Iterator[None]:
-    """Send this process the signal that stops the block once the stop file exists."""
-    ended = threading.Event()
+    """Stop the block by a signal to this process once the stop file exists."""
+    sent = False
 
     def look() -> None:
-        while not ended.wait(INTERVAL):
-            # no second signal, which would stop the process immediately
-            if stop.exists() and signal.getsignal(signal.SIGTERM) not in (
-                signal.SIG_DFL,
-                signal.SIG_IGN,
-            ):
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
+        nonlocal sent
+        # a second signal, or one without a handler, would end the process immediately
+        handled = signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
+        if handled and not sent and stop.exists():
+            sent = True
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    with calling(look):
         yield
-    finally:
-        ended.set()
-        thread.join()
