@@ -1,4 +1,4 @@
-"""Find a training whose loss has risen far above what it had reached."""
+"""Find divergence: a training loss far above its lowest earlier level."""
 
 from collections.abc import Sequence
 from statistics import median, stdev
@@ -21,8 +21,8 @@ fluctuate. It is at most 8.0 in 62,000 simulated logs of noise with 10 to 4,000 
 
 
 def divergence(config: Config, rows: Sequence[Row]) -> Issue | None:
-    """Return the issue if a player's loss, as the median of the last rows, is far above the lowest
-    of such medians. Rows during the warm-up of the KL term are left out, where the loss rises."""
+    """Return the issue if the median of a player's last losses is far above the lowest median of
+    an earlier window. Rows of the KL warm-up are left out, because the loss rises there."""
     warm_up = setting(config, "model.kl_warmup_steps", 0)
     steady = [row for row in rows if row["step"] > warm_up]
     if len(steady) < 2 * WINDOW:
@@ -35,16 +35,12 @@ def divergence(config: Config, rows: Sequence[Row]) -> Issue | None:
         windows = [range(start, start + WINDOW) for start in starts]
         levels = [median(losses[i] for i in window) for window in windows]
         best = min(range(len(levels)), key=lambda i: levels[i])
-        lowest, step, limit = levels[best], steady[windows[best][-1]]["step"], MAX_RISE
-        limit *= first[0] - lowest
+        lowest, step = levels[best], steady[windows[best][-1]]["step"]
+        limit = MAX_RISE * (first[0] - lowest)
         gradients = column([steady[i] for i in windows[best]], player, "gradient")
         if lowest >= first[0]:  # there was no improvement
-            lowest, step, limit, gradients = (
-                first[0],
-                rows[0]["step"],
-                MAX_LOSS * abs(first[0]),
-                None,
-            )
+            lowest, step = first[0], rows[0]["step"]
+            limit, gradients = MAX_LOSS * abs(first[0]), None
         noise = max(stdev(losses[i] for i in windows[n]) for n in (best, -1))
         if levels[-1] - lowest <= max(limit, MIN_RISE * noise):
             continue
