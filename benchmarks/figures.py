@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import speed_bars
+import speed_readme
 from bench_tables import published_table, readme_table
 from committed import ROOT, load_all
 from doctor_table import doctor_table
@@ -88,7 +88,7 @@ def lessons() -> list[Figure]:
 
 def speed_table(*, chinese: bool) -> str:
     """Return the table of speeds of a README."""
-    return speed_bars.readme_table(load_all("speed"), chinese=chinese)
+    return speed_readme.readme_table(load_all("speed"), chinese=chinese)
 
 
 FIGURES = (

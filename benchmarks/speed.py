@@ -1,4 +1,4 @@
-"""Measure the speed of training and use: `make speed`.
+"""Measure the speed of training and use: `make speed`, and `python benchmarks/speed.py tour`.
 
 The results go to benchmarks/results/speed.MACHINE.json, from which `make figures` writes
 docs/benchmarks.md and the tables of the READMEs. Sides that are compared run alternately, each in
@@ -17,11 +17,10 @@ from speed_parts import (
     busy,
     examples,
     fits,
-    matmul,
     memory,
     metrics,
-    quality,
     together,
+    tour,
     use,
 )
 from speed_parts.common import Results, load_of_others
@@ -39,15 +38,15 @@ PARTS: dict[str, Callable[[int, bool], Results]] = {
     "together": together.measure,
     "memory": memory.measure,
     "against": against.measure,
-    "share_of_matmul": matmul.measure,
-    "time_to_quality": quality.measure,
+    "tour": tour.measure,
     "speed_of_use": use.measure,
-    "growth": use.measure_growth,
 }
+ON_REQUEST = ("tour",)
+"""Parts that run only if they are named; this one takes about 25 minutes."""
 
 
 def main() -> None:
-    """Run all parts, or the ones named."""
+    """Run the parts that are named; without a name, all but those on request."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side")
@@ -59,7 +58,7 @@ def main() -> None:
     if options.quick and options.out == parser.get_default("out"):
         parser.error("--quick gives no usable numbers; give another --out")
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
-    for name in options.parts or PARTS:
+    for name in options.parts or [part for part in PARTS if part not in ON_REQUEST]:
         print(f"{name} ...", flush=True)
         load, started = load_of_others(), time.monotonic()
         if load > MAX_LOAD:

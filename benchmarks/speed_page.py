@@ -25,11 +25,11 @@ def render(everywhere: dict[str, Results]) -> str:
     """
     lines = [
         "# Benchmarks", "",
-        "Measured by `make speed`, and written by `make figures` from "
-        "`benchmarks/results/speed.*.json`. Each number is a median, with the smallest and the "
-        "largest value in brackets. The sides of a comparison run alternately, each in a separate "
-        "process. With one thread, the times of trainings and metrics are those of the processor, "
-        "which other programs change less.", "",
+        "Measured by `make speed` (the tour: `python benchmarks/speed.py tour`), and written by "
+        "`make figures` from `benchmarks/results/speed.*.json`. Each number is a median, with the "
+        "smallest and the largest value in brackets. The sides of a comparison run alternately, "
+        "each in a separate process. With one thread, the times of trainings and metrics are "
+        "those of the processor, which other programs change less.", "",
         *(f"- {name.split(',')[0]}: torch {results['versions']['torch']}{load(results)}."
           for name, results in everywhere.items()),
     ]  # fmt: skip
@@ -59,12 +59,10 @@ SECTIONS: dict[str, Callable[[dict[str, Results]], list[str]]] = {
     "fits": speed_tables.training_runs,
     "examples": speed_bars.examples,
     "against": speed_bars.against,
+    "tour": speed_bars.tour,
     "metrics": speed_bars.metrics,
     "busy": speed_bars.busy,
     "together": speed_bars.together,
     "memory": speed_bars.memory,
-    "share_of_matmul": speed_tables.matmul_share,
-    "time_to_quality": speed_tables.time_to_quality,
     "speed_of_use": speed_tables.use,
-    "growth": speed_tables.growth,
 }

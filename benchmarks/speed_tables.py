@@ -1,4 +1,4 @@
-"""Sections of docs/benchmarks.md on whole trainings, FLOP rates, quality, use and growth."""
+"""Sections of docs/benchmarks.md on whole trainings and on use."""
 
 import math
 import statistics
@@ -17,8 +17,6 @@ TITLES = {
     "ours over bare": "latentarium over bare loop",
     "ours over pythae": "latentarium over pythae, after the same passes",
     "ours over pythae, all held-out images evaluated": "the same, with equal evaluation",
-    "CGAN, share of 1,000 samples judged to be the digit asked for": "CGAN, share of 1,000 "
-    "samples classified as the requested digit",
 }
 """Titles of rows whose key in the results is short or old."""
 TIME_RATIO = "pythae's time over tuned"
@@ -127,65 +125,12 @@ def passes_until(goal: float, curve: list[float]) -> float:
     return float("inf")
 
 
-def matmul_share(measured: dict[str, Results]) -> list[str]:
-    """Return the section on the FLOP rate of training steps."""
-    lines = [
-        "## FLOP rate of a training step", "",
-        "The FLOPs of a step (counted by torch) divided by its time, as a share of the rate of a "
-        "square float32 matrix product (the best of the sizes 512, 1,024 and 2,048), measured in "
-        "the same round.",
-    ]  # fmt: skip
-    for machine, results in measured.items():
-        rows = [
-            [
-                name,
-                spread(v["share"]),
-                format_number(v["step_ms"]),
-                format_number(v["matmul_gflops"]),
-            ]
-            for name, v in results.items()
-        ]
-        heads = [machine, "share", "ms", "GFLOP/s of the product"]
-        lines += ["", *table(heads, rows).splitlines()]
-    return lines
-
-
-def time_to_quality(measured: dict[str, Results]) -> list[str]:
-    """Return the section on the time until a quality is reached."""
-    lines = ["## Time to quality", "", "The median over seeds, with the smallest and the largest."]
-    for machine, results in measured.items():
-        rows = [
-            [
-                f"{title(what)}: {float(goal):g}",
-                spread(v["seconds"]),
-                ", ".join(f"{steps:,.0f}" for steps in v["steps"]["all"]),
-            ]
-            for what, goals in results.items()
-            for goal, v in goals.items()
-        ]
-        heads = [machine, "seconds of training", "steps"]
-        lines += ["", *table(heads, rows).splitlines()]
-    return lines
-
-
 def use(measured: dict[str, Results]) -> list[str]:
     """Return the section on sampling and start-up."""
     lines = ["## Use"]
     for machine, results in measured.items():
         rows = [[title(name), spread(value)] for name, value in results.items()]
         lines += ["", *table([machine, ""], rows).splitlines()]
-    return lines
-
-
-def growth(measured: dict[str, Results]) -> list[str]:
-    """Return the section on larger batches, images and data sets."""
-    lines = ["## Growth", "", "Step time and peak memory of the process, including the data."]
-    for machine, results in measured.items():
-        rows = [
-            [name, format_number(v["step_ms"]), format_number(v["peak_mib"])]
-            for name, v in results.items()
-        ]
-        lines += ["", *table([machine, "ms per step", "peak MiB"], rows).splitlines()]
     return lines
 
 

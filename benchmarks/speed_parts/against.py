@@ -3,8 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ import torch
 from latentarium import presets
 from latentarium.classifier.classifier import Classifier, load_classifier
 from speed_parts.common import ENVIRONMENT, HERE, ROOT, Results, by_turns, ratios, spread
+from speed_parts.earlier import COMMIT, earlier_commit
 
-COMMIT = "d9243c1"
 GOAL = 0.98
 """Share of 1,000 samples that are classified as the requested digit."""
 INTERVAL = 25
@@ -29,9 +28,9 @@ def measure(rounds: int, quick: bool) -> Results:
     another seed in each round. The classifier of this commit judges both."""
     classifier = load_classifier()
     goal = 0.3 if quick else GOAL
-    with _worktree(COMMIT) as worktree:
+    with earlier_commit() as source:
         sides: dict[str, Callable[[int], Reached]] = {
-            COMMIT: lambda seed: _train_to_goal(worktree / "src", seed, goal, classifier),
+            COMMIT: lambda seed: _train_to_goal(source, seed, goal, classifier),
             "now": lambda seed: _train_to_goal(ROOT / "src", seed, goal, classifier),
         }
         runs = by_turns(sides, rounds)
@@ -43,21 +42,6 @@ def measure(rounds: int, quick: bool) -> Results:
         "steps": {side: spread([run[1] for run in reached]) for side, reached in runs.items()},
         "ratio": ratios(seconds["now"], seconds[COMMIT]),
     }
-
-
-@contextmanager
-def _worktree(commit: str) -> Iterator[Path]:
-    """Check a commit out in a temporary folder."""
-    git = ["git", "-C", str(ROOT), "worktree"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / commit
-        add = [*git, "add", "--detach", str(path), commit]
-        if subprocess.run(add, capture_output=True, check=False).returncode:
-            sys.exit(f"This repository has no commit {commit}; clone it with its history.")
-        try:
-            yield path
-        finally:
-            subprocess.run([*git, "remove", "--force", str(path)], check=True)
 
 
 def _train_to_goal(source: Path, seed: int, goal: float, classifier: Classifier) -> Reached:

@@ -65,7 +65,7 @@ def _measure_conditions(
     ):
         times = {}
         for count, condition in enumerate(CONDITIONS[:3]):
-            with _busy_processes(count):
+            with busy_processes(count):
                 training.begin(duration)
                 times[condition] = training.end()
         training.begin(duration)
@@ -121,7 +121,7 @@ class _Stepper:
 
 
 @contextmanager
-def _busy_processes(count: int) -> Iterator[None]:
+def busy_processes(count: int) -> Iterator[None]:
     """Run processes that do nothing but use a processor core until the block ends."""
     with ExitStack() as stack:
         for _ in range(count):

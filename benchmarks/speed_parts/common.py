@@ -14,6 +14,8 @@ from latentarium.config import Config
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+LATENTARIUM = [sys.executable, "-m", "latentarium"]
+"""The command line."""
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
 """For the processes of all sides. latentarium sets that variable when it is imported, and other

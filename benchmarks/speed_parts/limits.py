@@ -10,3 +10,6 @@ MEMORY = 100
 """The largest accepted growth of the resident memory, in MiB."""
 COMMIT = 0.5
 """The largest accepted time, divided by that of the earlier commit."""
+TOUR, TOUR_BUSY = 0.45, 2
+"""The largest accepted duration of the tour, divided by that of the earlier commit; and next to a
+busy process, divided by that alone."""

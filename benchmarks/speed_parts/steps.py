@@ -1,7 +1,5 @@
 """A training that is advanced step by step."""
 
-import statistics
-
 import torch
 
 from latentarium.config import Config
@@ -13,7 +11,6 @@ from latentarium.training.precision import at_precision
 from latentarium.training.rehearsal import fit_to_machine
 from latentarium.training.schedule import learning_rate
 from latentarium.workers import threads
-from speed_parts.common import seconds
 
 
 class TrainingSteps:
@@ -49,9 +46,3 @@ class TrainingSteps:
             )
             self.state.update_ema()
         self.state.step += 1
-
-    def median_seconds(self, steps: int = 60, warmup_steps: int = 5) -> float:
-        """Return the median duration of a step."""
-        for _ in range(warmup_steps):
-            self.step()
-        return statistics.median(seconds(self.step) for _ in range(steps))

@@ -6,11 +6,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from speed_parts.common import ENVIRONMENT, Results, by_turns, call, ratios, seconds, spread
+from speed_parts.common import (
+    ENVIRONMENT,
+    LATENTARIUM,
+    Results,
+    by_turns,
+    call,
+    ratios,
+    seconds,
+    spread,
+)
 
 PRESET, STEPS = "ae_mnist", 1500
 BENCH = "ring"
-LATENTARIUM = [sys.executable, "-m", "latentarium"]
 
 
 def measure(rounds: int, quick: bool) -> Results:

@@ -1,6 +1,5 @@
-"""Measure sampling, start-up, and the growth of time and memory with the data."""
+"""Measure sampling and start-up."""
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -30,28 +29,4 @@ def measure(rounds: int, quick: bool) -> Results:
         }.items():
             times = [seconds(lambda command=command: call(command)) for _ in range(rounds + 2)]
             results[name] = spread(times)
-    return results
-
-
-def measure_growth(rounds: int, quick: bool) -> Results:
-    """Measure step time and memory for larger batches, larger images and more images."""
-    results: Results = {}
-    for preset, n, side, channels, batch_size in (
-        ("vae_mnist", 2000, 28, 1, 64), ("vae_mnist", 2000, 28, 1, 256),
-        ("vae_mnist", 2000, 28, 1, 1024), ("gan_mnist", 2000, 28, 1, 64),
-        ("gan_mnist", 2000, 32, 3, 64), ("gan_mnist", 2000, 64, 3, 64),
-        ("gan_mnist", 2000, 28, 1, 256), ("gan_mnist", 50_000, 28, 1, 64),
-    )[: 2 if quick else None]:  # fmt: skip
-        code = (
-            "import json, numpy as np, dataclasses as d, latentarium as la\n"
-            "from latentarium.training import estimate\n"
-            f"x = np.random.default_rng(0).integers(0, 256, ({n}, {channels}, {side}, {side}))\n"
-            f"c = la.presets.get('{preset}')\n"
-            f"c = d.replace(c, train=d.replace(c.train, batch_size={batch_size}))\n"
-            "cost = estimate(c, la.load_data(x.astype('uint8')))\n"
-            "print(json.dumps([1000 * cost.step_seconds, cost.peak_bytes / 2**20]))"
-        )
-        step_ms, peak = json.loads(call([sys.executable, "-c", code]).splitlines()[-1])
-        name = f"{preset}, {n:,} images of {channels} x {side} x {side}, batch {batch_size}"
-        results[name] = {"step_ms": round(step_ms, 2), "peak_mib": round(peak)}
     return results

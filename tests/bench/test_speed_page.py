@@ -10,10 +10,10 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.fixture
 def pages(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import speed_bars  # pyright: ignore[reportMissingImports]  found on the patched path
-    import speed_page  # pyright: ignore[reportMissingImports]
+    import speed_page  # pyright: ignore[reportMissingImports]  found on the patched path
+    import speed_readme  # pyright: ignore[reportMissingImports]
 
-    return speed_page, speed_bars
+    return speed_page, speed_readme
 
 
 def spread(value: float, *others: float) -> dict:
@@ -64,6 +64,17 @@ RESULTS = {
         "steps": {"d9243c1": spread(300), "now": spread(275)},
         "ratio": spread(0.42, 0.4, 0.45),
     },
+    "tour": {
+        "commit": "d9243c1",
+        "seconds": {
+            "d9243c1": spread(600),
+            "now": spread(300),
+            "next to a busy process": spread(480),
+        },
+        "ratio": spread(0.5),
+        "busy_ratio": spread(1.6),
+        "holds": "11 of 11",
+    },
     "metrics": {
         "n": 10_000,
         "features": 96,
@@ -105,6 +116,7 @@ def test_each_part_has_a_section_with_its_numbers(pages):
     shown = {
         "The examples of PyTorch": ("**-104.5**", "| not reached |", "`gan_mnist`"),
         "Against an earlier commit": ("**0.42** [0.40, 0.45]", "**12**, 300 steps"),
+        "The tour": ("| **600** | **300** | **480** | **0.5**, **1.6** | 11 of 11 |",),
         "Metrics": ("seconds, AMD EPYC, 1 thread |", "| Fréchet distance | 7.25 |"),
         "Next to other processes": ("`gan_images` | 2 | **200** |", "| 1 | **350** |"),
         "Trainings at the same time": ("**1.1**", "1,500 steps"),
@@ -122,10 +134,11 @@ def test_the_readme_compares_with_what_is_required(pages, chinese):
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     values = [row[1] for row in cells]
     # the DCGAN's distance was not reached, so it has no row
-    assert values[:3] == ["**3**", "**0.42** [0.40, 0.45]", "**1.5**"]
-    assert values[3] == "**1.5**, **2.5**, **1.4**"
-    assert values[4:] == ["**1.1**", "**1.15**", "**43**"]
+    assert values[:2] == ["**3**", "**0.42** [0.40, 0.45]"]
+    assert values[2:5] == ["**0.5**", "**1.6**", "**1.5**"]
+    assert values[5] == "**1.5**, **2.5**, **1.4**"
+    assert values[6:] == ["**1.1**", "**1.15**", "**43**"]
     at_most = "最多" if chinese else "at most"
-    assert cells[3][2] == f"{at_most} 1.3, 2, 1.3"
-    assert "gan_images" in cells[3][0]
+    assert cells[5][2] == f"{at_most} 1.3, 2, 1.3"
+    assert "gan_images" in cells[5][0]
     assert [row[3] for row in cells].count("AMD EPYC, 1 thread") == 1

@@ -13,7 +13,7 @@ from latentarium.distributions.mixtures import LearnedMixture
 from latentarium.machine import bfloat16_speedup
 from latentarium.nn.conv import ConvEncoder
 from latentarium.rng import Noise
-from latentarium.training import precision, train
+from latentarium.training import precision, rehearsal, train
 from latentarium.training.distributed import Distributed
 from latentarium.training.logging import player_losses
 from latentarium.training.loop import prepare
@@ -110,9 +110,14 @@ def fast_bfloat16(monkeypatch):
     monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 2.0)
 
 
-def choose(settings, processes=1):
+def fit(settings, processes=1):
     state, images = prepare(settings, tiny_data(), Distributed(CPU))
-    return fit_to_machine(settings, state, images, processes).train.precision
+    chosen = fit_to_machine(settings, state, images, processes).train
+    return chosen.threads, chosen.precision
+
+
+def choose(settings, processes=1):
+    return fit(settings, processes)[1]
 
 
 def test_bfloat16_is_chosen_for_large_models_on_fast_processors(monkeypatch, fast_bfloat16):
@@ -139,6 +144,28 @@ def test_several_processes_and_small_models_train_in_float32(monkeypatch, fast_b
     assert choose(config("vae_debug", "auto"), processes=2) == "float32"
     for name in ("float32", "bfloat16"):
         assert choose(config("vae_debug", name), processes=2) == name
+
+
+@pytest.mark.parametrize(
+    ("suitable", "given", "chosen"),
+    [
+        (1, {}, (1, "bfloat16")),
+        (2, {}, (1, "bfloat16")),
+        (3, {}, (3, "float32")),
+        (3, {"threads": 1}, (1, "bfloat16")),
+        (1, {"threads": 2}, (2, "float32")),
+        (2, {"precision": "float32"}, (2, "float32")),
+        (3, {"precision": "bfloat16"}, (1, "bfloat16")),
+        (3, {"precision": "bfloat16", "threads": 2}, (2, "bfloat16")),
+    ],
+)
+def test_several_threads_or_bfloat16_are_chosen_but_not_both(
+    suitable, given, chosen, monkeypatch, fast_bfloat16
+):
+    monkeypatch.setattr(precision, "MIN_WORK", 1)
+    monkeypatch.setattr(rehearsal, "suitable_threads", lambda work: suitable)
+    settings = config("vae_debug", "auto")
+    assert fit(replace(settings, train=replace(settings.train, **given))) == chosen
 
 
 def test_a_model_that_fails_in_bfloat16_trains_in_float32(monkeypatch, fast_bfloat16):

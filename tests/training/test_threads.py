@@ -16,7 +16,7 @@ from latentarium.machine import idle_cores
 from latentarium.run import Run
 from latentarium.training import threads, train
 from latentarium.training.logging import Reporter
-from latentarium.training.threads import WORK_PER_THREAD, counting_work, with_threads
+from latentarium.training.threads import WORK_PER_THREAD, counting_work, suitable_threads
 from support.errors import raises_code
 from support.tiny import tiny_data
 
@@ -78,7 +78,7 @@ def test_a_large_model_gets_a_thread_for_each_part_of_its_work(four_threads, mon
     monkeypatch.setattr(threads, "idle_cores", lambda: 4)
 
     def number(parts: float) -> int:
-        return with_threads(configure(), int(parts * WORK_PER_THREAD)).train.threads
+        return suitable_threads(int(parts * WORK_PER_THREAD))
 
     assert [number(parts) for parts in (0, 0.5, 1, 2.5, 3, 100)] == [1, 1, 1, 2, 3, 4]
 
@@ -86,7 +86,7 @@ def test_a_large_model_gets_a_thread_for_each_part_of_its_work(four_threads, mon
 def test_a_large_model_leaves_busy_cores_to_other_programs(four_threads, monkeypatch):
     def number(idle: int) -> int:
         monkeypatch.setattr(threads, "idle_cores", lambda: idle)
-        return with_threads(configure(), 100 * WORK_PER_THREAD).train.threads
+        return suitable_threads(100 * WORK_PER_THREAD)
 
     assert [number(idle) for idle in (0, 1, 3, 8)] == [1, 1, 3, 4]
 

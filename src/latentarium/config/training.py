@@ -71,4 +71,4 @@ class TrainConfig(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """bfloat16: mixed precision, in which trunks compute in bfloat16 during training; weights,
     losses and measurements stay float32. auto: chosen before the first step, bfloat16 for a large
-    model on a CPU that computes in bfloat16."""
+    model on one thread of a CPU that computes in bfloat16."""

@@ -114,7 +114,13 @@ class Autoencoder(LatentModel):
         if not posterior.has_density:
             distortion = self.distortion(x, posterior.sample(noise), y).mean()
             return Loss(distortion, {"distortion": distortion.detach()})
-        inference = Inference(posterior, self.prior(y, len(x)), lambda z: self.distortion(x, z, y))
+
+        def distortion_of(z: Latents) -> PerSample:
+            sets = len(z) // len(x)
+            labels = None if y is None else torch.cat([y] * sets)
+            return self.distortion(torch.cat([x] * sets), z, labels)
+
+        inference = Inference(posterior, self.prior(y, len(x)), distortion_of)
         value = self.objective.value(inference, noise, self._rate_weight(batch.step))
         terms = {"distortion": value.distortion.detach(), "rate": value.rate.detach()}
         return Loss(value.total, terms)

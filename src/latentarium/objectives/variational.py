@@ -34,7 +34,8 @@ class Inference:
     Arguments:
         posterior: q(z | x) of each image.
         prior: p(z) of each image.
-        distortion: Function from one latent of each image to -log p(x | z), in nats.
+        distortion: Function from one latent of each image to -log p(x | z), in nats. It also takes
+            several latents per image, as one set of latents after the other.
     """
 
     posterior: Distribution
@@ -94,12 +95,10 @@ class ImportanceWeighted(Objective):
         self.samples: int = settings.samples
 
     def value(self, inference: Inference, noise: Noise, weight: float) -> ObjectiveValue:
-        posterior, distortions, ratios = inference.posterior, [], []
-        for _ in range(self.samples):
-            z = posterior.sample(noise)
-            distortions.append(inference.distortion(z))
-            ratios.append(posterior.log_prob(z) - inference.prior.log_prob(z))
-        distortion, ratio = torch.stack(distortions, 1), torch.stack(ratios, 1)
+        posterior, prior = inference.posterior, inference.prior
+        sets = [posterior.sample(noise) for _ in range(self.samples)]
+        distortion = inference.distortion(torch.cat(sets)).unflatten(0, (self.samples, -1)).T
+        ratio = torch.stack([posterior.log_prob(z) - prior.log_prob(z) for z in sets], 1)
         bound = importance_weighted_bound(-distortion - weight * ratio)
         return ObjectiveValue(-bound.mean(), distortion.mean(), ratio.mean())
 

@@ -12,8 +12,10 @@ from latentarium.texts import Text
 from latentarium.training.game import freeze_others
 from latentarium.training.precision import at_precision, gains_from_bfloat16
 from latentarium.training.state import State
-from latentarium.training.threads import counting_work, with_threads
+from latentarium.training.threads import counting_work, suitable_threads
 
+REPLACED_THREADS = 2
+"""One thread in bfloat16 is chosen in place of up to this many in float32."""
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """Parts of the messages of torch when memory is exhausted."""
 BATCH_NORM_ERROR = "more than 1 value per channel"
@@ -24,8 +26,10 @@ def fit_to_machine(config: Config, state: State, batches: Batches, processes: in
     """Try the settings on one batch, and choose the number of threads and the precision if the
     configuration doesn't name them.
 
-    Several processes train in float32, since sums over parts of a batch would be rounded to
-    bfloat16.
+    Either several threads or bfloat16 is chosen. Convolutions in bfloat16 on several threads wait
+    by spinning, whatever the settings of OpenMP: next to another training on the same two cores, a
+    step takes 13 times as long. Several processes train in float32 too, since sums over
+    parts of a batch would be rounded to bfloat16.
 
     Arguments:
         config: The configuration.
@@ -36,13 +40,17 @@ def fit_to_machine(config: Config, state: State, batches: Batches, processes: in
     Raises:
         UserError: As for `rehearse`.
     """
-    work = rehearse(state, batches, config.train.precision)
-    config = with_threads(config, work)
-    if config.train.precision != "auto":
-        return config
-    gains = processes == 1 and gains_from_bfloat16(work, batches.device)
-    precision = "bfloat16" if gains and _computes_in_bfloat16(state, batches) else "float32"
-    return replace(config, train=replace(config.train, precision=precision))
+    settings = config.train
+    work = rehearse(state, batches, settings.precision)
+    threads = settings.threads or suitable_threads(work)
+    precision = settings.precision
+    if precision == "auto":
+        one_is_enough = threads == 1 or (settings.threads == 0 and threads <= REPLACED_THREADS)
+        gains = one_is_enough and processes == 1 and gains_from_bfloat16(work, batches.device)
+        precision = "bfloat16" if gains and _computes_in_bfloat16(state, batches) else "float32"
+    if precision == "bfloat16" and settings.threads == 0:
+        threads = 1
+    return replace(config, train=replace(settings, threads=threads, precision=precision))
 
 
 def _computes_in_bfloat16(state: State, batches: Batches) -> bool:

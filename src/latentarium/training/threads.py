@@ -12,12 +12,10 @@ is resumed, because sums differ in their last bits with the number of threads.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from latentarium.config import Config
 from latentarium.machine import idle_cores
 
 WORK_PER_THREAD = 1_000_000_000
@@ -52,18 +50,13 @@ def counting_work(model: nn.Module) -> Iterator[Work]:
             hook.remove()
 
 
-def with_threads(config: Config, work: int) -> Config:
-    """Return a configuration that names the number of threads, if it didn't.
+def suitable_threads(work: int) -> int:
+    """Return the number of threads for steps of some size.
 
-    For a large model, the use of the processor is measured for a moment.
+    For large steps, the use of the processor is measured for a moment.
 
     Arguments:
-        config: The configuration.
         work: Multiply-adds in the forward passes of a step.
     """
-    if config.train.threads:
-        return config
     count = max(1, min(torch.get_num_threads(), work // WORK_PER_THREAD))
-    if count > 1:
-        count = max(1, min(count, idle_cores()))
-    return replace(config, train=replace(config.train, threads=count))
+    return max(1, min(count, idle_cores())) if count > 1 else count
