@@ -1,11 +1,14 @@
 """A normalizing flow as a prior, from the library zuko."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from latentarium.config import FlowPriorConfig, MixturePriorConfig
+from latentarium.distributions.autoregressive import invert_autoregressive
 from latentarium.distributions.base import Distribution
 from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.distributions.mixtures import DiagonalMixture, LearnedMixture
@@ -26,6 +29,7 @@ class FlowDistribution(Distribution):
 
     Arguments:
         transform: zuko's transform, the inverse of f.
+        invert: The same f as the transform's own inverse, but faster and without gradients.
         base: The distribution of u.
         shift: The shift (Z,).
         scale: The scale of each dimension (Z,).
@@ -34,11 +38,12 @@ class FlowDistribution(Distribution):
     def __init__(
         self,
         transform: "ComposedTransform",
+        invert: Callable[[Tensor], Tensor],
         base: DiagonalGaussian | DiagonalMixture,
         shift: Tensor,
         scale: Tensor,
     ) -> None:
-        self._transform, self._base = transform, base
+        self._transform, self._invert, self._base = transform, invert, base
         self._shift, self._scale = shift, scale
 
     @property
@@ -62,7 +67,9 @@ class FlowDistribution(Distribution):
         return self._from_base(self._base.unwhiten(eps, scale))
 
     def _from_base(self, u: Tensor) -> Latents:
-        return self._shift + self._scale * cast(Tensor, self._transform.inv(u))
+        # with gradients, all passes of zuko's own inverse are needed
+        invert = self._transform.inv if torch.is_grad_enabled() else self._invert
+        return self._shift + self._scale * cast(Tensor, invert(u))
 
 
 @register("prior", "flow", settings=FlowPriorConfig)
@@ -112,7 +119,8 @@ class FlowPrior(Prior):
 
     def forward(self, y: Labels | SoftLabels | None, n: int) -> FlowDistribution:
         base = cast(DiagonalGaussian | DiagonalMixture, self.base(None, n))
-        return FlowDistribution(self.transform(), base, self.shift, self.scale)
+        invert = partial(invert_autoregressive, self.transform)
+        return FlowDistribution(self.transform(), invert, base, self.shift, self.scale)
 
     def standardize(self, z: LatentSet) -> None:
         """Set shift and scale to the mean and the standard deviation of latents, before the flow
