@@ -129,7 +129,7 @@ def train_latentarium(task: Task, optimizer: "OptimizerConfig | None" = None) ->
     held_out = task.held_out
     images: dict[str, object] = {"train": task.train, "validation": held_out, "test": held_out}
     data = to_data(RawData(source="mnist", images=images, labels={}))
-    net = NetConfig(kind="mlp", width=HIDDEN, depth=1)
+    net = NetConfig(kind="mlp", width=HIDDEN, depth=1, activation="silu")
     total = task.epochs * task.images // BATCH_SIZE
 
     def config(steps: int) -> Config:
