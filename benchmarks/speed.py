@@ -31,9 +31,12 @@ MAX_LOAD = 0.1
 """Share of the processors used by other processes above which times are unreliable."""
 PARTS: dict[str, Callable[[int, bool], Results]] = {
     "fits": fits.measure,
+    "fits_busy": busy.next_to_a_busy_process(fits.measure),
     "learning_curves": fits.measure_curves,
     "examples": examples.measure,
+    "examples_busy": busy.next_to_a_busy_process(examples.measure, most_rounds=1),
     "metrics": metrics.measure,
+    "metrics_busy": busy.next_to_a_busy_process(metrics.measure),
     "busy": busy.measure,
     "together": together.measure,
     "memory": memory.measure,

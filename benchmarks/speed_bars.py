@@ -49,6 +49,20 @@ def examples(measured: dict[str, Results]) -> list[str]:
         "torchvision does, and the VAE's evaluates its held-out images after each pass; the row "
         "\"images in memory\" does neither.",
     ]  # fmt: skip
+    return [*lines, *_example_tables(measured)]
+
+
+def busy_examples(measured: dict[str, Results]) -> list[str]:
+    """Return the section on the examples of PyTorch next to a busy process."""
+    lines = [
+        "## The examples of PyTorch next to a busy process", "",
+        "The same, while another process only uses a processor core; a single round.",
+    ]  # fmt: skip
+    return [*lines, *_example_tables(measured)]
+
+
+def _example_tables(measured: dict[str, Results]) -> list[str]:
+    lines = []
     for machine, results in measured.items():
         rows = []
         for what, shares in results.items():
@@ -137,13 +151,7 @@ def metrics(measured: dict[str, Results]) -> list[str]:
         "its balls for precision and recall are open. The side of scikit-learn consists of its "
         "neighbour search, distances and kernel.",
     ]  # fmt: skip
-    for machine, results in measured.items():
-        sides = results["sides"]
-        rows = [
-            [titles[0], *(_seconds_of(sides[side], call) for side in sides)]
-            for call, titles in CALLS.items()
-        ]
-        lines += ["", *table([f"seconds, {machine}", *sides], rows).splitlines()]
+    lines += _metric_seconds(measured)
     values = {
         side: {k: v for call in calls.values() for k, v in call["values"].items()}
         for side, calls in first["sides"].items()
@@ -153,6 +161,27 @@ def metrics(measured: dict[str, Results]) -> list[str]:
         for key, title in METRIC_TITLES.items()
     ]
     return [*lines, "", *table(["value", *values], rows).splitlines()]
+
+
+def busy_metrics(measured: dict[str, Results]) -> list[str]:
+    """Return the section on metrics next to a busy process."""
+    lines = [
+        "## Metrics next to a busy process", "",
+        "The same calls, while another process only uses a processor core.",
+    ]  # fmt: skip
+    return [*lines, *_metric_seconds(measured)]
+
+
+def _metric_seconds(measured: dict[str, Results]) -> list[str]:
+    lines = []
+    for machine, results in measured.items():
+        sides = results["sides"]
+        rows = [
+            [titles[0], *(_seconds_of(sides[side], call) for side in sides)]
+            for call, titles in CALLS.items()
+        ]
+        lines += ["", *table([f"seconds, {machine}", *sides], rows).splitlines()]
+    return lines
 
 
 def _seconds_of(calls: Results, call: str) -> str:

@@ -57,10 +57,13 @@ def load(results: Results) -> str:
 
 SECTIONS: dict[str, Callable[[dict[str, Results]], list[str]]] = {
     "fits": speed_tables.training_runs,
+    "fits_busy": speed_tables.busy_training_runs,
     "examples": speed_bars.examples,
+    "examples_busy": speed_bars.busy_examples,
     "against": speed_bars.against,
     "tour": speed_bars.tour,
     "metrics": speed_bars.metrics,
+    "metrics_busy": speed_bars.busy_metrics,
     "busy": speed_bars.busy,
     "together": speed_bars.together,
     "memory": speed_bars.memory,

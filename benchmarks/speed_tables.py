@@ -33,14 +33,28 @@ def training_runs(measured: dict[str, Results]) -> list[str]:
         "The same VAE (784 - 512 - 16 - 512 - 784, Bernoulli, Adam, batches of 128) is trained "
         "for five passes over 50,000 MNIST images. latentarium's layers use SiLU, as its presets "
         "do, pythae's ReLU and those of the bare loop leaky ReLU. The time includes everything "
-        "that each side "
-        "does between steps. The bare loop does nothing but train. pythae evaluates its 10,000 "
-        "held-out images after each pass, as its pipeline does by default; latentarium evaluates "
-        "one held-out batch for each row of its log. With one thread, the time is that of the "
-        "processor, which other programs hardly change. In the last ratio, latentarium's time "
-        "includes what the same evaluation would take. If an ELBO is lower, the ratio compares "
-        "unequal models.",
+        "that each side does between steps. The bare loop does nothing but train. pythae "
+        "evaluates its 10,000 held-out images after each pass, as its pipeline does by default; "
+        "latentarium evaluates one held-out batch for each row of its log. With one thread, the "
+        "time is that of the processor, which other programs hardly change. In the last ratio, "
+        "latentarium's time includes what the same evaluation would take. If an ELBO is lower, "
+        "the ratio compares unequal models.",
     ]  # fmt: skip
+    return [*lines, *_training_tables(measured)]
+
+
+def busy_training_runs(measured: dict[str, Results]) -> list[str]:
+    """Return the section on whole trainings next to a busy process."""
+    lines = [
+        "## A whole training next to a busy process", "",
+        "The same, while another process only uses a processor core. pythae and the bare loop "
+        "train on torch's number of threads, latentarium on the number that it chooses.",
+    ]  # fmt: skip
+    return [*lines, *_training_tables(measured)]
+
+
+def _training_tables(measured: dict[str, Results]) -> list[str]:
+    lines = []
     for machine, results in measured.items():
         elbos = results.get("elbo", {})
         rows = [

@@ -25,8 +25,7 @@ TRAINED = {"vae": "N(0, I)", "vae_flow": "a flow, trained with the VAE"}
 """The priors that a VAE is trained with, by the name of its run."""
 PRIORS = TRAINED | {"vae@mixture": "a mixture, fitted to the VAE's latents afterwards"}
 REPEATS = 10
-"""Number of distances between sets from a prior, for the reference of the sliced distance. Drawing
-a set from a flow takes 1.4 s."""
+"""Number of distances between sets from a prior, for the reference of the sliced distance."""
 SHOWN = 3 * COLUMNS
 
 
