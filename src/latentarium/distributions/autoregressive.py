@@ -54,7 +54,7 @@ def _invert_masked(transform: "MaskedAutoregressiveTransform", y: Latents) -> La
             layer.compute(position)
         outputs = layers[-1].units[position].unflatten(0, (len(target), -1)).permute(2, 0, 1)
         univariate = transform.univariate(*unpack(outputs, transform.shapes))
-        target.copy_(univariate.inv(source.T).T)
+        target.copy_(cast(Tensor, univariate.inv(source.T)).T)
     return x[rows.argsort()].T.contiguous()
 
 
