@@ -15,7 +15,7 @@ ORDER = [
     "registry",
     "shapes",
     "config",
-    "memory files rng tables terminal machine cached parent",
+    "memory files rng tables terminal machine cached parent warning_filter",
     "locks progress workers",
     "stats",
     "distributions nn optimizers",

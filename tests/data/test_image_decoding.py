@@ -2,9 +2,7 @@
 
 import io
 import struct
-import warnings
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from latentarium.data.image_decoding import BrokenImageError, ignore_warnings, read_header
+from latentarium.data.image_decoding import BrokenImageError, read_header
 from latentarium.data.image_decoding import decode_image as decode
 from support.data_files import image_bytes
 
@@ -294,16 +292,6 @@ def test_damaged_files_are_decoded_or_broken(kind, changes, length):
             assert decode_image(content, grey=False, size=(8, 8)).shape == (3, 8, 8)
     except BrokenImageError:
         pass  # the only exception
-
-
-def test_warnings_stay_ignored_until_the_last_thread_has_decoded():
-    with ignore_warnings():
-        with ThreadPoolExecutor(4) as pool:
-            content = image_bytes(flat_image())
-            list(pool.map(lambda _: decode_image(content, grey=True), range(50)))
-        warnings.warn("ignored", stacklevel=1)
-    with pytest.warns(UserWarning, match="shown"):
-        warnings.warn("shown again", stacklevel=1)
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP", "PNG", "MPO"])

@@ -8,7 +8,6 @@ until it covers the size, and cropped at the centre.
 
 import io
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -33,6 +32,7 @@ from latentarium.data.orientation import (
     turn_upright,
 )
 from latentarium.texts import Text
+from latentarium.warning_filter import ignore_warnings
 
 Picture = bytes | Image.Image
 """The content of an image file, or an image in memory."""
@@ -245,46 +245,6 @@ def _describe_content(picture: Picture) -> str:
     if content.startswith(TIFF_MAGIC):
         return Text("a TIFF whose values or channels are of a kind that can't be read")
     return Text("not a known image format")
-
-
-class _WarningFilter:
-    """Ignores warnings while at least one thread decodes.
-
-    Pillow warns of unusual metadata; a damaged file raises. Python's filters belong to the whole
-    process, so threads that changed and restored them by themselves would undo each other.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._filters = warnings.catch_warnings()
-
-    def enter(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.simplefilter("ignore")
-            self._users += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                self._filters.__exit__(None, None, None)
-
-
-_warning_filter = _WarningFilter()
-
-
-@contextmanager
-def ignore_warnings() -> Iterator[None]:
-    """Ignore warnings, in all threads, until the block ends."""
-    _warning_filter.enter()
-    try:
-        yield
-    finally:
-        _warning_filter.leave()
 
 
 def _to_opaque(image: Image.Image, mode: str, strip_pixels: int) -> Image.Image:

@@ -1,6 +1,5 @@
 """Record a network as a graph of ATen operations, and read the nodes of the graph."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor, fx, nn
 from torch._decomp import get_decompositions
 
 from latentarium.errors import UserError
+from latentarium.warning_filter import ignore_warnings
 
 aten = torch.ops.aten
 DECOMPOSED = (
@@ -25,8 +25,7 @@ def record(network: nn.Module, inputs: Sequence[Tensor]) -> torch.export.Exporte
     Raises:
         UserError: The network can't be recorded (code "not-exportable").
     """
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of torch's own code
+    with ignore_warnings(), torch.no_grad():  # of torch's own code
         try:
             program = torch.export.export(network, tuple(inputs), strict=False)
             table = torch.export.default_decompositions()

@@ -19,7 +19,6 @@ import logging
 import math
 import statistics
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ from latentarium.files import require_writable, write_atomic
 from latentarium.models.base import LatentModel
 from latentarium.progress import StepProgress
 from latentarium.run import Run
+from latentarium.warning_filter import ignore_warnings
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-5
@@ -285,8 +285,7 @@ def _quiet_exporter() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignore_warnings():
             yield
     finally:
         logger.setLevel(level)

@@ -14,11 +14,9 @@ References:
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from latentarium.errors import UserError
@@ -37,6 +35,7 @@ from latentarium.shapes import (
     PerPoint,
     Points,
 )
+from latentarium.warning_filter import ignore_warnings
 
 LOG_2PI = math.log(2 * math.pi)
 SHRINKAGE = 1e-3
@@ -274,8 +273,7 @@ def mixture(
         max_iter=200,
         random_state=seed % 2**32,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
+    with ignore_warnings():  # that it has not converged, which is reported as `converged`
         try:
             model.fit(points.numpy())
         except ValueError:

@@ -23,7 +23,6 @@ from latentarium.data.image_decoding import (
     DecodedImage,
     ImageHeader,
     decode_image,
-    ignore_warnings,
     read_header,
     short_reason,
 )
@@ -39,6 +38,7 @@ from latentarium.data.storage import MemoryBudget, Storage
 from latentarium.errors import UserError
 from latentarium.progress import console_progress
 from latentarium.texts import Text, join_clauses, text_of
+from latentarium.warning_filter import ignore_warnings
 
 S = TypeVar("S")
 T = TypeVar("T")
