@@ -56,7 +56,7 @@ def busy_examples(measured: dict[str, Results]) -> list[str]:
     """Return the section on the examples of PyTorch next to a busy process."""
     lines = [
         "## The examples of PyTorch next to a busy process", "",
-        "The same, while another process only uses a processor core; a single round.",
+        "The same trainings in a single round, while another process only uses a processor core.",
     ]  # fmt: skip
     return [*lines, *_example_tables(measured)]
 

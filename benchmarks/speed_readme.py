@@ -1,4 +1,4 @@
-"""The table of speeds of the READMEs."""
+"""The speed table of the READMEs."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from latentarium.stats.measurement import format_number
 
 
 def readme_table(everywhere: dict[str, Results], *, chinese: bool) -> str:
-    """Return the table of a README: what was measured, and what is required of it."""
+    """Return the speed table of a README, with measured and required values."""
     heads = ["比較", "測量結果", "要求", "處理器"] if chinese else [
         "comparison", "measured", "required", "processor",
     ]  # fmt: skip

@@ -47,8 +47,8 @@ def busy_training_runs(measured: dict[str, Results]) -> list[str]:
     """Return the section on whole trainings next to a busy process."""
     lines = [
         "## A whole training next to a busy process", "",
-        "The same, while another process only uses a processor core. pythae and the bare loop "
-        "train on torch's number of threads, latentarium on the number that it chooses.",
+        "The same trainings, while another process only uses a processor core. pythae and the "
+        "bare loop train on torch's number of threads, latentarium on the number that it chooses.",
     ]  # fmt: skip
     return [*lines, *_training_tables(measured)]
 

@@ -14,7 +14,7 @@ COMMIT = "d9243c1"
 
 @contextmanager
 def earlier_commit() -> Iterator[Path]:
-    """Check the commit out in a temporary folder; the value is the folder of its package."""
+    """Check out the commit in a temporary folder, and yield the path of its package."""
     git = ["git", "-C", str(ROOT), "worktree"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / COMMIT

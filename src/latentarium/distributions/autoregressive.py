@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def invert_autoregressive(transform: nn.Module, y: Latents) -> Latents:
-    """Return x of which the transform is y.
+    """Return the x that the transform maps to y.
 
     Arguments:
         transform: A composition of zuko's masked autoregressive transforms.
@@ -39,7 +39,7 @@ def invert_autoregressive(transform: nn.Module, y: Latents) -> Latents:
 
 
 def _invert_masked(transform: "MaskedAutoregressiveTransform", y: Latents) -> Latents:
-    """Return the inverse of a single transform with a masked network."""
+    """Invert a single transform with a masked network."""
     from zuko.utils import unpack
 
     order = cast(Tensor, transform.order)
@@ -60,8 +60,8 @@ def _invert_masked(transform: "MaskedAutoregressiveTransform", y: Latents) -> La
 
 @dataclass(frozen=True)
 class _Layer:
-    """A masked linear layer. Its units are in groups, by the position in the order from which on
-    their values are known.
+    """A masked linear layer, whose units are grouped by the position at which their values are
+    known.
 
     Arguments:
         weight: The weights of each group, 0 where they are masked.
@@ -78,7 +78,7 @@ class _Layer:
     units: Sequence[Tensor]
 
     def compute(self, position: int) -> None:
-        """Set the values of a group."""
+        """Compute the values of a group."""
         linear = torch.addmm(self.bias[position], self.weight[position], self.inputs)
         self.units[position].copy_(self.activation(linear))
 
