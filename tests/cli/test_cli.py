@@ -61,6 +61,10 @@ def test_samples_are_written_as_png_and_npz_and_depend_on_the_seed_only(npz, tmp
     with np.load(tmp_path / "five.npz") as arrays:
         assert arrays["images"].shape == (5, 1, 12, 10)
         assert arrays["images"].dtype == np.uint8
+    capsys.readouterr()
+    for n, words in ((1, "1 image from"), (2, "2 images from")):
+        run_command("sample", folder, "-n", str(n), "--out", out)
+        assert words in capsys.readouterr().err
     assert error_code(capsys, "sample", folder, "--out", tmp_path / "x.gif") == "unknown-format"
     conflict = ["--label", "1", "--gaussian", "1"]
     assert error_code(capsys, "sample", folder, *conflict) == "conflicting-options"

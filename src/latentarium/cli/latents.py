@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from latentarium.cli.options import JsonFlag, RunFolder
-from latentarium.cli.output import print_json, print_note, print_result
+from latentarium.cli.output import num_images, print_json, print_note, print_result
 from latentarium.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _summary(table: "LatentTable", counts: dict[str, int]) -> str:
     lines.append(f"columns     {_columns(table)}")
     unusual = _unusual(table)
     if unusual is not None:
-        lines.append(f"unusual     {unusual:,} images with a trust below 0.01")
+        lines.append(f"unusual     {num_images(unusual)} with a trust below 0.01")
     return "\n".join(lines)
 
 
@@ -179,7 +179,7 @@ def decode(
             write_atomic(out, grid_png(torch.cat(list(images)), scale))
     if as_json:
         print_json({"run": str(run), "latents": str(latents), "file": str(out), "n": len(z)})
-    print_note(f"{out}: {len(z):,} images.")
+    print_note(f"{out}: {num_images(len(z))}.")
 
 
 def _decoder_labels(

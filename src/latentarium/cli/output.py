@@ -31,6 +31,11 @@ def print_json(content: object) -> None:
     print_result(text)
 
 
+def num_images(n: int) -> str:
+    """Return a number of images in words, such as "1 image" or "2,000 images"."""
+    return "1 image" if n == 1 else f"{n:,} images"
+
+
 def print_note(text: str) -> None:
     """Print what a person may want to know, such as where a file was written, to stderr."""
     if is_main_process():

@@ -9,7 +9,7 @@ import tyro
 from latentarium.cli.interrupts import end_without_cleanup
 from latentarium.cli.latents import require_images
 from latentarium.cli.options import JsonFlag, RunFolder
-from latentarium.cli.output import print_json, print_note, print_result
+from latentarium.cli.output import num_images, print_json, print_note, print_result
 from latentarium.errors import UserError
 
 SILENT_SAMPLES = 10_000
@@ -96,7 +96,7 @@ def sample(
             write_npz(out, images, n)
         else:
             write_atomic(out, grid_png(torch.cat(list(images)), scale))
-    print_note(f"{out}: {n} images from {run}, seed {seed}.")
+    print_note(f"{out}: {num_images(n)} from {run}, seed {seed}.")
 
 
 def studio(
