@@ -80,6 +80,19 @@ def test_a_resumed_task_estimates_from_its_own_steps(capsys):
     assert line.seconds_left == 10.0
 
 
+def test_the_remaining_time_follows_the_speed_after_a_pause(capsys):
+    clock = Clock()
+    task = ProgressTask("r", 100, interval=1.0, as_json=True, clock=clock)
+    for step in range(1, 91):
+        clock.now += 3600 if step == 10 else 2
+        task.update(step)
+    lines = map(parse_progress, capsys.readouterr().err.splitlines())
+    left = {line.done: line.seconds_left for line in lines if line is not None}
+    assert left[9] == pytest.approx(2 * 91)
+    assert left[10] > 3600  # the pause is within the last minute
+    assert left[90] == pytest.approx(2 * 10)
+
+
 def test_steps_of_unequal_length_are_weighted_by_their_share(capsys):
     clock = Clock()
     task = ProgressTask("r", 10, interval=1.0, as_json=True, clock=clock)

@@ -17,6 +17,7 @@ import math
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ JSON_VARIABLE = "LATENTARIUM_PROGRESS_JSON"
 """Environment variable that requests JSON lines; its value is the interval in seconds."""
 PLAIN_INTERVAL = 10.0
 """Seconds between two plain lines."""
+ESTIMATE_SECONDS = 60.0
+"""The remaining time is estimated from the speed during this many seconds."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class ProgressTask:
         self.start: int = start
         self._bars, self._interval, self._as_json, self._clock = bars, interval, as_json, clock
         self._started = self._last_line = clock()
+        self._reports: deque[tuple[float, float]] = deque([(self._started, 0.0)])
         if bars is not None:
             self._bar = bars.add_task(printable(title), total=total, completed=start, note="")
 
@@ -141,7 +145,7 @@ class ProgressTask:
             self._last_line = now
             if share is None:
                 share = (done - self.start) / (self.total - self.start)
-            self._write(done, label, (now - self._started) * (1 - share) / share)
+            self._write(done, label, self._seconds_left(now, share))
         elif done == self.start and self._as_json:
             self._write(done, label, None)
 
@@ -154,6 +158,15 @@ class ProgressTask:
         else:
             took = format_duration(self._clock() - self._started)
             _write_line(f"{self.title}: done in {took}  {label}")
+
+    def _seconds_left(self, now: float, share: float) -> float | None:
+        """Estimate the remaining time from the speed of about the last `ESTIMATE_SECONDS`, so
+        that an earlier pause or a program that has ended doesn't count."""
+        while len(self._reports) > 1 and self._reports[1][0] <= now - ESTIMATE_SECONDS:
+            self._reports.popleft()
+        since, before = self._reports[0]
+        self._reports.append((now, share))
+        return (now - since) * (1 - share) / (share - before) if share > before else None
 
     def _write(self, done: int, label: str, left: float | None) -> None:
         if self._as_json:
