@@ -24,8 +24,8 @@ SYSTEMS = {
     ),
     "vae": System(
         "VAE",
-        "Encodes each image as a small Gaussian, so that the latent space has no gaps and can be "
-        "sampled. Its images are blurred.",
+        "Encodes each image as a small Gaussian. These fill the latent space with few gaps, so it "
+        "can be sampled. Its images are blurred.",
     ),
     "gan": System(
         "GAN",
