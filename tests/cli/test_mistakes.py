@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(npz, capsys, tmp_path):
 class StopAtStart(Reporter):
     """Records the step at which a training starts, and stops it."""
 
-    def start(self, config, step):
+    def start(self, run, step):
         self.step = step
         raise KeyboardInterrupt
 

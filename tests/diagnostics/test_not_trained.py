@@ -1,7 +1,9 @@
 """A model that is not trained yet gets no fix, whatever its log and its samples look like."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +17,9 @@ from latentarium.diagnostics.maturity import MIN_MODEL_STEPS, MIN_STEPS
 from latentarium.diagnostics.status import log_status
 from latentarium.errors import StoppedError
 from latentarium.models.build import build
+from latentarium.progress import console_progress
+from latentarium.run import Run
+from latentarium.run.jsonl import append_row
 from latentarium.training import finish, train
 from latentarium.training.logging import Reporter
 from support.errors import raises_code
@@ -168,16 +173,56 @@ def test_the_status_of_a_log_follows_the_training():
         row["autoencoder"] = {"total": 600.0 - 50 * index, "held_out": 600.0 - 50 * index}
     found, _ = log_status(settings, falling)
     assert (found.name, found.reasons[0].code) == ("not trained yet", "still improving")
+    assert log_status(settings, rows(20), fine_tuned=True)[0].name == "can't tell"
+    assert log_status(settings, falling, fine_tuned=True)[0].name == "no issues found"
 
 
-def test_a_resumed_run_that_is_finished_reports_nothing(capsys):
-    from latentarium.progress import console_progress
-
+def report_resumed(folder: Path, held_out: Callable[[int], object], start: int, end: int) -> None:
+    """Report a training that is resumed at a step, and has a row of the log every 100 steps."""
+    settings = presets.vae_mnist()
+    settings = replace(settings, train=replace(settings.train, steps=end))
+    run = Run.start(folder, settings, images().card)
     with console_progress() as progress:
         reporter = ConsoleReporter(progress, "r")
-        reporter.start(presets.ae_debug(), END)
+        for step in range(100, end + 1, 100):
+            value = held_out(step)
+            losses = {"total": value, "held_out": value, "rate": 20.0}
+            row = {"step": step, "seconds": 1.0, "autoencoder": losses}
+            if step == start + 100:
+                reporter.start(run, start)
+            if step > start:
+                reporter.update(step, row)
+            append_row(run.log_path, row)
+        if start == end:
+            reporter.start(run, start)
         reporter.end(0.0)
+
+
+def test_a_resumed_run_that_is_finished_reports_nothing(tmp_path, capsys):
+    report_resumed(tmp_path / "r", lambda step: 1000.0 - step / 10, 6000, 6000)
     assert "ot trained" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", [0, 1000, 5900])
+def test_a_resumed_run_is_judged_by_its_whole_log(start, tmp_path, capsys):
+    """The loss falls steeply in the first steps, and evenly afterwards."""
+    report_resumed(tmp_path / "r", lambda step: 90.0 + 4e4 / step - step / 1e3, start, 6000)
+    assert "ot trained" not in capsys.readouterr().err
+
+
+def test_a_resumed_run_that_still_improves_is_not_trained(tmp_path, capsys):
+    report_resumed(tmp_path / "r", lambda step: 1000.0 - step / 10, 5000, 6000)
+    assert "Not trained yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("loss", [[1.0], {"total": 2}])
+def test_a_training_goes_on_if_the_log_of_an_earlier_session_is_damaged(loss, tmp_path, capsys):
+    report_resumed(
+        tmp_path / "r", lambda step: loss if step == 100 else 100.0 - step / 1e3, 1000, 2000
+    )
+    printed = capsys.readouterr().err
+    assert printed.count("is damaged") == 1
+    assert "ot trained" not in printed
 
 
 @pytest.mark.parametrize("loss", [[1.0], {"total": 2}])

@@ -80,7 +80,7 @@ class Wait(Reporter):
     def __init__(self, others: threading.Barrier) -> None:
         self.others = others
 
-    def start(self, config: Config, step: int) -> None:
+    def start(self, run: Run, step: int) -> None:
         self.others.wait(timeout=60)
 
 

@@ -12,13 +12,14 @@ from starlette.testclient import TestClient
 
 import latentarium as la
 from latentarium import presets
+from latentarium.run import Run
 from latentarium.studio.redact import redact_paths
 from latentarium.studio.registry import ModelRegistry
 from latentarium.studio.server import make_app
 from latentarium.studio.training.run_events import RunFollower
 from latentarium.studio.training.timed_commands import TimedCommands
 from support.limits import file_size_limit
-from support.tiny import tiny_arrays
+from support.tiny import tiny_arrays, tiny_data
 
 REQUEST = {"preset": "ae_debug", "data": "mnist", "name": "mine", "steps": 100_000}
 
@@ -87,7 +88,8 @@ def test_non_finite_log_values_become_null(tmp_path):
         '{"step": 3, "seconds": 2.0, "autoencoder": {"total": 5.0}}\n'
         '{"step": NaN}\n{"step": 1e999}\n{"step": 4, "sec'
     )
-    follower = RunFollower(dict, log, lambda: presets.get("vae_debug"))
+    run = Run.start(tmp_path / "r", presets.get("vae_debug"), tiny_data().card)
+    follower = RunFollower(dict, log, lambda: run)
     events = b"".join(follower.poll()).decode()
 
     def forbid(name):

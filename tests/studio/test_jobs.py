@@ -289,9 +289,7 @@ def parse_events(events):
 
 def test_follower_reports_changes_and_continues_where_a_client_stopped(done):
     def new_follower(lines_seen=0):
-        return RunFollower(
-            lambda: {"state": "done"}, done.log_path, lambda: done.config, lines_seen
-        )
+        return RunFollower(lambda: {"state": "done"}, done.log_path, lambda: done, lines_seen)
 
     follower = new_follower()
     events = parse_events(follower.poll())
@@ -302,7 +300,7 @@ def test_follower_reports_changes_and_continues_where_a_client_stopped(done):
     assert [row["step"] for row in parse_events(new_follower(3).poll())[0][1]] == [40]
     assert [name for name, *_ in parse_events(new_follower(4).poll())] == ["state", "doctor"]
     steps = iter([1, 1, 2])
-    moving = RunFollower(lambda: {"step": next(steps)}, done.log_path, lambda: done.config, 4)
+    moving = RunFollower(lambda: {"step": next(steps)}, done.log_path, lambda: done, 4)
     moving.poll()
     assert moving.poll() == []
     assert parse_events(moving.poll()) == [("state", {"step": 2}, None)]  # without a new log row
@@ -315,7 +313,7 @@ def test_follower_reports_changes_and_continues_where_a_client_stopped(done):
 def test_follower_diagnoses_all_rows(tmp_path):
     config = presets.gan_debug()
     run = Run.start(tmp_path / "r", config, tiny_data().card)
-    follower = RunFollower(lambda: {}, run.log_path, lambda: run.config)
+    follower = RunFollower(lambda: {}, run.log_path, lambda: run)
     name, content, number = parse_events(follower.poll())[-1]
     assert (name, content["issues"], number) == ("doctor", [], None)
     assert content["status"]["name"] == "not trained yet"
@@ -501,7 +499,7 @@ def test_non_finite_losses_in_a_log_become_null(trainings):
     run = started_run(trainings.folder / "r", rows=1)
     with run.log_path.open("a") as file:
         file.write('{"step": 20, "seconds": 4.0, "autoencoder": {"total": NaN, "kl": 1e999}}\n')
-    events = RunFollower(lambda: {}, run.log_path, lambda: run.config).poll()
+    events = RunFollower(lambda: {}, run.log_path, lambda: run).poll()
     data = next(event for event in events if b"event: rows" in event).split(b"data: ")[1]
     rows = json.loads(data, parse_constant=lambda word: pytest.fail(word))
     assert rows[1]["autoencoder"] == {"total": None, "kl": None}

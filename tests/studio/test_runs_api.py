@@ -155,7 +155,7 @@ def test_event_stream_sends_changes_and_keeps_the_connection_open(folder):
 
     async def watch():
         streams = EventStreams(lambda: False, poll_interval=0.01, keepalive=0.05)
-        stream = streams.follow(RunFollower(state, run.log_path, lambda: run.config))
+        stream = streams.follow(RunFollower(state, run.log_path, lambda: run))
         first = [await anext(stream), await anext(stream)]
         assert [part.split(b"\n")[0] for part in first] == [b"event: state", b"event: doctor"]
         assert await anext(stream) == b": still here\n\n"
@@ -178,7 +178,7 @@ def test_event_stream_ends_with_the_server(folder):
 
     async def watch():
         streams = EventStreams(lambda: True)
-        follower = RunFollower(dict, run.log_path, lambda: run.config)
+        follower = RunFollower(dict, run.log_path, lambda: run)
         return [part async for part in streams.follow(follower)]
 
     assert asyncio.run(watch()) == []

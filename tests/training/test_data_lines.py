@@ -19,7 +19,7 @@ class Recorder(Reporter):
     def describe_data(self, data):
         self.calls.append(("data", data.notes, data.problems))
 
-    def start(self, config, step):
+    def start(self, run, step):
         self.calls.append(("start", step))
 
 

@@ -34,7 +34,7 @@ class Recorder(Reporter):
     def __init__(self, title: str) -> None:
         self.title, self.events = title, []
 
-    def start(self, config, step) -> None:
+    def start(self, run, step) -> None:
         self.events.append(("start", step))
 
     def update(self, step, row) -> None:
@@ -97,10 +97,11 @@ def Reporter_of_nothing(title):
 
 def test_events_are_passed_on_once_and_only_when_they_are_complete(tmp_path):
     path, recorder = tmp_path / "events", Recorder("r")
+    run = Run.start(tmp_path / "r", presets.ae_debug(), tiny_data().card)
     writer = EventWriter(path)
-    follower = Follower(path, presets.ae_debug(), lambda: recorder)
+    follower = Follower(path, run.folder, lambda: recorder)
     follower.report()  # there is no file yet
-    writer.start(presets.ae_debug(), 3)
+    writer.start(run, 3)
     with path.open("a") as file:
         file.write('{"step": 4, ')
     follower.report()
@@ -224,7 +225,7 @@ def test_after_a_stop_no_training_starts(source, tmp_path, monkeypatch):
     items = [training(source, tmp_path / name, steps=1_000_000) for name in ("a", "b")]
 
     class Stop(Reporter):
-        def start(self, config, step) -> None:
+        def start(self, run, step) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(StoppedError):

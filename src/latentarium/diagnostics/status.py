@@ -7,7 +7,7 @@ from typing import Any, Literal
 from latentarium.config import Config
 from latentarium.diagnostics.fixes import train_longer
 from latentarium.diagnostics.issue import Issue
-from latentarium.diagnostics.learning import learning_so_far
+from latentarium.diagnostics.learning import NOTHING_MEASURED, learning_so_far
 from latentarium.diagnostics.log_rules import examine_log, log_reasons
 from latentarium.diagnostics.maturity import MIN_STEPS
 from latentarium.diagnostics.messages import Evidence, Message
@@ -102,22 +102,26 @@ def few_steps(step: int | None) -> list[Message]:
     return [Message("few steps", {"steps": step, "needed": MIN_STEPS})]
 
 
-def log_status(config: Config, rows: Sequence[dict[str, Any]]) -> tuple[Status, tuple[Issue, ...]]:
+def log_status(
+    config: Config, rows: Sequence[dict[str, Any]], *, fine_tuned: bool = False
+) -> tuple[Status, tuple[Issue, ...]]:
     """Return the status that a log shows at its last row, and the issues.
 
     Arguments:
         config: The run's configuration.
-        rows: The rows of its log so far, in order.
+        rows: The rows of its log so far, in order and from its first step.
+        fine_tuned: Whether its initial weights were those of another run, so that few steps are
+            enough and the fall of the loss tells nothing.
     """
     step = rows[-1]["step"] if rows else 0
     evidence: dict[Evidence, Real] = {"training steps": step}
-    few = few_steps(step)
+    few = [] if fine_tuned else few_steps(step)
     if few:
         return untrained(config, step, few, evidence), ()
     issues = examine_log(config, rows)
     if issues:
         return Status(name="issues found", evidence=evidence), issues
-    progress = learning_so_far(config, rows)
+    progress = NOTHING_MEASURED if fine_tuned else learning_so_far(config, rows)
     evidence |= progress.evidence
     open_questions = log_reasons(config, rows)
     if open_questions:

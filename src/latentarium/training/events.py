@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from latentarium.config import Config
+from latentarium.run import Run
 from latentarium.training.logging import Reporter
 
 
@@ -19,7 +19,7 @@ class EventWriter(Reporter):
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def start(self, config: Config, step: int) -> None:
+    def start(self, run: Run, step: int) -> None:
         self._write({"start": step})
 
     def update(self, step: int, row: dict[str, Any]) -> None:
@@ -38,12 +38,12 @@ class Follower:
 
     Arguments:
         path: The file, which need not exist yet.
-        config: The configuration of the training.
+        folder: The folder of the run.
         make_reporter: Returns the reporter; it is called when the training starts.
     """
 
-    def __init__(self, path: Path, config: Config, make_reporter: Callable[[], Reporter]) -> None:
-        self._path, self._config, self._make_reporter = path, config, make_reporter
+    def __init__(self, path: Path, folder: Path, make_reporter: Callable[[], Reporter]) -> None:
+        self._path, self._folder, self._make_reporter = path, folder, make_reporter
         self._position = 0
 
     def report(self) -> None:
@@ -59,7 +59,7 @@ class Follower:
             event = json.loads(line)
             if "start" in event:
                 self._reporter = self._make_reporter()
-                self._reporter.start(self._config, event["start"])
+                self._reporter.start(Run(self._folder), event["start"])
             elif "row" in event:
                 self._reporter.update(event["step"], event["row"])
             else:

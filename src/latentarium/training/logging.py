@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.errors import NonFiniteError, UserError
 from latentarium.models.game import Player
@@ -223,7 +222,7 @@ class Reporter:
     def describe_data(self, data: Data) -> None:
         """Report what is noted on the training data, before the training starts."""
 
-    def start(self, config: Config, step: int) -> None:
+    def start(self, run: Run, step: int) -> None:
         """Report that the training starts, or resumes at this step."""
 
     def update(self, step: int, row: dict[str, Any]) -> None:

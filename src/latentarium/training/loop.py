@@ -115,7 +115,7 @@ def train(
             started = time.monotonic() - state.seconds
             if distributed.is_main:
                 reporter.describe_data(data)
-                reporter.start(config, state.step)
+                reporter.start(run, state.step)
                 progress.update(state.step, state.seconds)
                 if state.step == 0 and 0 in snapshots:
                     run.save_snapshot(0, state.ema_model())

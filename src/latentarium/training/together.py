@@ -138,7 +138,7 @@ def train_and_follow_up(
         stop = Path(temporary) / STOP_FILE
         files = [Path(temporary) / str(number) for number in range(len(trainings))]
         followers = [
-            Follower(file.with_suffix(EVENTS), training.config, partial(reporter, training.title))
+            Follower(file.with_suffix(EVENTS), training.folder, partial(reporter, training.title))
             for file, training in zip(files, trainings, strict=True)
         ]
         numbers = {training.title: number for number, training in enumerate(trainings)}

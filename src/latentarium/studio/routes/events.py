@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
 
-from latentarium.config import Config
 from latentarium.errors import UserError, error_to_json
 from latentarium.run import Run
 from latentarium.studio.responses import StreamedResponse, error_code
@@ -39,14 +38,14 @@ def router(services: Services) -> APIRouter:
         lines_seen = int(last_event_id) if is_number else 0
         folder = trainings.folder_of(name)
 
-        def config() -> Config | None:
+        def run() -> Run | None:
             try:
-                return trainings.run(name).config
+                return trainings.run(name)
             except UserError:
                 return None
 
         follower = RunFollower(
-            lambda: trainings.info(name, folder), Run.log_path_at(folder), config, lines_seen
+            lambda: trainings.info(name, folder), Run.log_path_at(folder), run, lines_seen
         )
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return StreamedResponse(streams.follow(follower), "text/event-stream", headers)

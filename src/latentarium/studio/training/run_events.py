@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from latentarium.config import Config
 from latentarium.diagnostics.status import log_status
 from latentarium.errors import UserError
+from latentarium.run import Run
 from latentarium.run.jsonl import MALFORMED, read_row
 
 ROWS_PER_EVENT = 400
@@ -70,7 +70,7 @@ class RunFollower:
     Arguments:
         state: Returns the state of the run as JSON values.
         log: The path of its log.
-        config: Returns its configuration; None if there is none yet.
+        run: Returns the run; None if there is none yet.
         lines_seen: Number of lines of the log that the client already has.
     """
 
@@ -78,10 +78,10 @@ class RunFollower:
         self,
         state: Callable[[], dict[str, Any]],
         log: Path,
-        config: Callable[[], Config | None],
+        run: Callable[[], Run | None],
         lines_seen: int = 0,
     ) -> None:
-        self._read_state, self._read_config, self._lines_seen = state, config, lines_seen
+        self._read_state, self._read_run, self._lines_seen = state, run, lines_seen
         self._tail = LogTail(log)
         self._rows: dict[int, dict[str, Any]] = {}
         self._state: dict[str, Any] | None = None
@@ -112,18 +112,19 @@ class RunFollower:
         if state != self._state:
             self._state = state
             events.append(format_event("state", state))
-        config = self._read_config()
-        if config is not None and (log_changed or self._diagnosis is None):
-            diagnosis = self._diagnose(config)
+        run = self._read_run()
+        if run is not None and (log_changed or self._diagnosis is None):
+            diagnosis = self._diagnose(run)
             if diagnosis != self._diagnosis:
                 self._diagnosis = diagnosis
                 events.append(format_event("doctor", diagnosis))
         return events
 
-    def _diagnose(self, config: Config) -> dict[str, Any]:
+    def _diagnose(self, run: Run) -> dict[str, Any]:
         rows = [self._rows[step] for step in sorted(self._rows)]
         try:
-            status, issues = log_status(config, rows)
+            fine_tuned = run.initial_weights is not None
+            status, issues = log_status(run.config, rows, fine_tuned=fine_tuned)
         except (UserError, *MALFORMED):
             return {"status": None, "issues": []}
         return {"status": status.to_dict(), "issues": [issue.to_dict() for issue in issues]}
