@@ -5,6 +5,7 @@ from typing import Any
 from committed import TEST_IMAGES, load, load_all, table
 from rounding import Interval, quantity
 
+from latentarium import presets
 from latentarium.bench.bench import Bench, Column
 from latentarium.bench.published import Published
 from latentarium.progress import format_duration
@@ -105,6 +106,17 @@ def rows_of(name: str) -> list[tuple[str, dict[str, Any]]]:
         for machine, results in everywhere.items()
         for row in results["rows"]
         if row["name"] == preset
+    ]
+
+
+def outdated_rows() -> list[str]:
+    """Return a line for each committed row of a preset that trains for other steps today."""
+    return [
+        f"bench {name}, {machine}: {row['name']} was measured after {row['steps']:,} steps"
+        for name in BENCHES
+        for machine, row in rows_of(name)
+        if row["steps"]
+        not in (presets.get(row["name"]).train.steps, bench_of(name).full_steps.get(row["name"]))
     ]
 
 

@@ -3,7 +3,8 @@
     make figures                                # rewrite the tables; check the presets
     python benchmarks/figures.py --check        # change nothing; also a part of `make lint`
 
-Exits with 1 if a text or the docstring of a preset differs from the committed results.
+Exits with 1 if a text or the docstring of a preset differs from the committed results, or if a
+result is that of a preset with other steps.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import speed_readme
-from bench_tables import published_table, readme_table
+from bench_tables import outdated_rows, published_table, readme_table
 from committed import ROOT, load_all
 from doctor_table import doctor_table
 from gpu_table import gpu_table
@@ -130,6 +131,9 @@ def main() -> None:
     for line in missing_phrases():
         failed = True
         print(f"src/latentarium/presets: the docstring must contain the results of {line}")
+    for line in outdated_rows():
+        failed = True
+        print(f"{line}, which its preset no longer has: measure it again, or delete the row")
     sys.exit(failed)
 
 

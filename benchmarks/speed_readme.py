@@ -133,8 +133,8 @@ def _commit_facts(results: Results) -> Iterator[Fact]:
     commit, goal = results["commit"], f"{100 * results['goal']:g} %"
     title = (
         f"Time until {goal} of the CGAN's samples are as requested, as a multiple of that of "
-        f"{commit}",
-        f"CGAN 有 {goal} 的樣本符合要求所需的時間，是 {commit} 的幾倍",
+        f"commit {commit}, before the work on speed",
+        f"CGAN 有 {goal} 的樣本符合要求所需的時間，是改善速度以前的版本（{commit}）的幾倍",
     )
     yield title, spread(results["ratio"]), f"<= {limits.COMMIT}"
 
@@ -142,9 +142,9 @@ def _commit_facts(results: Results) -> Iterator[Fact]:
 def _tour_facts(results: Results) -> Iterator[Fact]:
     commit = results["commit"]
     title = (
-        f"Duration of `latentarium tour` as a multiple of that of {commit}, and next to a busy "
-        "process as a multiple of that alone",
-        f"`latentarium tour` 的時間是 {commit} 的幾倍；有一個忙碌的程式同時執行時，"
+        f"Duration of `latentarium tour` as a multiple of that of commit {commit}, and "
+        "next to a busy process as a multiple of that alone",
+        f"`latentarium tour` 的時間是版本 {commit} 的幾倍；有一個忙碌的程式同時執行時，"
         "是單獨執行時的幾倍",
     )
     values = [spread(results[key]) for key in ("ratio", "busy_ratio")]

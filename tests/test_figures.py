@@ -90,6 +90,17 @@ def test_a_docstring_that_differs_from_the_results_is_found(benchmarks, monkeypa
     assert any(line.startswith("vae_ring") for line in preset_facts.missing_phrases())
 
 
+def test_a_result_of_a_preset_with_other_steps_is_found(benchmarks, monkeypatch):
+    import bench_tables  # pyright: ignore[reportMissingImports]
+
+    assert bench_tables.outdated_rows() == []
+    row = {"name": "gan_ring", "steps": 7}
+    monkeypatch.setattr(bench_tables, "rows_of", lambda name: [("a machine", row)])
+    lines = bench_tables.outdated_rows()
+    assert lines
+    assert all("gan_ring was measured after 7 steps" in line for line in lines)
+
+
 def test_a_preset_chosen_on_test_images_says_so(benchmarks, monkeypatch):
     import preset_facts  # pyright: ignore[reportMissingImports]
 

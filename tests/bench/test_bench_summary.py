@@ -16,6 +16,7 @@ from latentarium.bench.published import (
     STACKED,
     STACKED_SMALL,
 )
+from latentarium.bench.run import BenchReport
 from latentarium.stats.measurement import Measurement
 from support.errors import raises_code
 
@@ -53,6 +54,17 @@ def test_one_seed_has_a_mean_but_no_interval():
 
 def test_equal_seeds_have_an_interval_of_length_zero():
     assert summary(8.0, 8.0, 8.0).interval("modes") == (8.0, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("known", "note"),
+    [({"n": 5000, "split": "test"}, ["modes: n = 5,000, test."]), ({}, [])],
+)  # fmt: skip
+def test_a_note_names_only_what_is_known_of_a_measurement(known, note):
+    measurement = Measurement(name="modes", value=3.0, **known)
+    row = Summary(name="gan", steps=5, seeds={0: {"modes": measurement}}, seconds={})
+    report = BenchReport(name="a", bench=OneColumnBench(), rows=(row,), data="ring", seconds=1.0)
+    assert [each for each in report.notes() if each.startswith("modes")] == note
 
 
 def test_values_that_are_not_finite_become_null():

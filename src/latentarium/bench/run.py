@@ -107,9 +107,10 @@ class BenchReport:
         for column in self.bench.columns:
             m = next(iter(self.rows[0].seeds.values())).get(column.key)
             if m is not None:
-                setup = f"n = {m.n:,}, {m.split}, {m.extractor}" if m.n else f"{m.split}"
+                parts = (f"n = {m.n:,}" if m.n else None, m.split, m.extractor)
+                setup = ", ".join(part for part in parts if part)
                 titles.setdefault(setup, []).append(column.title)
-        return [f"{', '.join(names)}: {setup}." for setup, names in titles.items()]
+        return [f"{', '.join(names)}: {setup}." for setup, names in titles.items() if setup]
 
     def _unmeasured_notes(self) -> list[str]:
         """Return why a column has no mean: the quantity could not be measured for some seeds."""
