@@ -146,7 +146,11 @@ def test_batch_sizes_do_not_change_results(linear):
             elbo(linear.model, x, samples=60, batch_size=batch_size).per_image,
             elbo(linear.model, x, samples=60, batch_size=10**6).per_image,
         )
-    a = annealed_nll(linear.model, x, temperatures=5, chains=3, batch_size=7)
+    done: list[float] = []
+    a = annealed_nll(linear.model, x, temperatures=5, chains=3, batch_size=7, progress=done.append)
+    assert done == sorted(done)
+    assert len(done) > 2 * 5 * 3  # several batches, each with two runs of 5 temperatures
+    assert done[-1] == pytest.approx(7)
     b = annealed_nll(linear.model, x, temperatures=5, chains=3)
     torch.testing.assert_close(a.per_image, b.per_image)
     pairs = importance_nll(linear.model, x, samples=230, max_weights=500)  # 2 images at once

@@ -91,7 +91,7 @@ def annealed_nll(
     leapfrog: int = 10,
     seed: int = 0,
     batch_size: int = 2000,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[float], object] | None = None,
 ) -> AnnealedNLL:
     """Estimate -log p(x) by annealing from the prior, without the posterior.
 
@@ -110,7 +110,8 @@ def annealed_nll(
         seed: The seed. The random numbers of an image depend on the seed and the image's index.
         batch_size: Latents decoded at a time. It limits memory, and changes results only by
             rounding.
-        progress: Called with the number of images done.
+        progress: Called with the number of images done, after each temperature of each run, which
+            is a fraction of an image for each of a batch.
 
     Raises:
         UserError: The model or its prior has no density, images or labels don't fit it, a count is
@@ -125,18 +126,27 @@ def annealed_nll(
     require_likelihood(model)
     schedule = _schedule(temperatures)
     results, accepted, done = [], [], 0
+
+    def report(share: float) -> None:
+        if progress:
+            progress(done + share * len(group.x))
+
     with evaluation_mode(model):
         for group in image_groups(model, images, labels, chains, batch_size, chains):
             target = _Target.of(group, chains)
             steps = torch.full((temperatures, len(group.x)), INITIAL_STEP_SIZE)
-            _anneal(target, schedule, steps, leapfrog, ("pilot", seed), adapt=True)
-            log_w, share = _anneal(target, schedule, steps, leapfrog, ("annealed", seed))
+            _anneal(
+                target, schedule, steps, leapfrog, ("pilot", seed), adapt=True,
+                report=lambda part: report(part / 2),
+            )  # fmt: skip
+            log_w, share = _anneal(
+                target, schedule, steps, leapfrog, ("annealed", seed),
+                report=lambda part: report((1 + part) / 2),
+            )  # fmt: skip
             nll = math.log(chains) - log_w.logsumexp(1)
             results.append(torch.stack([nll, effective_share(log_w)]).cpu())
             accepted.append(share.cpu())
             done += len(log_w)
-            if progress:
-                progress(done)
     per_image, share = require_finite(torch.cat(results, 1))
     return AnnealedNLL(
         nll=float(per_image.mean()),
@@ -236,11 +246,13 @@ def _anneal(
     stream: tuple[str, int],
     *,
     adapt: bool = False,
+    report: Callable[[float], object],
 ) -> tuple[PerImageLatent, PerPoint]:
     """Return the log weights, and the share of accepted proposals of each image.
 
     `step_sizes` (temperatures, images) is read; with `adapt`, it is overwritten with the step
-    sizes that are adapted during the run.
+    sizes that are adapted during the run. `report` is called after each temperature with the share
+    of the run that is done.
     """
     first, n, chains = target.group.first, len(target.group.x), target.chains
     noises = [Noise(*stream, first + i) for i in range(n)]
@@ -273,6 +285,7 @@ def _anneal(
         if adapt:
             step_sizes[t] = step
             step = step * (ADAPTATION_RATE * (share - TARGET_ACCEPTANCE)).exp().to(step)
+        report((t + 1) / (len(schedule) - 1))
     return log_w, acceptance
 
 

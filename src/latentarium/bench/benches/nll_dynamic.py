@@ -82,7 +82,7 @@ class DynamicNLL(Bench):
             images[chosen],
             temperatures=self.temperatures,
             seed=seed,
-            progress=lambda done: progress(len(images) + ANNEALED_PARTS * done, parts),
+            progress=lambda done: progress(len(images) + round(ANNEALED_PARTS * done), parts),
         )
         same = nll.per_image[chosen]
         name = likelihood_protocol(model, images, data)
