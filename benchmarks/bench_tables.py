@@ -5,7 +5,6 @@ from typing import Any
 from committed import TEST_IMAGES, load, load_all, table
 from rounding import Interval, quantity
 
-from latentarium import presets
 from latentarium.bench.bench import Bench, Column
 from latentarium.bench.published import Published
 from latentarium.progress import format_duration
@@ -57,7 +56,7 @@ def readme_table(*, chinese: bool) -> str:
     rows = [
         [
             f"`{name}`",
-            f"`{row['name']}`" + r"\*" * (TEST_IMAGES in chosen_on.get(row["name"], "")),
+            label(name, row) + r"\*" * (TEST_IMAGES in chosen_on.get(row["name"], "")),
             measured(name, row, chinese=chinese),
             str(len(row["seeds"])),
             machine.split(",")[0],
@@ -75,9 +74,9 @@ def published_table() -> str:
         for machine, row in rows_of(name):
             seconds = training_seconds(name, row["name"]).get(machine)
             duration = "" if seconds is None else format_duration(seconds)
-            label = f"`{row['name']}`, {machine}"
+            model = f"{label(name, row)}, {machine}"
             seeds = str(len(row["seeds"]))
-            rows.append([f"`{name}`", label, measured(name, row), duration, seeds])
+            rows.append([f"`{name}`", model, measured(name, row), duration, seeds])
         for row in bench_of(name).published:
             if row.name in PUBLISHED.get(name, ()):
                 known = [key for key in keys if key in row.values]
@@ -115,9 +114,20 @@ def outdated_rows() -> list[str]:
         f"bench {name}, {machine}: {row['name']} was measured after {row['steps']:,} steps"
         for name in BENCHES
         for machine, row in rows_of(name)
-        if row["steps"]
-        not in (presets.get(row["name"]).train.steps, bench_of(name).full_steps.get(row["name"]))
+        if row["steps"] not in known_steps(name, row["name"])
     ]
+
+
+def known_steps(name: str, preset: str) -> list[int]:
+    """Return the steps that a preset trains for with each budget of a bench, "small" first."""
+    bench = bench_of(name)
+    return [bench.configure(preset, budget).train.steps for budget in bench.budgets]
+
+
+def label(name: str, row: dict[str, Any]) -> str:
+    """Return the name of a preset, with its steps unless they are its own."""
+    own = row["steps"] == known_steps(name, row["name"])[0]
+    return f"`{row['name']}`" + ("" if own else f", {row['steps']:,} steps")
 
 
 def measured(name: str, row: dict[str, Any], *, chinese: bool = False) -> str:

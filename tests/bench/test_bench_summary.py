@@ -32,7 +32,9 @@ class OneColumnBench(Bench):
 
 
 class LongBench(OneColumnBench):
-    full_steps = {"gan_debug": 80}  # noqa: RUF012
+    full = {  # noqa: RUF012
+        "gan_debug": {"train": {"steps": 80}, "optimizer": {"learning_rate": 7e-3}}
+    }
 
 
 def summary(*values):
@@ -79,23 +81,24 @@ def test_intervals_are_clipped_to_possible_values():
 
 
 def test_budget_is_a_name_or_a_number_of_steps():
-    bench, own = LongBench(), presets.gan_debug().train.steps
-    assert bench.training_steps("gan_debug", None) == own
-    assert bench.training_steps("gan_debug", "small") == own
-    assert bench.training_steps("gan_debug", "full") == 80
-    assert bench.training_steps("gan_debug", "123") == 123
+    bench, own = LongBench(), presets.gan_debug()
+    assert bench.configure("gan_debug", None) == bench.configure("gan_debug", "small") == own
+    long = bench.configure("gan_debug", "full")
+    assert (long.train.steps, long.optimizer.learning_rate) == (80, 7e-3)
+    given = bench.configure("gan_debug", "123")
+    assert (given.train.steps, given.optimizer) == (123, own.optimizer)
 
 
 @pytest.mark.parametrize("budget", ["huge", "0", "-5", "1.5", ""])
 def test_unknown_budgets_are_refused(budget):
     with raises_code("unknown-budget"):
-        LongBench().training_steps("gan_debug", budget)
+        LongBench().configure("gan_debug", budget)
 
 
 def test_full_budget_is_refused_if_the_bench_has_none():
     assert OneColumnBench().budgets == ("small",)
     with raises_code("unknown-budget"):
-        OneColumnBench().training_steps("gan_debug", "full")
+        OneColumnBench().configure("gan_debug", "full")
 
 
 @pytest.mark.parametrize("rows", [RING, GRID, STACKED, STACKED_SMALL, PARZEN, NLL_DYNAMIC])

@@ -26,11 +26,15 @@ from scipy.stats import t as student
 
 from latentarium import presets
 from latentarium.bench.published import Published
+from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
+from latentarium.presets.variants import vary
 from latentarium.stats.measurement import Interval, Measurement
 
+Changes = dict[str, dict[str, Any]]
+"""New values of settings in the parts `model`, `optimizer` and `train` of a configuration."""
 MeasuringProgress = Callable[[int, int], object]
 """Called with the number of parts measured so far and the total number of parts."""
 
@@ -66,9 +70,9 @@ class Bench(ABC):
     published: ClassVar[tuple[Published, ...]] = ()
     caveat: ClassVar[str] = ""
     """How the published setups differ from this one."""
-    full_steps: ClassVar[Mapping[str, int]] = {}
-    """Training steps of each preset with the budget "full", which takes hours but is closer to the
-    published budgets. Empty if the bench has no such budget."""
+    full: ClassVar[Mapping[str, Changes]] = {}
+    """Settings that differ from those of a preset with the budget "full", which takes hours but is
+    closer to the published budgets. Empty if the bench has no such budget."""
 
     @abstractmethod
     def measure(
@@ -89,24 +93,25 @@ class Bench(ABC):
     @property
     def budgets(self) -> tuple[str, ...]:
         """Names of the budgets that this bench supports."""
-        return ("small", "full") if self.full_steps else ("small",)
+        return ("small", "full") if self.full else ("small",)
 
-    def training_steps(self, preset: str, budget: str | None) -> int:
-        """Return the number of training steps.
+    def configure(self, preset: str, budget: str | None) -> Config:
+        """Return the configuration of a preset.
 
         Arguments:
             preset: One of the bench's presets.
-            budget: "small" or None for the preset's own steps, "full", or a number of steps.
+            budget: "small" or None for the preset itself, "full", or a number of training steps.
 
         Raises:
             UserError: There is no such budget (code "unknown-budget").
         """
+        config = presets.get(preset)
         if budget in (None, "small"):
-            return presets.get(preset).train.steps
-        if budget == "full" and self.full_steps:
-            return self.full_steps[preset]
+            return config
+        if budget == "full" and self.full:
+            return vary(config, preset, **self.full.get(preset, {}))
         if budget is not None and budget.isdecimal() and int(budget) > 0:
-            return int(budget)
+            return vary(config, preset, train={"steps": int(budget)})
         raise UserError(
             f"budget is '{budget}'; for this bench it must be {', '.join(self.budgets)} or a "
             "positive number of training steps.",

@@ -1,23 +1,22 @@
 """Run a bench over seeds and compare its results with published results."""
 
-import dataclasses
 import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from latentarium import charts, presets
+from latentarium import charts
 from latentarium.bench.bench import Bench, Column, Summary
 from latentarium.bench.published import SOURCES
-from latentarium.config import Config
 from latentarium.data.dataset import Data
 from latentarium.data.sources import load_training_data
 from latentarium.errors import UserError
 from latentarium.files import from_json, read_regular_file, write_atomic
 from latentarium.machine import describe_machine, versions
+from latentarium.presets.variants import vary
 from latentarium.progress import ConsoleProgress, ProgressTask
 from latentarium.registry import component
 from latentarium.run import Run
@@ -55,7 +54,7 @@ class BenchReport:
             ],
             "rows": [row.to_dict() for row in self.rows],
             "interval": "95 % of the mean over seeds, Student's t",
-            "published": [dataclasses.asdict(row) for row in bench.published],
+            "published": [asdict(row) for row in bench.published],
             "sources": {row.source: SOURCES[row.source] for row in bench.published},
             "caveat": bench.caveat,
             "seconds": round(self.seconds, 1),
@@ -164,14 +163,14 @@ def run_bench(
             f"seeds is {seeds}; it must be between 1 and {MAX_SEEDS}.", code="invalid-count"
         )
     started = time.monotonic()
-    steps = {preset: bench.training_steps(preset, budget) for preset in bench.presets}
+    configs = {preset: bench.configure(preset, budget) for preset in bench.presets}
     trainings = {
         (preset, seed): Training(
             title=f"{preset}, seed {seed}",
-            config=_configure(preset, seed, steps[preset], device),
-            folder=out / preset / f"steps{steps[preset]}-seed{seed}",
+            config=vary(config, preset, train={"seed": seed, "device": device}),
+            folder=out / preset / f"steps{config.train.steps}-seed{seed}",
         )
-        for preset in bench.presets
+        for preset, config in configs.items()
         for seed in range(seeds)
     }
     trained = dict(
@@ -189,7 +188,8 @@ def run_bench(
             run = trained[preset, seed].run
             measurements[seed] = _measure_run(bench, run, data, seed, training.title, display)
         seconds = {seed: trained[preset, seed].run.training_seconds() for seed in range(seeds)}
-        row = Summary(name=preset, steps=steps[preset], seeds=measurements, seconds=seconds)
+        steps = configs[preset].train.steps
+        row = Summary(name=preset, steps=steps, seeds=measurements, seconds=seconds)
         rows.append(row)
     earlier_seconds = sum(result.earlier_seconds for result in trained.values())
     assert data is not None  # a bench has at least one preset
@@ -204,12 +204,6 @@ def run_bench(
     write_atomic(out / "bench.json", content.encode())
     write_atomic(out / "bench.svg", charts.standalone(draw_table(report)).encode())
     return report
-
-
-def _configure(preset: str, seed: int, steps: int, device: str) -> Config:
-    config = presets.get(preset)
-    settings = dataclasses.replace(config.train, seed=seed, steps=steps, device=device)
-    return dataclasses.replace(config, train=settings)
 
 
 def draw_table(report: BenchReport) -> str:

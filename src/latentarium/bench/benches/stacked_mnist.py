@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentarium.bench import published
-from latentarium.bench.bench import Bench, Column, MeasuringProgress
+from latentarium.bench.bench import Bench, Changes, Column, MeasuringProgress
 from latentarium.bench.published import Published
 from latentarium.classifier.classifier import Classifier, load_classifier
 from latentarium.data.dataset import Data
@@ -104,7 +104,7 @@ class StackedMNIST(StackedMNISTBench):
         "Published setups differ in classifier, images and budget. The ideal reverse KL is not 0: "
         "it is the computed mean for 26,000 triples with MNIST's class shares."
     )
-    full_steps: ClassVar[Mapping[str, int]] = {"gan_stacked_mnist": 100_000}
+    full: ClassVar[Mapping[str, Changes]] = {"gan_stacked_mnist": {"train": {"steps": 100_000}}}
     samples = 26_000
 
 
@@ -125,5 +125,5 @@ class StackedMNISTSmallDiscriminator(StackedMNISTBench):
         "discriminator has layers of 2, 4 and 8 channels; our networks omit the coarsest layer. "
         "The published networks were trained for 500,000 batches."
     )
-    full_steps: ClassVar[Mapping[str, int]] = {"gan_stacked_small": 100_000}
+    full: ClassVar[Mapping[str, Changes]] = {"gan_stacked_small": {"train": {"steps": 100_000}}}
     samples = 25_600
