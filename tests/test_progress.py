@@ -89,6 +89,7 @@ def test_the_remaining_time_follows_the_speed_after_a_pause(capsys):
     lines = map(parse_progress, capsys.readouterr().err.splitlines())
     left = {line.done: line.seconds_left for line in lines if line is not None}
     assert left[9] == pytest.approx(2 * 91)
+    assert left[10] is not None
     assert left[10] > 3600  # the pause is within the last minute
     assert left[90] == pytest.approx(2 * 10)
 
