@@ -109,7 +109,7 @@ def rows_of(name: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def outdated_rows() -> list[str]:
-    """Return a line for each committed row of a preset that trains for other steps today."""
+    """Return a line for each committed row whose number of training steps has no budget."""
     return [
         f"bench {name}, {machine}: {row['name']} was measured after {row['steps']:,} steps"
         for name in BENCHES
@@ -119,13 +119,13 @@ def outdated_rows() -> list[str]:
 
 
 def known_steps(name: str, preset: str) -> list[int]:
-    """Return the steps that a preset trains for with each budget of a bench, "small" first."""
+    """Return the number of training steps of a preset with each budget, "small" first."""
     bench = bench_of(name)
     return [bench.configure(preset, budget).train.steps for budget in bench.budgets]
 
 
 def label(name: str, row: dict[str, Any]) -> str:
-    """Return the name of a preset, with its steps unless they are its own."""
+    """Return the name of a preset, and the number of steps if the budget was not "small"."""
     own = row["steps"] == known_steps(name, row["name"])[0]
     return f"`{row['name']}`" + ("" if own else f", {row['steps']:,} steps")
 

@@ -45,7 +45,7 @@ PARTS: dict[str, Callable[[int, bool], Results]] = {
     "speed_of_use": use.measure,
 }
 ON_REQUEST = ("examples_busy", "tour")
-"""Parts that run only if they are named, since they take 15 to 30 minutes each."""
+"""Parts that run only if they are named, since they take 11 to 30 minutes each."""
 
 
 def main() -> None:

@@ -178,7 +178,7 @@ def test_the_status_of_a_log_follows_the_training():
 
 
 def report_resumed(folder: Path, held_out: Callable[[int], object], start: int, end: int) -> None:
-    """Report a training that is resumed at a step, and has a row of the log every 100 steps."""
+    """Report a training that was resumed at `start` and logs every 100 steps."""
     settings = presets.vae_mnist()
     settings = replace(settings, train=replace(settings.train, steps=end))
     run = Run.start(folder, settings, images().card)

@@ -71,7 +71,7 @@ class ConsoleReporter(Reporter):
 
     @contextmanager
     def _stopping_at_damage(self) -> Iterator[None]:
-        """Examine no more rows if those of an earlier session are damaged."""
+        """Stop examining the log if rows of an earlier session are damaged."""
         try:
             yield
         except MALFORMED:

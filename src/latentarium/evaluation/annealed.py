@@ -110,8 +110,8 @@ def annealed_nll(
         seed: The seed. The random numbers of an image depend on the seed and the image's index.
         batch_size: Latents decoded at a time. It limits memory, and changes results only by
             rounding.
-        progress: Called with the number of images done, after each temperature of each run, which
-            is a fraction of an image for each of a batch.
+        progress: Called after each temperature of each run with the number of images done. An
+            image of the current batch counts as a fraction.
 
     Raises:
         UserError: The model or its prior has no density, images or labels don't fit it, a count is
