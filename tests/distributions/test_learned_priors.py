@@ -26,6 +26,7 @@ from latentarium.distributions import (
     PriorContext,
     build_prior,
 )
+from latentarium.distributions.mixtures import log_sum_exp
 from latentarium.models.autoencoder import Autoencoder
 from latentarium.models.build import build, model_shapes
 from latentarium.rng import Noise
@@ -95,6 +96,22 @@ def test_samples_follow_the_density(settings):
     assert float(prior(None, len(z)).log_prob(z).mean()) == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.parametrize("settings", PRIORS.values(), ids=PRIORS)
+@torch.no_grad()
+def test_several_latents_at_once_have_the_same_densities(settings):
+    assert_same_densities(of(settings)(None, 4))
+
+
+def test_several_latents_of_a_full_mixture_have_the_density_of_their_own_sample():
+    assert_same_densities(full_mixture(4, classes=2))
+
+
+def assert_same_densities(distribution):
+    z = 2 * Noise(7).normal(4, 5, 2)
+    one_by_one = torch.stack([distribution.log_prob(z[:, k]) for k in range(5)], 1)
+    torch.testing.assert_close(distribution.log_probs(z), one_by_one)
+
+
 def test_a_mixtures_density_equals_scikit_learns():
     components = DiagonalGaussian(3 * Noise(1).normal(4, 3), Noise(2).normal(4, 3))
     weights = torch.tensor([0.1, 0.2, 0.3, 0.4])
@@ -109,6 +126,22 @@ def test_a_mixtures_density_equals_scikit_learns():
         ours.double(), torch.from_numpy(known.score_samples(z.double().numpy())),
         rtol=1e-4, atol=1e-3,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_sum_of_exponentials_is_torchs_in_value_and_gradient(dtype):
+    scores = 1000 * Noise("scores").normal(40, 30).to(dtype)
+    scores[0] = -5000 + scores[0] / 1000
+    scores[1, 3:] = -torch.inf
+    scores[2, :] = -torch.inf
+    scores[3, 0] = torch.nan
+    torch.testing.assert_close(
+        log_sum_exp(scores), scores.logsumexp(1), rtol=0, atol=0, equal_nan=True
+    )
+    finite = scores[4:].requires_grad_()
+    (known,) = torch.autograd.grad(finite.logsumexp(1).sum(), finite)
+    (gradient,) = torch.autograd.grad(log_sum_exp(finite).sum(), finite)
+    torch.testing.assert_close(gradient, known, rtol=0, atol=1e-24)
 
 
 def test_a_mixture_with_full_covariances_has_the_density_of_its_components():

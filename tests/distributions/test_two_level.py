@@ -34,10 +34,37 @@ def linear(seed):
     return distribution, joint
 
 
+def tiny_model():
+    """A hierarchical VAE whose latents have 3 and 2 dimensions, and three images."""
+    small = AutoencoderConfig().encoder
+    config = HierarchicalConfig(latent_dim=5, upper_dim=2, width=8, encoder=small, decoder=small)
+    data = tiny_data()
+    return build(config, data.card), data.test.images[:3].float() / 127.5 - 1
+
+
 def test_density_is_that_of_the_joint_gaussian():
     distribution, joint = linear(0)
     z = Noise(1).normal(50, 5)
     torch.testing.assert_close(distribution(50).log_prob(z), joint.log_prob(z))
+
+
+def test_several_latents_at_once_have_the_same_densities():
+    model, x = tiny_model()
+    for distribution in (model.encode(x), model.prior(None, 3)):
+        z = Noise(2).normal(3, 4, 5)
+        one_by_one = torch.stack([distribution.log_prob(z[:, k]) for k in range(4)], 1)
+        torch.testing.assert_close(distribution.log_probs(z), one_by_one)
+    nothing = model.encode(x[:0])
+    assert nothing.sample(Noise(0)).shape == (0, 5)
+    assert nothing.log_probs(torch.zeros(0, 4, 5)).shape == (0, 4)
+
+
+def test_samples_come_with_their_density():
+    model, x = tiny_model()
+    posterior = model.encode(x)
+    z, density = posterior.sample_and_log_prob(Noise(3))
+    torch.testing.assert_close(z, posterior.sample(Noise(3)), rtol=0, atol=0)
+    torch.testing.assert_close(density, posterior.log_prob(z))
 
 
 def test_samples_have_the_moments_of_the_joint_gaussian():
@@ -76,10 +103,7 @@ def test_settings_that_leave_no_lower_level_are_refused():
 
 
 def test_posterior_and_prior_depend_on_both_levels():
-    small = AutoencoderConfig().encoder
-    config = HierarchicalConfig(latent_dim=5, upper_dim=2, width=8, encoder=small, decoder=small)
-    model, data = build(config, tiny_data().card), tiny_data()
-    x = data.test.images[:3].float() / 127.5 - 1
+    model, x = tiny_model()
     z = model.encode(x).sample(Noise(0)).detach().requires_grad_()
     for density in (model.encode(x), model.prior(None, 3)):
         (gradient,) = torch.autograd.grad(density.log_prob(z).sum(), z)
@@ -88,10 +112,7 @@ def test_posterior_and_prior_depend_on_both_levels():
 
 
 def test_a_posterior_that_was_made_without_gradients_has_none():
-    small = AutoencoderConfig().encoder
-    config = HierarchicalConfig(latent_dim=5, upper_dim=2, width=8, encoder=small, decoder=small)
-    model, data = build(config, tiny_data().card), tiny_data()
-    x = data.test.images[:3].float() / 127.5 - 1
+    model, x = tiny_model()
     with torch.no_grad():
         posterior = model.encode(x)
     assert not posterior.mean.requires_grad

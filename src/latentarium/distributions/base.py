@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 from latentarium.errors import UserError
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, PerSample
+from latentarium.shapes import Latents, LatentsPerImage, PerImageLatent, PerSample
 
 
 class Distribution(ABC):
@@ -37,6 +38,27 @@ class Distribution(ABC):
             f"{type(self).__name__} has no density: choose a distribution that has one.",
             code="no-density",
         )
+
+    def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
+        """Return the log densities of several latents under each distribution, in nats.
+
+        A subclass overrides this method if it can compute them all at once, which is faster.
+
+        Raises:
+            UserError: The distribution has no density (code "no-density").
+        """
+        return torch.stack([self.log_prob(draw) for draw in z.unbind(1)], 1)
+
+    def sample_and_log_prob(self, noise: Noise) -> tuple[Latents, PerSample]:
+        """Return `sample` and the log density of each sample, in nats.
+
+        A subclass overrides this method if both share computations.
+
+        Raises:
+            UserError: The distribution has no density (code "no-density").
+        """
+        z = self.sample(noise)
+        return z, self.log_prob(z)
 
     def kl(self, other: "Distribution", z: Latents | None = None) -> PerSample:
         """Return KL(self || other), in nats.

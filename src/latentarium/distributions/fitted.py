@@ -10,10 +10,20 @@ from torch import Tensor
 
 from latentarium.distributions.base import Distribution
 from latentarium.distributions.gaussian import LOG_2PI
+from latentarium.distributions.mixtures import log_sum_exp
 from latentarium.distributions.priors import Prior
 from latentarium.errors import UserError
 from latentarium.rng import Noise
-from latentarium.shapes import ClassMeans, ClassScores, Labels, Latents, PerSample, SoftLabels
+from latentarium.shapes import (
+    ClassMeans,
+    ClassScores,
+    Labels,
+    Latents,
+    LatentsPerImage,
+    PerImageLatent,
+    PerSample,
+    SoftLabels,
+)
 
 SMALLEST_WEIGHT = 1e-30
 """Weights below this count as 0."""
@@ -46,12 +56,17 @@ class FullMixture(Distribution):
         return self.components[chosen] + scale * deviation
 
     def log_prob(self, z: Latents) -> PerSample:
+        return self.log_probs(z[:, None])[:, 0]
+
+    def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
+        rows = z.flatten(0, 1)
         scores = []
         for mean, factor in zip(self.components, self.factors, strict=True):
-            scaled = torch.linalg.solve_triangular(factor, (z - mean).T, upper=False)
+            scaled = torch.linalg.solve_triangular(factor, (rows - mean).T, upper=False)
             half_log_det = factor.diagonal().log().sum()
             scores.append(-0.5 * (scaled.square().sum(0) + len(mean) * LOG_2PI) - half_log_det)
-        return (self.log_weights + torch.stack(scores, 1)).logsumexp(1)
+        per_latent = torch.stack(scores, 1).unflatten(0, z.shape[:2])
+        return log_sum_exp(self.log_weights[:, None] + per_latent)
 
     def whiten(self, z: Latents) -> Tensor:
         """Map latents by the Gaussian with the mixture's mean and covariance."""

@@ -15,7 +15,15 @@ from latentarium.distributions.mixtures import DiagonalMixture, LearnedMixture
 from latentarium.distributions.priors import Prior, StandardNormal
 from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import Labels, Latents, LatentSet, PerSample, SoftLabels
+from latentarium.shapes import (
+    Labels,
+    Latents,
+    LatentSet,
+    LatentsPerImage,
+    PerImageLatent,
+    PerSample,
+    SoftLabels,
+)
 
 SMALLEST_SCALE = 1e-6
 """Dimensions in which latents vary less are not enlarged any further."""
@@ -56,8 +64,11 @@ class FlowDistribution(Distribution):
         return self._from_base(self._base.sample(noise, scale))
 
     def log_prob(self, z: Latents) -> PerSample:
+        return self.log_probs(z[:, None])[:, 0]
+
+    def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
         u, log_det = self._transform.call_and_ladj((z - self._shift) / self._scale)
-        return self._base.log_prob(u) + log_det - self._scale.log().sum()
+        return self._base.log_probs(u) + log_det - self._scale.log().sum()
 
     def whiten(self, z: Latents) -> Tensor:
         u = cast(Tensor, self._transform((z - self._shift) / self._scale))

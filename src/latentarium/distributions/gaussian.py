@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentarium.distributions.base import Distribution
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, PerSample
+from latentarium.shapes import Latents, LatentsPerImage, PerImageLatent, PerSample
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -35,8 +35,12 @@ class DiagonalGaussian(Distribution):
         return self.unwhiten(noise.normal(*self.mean.shape), scale)
 
     def log_prob(self, z: Latents) -> PerSample:
-        squared = (z - self.mean).square() * (-self.log_variance).exp()
-        return -0.5 * (squared + self.log_variance + LOG_2PI).sum(1)
+        return self.log_probs(z[:, None])[:, 0]
+
+    def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
+        mean, log_variance = self.mean[:, None], self.log_variance[:, None]
+        squared = (z - mean).square() * (-log_variance).exp()
+        return -0.5 * (squared + log_variance + LOG_2PI).sum(2)
 
     def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
         """Return KL(self || other), in nats, in closed form if both are Gaussians."""

@@ -18,10 +18,31 @@ from latentarium.distributions.priors import Prior, PriorContext
 from latentarium.errors import UserError
 from latentarium.registry import register
 from latentarium.rng import Noise
-from latentarium.shapes import ClassWeights, Labels, Latents, PerSample, SoftLabels
+from latentarium.shapes import (
+    ClassWeights,
+    Labels,
+    Latents,
+    LatentsPerImage,
+    PerImageLatent,
+    PerSample,
+    SoftLabels,
+)
 
 PSEUDO_INPUT_STD = 0.3
 """Scale of the initial brightness of pseudo-inputs, in units of x in [-1, 1]; black is -1."""
+NEGLIGIBLE = 60.0
+"""A term that is smaller than the largest by this factor, in nats, does not change their sum, even
+in float64."""
+
+
+def log_sum_exp(scores: Tensor) -> Tensor:
+    """Return the log of the sum of exponentials over the last axis.
+
+    The result is that of torch.logsumexp. Terms that are too small to change it are raised first,
+    since exponentials near or below the smallest normal number take 20 times as long.
+    """
+    floor = scores.detach().amax(-1, keepdim=True) - NEGLIGIBLE
+    return scores.clamp_min(floor).logsumexp(-1)
 
 
 class DiagonalMixture(Distribution):
@@ -70,7 +91,10 @@ class DiagonalMixture(Distribution):
         precision = (-self.components.log_variance).exp()
         squared = z.square() @ precision.T - 2 * z @ (mean * precision).T
         constant = (mean.square() * precision + self.components.log_variance + LOG_2PI).sum(1)
-        return (self.log_weights - 0.5 * (squared + constant)).logsumexp(1)
+        return log_sum_exp(self.log_weights - 0.5 * (squared + constant))
+
+    def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
+        return self.log_prob(z.flatten(0, 1)).unflatten(0, z.shape[:2])
 
 
 @register("prior", "mixture", settings=MixturePriorConfig)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import final
 
 import torch
+from torch import Tensor
 
 from latentarium.distributions.base import Distribution
 from latentarium.distributions.gaussian import DiagonalGaussian
 from latentarium.rng import Noise
-from latentarium.shapes import Latents, LowerLatents, PerSample, UpperLatents
+from latentarium.shapes import Latents, LatentsPerImage, PerImageLatent, PerSample, UpperLatents
 
 
 @final
@@ -19,7 +20,8 @@ class TwoLevel(Distribution):
 
     Arguments:
         upper: The distribution of z2.
-        lower: Function from z2 to the distribution of z1.
+        lower: Function from z2 to the distribution of z1. It also takes several z2 per sample, as
+            one set after the other.
     """
 
     def __init__(
@@ -48,6 +50,18 @@ class TwoLevel(Distribution):
         z1, z2 = self._split(z)
         return self.lower(z2).log_prob(z1) + self.upper.log_prob(z2)
 
+    def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
+        z1, z2 = self._split(z)
+        sets = z1.transpose(0, 1)
+        lower = self.lower(z2.transpose(0, 1).flatten(0, 1)).log_prob(sets.flatten(0, 1))
+        return lower.unflatten(0, sets.shape[:2]).T + self.upper.log_probs(z2)
+
+    def sample_and_log_prob(self, noise: Noise) -> tuple[Latents, PerSample]:
+        """Return `sample` and the log density of each sample, with one evaluation of `lower`."""
+        z2, upper = self.upper.sample_and_log_prob(noise)
+        z1, lower = self.lower(z2).sample_and_log_prob(noise)
+        return torch.cat([z1, z2], 1), lower + upper
+
     def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
         """Return KL(self || other), in nats.
 
@@ -67,6 +81,7 @@ class TwoLevel(Distribution):
         lower = self.lower(z2).kl_by_dimension(other.lower(z2), z1)
         return torch.cat([lower, self.upper.kl_by_dimension(other.upper, z2)], 1)
 
-    def _split(self, z: Latents) -> tuple[LowerLatents, UpperLatents]:
+    def _split(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z1 and z2 of latents whose last axis is that of their dimensions."""
         upper = self.upper.mean.shape[1]
-        return z[:, :-upper], z[:, -upper:]
+        return z[..., :-upper], z[..., -upper:]

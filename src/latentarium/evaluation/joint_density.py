@@ -90,12 +90,12 @@ class ImageGroup:
 
     def log_ratio(self, z: LatentsPerImage) -> PerImageLatent:
         """Return log q(z | x) - log p(z) of each latent, whose mean estimates the rate."""
-        return log_prob(self.posterior, z) - log_prob(self.prior, z)
+        return (self.posterior.log_probs(z) - self.prior.log_probs(z)).double()
 
     def log_weight(self, z: LatentsPerImage) -> PerImageLatent:
         """Return log p(x | z) + log p(z) - log q(z | x) of each latent."""
         likelihood = self.log_likelihood(z)
-        return likelihood + log_prob(self.prior, z) - log_prob(self.posterior, z)
+        return likelihood - self.log_ratio(z)
 
 
 class NoisePerImage(Noise):
@@ -194,19 +194,6 @@ def require_finite(values: Tensor) -> Tensor:
 def bits_per_dimension(nll: float, model: LatentModel) -> float:
     """Convert nats per image to bits per pixel and channel."""
     return nll / (math.prod(model.image_shape) * math.log(2))
-
-
-def log_prob(distribution: Distribution, z: LatentsPerImage) -> PerImageLatent:
-    """Return the log density, in float64, of each image's latents under its own distribution."""
-    if not isinstance(distribution, DiagonalGaussian):
-        return torch.stack([distribution.log_prob(draw).double() for draw in z.unbind(1)], 1)
-    draws = z.shape[1]
-    mean, log_variance = (
-        t.double().repeat_interleave(draws, 0)
-        for t in (distribution.mean, distribution.log_variance)
-    )
-    rows = DiagonalGaussian(mean, log_variance).log_prob(z.double().flatten(0, 1))
-    return rows.unflatten(0, z.shape[:2])
 
 
 def _check_inputs(model: LatentModel, images: Tensor, labels: Tensor | None) -> Tensor | None:

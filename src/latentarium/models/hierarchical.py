@@ -60,7 +60,8 @@ class HierarchicalVAE(Autoencoder):
         features = self.lower_encoder(self._network_input(x), self._class_weights(y))
 
         def lower(z2: Latents) -> DiagonalGaussian:
-            return gaussian_of(self.to_lower(torch.cat([features, self.of_upper(z2)], 1)))
+            of_image = features.repeat(len(z2) // max(1, len(features)), 1)
+            return gaussian_of(self.to_lower(torch.cat([of_image, self.of_upper(z2)], 1)))
 
         return TwoLevel(self._encode_upper(x, y), lower)
 

@@ -96,9 +96,10 @@ class ImportanceWeighted(Objective):
 
     def value(self, inference: Inference, noise: Noise, weight: float) -> ObjectiveValue:
         posterior, prior = inference.posterior, inference.prior
-        sets = [posterior.sample(noise) for _ in range(self.samples)]
-        distortion = inference.distortion(torch.cat(sets)).unflatten(0, (self.samples, -1)).T
-        ratio = torch.stack([posterior.log_prob(z) - prior.log_prob(z) for z in sets], 1)
+        draws = [posterior.sample_and_log_prob(noise) for _ in range(self.samples)]
+        latents = torch.cat([z for z, _ in draws])
+        distortion = inference.distortion(latents).unflatten(0, (self.samples, -1)).T
+        ratio = torch.stack([log_q - prior.log_prob(z) for z, log_q in draws], 1)
         bound = importance_weighted_bound(-distortion - weight * ratio)
         return ObjectiveValue(-bound.mean(), distortion.mean(), ratio.mean())
 
