@@ -33,6 +33,30 @@ def test_log_prob_equals_torchs():
     torch.testing.assert_close(q.log_prob(z), known)
 
 
+def test_several_samples_are_the_mean_plus_scaled_noise_with_their_densities():
+    q = some(5, 3, 0)
+    z, density = q.sample_several(Noise(1), 4)
+    eps = Noise(1).normal(5, 4, 3)
+    torch.testing.assert_close(z, q.mean[:, None] + (0.5 * q.log_variance).exp()[:, None] * eps)
+    one_by_one = torch.stack([q.log_prob(z[:, k]) for k in range(4)], 1)
+    torch.testing.assert_close(density, one_by_one)
+
+
+def test_several_samples_of_a_distribution_that_only_draws_one_at_a_time():
+    class Shifted(DiagonalGaussian):
+        log_probs = Distribution.log_probs
+        sample_several = Distribution.sample_several
+
+        def log_prob(self, z):
+            return super().log_probs(z[:, None])[:, 0]
+
+    q = some(5, 3, 0)
+    z, density = Shifted(q.mean, q.log_variance).sample_several(Noise(1), 4)
+    assert z.shape == (5, 4, 3)
+    assert len(z.flatten(0, 1).unique(dim=0)) == 20
+    torch.testing.assert_close(density, q.log_probs(z))
+
+
 def test_kl_equals_its_monte_carlo_estimate_and_is_zero_to_itself():
     q, p = some(1, 4, 2), some(1, 4, 3)
     n = 200_000

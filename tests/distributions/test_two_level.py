@@ -20,7 +20,7 @@ def linear(seed):
     mean, log_variance = noise.normal(1, 2), 0.3 * noise.normal(1, 2)
     w, b, s = noise.normal(2, 3), noise.normal(3), 0.3 * noise.normal(1, 3)
 
-    def lower(z2):
+    def lower(z2, count):
         return DiagonalGaussian(z2 @ w + b, s.expand(len(z2), -1))
 
     def distribution(n):
@@ -59,12 +59,30 @@ def test_several_latents_at_once_have_the_same_densities():
     assert nothing.log_probs(torch.zeros(0, 4, 5)).shape == (0, 4)
 
 
-def test_samples_come_with_their_density():
+def test_several_samples_come_with_their_densities():
     model, x = tiny_model()
     posterior = model.encode(x)
-    z, density = posterior.sample_and_log_prob(Noise(3))
-    torch.testing.assert_close(z, posterior.sample(Noise(3)), rtol=0, atol=0)
-    torch.testing.assert_close(density, posterior.log_prob(z))
+    z, density = posterior.sample_several(Noise(3), 4)
+    assert z.shape == (3, 4, 5)
+    torch.testing.assert_close(density, posterior.log_probs(z))
+
+
+def test_several_samples_of_each_distribution_have_the_moments_of_the_joint_gaussian():
+    distribution, joint = linear(0)
+    z, _ = distribution(2).sample_several(Noise(0), N)
+    spread = float(joint.variance.max().sqrt()) / N**0.5
+    for own in z:
+        torch.testing.assert_close(own.mean(0), joint.mean, rtol=0, atol=5 * spread)
+        torch.testing.assert_close(own.T.cov(), joint.covariance_matrix, rtol=0.05, atol=0.05)
+    assert float(torch.stack([z[0, :, 0], z[1, :, 0]]).corrcoef()[0, 1].abs()) < 5 / N**0.5
+
+
+def test_processes_together_draw_the_samples_of_a_single_process():
+    model, x = tiny_model()
+    together, _ = model.encode(x[:2]).sample_several(Noise(4), 6)
+    for rank in range(2):
+        part, _ = model.encode(x[rank : rank + 1]).sample_several(Noise(4, shard=(rank, 2)), 6)
+        torch.testing.assert_close(part[0], together[rank])
 
 
 def test_samples_have_the_moments_of_the_joint_gaussian():

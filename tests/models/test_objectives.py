@@ -21,11 +21,12 @@ def weighted(samples: int) -> ImportanceWeightedConfig:
 
 def test_importance_weighted_loss_is_the_log_of_the_mean_weight():
     model, batch = autoencoder("vae_debug", objective=weighted(4)), one_batch()
-    posterior, noise = model.encode(batch.x), Noise(0)
+    posterior = model.encode(batch.x)
     prior = model.prior(None, len(batch.x))
+    size = posterior.mean.shape[1]
     weights = []
-    for _ in range(4):
-        z = posterior.sample(noise)
+    for eps in Noise(0).normal(len(batch.x), 4, size).unbind(1):
+        z = posterior.unwhiten(eps)
         log_ratio = prior.log_prob(z) - posterior.log_prob(z)
         weights.append((log_ratio - model.distortion(batch.x, z)).double())
     bound = torch.stack(weights).logsumexp(0) - torch.tensor(4.0).double().log()

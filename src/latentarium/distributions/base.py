@@ -49,16 +49,21 @@ class Distribution(ABC):
         """
         return torch.stack([self.log_prob(draw) for draw in z.unbind(1)], 1)
 
-    def sample_and_log_prob(self, noise: Noise) -> tuple[Latents, PerSample]:
-        """Return `sample` and the log density of each sample, in nats.
+    def sample_several(self, noise: Noise, count: int) -> tuple[LatentsPerImage, PerImageLatent]:
+        """Draw several latents from each distribution; return them and their log densities.
 
-        A subclass overrides this method if both share computations.
+        A subclass overrides this method if it can draw them all at once, which is faster, or if
+        both results share computations.
+
+        Arguments:
+            noise: The source of randomness.
+            count: The number of latents from each distribution.
 
         Raises:
             UserError: The distribution has no density (code "no-density").
         """
-        z = self.sample(noise)
-        return z, self.log_prob(z)
+        z = torch.stack([self.sample(noise) for _ in range(count)], 1)
+        return z, self.log_probs(z)
 
     def kl(self, other: "Distribution", z: Latents | None = None) -> PerSample:
         """Return KL(self || other), in nats.

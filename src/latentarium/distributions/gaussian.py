@@ -42,6 +42,12 @@ class DiagonalGaussian(Distribution):
         squared = (z - mean).square() * (-log_variance).exp()
         return -0.5 * (squared + log_variance + LOG_2PI).sum(2)
 
+    def sample_several(self, noise: Noise, count: int) -> tuple[LatentsPerImage, PerImageLatent]:
+        n, size = self.mean.shape
+        std = self.std[:, None]
+        z = self.mean[:, None] + std * noise.normal(n, count, size).to(std)
+        return z, self.log_probs(z)
+
     def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
         """Return KL(self || other), in nats, in closed form if both are Gaussians."""
         if not isinstance(other, DiagonalGaussian):

@@ -20,21 +20,26 @@ class TwoLevel(Distribution):
 
     Arguments:
         upper: The distribution of z2.
-        lower: Function from z2 to the distribution of z1. It also takes several z2 per sample, as
-            one set after the other.
+        lower: Function from z2, and the number of z2 per sample, to the distributions of z1.
+            Several z2 per sample come as one set after the other.
     """
 
     def __init__(
-        self, upper: Distribution, lower: Callable[[UpperLatents], DiagonalGaussian]
+        self, upper: Distribution, lower: Callable[[UpperLatents, int], DiagonalGaussian]
     ) -> None:
         self.upper, self._lower = upper, lower
         self._has_gradients = torch.is_grad_enabled()
 
-    def lower(self, z2: UpperLatents) -> DiagonalGaussian:
-        """Return the distribution of z1 given z2, with gradients only if the distribution was made
-        with gradients."""
+    def lower(self, z2: UpperLatents, count: int = 1) -> DiagonalGaussian:
+        """Return the distributions of z1 given z2, with gradients only if the distribution was
+        made with gradients.
+
+        Arguments:
+            z2: The upper latents, as one set after the other.
+            count: The number of sets.
+        """
         with torch.set_grad_enabled(self._has_gradients and torch.is_grad_enabled()):
-            return self._lower(z2)
+            return self._lower(z2, count)
 
     @property
     def mean(self) -> Latents:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -52,15 +57,16 @@ class TwoLevel(Distribution):
 
     def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
         z1, z2 = self._split(z)
-        sets = z1.transpose(0, 1)
-        lower = self.lower(z2.transpose(0, 1).flatten(0, 1)).log_prob(sets.flatten(0, 1))
-        return lower.unflatten(0, sets.shape[:2]).T + self.upper.log_probs(z2)
+        lower = self.lower(_to_sets(z2), z.shape[1]).log_prob(_to_sets(z1))
+        return _from_sets(lower, z) + self.upper.log_probs(z2)
 
-    def sample_and_log_prob(self, noise: Noise) -> tuple[Latents, PerSample]:
-        """Return `sample` and the log density of each sample, with one evaluation of `lower`."""
-        z2, upper = self.upper.sample_and_log_prob(noise)
-        z1, lower = self.lower(z2).sample_and_log_prob(noise)
-        return torch.cat([z1, z2], 1), lower + upper
+    def sample_several(self, noise: Noise, count: int) -> tuple[LatentsPerImage, PerImageLatent]:
+        z2, upper = self.upper.sample_several(noise, count)
+        lower = self.lower(_to_sets(z2), count)
+        eps = noise.normal(len(z2), count, lower.mean.shape[1]).to(z2)
+        z1 = lower.unwhiten(_to_sets(eps))
+        z = torch.cat([_from_sets(z1, z2), z2], 2)
+        return z, _from_sets(lower.log_prob(z1), z2) + upper
 
     def kl(self, other: Distribution, z: Latents | None = None) -> PerSample:
         """Return KL(self || other), in nats.
@@ -85,3 +91,14 @@ class TwoLevel(Distribution):
         """Return z1 and z2 of latents whose last axis is that of their dimensions."""
         upper = self.upper.mean.shape[1]
         return z[..., :-upper], z[..., -upper:]
+
+
+def _to_sets(z: LatentsPerImage) -> Tensor:
+    """Return several latents per sample as one set after the other."""
+    return z.transpose(0, 1).flatten(0, 1)
+
+
+def _from_sets(rows: Tensor, like: LatentsPerImage) -> Tensor:
+    """Return rows of sets as several rows per sample, as many as those of other latents."""
+    n, count = like.shape[:2]
+    return rows.unflatten(0, (count, n)).transpose(0, 1)

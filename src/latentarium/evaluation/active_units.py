@@ -82,8 +82,8 @@ def active_units(
             if isinstance(posterior, DiagonalGaussian) and isinstance(prior, DiagonalGaussian):
                 unit_rates.append(posterior.kl_by_dimension(prior).double().cpu())
             else:
-                draws = torch.cat(list(group.draws(10, seed, batch_size)), 1)
-                other_rates.append(group.log_ratio(draws).mean(1).cpu())
+                ratios = [group.log_ratio(*draw) for draw in group.draws(10, seed, batch_size)]
+                other_rates.append(torch.cat(ratios, 1).mean(1).cpu())
     means = require_finite(torch.cat(means))
 
     rates = None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from latentarium.data.dataset import to_float
-from latentarium.distributions import DiagonalGaussian, Distribution
+from latentarium.distributions import Distribution
 from latentarium.errors import UserError
 from latentarium.models.base import LatentModel
 from latentarium.rng import Noise
@@ -46,38 +46,25 @@ class ImageGroup:
     posterior: Distribution
     prior: Distribution
 
-    def draws(self, samples: int, seed: int, batch_size: int) -> Iterator[LatentsPerImage]:
-        """Yield batches of latents from the posteriors, `samples` for each image in total."""
+    def draws(
+        self, samples: int, seed: int, batch_size: int
+    ) -> Iterator[tuple[LatentsPerImage, PerImageLatent]]:
+        """Yield batches of latents from the posteriors with log q(z | x), `samples` for each image
+        in total."""
         n = len(self.x)
         step = DRAWS_PER_SEED * max(1, batch_size // (n * DRAWS_PER_SEED))
         for start in range(0, samples, step):
             stop = min(samples, start + step)
             blocks = range(start // DRAWS_PER_SEED, math.ceil(stop / DRAWS_PER_SEED))
-            yield self._draw(seed, blocks)[:, : stop - start]
+            z, log_q = zip(*(self._draw(seed, block) for block in blocks), strict=True)
+            count = stop - start
+            yield torch.cat(z, 1)[:, :count], torch.cat(log_q, 1)[:, :count]
 
-    def _draw(self, seed: int, blocks: range) -> LatentsPerImage:
-        """Draw the latents of whole blocks."""
-        images, posterior = range(self.first, self.first + len(self.x)), self.posterior
-        if not isinstance(posterior, DiagonalGaussian):
-            parts = []
-            for block in blocks:
-                noise = NoisePerImage([Noise("importance", seed, i, block) for i in images])
-                parts += [posterior.sample(noise) for _ in range(DRAWS_PER_SEED)]
-            return torch.stack(parts, 1)
-        dimensions = posterior.mean.shape[1]
-        eps = torch.stack(
-            [
-                torch.cat(
-                    [
-                        Noise("importance", seed, i, block).normal(DRAWS_PER_SEED, dimensions)
-                        for block in blocks
-                    ]
-                )
-                for i in images
-            ]
-        )
-        std = posterior.std
-        return posterior.mean[:, None] + std[:, None] * eps.to(std)
+    def _draw(self, seed: int, block: int) -> tuple[LatentsPerImage, PerImageLatent]:
+        """Draw the latents of a block."""
+        images = range(self.first, self.first + len(self.x))
+        noise = NoisePerImage([Noise("importance", seed, i, block) for i in images])
+        return self.posterior.sample_several(noise, DRAWS_PER_SEED)
 
     def log_likelihood(self, z: LatentsPerImage) -> PerImageLatent:
         """Return log p(x | z), or log p(x | z, y), of each latent."""
@@ -88,14 +75,13 @@ class ImageGroup:
             distortion = self.model.distortion(x, z.flatten(0, 1), y)
         return -distortion.double().unflatten(0, z.shape[:2])
 
-    def log_ratio(self, z: LatentsPerImage) -> PerImageLatent:
+    def log_ratio(self, z: LatentsPerImage, log_q: PerImageLatent) -> PerImageLatent:
         """Return log q(z | x) - log p(z) of each latent, whose mean estimates the rate."""
-        return (self.posterior.log_probs(z) - self.prior.log_probs(z)).double()
+        return (log_q - self.prior.log_probs(z)).double()
 
-    def log_weight(self, z: LatentsPerImage) -> PerImageLatent:
+    def log_weight(self, z: LatentsPerImage, log_q: PerImageLatent) -> PerImageLatent:
         """Return log p(x | z) + log p(z) - log q(z | x) of each latent."""
-        likelihood = self.log_likelihood(z)
-        return likelihood - self.log_ratio(z)
+        return self.log_likelihood(z) - self.log_ratio(z, log_q)
 
 
 class NoisePerImage(Noise):

@@ -109,10 +109,10 @@ def elbo(
             if exact is not None:
                 rates.append(exact)
             nll, ratio = [], []
-            for z in group.draws(samples, seed, batch_size):
+            for z, log_q in group.draws(samples, seed, batch_size):
                 nll.append(-group.log_likelihood(z))
                 if exact is None:
-                    ratio.append(group.log_ratio(z))
+                    ratio.append(group.log_ratio(z, log_q))
             distortions.append(torch.cat(nll, 1).mean(1).cpu())
             if exact is None:
                 rates.append(torch.cat(ratio, 1).mean(1).cpu())
@@ -205,7 +205,7 @@ def importance_nll(
             model, images, labels, samples, batch_size, max_weights=max_weights
         ):
             draws = group.draws(samples, seed, batch_size)
-            log_w = torch.cat([group.log_weight(z).cpu() for z in draws], 1)
+            log_w = torch.cat([group.log_weight(*draw).cpu() for draw in draws], 1)
             bounds = [_bound(log_w, k) for k in reported]
             results.append(torch.stack([*bounds, effective_share(log_w)]))
             done += len(log_w)

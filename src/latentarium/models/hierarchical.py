@@ -8,9 +8,10 @@ References:
 """
 
 from functools import partial
+from typing import cast
 
-import torch
 from torch import nn
+from torch.nn.functional import linear
 
 from latentarium.config import DataCard, HierarchicalConfig
 from latentarium.distributions import (
@@ -22,7 +23,7 @@ from latentarium.distributions import (
     build_prior,
 )
 from latentarium.models.autoencoder import LOG_VARIANCE_BOUND, Autoencoder
-from latentarium.nn import EncoderTrunk, build_encoder, dense_stack
+from latentarium.nn import EncoderTrunk, build_encoder, dense_stack, in_trunk_type
 from latentarium.registry import register
 from latentarium.shapes import Features, Images, Labels, Latents, SoftLabels
 
@@ -58,10 +59,18 @@ class HierarchicalVAE(Autoencoder):
 
     def encode(self, x: Images, y: Labels | SoftLabels | None = None) -> Distribution:
         features = self.lower_encoder(self._network_input(x), self._class_weights(y))
+        # the first layer's product with the features is the same for all latents of an image
+        first, activation, last = self.to_lower
+        weight, bias = cast(nn.Linear, first).weight, cast(nn.Linear, first).bias
+        size = self.lower_encoder.num_features
+        of_image = in_trunk_type(linear, features, weight[:, :size], bias)
 
-        def lower(z2: Latents) -> DiagonalGaussian:
-            of_image = features.repeat(len(z2) // max(1, len(features)), 1)
-            return gaussian_of(self.to_lower(torch.cat([of_image, self.of_upper(z2)], 1)))
+        def lower(z2: Latents, count: int) -> DiagonalGaussian:
+            def hidden(z2: Latents) -> Features:
+                of_sets = of_image if count == 1 else of_image.repeat(count, 1)
+                return activation(of_sets + linear(self.of_upper(z2), weight[:, size:]))
+
+            return gaussian_of(last(in_trunk_type(hidden, z2)))
 
         return TwoLevel(self._encode_upper(x, y), lower)
 
@@ -79,13 +88,17 @@ class TwoLevelPrior(Prior):
         lower: Network from z2 to the mean and the log-variance of z1.
     """
 
-    def __init__(self, upper: Prior, lower: nn.Module) -> None:
+    def __init__(self, upper: Prior, lower: nn.Sequential) -> None:
         super().__init__()
         self.upper, self.lower = upper, lower
         self.takes_label = upper.takes_label  # pyright: ignore[reportAttributeAccessIssue]
 
     def forward(self, y: Labels | SoftLabels | None, n: int) -> TwoLevel:
-        return TwoLevel(self.upper(y, n), lambda z2: gaussian_of(self.lower(z2)))
+        *hidden, last = self.lower
+        between = nn.Sequential(*hidden)
+        return TwoLevel(
+            self.upper(y, n), lambda z2, _: gaussian_of(last(in_trunk_type(between, z2)))
+        )
 
 
 def gaussian_of(output: Features) -> DiagonalGaussian:

@@ -6,6 +6,7 @@ from latentarium.nn.base import (
     Trunk,
     build_decoder,
     build_encoder,
+    in_trunk_type,
     trunks_compute_in,
 )
 from latentarium.nn.conv import ConvTrunk, stage_sizes
@@ -22,6 +23,7 @@ __all__ = [
     "build_decoder",
     "build_encoder",
     "dense_stack",
+    "in_trunk_type",
     "stage_sizes",
     "trunks_compute_in",
 ]

@@ -25,7 +25,8 @@ _trunk_type: ContextVar[torch.dtype | None] = ContextVar("trunk_type", default=N
 
 @contextmanager
 def trunks_compute_in(dtype: torch.dtype) -> Iterator[None]:
-    """Let trunks compute in this type until the block ends (mixed precision).
+    """Let trunks, and the hidden layers between two levels of latents, compute in this type until
+    the block ends (mixed precision).
 
     Their parameters and outputs, and whatever is computed outside of them, keep their types.
     """
@@ -36,8 +37,11 @@ def trunks_compute_in(dtype: torch.dtype) -> Iterator[None]:
         _trunk_type.reset(token)
 
 
-def _in_trunk_type(call: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
-    """Call a trunk, whose first input is a tensor, and return an output of that tensor's type."""
+def in_trunk_type(call: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
+    """Call a trunk, or other hidden layers, in the type that `trunks_compute_in` sets.
+
+    The first input is a tensor, and the output has its type.
+    """
     dtype, first = _trunk_type.get(), inputs[0]
     if dtype is None or first is None:
         return call(*inputs)
@@ -62,7 +66,7 @@ class EncoderTrunk(nn.Module, ABC):
         """
 
     def __call__(self, x: Images, extra: SoftLabels | None = None) -> Features:
-        return cast(Features, _in_trunk_type(super().__call__, x, extra))
+        return cast(Features, in_trunk_type(super().__call__, x, extra))
 
 
 class DecoderTrunk(nn.Module, ABC):
@@ -76,7 +80,7 @@ class DecoderTrunk(nn.Module, ABC):
         """Return images from features, for instance from latents with an embedded label."""
 
     def __call__(self, features: Features) -> Images:
-        return cast(Images, _in_trunk_type(super().__call__, features))
+        return cast(Images, in_trunk_type(super().__call__, features))
 
 
 class Trunk(ABC):

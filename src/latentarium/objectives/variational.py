@@ -17,8 +17,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-
 from latentarium.config import FreeBitsConfig, ImportanceWeightedConfig, ObjectiveConfig, resolve
 from latentarium.distributions import Distribution
 from latentarium.objectives.bounds import importance_weighted_bound
@@ -95,11 +93,10 @@ class ImportanceWeighted(Objective):
         self.samples: int = settings.samples
 
     def value(self, inference: Inference, noise: Noise, weight: float) -> ObjectiveValue:
-        posterior, prior = inference.posterior, inference.prior
-        draws = [posterior.sample_and_log_prob(noise) for _ in range(self.samples)]
-        latents = torch.cat([z for z, _ in draws])
-        distortion = inference.distortion(latents).unflatten(0, (self.samples, -1)).T
-        ratio = torch.stack([log_q - prior.log_prob(z) for z, log_q in draws], 1)
+        z, log_q = inference.posterior.sample_several(noise, self.samples)
+        sets = z.transpose(0, 1)
+        distortion = inference.distortion(sets.flatten(0, 1)).unflatten(0, sets.shape[:2]).T
+        ratio = log_q - inference.prior.log_probs(z)
         bound = importance_weighted_bound(-distortion - weight * ratio)
         return ObjectiveValue(-bound.mean(), distortion.mean(), ratio.mean())
 
