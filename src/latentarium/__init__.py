@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from latentarium.latent.prior_fit import fit_prior
     from latentarium.models import LatentModel, Loss, Player
     from latentarium.nn import DecoderTrunk, EncoderTrunk, Trunk
-    from latentarium.objectives import AdversarialLoss, Objective
+    from latentarium.objectives import AdversarialLoss, Inference, Objective, ObjectiveValue
     from latentarium.registry import import_file, register
     from latentarium.rng import Noise
     from latentarium.run import Run, load
@@ -44,6 +44,7 @@ __all__ = [
     "DecoderTrunk",
     "Distribution",
     "EncoderTrunk",
+    "Inference",
     "Lab",
     "LatentMap",
     "LatentModel",
@@ -54,6 +55,7 @@ __all__ = [
     "Noise",
     "Objective",
     "ObjectiveConfig",
+    "ObjectiveValue",
     "Player",
     "Prior",
     "PriorConfig",
@@ -83,6 +85,7 @@ _MODULES = {
     "DecoderTrunk": "nn",
     "Distribution": "distributions",
     "EncoderTrunk": "nn",
+    "Inference": "objectives",
     "Lab": "studio.lab",
     "LatentMap": "latent.latent_map",
     "LatentModel": "models",
@@ -93,6 +96,7 @@ _MODULES = {
     "Noise": "rng",
     "Objective": "objectives",
     "ObjectiveConfig": "config",
+    "ObjectiveValue": "objectives",
     "Player": "models",
     "Prior": "distributions",
     "PriorConfig": "config",

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from latentarium.run import Run
@@ -71,3 +72,38 @@ def test_a_run_without_the_prior_is_refused_with_the_command_that_fits_it(folder
     with pytest.raises(SystemExit):
         run_command("sample", folder, "--prior", "flow")
     assert f"latentarium fit-prior {folder} --kind flow" in capsys.readouterr().err
+
+
+def test_a_misspelt_kind_after_the_folder_is_corrected(folder, capsys):
+    with pytest.raises(SystemExit):
+        run_command("sample", f"{folder}@mixtur")
+    assert "Did you mean 'mixture'?" in capsys.readouterr().err
+
+
+def test_a_class_of_an_autoencoder_needs_a_prior_with_classes(folder, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run_command("sample", folder, "--label", "1", "--prior", "trained")
+    assert "--prior class-gaussian" in capsys.readouterr().err
+    run_command("sample", folder, "--prior", "trained", "--out", tmp_path / "a.png")
+    said = capsys.readouterr().err
+    assert "N(0, I)" in said
+    assert f"latentarium fit-prior {folder} --kind mixture" in said
+    run_command("fit-prior", folder, "--kind", "gaussian")
+    run_command("sample", folder, "--prior", "gaussian", "--out", tmp_path / "a.png")
+    said = capsys.readouterr().err
+    assert "prior gaussian, seed 0" in said
+    assert "N(0, I)" not in said
+
+
+def test_samples_of_points_are_plotted_and_stored_as_numbers(tmp_path, capsys):
+    run_command("train", "gan_ring", "--run", tmp_path / "ring", "--train.steps", 3)
+    run_command("sample", tmp_path / "ring", "-n", 50, "--out", tmp_path / "a.npz")
+    run_command("sample", tmp_path / "ring", "-n", 50, "--out", tmp_path / "a.png")
+    assert "a.png: 50 points" in capsys.readouterr().err
+    points = images(tmp_path / "a.npz")
+    assert points.dtype == np.float32
+    np.testing.assert_array_equal(points, Run(tmp_path / "ring").load().sample(50).numpy())
+    with PIL.Image.open(tmp_path / "a.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
+    assert picture.size == (600, 600)
+    assert ((pixels[:, 2] - pixels[:, 0]) > 40).sum() > 200  # blue dots

@@ -112,6 +112,28 @@ def assert_same_densities(distribution):
     torch.testing.assert_close(distribution.log_probs(z), one_by_one)
 
 
+@pytest.mark.parametrize("log_variance", [-2.0, -12.0, -20.0])
+def test_narrow_components_have_exact_densities(log_variance):
+    noise = Noise("narrow")
+    means = 3 * noise.normal(50, 40)
+    components = DiagonalGaussian(means, torch.full((50, 40), log_variance))
+    mixture = DiagonalMixture(torch.zeros(50), components, 200)
+    z = mixture.sample(noise).requires_grad_()
+    exact = torch.stack(
+        [
+            DiagonalGaussian(mean.double()[None], components.log_variance[:1].double())
+            .log_prob(z.double())
+            for mean in means
+        ], 1
+    ).logsumexp(1) - math.log(50)  # fmt: skip
+    density = mixture.log_prob(z)
+    assert density.dtype == torch.float32
+    torch.testing.assert_close(density.double(), exact, rtol=0, atol=2e-3)
+    (gradient,) = torch.autograd.grad(density.sum(), z)
+    (known,) = torch.autograd.grad(exact.sum(), z)
+    torch.testing.assert_close(gradient, known, rtol=1e-3, atol=1e-3 * float(known.abs().max()))
+
+
 def test_a_mixtures_density_equals_scikit_learns():
     components = DiagonalGaussian(3 * Noise(1).normal(4, 3), Noise(2).normal(4, 3))
     weights = torch.tensor([0.1, 0.2, 0.3, 0.4])

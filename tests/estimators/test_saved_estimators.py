@@ -55,7 +55,7 @@ def test_a_loaded_detector_has_the_same_threshold(table, tmp_path):
 @pytest.mark.parametrize("prior", ["auto", "flow", "trained"])
 @pytest.mark.parametrize("classes", [None, ["a", "bc"], [False, True], [3, 7], [0.0, 2.0]])
 def test_a_loaded_generator_gives_the_same_samples(table, classes, prior, tmp_path, monkeypatch):
-    monkeypatch.setattr("latentarium.latent.prior_fit.FLOW_STEPS", 3)
+    monkeypatch.setattr("latentarium.latent.flow_fit.FLOW_STEPS", 3)
     y = None if classes is None else np.array(classes)[np.arange(40) % 2]
     generator = ImageGenerator(prior=prior, steps=3, random_state=0).fit(table, y)
     loaded = ImageGenerator.load(generator.save(tmp_path / "run"))

@@ -125,6 +125,32 @@ def test_other_pixels_and_likelihoods_have_names_of_their_own():
         )
 
 
+class Plain(Likelihood):
+    """Only what is abstract: the squared error."""
+
+    def mean(self, output):
+        return output.clamp(-1, 1)
+
+    def nll(self, output, x):
+        return (output - x).square().flatten(1).sum(1)
+
+    def sample(self, output, noise):
+        return self.mean(output)
+
+    def constant_output(self, images):
+        return images.mean(0, keepdim=True)
+
+
+def test_a_likelihood_of_ones_own_needs_no_attributes():
+    data, vae = binary_data("photos")
+    model = vae()
+    model.likelihood = Plain()
+    images = data.test.images[:8].float() / 127.5 - 1
+    assert likelihood_protocol(model, images, data) == "other-Plain"
+    assert describe_protocol("other-Plain").startswith("A likelihood defined outside")
+    assert importance_nll(model, images, samples=3).nll > 0
+
+
 def test_each_protocol_has_its_own_description():
     names = (
         "mnist-dynamic", "mnist-static", "binary", "grey-bce", "gaussian-density-std0.1", "8-bit"

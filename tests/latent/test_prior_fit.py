@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.distributions import MultivariateNormal
 
 import latentarium as la
 from latentarium import presets
 from latentarium.config import DataCard
 from latentarium.distributions import Point
-from latentarium.latent import prior_fit
+from latentarium.latent import flow_fit
 from latentarium.latent.gaussians import ClassGaussians
 from latentarium.latent.prior_fit import CANDIDATES, fit_prior, fit_to_latents
 from latentarium.models.inference import encode
@@ -22,8 +23,8 @@ from support.tiny import ModelStub, tiny_arrays, tiny_data
 
 @pytest.fixture(autouse=True)
 def short_flow(monkeypatch):
-    monkeypatch.setattr(prior_fit, "FLOW_STEPS", 60)
-    monkeypatch.setattr(prior_fit, "FLOW", replace(prior_fit.FLOW, transforms=1, width=16))
+    monkeypatch.setattr(flow_fit, "FLOW_STEPS", 60)
+    monkeypatch.setattr(flow_fit, "FLOW", replace(flow_fit.FLOW, transforms=1, width=16))
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +127,57 @@ def test_the_number_of_components_is_chosen_by_the_held_out_density():
     assert float((near < 0.12).double().mean()) > 0.97
 
 
+def test_a_flow_of_few_latents_does_not_learn_them_by_heart(monkeypatch):
+    monkeypatch.setattr(flow_fit, "FLOW", replace(flow_fit.FLOW, transforms=2, width=64))
+    monkeypatch.setattr(flow_fit, "FLOW_STEPS", 1500)
+    monkeypatch.setattr(flow_fit, "PATIENCE", 300)
+    z, held_out = Noise("few").normal(30, 2), Noise("others").normal(200, 2)
+    seen = []
+    prior, score = flow_fit.fit_flow(z, held_out, 0, lambda *report: seen.append(report))
+    gaussian = MultivariateNormal(z.mean(0), z.T.cov()).log_prob(held_out).mean()
+    assert score > float(gaussian) - 0.1
+    assert score == pytest.approx(float(prior(None, 200).log_prob(held_out).mean()), abs=1e-4)
+    assert 300 <= seen[-2][0] < 1500  # it ends when the held-out density no longer rises
+    assert float(seen[-2][2].split()[0]) < score - 0.1
+
+
+def test_the_density_of_a_prior_with_classes_is_that_of_all_classes(folders, use_tiny_data):
+    data = tiny_data()
+    assert data.train.labels is not None
+    shares = data.train.labels.bincount() / len(data.train.labels)
+    for name in ("ae_debug", "vae_class_debug"):
+        run = Run(folders / name)
+        fit = fit_prior(run, "class-gaussian")
+        trained = la.load(run, prior="trained")
+        z = encode(trained, data.validation)
+        known = ClassGaussians.fit(encode(trained, data.train), data.train.labels, 3)
+        density = (known.log_prob(z) + shares.log()).logsumexp(1).mean()
+        assert fit.held_out == pytest.approx(float(density), rel=1e-3)
+        if name == "ae_debug":
+            assert fit.trained_prior is None
+            continue
+        of_class = [trained.prior(torch.full((len(z),), c), len(z)).log_prob(z) for c in range(3)]
+        density = (torch.stack(of_class, 1).detach() + shares.log()).logsumexp(1).mean()
+        assert fit.trained_prior == pytest.approx(float(density), rel=1e-4)
+
+
+def test_a_class_with_one_image_is_named_with_what_to_do():
+    images, _ = tiny_arrays(n=120)
+    data = la.load_data(images, ["dogs"] + 119 * ["cats"])
+    with pytest.raises(la.UserError, match=r"'dogs'.*choose the kind 'mixture'"):
+        fit_to_latents(MixtureModel(data.card), data, "class-gaussian")
+
+
 def test_few_latents_allow_few_components():
     images, labels = tiny_arrays(n=60)
     data = la.load_data(images, labels)
     model = MixtureModel(data.card)
     fit = fit_to_latents(model, data, "mixture")
     assert max(map(int, fit.candidates)) <= len(data.train) // 4 < max(CANDIDATES)
-    with raises_code("too-few-latents"):
+    with pytest.raises(la.UserError, match=r"of the class '0' have .*choose fewer components"):
         fit_to_latents(model, data, "class-mixture", components=1000)
+    with pytest.raises(la.UserError, match="at least 1,000: choose fewer components"):
+        fit_to_latents(model, data, "mixture", components=1000)
 
 
 def test_the_progress_names_each_number_of_components(folders, use_tiny_data):

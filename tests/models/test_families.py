@@ -176,12 +176,13 @@ def test_labels_by_number_name_list_and_weights(name):
             model.sample(4, wrong)
 
 
-def test_points_have_no_8_bit_values():
+@pytest.mark.parametrize("likelihood", ["discretized_logistic", "bernoulli"])
+def test_points_have_no_pixels(likelihood):
     card = DataCard(source="points", fingerprint="", image_shape=(2, 1, 1))
     mlp = NetConfig(kind="mlp", width=8, depth=1)
     build(AutoencoderConfig(likelihood="gaussian", encoder=mlp, decoder=mlp), card)
     with raises_code("pixels-needed"):
-        build(AutoencoderConfig(likelihood="discretized_logistic", encoder=mlp, decoder=mlp), card)
+        build(AutoencoderConfig(likelihood=likelihood, encoder=mlp, decoder=mlp), card)
 
 
 def test_superfluous_and_missing_labels_are_errors():

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from latentarium.cli.interrupts import EXIT_CODE, STOPPED, Interrupts, recorded_interrupts
+from latentarium.cli.interrupts import EXIT_CODE, Interrupts, recorded_interrupts, stopped
 from latentarium.cli.streams import TolerantWriter, tolerant_streams
 from latentarium.errors import StoppedError, UserError
 from latentarium.parent import end_with_parent
@@ -64,12 +64,12 @@ def _run(arguments: list[str], interrupts: Interrupts) -> int | None:
         warnings.formatwarning = format_warning
         dispatch(arguments)
     except KeyboardInterrupt as error:
-        return _interrupted(error)
+        return _interrupted(error, arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     except Exception as error:
         if interrupts.received:  # a library replaced the KeyboardInterrupt
-            return _interrupted(KeyboardInterrupt())
+            return _interrupted(KeyboardInterrupt(), arguments)
         explained = _explain(error)
         if explained is None:
             raise
@@ -79,10 +79,10 @@ def _run(arguments: list[str], interrupts: Interrupts) -> int | None:
     return None
 
 
-def _interrupted(error: KeyboardInterrupt) -> int:
+def _interrupted(error: KeyboardInterrupt, arguments: list[str]) -> int:
     from latentarium.cli.output import print_note
 
-    print_note(f"\n{STOPPED}")
+    print_note(f"\n{stopped(arguments)}")
     return 128 + error.signal_number if isinstance(error, StoppedError) else EXIT_CODE
 
 

@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-STOPPED = "Stopped. To resume, repeat the command."
+RESUMABLE = ("train", "resume", "tour", "bench", "duality-gap")
+"""Commands that continue where they were stopped."""
 EXIT_CODE = 128 + signal.SIGINT
 
 
@@ -32,11 +33,17 @@ class Interrupts:
         # libraries catch exceptions in their imports
         if self._permanent and (self.without_cleanup or _is_import(frame)):
             if os.environ.get("RANK", "0") == "0":
-                sys.stderr.write(f"\n{STOPPED}\n")
+                sys.stderr.write(f"\n{stopped(sys.argv[1:])}\n")
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(EXIT_CODE)
         raise KeyboardInterrupt
+
+
+def stopped(arguments: Sequence[str]) -> str:
+    """Return the message that Ctrl-C has stopped a command with these arguments."""
+    resumable = bool(arguments) and arguments[0] in RESUMABLE
+    return "Stopped. To resume, repeat the command." if resumable else "Stopped."
 
 
 def end_without_cleanup() -> None:

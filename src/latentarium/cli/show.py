@@ -1,6 +1,7 @@
 """Commands that show samples, the studio, and the contents of a data source."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,8 @@ def sample(
     Args:
         run: The folder of the run.
         n: Number of images.
-        label: For a model that takes a label: the class, by number or name, or a blend such as
-            3:0.6,8:0.4.
+        label: For a model that takes a label, or with a fitted prior that has classes: the class,
+            by number or name, or a blend such as 3:0.6,8:0.4.
         prior: Kind of a fitted prior (see fit-prior) to sample from, or trained. The default is
             the trained prior; for an autoencoder, which has none, the best fitted one.
         gaussian: For a model that encodes images and takes no label: a class, by number or name.
@@ -46,16 +47,19 @@ def sample(
         seed: The same seed gives the same images.
         truncation: Factor on the latents' deviation from the mean of the prior; values below 1
             give more typical and less varied images.
-        out: The file to write: a .png with a grid of the images, or a .npz with the images as
-            uint8 (N, C, H, W), which may be larger than the memory.
+        out: The file to write: a .png with a grid of the images, or a plot of points; or a .npz
+            with the array images, as uint8 (N, C, H, W) that may be larger than the memory, or
+            as float32 for points.
         scale: Factor by which the grid is enlarged; by default, only small images are enlarged.
     """
     import torch
 
     from latentarium.files import require_writable, write_atomic
-    from latentarium.image_files import grid_png, grid_scale, write_npz
+    from latentarium.image_files import grid_png, grid_scale, npz_bytes, write_npz
     from latentarium.latent.class_samples import class_gaussian, draw_latents
+    from latentarium.models.checked import a_kind
     from latentarium.models.inference import decode_parts
+    from latentarium.point_plot import points_png
     from latentarium.progress import console_progress, report_parts
     from latentarium.run import Run
     from latentarium.run.priors import TRAINED, split_prior
@@ -75,7 +79,8 @@ def sample(
     opened, prior = Run(folder), prior or kind
     require_images(opened)
     model = opened.load(prior=prior if gaussian is None else TRAINED)
-    if suffix == ".png":
+    as_points = tuple(model.image_shape) == (2, 1, 1)
+    if suffix == ".png" and not as_points:
         grid_scale(max(1, n), model.image_shape, scale)  # before time is spent on the samples
     if n > MAX_LATENTS // model.latent_dim:
         raise UserError(
@@ -92,11 +97,23 @@ def sample(
     with console_progress() as progress:
         task = progress.task(str(out), n) if n > SILENT_SAMPLES else None
         images = report_parts(decode_parts(model, z, y), task)
-        if suffix == ".npz":
+        if as_points:
+            points = torch.cat(list(images)).numpy()
+            plot = suffix == ".png"
+            write_atomic(out, points_png(points[:, :, 0, 0]) if plot else npz_bytes(images=points))
+        elif suffix == ".npz":
             write_npz(out, images, n)
         else:
             write_atomic(out, grid_png(torch.cat(list(images)), scale))
-    print_note(f"{out}: {num_images(n)} from {run}, seed {seed}.")
+    chosen = f", prior {model.fitted_prior}" if model.fitted_prior else ""
+    what = f"{n:,} points" if as_points else num_images(n)
+    print_note(f"{out}: {what} from {run}{chosen}, seed {seed}.")
+    if gaussian is None and not (model.fitted_prior or model.config.trained_with_prior):
+        print_note(
+            f"{a_kind(model.kind)} is trained without a prior. These latents are drawn from "
+            "N(0, I), so many of them are far from those of the data. To fit a prior: "
+            f"latentarium fit-prior {shlex.quote(folder)} --kind mixture"
+        )
 
 
 def studio(

@@ -122,18 +122,19 @@ def _convert_leniently(hint: type, value: object, where: str) -> object:
     return _convert_class(hint, value, where)
 
 
-def component_from_dict(kind: type[T], values: object, where: str = "settings") -> T:
+def component_from_dict(kind: type[T], values: object, where: str = "") -> T:
     """Build the settings of a component from JSON values.
 
     Arguments:
         kind: The base class of the settings, for instance `PriorConfig`.
         values: An object with the component's name and its settings.
-        where: Name of the values in error messages.
+        where: Name of the values in error messages; by default that of the component's kind.
 
     Raises:
         UserError: As for `from_dict`.
     """
-    return typing.cast(T, _component_settings(_CHOICES[kind], values, where))
+    choice = _CHOICES[kind]
+    return typing.cast(T, _component_settings(choice, values, where or choice.kind))
 
 
 def _component_settings(choice: _Choice, value: Any, where: str) -> Any:  # noqa: ANN401

@@ -24,12 +24,13 @@ from latentarium.shapes import ConstantOutput, DecoderOutput, Images, PerSample
 class Likelihood(ABC):
     """p(x | z), as a function of the decoder's output for z."""
 
-    name: str
-    """The name in evaluation protocols, for instance "bernoulli"."""
-    discrete: bool
+    name: str = ""
+    """The name in evaluation protocols, such as "bernoulli"; by default the name of the class."""
+    discrete: bool = False
     """Whether p(x | z) is a probability mass function. Images must then be in [-1, 1]."""
     binary: ClassVar[bool] = False
-    """Whether it is a probability of binary pixels, so that training may binarize the images."""
+    """Whether it is a probability of binary pixels, so that training may binarize the images.
+    Points don't have any."""
     eight_bit: ClassVar[bool] = False
     """Whether it is a probability of the 256 values of 8-bit pixels, which points don't have."""
     outputs_per_value: ClassVar[int] = 1
@@ -39,6 +40,11 @@ class Likelihood(ABC):
         "likelihood."
     }
     """Sentences that explain the names of `protocol`, by the beginnings of these names."""
+
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
+        super().__init_subclass__(**options)
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
 
     @classmethod
     def build(cls, settings: Any, std: float) -> "Likelihood":  # noqa: ANN401

@@ -30,6 +30,9 @@ from latentarium.shapes import (
 
 PSEUDO_INPUT_STD = 0.3
 """Scale of the initial brightness of pseudo-inputs, in units of x in [-1, 1]; black is -1."""
+MAX_FLOAT32_TERM = 1e4
+"""Largest |m|^2 / v of a component for which densities are computed in float32, with errors of
+about 0.001 nats; narrower components need float64."""
 NEGLIGIBLE = 60.0
 """A term that is smaller than the largest by this factor, in nats, does not change their sum, even
 in float64."""
@@ -86,12 +89,19 @@ class DiagonalMixture(Distribution):
 
     def log_prob(self, z: Latents) -> PerSample:
         # |z - m|^2 / v as matrix products; relative to the mean, since they cancel
-        centre = self.mean[:1].detach()
-        z, mean = z - centre, self.components.mean - centre
-        precision = (-self.components.log_variance).exp()
-        squared = z.square() @ precision.T - 2 * z @ (mean * precision).T
-        constant = (mean.square() * precision + self.components.log_variance + LOG_2PI).sum(1)
-        return log_sum_exp(self.log_weights - 0.5 * (squared + constant))
+        dtype = torch.float64 if self._is_narrow() else z.dtype
+        log_variance, centre = self.components.log_variance.to(dtype), self.mean[:1].detach()
+        rows, mean = (t.to(dtype) - centre for t in (z, self.components.mean))
+        precision = (-log_variance).exp()
+        squared = rows.square() @ precision.T - 2 * rows @ (mean * precision).T
+        constant = (mean.square() * precision + log_variance + LOG_2PI).sum(1)
+        return log_sum_exp(self.log_weights - 0.5 * (squared + constant)).to(z.dtype)
+
+    @torch.no_grad()
+    def _is_narrow(self) -> bool:
+        """Return whether densities in float32 would have large errors."""
+        whitened = self.components.whiten(self.mean[:1])
+        return bool(whitened.square().sum(1).max() > MAX_FLOAT32_TERM)
 
     def log_probs(self, z: LatentsPerImage) -> PerImageLatent:
         return self.log_prob(z.flatten(0, 1)).unflatten(0, z.shape[:2])

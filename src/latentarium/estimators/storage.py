@@ -22,7 +22,7 @@ from latentarium.distributions import FlowPrior, Prior
 from latentarium.errors import UserError
 from latentarium.estimators.data_format import DataFormat
 from latentarium.files import read_json, to_json, write_atomic
-from latentarium.latent.prior_fit import FLOW
+from latentarium.latent.flow_fit import FLOW
 from latentarium.models.base import LatentModel
 from latentarium.run import Run
 from latentarium.run.compat import upgrade_config

@@ -7,8 +7,11 @@
     flow              a normalizing flow, by gradient ascent of the likelihood
 
 Each training image has one latent, drawn from its posterior, so a prior is fitted to the aggregate
-posterior. The number of components of a mixture is the one with the largest density of the latents
-of the validation images.
+posterior. The number of components of a mixture, and the number of training steps of a flow, are
+those with the largest density of the latents of the validation images.
+
+The density of a prior with classes is the average of the classes' densities, weighted by their
+shares of the training images, so it can be compared with that of a prior without classes.
 
 References:
     From variational to deterministic autoencoders (Ghosh et al., 2020): density estimation after
@@ -26,8 +29,9 @@ from torch import Tensor
 
 from latentarium.config import DataCard, FlowPriorConfig
 from latentarium.data.dataset import Data
-from latentarium.distributions import FittedMixturePrior, FlowPrior, Prior
+from latentarium.distributions import FittedMixturePrior, Prior
 from latentarium.errors import UserError
+from latentarium.latent import flow_fit
 from latentarium.latent.gaussians import (
     SHRINKAGE,
     FittedGaussian,
@@ -35,16 +39,15 @@ from latentarium.latent.gaussians import (
     mixture,
     single_gaussian,
 )
+from latentarium.latent.log_density import log_probs, mean_log_prob
 from latentarium.models.base import LatentModel
 from latentarium.models.checked import a_kind
 from latentarium.models.inference import encode
-from latentarium.optimizers import Adam
 from latentarium.progress import StepProgress
-from latentarium.rng import Noise, derive_seed
 from latentarium.run import Run
 from latentarium.run.priors import TRAINED, PriorFacts, PriorKind, prior_path, write_prior
 from latentarium.run.shipped_models import SHIPPED
-from latentarium.shapes import LabelSet, LatentSet, OtherLabelSet, OtherLatentSet
+from latentarium.shapes import LabelSet, LatentSet, OtherLatentSet
 from latentarium.workers import threads
 
 CANDIDATES = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -52,8 +55,6 @@ CLASS_CANDIDATES = (1, 2, 5, 10, 20)
 """Numbers of components that are tried, in this order, until the held-out density falls."""
 MAX_POINTS = 20_000
 """Largest number of latents that a mixture is fitted to."""
-FLOW = FlowPriorConfig(transform="affine", transforms=4, width=128)
-FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 3000, 512, 2e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,8 @@ class PriorFit:
         kind: Its kind.
         prior: The prior.
         n: The number of latents that it was fitted to.
-        held_out: The mean log density of the latents of validation images, in nats.
+        held_out: The mean log density of the latents of validation images, in nats; of a prior
+            with classes, without knowledge of the class.
         trained_prior: The same under the prior that the model was trained with; None for an
             autoencoder, which was trained without a prior.
         candidates: The same for each number of components that was tried.
@@ -82,19 +84,16 @@ class PriorFit:
 
 @dataclass(frozen=True)
 class _Latents:
-    """Latents with their labels, and held-out ones."""
+    """Latents with their labels, and held-out latents."""
 
     train: LatentSet
     held_out: OtherLatentSet
     train_labels: LabelSet | None
-    held_out_labels: OtherLabelSet | None
 
-    def of_class(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return the latents of a class, and the held-out ones."""
+    def of_class(self, number: int) -> LatentSet:
+        """Return the latents of a class."""
         assert self.train_labels is not None
-        assert self.held_out_labels is not None
-        of_class = self.held_out_labels == number
-        return self.train[self.train_labels == number], self.held_out[of_class]
+        return self.train[self.train_labels == number]
 
 
 def fit_prior(
@@ -178,25 +177,23 @@ def fit_to_latents(
     """
     require_fittable(model, data.card, kind, components)
     report = progress or (lambda done, total, what: None)
-    total = FLOW_STEPS if kind == "flow" else len(_numbers(kind, components))
+    total = flow_fit.FLOW_STEPS if kind == "flow" else len(_numbers(kind, components))
     report(0, total, "encode the images")
     latents = _Latents(
         encode(model, data.train, seed).cpu(),
         encode(model, data.validation, seed).cpu(),
         data.train.labels,
-        data.validation.labels,
     )
     # several threads gain little here, and wait very long for each other on a busy machine
     with threads(1), threadpool_limits(1):
         fit = (
             _fit_flow(latents, seed, report)
             if kind == "flow"
-            else _fit_mixtures(latents, len(data.card.classes), kind, components, seed, report)
+            else _fit_mixtures(latents, data.card.classes, kind, components, seed, report)
         )
     if not model.config.trained_with_prior:
         return fit
-    labels = latents.held_out_labels if model.takes_label else None
-    return replace(fit, trained_prior=_mean_log_prob(model.prior, latents.held_out, labels))
+    return replace(fit, trained_prior=_held_out_density(model.prior, latents))
 
 
 def _numbers(kind: PriorKind, components: int | None) -> Sequence[int]:
@@ -234,14 +231,14 @@ def require_fittable(
 
 def _fit_mixtures(
     latents: _Latents,
-    num_classes: int,
+    class_names: Sequence[str],
     kind: PriorKind,
     components: int | None,
     seed: int,
     report: StepProgress,
 ) -> PriorFit:
     """Return the mixture whose number of components has the largest held-out density."""
-    classes = range(num_classes) if kind.startswith("class-") else None
+    classes = class_names if kind.startswith("class-") else None
     numbers = _numbers(kind, components)
     scores: dict[str, float] = {}
     best: FittedMixturePrior | None = None
@@ -249,8 +246,7 @@ def _fit_mixtures(
         if done and number > _largest(latents, classes):
             break
         prior = _fit_mixture(latents, classes, number, seed)
-        labels = latents.held_out_labels if prior.takes_label else None
-        score = _mean_log_prob(prior, latents.held_out, labels)
+        score = _held_out_density(prior, latents)
         report(done + 1, len(numbers), f"{number} components: {score:.2f} nats")
         if best is None or score > max(scores.values()):
             best, scores[str(number)] = prior, score
@@ -267,36 +263,54 @@ def _fit_mixtures(
     )
 
 
-def _largest(latents: _Latents, classes: range | None) -> int:
+def _largest(latents: _Latents, classes: Sequence[str] | None) -> int:
     """Return the largest number of components for which there are enough latents."""
     counts = [len(latents.train)] if classes is None else [
-        len(latents.of_class(c)[0]) for c in classes
+        len(latents.of_class(c)) for c in range(len(classes))
     ]  # fmt: skip
     return min(min(counts), MAX_POINTS) // (2 * latents.train.shape[1])
 
 
 def _fit_mixture(
-    latents: _Latents, classes: range | None, number: int, seed: int
+    latents: _Latents, classes: Sequence[str] | None, number: int, seed: int
 ) -> FittedMixturePrior:
+    needed = max(2, number)
     if classes is None:
-        return _as_prior([_fit_components(latents.train, number, seed, "all latents")])
-    return _as_prior(
-        [_fit_components(latents.of_class(c)[0], number, seed, f"class {c}") for c in classes]
-    )
+        _require_latents(len(latents.train), needed, "", "choose fewer components")
+        return _as_prior([_fit_components(latents.train, number, seed)])
+    mixtures = []
+    for c, name in enumerate(classes):
+        z = latents.of_class(c)
+        advice = "choose fewer components" if number > 1 and len(z) > 1 else (
+            "add images of this class, or choose the kind 'mixture', which needs no classes"
+        )  # fmt: skip
+        _require_latents(len(z), needed, f" of the class '{name}'", advice)
+        mixtures.append(_fit_components(z, number, seed))
+    return _as_prior(mixtures)
 
 
-def _fit_components(z: LatentSet, number: int, seed: int, what: str) -> FittedMixture:
-    if len(z) < max(2, number):
+def _require_latents(count: int, needed: int, which: str, advice: str) -> None:
+    if count < needed:
         raise UserError(
-            f"There are {len(z)} latents of {what}; {number} components need at least "
-            f"{max(2, number)}.",
+            f"The training images{which} have {count:,} latents, but the fit needs at least "
+            f"{needed:,}: {advice}.",
             code="too-few-latents",
         )
+
+
+def _fit_components(z: LatentSet, number: int, seed: int) -> FittedMixture:
     if number == 1:
         gaussian = single_gaussian(z, SHRINKAGE)
         one = torch.ones(1, dtype=torch.float64)
         return FittedMixture(weights=one, gaussians=(gaussian,), converged=True)
     return mixture(z, number, seed, max_points=MAX_POINTS)
+
+
+def _fit_flow(latents: _Latents, seed: int, report: StepProgress) -> PriorFit:
+    prior, score = flow_fit.fit_flow(latents.train, latents.held_out, seed, report)
+    return PriorFit(
+        kind="flow", prior=prior, n=len(latents.train), held_out=score, flow=flow_fit.FLOW
+    )
 
 
 def _as_prior(mixtures: Sequence[FittedMixture]) -> FittedMixturePrior:
@@ -310,36 +324,18 @@ def _as_prior(mixtures: Sequence[FittedMixture]) -> FittedMixturePrior:
     )
 
 
-def _fit_flow(latents: _Latents, seed: int, report: StepProgress) -> PriorFit:
-    z = latents.train.float()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed("flow", seed))
-        prior = FlowPrior(z.shape[1], settings=FLOW)
-    prior.standardize(z)
-    optimizer = Adam(prior.parameters(), FLOW_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
-    size = min(FLOW_BATCH, len(z))
-    for step in range(FLOW_STEPS):
-        batch = z[Noise("flow", seed, step).integers(len(z), size)]
-        loss = -prior(None, size).log_prob(batch).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if (step + 1) % 100 == 0:
-            report(step + 1, FLOW_STEPS, f"{-float(loss):.2f} nats")
-    prior.eval().requires_grad_(False)
-    score = _mean_log_prob(prior, latents.held_out, None)
-    return PriorFit(kind="flow", prior=prior, n=len(z), held_out=score, flow=FLOW)
+def _held_out_density(prior: Prior, latents: _Latents) -> float:
+    """Return the mean log density of held-out latents, over all classes."""
+    z = latents.held_out
+    if not prior.takes_label:
+        return mean_log_prob(prior, z)
+    assert latents.train_labels is not None
+    counts = latents.train_labels.bincount()
+    if isinstance(prior, FittedMixturePrior):  # soft labels give the same in one evaluation
+        return mean_log_prob(prior, z, (counts / counts.sum())[None])
 
+    def of_class(c: int) -> Tensor:
+        return log_probs(prior, z, torch.tensor([c]))
 
-@torch.no_grad()
-def _mean_log_prob(prior: Prior, z: LatentSet, labels: LabelSet | None) -> float:
-    parts = [
-        prior(None if labels is None else labels[start : start + MAX_POINTS], len(part))
-        .log_prob(part)
-        for start, part in zip(
-            range(0, len(z), MAX_POINTS), z.float().split(MAX_POINTS), strict=True
-        )
-    ]  # fmt: skip
-    return float(torch.cat(parts).double().mean())
+    scores = [of_class(c) + (n / counts.sum()).log() for c, n in enumerate(counts) if n]
+    return float(torch.stack(scores, 1).logsumexp(1).mean())

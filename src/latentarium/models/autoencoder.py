@@ -69,10 +69,11 @@ class Autoencoder(LatentModel):
         self.likelihood: Likelihood = (  # pyright: ignore[reportIncompatibleVariableOverride]
             build_likelihood(config.likelihood, config.likelihood_std)
         )
-        if self.likelihood.eight_bit and math.isinf(self.image_format.bound):
+        of_pixels = self.likelihood.eight_bit or self.likelihood.binary
+        if of_pixels and math.isinf(self.image_format.bound):
             raise UserError(
                 Text(
-                    "The likelihood '{likelihood}' is a probability of 8-bit pixels, but "
+                    "The likelihood '{likelihood}' is a probability of pixels, but "
                     "{source} has points: set likelihood to 'gaussian'.",
                     likelihood=name_of(config.likelihood),
                     source=data.source,

@@ -110,8 +110,13 @@ class CheckedModel(nn.Module):
             return None
         if not self.takes_label:
             raise UserError(
-                f"{a_kind(self.config.kind)} takes no label: leave the label out, or use a "
-                "conditional model such as the preset cgan_mnist.",
+                f"{a_kind(self.config.kind)} takes no label: leave the label out, or "
+                + (
+                    "fit a prior with classes (latentarium fit-prior RUN --kind class-gaussian) "
+                    "and select it (--prior class-gaussian)."
+                    if self.config.has_encoder
+                    else "use a conditional model such as the preset cgan_mnist."
+                ),
                 code="label-not-taken",
             )
         labels, like = as_labels(y, n, self.classes), self._like()

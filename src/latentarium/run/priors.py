@@ -75,11 +75,20 @@ def split_prior(run: str | os.PathLike[str]) -> tuple[str, str | None]:
     """Split RUN@KIND into the folder of a run and the kind of a fitted prior; None without one.
 
     A folder that has such a name itself is not split.
+
+    Raises:
+        UserError: RUN is a run, but there is no such kind (code "unknown-prior").
     """
     text = os.fsdecode(run)
     folder, separator, kind = text.rpartition("@")
-    named = separator and kind in (*PRIOR_KINDS, TRAINED) and not RunFiles.is_at(Path(text))
-    return (folder, kind) if named else (text, None)
+    if not separator or RunFiles.is_at(Path(text)):
+        return text, None
+    if kind == TRAINED:
+        return folder, kind
+    if kind not in PRIOR_KINDS and not RunFiles.is_at(Path(folder)):
+        return text, None
+    prior_path(Path(folder), kind)  # refuses an unknown kind
+    return folder, kind
 
 
 def prior_kinds(folder: Path) -> list[str]:
