@@ -23,6 +23,7 @@ ORDER = [
     "objectives",
     "image_files",
     "charts",
+    "point_plot",
     "models",
     "presets",
     "classifier",

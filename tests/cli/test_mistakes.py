@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from latentarium import presets
+from latentarium.cli.interrupts import stopped
 from latentarium.progress import JSON_VARIABLE
 from latentarium.run import Run
 from latentarium.training import Reporter, train
@@ -318,3 +319,9 @@ def test_a_port_that_does_not_exist_is_refused(capsys):
     assert code == "no-port"
     assert "99999999" in message
     assert "0 to 65535" in message
+
+
+def test_ctrl_c_promises_to_resume_only_where_a_command_resumes():
+    assert stopped(["train", "vae_mnist"]) == "Stopped. To resume, repeat the command."
+    assert stopped(["fit-prior", "runs/ae"]) == "Stopped."
+    assert stopped([]) == "Stopped."

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-RESUMABLE = ("train", "resume", "tour", "bench", "duality-gap")
-"""Commands that continue where they were stopped."""
+RESUMABLE = ("train", "resume", "tour", "bench", "duality-gap", "studio")
+"""Commands that continue what was stopped; the studio, the trainings that it had started."""
 EXIT_CODE = 128 + signal.SIGINT
 
 
