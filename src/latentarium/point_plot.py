@@ -1,4 +1,4 @@
-"""Pictures of points in the plane, such as samples of a model of the ring."""
+"""Plots of points in the plane, such as samples from the ring."""
 
 import io
 
@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 SIZE, DOTS_PER_INCH = 4.0, 150
-"""Width and height of the picture, in inches."""
+"""The side of the square plot, in inches, and its resolution."""
 
 
 def points_png(points: np.ndarray) -> bytes:

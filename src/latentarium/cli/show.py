@@ -99,8 +99,10 @@ def sample(
         images = report_parts(decode_parts(model, z, y), task)
         if as_points:
             points = torch.cat(list(images)).numpy()
-            plot = suffix == ".png"
-            write_atomic(out, points_png(points[:, :, 0, 0]) if plot else npz_bytes(images=points))
+            write_atomic(
+                out,
+                points_png(points[:, :, 0, 0]) if suffix == ".png" else npz_bytes(images=points),
+            )
         elif suffix == ".npz":
             write_npz(out, images, n)
         else:

@@ -61,7 +61,7 @@ class ImageGroup:
             yield torch.cat(z, 1)[:, :count], torch.cat(log_q, 1)[:, :count]
 
     def _draw(self, seed: int, block: int) -> tuple[LatentsPerImage, PerImageLatent]:
-        """Draw the latents of a block."""
+        """Draw one block of latents for each image, with log q(z | x)."""
         images = range(self.first, self.first + len(self.x))
         noise = NoisePerImage([Noise("importance", seed, i, block) for i in images])
         return self.posterior.sample_several(noise, DRAWS_PER_SEED)

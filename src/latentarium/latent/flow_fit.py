@@ -1,7 +1,7 @@
 """Fit a normalizing flow to latents, by gradient ascent of the likelihood.
 
-The flow is that of the training step with the largest density of held-out latents. Otherwise a
-flow of few latents would learn these latents by heart.
+The result is the flow at the training step with the largest held-out density. With few latents,
+the last step overfits.
 """
 
 from copy import deepcopy
@@ -19,14 +19,14 @@ from latentarium.shapes import LatentSet, OtherLatentSet
 FLOW = FlowPriorConfig(transform="affine", transforms=4, width=128)
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 3000, 512, 2e-3
 CHECK_EVERY, PATIENCE = 100, 1000
-"""Steps from one measurement of held-out latents to the next, and without a better one until the
-fit ends."""
+"""Number of steps between two measurements of the held-out density, and without an improvement of
+it before the fit stops."""
 
 
 def fit_flow(
     z: LatentSet, held_out: OtherLatentSet, seed: int, report: StepProgress
 ) -> tuple[FlowPrior, float]:
-    """Return a flow, and the mean log density of the held-out latents, in nats."""
+    """Fit a flow; return it with the mean log density of the held-out latents, in nats."""
     z = z.float()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("flow", seed))

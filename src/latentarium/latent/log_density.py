@@ -1,4 +1,4 @@
-"""Log densities of a set of latents under a prior."""
+"""The log density of many latents under a prior."""
 
 import torch
 

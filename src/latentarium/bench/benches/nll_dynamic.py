@@ -32,7 +32,7 @@ _LONG: Changes = {
     "optimizer": {"learning_rate": 1e-3, "warmup_steps": 500, "max_gradient_norm": 200.0},
     "train": {"steps": 200_000},
 }
-"""Settings of long trainings. In short ones, they are 0.9 nats worse than those of the presets."""
+"""Settings for long trainings. In short trainings, they are 0.9 nats worse than the presets."""
 _LONG_VAMP: Changes = {
     "model": {
         **_LONG["model"],
